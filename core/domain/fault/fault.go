@@ -1,0 +1,55 @@
+// Package fault names what can go wrong in a broker. A fault is a kind, which says what rule or
+// condition it was and knows no protocol, and a detail, which names the object and the limit.
+// Adapters map kinds to what their clients understand; see adapters/kafkaproto/errors.go.
+package fault
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Error is a fault with its kind, a detail for people and perhaps a cause.
+type Error struct {
+	Kind   Kind
+	Detail string // the object and the limit: `topic "orders": 0 partitions, allowed 1 to 4096`
+	Cause  error  // nil when a rule was broken rather than an operation failing
+}
+
+// New returns a fault of kind k whose detail is formatted as by fmt.Sprintf. A final error
+// argument formatted with %w becomes its cause.
+func New(k Kind, format string, args ...any) *Error {
+	wrapped := fmt.Errorf(format, args...)
+	return &Error{Kind: k, Detail: wrapped.Error(), Cause: errors.Unwrap(wrapped)}
+}
+
+// Error returns the detail, or the kind's name when there is none.
+func (e *Error) Error() string {
+	if e.Detail == "" {
+		return e.Kind.String()
+	}
+	return e.Detail
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Is makes errors.Is(err, k) hold for every fault of kind k, whatever its detail.
+func (e *Error) Is(target error) bool {
+	k, ok := target.(Kind)
+	return ok && k == e.Kind
+}
+
+// KindOf returns the kind of the fault in err's chain, None for nil, and Unknown for an error that
+// is no fault.
+func KindOf(err error) Kind {
+	if err == nil {
+		return None
+	}
+	if k, ok := errors.AsType[Kind](err); ok {
+		return k
+	}
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Kind
+	}
+	return Unknown
+}
