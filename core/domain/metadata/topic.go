@@ -1,0 +1,78 @@
+// Package metadata is the cluster's metadata: an immutable Image, the Commands that change it, and
+// Apply, which decides and carries them out. Every node applies the same commands in the same order and so
+// comes to the same image; no rule about metadata stands anywhere else.
+package metadata
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+)
+
+// TopicID is a topic's unique id (KIP-516); a topic made anew under an old name has a new one.
+type TopicID [16]byte
+
+// String returns the id as Kafka prints it: URL-safe base64 without padding.
+func (id TopicID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
+
+// IsZero reports whether the id is the all-zero one that stands for "none".
+func (id TopicID) IsZero() bool { return id == TopicID{} }
+
+// Halves returns the id's most and least significant 64 bits.
+func (id TopicID) Halves() (hi, lo uint64) {
+	return binary.BigEndian.Uint64(id[:8]), binary.BigEndian.Uint64(id[8:])
+}
+
+// Topic is one topic. Values in an Image are shared: they must not be changed.
+type Topic struct {
+	Name       string            `cbor:"1,keyasint"`
+	ID         TopicID           `cbor:"2,keyasint"`
+	Partitions []Partition       `cbor:"3,keyasint"` // indexed by partition number
+	Configs    map[string]string `cbor:"4,keyasint"` // what was set for the topic itself, by Kafka's keys
+}
+
+// Partition is one partition's place in the cluster.
+type Partition struct {
+	Replicas    []int32 `cbor:"1,keyasint"` // broker ids, the preferred leader first
+	ISR         []int32 `cbor:"2,keyasint"` // in-sync replicas
+	Leader      int32   `cbor:"3,keyasint"` // broker id, -1 for none
+	LeaderEpoch int32   `cbor:"4,keyasint"`
+	Version     int32   `cbor:"5,keyasint"` // raised at every change; Kafka's partition epoch
+}
+
+// Broker is a registered broker.
+type Broker struct {
+	ID          int32    `cbor:"1,keyasint"`
+	Incarnation [16]byte `cbor:"2,keyasint"` // one per start of the process
+	Epoch       int64    `cbor:"3,keyasint"` // raised at every registration
+	Rack        string   `cbor:"4,keyasint"` // "" for none
+	Fenced      bool     `cbor:"5,keyasint"`
+}
+
+// ResourceType is what a config belongs to, numbered as in Kafka's protocol.
+type ResourceType int8
+
+// The resources whose configs metadata keeps.
+const (
+	ResourceTopic         ResourceType = 2
+	ResourceBroker        ResourceType = 4 // name: broker id, "" for the cluster-wide default
+	ResourceClientMetrics ResourceType = 16
+	ResourceGroup         ResourceType = 32
+)
+
+// The internal topics.
+const (
+	MetaTopic            = "__meta"
+	OffsetsTopic         = "__consumer_offsets"
+	TransactionTopic     = "__transaction_state"
+	ShareGroupStateTopic = "__share_group_state"
+)
+
+// IsInternal reports whether name is one of the internal topics, which clients may read but neither
+// produce to nor delete.
+func IsInternal(name string) bool {
+	switch name {
+	case MetaTopic, OffsetsTopic, TransactionTopic, ShareGroupStateTopic:
+		return true
+	}
+	return false
+}

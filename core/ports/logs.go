@@ -1,0 +1,171 @@
+package ports
+
+import (
+	"context"
+	"io"
+	"os"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/partition"
+	"github.com/chronik-stream/chronik/core/domain/record"
+)
+
+// LogID names the log of one partition.
+type LogID struct {
+	Topic     string
+	TopicID   metadata.TopicID
+	Partition int32
+}
+
+// LogConfig is what a topic's configs ask of its logs, in Kafka's units. A negative or maximal
+// value means "no limit", as in Kafka's documentation of the config of the same name.
+type LogConfig struct {
+	Compact, Delete      bool          // cleanup.policy
+	SegmentBytes         int64         // segment.bytes
+	SegmentAge           time.Duration // segment.ms
+	SegmentJitter        time.Duration // segment.jitter.ms
+	IndexIntervalBytes   int64         // index.interval.bytes
+	IndexBytes           int64         // segment.index.bytes
+	RetentionAge         time.Duration // retention.ms, <0: unlimited
+	RetentionBytes       int64         // retention.bytes, <0: unlimited
+	FileDeleteDelay      time.Duration // file.delete.delay.ms
+	DeleteRetention      time.Duration // delete.retention.ms
+	MinCompactionLag     time.Duration // min.compaction.lag.ms
+	MaxCompactionLag     time.Duration // max.compaction.lag.ms
+	MinCleanableRatio    float64       // min.cleanable.dirty.ratio
+	MaxBatchBytes        int           // max.message.bytes
+	FlushMessages        int64         // flush.messages
+	FlushAge             time.Duration // flush.ms
+	Flush                FlushPolicy   // when an append counts as durable
+	Preallocate          bool          // preallocate
+	ProducerIDExpiration time.Duration // producer.id.expiration.ms
+}
+
+// FlushPolicy says what an append waits for before it counts as durable.
+type FlushPolicy uint8
+
+// The flush policies.
+const (
+	FlushSync     FlushPolicy = iota // the sync that covers it
+	FlushInterval                    // nothing; what is written is synced at an interval
+	FlushOS                          // nothing; the operating system syncs when it likes (Kafka's default)
+)
+
+// LogStore keeps the logs of the partitions that this node holds. Its methods may be called
+// concurrently.
+type LogStore interface {
+	// Open opens the partition's log, and creates it when it is missing. A log is open at most
+	// once. events is told of what happens to the log from then on; the log's offsets are set when
+	// Open returns.
+	Open(ctx context.Context, id LogID, cfg LogConfig, events LogEvents) (Log, error)
+	// Delete takes the log away at once and frees its disk space after cfg.FileDeleteDelay or at
+	// the next start. The log's methods fail with fault.KafkaStorageError from then on. Deleting
+	// a log that does not exist does nothing.
+	Delete(ctx context.Context, id LogID) error
+	// Stored returns the logs that are on disk, open or not.
+	Stored() ([]LogID, error)
+	// Clean applies retention, compaction and the expiry of producer ids to the open logs, once;
+	// now is the wall clock. It returns the first error after having tried them all.
+	Clean(ctx context.Context, now time.Time) error
+	// Dir describes the directory that holds the logs, for DescribeLogDirs.
+	Dir() (LogDir, error)
+	// Close flushes everything and closes every log. A second Close does nothing.
+	Close() error
+}
+
+// LogDir is a directory of logs; sizes are in bytes.
+type LogDir struct {
+	Path          string
+	Total, Usable int64
+}
+
+// LogEvents receives what happens to one log. The methods are called from the store's own
+// goroutines, one at a time for one log, and must return at once.
+type LogEvents interface {
+	// Durable says that everything below offset end is as durable as the log's flush policy asks,
+	// and can be read.
+	Durable(end int64)
+	// Offline says that the log has failed and accepts nothing any more; what was appended
+	// and not yet reported durable may or may not be on disk.
+	Offline(err error)
+	// Start says that the log start offset has risen to start.
+	Start(start int64)
+}
+
+// Log is the records of one partition on this node. Append, Truncate, Producers and Epochs are
+// called by one goroutine at a time (the partition's lock serializes them); the other methods may be
+// called at any time. Offsets and leader epochs are Kafka's.
+type Log interface {
+	// Append orders the batches behind the log's end and returns without waiting for any disk.
+	// Their base offsets and leader epochs are set by the caller and continue the log's end without
+	// decreasing. The bytes of batches belong to the log until LogEvents.Durable passes
+	// them (or Offline is called), and must not change. Append records their producers and leader
+	// epochs in Producers and Epochs. The error is fault.KafkaStorageError when the log is offline.
+	Append(batches []record.Batch, now time.Time) error
+	// Read returns the batches from the one that holds offset from on, whole batches that all lie
+	// below upTo, and at most maxBytes of them, except that the first is always returned
+	// (KIP-74). It is an empty slice when from is upTo or above, and fault.OffsetOutOfRange
+	// when from is below the log start offset or above the durable end.
+	Read(from, upTo int64, maxBytes int) (Slice, error)
+	// StartOffset is the log start offset: what is below was deleted.
+	StartOffset() int64
+	// EndOffset is the offset that the next record gets.
+	EndOffset() int64
+	// DurableEnd is the end of what LogEvents.Durable has announced, or that Open has found.
+	DurableEnd() int64
+	// AdvanceStart raises the log start offset durably (DeleteRecords). A lower one does nothing;
+	// one above the durable end is fault.OffsetOutOfRange.
+	AdvanceStart(ctx context.Context, start int64) error
+	// OffsetForTimestamp returns the first record whose timestamp is ms or later, among those below upTo.
+	// ok is false when there is none.
+	OffsetForTimestamp(ms, upTo int64) (at TimestampOffset, ok bool, err error)
+	// MaxTimestamp returns the first record with the largest timestamp, among those below upTo. ok is
+	// false when the log is empty.
+	MaxTimestamp(upTo int64) (at TimestampOffset, ok bool, err error)
+	// Truncate removes everything from offset to on, durably, and rebuilds Producers and Epochs.
+	Truncate(ctx context.Context, to int64) error
+	// Producers is the state of the producers that have appended, as of EndOffset.
+	Producers() *partition.Producers
+	// Epochs is the history of leader epochs, as of EndOffset.
+	Epochs() *partition.Epochs
+	// Configure takes a new config into use for what follows.
+	Configure(cfg LogConfig)
+	// Size returns the bytes that the log's records take on disk.
+	Size() int64
+}
+
+// TimestampOffset is a record found by its timestamp (milliseconds).
+type TimestampOffset struct {
+	Offset      int64
+	Timestamp   int64
+	LeaderEpoch int32
+}
+
+// Slice is a range of bytes in a log's segment file: whole record batches. The zero Slice is empty.
+// While it is held, the file stays open and readable even if its segment is deleted. Release it once.
+type Slice struct {
+	File   *os.File // read with ReadAt or sendfile at explicit offsets only
+	Offset int64    // position of the first byte
+	Size   int      // bytes
+	hold   io.Closer
+}
+
+// NewSlice returns a slice; Release closes hold.
+func NewSlice(f *os.File, offset int64, size int, hold io.Closer) Slice {
+	return Slice{File: f, Offset: offset, Size: size, hold: hold}
+}
+
+// ReadInto reads the slice's bytes into buf, which must be Size long.
+func (s Slice) ReadInto(buf []byte) error {
+	_, err := io.ReadFull(io.NewSectionReader(s.File, s.Offset, int64(s.Size)), buf)
+	return err
+}
+
+// Release lets the file go. Releasing an empty Slice does nothing.
+func (s *Slice) Release() {
+	if s.hold != nil {
+		_ = s.hold.Close() // a read-only hold: nothing is lost when closing fails
+		s.hold = nil
+	}
+}
