@@ -1,5 +1,179 @@
 package metadata
 
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+)
+
 // Apply decides cmd against img. When cmd is allowed it returns the image that follows and what cmd
 // produced; img itself never changes. When a rule forbids cmd it returns a *fault.Error and img.
-func Apply(img *Image, cmd Command) (*Image, Result, error) { panic("landing soon") }
+func Apply(img *Image, cmd Command) (*Image, Result, error) {
+	next, res, err := decide(img, cmd)
+	if err != nil {
+		return img, Result{}, err
+	}
+	next.index = img.index + 1
+	res.Index = next.index
+	return next, res, nil
+}
+
+// decide returns a copy of img that holds cmd's effect, but for its index.
+func decide(img *Image, cmd Command) (*Image, Result, error) {
+	switch cmd := cmd.(type) {
+	case InitCluster:
+		return initCluster(img, cmd)
+	case RegisterBroker:
+		return registerBroker(img, cmd)
+	case CreateTopic:
+		return createTopic(img, cmd)
+	case DeleteTopic:
+		return deleteTopic(img, cmd)
+	case CreatePartitions:
+		return createPartitions(img, cmd)
+	case AlterConfigs:
+		return alterConfigs(img, cmd)
+	case AllocateProducerIDs:
+		return allocateProducerIDs(img, cmd)
+	default:
+		return nil, Result{}, fault.New(fault.UnsupportedVersion, "unknown metadata command %T", cmd)
+	}
+}
+
+func initCluster(img *Image, cmd InitCluster) (*Image, Result, error) {
+	if cmd.ClusterID == "" {
+		return nil, Result{}, fault.New(fault.InvalidRequest, "the cluster id is empty")
+	}
+	next := *img
+	if next.clusterID == "" {
+		next.clusterID = cmd.ClusterID
+	}
+	return &next, Result{}, nil
+}
+
+// registerBroker keeps the epoch of a broker that registers the same incarnation again, so that a retry of
+// the command changes nothing. As in Kafka, a new epoch is the number of the command that made it.
+func registerBroker(img *Image, cmd RegisterBroker) (*Image, Result, error) {
+	if cmd.ID < 0 {
+		return nil, Result{}, fault.New(fault.InvalidRequest, "broker id %d is negative", cmd.ID)
+	}
+	b := &Broker{ID: cmd.ID, Incarnation: cmd.Incarnation, Epoch: int64(img.index) + 1, Rack: cmd.Rack}
+	if old, ok := img.Broker(cmd.ID); ok && old.Incarnation == cmd.Incarnation {
+		b.Epoch, b.Fenced = old.Epoch, old.Fenced
+	}
+	next := *img
+	next.brokers = img.brokers.set(brokerKey(b.ID), b)
+	return &next, Result{BrokerEpoch: b.Epoch}, nil
+}
+
+func createTopic(img *Image, cmd CreateTopic) (*Image, Result, error) {
+	if err := checkNewTopic(img, cmd); err != nil {
+		return nil, Result{}, err
+	}
+	for _, key := range slices.Sorted(maps.Keys(cmd.Configs)) {
+		if err := validateConfig(ResourceTopic, key, cmd.Configs[key]); err != nil {
+			return nil, Result{}, err
+		}
+	}
+	partitions, err := newTopicPartitions(img, cmd)
+	if err != nil {
+		return nil, Result{}, err
+	}
+	t := &Topic{Name: cmd.Name, ID: cmd.ID, Partitions: partitions}
+	if len(cmd.Configs) > 0 {
+		t.Configs = maps.Clone(cmd.Configs)
+	}
+	return img.withTopic(t), Result{Topic: t}, nil
+}
+
+func deleteTopic(img *Image, cmd DeleteTopic) (*Image, Result, error) {
+	t, ok := img.TopicByID(cmd.ID)
+	if !ok {
+		return nil, Result{}, fault.New(fault.UnknownTopicID, "This server does not host this topic ID.")
+	}
+	return img.withoutTopic(t), Result{}, nil
+}
+
+func createPartitions(img *Image, cmd CreatePartitions) (*Image, Result, error) {
+	old, ok := img.Topic(cmd.Topic)
+	if !ok {
+		return nil, Result{}, fault.New(fault.UnknownTopicOrPartition, "This server does not host this topic-partition.")
+	}
+	more, err := addedPartitions(img, old, cmd)
+	if err != nil {
+		return nil, Result{}, err
+	}
+	t := *old
+	t.Partitions = slices.Concat(old.Partitions, more)
+	return img.withTopic(&t), Result{Topic: &t}, nil
+}
+
+func allocateProducerIDs(img *Image, cmd AllocateProducerIDs) (*Image, Result, error) {
+	if cmd.Count < 1 {
+		return nil, Result{}, fault.New(fault.InvalidRequest, "%d producer ids asked for", cmd.Count)
+	}
+	if img.nextProducerID > math.MaxInt64-cmd.Count {
+		return nil, Result{}, fault.New(fault.Unknown, "Exhausted all producerIds as the next block's end producerId "+
+			"has exceeded the int64 type limit")
+	}
+	next := *img
+	next.nextProducerID += cmd.Count
+	return &next, Result{ProducerIDs: Block{First: img.nextProducerID, Count: cmd.Count}}, nil
+}
+
+// checkNewTopic checks the new topic's name and id, with Kafka's messages.
+func checkNewTopic(img *Image, cmd CreateTopic) error {
+	if _, ok := img.Topic(cmd.Name); ok {
+		return fault.New(fault.TopicExists, "Topic '%s' already exists.", cmd.Name)
+	}
+	if err := ValidateTopicName(cmd.Name); err != nil {
+		return err
+	}
+	if key, may := collisionKey(cmd.Name); may {
+		if other, ok := img.collisions.get(key); ok {
+			return fault.New(fault.InvalidTopic, "Topic '%s' collides with existing topic: %s", cmd.Name, other.Name)
+		}
+	}
+	if cmd.ID.IsZero() {
+		return fault.New(fault.InvalidRequest, "topic '%s' has no id", cmd.Name)
+	}
+	if other, ok := img.TopicByID(cmd.ID); ok {
+		return fault.New(fault.InvalidRequest, "topic id %v of '%s' is that of '%s'", cmd.ID, cmd.Name, other.Name)
+	}
+	return nil
+}
+
+// maxTopicName is the longest topic name, so that a directory named for a partition fits a file system.
+const maxTopicName = 249
+
+// ValidateTopicName returns a fault.InvalidTopic, with Kafka's message, for a name that no topic may have.
+func ValidateTopicName(name string) error {
+	reason := ""
+	switch {
+	case name == "":
+		reason = "the empty string is not allowed"
+	case name == "." || name == "..":
+		reason = fmt.Sprintf("'%s' is not allowed", name)
+	case len(name) > maxTopicName:
+		reason = fmt.Sprintf("the length of '%s' is longer than the max allowed length %d", name, maxTopicName)
+	case !hasLegalChars(name):
+		reason = fmt.Sprintf("'%s' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'", name)
+	default:
+		return nil
+	}
+	return fault.New(fault.InvalidTopic, "Topic name is invalid: %s", reason)
+}
+
+func hasLegalChars(name string) bool {
+	for _, c := range []byte(name) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}

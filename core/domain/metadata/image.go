@@ -1,43 +1,137 @@
 package metadata
 
-import "iter"
+import (
+	"encoding/binary"
+	"iter"
+	"strings"
+)
 
 // Image is the whole metadata at one moment. It never changes: Apply makes a new one that shares
 // what stayed the same. The zero Image is empty.
 type Image struct {
-	index uint64
+	index          uint64
+	clusterID      string
+	nextProducerID int64
+	partitions     int // over all topics
+	topics         index[*Topic]
+	topicIDs       index[*Topic]
+	collisions     index[*Topic] // topics whose names have a '.' or '_', by collisionKey
+	brokers        index[*Broker]
+	configs        index[map[string]string] // of everything but topics, by configKey
 }
 
 // Index is the number of commands that made this image.
 func (i *Image) Index() uint64 { return i.index }
 
 // ClusterID returns the cluster's id, "" before InitCluster.
-func (i *Image) ClusterID() string { panic("landing soon") }
+func (i *Image) ClusterID() string { return i.clusterID }
+
+// NextProducerID returns the first producer id that AllocateProducerIDs has not handed out.
+func (i *Image) NextProducerID() int64 { return i.nextProducerID }
 
 // Topic returns the topic of that name.
-func (i *Image) Topic(name string) (*Topic, bool) { panic("landing soon") }
+func (i *Image) Topic(name string) (*Topic, bool) { return i.topics.get([]byte(name)) }
 
 // TopicByID returns the topic with that id.
-func (i *Image) TopicByID(id TopicID) (*Topic, bool) { panic("landing soon") }
+func (i *Image) TopicByID(id TopicID) (*Topic, bool) { return i.topicIDs.get(id[:]) }
 
 // Topics yields all topics in the order of their names.
-func (i *Image) Topics() iter.Seq[*Topic] { panic("landing soon") }
+func (i *Image) Topics() iter.Seq[*Topic] { return i.TopicsFrom("") }
 
 // TopicsFrom yields the topics whose names are name or come after it, in order.
-func (i *Image) TopicsFrom(name string) iter.Seq[*Topic] { panic("landing soon") }
+func (i *Image) TopicsFrom(name string) iter.Seq[*Topic] { return values(i.topics.from([]byte(name))) }
 
 // Counts returns the numbers of topics and of partitions.
-func (i *Image) Counts() (topics, partitions int) { panic("landing soon") }
+func (i *Image) Counts() (topics, partitions int) { return i.topics.size(), i.partitions }
 
 // Broker returns the registered broker with that id.
-func (i *Image) Broker(id int32) (*Broker, bool) { panic("landing soon") }
+func (i *Image) Broker(id int32) (*Broker, bool) { return i.brokers.get(brokerKey(id)) }
 
 // Brokers yields all registered brokers in the order of their ids.
-func (i *Image) Brokers() iter.Seq[*Broker] { panic("landing soon") }
+func (i *Image) Brokers() iter.Seq[*Broker] { return values(i.brokers.from(nil)) }
 
 // Configs returns what was set for the resource, nil when nothing was. Topics' own configs are
 // in Topic.Configs, too.
-func (i *Image) Configs(t ResourceType, name string) map[string]string { panic("landing soon") }
+func (i *Image) Configs(t ResourceType, name string) map[string]string {
+	if t == ResourceTopic {
+		if topic, ok := i.Topic(name); ok && len(topic.Configs) > 0 {
+			return topic.Configs
+		}
+		return nil
+	}
+	set, _ := i.configs.get(configKey(t, name))
+	return set
+}
 
 // ConfigResources yields the names of the resources of type t that have configs, in order.
-func (i *Image) ConfigResources(t ResourceType) iter.Seq[string] { panic("landing soon") }
+func (i *Image) ConfigResources(t ResourceType) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if t == ResourceTopic {
+			for topic := range i.Topics() {
+				if len(topic.Configs) > 0 && !yield(topic.Name) {
+					return
+				}
+			}
+			return
+		}
+		for key := range i.configs.from(configKey(t, "")) {
+			if owner, name := splitConfigKey(key); owner != t || !yield(name) {
+				return
+			}
+		}
+	}
+}
+
+// withTopic returns a copy of i in which t stands in place of the topic with its id.
+func (i *Image) withTopic(t *Topic) *Image {
+	next := *i
+	if old, ok := i.TopicByID(t.ID); ok {
+		next.partitions -= len(old.Partitions)
+	}
+	next.partitions += len(t.Partitions)
+	next.topics = i.topics.set([]byte(t.Name), t)
+	next.topicIDs = i.topicIDs.set(t.ID[:], t)
+	if key, may := collisionKey(t.Name); may {
+		next.collisions = i.collisions.set(key, t)
+	}
+	return &next
+}
+
+// withoutTopic returns a copy of i without t, which must be in i.
+func (i *Image) withoutTopic(t *Topic) *Image {
+	next := *i
+	next.partitions -= len(t.Partitions)
+	next.topics = i.topics.remove([]byte(t.Name))
+	next.topicIDs = i.topicIDs.remove(t.ID[:])
+	if key, may := collisionKey(t.Name); may {
+		next.collisions = i.collisions.remove(key)
+	}
+	return &next
+}
+
+// collisionKey returns what the names that collide with name have in common: Kafka refuses names
+// that differ only in '.' and '_', since its metrics cannot tell them apart. may is false for a
+// name that collides with none but itself.
+func collisionKey(name string) (key []byte, may bool) {
+	if !strings.ContainsAny(name, "._") {
+		return nil, false
+	}
+	return []byte(strings.ReplaceAll(name, ".", "_")), true
+}
+
+// brokerKey orders brokers by their ids, which are never negative.
+func brokerKey(id int32) []byte { return binary.BigEndian.AppendUint32(nil, uint32(id)) }
+
+func configKey(t ResourceType, name string) []byte { return append([]byte{byte(t)}, name...) }
+
+func splitConfigKey(key []byte) (ResourceType, string) { return ResourceType(key[0]), string(key[1:]) }
+
+func values[T any](entries iter.Seq2[[]byte, T]) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for _, v := range entries {
+			if !yield(v) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package metadata
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+)
+
+// maxNewPartitions bounds what one command may add, as Kafka bounds a request (MAX_RECORDS_PER_USER_OP).
+const maxNewPartitions = 10_000
+
+// newTopicPartitions returns the partitions of the topic that cmd makes.
+func newTopicPartitions(img *Image, cmd CreateTopic) ([]Partition, error) {
+	switch {
+	case len(cmd.Assignments) > 0 && cmd.ReplicationFactor != -1:
+		return nil, fault.New(fault.InvalidRequest,
+			"A manual partition assignment was specified, but replication factor was not set to -1.")
+	case len(cmd.Assignments) > 0 && cmd.Partitions != -1:
+		return nil, fault.New(fault.InvalidRequest,
+			"A manual partition assignment was specified, but numPartitions was not set to -1.")
+	case len(cmd.Assignments) > 0:
+		return assigned(img, cmd.Assignments, 0, len(cmd.Assignments[0]))
+	case cmd.ReplicationFactor < 1:
+		return nil, fault.New(fault.InvalidReplicationFactor,
+			"Replication factor must be larger than 0, or -1 to use the default value.")
+	case cmd.Partitions < 1:
+		return nil, fault.New(fault.InvalidPartitions, "Number of partitions was set to an invalid non-positive value.")
+	default:
+		return placed(img, int(cmd.Partitions), int(cmd.ReplicationFactor))
+	}
+}
+
+// addedPartitions returns the partitions that cmd adds to t.
+func addedPartitions(img *Image, t *Topic, cmd CreatePartitions) ([]Partition, error) {
+	have, want := len(t.Partitions), int(cmd.Count)
+	switch {
+	case want == have:
+		return nil, fault.New(fault.InvalidPartitions, "Topic already has %d partition(s).", have)
+	case want < have:
+		return nil, fault.New(fault.InvalidPartitions,
+			"The topic %s currently has %d partition(s); %d would not be an increase.", t.Name, have, want)
+	case cmd.Assignments != nil && len(cmd.Assignments) != want-have:
+		return nil, fault.New(fault.InvalidReplicaAssignment,
+			"Attempted to add %d additional partition(s), but only %d assignment(s) were specified.",
+			want-have, len(cmd.Assignments))
+	}
+	replicationFactor := len(t.Partitions[0].Replicas)
+	if cmd.Assignments != nil {
+		return assigned(img, cmd.Assignments, have, replicationFactor)
+	}
+	return placed(img, want-have, replicationFactor)
+}
+
+// assigned returns partitions first, first+1 … with the replicas that a client has chosen for them.
+func assigned(img *Image, assignments [][]int32, first, replicationFactor int) ([]Partition, error) {
+	if err := checkNewPartitions(len(assignments)); err != nil {
+		return nil, err
+	}
+	partitions, shared := make([]Partition, len(assignments)), replicaSets{}
+	for n, replicas := range assignments {
+		if err := checkAssignment(img, replicas, replicationFactor); err != nil {
+			return nil, err
+		}
+		p, ok := newPartition(img, replicas, shared)
+		if !ok {
+			return nil, fault.New(fault.InvalidReplicaAssignment, "All brokers specified in the manual partition assignment "+
+				"for partition %d are fenced or in controlled shutdown.", first+n)
+		}
+		partitions[n] = p
+	}
+	return partitions, nil
+}
+
+func checkAssignment(img *Image, replicas []int32, replicationFactor int) error {
+	if len(replicas) == 0 {
+		return fault.New(fault.InvalidReplicaAssignment, "The manual partition assignment includes an empty replica list.")
+	}
+	sorted := slices.Sorted(slices.Values(replicas))
+	for n, id := range sorted {
+		if _, ok := img.Broker(id); !ok {
+			return fault.New(fault.InvalidReplicaAssignment,
+				"The manual partition assignment includes broker %d, but no such broker is registered.", id)
+		}
+		if n > 0 && sorted[n-1] == id {
+			return fault.New(fault.InvalidReplicaAssignment,
+				"The manual partition assignment includes the broker %d more than once.", id)
+		}
+	}
+	if len(replicas) != replicationFactor {
+		return fault.New(fault.InvalidReplicaAssignment, "The manual partition assignment includes a partition with %d "+
+			"replica(s), but this is not consistent with previous partitions, which have %d replica(s).",
+			len(replicas), replicationFactor)
+	}
+	return nil
+}
+
+// placed returns count partitions, their replicas spread over the brokers. The first replicas go round the
+// brokers, beginning where the cluster's number of partitions points, so that topics of one partition
+// spread as well; the other replicas follow at a distance that grows with each round, so that one broker's
+// load falls on all others when it dies. Fenced brokers are taken only when there are too few others.
+func placed(img *Image, count, replicationFactor int) ([]Partition, error) {
+	if err := checkNewPartitions(count); err != nil {
+		return nil, err
+	}
+	var live, fenced []int32
+	for b := range img.Brokers() {
+		if b.Fenced {
+			fenced = append(fenced, b.ID)
+		} else {
+			live = append(live, b.ID)
+		}
+	}
+	switch registered := len(live) + len(fenced); {
+	case len(live) == 0:
+		return nil, fault.New(fault.InvalidReplicationFactor,
+			"Unable to replicate the partition %d time(s): All brokers are currently fenced.", replicationFactor)
+	case replicationFactor > registered:
+		return nil, fault.New(fault.InvalidReplicationFactor, "Unable to replicate the partition %d time(s): The target "+
+			"replication factor of %d cannot be reached because only %d broker(s) are registered or some brokers have all "+
+			"their log directories cordoned.",
+			replicationFactor, replicationFactor, registered)
+	}
+	partitions, shared := make([]Partition, count), replicaSets{}
+	replicas := make([]int32, replicationFactor)
+	for n := range partitions {
+		turn := img.partitions + n
+		for r := range replicas {
+			switch {
+			case r == 0:
+				replicas[r] = live[turn%len(live)]
+			case r < len(live):
+				replicas[r] = live[(turn+1+(turn/len(live)+r-1)%(len(live)-1))%len(live)]
+			default:
+				replicas[r] = fenced[(turn+r)%len(fenced)]
+			}
+		}
+		partitions[n], _ = newPartition(img, replicas, shared) // its first replica lives
+	}
+	return partitions, nil
+}
+
+func checkNewPartitions(count int) error {
+	if count > maxNewPartitions {
+		return fault.New(fault.PolicyViolation, "Excessively large number of partitions per request.")
+	}
+	return nil
+}
+
+// newPartition returns a partition whose in-sync replicas are those that are not fenced; its leader is
+// the first of them. ok is false when there is none.
+func newPartition(img *Image, replicas []int32, shared replicaSets) (p Partition, ok bool) {
+	isr := make([]int32, 0, len(replicas))
+	for _, id := range replicas {
+		if b, ok := img.Broker(id); ok && !b.Fenced {
+			isr = append(isr, id)
+		}
+	}
+	if len(isr) == 0 {
+		return Partition{}, false
+	}
+	return Partition{Replicas: shared.of(replicas), ISR: shared.of(isr), Leader: isr[0]}, true
+}
+
+// replicaSets makes partitions with equal lists of replicas share one slice: a cluster has many
+// partitions and few such lists.
+type replicaSets map[string][]int32
+
+// of returns a slice equal to ids that is never changed.
+func (s replicaSets) of(ids []int32) []int32 {
+	if len(ids) == 0 {
+		return nil
+	}
+	var buf [64]byte
+	key := buf[:0]
+	for _, id := range ids {
+		key = binary.BigEndian.AppendUint32(key, uint32(id))
+	}
+	if known, ok := s[string(key)]; ok {
+		return known
+	}
+	own := slices.Clone(ids)
+	s[string(key)] = own
+	return own
+}
