@@ -1,0 +1,253 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// benchCase is one kind of load.
+type benchCase struct {
+	name    string
+	what    string
+	measure func(ctx context.Context, b *broker, round int, limit time.Duration) (result, error)
+}
+
+var cases = []benchCase{
+	{"1k", "1 KiB records, 6 partitions, acks=all", producing(6, 1024, 400_000)},
+	{"100b", "100 B records, 6 partitions, acks=all", producing(6, 100, 2_000_000)},
+	{"one", "one 1 KiB record at a time, acks=all", oneAtATime},
+	{"500p", "1 KiB records, 500 partitions, acks=all", producing(500, 1024, 300_000)},
+	{"read", "catch-up reads of 1 KiB records, 6 partitions", catchUp},
+	{"e2e", "end to end at 5,000 records/s of 1 KiB", endToEnd},
+	{"idle", "2,000 idle connections", idleConnections},
+}
+
+// topic makes a topic for one measurement.
+func topic(ctx context.Context, b *broker, partitions int32) (string, error) {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(b.addr))
+	if err != nil {
+		return "", err
+	}
+	defer cl.Close()
+	name := fmt.Sprintf("bench-%08x", rand.Uint32())
+	if _, err := kadm.NewClient(cl).CreateTopic(ctx, partitions, 1, nil, name); err != nil {
+		return "", err
+	}
+	return name, nil
+}
+
+func deleteTopic(ctx context.Context, b *broker, name string) {
+	if cl, err := kgo.NewClient(kgo.SeedBrokers(b.addr)); err == nil {
+		kadm.NewClient(cl).DeleteTopic(ctx, name)
+		cl.Close()
+	}
+}
+
+// payload is a record's value that does not compress to nothing.
+func payload(size int) []byte {
+	p := make([]byte, size)
+	for i := range p {
+		p[i] = byte(rand.Uint32())
+	}
+	return p
+}
+
+// fill sends up to n records within limit and returns how many were acknowledged, and their latencies.
+func fill(ctx context.Context, b *broker, topic string, size, n int, limit time.Duration) (int, []time.Duration, error) {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(b.addr), kgo.DefaultProduceTopic(topic), kgo.ProducerBatchCompression(kgo.NoCompression()),
+		kgo.RecordPartitioner(kgo.RoundRobinPartitioner()), kgo.MaxBufferedRecords(20_000), kgo.ProducerLinger(5*time.Millisecond))
+	if err != nil {
+		return 0, nil, err
+	}
+	defer cl.Close()
+	value := payload(size)
+	var mu sync.Mutex
+	var latencies []time.Duration
+	var acked int
+	var failed error
+	for end, i := time.Now().Add(limit), 0; i < n && time.Now().Before(end); i++ {
+		sent := time.Now()
+		cl.Produce(ctx, &kgo.Record{Value: value}, func(_ *kgo.Record, err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				failed = err
+				return
+			}
+			acked++
+			if acked%16 == 0 {
+				latencies = append(latencies, time.Since(sent))
+			}
+		})
+	}
+	if err := cl.Flush(ctx); err != nil {
+		return acked, latencies, err
+	}
+	return acked, latencies, failed
+}
+
+func producing(partitions int32, size, records int) func(context.Context, *broker, int, time.Duration) (result, error) {
+	return func(ctx context.Context, b *broker, _ int, limit time.Duration) (result, error) {
+		name, err := topic(ctx, b, partitions)
+		if err != nil {
+			return result{}, err
+		}
+		defer deleteTopic(ctx, b, name)
+		if _, _, err := fill(ctx, b, name, size, records/20, time.Second); err != nil { // warms up
+			return result{}, err
+		}
+		m := begin(b)
+		n, latencies, err := fill(ctx, b, name, size, records, limit)
+		return m.end(n, size, latencies), err
+	}
+}
+
+func oneAtATime(ctx context.Context, b *broker, _ int, limit time.Duration) (result, error) {
+	name, err := topic(ctx, b, 1)
+	if err != nil {
+		return result{}, err
+	}
+	defer deleteTopic(ctx, b, name)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(b.addr), kgo.DefaultProduceTopic(name), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerLinger(0))
+	if err != nil {
+		return result{}, err
+	}
+	defer cl.Close()
+	value := payload(1024)
+	var latencies []time.Duration
+	var m *measurement
+	for i, end := 0, time.Now().Add(limit); time.Now().Before(end) && i < 10_000; i++ {
+		if i == 200 {
+			m, latencies = begin(b), nil
+		}
+		sent := time.Now()
+		if err := cl.ProduceSync(ctx, &kgo.Record{Value: value}).FirstErr(); err != nil {
+			return result{}, err
+		}
+		latencies = append(latencies, time.Since(sent))
+	}
+	return m.end(len(latencies), 1024, latencies), nil
+}
+
+func catchUp(ctx context.Context, b *broker, _ int, limit time.Duration) (result, error) {
+	name, err := topic(ctx, b, 6)
+	if err != nil {
+		return result{}, err
+	}
+	defer deleteTopic(ctx, b, name)
+	const records = 400_000
+	n, _, err := fill(ctx, b, name, 1024, records, 3*limit)
+	if err != nil {
+		return result{}, err
+	}
+	m := begin(b)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(b.addr), kgo.ConsumeTopics(name), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchMaxBytes(50<<20), kgo.FetchMaxPartitionBytes(1<<20))
+	if err != nil {
+		return result{}, err
+	}
+	defer cl.Close()
+	read := 0
+	for read < n {
+		fetches := cl.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			return result{}, err
+		}
+		read += fetches.NumRecords()
+	}
+	return m.end(read, 1024, nil), nil
+}
+
+func endToEnd(ctx context.Context, b *broker, _ int, limit time.Duration) (result, error) {
+	name, err := topic(ctx, b, 6)
+	if err != nil {
+		return result{}, err
+	}
+	defer deleteTopic(ctx, b, name)
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	consumer, err := kgo.NewClient(kgo.SeedBrokers(b.addr), kgo.ConsumeTopics(name), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	if err != nil {
+		return result{}, err
+	}
+	defer consumer.Close()
+	var latencies []time.Duration
+	var consumed atomic.Int64
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		for reading.Err() == nil {
+			fetches := consumer.PollFetches(reading)
+			now := time.Now()
+			fetches.EachRecord(func(r *kgo.Record) {
+				if consumed.Add(1) > 2000 { // the first ones warm up
+					latencies = append(latencies, now.Sub(r.Timestamp))
+				}
+			})
+		}
+	})
+	producer, err := kgo.NewClient(kgo.SeedBrokers(b.addr), kgo.DefaultProduceTopic(name), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerLinger(0))
+	if err != nil {
+		return result{}, err
+	}
+	defer producer.Close()
+	value := payload(1024)
+	m, sent := begin(b), 0
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(limit); time.Now().Before(end); <-tick.C {
+		for range 5 {
+			producer.Produce(ctx, &kgo.Record{Value: value, Timestamp: time.Now()}, nil)
+			sent++
+		}
+	}
+	if err := producer.Flush(ctx); err != nil {
+		return result{}, err
+	}
+	for deadline := time.Now().Add(10 * time.Second); int(consumed.Load()) < sent && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+	stop()
+	reader.Wait()
+	if int(consumed.Load()) < sent {
+		return result{}, fmt.Errorf("%d of %d records came", consumed.Load(), sent)
+	}
+	return m.end(sent, 1024, latencies), nil
+}
+
+func idleConnections(ctx context.Context, b *broker, _ int, limit time.Duration) (result, error) {
+	before := b.rss()
+	var conns []net.Conn
+	defer func() {
+		for _, c := range conns {
+			c.Close()
+		}
+	}()
+	var dialer net.Dialer
+	for range 2000 {
+		c, err := dialer.DialContext(ctx, "tcp", b.addr)
+		if err != nil {
+			return result{}, err
+		}
+		conns = append(conns, c)
+		// An ApiVersions request v0, so that the broker has taken notice of the connection.
+		if _, err := c.Write([]byte{0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 255, 255}); err != nil {
+			return result{}, err
+		}
+		if _, err := c.Read(make([]byte, 4096)); err != nil {
+			return result{}, err
+		}
+	}
+	m := begin(b)
+	time.Sleep(min(limit, 3*time.Second)) // what is measured is doing nothing
+	r := m.end(0, 0, nil)
+	r.extra = b.rss() - before
+	return r, nil
+}

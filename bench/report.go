@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// result is what one measurement has found. Zero values were not measured.
+type result struct {
+	elapsed        time.Duration
+	records        int
+	bytes          int64
+	p50, p99, p999 time.Duration
+	cpu            time.Duration
+	rss            int64
+	extra          int64 // memory that the load itself has added, bytes
+}
+
+// measurement is one that is under way.
+type measurement struct {
+	b     *broker
+	began time.Time
+	cpu   time.Duration
+}
+
+func begin(b *broker) *measurement {
+	return &measurement{b: b, began: time.Now(), cpu: b.cpu()}
+}
+
+func (m *measurement) end(records, size int, latencies []time.Duration) result {
+	r := result{elapsed: time.Since(m.began), records: records, bytes: int64(records) * int64(size), cpu: m.b.cpu() - m.cpu, rss: m.b.rss()}
+	if len(latencies) > 0 {
+		slices.Sort(latencies)
+		at := func(q float64) time.Duration { return latencies[min(len(latencies)-1, int(q*float64(len(latencies))))] }
+		r.p50, r.p99, r.p999 = at(0.5), at(0.99), at(0.999)
+	}
+	return r
+}
+
+func (r result) rate() float64      { return float64(r.records) / r.elapsed.Seconds() }
+func (r result) megabytes() float64 { return float64(r.bytes) / 1e6 / r.elapsed.Seconds() }
+func (r result) cpuPerGB() float64  { return r.cpu.Seconds() / (float64(r.bytes) / 1e9) }
+func (r result) cpuShare() float64  { return 100 * r.cpu.Seconds() / r.elapsed.Seconds() }
+func ms(d time.Duration) float64    { return float64(d.Microseconds()) / 1000 }
+func mib(n int64) float64           { return float64(n) / (1 << 20) }
+
+// median is the middle of the results in each number on its own.
+func median(rs []result) result {
+	pick := func(of func(result) int64) int64 {
+		var all []int64
+		for _, r := range rs {
+			all = append(all, of(r))
+		}
+		slices.Sort(all)
+		return all[len(all)/2]
+	}
+	mid := slices.Clone(rs)
+	slices.SortFunc(mid, func(a, b result) int {
+		if a.rate() < b.rate() {
+			return -1
+		}
+		return 1
+	})
+	r := mid[len(mid)/2]
+	r.p50 = time.Duration(pick(func(r result) int64 { return int64(r.p50) }))
+	r.p99 = time.Duration(pick(func(r result) int64 { return int64(r.p99) }))
+	r.p999 = time.Duration(pick(func(r result) int64 { return int64(r.p999) }))
+	r.rss = pick(func(r result) int64 { return r.rss })
+	r.extra = pick(func(r result) int64 { return r.extra })
+	return r
+}
+
+// report prints one case: a line for each broker, and one of ratios (Chronik divided by Kafka).
+func report(c benchCase, chronik, kafka result) {
+	fmt.Printf("\n%s: %s\n", c.name, c.what)
+	if chronik.records == 0 {
+		fmt.Printf("  %-8s %9s %12s %10s\n", "", "CPU %", "added MiB", "RSS MiB")
+		for _, r := range []struct {
+			name string
+			result
+		}{{"chronik", chronik}, {"kafka", kafka}} {
+			fmt.Printf("  %-8s %9.2f %12.1f %10.1f\n", r.name, r.cpuShare(), mib(r.extra), mib(r.rss))
+		}
+		fmt.Printf("  %-8s %9s %12.2f %10.2f\n", "ratio", "", float64(chronik.extra)/float64(kafka.extra), float64(chronik.rss)/float64(kafka.rss))
+		return
+	}
+	fmt.Printf("  %-8s %11s %9s %9s %9s %9s %9s %9s\n", "", "records/s", "MB/s", "p50 ms", "p99 ms", "p99.9 ms", "CPU s/GB", "RSS MiB")
+	for _, r := range []struct {
+		name string
+		result
+	}{{"chronik", chronik}, {"kafka", kafka}} {
+		fmt.Printf("  %-8s %11.0f %9.1f %9.2f %9.2f %9.2f %9.2f %9.1f\n", r.name, r.rate(), r.megabytes(), ms(r.p50), ms(r.p99), ms(r.p999), r.cpuPerGB(), mib(r.rss))
+	}
+	ratio := func(a, b float64) string {
+		if b == 0 {
+			return "-"
+		}
+		return fmt.Sprintf("%.2f", a/b)
+	}
+	fmt.Printf("  %-8s %11s %9s %9s %9s %9s %9s %9s\n", "ratio", ratio(chronik.rate(), kafka.rate()), ratio(chronik.megabytes(), kafka.megabytes()),
+		ratio(ms(chronik.p50), ms(kafka.p50)), ratio(ms(chronik.p99), ms(kafka.p99)), ratio(ms(chronik.p999), ms(kafka.p999)),
+		ratio(chronik.cpuPerGB(), kafka.cpuPerGB()), ratio(mib(chronik.rss), mib(kafka.rss)))
+}

@@ -1,0 +1,29 @@
+package e2e
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+)
+
+// notYet are the tests of franz-go's suite for what Chronik does not serve: transactions, KIP-848 groups and share groups.
+const notYet = "TestTxnEtl|TestShareGroup|848"
+
+// TestFranzGoSuite runs the test-suite of franz-go's client against the broker.
+func TestFranzGoSuite(t *testing.T) {
+	skipInShortMode(t)
+	b := start(t, "")
+	records := os.Getenv("KGO_TEST_RECORDS")
+	if records == "" {
+		records = "20000"
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	suite := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout=9m", "-skip="+notYet, "github.com/twmb/franz-go/pkg/kgo")
+	suite.Env = append(os.Environ(), "KGO_TEST_RF=1", "KGO_SEEDS="+b.addr, "KGO_TEST_RECORDS="+records)
+	if out, err := suite.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out[max(0, len(out)-20000):])
+	}
+}
