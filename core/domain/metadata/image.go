@@ -12,7 +12,8 @@ type Image struct {
 	index          uint64
 	clusterID      string
 	nextProducerID int64
-	partitions     int // over all topics
+	partitions     int    // over all topics
+	deletions      uint64 // of topics, in this process; not part of what is stored
 	topics         index[*Topic]
 	topicIDs       index[*Topic]
 	collisions     index[*Topic] // topics whose names have a '.' or '_', by collisionKey
@@ -43,6 +44,10 @@ func (i *Image) TopicsFrom(name string) iter.Seq[*Topic] { return values(i.topic
 
 // Counts returns the numbers of topics and of partitions.
 func (i *Image) Counts() (topics, partitions int) { return i.topics.size(), i.partitions }
+
+// Deletions counts the topics that were deleted since the image was loaded or made. Who follows images, and
+// skips some, learns by it that topics have gone.
+func (i *Image) Deletions() uint64 { return i.deletions }
 
 // Broker returns the registered broker with that id.
 func (i *Image) Broker(id int32) (*Broker, bool) { return i.brokers.get(brokerKey(id)) }
@@ -101,6 +106,7 @@ func (i *Image) withTopic(t *Topic) *Image {
 func (i *Image) withoutTopic(t *Topic) *Image {
 	next := *i
 	next.partitions -= len(t.Partitions)
+	next.deletions++
 	next.topics = i.topics.remove([]byte(t.Name))
 	next.topicIDs = i.topicIDs.remove(t.ID[:])
 	if key, may := collisionKey(t.Name); may {
