@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
@@ -47,6 +48,9 @@ func initCluster(img *Image, cmd InitCluster) (*Image, Result, error) {
 	if cmd.ClusterID == "" {
 		return nil, Result{}, fault.New(fault.InvalidRequest, "the cluster id is empty")
 	}
+	if err := checkText(cmd.ClusterID); err != nil {
+		return nil, Result{}, err
+	}
 	next := *img
 	if next.clusterID == "" {
 		next.clusterID = cmd.ClusterID
@@ -59,6 +63,9 @@ func initCluster(img *Image, cmd InitCluster) (*Image, Result, error) {
 func registerBroker(img *Image, cmd RegisterBroker) (*Image, Result, error) {
 	if cmd.ID < 0 {
 		return nil, Result{}, fault.New(fault.InvalidRequest, "broker id %d is negative", cmd.ID)
+	}
+	if err := checkText(cmd.Rack); err != nil {
+		return nil, Result{}, err
 	}
 	b := &Broker{ID: cmd.ID, Incarnation: cmd.Incarnation, Epoch: int64(img.index) + 1, Rack: cmd.Rack}
 	if old, ok := img.Broker(cmd.ID); ok && old.Incarnation == cmd.Incarnation {
@@ -73,10 +80,8 @@ func createTopic(img *Image, cmd CreateTopic) (*Image, Result, error) {
 	if err := checkNewTopic(img, cmd); err != nil {
 		return nil, Result{}, err
 	}
-	for _, key := range slices.Sorted(maps.Keys(cmd.Configs)) {
-		if err := validateConfig(ResourceTopic, key, cmd.Configs[key]); err != nil {
-			return nil, Result{}, err
-		}
+	if err := validateConfigs(ResourceTopic, cmd.Configs); err != nil {
+		return nil, Result{}, err
 	}
 	partitions, err := newTopicPartitions(img, cmd)
 	if err != nil {
@@ -122,6 +127,16 @@ func allocateProducerIDs(img *Image, cmd AllocateProducerIDs) (*Image, Result, e
 	next := *img
 	next.nextProducerID += cmd.Count
 	return &next, Result{ProducerIDs: Block{First: img.nextProducerID, Count: cmd.Count}}, nil
+}
+
+// checkText refuses what is not UTF-8, which neither Kafka's protocol nor the stores' forms can carry.
+func checkText(texts ...string) error {
+	for _, text := range texts {
+		if !utf8.ValidString(text) {
+			return fault.New(fault.InvalidRequest, "%q is not UTF-8", text)
+		}
+	}
+	return nil
 }
 
 // checkNewTopic checks the new topic's name and id, with Kafka's messages.

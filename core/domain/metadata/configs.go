@@ -12,13 +12,13 @@ func alterConfigs(img *Image, cmd AlterConfigs) (*Image, Result, error) {
 	if err := checkResource(img, cmd.Type, cmd.Name); err != nil {
 		return nil, Result{}, err
 	}
-	for _, key := range slices.Sorted(maps.Keys(cmd.Set)) {
-		if slices.Contains(cmd.Delete, key) {
+	for _, key := range cmd.Delete {
+		if _, both := cmd.Set[key]; both {
 			return nil, Result{}, fault.New(fault.InvalidRequest, "config %s is both set and deleted", key)
 		}
-		if err := validateConfig(cmd.Type, key, cmd.Set[key]); err != nil {
-			return nil, Result{}, err
-		}
+	}
+	if err := validateConfigs(cmd.Type, cmd.Set); err != nil {
+		return nil, Result{}, err
 	}
 	set := make(map[string]string, len(cmd.Set))
 	if !cmd.Replace {
@@ -52,6 +52,9 @@ func (i *Image) withConfigs(t ResourceType, name string, set map[string]string) 
 
 // checkResource checks that configs may be set for the resource, with Kafka's messages.
 func checkResource(img *Image, t ResourceType, name string) error {
+	if err := checkText(name); err != nil {
+		return err
+	}
 	switch t {
 	case ResourceTopic:
 		if name == "" {
@@ -96,7 +99,12 @@ func checkBrokerName(img *Image, name string) error {
 	return nil
 }
 
-// validateConfig checks one key and value for a resource of type t.
-func validateConfig(t ResourceType, key, value string) error {
+// validateConfigs checks the keys and values that are set for a resource of type t.
+func validateConfigs(t ResourceType, set map[string]string) error {
+	for _, key := range slices.Sorted(maps.Keys(set)) { // in order, so that every node names the same key
+		if err := checkText(key, set[key]); err != nil {
+			return err
+		}
+	}
 	return nil
 }

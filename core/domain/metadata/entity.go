@@ -1,0 +1,272 @@
+package metadata
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+)
+
+// Entity is a part of an Image that is stored under a key of its own: the header (what the image has
+// one of), a topic, a broker, or the configs of one resource. An Entity is that key.
+type Entity string
+
+// The first byte of an Entity says what it is.
+const (
+	entityHeader byte = 'h'
+	entityTopic  byte = 't' // and the topic's id
+	entityBroker byte = 'b' // and the broker's id
+	entityConfig byte = 'c' // and the resource's type and name
+)
+
+const header = Entity(entityHeader)
+
+// entityVersion is the first byte of every encoded entity.
+const entityVersion = 1
+
+type headerFields struct {
+	Index          uint64 `cbor:"1,keyasint"`
+	ClusterID      string `cbor:"2,keyasint"`
+	NextProducerID int64  `cbor:"3,keyasint"`
+}
+
+func topicEntity(id TopicID) Entity  { return Entity(append([]byte{entityTopic}, id[:]...)) }
+func brokerEntity(id int32) Entity   { return Entity(append([]byte{entityBroker}, brokerKey(id)...)) }
+func configEntity(key []byte) Entity { return Entity(append([]byte{entityConfig}, key...)) }
+func split(e Entity) (byte, []byte)  { return e[0], []byte(e[1:]) }
+
+// Touched returns the entities that may differ between after, the image that cmd has just made, and the
+// image before it. The header is always among them.
+func Touched(after *Image, cmd Command) []Entity {
+	switch cmd := cmd.(type) {
+	case RegisterBroker:
+		return []Entity{header, brokerEntity(cmd.ID)}
+	case CreateTopic:
+		return []Entity{header, topicEntity(cmd.ID)}
+	case DeleteTopic:
+		return []Entity{header, topicEntity(cmd.ID)}
+	case CreatePartitions:
+		if t, ok := after.Topic(cmd.Topic); ok {
+			return []Entity{header, topicEntity(t.ID)}
+		}
+	case AlterConfigs:
+		if t, ok := after.Topic(cmd.Name); ok && cmd.Type == ResourceTopic {
+			return []Entity{header, topicEntity(t.ID)}
+		}
+		return []Entity{header, configEntity(configKey(cmd.Type, cmd.Name))}
+	}
+	return []Entity{header}
+}
+
+// Entities yields all entities of the image, the header first, in an order that equal images share.
+func (i *Image) Entities() iter.Seq[Entity] {
+	return func(yield func(Entity) bool) {
+		if !yield(header) {
+			return
+		}
+		for key := range i.brokers.from(nil) {
+			if !yield(Entity(append([]byte{entityBroker}, key...))) {
+				return
+			}
+		}
+		for key := range i.configs.from(nil) {
+			if !yield(configEntity(key)) {
+				return
+			}
+		}
+		for key := range i.topicIDs.from(nil) {
+			if !yield(Entity(append([]byte{entityTopic}, key...))) {
+				return
+			}
+		}
+	}
+}
+
+// EncodeEntity returns e as it is in the image; ok is false when the image has no such entity (any more).
+func (i *Image) EncodeEntity(e Entity) (value []byte, ok bool, err error) {
+	part, ok := i.entity(e)
+	if !ok {
+		return nil, false, nil
+	}
+	value, err = encoding.Marshal(part)
+	if err != nil {
+		return nil, false, fmt.Errorf("encode metadata entity %q: %w", string(e), err)
+	}
+	return append([]byte{entityVersion}, value...), true, nil
+}
+
+func (i *Image) entity(e Entity) (part any, ok bool) {
+	switch what, key := split(e); what {
+	case entityHeader:
+		return headerFields{i.index, i.clusterID, i.nextProducerID}, true
+	case entityTopic:
+		return i.topicIDs.get(key)
+	case entityBroker:
+		return i.brokers.get(key)
+	case entityConfig:
+		return i.configs.get(key)
+	}
+	return nil, false
+}
+
+// Loader builds an Image from its encoded entities. It is for one use by one goroutine.
+type Loader struct {
+	header     *headerFields
+	partitions int
+	topics     filling[*Topic]
+	topicIDs   filling[*Topic]
+	collisions filling[*Topic]
+	brokers    filling[*Broker]
+	configs    filling[map[string]string]
+	replicas   replicaSets
+}
+
+// NewLoader returns a Loader without any entity.
+func NewLoader() *Loader {
+	return &Loader{
+		topics: newFilling[*Topic](), topicIDs: newFilling[*Topic](), collisions: newFilling[*Topic](),
+		brokers: newFilling[*Broker](), configs: newFilling[map[string]string](), replicas: replicaSets{},
+	}
+}
+
+// Add takes an entity in, in any order; value may be reused afterwards. An entity of a kind or
+// version that this program does not know is fault.UnsupportedVersion; one that cannot be is ErrCorrupt.
+func (l *Loader) Add(e Entity, value []byte) error {
+	if len(e) == 0 || len(value) == 0 {
+		return fmt.Errorf("%w: entity %q of %d bytes", ErrCorrupt, string(e), len(value))
+	}
+	if value[0] != entityVersion {
+		return fault.New(fault.UnsupportedVersion, "metadata entity %q in version %d, known is %d",
+			string(e), value[0], entityVersion)
+	}
+	var err error
+	switch what, key := split(e); what {
+	case entityHeader:
+		err = l.addHeader(value[1:])
+	case entityTopic:
+		err = l.decodeTopic(key, value[1:])
+	case entityBroker:
+		err = l.decodeBroker(key, value[1:])
+	case entityConfig:
+		err = l.decodeConfigs(key, value[1:])
+	default:
+		return fault.New(fault.UnsupportedVersion, "metadata entity %q of unknown kind: a newer version wrote it", string(e))
+	}
+	if err != nil {
+		return fmt.Errorf("%w: entity %q: %w", ErrCorrupt, string(e), err)
+	}
+	return nil
+}
+
+// Image returns the image of all that was added. It is ErrCorrupt when there was no header.
+func (l *Loader) Image() (*Image, error) {
+	if l.header == nil {
+		return nil, fmt.Errorf("%w: no header", ErrCorrupt)
+	}
+	return &Image{
+		index: l.header.Index, clusterID: l.header.ClusterID, nextProducerID: l.header.NextProducerID,
+		partitions: l.partitions,
+		topics:     l.topics.index(), topicIDs: l.topicIDs.index(), collisions: l.collisions.index(),
+		brokers: l.brokers.index(), configs: l.configs.index(),
+	}, nil
+}
+
+func (l *Loader) addHeader(value []byte) error {
+	if l.header != nil {
+		return errors.New("a second header")
+	}
+	var h headerFields
+	if err := decoding.Unmarshal(value, &h); err != nil {
+		return err
+	}
+	if h.NextProducerID < 0 {
+		return fmt.Errorf("next producer id %d", h.NextProducerID)
+	}
+	l.header = &h
+	return nil
+}
+
+func (l *Loader) decodeTopic(key, value []byte) error {
+	t := new(Topic)
+	if err := decoding.Unmarshal(value, t); err != nil {
+		return err
+	}
+	if string(key) != string(t.ID[:]) {
+		return fmt.Errorf("topic %q has id %v", t.Name, t.ID)
+	}
+	return l.addTopic(t)
+}
+
+// addTopic takes t over, and lets its partitions share their lists of replicas with others.
+func (l *Loader) addTopic(t *Topic) error {
+	if err := ValidateTopicName(t.Name); err != nil {
+		return err
+	}
+	if len(t.Partitions) == 0 || t.ID.IsZero() {
+		return fmt.Errorf("topic %q has %d partitions and id %v", t.Name, len(t.Partitions), t.ID)
+	}
+	for n := range t.Partitions {
+		p := &t.Partitions[n]
+		if len(p.Replicas) == 0 {
+			return fmt.Errorf("partition %s-%d has no replicas", t.Name, n)
+		}
+		p.Replicas, p.ISR = l.replicas.of(p.Replicas), l.replicas.of(p.ISR)
+	}
+	if len(t.Configs) == 0 {
+		t.Configs = nil
+	}
+	fresh := l.topics.add([]byte(t.Name), t)
+	fresh = l.topicIDs.add(t.ID[:], t) && fresh
+	if key, may := collisionKey(t.Name); may {
+		fresh = l.collisions.add(key, t) && fresh
+	}
+	if !fresh {
+		return fmt.Errorf("topic %q with id %v is there twice, or collides with another", t.Name, t.ID)
+	}
+	l.partitions += len(t.Partitions)
+	return nil
+}
+
+func (l *Loader) decodeBroker(key, value []byte) error {
+	b := new(Broker)
+	if err := decoding.Unmarshal(value, b); err != nil {
+		return err
+	}
+	if string(key) != string(brokerKey(b.ID)) {
+		return fmt.Errorf("broker has id %d", b.ID)
+	}
+	return l.addBroker(b)
+}
+
+func (l *Loader) addBroker(b *Broker) error {
+	if b.ID < 0 {
+		return fmt.Errorf("broker id %d is negative", b.ID)
+	}
+	if !l.brokers.add(brokerKey(b.ID), b) {
+		return fmt.Errorf("broker %d is there twice", b.ID)
+	}
+	return nil
+}
+
+func (l *Loader) decodeConfigs(key, value []byte) error {
+	var set map[string]string
+	if err := decoding.Unmarshal(value, &set); err != nil {
+		return err
+	}
+	if len(key) == 0 {
+		return errors.New("configs of no resource")
+	}
+	t, name := splitConfigKey(key)
+	return l.addConfigs(t, name, set)
+}
+
+func (l *Loader) addConfigs(t ResourceType, name string, set map[string]string) error {
+	if _, known := resourceNames[t]; !known || t == ResourceTopic || len(set) == 0 {
+		return fmt.Errorf("%d configs of resource %d %q", len(set), t, name)
+	}
+	if !l.configs.add(configKey(t, name), set) {
+		return fmt.Errorf("configs of resource %d %q are there twice", t, name)
+	}
+	return nil
+}

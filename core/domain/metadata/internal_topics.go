@@ -1,0 +1,15 @@
+package metadata
+
+// MetaTopicCommand returns the command that makes the internal topic __meta, which wiring applies
+// when the topic is missing. Its configs are the seed's.
+func MetaTopicCommand(id TopicID) CreateTopic {
+	return CreateTopic{
+		Name: MetaTopic, ID: id, Partitions: 1, ReplicationFactor: 1,
+		Configs: map[string]string{
+			"retention.ms":     "-1",
+			"segment.bytes":    "52428800",
+			"compression.type": "snappy",
+			"cleanup.policy":   "compact",
+		},
+	}
+}
