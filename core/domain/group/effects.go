@@ -25,7 +25,7 @@ type SyncAnswer struct {
 	SyncResponse
 }
 
-// Write is a batch of records to append. Written must be called with it when its fate is known.
+// Write is a batch of records to append. Unless it has none, Written must be called with it once, when its fate is known.
 type Write struct {
 	Records    []Record
 	purpose    purpose

@@ -71,7 +71,8 @@ type Group struct {
 
 	metadata *Metadata
 	offsets  map[string]map[int32]Offset
-	inflight map[TopicPartition]int // records of offsets that are not durable yet
+	writes   int                    // batches that are not durable yet
+	inflight map[TopicPartition]int // offsets in them
 
 	now time.Time // of the step that runs
 	fx  Effects   // of the step that runs
@@ -111,8 +112,7 @@ func (g *Group) Generation() int32 { return g.generation }
 
 // Vacant reports whether the group is nothing: no member, no offset, nothing in the log or on its way there.
 func (g *Group) Vacant() bool {
-	return len(g.members) == 0 && len(g.pending) == 0 && len(g.offsets) == 0 && len(g.inflight) == 0 &&
-		g.metadata == nil && (g.unwritten || g.state == Dead)
+	return len(g.members) == 0 && len(g.pending) == 0 && len(g.offsets) == 0 && g.metadata == nil && g.writes == 0
 }
 
 // Wake returns when Expire wants to be called next; the zero time for never. It may be earlier than
@@ -169,6 +169,7 @@ func (g *Group) Restore(now time.Time, s Settings) Effects {
 // not and never will be. The records of one group must come here in the order of its log.
 func (g *Group) Written(now time.Time, w Write, err error) Effects {
 	g.begin(now)
+	g.writes--
 	for _, r := range w.Records {
 		if o, ok := r.(OffsetRecord); ok {
 			if g.inflight[o.TopicPartition]--; g.inflight[o.TopicPartition] <= 0 {
@@ -257,18 +258,19 @@ func (g *Group) schedule(deadline *time.Time, after time.Duration) {
 }
 
 // emit asks for a batch of records.
-func (g *Group) emit(w Write) {
-	g.track(w)
-	g.fx.Writes = append(g.fx.Writes, w)
-}
+func (g *Group) emit(w Write) { g.fx.Writes = append(g.fx.Writes, g.track(w)) }
 
-// track notes the offsets that w has under way.
-func (g *Group) track(w Write) {
+// track notes that w, unless it is empty, is on its way to the log.
+func (g *Group) track(w Write) Write {
+	if len(w.Records) > 0 {
+		g.writes++
+	}
 	for _, r := range w.Records {
 		if o, ok := r.(OffsetRecord); ok {
 			g.inflight[o.TopicPartition]++
 		}
 	}
+	return w
 }
 
 // image returns the group's generation as its log keeps it, with these assignments.

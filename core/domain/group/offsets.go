@@ -37,8 +37,7 @@ func (g *Group) Commit(now time.Time, req *CommitRequest, maxMetadata int) (Writ
 	if len(w.Records) > 0 {
 		g.unwritten = false
 	}
-	g.track(w)
-	return w, nil
+	return g.track(w), nil
 }
 
 func (g *Group) checkCommit(req *CommitRequest) error {
@@ -103,15 +102,12 @@ func (g *Group) DeleteOffsets(partitions []TopicPartition) (Write, []error, erro
 			w.Records = append(w.Records, OffsetRecord{Group: g.id, TopicPartition: tp})
 		}
 	}
-	g.track(w)
-	return w, errs, nil
+	return g.track(w), errs, nil
 }
 
 // DropTopic returns the records that remove the offsets of a topic that is gone.
 func (g *Group) DropTopic(topic string) Write {
-	w := g.tombstones(func(tp TopicPartition) bool { return tp.Topic == topic })
-	g.track(w)
-	return w
+	return g.track(g.tombstones(func(tp TopicPartition) bool { return tp.Topic == topic }))
 }
 
 // Delete ends an empty group and returns the records that remove it with all its offsets.
@@ -134,8 +130,7 @@ func (g *Group) bury(w Write) Write {
 	g.state = Dead
 	clear(g.pending)
 	g.wake = time.Time{}
-	g.track(w)
-	return w
+	return g.track(w)
 }
 
 // ExpireOffsets returns the records that remove the offsets which are older than retention
@@ -155,8 +150,7 @@ func (g *Group) ExpireOffsets(now time.Time, retention time.Duration) Write {
 	if g.state == Empty && !left && len(g.pending) == 0 {
 		return g.bury(w)
 	}
-	g.track(w)
-	return w
+	return g.track(w)
 }
 
 func (g *Group) expired(tp TopicPartition, now int64, retention time.Duration) bool {

@@ -77,14 +77,16 @@ func (r *reader) string() string { return string(r.take(max(r.length(false), 0))
 // bytes reads bytes, which share the input's memory.
 func (r *reader) bytes() []byte { return r.take(max(r.length(true), 0)) }
 
-// tags skips tagged fields, which nothing here reads.
-func (r *reader) tags() {
+// tags reads the tagged fields and gives each to visit, unless that is nil.
+func (r *reader) tags(visit func(tag int, value []byte)) {
 	if !r.flexible {
 		return
 	}
 	for n := r.uvarint(); n > 0 && !r.bad; n-- {
-		r.uvarint()
-		r.take(r.uvarint())
+		tag := r.uvarint()
+		if value := r.take(r.uvarint()); visit != nil && !r.bad {
+			visit(tag, value)
+		}
 	}
 }
 
@@ -97,6 +99,10 @@ func (r *reader) err() error {
 
 func appendString(b []byte, s string) []byte {
 	return append(binary.BigEndian.AppendUint16(b, uint16(len(s))), s...)
+}
+
+func appendCompactString(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))+1), s...)
 }
 
 // appendNullable writes s, or null for "".

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
 // Versions of the records' keys; a key's version tells what the record is about.
@@ -13,14 +15,17 @@ const (
 	metadataKeyVersion = 2
 )
 
-// Versions of the records' values: what is written, and the newest that is read. Version 4 is the first flexible
-// one (KIP-915).
+// Versions of the records' values: those that Apache Kafka 4.3 writes, and the newest that is read. Version 4 is
+// the first flexible one (KIP-915).
 const (
-	offsetValueVersion         = 3
+	offsetValueVersion         = 4
 	offsetValueVersionExpiring = 1 // the one that carries an expiry time
 	metadataValueVersion       = 3
 	newestValueVersion         = 4
 )
+
+// topicIDTag is the tagged field of an offset's value that holds its topic's id.
+const topicIDTag = 0
 
 // ErrForeignRecord says that a record of __consumer_offsets is none of the classic protocol's, such as
 // those of KIP-848 and KIP-932 groups.
@@ -77,28 +82,29 @@ func (r OffsetRecord) Key() []byte {
 	return binary.BigEndian.AppendUint32(b, uint32(r.Partition))
 }
 
-// Value returns an OffsetCommitValue: of version 3, or 1 when the offset has its own expiry time, as Kafka does.
+// Value returns an OffsetCommitValue: of version 4, or 1 when the offset has its own expiry time, as Kafka does.
 func (r OffsetRecord) Value() []byte {
 	if r.Offset == nil {
 		return nil
 	}
-	o, expires := r.Offset, r.Offset.ExpireTime != -1
-	b := make([]byte, 0, 28+len(o.Metadata))
-	if expires {
+	o := r.Offset
+	b := make([]byte, 0, 46+len(o.Metadata))
+	if o.ExpireTime != -1 {
 		b = binary.BigEndian.AppendUint16(b, offsetValueVersionExpiring)
-	} else {
-		b = binary.BigEndian.AppendUint16(b, offsetValueVersion)
+		b = binary.BigEndian.AppendUint64(b, uint64(o.Offset))
+		b = appendString(b, o.Metadata)
+		b = binary.BigEndian.AppendUint64(b, uint64(o.CommitTime))
+		return binary.BigEndian.AppendUint64(b, uint64(o.ExpireTime))
 	}
+	b = binary.BigEndian.AppendUint16(b, offsetValueVersion)
 	b = binary.BigEndian.AppendUint64(b, uint64(o.Offset))
-	if !expires {
-		b = binary.BigEndian.AppendUint32(b, uint32(o.LeaderEpoch))
-	}
-	b = appendString(b, o.Metadata)
+	b = binary.BigEndian.AppendUint32(b, uint32(o.LeaderEpoch))
+	b = appendCompactString(b, o.Metadata)
 	b = binary.BigEndian.AppendUint64(b, uint64(o.CommitTime))
-	if expires {
-		b = binary.BigEndian.AppendUint64(b, uint64(o.ExpireTime))
+	if o.TopicID.IsZero() {
+		return append(b, 0) // no tagged fields
 	}
-	return b
+	return append(append(b, 1, topicIDTag, byte(len(o.TopicID))), o.TopicID[:]...)
 }
 
 // Key returns a GroupMetadataKey of version 2.
@@ -193,7 +199,11 @@ func decodeOffset(value []byte) (*Offset, error) {
 	if version == 1 {
 		o.ExpireTime = r.int64()
 	}
-	r.tags()
+	r.tags(func(tag int, value []byte) {
+		if tag == topicIDTag && len(value) == len(o.TopicID) {
+			o.TopicID = metadata.TopicID(value)
+		}
+	})
 	return o, r.err()
 }
 
@@ -220,9 +230,9 @@ func decodeMetadata(value []byte) (*Metadata, error) {
 		p.SessionTimeout = time.Duration(r.int32()) * time.Millisecond
 		p.Subscription = append([]byte{}, r.bytes()...)
 		p.Assignment = append([]byte{}, r.bytes()...)
-		r.tags()
+		r.tags(nil)
 		m.Members = append(m.Members, p)
 	}
-	r.tags()
+	r.tags(nil)
 	return m, r.err()
 }

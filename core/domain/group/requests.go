@@ -3,7 +3,11 @@
 // __consumer_offsets.
 package group
 
-import "time"
+import (
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+)
 
 // Client is who sent a request: what DescribeGroups shows of a member.
 type Client struct {
@@ -95,6 +99,9 @@ type Offset struct {
 	Metadata    string
 	CommitTime  int64 // milliseconds
 	ExpireTime  int64 // milliseconds, -1: by offsets.retention.minutes (only OffsetCommit v2 to v4 set it)
+	// TopicID is the topic's id when the offset was committed, zero when unknown. An offset that
+	// was committed to a topic of another id is none.
+	TopicID metadata.TopicID
 }
 
 // OffsetCommit is one partition's offset in a commit, with its answer.
