@@ -11,7 +11,10 @@
 // that a broker may set base offset and leader epoch without touching it.
 package record
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // Byte positions in a batch, and the sizes that every batch has.
 const (
@@ -112,3 +115,38 @@ func (b Batch) Count() int32 { return int32(binary.BigEndian.Uint32(b[offCount:]
 
 // Payload returns the records, compressed if the batch is.
 func (b Batch) Payload() []byte { return b[HeaderSize:] }
+
+// HasProducerID tells whether an idempotent producer, a transaction or its coordinator wrote the batch.
+func (b Batch) HasProducerID() bool { return b.ProducerID() > NoProducerID }
+
+// Transactional tells whether the batch belongs to a transaction.
+func (b Batch) Transactional() bool { return b.Attributes()&AttrTransactional != 0 }
+
+// Control tells whether the batch's records are control records, which consumers do not see.
+func (b Batch) Control() bool { return b.Attributes()&AttrControl != 0 }
+
+// LogAppendTime tells whether the batch's only timestamp is MaxTimestamp, set by the broker.
+func (b Batch) LogAppendTime() bool { return b.Attributes()&AttrLogAppendTime != 0 }
+
+// DeleteHorizon returns the time (milliseconds) from which on compaction may drop the batch's tombstones
+// and markers; ok is false when compaction has not seen them yet (KIP-534).
+func (b Batch) DeleteHorizon() (ms int64, ok bool) {
+	if b.Attributes()&AttrDeleteHorizon == 0 {
+		return NoTimestamp, false
+	}
+	return b.BaseTimestamp(), true
+}
+
+// LastSequence returns the sequence number of the batch's last offset, or NoSequence.
+func (b Batch) LastSequence() int32 {
+	if b.BaseSequence() == NoSequence {
+		return NoSequence
+	}
+	return AddSequence(b.BaseSequence(), b.LastOffsetDelta())
+}
+
+// AddSequence returns the sequence number that stands n after seq: 0 follows 2^31-1.
+func AddSequence(seq, n int32) int32 { return int32((int64(seq) + int64(n)) & math.MaxInt32) }
+
+// SubSequence returns the sequence number that stands n before seq.
+func SubSequence(seq, n int32) int32 { return int32((int64(seq) - int64(n)) & math.MaxInt32) }

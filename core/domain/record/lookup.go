@@ -1,0 +1,38 @@
+package record
+
+// OffsetOfMaxTimestamp returns the first offset that has the batch's largest timestamp. In a batch of
+// LogAppendTime all have it, and Kafka answers the last offset; so it does for a batch without
+// timestamps. Errors are those of Records.
+func (b Batch) OffsetOfMaxTimestamp(limit Limits) (offset, ms int64, err error) {
+	if b.LogAppendTime() || b.MaxTimestamp() == NoTimestamp {
+		return b.LastOffset(), b.MaxTimestamp(), nil
+	}
+	offset, ms = b.LastOffset(), NoTimestamp
+	for r, err := range b.Records(limit) {
+		if err != nil {
+			return 0, NoTimestamp, err
+		}
+		if ts := b.TimestampOf(r); ts > ms {
+			offset, ms = b.BaseOffset()+int64(r.OffsetDelta), ts
+		}
+	}
+	return offset, ms, nil
+}
+
+// FirstAtOrAfter returns the first record at offset from or above whose timestamp is ms or later; ok is false when the
+// batch has none. Errors are those of Records.
+func (b Batch) FirstAtOrAfter(ms, from int64, limit Limits) (offset, timestamp int64, ok bool, err error) {
+	if b.MaxTimestamp() < ms || b.LastOffset() < from {
+		return 0, NoTimestamp, false, nil
+	}
+	for r, err := range b.Records(limit) {
+		if err != nil {
+			return 0, NoTimestamp, false, err
+		}
+		at, ts := b.BaseOffset()+int64(r.OffsetDelta), b.TimestampOf(r)
+		if at >= from && ts >= ms {
+			return at, ts, true, nil
+		}
+	}
+	return 0, NoTimestamp, false, nil
+}
