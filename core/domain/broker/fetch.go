@@ -2,8 +2,10 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -79,8 +81,155 @@ func (r *FetchResponse) Release() {
 }
 
 // Fetch is the service behind Kafka's Fetch.
-type Fetch struct{}
+type Fetch struct {
+	partitions *Partitions
+	configs    *Configs
+	sessions   *fetchSessions
+	clock      Clock
+}
+
+// NewFetch returns the fetch service. All arguments are required.
+func NewFetch(partitions *Partitions, configs *Configs, clock Clock) *Fetch {
+	return &Fetch{partitions: partitions, configs: configs, sessions: newFetchSessions(clock), clock: clock}
+}
+
+// Sessions returns the number of incremental fetch sessions that are kept.
+func (f *Fetch) Sessions() int { return f.sessions.len() }
 
 // Fetch answers at once when MinBytes are there or a partition has an error, otherwise when they
 // have come or MaxWait has passed. It keeps the incremental fetch sessions of KIP-227.
-func (f *Fetch) Fetch(ctx context.Context, req *FetchRequest) *FetchResponse { panic("landing soon") }
+func (f *Fetch) Fetch(ctx context.Context, req *FetchRequest) *FetchResponse {
+	img := f.partitions.store.Image()
+	round, err := f.sessions.begin(img, req, int(f.configs.Int("max.incremental.fetch.session.cache.slots")))
+	if err != nil {
+		return &FetchResponse{Err: err}
+	}
+	defer round.done()
+
+	limit := int(min(req.MaxBytes, int32(f.configs.Int("fetch.max.bytes"))))
+	resp := &FetchResponse{SessionID: round.id}
+	total, urgent := f.readAll(ctx, req, round, resp, limit)
+	if total < int(req.MinBytes) && !urgent && req.MaxWait > 0 {
+		f.wait(ctx, req, round, resp, limit)
+	}
+	round.settle(resp)
+	return resp
+}
+
+// wait reads again whenever one of the partitions has grown, until there is enough or MaxWait has passed.
+func (f *Fetch) wait(ctx context.Context, req *FetchRequest, round *fetchRound, resp *FetchResponse, limit int) {
+	timeout := time.NewTimer(req.MaxWait)
+	defer timeout.Stop()
+	for {
+		w := newWaiter()
+		for _, want := range round.wanted {
+			if want.partition != nil {
+				want.partition.subscribe(w, want.seen)
+			}
+		}
+		expired := false
+		select {
+		case <-w.wake:
+		case <-timeout.C:
+			expired = true
+		case <-ctx.Done():
+			expired = true
+		}
+		for _, want := range round.wanted {
+			if want.partition != nil {
+				want.partition.unsubscribe(w)
+			}
+		}
+		if expired {
+			return // what was found before is the answer
+		}
+		resp.Release()
+		total, urgent := f.readAll(ctx, req, round, resp, limit)
+		if total >= int(req.MinBytes) || urgent {
+			return
+		}
+	}
+}
+
+// readAll fills resp with what every wanted partition has now. It returns the bytes found and whether there is something
+// to tell at once: an error, a diverging epoch.
+func (f *Fetch) readAll(ctx context.Context, req *FetchRequest, round *fetchRound, resp *FetchResponse, limit int) (total int, urgent bool) {
+	resp.Partitions = resp.Partitions[:0]
+	for _, want := range round.wanted {
+		got := f.read(ctx, req, want, min(int(want.ask.MaxBytes), limit-total), total == 0)
+		total += got.Records.Size
+		if got.Err != nil || got.Diverging != nil {
+			urgent = true
+		}
+		resp.Partitions = append(resp.Partitions, got)
+	}
+	return total, urgent
+}
+
+// read answers for one partition. At most maxBytes are returned, except that the first batch of the whole
+// answer comes however large it is (KIP-74).
+func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartition, maxBytes int, first bool) FetchedPartition {
+	got := FetchedPartition{
+		FetchTarget: want.ask.FetchTarget, HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
+	}
+	want.partition = nil
+	if want.err != nil {
+		got.Err = want.err
+		return got
+	}
+	p, err := f.partitions.Leader(ctx, want.topic, want.ask.Partition)
+	if err != nil {
+		got.Err = err
+		if errors.Is(err, fault.NotLeaderOrFollower) {
+			at := want.topic.Partitions[want.ask.Partition]
+			got.Leader = &LeaderHint{Leader: at.Leader, LeaderEpoch: at.LeaderEpoch}
+		}
+		return got
+	}
+	want.partition = p
+	if err := p.failed(); err != nil {
+		got.Err = err
+		return got
+	}
+	if err := p.checkEpoch(want.ask.CurrentLeaderEpoch); err != nil {
+		got.Err = err
+		got.Leader = &LeaderHint{Leader: f.partitions.nodeID, LeaderEpoch: p.leaderEpoch.Load()}
+		return got
+	}
+	if d := diverging(p, want.ask); d != nil {
+		got.Diverging = d
+		got.HighWatermark, got.LastStableOffset, got.LogStartOffset = p.hw.Load(), p.lastStable(), p.log.StartOffset()
+		return got
+	}
+	upTo := p.readable(req.ReadCommitted)
+	want.seen = upTo
+	switch start := p.log.StartOffset(); {
+	case want.ask.Offset < start || want.ask.Offset > p.log.EndOffset():
+		got.Err = fault.New(fault.OffsetOutOfRange, "offset %d of %s-%d is outside %d to %d", want.ask.Offset, p.topic, p.index, start, p.hw.Load())
+		return got
+	case want.ask.Offset < upTo && (maxBytes > 0 || first):
+		got.Records, err = p.log.Read(want.ask.Offset, upTo, max(maxBytes, 0))
+		if err != nil {
+			got.Err = err
+			return got
+		}
+		if !first && got.Records.Size > maxBytes {
+			got.Records.Release()
+			got.Records = ports.Slice{}
+		}
+	}
+	got.HighWatermark, got.LastStableOffset, got.LogStartOffset = p.hw.Load(), p.lastStable(), p.log.StartOffset()
+	return got
+}
+
+// diverging tells a reader whose last record was written under another history where that history ends here (KIP-595).
+func diverging(p *Partition, ask FetchPartition) *EpochEndOffset {
+	if ask.LastFetchedEpoch < 0 {
+		return nil
+	}
+	epoch, end := p.epochEnd(ask.LastFetchedEpoch)
+	if epoch < ask.LastFetchedEpoch || end < ask.Offset {
+		return &EpochEndOffset{Epoch: epoch, EndOffset: end}
+	}
+	return nil
+}

@@ -1,6 +1,11 @@
 package broker
 
-import "context"
+import (
+	"context"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/ports"
+)
 
 // The timestamps that ListOffsets gives a meaning of their own.
 const (
@@ -49,15 +54,108 @@ type DeleteRecordsQuery struct {
 }
 
 // Offsets is the service behind ListOffsets, OffsetForLeaderEpoch and DeleteRecords.
-type Offsets struct{}
+type Offsets struct{ partitions *Partitions }
+
+// NewOffsets returns the offset service.
+func NewOffsets(partitions *Partitions) *Offsets { return &Offsets{partitions: partitions} }
 
 // List answers the queries in place.
-func (o *Offsets) List(ctx context.Context, queries []OffsetQuery) { panic("landing soon") }
+func (o *Offsets) List(ctx context.Context, queries []OffsetQuery) {
+	for i := range queries {
+		q := &queries[i]
+		q.Offset, q.AtTimestamp, q.LeaderEpoch = -1, -1, -1
+		q.Err = o.list(ctx, q)
+	}
+}
+
+func (o *Offsets) list(ctx context.Context, q *OffsetQuery) error {
+	p, err := o.leader(ctx, q.Topic, q.Partition, q.CurrentLeaderEpoch)
+	if err != nil {
+		return err
+	}
+	upTo := p.readable(q.ReadCommitted)
+	switch q.Timestamp {
+	case LatestTimestamp:
+		q.Offset, q.LeaderEpoch = upTo, p.leaderEpoch.Load()
+	case EarliestTimestamp, EarliestLocalTimestamp:
+		q.Offset = p.log.StartOffset()
+		q.LeaderEpoch = p.epochAt(q.Offset)
+	case LatestTieredTimestamp, EarliestPendingUpload:
+		// Nothing is tiered: Kafka answers "none" for a topic without remote storage.
+	case MaxTimestamp:
+		return q.found(p.log.MaxTimestamp(upTo))
+	default:
+		if q.Timestamp < 0 {
+			return fault.New(fault.UnsupportedVersion, "no meaning is known for timestamp %d", q.Timestamp)
+		}
+		return q.found(p.log.OffsetForTimestamp(q.Timestamp, upTo))
+	}
+	return nil
+}
+
+// found takes over the record that a search has found, if it has.
+func (q *OffsetQuery) found(at ports.TimestampOffset, ok bool, err error) error {
+	if ok && err == nil {
+		q.Offset, q.AtTimestamp, q.LeaderEpoch = at.Offset, at.Timestamp, at.LeaderEpoch
+	}
+	return err
+}
+
+// leader returns the partition that a query is about, its leader epoch checked.
+func (o *Offsets) leader(ctx context.Context, topic string, index, leaderEpoch int32) (*Partition, error) {
+	p, err := o.partitions.LeaderByName(ctx, topic, index)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.failed(); err != nil {
+		return nil, err
+	}
+	return p, p.checkEpoch(leaderEpoch)
+}
 
 // EpochEnds answers the queries in place (KIP-320).
-func (o *Offsets) EpochEnds(ctx context.Context, queries []EpochQuery) { panic("landing soon") }
+func (o *Offsets) EpochEnds(ctx context.Context, queries []EpochQuery) {
+	for i := range queries {
+		q := &queries[i]
+		q.FoundEpoch, q.EndOffset = -1, -1
+		p, err := o.leader(ctx, q.Topic, q.Partition, q.CurrentLeaderEpoch)
+		if err != nil {
+			q.Err = err
+			continue
+		}
+		q.FoundEpoch, q.EndOffset = p.epochEnd(q.Epoch)
+	}
+}
 
 // DeleteRecords answers the queries in place.
 func (o *Offsets) DeleteRecords(ctx context.Context, queries []DeleteRecordsQuery) {
-	panic("landing soon")
+	for i := range queries {
+		q := &queries[i]
+		q.LowWatermark = -1
+		p, err := o.leader(ctx, q.Topic, q.Partition, -1)
+		if err != nil {
+			q.Err = err
+			continue
+		}
+		q.LowWatermark, q.Err = p.deleteRecords(ctx, q.Offset)
+	}
+}
+
+// deleteRecords raises the log start offset to before, -1 for the high watermark, and returns the new one. A topic
+// that is only compacted keeps its records: fault.PolicyViolation.
+func (p *Partition) deleteRecords(ctx context.Context, before int64) (int64, error) {
+	if cfg := p.config.Load(); !cfg.Log.Delete {
+		return -1, fault.New(fault.PolicyViolation, "records of %s cannot be deleted: its cleanup.policy is not delete", p.topic)
+	}
+	hw := p.hw.Load()
+	if before == -1 {
+		before = hw
+	}
+	if before < 0 || before > hw {
+		return -1, fault.New(fault.OffsetOutOfRange, "offset %d of %s-%d is above the high watermark %d", before, p.topic, p.index, hw)
+	}
+	if err := p.log.AdvanceStart(ctx, before); err != nil {
+		return -1, err
+	}
+	return p.log.StartOffset(), nil
 }

@@ -2,8 +2,11 @@ package broker
 
 import (
 	"context"
+	"errors"
+	"sync/atomic"
 	"time"
 
+	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
@@ -14,10 +17,13 @@ type ProduceRequest struct {
 	Timeout         time.Duration
 	TransactionalID string // "" for none
 	Version         int16  // of the API: some compression types need a minimum (KIP-110)
+	ClientID        string
 	Partitions      []ProducePartition
 	// Done is called once, when every partition has its answer: perhaps before Produce returns, perhaps from
 	// a goroutine that must not be kept waiting.
 	Done func()
+
+	pending atomic.Int32 // partitions without an answer
 }
 
 // ProducePartition is one partition's share of a ProduceRequest, and its answer.
@@ -37,10 +43,7 @@ type ProducePartition struct {
 }
 
 // RecordError tells which record of a batch was refused, and why (KIP-467).
-type RecordError struct {
-	Index   int32
-	Message string
-}
+type RecordError = record.RecordError
 
 // LeaderHint names a partition's leader in answers that say this broker is not it (KIP-951).
 type LeaderHint struct {
@@ -49,14 +52,102 @@ type LeaderHint struct {
 }
 
 // Produce is the service behind Kafka's Produce.
-type Produce struct{}
+type Produce struct {
+	partitions *Partitions
+	clock      Clock
+}
+
+// NewProduce returns the produce service.
+func NewProduce(partitions *Partitions, clock Clock) *Produce {
+	return &Produce{partitions: partitions, clock: clock}
+}
 
 // Produce validates every partition's batch, orders it in its log, and returns; req.Done is called when all
 // answers are there.
-func (p *Produce) Produce(ctx context.Context, req *ProduceRequest) { panic("landing soon") }
+func (p *Produce) Produce(ctx context.Context, req *ProduceRequest) {
+	req.pending.Store(int32(len(req.Partitions)) + 1) // one for this function
+	img := p.partitions.store.Image()
+	for i := range req.Partitions {
+		at := &req.Partitions[i]
+		at.BaseOffset, at.LogAppendTime, at.LogStartOffset = -1, record.NoTimestamp, -1
+		if err := p.appendTo(ctx, img, req, i); err != nil {
+			req.acknowledge(i, err)
+		}
+	}
+	req.countDown()
+}
 
-// Append appends one batch of the broker's own making (a coordinator's records) to an internal
-// topic's partition and waits until it is durable. It returns the base offset.
-func (p *Produce) Append(ctx context.Context, topic string, partition int32, b record.Batch) (int64, error) {
-	panic("landing soon")
+// appendTo brings the batch of the request's partition i to its log. It returns an error when the batch was not
+// appended; otherwise the partition acknowledges it.
+func (p *Produce) appendTo(ctx context.Context, img *metadata.Image, req *ProduceRequest, i int) error {
+	at := &req.Partitions[i]
+	if req.Acks < -1 || req.Acks > 1 {
+		return fault.New(fault.InvalidRequiredAcks, "acks %d, allowed -1, 0 and 1", req.Acks)
+	}
+	if req.TransactionalID != "" {
+		return fault.New(fault.InvalidTxnState, "transactions are not served")
+	}
+	t, err := at.resolve(img)
+	if err != nil {
+		return err
+	}
+	if metadata.IsInternal(t.Name) && req.ClientID != adminClient {
+		return fault.New(fault.InvalidTopic, "cannot append to internal topic %s", t.Name)
+	}
+	part, err := p.partitions.Leader(ctx, t, at.Partition)
+	if err != nil {
+		if errors.Is(err, fault.NotLeaderOrFollower) {
+			led := t.Partitions[at.Partition]
+			at.Leader = &LeaderHint{Leader: led.Leader, LeaderEpoch: led.LeaderEpoch}
+		}
+		return err
+	}
+	b, err := part.admit(at, req.Version, p.clock.Millis())
+	if err != nil {
+		return err
+	}
+	// The acknowledgement may come before append returns and lets the request go; so its fields are
+	// written first, under the partition's lock, by slot.
+	return part.append(b, req, i)
+}
+
+// adminClient is the client id that may write to internal topics, as in Kafka.
+const adminClient = "__admin_client"
+
+// resolve finds the topic by id or by name.
+func (at *ProducePartition) resolve(img *metadata.Image) (*metadata.Topic, error) {
+	if at.Topic == "" && !at.TopicID.IsZero() {
+		t, ok := img.TopicByID(at.TopicID)
+		if !ok {
+			return nil, fault.UnknownTopicID
+		}
+		return t, nil
+	}
+	t, ok := img.Topic(at.Topic)
+	if !ok {
+		return nil, fault.UnknownTopicOrPartition
+	}
+	return t, nil
+}
+
+// assign notes what an append has decided before it can be acknowledged.
+func (req *ProduceRequest) assign(slot int, res appended) {
+	at := &req.Partitions[slot]
+	at.BaseOffset, at.LogAppendTime, at.LogStartOffset = res.baseOffset, res.logAppendTime, res.logStart
+}
+
+// acknowledge notes the fate of one partition's batch.
+func (req *ProduceRequest) acknowledge(slot int, err error) {
+	if err != nil {
+		at := &req.Partitions[slot]
+		at.Err, at.BaseOffset, at.LogAppendTime, at.LogStartOffset = err, -1, record.NoTimestamp, -1
+	}
+	req.countDown()
+}
+
+// countDown calls Done when nothing is pending any more.
+func (req *ProduceRequest) countDown() {
+	if req.pending.Add(-1) == 0 {
+		req.Done()
+	}
 }

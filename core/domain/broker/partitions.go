@@ -1,0 +1,314 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/partition"
+	"github.com/chronik-stream/chronik/core/domain/record"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// Partitions is the registry of the partitions that this broker holds. A partition's log is opened when it is
+// first asked for, so that a start costs nothing for partitions that nobody uses.
+type Partitions struct {
+	store   ports.MetadataStore
+	logs    ports.LogStore
+	configs *Configs
+	nodeID  int32
+	clock   Clock
+	log     *slog.Logger
+
+	mu     sync.RWMutex
+	topics map[metadata.TopicID]*topicPartitions
+	closed bool
+}
+
+// topicPartitions are the partitions of one topic that have been asked for.
+type topicPartitions struct {
+	mu    sync.Mutex // held while one of the topic's logs is opened
+	topic *metadata.Topic
+	open  map[int32]*Partition
+	gone  bool // the topic was deleted
+}
+
+// NewPartitions returns the registry over logs. All arguments are required.
+func NewPartitions(store ports.MetadataStore, logs ports.LogStore, configs *Configs, nodeID int32, clock Clock, log *slog.Logger) *Partitions {
+	return &Partitions{
+		store: store, logs: logs, configs: configs, nodeID: nodeID, clock: clock, log: log,
+		topics: make(map[metadata.TopicID]*topicPartitions),
+	}
+}
+
+// Leader returns the partition if this broker leads it. Errors: fault.UnknownTopicOrPartition,
+// NotLeaderOrFollower, KafkaStorageError.
+func (ps *Partitions) Leader(ctx context.Context, t *metadata.Topic, index int32) (*Partition, error) {
+	if index < 0 || int(index) >= len(t.Partitions) {
+		return nil, fault.UnknownTopicOrPartition
+	}
+	if t.Partitions[index].Leader != ps.nodeID {
+		return nil, fault.NotLeaderOrFollower
+	}
+	tp, err := ps.of(t)
+	if err != nil {
+		return nil, err
+	}
+	return ps.openIn(ctx, tp, index)
+}
+
+// LeaderByName is Leader for a topic's name.
+func (ps *Partitions) LeaderByName(ctx context.Context, topic string, index int32) (*Partition, error) {
+	t, ok := ps.store.Image().Topic(topic)
+	if !ok {
+		return nil, fault.UnknownTopicOrPartition
+	}
+	return ps.Leader(ctx, t, index)
+}
+
+// of returns the topic's entry, made when it is missing.
+func (ps *Partitions) of(t *metadata.Topic) (*topicPartitions, error) {
+	ps.mu.RLock()
+	tp, closed := ps.topics[t.ID], ps.closed
+	ps.mu.RUnlock()
+	if tp != nil && !closed {
+		return tp, nil
+	}
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if ps.closed {
+		return nil, fault.New(fault.NotLeaderOrFollower, "broker is stopping")
+	}
+	if tp = ps.topics[t.ID]; tp == nil {
+		tp = &topicPartitions{topic: t, open: make(map[int32]*Partition)}
+		ps.topics[t.ID] = tp
+	}
+	return tp, nil
+}
+
+// openIn returns the open partition of a topic, opened when it is not.
+func (ps *Partitions) openIn(ctx context.Context, tp *topicPartitions, index int32) (*Partition, error) {
+	tp.mu.Lock()
+	defer tp.mu.Unlock()
+	if p := tp.open[index]; p != nil {
+		return p, nil
+	}
+	if tp.gone {
+		return nil, fault.UnknownTopicOrPartition
+	}
+	cfg := ps.configs.Topic(tp.topic.Configs)
+	p := &Partition{topic: tp.topic.Name, id: tp.topic.ID, index: index, clock: ps.clock}
+	p.config.Store(&cfg)
+	p.leaderEpoch.Store(tp.topic.Partitions[index].LeaderEpoch)
+	id := ports.LogID{Topic: p.topic, TopicID: p.id, Partition: index}
+	l, err := ps.logs.Open(ctx, id, cfg.Log, p)
+	if err != nil {
+		if ctx.Err() == nil {
+			ps.log.ErrorContext(ctx, "cannot open log", "topic", p.topic, "partition", index, "err", err)
+		}
+		if errors.Is(err, fault.KafkaStorageError) || ctx.Err() != nil {
+			return nil, err
+		}
+		return nil, fault.New(fault.KafkaStorageError, "open log of %s-%d: %w", p.topic, index, err)
+	}
+	p.log = l
+	p.hw.Store(l.DurableEnd())
+	tp.open[index] = p
+	return p, nil
+}
+
+// Run follows the metadata until ctx ends: it closes what is deleted, removes the logs of topics that are
+// no more and takes changed configs into use.
+func (ps *Partitions) Run(ctx context.Context) error {
+	deletions, swept := uint64(0), false
+	for img := range ps.store.Watch(ctx) {
+		ps.follow(ctx, img)
+		if d := img.Deletions(); !swept || d != deletions {
+			if err := ps.sweep(ctx, img); err != nil && ctx.Err() == nil {
+				ps.log.ErrorContext(ctx, "cannot remove logs of deleted topics", "err", err)
+			}
+			deletions, swept = d, true
+		}
+	}
+	return nil
+}
+
+// follow brings the open partitions in line with img.
+func (ps *Partitions) follow(ctx context.Context, img *metadata.Image) {
+	for _, tp := range ps.known() {
+		t, ok := img.TopicByID(tp.topic.ID)
+		if !ok {
+			ps.drop(ctx, tp)
+			continue
+		}
+		tp.mu.Lock()
+		tp.topic = t
+		if len(tp.open) > 0 {
+			cfg := ps.configs.Topic(t.Configs)
+			for index, p := range tp.open {
+				p.leaderEpoch.Store(t.Partitions[index].LeaderEpoch)
+				p.configure(cfg)
+			}
+		}
+		tp.mu.Unlock()
+	}
+}
+
+// drop ends a deleted topic's partitions and removes their logs.
+func (ps *Partitions) drop(ctx context.Context, tp *topicPartitions) {
+	tp.mu.Lock()
+	tp.gone = true
+	open := tp.open
+	tp.open = nil
+	tp.mu.Unlock()
+	for index, p := range open {
+		p.end(fault.UnknownTopicOrPartition)
+		id := ports.LogID{Topic: p.topic, TopicID: p.id, Partition: index}
+		if err := ps.logs.Delete(ctx, id); err != nil && ctx.Err() == nil {
+			ps.log.ErrorContext(ctx, "cannot delete log", "topic", p.topic, "partition", index, "err", err)
+		}
+	}
+	ps.mu.Lock()
+	delete(ps.topics, tp.topic.ID)
+	ps.mu.Unlock()
+}
+
+// sweep removes logs on disk whose topics are no more: those that were never opened, and those that a
+// crash has left between the deletion of a topic and that of its logs.
+func (ps *Partitions) sweep(ctx context.Context, img *metadata.Image) error {
+	stored, err := ps.logs.Stored()
+	if err != nil {
+		return fmt.Errorf("list logs: %w", err)
+	}
+	for _, id := range stored {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if t, ok := img.Topic(id.Topic); ok && t.ID == id.TopicID {
+			continue
+		}
+		if _, ok := ps.store.Image().TopicByID(id.TopicID); ok {
+			continue // made after img
+		}
+		if err := ps.logs.Delete(ctx, id); err != nil {
+			return fmt.Errorf("delete log of %s-%d: %w", id.Topic, id.Partition, err)
+		}
+	}
+	return nil
+}
+
+// Close ends every partition: who waits is told that this broker leads it no more. The logs stay with their store.
+func (ps *Partitions) Close() {
+	ps.mu.Lock()
+	ps.closed = true
+	all := ps.topics
+	ps.topics = make(map[metadata.TopicID]*topicPartitions)
+	ps.mu.Unlock()
+	for _, tp := range all {
+		tp.mu.Lock()
+		for _, p := range tp.open {
+			p.end(fault.New(fault.NotLeaderOrFollower, "broker is stopping"))
+		}
+		tp.mu.Unlock()
+	}
+}
+
+// Open yields the partitions that have been opened, in no order.
+func (ps *Partitions) Open() iter.Seq[*Partition] {
+	return func(yield func(*Partition) bool) {
+		for _, tp := range ps.known() {
+			tp.mu.Lock()
+			open := slices.Collect(maps.Values(tp.open))
+			tp.mu.Unlock()
+			for _, p := range open {
+				if !yield(p) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// known returns the topics of which a partition was asked for.
+func (ps *Partitions) known() []*topicPartitions {
+	ps.mu.RLock()
+	defer ps.mu.RUnlock()
+	return slices.Collect(maps.Values(ps.topics))
+}
+
+// Producers returns the producers that a partition remembers.
+func (ps *Partitions) Producers(ctx context.Context, topic string, index int32) ([]partition.Producer, error) {
+	p, err := ps.LeaderByName(ctx, topic, index)
+	if err != nil {
+		return nil, err
+	}
+	return p.producers(), nil
+}
+
+// Append appends a batch of the broker's own making to an internal topic's partition. The append is ordered
+// when Append returns; wait returns the base offset when it is durable. The batch must not change until then.
+func (ps *Partitions) Append(ctx context.Context, topic string, index int32, b record.Batch) (wait func(context.Context) (int64, error), err error) {
+	p, err := ps.LeaderByName(ctx, topic, index)
+	if err != nil {
+		return nil, err
+	}
+	a, err := p.start(b)
+	if err != nil {
+		return nil, err
+	}
+	return a.wait, nil
+}
+
+// scanBytes is how much of a log Scan reads at once.
+const scanBytes = 1 << 20
+
+// Scan visits the batches of a partition from offset from to the high watermark. A batch is valid during
+// its visit only. An error of visit ends the scan and is returned.
+func (ps *Partitions) Scan(ctx context.Context, topic string, index int32, from int64, visit func(record.Batch) error) error {
+	p, err := ps.LeaderByName(ctx, topic, index)
+	if err != nil {
+		return err
+	}
+	from = max(from, p.log.StartOffset())
+	var buf []byte
+	for from < p.hw.Load() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		s, err := p.log.Read(from, p.hw.Load(), scanBytes)
+		if err != nil {
+			return fmt.Errorf("read %s-%d at %d: %w", topic, index, from, err)
+		}
+		if s.Size == 0 {
+			s.Release()
+			return nil
+		}
+		if cap(buf) < s.Size {
+			buf = make([]byte, s.Size)
+		}
+		buf = buf[:s.Size]
+		err = s.ReadInto(buf)
+		s.Release()
+		if err != nil {
+			return fault.New(fault.KafkaStorageError, "read %s-%d at %d: %w", topic, index, from, err)
+		}
+		for rest := buf; len(rest) > 0; {
+			var b record.Batch
+			if b, rest, err = record.Next(rest); err != nil {
+				return fmt.Errorf("read %s-%d at %d: %w", topic, index, from, err)
+			}
+			if err := visit(b); err != nil {
+				return err
+			}
+			from = b.NextOffset()
+		}
+	}
+	return nil
+}
