@@ -4,7 +4,11 @@ package partition
 
 import (
 	"iter"
+	"maps"
+	"math"
+	"slices"
 
+	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
@@ -12,9 +16,15 @@ import (
 // NUM_BATCHES_TO_RETAIN of Kafka's ProducerStateEntry).
 const Window = 5
 
-// Producers is what a partition remembers of its idempotent producers. It is not safe for
-// concurrent use.
-type Producers struct{}
+// noEpoch is the epoch of a producer of which nothing is known.
+const noEpoch = -1
+
+// Producers is what a partition remembers of its idempotent producers, and which of their transactions
+// are open. It takes about 200 bytes a producer. It is not safe for concurrent use.
+type Producers struct {
+	byID map[int64]*producer
+	open []openTxn // by offset
+}
 
 // Appended is one batch that a producer has appended.
 type Appended struct {
@@ -33,25 +43,220 @@ type Producer struct {
 	TxnFirstOffset   int64      // first offset of the open transaction, -1 for none
 }
 
+// producer is a Producer in less space.
+type producer struct {
+	batches          [Window]appended // oldest first
+	lastTimestamp    int64
+	txnFirstOffset   int64
+	coordinatorEpoch int32
+	epoch            int16
+	count            uint8 // of batches
+}
+
+// appended is an Appended in less space.
+type appended struct {
+	lastOffset   int64
+	timestamp    int64
+	lastSequence int32
+	delta        int32 // from the first offset to the last, and so of the sequences
+}
+
 // NewProducers returns an empty state.
-func NewProducers() *Producers { return &Producers{} }
+func NewProducers() *Producers { return &Producers{byID: make(map[int64]*producer)} }
 
 // Check decides whether b may be appended. dup is not nil when the same batch was appended before: the
-// producer gets the old offset for an answer. Errors: fault.OutOfOrderSequence, InvalidProducerEpoch,
-// UnknownProducerID where Kafka 4 answers it. A batch without producer id is always allowed.
-func (p *Producers) Check(b record.Batch) (dup *Appended, err error) { panic("landing soon") }
+// producer gets the old offset for an answer. As in Kafka 4, a producer that is not remembered may begin with
+// any sequence, a new epoch must begin with sequence 0, and a batch that was appended further back
+// than Window is out of order. Errors: fault.OutOfOrderSequence; fault.InvalidProducerEpoch for an epoch below the
+// newest known; fault.InvalidTxnState for a batch outside of the producer's open transaction; and for transaction
+// markers fault.TransactionCoordinatorFenced and fault.InvalidRecord. A batch without producer id is always
+// allowed, and the sequence of one without sequence, which only coordinators write, is not checked.
+func (p *Producers) Check(b record.Batch) (dup *Appended, err error) {
+	if !b.HasProducerID() {
+		return nil, nil
+	}
+	marker, isMarker, err := b.EndTxn()
+	if err != nil {
+		return nil, err
+	}
+	known := p.byID[b.ProducerID()]
+	if known == nil {
+		return nil, nil
+	}
+	if dup := known.find(b); dup != nil {
+		return dup, nil
+	}
+	if b.ProducerEpoch() < known.epoch {
+		return nil, fault.New(fault.InvalidProducerEpoch, "Epoch of producer %d is %d, which is smaller than the last seen epoch %d",
+			b.ProducerID(), b.ProducerEpoch(), known.epoch)
+	}
+	switch {
+	case isMarker && marker.CoordinatorEpoch < known.coordinatorEpoch:
+		return nil, fault.New(fault.TransactionCoordinatorFenced, "Invalid coordinator epoch for producerId %d: %d (zombie), %d (current)",
+			b.ProducerID(), marker.CoordinatorEpoch, known.coordinatorEpoch)
+	case b.Control():
+		return nil, nil
+	}
+	if err := known.checkSequence(b); err != nil {
+		return nil, err
+	}
+	if known.txnFirstOffset >= 0 && !b.Transactional() {
+		return nil, fault.New(fault.InvalidTxnState, "Expected transactional write from producer %d", b.ProducerID())
+	}
+	return nil, nil
+}
 
-// Append records that b, its offsets set, was appended at wall clock now (milliseconds).
-func (p *Producers) Append(b record.Batch, now int64) { panic("landing soon") }
+// find returns the remembered batch of b's epoch and sequences.
+func (p *producer) find(b record.Batch) *Appended {
+	if b.ProducerEpoch() != p.epoch || b.BaseSequence() == record.NoSequence {
+		return nil
+	}
+	for _, a := range p.batches[:p.count] {
+		if full := a.full(); full.FirstSequence == b.BaseSequence() && full.LastSequence == b.LastSequence() {
+			return &full
+		}
+	}
+	return nil
+}
 
-// Expire forgets producers without open transaction whose last append is older than now-maxAge milliseconds.
-func (p *Producers) Expire(now, maxAge int64) { panic("landing soon") }
+// checkSequence checks that b's sequence follows the producer's last one.
+func (p *producer) checkSequence(b record.Batch) error {
+	seq := b.BaseSequence()
+	if seq == record.NoSequence || p.epoch == noEpoch {
+		return nil
+	}
+	if b.ProducerEpoch() != p.epoch {
+		if seq != 0 {
+			return fault.New(fault.OutOfOrderSequence,
+				"Invalid sequence number for new epoch of producer %d: %d (request epoch), %d (seq. number), %d (current producer epoch)",
+				b.ProducerID(), b.ProducerEpoch(), seq, p.epoch)
+		}
+		return nil
+	}
+	last := int32(record.NoSequence)
+	if p.count > 0 {
+		last = p.batches[p.count-1].lastSequence
+	}
+	if int64(seq) == int64(last)+1 || seq == 0 && last == math.MaxInt32 {
+		return nil
+	}
+	return fault.New(fault.OutOfOrderSequence,
+		"Out of order sequence number for producer %d: %d (incoming seq. number), %d (current end sequence number)",
+		b.ProducerID(), seq, last)
+}
 
-// All yields the producers in the order of their ids.
-func (p *Producers) All() iter.Seq[Producer] { panic("landing soon") }
+// Append records that b, its offsets set, was appended at wall clock now (milliseconds). It believes the log: nothing
+// is checked. ended is true when b is the marker that ends an open transaction, which is returned
+// for the transaction index.
+func (p *Producers) Append(b record.Batch, now int64) (txn EndedTxn, ended bool) {
+	if !b.HasProducerID() {
+		return txn, false
+	}
+	if b.Control() {
+		marker, ok, err := b.EndTxn()
+		if err != nil || !ok { // as if it were not there: a log that was read back must not fail here
+			return txn, false
+		}
+		return p.end(b, marker, now)
+	}
+	known := p.enter(b, now)
+	if int(known.count) == Window {
+		copy(known.batches[:], known.batches[1:])
+		known.count--
+	}
+	known.batches[known.count] = appended{
+		lastOffset: b.LastOffset(), timestamp: b.MaxTimestamp(),
+		lastSequence: b.LastSequence(), delta: b.LastOffsetDelta(),
+	}
+	known.count++
+	if b.Transactional() && known.txnFirstOffset < 0 {
+		known.txnFirstOffset = b.BaseOffset()
+		p.begin(b.ProducerID(), b.BaseOffset())
+	}
+	return txn, false
+}
 
-// Restore replaces the state with these producers, as All has yielded them.
-func (p *Producers) Restore(all iter.Seq[Producer]) { panic("landing soon") }
+// enter returns b's producer, made when it is missing, and takes b's epoch over: a new epoch forgets the batches of
+// the old one.
+func (p *Producers) enter(b record.Batch, now int64) *producer {
+	known := p.byID[b.ProducerID()]
+	if known == nil {
+		known = &producer{epoch: noEpoch, coordinatorEpoch: -1, txnFirstOffset: -1}
+		p.byID[b.ProducerID()] = known
+	}
+	if known.epoch != b.ProducerEpoch() {
+		known.epoch, known.count = b.ProducerEpoch(), 0
+	}
+	known.lastTimestamp = now
+	return known
+}
+
+// Expire forgets producers without open transaction whose last append is maxAge milliseconds old at now, or older.
+func (p *Producers) Expire(now, maxAge int64) {
+	maps.DeleteFunc(p.byID, func(_ int64, known *producer) bool {
+		return known.txnFirstOffset < 0 && now-known.lastTimestamp >= maxAge
+	})
+}
+
+// All yields the producers in the order of their ids. They share nothing with the state.
+func (p *Producers) All() iter.Seq[Producer] {
+	return func(yield func(Producer) bool) {
+		for _, id := range slices.Sorted(maps.Keys(p.byID)) {
+			if known, ok := p.byID[id]; ok && !yield(known.full(id)) {
+				return
+			}
+		}
+	}
+}
+
+// Restore replaces the state with these producers, as All has yielded them. Of more than Window batches the last
+// are kept.
+func (p *Producers) Restore(all iter.Seq[Producer]) {
+	restored := NewProducers()
+	for full := range all {
+		known := &producer{
+			epoch: full.Epoch, lastTimestamp: full.LastTimestamp,
+			coordinatorEpoch: full.CoordinatorEpoch, txnFirstOffset: full.TxnFirstOffset,
+		}
+		for _, a := range full.Batches[max(0, len(full.Batches)-Window):] {
+			known.batches[known.count] = appended{
+				lastOffset: a.LastOffset, timestamp: a.Timestamp,
+				lastSequence: a.LastSequence, delta: int32(a.LastOffset - a.FirstOffset),
+			}
+			known.count++
+		}
+		restored.byID[full.ID] = known
+		if known.txnFirstOffset >= 0 {
+			restored.begin(full.ID, known.txnFirstOffset)
+		}
+	}
+	*p = *restored
+}
 
 // Len is the number of producers remembered.
-func (p *Producers) Len() int { panic("landing soon") }
+func (p *Producers) Len() int { return len(p.byID) }
+
+// full returns the producer as others see it.
+func (p *producer) full(id int64) Producer {
+	full := Producer{
+		ID: id, Epoch: p.epoch, LastTimestamp: p.lastTimestamp,
+		CoordinatorEpoch: p.coordinatorEpoch, TxnFirstOffset: p.txnFirstOffset,
+	}
+	for _, a := range p.batches[:p.count] {
+		full.Batches = append(full.Batches, a.full())
+	}
+	return full
+}
+
+// full returns the batch as others see it.
+func (a appended) full() Appended {
+	first := a.lastSequence
+	if first != record.NoSequence {
+		first = record.SubSequence(first, a.delta)
+	}
+	return Appended{
+		FirstSequence: first, LastSequence: a.lastSequence,
+		FirstOffset: a.lastOffset - int64(a.delta), LastOffset: a.lastOffset,
+		Timestamp: a.timestamp,
+	}
+}
