@@ -129,9 +129,15 @@ func allocateProducerIDs(img *Image, cmd AllocateProducerIDs) (*Image, Result, e
 	return &next, Result{ProducerIDs: Block{First: img.nextProducerID, Count: cmd.Count}}, nil
 }
 
-// checkText refuses what is not UTF-8, which neither Kafka's protocol nor the stores' forms can carry.
+// maxText is the longest string that Kafka's protocol can carry, in bytes.
+const maxText = 32767
+
+// checkText refuses what neither Kafka's protocol nor the stores' forms can carry.
 func checkText(texts ...string) error {
 	for _, text := range texts {
+		if len(text) > maxText {
+			return fault.New(fault.InvalidRequest, "a string of %d bytes, allowed %d", len(text), maxText)
+		}
 		if !utf8.ValidString(text) {
 			return fault.New(fault.InvalidRequest, "%q is not UTF-8", text)
 		}

@@ -1,0 +1,166 @@
+package walstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+	"golang.org/x/sys/unix"
+
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+)
+
+var compressions = map[string]options.CompressionType{
+	"none": options.None, "snappy": options.Snappy, "zstd": options.ZSTD,
+}
+
+const (
+	// memTableSize is small as metadata is; a transaction takes at most 15 % of it, which is
+	// more than metalog puts into one.
+	memTableSize = 4 << 20
+	// valueThreshold is the size from which an entity goes to the value log.
+	valueThreshold = 1 << 10
+	// compressedCache is the block cache that Badger wants as soon as it compresses.
+	compressedCache = 1 << 20
+)
+
+// openDatabase opens Badger in dir, and turns a panic of it into an error.
+func openDatabase(dir string, set Settings, log *slog.Logger) (db *badger.DB, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	opts := badger.DefaultOptions(dir).
+		WithSyncWrites(set.Fsync.Enabled).
+		WithCompression(compressions[set.Compression]).
+		WithValueLogFileSize(set.SegmentSize).
+		WithValueThreshold(valueThreshold).
+		WithMemTableSize(memTableSize).
+		WithNumMemtables(2).
+		WithNumLevelZeroTables(2).
+		WithNumLevelZeroTablesStall(6).
+		WithNumCompactors(2).
+		WithNumGoroutines(1).
+		WithBlockCacheSize(0).
+		WithIndexCacheSize(0).
+		WithMetricsEnabled(false).
+		WithDetectConflicts(false). // there is one writer
+		WithChecksumVerificationMode(options.OnTableAndBlockRead).
+		WithVerifyValueChecksum(true).
+		WithLogger(logger{log})
+	if set.Compression != "none" {
+		opts = opts.WithBlockCacheSize(compressedCache)
+	}
+	return badger.Open(opts)
+}
+
+// checkUnused refuses a database that a store has open: Badger locks the directory.
+func checkUnused(database string) error {
+	dir, err := os.Open(database)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return fmt.Errorf("%s is in use: %w", database, err)
+	}
+	return nil
+}
+
+// load returns the image that db holds: the empty one for an empty db.
+func load(db *badger.DB) (img *metadata.Image, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	loader, empty := metadata.NewLoader(), true
+	err = db.View(func(txn *badger.Txn) error {
+		it := txn.NewIterator(badger.IteratorOptions{PrefetchValues: true, PrefetchSize: 100})
+		defer it.Close()
+		for it.Rewind(); it.Valid(); it.Next() {
+			empty = false
+			item := it.Item()
+			add := func(value []byte) error { return loader.Add(metadata.Entity(item.Key()), value) }
+			if err := item.Value(add); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case empty:
+		return new(metadata.Image), nil
+	default:
+		return loader.Image()
+	}
+}
+
+// write puts the entities of img into one transaction, and returns how many bytes they are.
+func write(db *badger.DB, img *metadata.Image, entities []metadata.Entity) (int64, error) {
+	txn := db.NewTransaction(true)
+	defer txn.Discard()
+	size := 0
+	for _, e := range entities {
+		key := []byte(e)
+		value, ok, err := img.EncodeEntity(e)
+		switch {
+		case err != nil:
+			return 0, err
+		case ok:
+			err = txn.Set(key, value)
+		default:
+			err = txn.Delete(key)
+		}
+		if err != nil {
+			return 0, err
+		}
+		size += len(key) + len(value)
+	}
+	return int64(size), txn.Commit()
+}
+
+// fill writes all of img into db, which is empty. A crash in between leaves no usable store.
+func fill(db *badger.DB, img *metadata.Image) error {
+	batch := db.NewWriteBatch()
+	defer batch.Cancel()
+	for e := range img.Entities() {
+		value, _, err := img.EncodeEntity(e)
+		if err != nil {
+			return err
+		}
+		if err := batch.Set([]byte(e), value); err != nil {
+			return err
+		}
+	}
+	if err := batch.Flush(); err != nil {
+		return err
+	}
+	return db.Sync()
+}
+
+// logger is Badger's logger. What Badger says of its inner life is for debugging; its errors are warnings,
+// since those that matter come back from its methods.
+type logger struct{ log *slog.Logger }
+
+func (l logger) Errorf(format string, args ...any)   { l.say(slog.LevelWarn, format, args) }
+func (l logger) Warningf(format string, args ...any) { l.say(slog.LevelDebug, format, args) }
+func (l logger) Infof(format string, args ...any)    { l.say(slog.LevelDebug, format, args) }
+func (l logger) Debugf(format string, args ...any)   { l.say(slog.LevelDebug, format, args) }
+
+func (l logger) say(level slog.Level, format string, args []any) {
+	if ctx := context.Background(); l.log.Enabled(ctx, level) {
+		l.log.Log(ctx, level, "badger", "text", fmt.Sprintf(format, args...))
+	}
+}

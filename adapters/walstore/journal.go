@@ -1,0 +1,205 @@
+package walstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+	"golang.org/x/sys/unix"
+
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/metalog"
+)
+
+// reserve is the free space below which no command is taken: Badger writes by way of memory maps, and a
+// full disk would end the process.
+const reserve = 32 << 20
+
+// journal keeps images in Badger. Its keeper goroutine writes snapshots, syncs what was not synced, and
+// collects the value log's garbage.
+type journal struct {
+	set       Settings
+	log       *slog.Logger
+	db        *badger.DB
+	guard     *guard
+	snapshots snapshots
+
+	last   atomic.Pointer[metadata.Image] // committed last
+	failed atomic.Pointer[error]          // what stopped the keeper from syncing: nothing is committed any more
+
+	// The committer's: what came since the last snapshot, rotation and sync.
+	commands           int
+	bytes, rotateBytes int64
+	unsynced           int64
+
+	wake  chan errand
+	stop  chan struct{}
+	ended chan struct{}
+}
+
+// errand is what the keeper has to do.
+type errand uint8
+
+const (
+	snapshotErrand errand = iota
+	rotateErrand
+)
+
+func startJournal(set Settings, log *slog.Logger, db *badger.DB, g *guard, s snapshots, img *metadata.Image) *journal {
+	j := &journal{
+		set: set, log: log, db: db, guard: g, snapshots: s,
+		wake: make(chan errand, 2), stop: make(chan struct{}), ended: make(chan struct{}),
+	}
+	j.last.Store(img)
+	go j.keep(img.Index())
+	return j
+}
+
+// Commit implements metalog.Journal: one Badger transaction, one sync.
+func (j *journal) Commit(img *metadata.Image, changed []metadata.Entity, commands int) error {
+	if failed := j.failed.Load(); failed != nil {
+		return *failed
+	}
+	if err := j.checkSpace(); err != nil {
+		return err
+	}
+	size, err := write(j.db, img, changed)
+	if err != nil {
+		return err
+	}
+	j.last.Store(img)
+	if err := j.noteDurable(img, size); err != nil {
+		return err
+	}
+	j.commands += commands
+	j.bytes += size
+	j.rotateBytes += size
+	switch checkpoint := j.set.Checkpoint; {
+	case j.rotateBytes >= j.set.Rotation.MaxSegmentSize:
+		j.send(rotateErrand)
+		j.commands, j.bytes, j.rotateBytes = 0, 0, 0
+	case checkpoint.Enabled && (j.commands >= checkpoint.IntervalRecords || j.bytes >= checkpoint.IntervalBytes):
+		j.send(snapshotErrand)
+		j.commands, j.bytes = 0, 0
+	}
+	return nil
+}
+
+// noteDurable tells the guard how far the store has come. Without fsync, that is as far as the last sync.
+func (j *journal) noteDurable(img *metadata.Image, size int64) error {
+	if !j.set.Fsync.Enabled {
+		if j.unsynced += size; j.unsynced < j.set.FlushThreshold {
+			return nil // the keeper syncs it after FlushInterval
+		}
+		j.unsynced = 0
+		if err := j.db.Sync(); err != nil {
+			return err
+		}
+	}
+	return j.guard.reached(img.Index())
+}
+
+func (j *journal) checkSpace() error {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(j.set.Dir, &fs); err != nil {
+		return fmt.Errorf("%w: free space of %s: %w", metalog.ErrNotTried, j.set.Dir, err)
+	}
+	if free := int64(fs.Bavail) * fs.Bsize; free < reserve {
+		return fmt.Errorf("%w: %s has %d bytes free, needed are %d", metalog.ErrNotTried, j.set.Dir, free, reserve)
+	}
+	return nil
+}
+
+// send gives the keeper an errand, unless it has as many already.
+func (j *journal) send(e errand) {
+	select {
+	case j.wake <- e:
+	default:
+	}
+}
+
+// Close implements metalog.Journal.
+func (j *journal) Close(img *metadata.Image) error {
+	close(j.stop)
+	<-j.ended
+	err := j.db.Close() // Badger syncs what it has
+	if err == nil {
+		err = j.guard.reached(img.Index())
+	}
+	return errors.Join(err, j.guard.close())
+}
+
+// keep is the keeper; index is that of the newest snapshot or of the image at the start.
+func (j *journal) keep(index uint64) {
+	defer close(j.ended)
+	rotate := time.NewTicker(j.set.Rotation.MaxSegmentAge)
+	defer rotate.Stop()
+	var flush <-chan time.Time
+	if !j.set.Fsync.Enabled {
+		ticker := time.NewTicker(j.set.FlushInterval)
+		defer ticker.Stop()
+		flush = ticker.C
+	}
+	flushed := index
+	for {
+		select {
+		case e := <-j.wake:
+			index = j.snapshot(index)
+			if e == rotateErrand {
+				j.collectGarbage()
+				rotate.Reset(j.set.Rotation.MaxSegmentAge)
+			}
+		case <-rotate.C:
+			index = j.snapshot(index)
+			j.collectGarbage()
+		case <-flush:
+			flushed = j.flush(flushed)
+		case <-j.stop:
+			j.snapshot(index)
+			return
+		}
+	}
+}
+
+// snapshot writes a snapshot of the newest image unless it has index, and returns the newest snapshot's
+// index. Without one the store is as durable as before, only harder to restore: an error is logged.
+func (j *journal) snapshot(index uint64) uint64 {
+	img := j.last.Load()
+	if img.Index() == index {
+		return index
+	}
+	err := j.db.Sync() // no snapshot may be ahead of what Open will find
+	if err == nil {
+		err = errors.Join(j.snapshots.write(img), j.guard.sync())
+	}
+	if err != nil {
+		j.log.LogAttrs(context.Background(), slog.LevelError, "metadata snapshot not written", slog.Any("err", err))
+		return index
+	}
+	return img.Index()
+}
+
+// flush syncs what was committed after index, and returns the index up to which all is synced.
+func (j *journal) flush(index uint64) uint64 {
+	img := j.last.Load()
+	if img.Index() == index {
+		return index
+	}
+	if err := j.db.Sync(); err != nil {
+		j.log.LogAttrs(context.Background(), slog.LevelError, "metadata not synced", slog.Any("err", err))
+		j.failed.Store(&err)
+		return index
+	}
+	return img.Index()
+}
+
+func (j *journal) collectGarbage() {
+	err := j.db.RunValueLogGC(0.5)
+	if err != nil && !errors.Is(err, badger.ErrNoRewrite) && !errors.Is(err, badger.ErrRejected) {
+		j.log.LogAttrs(context.Background(), slog.LevelWarn, "metadata value log not collected", slog.Any("err", err))
+	}
+}

@@ -1,0 +1,133 @@
+package walstore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+)
+
+// Restored says what Restore did.
+type Restored struct {
+	Snapshot string  // the snapshot that was taken
+	Index    uint64  // its index: commands after it are lost
+	Skipped  []error // newer snapshots that could not be read
+	Aside    string  // where the old database went, "" when there was none
+}
+
+// Restore makes the database in set.Dir anew from the snapshot at path, or from the newest valid one when
+// path is "". The old database is kept beside it, as are snapshots newer than the one taken, which
+// then belong to another history. No store may be open in set.Dir.
+func Restore(set Settings, path string, log *slog.Logger) (Restored, error) {
+	img, done, err := chooseSnapshot(snapshots{filepath.Join(set.Dir, snapshotsDir)}, path)
+	if err != nil {
+		return done, fmt.Errorf("restore metadata: %w", err)
+	}
+	done.Aside, err = replaceDatabase(set, img, log)
+	if err != nil {
+		return done, fmt.Errorf("restore metadata: %w", err)
+	}
+	return done, nil
+}
+
+func chooseSnapshot(s snapshots, path string) (*metadata.Image, Restored, error) {
+	if path != "" {
+		img, err := readSnapshot(path)
+		if err != nil {
+			return nil, Restored{}, err
+		}
+		return img, Restored{Snapshot: path, Index: img.Index()}, nil
+	}
+	files, err := s.list()
+	if err != nil {
+		return nil, Restored{}, err
+	}
+	var done Restored
+	for _, f := range files {
+		img, err := readSnapshot(f.path)
+		if err == nil {
+			done.Snapshot, done.Index = f.path, img.Index()
+			return img, done, nil
+		}
+		done.Skipped = append(done.Skipped, err)
+	}
+	return nil, done, errors.Join(append(done.Skipped, fmt.Errorf("no valid snapshot in %s", s.dir))...)
+}
+
+// Import makes a store of img in set.Dir, which must hold no store or one without any command.
+func Import(set Settings, img *metadata.Image, log *slog.Logger) error {
+	store, err := Open(set, log)
+	if err != nil {
+		return fmt.Errorf("import metadata: %w", err)
+	}
+	found := store.Image().Index()
+	if err := store.Close(); err != nil {
+		return fmt.Errorf("import metadata: %w", err)
+	}
+	if found > 0 {
+		return fmt.Errorf("import metadata: the store in %s is not empty: it is at index %d", set.Dir, found)
+	}
+	if _, err := replaceDatabase(set, img, log); err != nil {
+		return fmt.Errorf("import metadata: %w", err)
+	}
+	return nil
+}
+
+// replaceDatabase puts a database with img in place of the one there is, which it sets aside. The new one
+// is made under another name, so that a crash leaves the old one or a store that Open refuses, never half of img.
+func replaceDatabase(set Settings, img *metadata.Image, log *slog.Logger) (aside string, err error) {
+	if err := set.Validate(); err != nil {
+		return "", err
+	}
+	s := snapshots{filepath.Join(set.Dir, snapshotsDir)}
+	database := filepath.Join(set.Dir, databaseDir)
+	if err := errors.Join(os.MkdirAll(s.dir, 0o755), checkUnused(database)); err != nil {
+		return "", err
+	}
+	making := database + ".restoring"
+	err = errors.Join(os.RemoveAll(making), makeDatabase(making, set, img, log), s.supersede(img.Index()), s.write(img))
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(database); err == nil {
+		if aside, err = freeName(database + ".replaced"); err != nil {
+			return "", err
+		}
+		if err := os.Rename(database, aside); err != nil {
+			return "", err
+		}
+	}
+	if err := errors.Join(os.Rename(making, database), syncDir(database)); err != nil {
+		return aside, err
+	}
+	g, err := openGuard(filepath.Join(set.Dir, guardFile), img.Index())
+	if err != nil {
+		return aside, err
+	}
+	return aside, g.close()
+}
+
+func makeDatabase(dir string, set Settings, img *metadata.Image, log *slog.Logger) error {
+	db, err := openDatabase(dir, set, log)
+	if err != nil {
+		return err
+	}
+	return errors.Join(fill(db, img), db.Close())
+}
+
+// freeName returns the first of base.1, base.2 … that does not exist.
+func freeName(base string) (string, error) {
+	for n := 1; ; n++ {
+		name := fmt.Sprintf("%s.%d", base, n)
+		switch _, err := os.Lstat(name); {
+		case errors.Is(err, fs.ErrNotExist):
+			return name, nil
+		case err != nil:
+			return "", err
+		}
+	}
+}

@@ -1,0 +1,108 @@
+// Package walstore keeps metadata in Badger: every command is synced before it is answered, commands that
+// wait share one sync, and snapshots of the whole are kept for the day when Badger's files are damaged.
+package walstore
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/metalog"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// The names in the data directory.
+const (
+	databaseDir  = "wal_metadata"
+	snapshotsDir = "metalog_snapshots"
+	guardFile    = "wal_metadata.guard"
+)
+
+// ErrDamaged is in the chain of Open's error when what is on disk is not what was acknowledged.
+var ErrDamaged = errors.New("the metadata store is damaged")
+
+// Store is a ports.MetadataStore in Badger.
+type Store struct{ *metalog.Log }
+
+var _ ports.MetadataStore = (*Store)(nil)
+
+// Open opens the store in set.Dir, or creates it where there never was one. It is ErrDamaged when
+// something that was acknowledged is missing or unreadable; nothing is changed then.
+func Open(set Settings, log *slog.Logger) (*Store, error) {
+	if err := set.Validate(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Join(set.Dir, snapshotsDir), 0o755); err != nil {
+		return nil, fmt.Errorf("open metadata store: %w", err)
+	}
+	reached, err := expected(set.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkUnused(filepath.Join(set.Dir, databaseDir)); err != nil {
+		return nil, fmt.Errorf("open metadata store: %w", err)
+	}
+	db, img, err := openImage(set, reached, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Sync(); err != nil { // without fsync, what a killed process wrote may not be on disk yet
+		return nil, errors.Join(fmt.Errorf("open metadata store: %w", err), db.Close())
+	}
+	g, err := openGuard(filepath.Join(set.Dir, guardFile), img.Index())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open metadata store: %w", err), db.Close())
+	}
+	j := startJournal(set, log, db, g, snapshots{filepath.Join(set.Dir, snapshotsDir)}, img)
+	return &Store{metalog.New(img, j, metalog.Settings{
+		NodeID: set.NodeID, Gather: set.Fsync.BatchSize, Linger: set.Fsync.BatchTimeout,
+	})}, nil
+}
+
+// expected returns the index that the store must have reached at least. It is ErrDamaged when there
+// was a store and its database is gone.
+func expected(dir string) (uint64, error) {
+	reached, existed, err := readGuard(filepath.Join(dir, guardFile))
+	if err != nil {
+		return 0, fmt.Errorf("open metadata store: %w", err)
+	}
+	kept, err := snapshots{filepath.Join(dir, snapshotsDir)}.list()
+	if err != nil {
+		return 0, fmt.Errorf("open metadata store: %w", err)
+	}
+	if len(kept) > 0 {
+		reached = max(reached, kept[0].index)
+	}
+	database := filepath.Join(dir, databaseDir)
+	if _, err := os.Stat(filepath.Join(database, badger.ManifestFilename)); err != nil && (existed || len(kept) > 0) {
+		return 0, damaged(database, fmt.Errorf("there was a store up to index %d: %w", reached, err))
+	}
+	return reached, nil
+}
+
+// openImage opens the database and reads its image, which must have reached an index at least.
+func openImage(set Settings, reached uint64, log *slog.Logger) (*badger.DB, *metadata.Image, error) {
+	database := filepath.Join(set.Dir, databaseDir)
+	db, err := openDatabase(database, set, log)
+	if err != nil {
+		return nil, nil, damaged(database, err)
+	}
+	img, err := load(db)
+	if err == nil && img.Index() < reached {
+		err = fmt.Errorf("it ends at index %d, acknowledged was %d", img.Index(), reached)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(damaged(database, err), db.Close())
+	}
+	return db, img, nil
+}
+
+func damaged(database string, cause error) error {
+	return fmt.Errorf("%w: %s: %w; `chronik-server metadata restore` restores it from the newest valid snapshot in %s",
+		ErrDamaged, database, cause, snapshotsDir)
+}

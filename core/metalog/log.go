@@ -1,0 +1,283 @@
+// Package metalog orders metadata commands: one committer decides them against the newest image and
+// hands them, as many at once as are waiting, to a Journal that makes them durable. It is what the stores
+// that keep metadata on this node's disk have in common.
+package metalog
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// Journal makes the images that follow one another durable. A Log calls it from one goroutine.
+type Journal interface {
+	// Commit makes img durable, all of it or nothing. What differs from the image committed before is
+	// among changed, each entity once; commands is the number of commands in between. After an
+	// error nothing more is committed, as what is on disk is not known, unless the error is
+	// ErrNotTried.
+	Commit(img *metadata.Image, changed []metadata.Entity, commands int) error
+	// Close is the last call; img was committed last.
+	Close(img *metadata.Image) error
+}
+
+// ErrNotTried is in the chain of a Journal's error when nothing was written and a later Commit may succeed.
+var ErrNotTried = errors.New("not tried")
+
+// Settings say how a Log works.
+type Settings struct {
+	NodeID int32 // this node's broker id
+	// Gather is how many commands a commit waits for, and Linger for how long at most. With 1 or no
+	// Linger it waits for none, and takes along those that are there.
+	Gather int
+	Linger time.Duration
+}
+
+// Bounds of one commit: commands, and bytes of those entities that are small.
+const (
+	maxCommands = 256
+	maxBytes    = 512 << 10
+	entityBytes = 1 << 10 // what an entity counts for, beside its key
+)
+
+// Log applies commands durably, in one order. It implements ports.MetadataStore. Its zero value is not usable.
+type Log struct {
+	settings Settings
+	journal  Journal
+	image    atomic.Pointer[metadata.Image]
+	queue    chan *request
+	closing  chan struct{}
+	ended    chan struct{}
+	close    func() error // ends the committer and the journal, once
+	failure  error        // of the journal, which takes nothing more; the committer's
+
+	mu      sync.Mutex
+	newer   chan struct{} // closed when there is a newer image
+}
+
+var _ ports.MetadataStore = (*Log)(nil)
+
+type request struct {
+	cmd   metadata.Command
+	reply chan reply // takes one reply without blocking
+}
+
+type reply struct {
+	result metadata.Result
+	err    error
+}
+
+// New returns a running Log that goes on from img, which journal holds already. Close ends it.
+func New(img *metadata.Image, journal Journal, settings Settings) *Log {
+	l := &Log{
+		settings: settings,
+		journal:  journal,
+		queue:    make(chan *request, maxCommands),
+		closing:  make(chan struct{}),
+		ended:    make(chan struct{}),
+		newer:    make(chan struct{}),
+	}
+	l.image.Store(img)
+	l.close = sync.OnceValue(func() error {
+		close(l.closing)
+		<-l.ended
+		return l.journal.Close(l.Image())
+	})
+	go l.run()
+	return l
+}
+
+// Apply implements ports.MetadataStore. It returns fault.KafkaStorageError when the journal has failed,
+// now or before, and fault.NotController when the log is closed.
+func (l *Log) Apply(ctx context.Context, cmd metadata.Command) (metadata.Result, error) {
+	if err := ctx.Err(); err != nil {
+		return metadata.Result{}, err
+	}
+	r := &request{cmd: cmd, reply: make(chan reply, 1)}
+	select {
+	case <-l.closing: // first, as the queue may have room after the end
+		return metadata.Result{}, errClosed()
+	default:
+	}
+	select {
+	case l.queue <- r:
+	case <-ctx.Done():
+		return metadata.Result{}, ctx.Err()
+	case <-l.closing:
+		return metadata.Result{}, errClosed()
+	}
+	select {
+	case got := <-r.reply:
+		return got.result, got.err
+	case <-ctx.Done():
+		return metadata.Result{}, ctx.Err()
+	case <-l.ended:
+	}
+	select {
+	case got := <-r.reply: // the committer's last commit
+		return got.result, got.err
+	default:
+		return metadata.Result{}, errClosed()
+	}
+}
+
+// Image implements ports.MetadataStore.
+func (l *Log) Image() *metadata.Image { return l.image.Load() }
+
+// Barrier implements ports.MetadataStore: Image is never behind here.
+func (l *Log) Barrier(ctx context.Context) error {
+	select {
+	case <-l.closing:
+		return errClosed()
+	default:
+		return ctx.Err()
+	}
+}
+
+// Watch implements ports.MetadataStore. It ends when the log is closed, too.
+func (l *Log) Watch(ctx context.Context) iter.Seq[*metadata.Image] {
+	return func(yield func(*metadata.Image) bool) {
+		var seen *metadata.Image
+		for ctx.Err() == nil {
+			l.mu.Lock()
+			newer := l.newer
+			l.mu.Unlock()
+			if img := l.Image(); img != seen {
+				seen = img
+				if !yield(img) {
+					return
+				}
+				continue
+			}
+			select {
+			case <-newer:
+			case <-ctx.Done():
+			case <-l.ended:
+				return
+			}
+		}
+	}
+}
+
+// Leadership implements ports.MetadataStore: this node leads itself.
+func (l *Log) Leadership() ports.Leadership {
+	return ports.Leadership{Local: true, NodeID: l.settings.NodeID}
+}
+
+// Close ends the log and its journal. Commands that wait and are not decided yet are refused.
+func (l *Log) Close() error { return l.close() }
+
+func errClosed() error { return fault.New(fault.NotController, "the metadata store is closed") }
+
+// run is the committer.
+func (l *Log) run() {
+	defer close(l.ended)
+	for {
+		select {
+		case <-l.closing:
+			return
+		case first := <-l.queue:
+			for batch := l.gather(first); len(batch) > 0; {
+				batch = batch[l.commit(batch):]
+			}
+		}
+	}
+}
+
+// gather returns first and the requests that are to share its commit.
+func (l *Log) gather(first *request) []*request {
+	batch := []*request{first}
+	if l.settings.Linger > 0 && l.settings.Gather > 1 {
+		timer := time.NewTimer(l.settings.Linger)
+		defer timer.Stop()
+	lingering:
+		for len(batch) < min(l.settings.Gather, maxCommands) {
+			select {
+			case r := <-l.queue:
+				batch = append(batch, r)
+			case <-timer.C:
+				break lingering
+			case <-l.closing:
+				break lingering
+			}
+		}
+	}
+	for len(batch) < maxCommands {
+		select {
+		case r := <-l.queue:
+			batch = append(batch, r)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// commit decides requests from the front of batch, commits what was allowed, answers, and returns how
+// many requests these were.
+func (l *Log) commit(batch []*request) int {
+	img := l.Image()
+	replies := make([]reply, 0, len(batch))
+	changed := map[metadata.Entity]bool{}
+	allowed, size := 0, 0
+	for _, r := range batch {
+		if size >= maxBytes {
+			break
+		}
+		next, result, err := metadata.Apply(img, r.cmd)
+		replies = append(replies, reply{result, err})
+		if err != nil {
+			continue
+		}
+		img = next
+		allowed++
+		for _, e := range metadata.Touched(img, r.cmd) {
+			if !changed[e] {
+				changed[e] = true
+				size += len(e) + entityBytes
+			}
+		}
+	}
+	if err := l.persist(img, changed, allowed); err != nil {
+		for n := range replies { // the refusals, too: they were decided against what is not durable
+			replies[n] = reply{err: err}
+		}
+	}
+	for n, got := range replies {
+		batch[n].reply <- got
+	}
+	return len(replies)
+}
+
+// persist commits img and publishes it.
+func (l *Log) persist(img *metadata.Image, changed map[metadata.Entity]bool, commands int) error {
+	if l.failure != nil {
+		return l.failure
+	}
+	if commands == 0 {
+		return nil
+	}
+	entities := make([]metadata.Entity, 0, len(changed))
+	for e := range changed {
+		entities = append(entities, e)
+	}
+	if err := l.journal.Commit(img, entities, commands); err != nil {
+		failed := fault.New(fault.KafkaStorageError, "commit metadata: %w", err)
+		if !errors.Is(err, ErrNotTried) {
+			l.failure = failed
+		}
+		return failed
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.image.Store(img)
+	close(l.newer)
+	l.newer = make(chan struct{})
+	return nil
+}
