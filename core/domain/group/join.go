@@ -177,7 +177,7 @@ func (g *Group) replacedStatic(w Write, err error) {
 		return
 	}
 	if err != nil {
-		g.answerJoin(m, JoinResponse{Generation: -1, Err: responseError(err)})
+		g.answerJoin(m, JoinResponse{Generation: -1, Err: ResponseError(err)})
 		g.rename(m, w.replaced.id)
 		g.change(m, func() {
 			m.client, m.protocols, m.session, m.rebalance = w.replaced.client, w.replaced.protocols, w.replaced.session, w.replaced.rebalance
@@ -224,8 +224,9 @@ func (g *Group) joined() []JoinedMember {
 	return out
 }
 
-// responseError turns the failure of an append into what a member is told, as Kafka does.
-func responseError(err error) error {
+
+// ResponseError turns the failure of an append into what a client is told, as Kafka does.
+func ResponseError(err error) error {
 	switch k := fault.KindOf(err); k {
 	case fault.UnknownTopicOrPartition, fault.NotEnoughReplicas, fault.NotEnoughReplicasAfterAppend, fault.RequestTimedOut:
 		return fault.New(fault.CoordinatorNotAvailable, "append the group's record: %w", err)

@@ -63,7 +63,7 @@ func (g *Group) assigned(w Write, err error) {
 		return // the next rebalance has begun
 	}
 	if err != nil {
-		g.dropAssignments(responseError(err))
+		g.dropAssignments(ResponseError(err))
 		g.prepareRebalance("the assignment could not be stored")
 		return
 	}

@@ -1,0 +1,134 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/group"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/record"
+)
+
+// loadPatience is how long a request waits for its shard to be loaded before its client is asked to try again.
+const loadPatience = time.Second
+
+// groupLoading is one loading of a shard. err is set before done is closed.
+type groupLoading struct {
+	done chan struct{}
+	err  error
+}
+
+// load returns when the shard is loaded, which it begins when nobody has. Errors: fault.CoordinatorLoadInProgress when
+// it takes long, CoordinatorNotAvailable when it has failed (the next call tries again) or Run has ended.
+func (s *groupShard) load(ctx context.Context) error {
+	select {
+	case <-s.owner.stopped:
+		return fault.CoordinatorNotAvailable
+	default:
+	}
+	s.mu.Lock()
+	if s.groups != nil {
+		s.mu.Unlock()
+		return nil
+	}
+	l, first := s.loading, s.loading == nil
+	if first {
+		l = &groupLoading{done: make(chan struct{})}
+		s.loading = l
+	}
+	s.mu.Unlock()
+	if first && !s.owner.start(func(ctx context.Context) { s.read(ctx, l) }) {
+		return fault.CoordinatorNotAvailable
+	}
+	patience := time.NewTimer(loadPatience)
+	defer patience.Stop()
+	select {
+	case <-l.done:
+		return l.err
+	case <-patience.C:
+		return fault.CoordinatorLoadInProgress
+	case <-s.owner.stopped:
+		return fault.CoordinatorNotAvailable
+	case <-ctx.Done():
+		return fault.New(fault.CoordinatorLoadInProgress, "wait for the groups to be loaded: %w", ctx.Err())
+	}
+}
+
+// read makes the shard's groups from its log and brings them to life.
+func (s *groupShard) read(ctx context.Context, l *groupLoading) {
+	defer close(l.done)
+	began := s.owner.clock()
+	groups, err := s.replay(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.loading = nil
+	if err != nil || ctx.Err() != nil {
+		s.owner.logger.ErrorContext(ctx, "groups cannot be loaded", "partition", s.partition, "err", err)
+		l.err = fault.New(fault.CoordinatorNotAvailable, "load the groups of partition %d: %w", s.partition, errors.Join(err, ctx.Err()))
+		return
+	}
+	s.groups = groups
+	now, settings := s.owner.clock(), s.owner.settings()
+	for _, e := range groups {
+		s.perform(ctx, e, e.Restore(now, settings))
+		s.look(e)
+	}
+	if len(groups) > 0 {
+		s.owner.logger.InfoContext(ctx, "groups loaded", "partition", s.partition, "groups", len(groups), "took", now.Sub(began))
+	}
+}
+
+// replay applies the log's records.
+func (s *groupShard) replay(ctx context.Context) (map[string]*heldGroup, error) {
+	groups := map[string]*heldGroup{}
+	apply := func(id string, r group.Record) {
+		e := groups[id]
+		if e == nil {
+			e = &heldGroup{Group: group.NewFromLog(id), shard: s}
+			groups[id] = e
+		}
+		e.Apply(r)
+		if e.Vacant() {
+			delete(groups, id)
+		}
+	}
+	foreign := 0
+	err := s.owner.log.Read(ctx, metadata.OffsetsTopic, s.partition, 0, func(b record.Batch) error {
+		if b.Attributes()&record.AttrControl != 0 {
+			return nil
+		}
+		for r, err := range b.Records(record.Limits{}) {
+			if err != nil {
+				return err
+			}
+			decoded, err := group.Decode(r.Key, r.Value)
+			if errors.Is(err, group.ErrForeignRecord) {
+				foreign++
+				continue
+			}
+			if err != nil {
+				return fault.New(fault.CorruptMessage, "record %d of %s-%d: %w", b.BaseOffset()+int64(r.OffsetDelta), metadata.OffsetsTopic, s.partition, err)
+			}
+			switch decoded := decoded.(type) {
+			case group.OffsetRecord:
+				apply(decoded.Group, decoded)
+			case group.MetadataRecord:
+				apply(decoded.Group, decoded)
+			}
+		}
+		return nil
+	})
+	if foreign > 0 {
+		s.owner.logger.WarnContext(ctx, "records of groups of other kinds were skipped", "partition", s.partition, "records", foreign)
+	}
+	return groups, err
+}
+
+// loadAll loads what this broker leads, so that sessions of members that are gone end even if nobody asks.
+func (g *Groups) loadAll(ctx context.Context) {
+	if _, err := g.all(ctx); err != nil && ctx.Err() == nil {
+		g.logger.WarnContext(ctx, "groups are not all loaded yet", "err", err)
+	}
+}
