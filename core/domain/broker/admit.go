@@ -29,5 +29,12 @@ func (p *Partition) admit(at *ProducePartition, version int16, now int64) (recor
 		}
 		return nil, err
 	}
-	return b, nil
+	if cfg.CompressionType == "producer" {
+		return b, nil
+	}
+	codec, err := record.ParseCodec(cfg.CompressionType)
+	if err != nil {
+		return nil, err
+	}
+	return b.Recompress(codec, record.Level(cfg.CompressionLevel), record.Limits{})
 }

@@ -83,13 +83,13 @@ func (r *FetchResponse) Release() {
 // Fetch is the service behind Kafka's Fetch.
 type Fetch struct {
 	partitions *Partitions
-	configs    *Configs
+	configs    topicConfigs
 	sessions   *fetchSessions
 	clock      Clock
 }
 
 // NewFetch returns the fetch service. All arguments are required.
-func NewFetch(partitions *Partitions, configs *Configs, clock Clock) *Fetch {
+func NewFetch(partitions *Partitions, configs topicConfigs, clock Clock) *Fetch {
 	return &Fetch{partitions: partitions, configs: configs, sessions: newFetchSessions(clock), clock: clock}
 }
 

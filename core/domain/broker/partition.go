@@ -47,7 +47,7 @@ type ack struct {
 // acknowledger is told of an append: first where it was put, then, when it is durable or lost, of its fate.
 // Both must return at once.
 type acknowledger interface {
-	assign(slot int, to appended)
+	assign(slot int, to placement)
 	acknowledge(slot int, err error)
 }
 
@@ -63,8 +63,8 @@ func (w *waiter) notify() {
 	}
 }
 
-// appended is where a batch was put.
-type appended struct {
+// placement is where a batch was put.
+type placement struct {
 	baseOffset    int64
 	logAppendTime int64 // milliseconds, -1 unless the topic's timestamps are LogAppendTime
 	logStart      int64 // the log start offset at that moment
@@ -83,7 +83,7 @@ func (p *Partition) append(b record.Batch, done acknowledger, slot int) error {
 	if err != nil {
 		return err
 	}
-	to := appended{logAppendTime: record.NoTimestamp, logStart: p.log.StartOffset()}
+	to := placement{logAppendTime: record.NoTimestamp, logStart: p.log.StartOffset()}
 	if dup != nil {
 		to.baseOffset = dup.FirstOffset
 		if logAppendTime {
@@ -111,7 +111,7 @@ func (p *Partition) append(b record.Batch, done acknowledger, slot int) error {
 }
 
 // await puts a in line for the high watermark to pass it, or acknowledges it when that has happened.
-func (p *Partition) await(a ack, to appended) error {
+func (p *Partition) await(a ack, to placement) error {
 	p.tail.Lock()
 	defer p.tail.Unlock()
 	if p.gone != nil {
@@ -281,30 +281,29 @@ func (p *Partition) configure(cfg TopicConfig) {
 	p.log.Configure(cfg.Log)
 }
 
-// pendingAppend is an append of the broker's own whose durability can be waited for.
-type pendingAppend struct {
-	offset int64
-	fate   chan error
-}
+// fate is an acknowledger whose one acknowledgement can be waited for. It has room for it.
+type fate chan error
 
-func (a *pendingAppend) assign(_ int, to appended) { a.offset = to.baseOffset }
+func (fate) assign(int, placement) {}
 
-func (a *pendingAppend) acknowledge(_ int, err error) { a.fate <- err }
+func (f fate) acknowledge(_ int, err error) { f <- err }
 
-// wait returns the batch's base offset once it is durable.
-func (a *pendingAppend) wait(ctx context.Context) (int64, error) {
+func (f fate) wait(ctx context.Context) error {
 	select {
-	case err := <-a.fate:
-		return a.offset, err
+	case err := <-f:
+		return err
 	case <-ctx.Done():
-		return -1, ctx.Err()
+		return ctx.Err()
 	}
 }
 
-// start appends a batch of the broker's own.
-func (p *Partition) start(b record.Batch) (*pendingAppend, error) {
-	a := &pendingAppend{fate: make(chan error, 1)}
-	return a, p.append(b, a, 0)
+// settle returns when everything that was appended before is durable.
+func (p *Partition) settle(ctx context.Context) error {
+	done := make(fate, 1)
+	if err := p.await(ack{end: p.log.EndOffset(), done: done}, placement{}); err != nil {
+		return err
+	}
+	return done.wait(ctx)
 }
 
 // expire forgets idle producers.

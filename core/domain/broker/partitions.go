@@ -22,7 +22,7 @@ import (
 type Partitions struct {
 	store   ports.MetadataStore
 	logs    ports.LogStore
-	configs *Configs
+	configs topicConfigs
 	nodeID  int32
 	clock   Clock
 	log     *slog.Logger
@@ -30,6 +30,12 @@ type Partitions struct {
 	mu     sync.RWMutex
 	topics map[metadata.TopicID]*topicPartitions
 	closed bool
+}
+
+// topicConfigs is what partitions need to know of configs; see Configs.
+type topicConfigs interface {
+	Topic(own map[string]string) TopicConfig
+	Int(key string) int64
 }
 
 // topicPartitions are the partitions of one topic that have been asked for.
@@ -41,7 +47,7 @@ type topicPartitions struct {
 }
 
 // NewPartitions returns the registry over logs. All arguments are required.
-func NewPartitions(store ports.MetadataStore, logs ports.LogStore, configs *Configs, nodeID int32, clock Clock, log *slog.Logger) *Partitions {
+func NewPartitions(store ports.MetadataStore, logs ports.LogStore, configs topicConfigs, nodeID int32, clock Clock, log *slog.Logger) *Partitions {
 	return &Partitions{
 		store: store, logs: logs, configs: configs, nodeID: nodeID, clock: clock, log: log,
 		topics: make(map[metadata.TopicID]*topicPartitions),
@@ -87,6 +93,9 @@ func (ps *Partitions) of(t *metadata.Topic) (*topicPartitions, error) {
 		return nil, fault.New(fault.NotLeaderOrFollower, "broker is stopping")
 	}
 	if tp = ps.topics[t.ID]; tp == nil {
+		if _, ok := ps.store.Image().TopicByID(t.ID); !ok {
+			return nil, fault.UnknownTopicOrPartition // deleted since the caller has looked it up
+		}
 		tp = &topicPartitions{topic: t, open: make(map[int32]*Partition)}
 		ps.topics[t.ID] = tp
 	}
@@ -252,28 +261,32 @@ func (ps *Partitions) Producers(ctx context.Context, topic string, index int32) 
 	return p.producers(), nil
 }
 
-// Append appends a batch of the broker's own making to an internal topic's partition. The append is ordered
-// when Append returns; wait returns the base offset when it is durable. The batch must not change until then.
-func (ps *Partitions) Append(ctx context.Context, topic string, index int32, b record.Batch) (wait func(context.Context) (int64, error), err error) {
+// Start orders a batch of the broker's own making behind the end of an internal topic's partition and returns
+// without waiting for any disk. wait returns when the batch is durable, or when its ctx ends. The batch must
+// not change until then.
+func (ps *Partitions) Start(ctx context.Context, topic string, index int32, b record.Batch) (wait func(context.Context) error, err error) {
 	p, err := ps.LeaderByName(ctx, topic, index)
 	if err != nil {
 		return nil, err
 	}
-	a, err := p.start(b)
-	if err != nil {
+	done := make(fate, 1)
+	if err := p.append(b, done, 0); err != nil {
 		return nil, err
 	}
-	return a.wait, nil
+	return done.wait, nil
 }
 
-// scanBytes is how much of a log Scan reads at once.
-const scanBytes = 1 << 20
+// readBytes is how much of a log Read reads at once.
+const readBytes = 1 << 20
 
-// Scan visits the batches of a partition from offset from to the high watermark. A batch is valid during
-// its visit only. An error of visit ends the scan and is returned.
-func (ps *Partitions) Scan(ctx context.Context, topic string, index int32, from int64, visit func(record.Batch) error) error {
+// Read visits the batches of a partition from offset from to the end, after having waited for what was started before
+// to become durable. A batch is valid during its visit only. An error of visit ends the reading and is returned.
+func (ps *Partitions) Read(ctx context.Context, topic string, index int32, from int64, visit func(record.Batch) error) error {
 	p, err := ps.LeaderByName(ctx, topic, index)
 	if err != nil {
+		return err
+	}
+	if err := p.settle(ctx); err != nil {
 		return err
 	}
 	from = max(from, p.log.StartOffset())
@@ -282,7 +295,7 @@ func (ps *Partitions) Scan(ctx context.Context, topic string, index int32, from 
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		s, err := p.log.Read(from, p.hw.Load(), scanBytes)
+		s, err := p.log.Read(from, p.hw.Load(), readBytes)
 		if err != nil {
 			return fmt.Errorf("read %s-%d at %d: %w", topic, index, from, err)
 		}

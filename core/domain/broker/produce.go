@@ -131,7 +131,7 @@ func (at *ProducePartition) resolve(img *metadata.Image) (*metadata.Topic, error
 }
 
 // assign notes what an append has decided before it can be acknowledged.
-func (req *ProduceRequest) assign(slot int, res appended) {
+func (req *ProduceRequest) assign(slot int, res placement) {
 	at := &req.Partitions[slot]
 	at.BaseOffset, at.LogAppendTime, at.LogStartOffset = res.baseOffset, res.logAppendTime, res.logStart
 }

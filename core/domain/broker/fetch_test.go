@@ -1,0 +1,195 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/record"
+)
+
+// ask is a fetch of orders-0 and orders-1 from these offsets, without a session.
+func ask(offsets ...int64) *FetchRequest {
+	req := &FetchRequest{Version: 12, MinBytes: 1, MaxBytes: 1 << 20, SessionEpoch: finalFetchEpoch}
+	for i, o := range offsets {
+		req.Partitions = append(req.Partitions, FetchPartition{
+			FetchTarget: FetchTarget{Topic: "orders", Partition: int32(i)}, Offset: o, MaxBytes: 1 << 20, CurrentLeaderEpoch: -1, LastFetchedEpoch: -1,
+		})
+	}
+	return req
+}
+
+func TestFetchWaitsForRecordsAndIsWokenByThem(t *testing.T) {
+	f := newFixture(t)
+	synctest.Test(t, func(t *testing.T) {
+		req := ask(0, 0)
+		req.MaxWait = time.Hour
+		answer := make(chan *FetchResponse, 1)
+		go func() { answer <- f.fetch.Fetch(t.Context(), req) }()
+		synctest.Wait()
+		select {
+		case <-answer:
+			t.Fatal("answered without records")
+		default:
+		}
+		f.sent(t, newBatch(t, record.Options{}, "a"))
+		resp := <-answer
+		if resp.Partitions[0].Records.Size == 0 || resp.Partitions[0].HighWatermark != 1 {
+			t.Errorf("woken with %+v", resp.Partitions[0])
+		}
+	})
+}
+
+func TestFetchAnswersWhenItsTimeIsUp(t *testing.T) {
+	f := newFixture(t)
+	synctest.Test(t, func(t *testing.T) {
+		req, began := ask(0), time.Now()
+		req.MaxWait = 500 * time.Millisecond
+		resp := f.fetch.Fetch(t.Context(), req)
+		if waited := time.Since(began); waited != req.MaxWait {
+			t.Errorf("waited %v", waited)
+		}
+		if got := resp.Partitions[0]; got.Err != nil || got.Records.Size != 0 || got.HighWatermark != 0 {
+			t.Errorf("answered %+v", got)
+		}
+	})
+}
+
+func TestFetchIsWokenWhenItsTopicIsDeleted(t *testing.T) {
+	f := newFixture(t)
+	synctest.Test(t, func(t *testing.T) {
+		req := ask(0)
+		req.MaxWait = time.Hour
+		answer := make(chan *FetchResponse, 1)
+		go func() { answer <- f.fetch.Fetch(t.Context(), req) }()
+		synctest.Wait()
+		f.apply(t, metadata.DeleteTopic{ID: metadata.TopicID{1}})
+		if err := f.partitions.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := (<-answer).Partitions[0]; !errors.Is(got.Err, fault.UnknownTopicOrPartition) {
+			t.Errorf("answered %v", got.Err)
+		}
+		if len(f.logs.delete) != 1 {
+			t.Errorf("deleted %v, want the one open log", f.logs.delete)
+		}
+	})
+}
+
+func TestFetchNeverShowsWhatIsNotDurable(t *testing.T) {
+	f := newFixture(t)
+	f.sent(t, newBatch(t, record.Options{}, "a"))
+	f.logs.hold()
+	_, done := f.send(t, newBatch(t, record.Options{}, "b"))
+	got := f.fetch.Fetch(t.Context(), ask(1)).Partitions[0]
+	if got.Err != nil || got.Records.Size != 0 || got.HighWatermark != 1 {
+		t.Errorf("answered %+v", got)
+	}
+	f.logs.release()
+	<-done
+	if got := f.fetch.Fetch(t.Context(), ask(1)).Partitions[0]; got.Records.Size == 0 || got.HighWatermark != 2 {
+		t.Errorf("answered %+v", got)
+	}
+}
+
+func TestFetchGivesTheFirstBatchHoweverLarge(t *testing.T) {
+	f := newFixture(t)
+	big := newBatch(t, record.Options{}, string(make([]byte, 5000)))
+	f.sent(t, big)
+	req := ask(0, 0)
+	req.MaxBytes, req.Partitions[0].MaxBytes = 100, 100
+	if got := f.fetch.Fetch(t.Context(), req).Partitions[0]; got.Records.Size != len(big) {
+		t.Errorf("%d bytes, want %d", got.Records.Size, len(big))
+	}
+}
+
+func TestFetchErrors(t *testing.T) {
+	f := newFixture(t)
+	f.sent(t, newBatch(t, record.Options{}, "a"))
+	for name, c := range map[string]struct {
+		edit func(*FetchPartition)
+		want fault.Kind
+	}{
+		"above the end":     {func(p *FetchPartition) { p.Offset = 2 }, fault.OffsetOutOfRange},
+		"negative":          {func(p *FetchPartition) { p.Offset = -1 }, fault.OffsetOutOfRange},
+		"unknown topic":     {func(p *FetchPartition) { p.Topic = "nowhere" }, fault.UnknownTopicOrPartition},
+		"unknown partition": {func(p *FetchPartition) { p.Partition = 7 }, fault.UnknownTopicOrPartition},
+		"newer epoch":       {func(p *FetchPartition) { p.CurrentLeaderEpoch = 5 }, fault.UnknownLeaderEpoch},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req := ask(0)
+			req.MaxWait = time.Hour // an error is told at once
+			c.edit(&req.Partitions[0])
+			if got := f.fetch.Fetch(t.Context(), req).Partitions[0]; !errors.Is(got.Err, c.want) || got.HighWatermark != -1 {
+				t.Errorf("answered %v, high watermark %d", got.Err, got.HighWatermark)
+			}
+		})
+	}
+}
+
+func TestFetchSessionTellsOnlyWhatHasChanged(t *testing.T) {
+	f := newFixture(t)
+	f.sent(t, newBatch(t, record.Options{}, "a"))
+	full := ask(0, 0)
+	full.SessionEpoch = fullFetchEpoch
+	opened := f.fetch.Fetch(t.Context(), full)
+	if opened.SessionID == 0 || len(opened.Partitions) != 2 {
+		t.Fatalf("opened %+v", opened)
+	}
+	next := func(epoch int32, partitions ...FetchPartition) *FetchResponse {
+		req := &FetchRequest{Version: 12, MinBytes: 1, MaxBytes: 1 << 20, SessionID: opened.SessionID, SessionEpoch: epoch, Partitions: partitions}
+		return f.fetch.Fetch(t.Context(), req)
+	}
+	past := full.Partitions[0]
+	past.Offset = 1
+	if got := next(1, past); len(got.Partitions) != 0 || got.Err != nil {
+		t.Errorf("nothing is new, and it told %+v", got)
+	}
+	f.sent(t, newBatch(t, record.Options{}, "b"))
+	if got := next(2); len(got.Partitions) != 1 || got.Partitions[0].HighWatermark != 2 {
+		t.Errorf("one partition has news, and it told %+v", got.Partitions)
+	}
+	if got := next(2); !errors.Is(got.Err, fault.InvalidFetchSessionEpoch) {
+		t.Errorf("an old epoch was answered %v", got.Err)
+	}
+	forget := &FetchRequest{Version: 12, MinBytes: 1, MaxBytes: 1 << 20, SessionID: opened.SessionID, SessionEpoch: 3, Forgotten: []FetchTarget{full.Partitions[0].FetchTarget}}
+	if got := f.fetch.Fetch(t.Context(), forget); len(got.Partitions) != 0 || got.Err != nil {
+		t.Errorf("the forgotten partition was told: %+v", got)
+	}
+	ids := &FetchRequest{Version: 13, SessionID: opened.SessionID, SessionEpoch: 4, UsesTopicIDs: true}
+	if got := f.fetch.Fetch(t.Context(), ids); !errors.Is(got.Err, fault.FetchSessionTopicIDError) {
+		t.Errorf("ids in a session of names were answered %v", got.Err)
+	}
+	closing := ask()
+	closing.SessionID = opened.SessionID
+	f.fetch.Fetch(t.Context(), closing)
+	if got := next(4); !errors.Is(got.Err, fault.FetchSessionIDNotFound) || f.fetch.Sessions() != 0 {
+		t.Errorf("the closed session was answered %v", got.Err)
+	}
+}
+
+func TestFetchSessionsMakeRoomForLargerOnesOnly(t *testing.T) {
+	f := newFixture(t)
+	f.configs.ints["max.incremental.fetch.session.cache.slots"] = 1
+	open := func(partitions ...int64) int32 {
+		req := ask(partitions...)
+		req.SessionEpoch = fullFetchEpoch
+		return f.fetch.Fetch(context.Background(), req).SessionID
+	}
+	if open(0) == 0 {
+		t.Fatal("the first gets no session")
+	}
+	if id := open(0); id != 0 {
+		t.Errorf("an equal one got session %d though there is no place", id)
+	}
+	if open(0, 0) == 0 {
+		t.Error("a larger one gets no session")
+	}
+	if n := f.fetch.Sessions(); n != 1 {
+		t.Errorf("%d sessions, allowed 1", n)
+	}
+}

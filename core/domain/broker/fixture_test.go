@@ -1,0 +1,117 @@
+package broker
+
+import (
+	"context"
+	"iter"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/record"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// fixture is a broker's partitions over a log store and metadata that the test holds in its hand.
+type fixture struct {
+	store      *memStore
+	logs       *memLogs
+	configs    *fixedConfigs
+	partitions *Partitions
+	produce    *Produce
+	fetch      *Fetch
+	offsets    *Offsets
+}
+
+// newFixture has one topic, "orders", with two partitions.
+func newFixture(t *testing.T) *fixture {
+	f := &fixture{store: &memStore{}, logs: newMemLogs(t), configs: newFixedConfigs()}
+	f.store.image.Store(&metadata.Image{})
+	f.apply(t, metadata.RegisterBroker{ID: 1})
+	f.apply(t, metadata.CreateTopic{Name: "orders", ID: metadata.TopicID{1}, Partitions: 2, ReplicationFactor: 1})
+	f.partitions = NewPartitions(f.store, f.logs, f.configs, 1, time.Now, slog.New(slog.DiscardHandler))
+	f.produce = NewProduce(f.partitions, time.Now)
+	f.fetch = NewFetch(f.partitions, f.configs, time.Now)
+	f.offsets = NewOffsets(f.partitions)
+	return f
+}
+
+func (f *fixture) apply(t *testing.T, cmd metadata.Command) {
+	t.Helper()
+	if _, err := f.store.Apply(t.Context(), cmd); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// send starts a produce of one batch to orders-0 and returns it with a channel that is closed when it is answered.
+func (f *fixture) send(t *testing.T, b []byte) (*ProduceRequest, <-chan struct{}) {
+	t.Helper()
+	done := make(chan struct{})
+	req := &ProduceRequest{Acks: -1, Version: 9, Partitions: []ProducePartition{{Topic: "orders", Records: b}}, Done: func() { close(done) }}
+	f.produce.Produce(t.Context(), req)
+	return req, done
+}
+
+// sent is send, waiting for the answer.
+func (f *fixture) sent(t *testing.T, b []byte) *ProducePartition {
+	t.Helper()
+	req, done := f.send(t, b)
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatal("a produce is not answered")
+	}
+	return &req.Partitions[0]
+}
+
+// newBatch builds a batch of records with these values.
+func newBatch(t *testing.T, o record.Options, values ...string) []byte {
+	t.Helper()
+	b := record.NewBuilder(o)
+	for _, v := range values {
+		b.Append(time.Now().UnixMilli(), []byte("key"), []byte(v))
+	}
+	batch, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return batch
+}
+
+// memStore keeps metadata in memory.
+type memStore struct {
+	image atomic.Pointer[metadata.Image]
+}
+
+func (s *memStore) Apply(_ context.Context, cmd metadata.Command) (metadata.Result, error) {
+	next, res, err := metadata.Apply(s.image.Load(), cmd)
+	s.image.Store(next)
+	return res, err
+}
+func (s *memStore) Image() *metadata.Image        { return s.image.Load() }
+func (s *memStore) Barrier(context.Context) error { return nil }
+func (s *memStore) Leadership() ports.Leadership  { return ports.Leadership{Local: true, NodeID: 1} }
+func (s *memStore) Close() error                  { return nil }
+func (s *memStore) Watch(context.Context) iter.Seq[*metadata.Image] {
+	return func(yield func(*metadata.Image) bool) { yield(s.image.Load()) } // as it is now, once
+}
+
+// fixedConfigs are the defaults of Kafka, with what the test changes.
+type fixedConfigs struct {
+	topic TopicConfig
+	ints  map[string]int64
+}
+
+func newFixedConfigs() *fixedConfigs {
+	return &fixedConfigs{
+		topic: TopicConfig{
+			MaxMessageBytes: 1 << 20, TimestampBeforeMax: 1<<63 - 1, TimestampAfterMax: time.Hour.Milliseconds(), CompressionType: "producer",
+			Log: ports.LogConfig{Delete: true, SegmentBytes: 1 << 30},
+		},
+		ints: map[string]int64{"max.incremental.fetch.session.cache.slots": 1000, "fetch.max.bytes": 57671680},
+	}
+}
+
+func (c *fixedConfigs) Topic(map[string]string) TopicConfig { return c.topic }
+func (c *fixedConfigs) Int(key string) int64                { return c.ints[key] }

@@ -1,0 +1,198 @@
+package broker
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/partition"
+	"github.com/chronik-stream/chronik/core/domain/record"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// memLogs is a log store whose disk the test holds in its hand: appends become durable when it says so.
+type memLogs struct {
+	dir string
+
+	mu     sync.Mutex
+	held   bool // nothing becomes durable
+	open   map[string]*memLog
+	delete []ports.LogID
+}
+
+func newMemLogs(t *testing.T) *memLogs {
+	return &memLogs{dir: t.TempDir(), open: make(map[string]*memLog)}
+}
+
+func (s *memLogs) Open(_ context.Context, id ports.LogID, _ ports.LogConfig, events ports.LogEvents) (ports.Log, error) {
+	f, err := os.Create(filepath.Join(s.dir, id.Topic+"-"+string(rune('0'+id.Partition))))
+	if err != nil {
+		return nil, err
+	}
+	l := &memLog{store: s, file: f, events: events, producers: partition.NewProducers(), epochs: &partition.Epochs{}}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open[f.Name()] = l
+	return l, nil
+}
+
+func (s *memLogs) Delete(_ context.Context, id ports.LogID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.delete = append(s.delete, id)
+	return nil
+}
+
+func (s *memLogs) Stored() ([]ports.LogID, error)         { return nil, nil }
+func (s *memLogs) Clean(context.Context, time.Time) error { return nil }
+func (s *memLogs) Dir() (ports.LogDir, error)             { return ports.LogDir{Path: s.dir}, nil }
+func (s *memLogs) Close() error                           { return nil }
+
+// hold keeps appends from becoming durable; release lets all of them become it.
+func (s *memLogs) hold() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = true
+}
+
+func (s *memLogs) release() {
+	s.mu.Lock()
+	s.held = false
+	var logs []*memLog
+	for _, l := range s.open {
+		logs = append(logs, l)
+	}
+	s.mu.Unlock()
+	for _, l := range logs {
+		l.settle()
+	}
+}
+
+// break takes every log offline.
+func (s *memLogs) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.open {
+		l.events.Offline(err)
+	}
+}
+
+// memLog keeps its batches in one file, to have something to send slices of.
+type memLog struct {
+	store     *memLogs
+	file      *os.File
+	events    ports.LogEvents
+	producers *partition.Producers
+	epochs    *partition.Epochs
+
+	mu                  sync.Mutex
+	batches             []record.Batch
+	positions           []int64
+	size                int64
+	start, end, durable int64
+	offline             bool
+}
+
+func (l *memLog) Append(batches []record.Batch, now time.Time) error {
+	l.mu.Lock()
+	if l.offline {
+		l.mu.Unlock()
+		return fault.KafkaStorageError
+	}
+	for _, b := range batches {
+		l.producers.Append(b, now.UnixMilli())
+		l.epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
+		if _, err := l.file.WriteAt(b, l.size); err != nil {
+			l.mu.Unlock()
+			return err
+		}
+		l.batches, l.positions = append(l.batches, slices.Clone(b)), append(l.positions, l.size)
+		l.size += int64(len(b))
+		l.end = b.NextOffset()
+	}
+	l.mu.Unlock()
+	l.store.mu.Lock()
+	held := l.store.held
+	l.store.mu.Unlock()
+	if !held {
+		l.settle()
+	}
+	return nil
+}
+
+func (l *memLog) settle() {
+	l.mu.Lock()
+	l.durable = l.end
+	end := l.durable
+	l.mu.Unlock()
+	l.events.Durable(end)
+}
+
+func (l *memLog) Read(from, upTo int64, maxBytes int) (ports.Slice, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if from < l.start || from > l.durable {
+		return ports.Slice{}, fault.OffsetOutOfRange
+	}
+	first, size := -1, 0
+	for i, b := range l.batches {
+		if b.LastOffset() < from || b.NextOffset() > upTo {
+			continue
+		}
+		if first >= 0 && size+len(b) > maxBytes {
+			break
+		}
+		if first < 0 {
+			first = i
+		}
+		size += len(b)
+	}
+	if first < 0 {
+		return ports.Slice{}, nil
+	}
+	return ports.NewSlice(l.file, l.positions[first], size, nil), nil
+}
+
+func (l *memLog) value(of func() int64) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return of()
+}
+
+func (l *memLog) StartOffset() int64 { return l.value(func() int64 { return l.start }) }
+func (l *memLog) EndOffset() int64   { return l.value(func() int64 { return l.end }) }
+func (l *memLog) DurableEnd() int64  { return l.value(func() int64 { return l.durable }) }
+func (l *memLog) Size() int64        { return l.value(func() int64 { return l.size }) }
+
+func (l *memLog) AdvanceStart(_ context.Context, start int64) error {
+	l.mu.Lock()
+	l.start = max(l.start, start)
+	l.mu.Unlock()
+	l.events.Start(start)
+	return nil
+}
+
+func (l *memLog) OffsetForTimestamp(ms, upTo int64) (ports.TimestampOffset, bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, b := range l.batches {
+		if offset, ts, ok, err := b.FirstAtOrAfter(ms, l.start, record.Limits{}); err != nil || ok && offset < upTo {
+			return ports.TimestampOffset{Offset: offset, Timestamp: ts, LeaderEpoch: b.LeaderEpoch()}, ok, err
+		}
+	}
+	return ports.TimestampOffset{}, false, nil
+}
+
+func (l *memLog) MaxTimestamp(int64) (ports.TimestampOffset, bool, error) {
+	return ports.TimestampOffset{}, false, nil
+}
+
+func (l *memLog) Truncate(context.Context, int64) error { return nil }
+func (l *memLog) Producers() *partition.Producers       { return l.producers }
+func (l *memLog) Epochs() *partition.Epochs             { return l.epochs }
+func (l *memLog) Configure(ports.LogConfig)             {}

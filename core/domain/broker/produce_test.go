@@ -1,0 +1,128 @@
+package broker
+
+import (
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/record"
+)
+
+func TestProduceIsAnsweredWhenItIsDurable(t *testing.T) {
+	f := newFixture(t)
+	f.logs.hold()
+	first, firstDone := f.send(t, newBatch(t, record.Options{}, "a", "b"))
+	second, secondDone := f.send(t, newBatch(t, record.Options{}, "c"))
+	select {
+	case <-firstDone:
+		t.Fatal("answered before it was durable")
+	case <-secondDone:
+		t.Fatal("answered before it was durable")
+	default:
+	}
+	f.logs.release()
+	<-firstDone
+	<-secondDone
+	if first.Partitions[0].BaseOffset != 0 || second.Partitions[0].BaseOffset != 2 {
+		t.Errorf("base offsets %d and %d, want 0 and 2", first.Partitions[0].BaseOffset, second.Partitions[0].BaseOffset)
+	}
+}
+
+func TestProduceRepeatedByAnIdempotentProducerIsAnsweredWithTheOldOffset(t *testing.T) {
+	f := newFixture(t)
+	of := func(sequence int32, value string) []byte {
+		return newBatch(t, record.Options{Producer: &record.Producer{ID: 7, Epoch: 0, Sequence: sequence}}, value)
+	}
+	f.logs.hold()
+	_, firstDone := f.send(t, of(0, "a"))
+	again, againDone := f.send(t, of(0, "a"))
+	select {
+	case <-againDone:
+		t.Fatal("the repetition was answered before the original was durable")
+	default:
+	}
+	f.logs.release()
+	<-firstDone
+	<-againDone
+	if got := again.Partitions[0]; got.Err != nil || got.BaseOffset != 0 {
+		t.Errorf("the repetition was answered %d, %v", got.BaseOffset, got.Err)
+	}
+	if got := f.sent(t, of(5, "gap")); !errors.Is(got.Err, fault.OutOfOrderSequence) || got.BaseOffset != -1 {
+		t.Errorf("a gap was answered %d, %v", got.BaseOffset, got.Err)
+	}
+	if got := f.sent(t, of(1, "b")); got.Err != nil || got.BaseOffset != 1 {
+		t.Errorf("the next batch was answered %d, %v", got.BaseOffset, got.Err)
+	}
+}
+
+func TestProduceFailsWhenTheLogGoesOffline(t *testing.T) {
+	f := newFixture(t)
+	f.logs.hold()
+	req, done := f.send(t, newBatch(t, record.Options{}, "a"))
+	f.logs.fail(errors.New("input/output error"))
+	<-done
+	if err := req.Partitions[0].Err; !errors.Is(err, fault.KafkaStorageError) {
+		t.Errorf("answered %v", err)
+	}
+	if got := f.sent(t, newBatch(t, record.Options{}, "b")); !errors.Is(got.Err, fault.KafkaStorageError) {
+		t.Errorf("a later produce was answered %v", got.Err)
+	}
+}
+
+func TestProduceRefusals(t *testing.T) {
+	f := newFixture(t)
+	f.apply(t, metadata.CreateTopic{Name: metadata.OffsetsTopic, ID: metadata.TopicID{2}, Partitions: 1, ReplicationFactor: 1})
+	good := func() []byte { return newBatch(t, record.Options{}, "a") }
+	for name, c := range map[string]struct {
+		edit func(*ProduceRequest)
+		want fault.Kind
+	}{
+		"unknown topic":     {func(r *ProduceRequest) { r.Partitions[0].Topic = "nowhere" }, fault.UnknownTopicOrPartition},
+		"unknown id":        {func(r *ProduceRequest) { r.Partitions[0].Topic, r.Partitions[0].TopicID = "", metadata.TopicID{9} }, fault.UnknownTopicID},
+		"unknown partition": {func(r *ProduceRequest) { r.Partitions[0].Partition = 2 }, fault.UnknownTopicOrPartition},
+		"acks":              {func(r *ProduceRequest) { r.Acks = 3 }, fault.InvalidRequiredAcks},
+		"transaction":       {func(r *ProduceRequest) { r.TransactionalID = "t" }, fault.InvalidTxnState},
+		"internal topic":    {func(r *ProduceRequest) { r.Partitions[0].Topic = metadata.OffsetsTopic }, fault.InvalidTopic},
+		"bad checksum":      {func(r *ProduceRequest) { b := r.Partitions[0].Records; b[len(b)-1] ^= 1 }, fault.CorruptMessage},
+		"nothing":           {func(r *ProduceRequest) { r.Partitions[0].Records = nil }, fault.InvalidRecord},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answered := false
+			req := &ProduceRequest{Acks: -1, Version: 9, Partitions: []ProducePartition{{Topic: "orders", Records: good()}}, Done: func() { answered = true }}
+			c.edit(req)
+			f.produce.Produce(t.Context(), req)
+			if got := req.Partitions[0]; !answered || !errors.Is(got.Err, c.want) || got.BaseOffset != -1 {
+				t.Errorf("answered %t: %d, %v, want %v", answered, got.BaseOffset, got.Err, c.want)
+			}
+		})
+	}
+}
+
+func TestProduceFromManyConnectionsLeavesNoGapAndNoTwin(t *testing.T) {
+	f := newFixture(t)
+	const senders, each = 8, 100
+	var mu sync.Mutex
+	seen := make(map[int64]bool)
+	var all sync.WaitGroup
+	for range senders {
+		all.Go(func() {
+			for range each {
+				got := f.sent(t, newBatch(t, record.Options{}, "x"))
+				mu.Lock()
+				if got.Err != nil || seen[got.BaseOffset] {
+					t.Errorf("offset %d twice, or %v", got.BaseOffset, got.Err)
+				}
+				seen[got.BaseOffset] = true
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	for o := range int64(senders * each) {
+		if !seen[o] {
+			t.Fatalf("no record was put at %d", o)
+		}
+	}
+}
