@@ -1,0 +1,70 @@
+package configdef
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+)
+
+// Broker is the configs of a broker.
+var Broker = newTable(
+	brokerClusterKeys, brokerNetworkKeys, brokerLogKeys, brokerGroupKeys, brokerShareKeys, brokerTransactionKeys,
+	brokerReplicationKeys, brokerQuorumKeys, brokerSecurityKeys, brokerTLSKeys, brokerRemoteKeys, brokerMetricsKeys,
+)
+
+// The configs that mean the same in different units, the most specific first.
+var (
+	retentionTimes = []string{"log.retention.ms", "log.retention.minutes", "log.retention.hours"}
+	rollTimes      = []string{"log.roll.ms", "log.roll.hours"}
+	rollJitters    = []string{"log.roll.jitter.ms", "log.roll.jitter.hours"}
+	flushIntervals = []string{"log.flush.interval.ms", "log.flush.scheduler.interval.ms"}
+)
+
+// ValidateBroker returns a fault when no broker may have the value: fault.InvalidRequest with Kafka's message
+// (KAFKA-13609: not InvalidConfig), and fault.InvalidConfig for an unknown key, which Kafka keeps for its plugins
+// and this broker could only ignore.
+func ValidateBroker(key, value string) error {
+	k, ok := Broker.Key(key)
+	if !ok {
+		return fault.New(fault.InvalidConfig, "Unknown broker config name: %s", key)
+	}
+	if err := k.Check(value); err != nil {
+		return fault.New(fault.InvalidRequest, "%s", err)
+	}
+	return nil
+}
+
+// ValidateBrokerConfigs checks a broker's, or with perBroker false the cluster's default, dynamic configs: each value,
+// and that it may be set there while brokers run.
+func ValidateBrokerConfigs(configs map[string]string, perBroker bool) error {
+	names := slices.Sorted(maps.Keys(configs))
+	if fixed := withUpdate(names, ReadOnly); len(fixed) > 0 {
+		return fault.New(fault.InvalidRequest, "Cannot update these configs dynamically: %s", bracketed(fixed))
+	}
+	for _, name := range names {
+		if err := ValidateBroker(name, configs[name]); err != nil {
+			return err
+		}
+	}
+	if own := withUpdate(names, PerBroker); len(own) > 0 && !perBroker {
+		return fault.New(fault.InvalidRequest,
+			"Cannot update these configs at default cluster level, broker id must be specified: %s", bracketed(own))
+	}
+	return nil
+}
+
+// withUpdate returns those of the names whose configs are updated that way.
+func withUpdate(names []string, u Update) []string {
+	var with []string
+	for _, name := range names {
+		if k, ok := Broker.Key(name); ok && k.Update == u {
+			with = append(with, name)
+		}
+	}
+	return with
+}
+
+// bracketed lists names as Java prints a set.
+func bracketed(names []string) string { return "[" + strings.Join(names, ", ") + "]" }

@@ -1,0 +1,159 @@
+// Package configdef defines the configs of topics, brokers, groups and client metrics subscriptions that
+// Apache Kafka 4.3.1 has: their names, types, defaults, allowed values and meaning, and what this broker does
+// with each. The tables are the whole truth; docs/configs.md is generated from them.
+package configdef
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+)
+
+// Type is the type of a config's value, numbered as in Kafka's DescribeConfigs.
+type Type int8
+
+// The types.
+const (
+	Boolean  Type = 1
+	String   Type = 2
+	Int      Type = 3 // 32 bits
+	Short    Type = 4 // 16 bits
+	Long     Type = 5 // 64 bits
+	Double   Type = 6
+	List     Type = 7 // texts separated by commas
+	Class    Type = 8 // the name of a Java class
+	Password Type = 9 // never shown
+)
+
+var typeNames = [...]string{"", "BOOLEAN", "STRING", "INT", "SHORT", "LONG", "DOUBLE", "LIST", "CLASS", "PASSWORD"}
+
+// String returns the type's name as Kafka writes it.
+func (t Type) String() string { return typeNames[t] }
+
+// Use says what this broker does with a config.
+type Use uint8
+
+// The uses.
+const (
+	Honoured Use = iota // it has the effect that Kafka gives it
+	Shown               // accepted and shown; what it tunes in Kafka does not exist here, and clients cannot tell
+	Fixed               // only the default is accepted: another value would promise what this broker does not do
+)
+
+var useNames = [...]string{"honoured", "shown", "fixed"}
+
+// String returns the use in one word.
+func (u Use) String() string { return useNames[u] }
+
+// Update says whether and where a broker's config can be changed while it runs.
+type Update uint8
+
+// The ways to update. The configs of topics, groups and client metrics are always dynamic.
+const (
+	ReadOnly    Update = iota // with a start only
+	PerBroker                 // for one broker
+	ClusterWide               // for one broker or as the cluster's default
+)
+
+var updateNames = [...]string{"read-only", "per-broker", "cluster-wide"}
+
+// String returns the way to update as Kafka's documentation names it.
+func (u Update) String() string { return updateNames[u] }
+
+// Key defines one config.
+type Key struct {
+	Name    string
+	Type    Type
+	Default string // in canonical form
+	Null    bool   // there is no default: the value is null until it is set
+	Valid   Rule   // which values of the type are allowed; the zero Rule: all
+	Use     Use
+	Update  Update // brokers' configs only
+	// Broker is the broker config whose value a topic or a group without an own one gets; "" for none.
+	Broker string
+	// Synonyms are the broker configs that mean the same in other units, the most specific first, Name
+	// among them; nil for none.
+	Synonyms []string
+	// Unlisted configs are shown only once they are set.
+	Unlisted bool
+	Doc      string // meaning and unit, in whole sentences
+}
+
+// Sensitive reports whether the config's value is never shown.
+func (k *Key) Sensitive() bool { return k.Type == Password }
+
+// Check returns a fault.InvalidConfig, with Kafka's message, when text is no value that the config may have.
+func (k *Key) Check(text string) error {
+	value, err := k.Parse(text)
+	if err != nil {
+		return err
+	}
+	if list, ok := value.([]string); ok && slices.Contains(list, "") {
+		return fault.New(fault.InvalidConfig, "Configuration '%s' values must not be empty.", k.Name)
+	}
+	if bad, reason := k.Valid.check(k.Name, value); reason != "" {
+		return invalid(k.Name, bad, reason)
+	}
+	if k.Use == Fixed && (k.Null || Format(value) != k.Default) {
+		only := k.Default
+		if k.Null {
+			only = "null"
+		}
+		return invalid(k.Name, value, "This broker supports only "+only)
+	}
+	return nil
+}
+
+// Canonical returns text as Kafka shows the value: without surrounding space, numbers and booleans in their
+// usual form. What is not of the config's type stays as it is.
+func (k *Key) Canonical(text string) string {
+	value, err := k.Parse(text)
+	if err != nil {
+		return text
+	}
+	return Format(value)
+}
+
+// invalid is Kafka's ConfigException for a value.
+func invalid(key string, value any, reason string) error {
+	return fault.New(fault.InvalidConfig, "Invalid value %s for configuration %s: %s", Format(value), key, reason)
+}
+
+// Table is the configs of one kind of resource, in the order of their definition.
+type Table struct {
+	keys   []Key
+	byName map[string]*Key
+}
+
+func newTable(parts ...[]Key) *Table {
+	t := &Table{byName: make(map[string]*Key)}
+	for _, part := range parts {
+		t.keys = append(t.keys, part...)
+	}
+	for i := range t.keys {
+		t.byName[t.keys[i].Name] = &t.keys[i]
+	}
+	return t
+}
+
+// Key returns the definition of a config.
+func (t *Table) Key(name string) (*Key, bool) {
+	k, ok := t.byName[name]
+	return k, ok
+}
+
+// Keys returns all definitions. They must not be changed.
+func (t *Table) Keys() []Key { return t.keys }
+
+// splitList returns the elements of a list, as Kafka splits it: an empty text has none.
+func splitList(text string) []string {
+	if text == "" {
+		return []string{}
+	}
+	parts := strings.Split(text, ",")
+	for i := range parts {
+		parts[i] = strings.TrimSpace(parts[i])
+	}
+	return parts
+}
