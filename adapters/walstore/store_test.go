@@ -2,6 +2,7 @@ package walstore
 
 import (
 	"log/slog"
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -10,15 +11,29 @@ import (
 	"github.com/chronik-stream/chronik/core/ports/porttest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir, ok := os.LookupEnv(childEnv); ok {
+		os.Exit(runChild(dir))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func open(tb testing.TB, set Settings) *Store {
 	tb.Helper()
-	s, err := Open(set, slog.New(slog.DiscardHandler))
+	s, err := Open(set, discard())
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return s
+}
+
+func closeStore(tb testing.TB, s *Store) {
+	tb.Helper()
+	if err := s.Close(); err != nil {
+		tb.Errorf("Close() = %v", err)
+	}
 }
 
 func TestStore(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/chronik-stream/chronik/core/domain/configdef"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
@@ -17,9 +18,6 @@ func alterConfigs(img *Image, cmd AlterConfigs) (*Image, Result, error) {
 			return nil, Result{}, fault.New(fault.InvalidRequest, "config %s is both set and deleted", key)
 		}
 	}
-	if err := validateConfigs(cmd.Type, cmd.Set); err != nil {
-		return nil, Result{}, err
-	}
 	set := make(map[string]string, len(cmd.Set))
 	if !cmd.Replace {
 		maps.Copy(set, img.Configs(cmd.Type, cmd.Name))
@@ -27,6 +25,9 @@ func alterConfigs(img *Image, cmd AlterConfigs) (*Image, Result, error) {
 	maps.Copy(set, cmd.Set)
 	for _, key := range cmd.Delete {
 		delete(set, key)
+	}
+	if err := validateConfigs(cmd.Type, set); err != nil {
+		return nil, Result{}, err
 	}
 	if len(set) == 0 {
 		set = nil
@@ -99,12 +100,19 @@ func checkBrokerName(img *Image, name string) error {
 	return nil
 }
 
-// validateConfigs checks the keys and values that are set for a resource of type t.
+// validateConfigs checks all that is set for a resource of type t.
 func validateConfigs(t ResourceType, set map[string]string) error {
-	for _, key := range slices.Sorted(maps.Keys(set)) { // in order, so that every node names the same key
+	keys := slices.Sorted(maps.Keys(set)) // in order, so that every node names the same key
+	for _, key := range keys {
 		if err := checkText(key, set[key]); err != nil {
 			return err
 		}
+	}
+	if len(set) == 0 {
+		return nil
+	}
+	if t == ResourceTopic {
+		return configdef.ValidateTopicConfigs(set)
 	}
 	return nil
 }

@@ -1,0 +1,98 @@
+package walstore
+
+import (
+	"encoding/binary"
+	"fmt"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+)
+
+// TestAStoreWith100000PartitionsOpensFastAndStaysSmall prints how long it takes to open a large
+// store, what creating one more topic costs there, and what it all takes of the heap.
+func TestAStoreWith100000PartitionsOpensFastAndStaysSmall(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes 100,000 topics")
+	}
+	for _, shape := range []struct{ topics, partitions int }{{100_000, 1}, {1_000, 100}} {
+		t.Run(fmt.Sprintf("%d topics of %d", shape.topics, shape.partitions), func(t *testing.T) {
+			set := DefaultSettings(t.TempDir())
+			closeStore(t, largeStore(t, set, shape.topics, shape.partitions))
+			empty := heap()
+			began := time.Now()
+			s := open(t, set)
+			defer closeStore(t, s)
+			opened := time.Since(began)
+			topics, partitions := s.Image().Counts()
+			used := heap() - empty
+
+			latencies := make([]time.Duration, 1500) // a snapshot falls among them
+			for n := range latencies {
+				began := time.Now()
+				_, err := s.Apply(t.Context(), metadata.CreateTopic{
+					Name: fmt.Sprintf("one.more.%d", n), ID: testID(1_000_000 + n), Partitions: 1, ReplicationFactor: 1,
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				latencies[n] = time.Since(began)
+			}
+			slices.Sort(latencies)
+			p50, p99 := latencies[len(latencies)/2], latencies[len(latencies)*99/100]
+			t.Logf("%d topics, %d partitions: open %v, create one more p50 %v p99 %v max %v, heap %.1f MiB",
+				topics, partitions, opened.Round(time.Millisecond), p50, p99, latencies[len(latencies)-1], float64(used)/(1<<20))
+			if topics != shape.topics || partitions != shape.topics*shape.partitions {
+				t.Errorf("opened with %d topics, %d partitions", topics, partitions)
+			}
+			if limit := 3 * time.Second; opened > limit {
+				t.Errorf("opening took %v, allowed %v", opened, limit)
+			}
+			if limit := 5 * time.Millisecond; p99 > limit {
+				t.Errorf("creating one more topic took %v at p99, allowed %v", p99, limit)
+			}
+		})
+	}
+}
+
+// largeStore returns a new store with that many topics.
+func largeStore(t *testing.T, set Settings, topics, partitions int) *Store {
+	t.Helper()
+	img := new(metadata.Image)
+	for n := range topics + 1 {
+		var cmd metadata.Command = metadata.RegisterBroker{ID: 1, Incarnation: [16]byte{1}}
+		if n > 0 {
+			cmd = metadata.CreateTopic{
+				Name: fmt.Sprintf("customer-%05d.events-%d", n/10, n%10), ID: testID(n),
+				Partitions: int32(partitions), ReplicationFactor: 1,
+			}
+		}
+		next, _, err := metadata.Apply(img, cmd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		img = next
+	}
+	if err := Import(set, img, discard()); err != nil {
+		t.Fatal(err)
+	}
+	return open(t, set)
+}
+
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// testID returns an id as spread as a random one.
+func testID(n int) metadata.TopicID {
+	var id metadata.TopicID
+	binary.BigEndian.PutUint64(id[:], uint64(n)*0x9E3779B97F4A7C15)
+	binary.BigEndian.PutUint64(id[8:], uint64(n)+1)
+	return id
+}
