@@ -2,9 +2,7 @@ package record
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
-	"io"
 	"testing"
 
 	"github.com/klauspost/compress/s2"
@@ -122,25 +120,4 @@ func FuzzDecompress(f *testing.F) {
 			t.Fatalf("%v: %x became %x, %v", codec, data, out, err)
 		}
 	})
-}
-
-func TestALengthThatPromisesMoreThanComesCostsLittleMemory(t *testing.T) {
-	records := binary.AppendVarint(nil, DefaultBytes-100) // the size of the first record, of which nothing follows
-	small, err := Compress(nil, Gzip, 0, records)
-	if err != nil {
-		t.Fatal(err)
-	}
-	in, err := inflate(Gzip, small, Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.release()
-	c := cursor{src: in, left: 1 << 40}
-	var r Record
-	if err := c.next(&r, true); !errors.Is(err, fault.InvalidRecord) || in.err != io.EOF {
-		t.Errorf("next() = %v, %v", err, in.err)
-	}
-	if len(in.window) != windowSize {
-		t.Errorf("window of %d bytes", len(in.window))
-	}
 }

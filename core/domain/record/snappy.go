@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/klauspost/compress/s2"
+	"github.com/klauspost/compress/snappy"
 	"github.com/klauspost/compress/snappy/xerial"
 )
 
@@ -87,7 +88,8 @@ func (d *snappyDecoder) next() error {
 	case size > d.limit:
 		return tooLarge(d.limit)
 	}
-	d.block, err = s2.Decode(d.block[:cap(d.block)], src)
+	// Strict: the faster s2.Decode also reads an extension that Kafka's clients cannot read.
+	d.block, err = snappy.DecodeStrict(d.block[:cap(d.block)], src)
 	d.unread = d.block
 	return err
 }
