@@ -111,8 +111,10 @@ func (p *producer) find(b record.Batch) *Appended {
 	if b.ProducerEpoch() != p.epoch || b.BaseSequence() == record.NoSequence {
 		return nil
 	}
+	last, delta := b.LastSequence(), b.LastOffsetDelta()
 	for _, a := range p.batches[:p.count] {
-		if full := a.full(); full.FirstSequence == b.BaseSequence() && full.LastSequence == b.LastSequence() {
+		if a.lastSequence == last && a.delta == delta {
+			full := a.full()
 			return &full
 		}
 	}
