@@ -2,16 +2,22 @@ package group
 
 import (
 	"fmt"
-	"testing"
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
+// failer is a test, or a check within one.
+type failer interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // harness drives one group: it keeps the clock and the log, and remembers the answers. Writes become
 // durable at once unless hold is set.
 type harness struct {
-	t        testing.TB
+	t        failer
 	now      time.Time
 	settings Settings
 	g        *Group
@@ -24,7 +30,7 @@ type harness struct {
 	ids      int
 }
 
-func newHarness(t testing.TB, s Settings) *harness {
+func newHarness(t failer, s Settings) *harness {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	return &harness{t: t, now: now, settings: s, g: New("g", now), joins: map[string]JoinResponse{}, syncs: map[string]SyncResponse{}}
 }
@@ -195,11 +201,9 @@ func (h *harness) stable(instances ...string) []string {
 		waiters = append(waiters, h.join(request("", instance)))
 	}
 	h.pass(h.settings.InitialRebalanceDelay * 2)
-	if h.settings.InitialRebalanceDelay == 0 { // the first got a generation of its own
-		for i := 1; len(h.g.members) > 1 && i < 2; i++ {
-			first := h.g.order[0]
-			waiters[0] = h.join(request(first.id, first.instanceID))
-		}
+	if h.settings.InitialRebalanceDelay == 0 && len(instances) > 1 { // the first has got a generation of its own
+		first := h.joined(waiters[0]).MemberID
+		waiters[0] = h.join(request(first, instances[0]))
 	}
 	assignments := map[string][]byte{}
 	for i, w := range waiters {

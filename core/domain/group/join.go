@@ -224,16 +224,15 @@ func (g *Group) joined() []JoinedMember {
 	return out
 }
 
-
 // ResponseError turns the failure of an append into what a client is told, as Kafka does.
 func ResponseError(err error) error {
 	switch k := fault.KindOf(err); k {
 	case fault.UnknownTopicOrPartition, fault.NotEnoughReplicas, fault.NotEnoughReplicasAfterAppend, fault.RequestTimedOut:
-		return fault.New(fault.CoordinatorNotAvailable, "append the group's record: %w", err)
+		return fault.New(fault.CoordinatorNotAvailable, "append the group's record: %v", err)
 	case fault.NotLeaderOrFollower, fault.KafkaStorageError:
-		return fault.New(fault.NotCoordinator, "append the group's record: %w", err)
+		return fault.New(fault.NotCoordinator, "append the group's record: %v", err)
 	case fault.MessageTooLarge, fault.RecordListTooLarge, fault.InvalidFetchSize:
-		return fault.New(fault.Unknown, "append the group's record: %w", err)
+		return fault.New(fault.Unknown, "append the group's record: %v", err)
 	default:
 		return err
 	}
