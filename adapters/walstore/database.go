@@ -25,6 +25,7 @@ const (
 	memTableSize = 4 << 20
 	// valueThreshold is the size from which an entity goes to the value log.
 	valueThreshold = 1 << 10
+	tableBlockSize = 4 << 10
 	// compressedCache is the block cache that Badger wants as soon as it compresses.
 	compressedCache = 1 << 20
 )
@@ -36,6 +37,9 @@ func openDatabase(dir string, set Settings, log *slog.Logger) (db *badger.DB, er
 			err = fmt.Errorf("panic: %v", r)
 		}
 	}()
+	if err := verifyTables(dir); err != nil {
+		return nil, err
+	}
 	opts := badger.DefaultOptions(dir).
 		WithSyncWrites(set.Fsync.Enabled).
 		WithCompression(compressions[set.Compression]).
@@ -50,8 +54,9 @@ func openDatabase(dir string, set Settings, log *slog.Logger) (db *badger.DB, er
 		WithBlockCacheSize(0).
 		WithIndexCacheSize(0).
 		WithMetricsEnabled(false).
-		WithDetectConflicts(false). // there is one writer
-		WithChecksumVerificationMode(options.OnTableAndBlockRead).
+		WithDetectConflicts(false).                        // there is one writer
+		WithChecksumVerificationMode(options.OnBlockRead). // verifyTables has read them all
+		WithBlockSize(tableBlockSize).
 		WithVerifyValueChecksum(true).
 		WithLogger(logger{log})
 	if set.Compression != "none" {
