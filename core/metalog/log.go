@@ -57,8 +57,8 @@ type Log struct {
 	close    func() error // ends the committer and the journal, once
 	failure  error        // of the journal, which takes nothing more; the committer's
 
-	mu      sync.Mutex
-	newer   chan struct{} // closed when there is a newer image
+	mu    sync.Mutex
+	newer chan struct{} // closed when there is a newer image
 }
 
 var _ ports.MetadataStore = (*Log)(nil)
