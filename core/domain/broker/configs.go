@@ -1,13 +1,42 @@
 package broker
 
 import (
-	"context"
+	"fmt"
+	"maps"
+	"strconv"
+	"sync"
+	"sync/atomic"
 
+	"github.com/chronik-stream/chronik/core/domain/configdef"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// ConfigResource names what configs belong to. The types beyond metadata's own are 8, a broker's loggers.
+// ResourceBrokerLogger is the resource type of a broker's loggers (KIP-412), numbered as in Kafka's protocol. Metadata
+// keeps nothing of it.
+const ResourceBrokerLogger metadata.ResourceType = 8
+
+// The sources of a config's value, numbered as in Kafka's DescribeConfigs.
+const (
+	SourceTopic         int8 = 1
+	SourceBroker        int8 = 2 // set for one broker while it runs
+	SourceDefaultBroker int8 = 3 // set for all brokers while they run
+	SourceStatic        int8 = 4 // given with the start
+	SourceDefault       int8 = 5
+	SourceBrokerLogger  int8 = 6
+	SourceClientMetrics int8 = 7
+	SourceGroup         int8 = 8
+)
+
+// The operations of a ConfigOp, numbered as in Kafka's IncrementalAlterConfigs.
+const (
+	OpSet      int8 = 0
+	OpDelete   int8 = 1
+	OpAppend   int8 = 2
+	OpSubtract int8 = 3
+)
+
+// ConfigResource names what configs belong to: one of metadata's types, or ResourceBrokerLogger.
 type ConfigResource struct {
 	Type metadata.ResourceType
 	Name string
@@ -19,9 +48,9 @@ type ConfigEntry struct {
 	Value         *string // nil when sensitive or unset
 	ReadOnly      bool
 	Default       bool // nothing set it
-	Source        int8 // numbered as in Kafka's DescribeConfigs
+	Source        int8 // SourceTopic …
 	Sensitive     bool
-	Type          int8 // numbered as in Kafka's DescribeConfigs
+	Type          int8 // a configdef.Type; 0 for what has none
 	Documentation string
 	Synonyms      []ConfigSynonym // most specific first
 }
@@ -33,54 +62,59 @@ type ConfigSynonym struct {
 	Source int8
 }
 
-// ConfigOp is one change in an IncrementalAlterConfigs: 0 set, 1 delete, 2 append, 3 subtract.
+// ConfigOp is one change in an IncrementalAlterConfigs.
 type ConfigOp struct {
 	Name  string
-	Op    int8
-	Value *string
-}
-
-// TopicConfig is the part of a topic's configs that the write path needs.
-type TopicConfig struct {
-	MaxMessageBytes    int
-	LogAppendTime      bool
-	TimestampBeforeMax int64  // milliseconds
-	TimestampAfterMax  int64  // milliseconds
-	CompressionType    string // "producer", "uncompressed", "gzip", …
-	CompressionLevel   int
-	Compacted          bool
-	MinInSyncReplicas  int
-	Log                ports.LogConfig
+	Op    int8    // OpSet …
+	Value *string // not used by OpDelete
 }
 
 // Configs is the service that knows every config of topics, brokers and groups, by Kafka's keys: its
 // effective value, where that came from, and how it is changed. Dynamic values stand in metadata, static ones
-// came with the start, the rest are Kafka's defaults.
-type Configs struct{}
+// came with the start, the rest are Kafka's defaults. What has precedence: a topic's or group's own value, the
+// broker's dynamic one, the dynamic one for all brokers, the static one, the default.
+type Configs struct {
+	store  ports.MetadataStore
+	nodeID int32
+	name   string // nodeID as the name of a resource
+	static map[string]string
+	flush  ports.FlushPolicy
+	levels LogLevels
 
-// Describe returns the resource's configs; keys nil means all of them.
-func (c *Configs) Describe(ctx context.Context, r ConfigResource, keys []string, synonyms, documentation bool) ([]ConfigEntry, error) {
-	panic("landing soon")
+	resolved atomic.Pointer[resolvedConfigs]
+	altering sync.Mutex // makes reading, changing and applying configs one step
 }
 
-// Replace sets the resource's dynamic configs to exactly these (AlterConfigs).
-func (c *Configs) Replace(ctx context.Context, r ConfigResource, configs map[string]*string, validateOnly bool) error {
-	panic("landing soon")
+// NewConfigs returns the config service of broker nodeID. static is what the broker was started with, by Kafka's
+// keys; node.id is added. flush says when an append counts as durable in topics for which nobody has set flush.messages or
+// flush.ms. The error names a static config that does not exist, or whose value is not allowed.
+func NewConfigs(store ports.MetadataStore, nodeID int32, static map[string]string, flush ports.FlushPolicy, levels LogLevels) (*Configs, error) {
+	c := &Configs{
+		store: store, nodeID: nodeID, name: strconv.Itoa(int(nodeID)), static: maps.Clone(static), flush: flush, levels: levels,
+	}
+	if c.static == nil {
+		c.static = make(map[string]string)
+	}
+	c.static["node.id"], c.static["broker.id"] = c.name, c.name
+	for key, value := range c.static {
+		if err := configdef.ValidateBroker(key, value); err != nil {
+			return nil, fmt.Errorf("config %s: %w", key, err)
+		}
+	}
+	r := c.resolve(nil, nil)
+	if err := configdef.ConflictOfBroker(r.int); err != nil {
+		return nil, err
+	}
+	c.resolved.Store(r)
+	return c, nil
 }
 
-// Alter changes single configs (IncrementalAlterConfigs, KIP-339).
-func (c *Configs) Alter(ctx context.Context, r ConfigResource, ops []ConfigOp, validateOnly bool) error {
-	panic("landing soon")
-}
-
-// Topic returns the effective configs of a topic with these own configs, resolved for the write path.
-func (c *Configs) Topic(own map[string]string) TopicConfig { panic("landing soon") }
-
-// Int returns the effective value of this broker's integer config (INT, LONG or SHORT).
-func (c *Configs) Int(key string) int64 { panic("landing soon") }
+// Int returns the effective value of this broker's integer config (INT, LONG or SHORT). Of log.retention.ms, log.roll.ms,
+// log.roll.jitter.ms and log.flush.interval.ms it is what counts after their other units were looked at.
+func (c *Configs) Int(key string) int64 { return c.current().int(key) }
 
 // Bool returns the effective value of this broker's boolean config.
-func (c *Configs) Bool(key string) bool { panic("landing soon") }
+func (c *Configs) Bool(key string) bool { return c.current().bool(key) }
 
-// String returns the effective value of this broker's config as text.
-func (c *Configs) String(key string) string { panic("landing soon") }
+// String returns the effective value of this broker's config as text, "" when there is none.
+func (c *Configs) String(key string) string { return c.current().value(key).text }

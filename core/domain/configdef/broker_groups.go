@@ -24,7 +24,7 @@ var brokerGroupKeys = []Key{
 		Doc: "How many bytes Kafka reads at once when it loads groups.",
 	},
 	{
-		Name: "offsets.commit.timeout.ms", Type: Int, Default: "5000", Valid: atLeast(1), Use: Shown,
+		Name: "offsets.commit.timeout.ms", Type: Int, Default: "5000", Valid: atLeast(1),
 		Doc: "For how many milliseconds a commit of offsets waits for its replicas.",
 	},
 	{

@@ -152,6 +152,21 @@ func ConflictOfGroup(effective, broker func(name string) int64) error {
 	return nil
 }
 
+// ConflictOfBroker is ConflictOfGroup for the broker configs that are the groups' defaults.
+func ConflictOfBroker(broker func(name string) int64) error {
+	for _, b := range groupBounds {
+		name := Group.byName[b.key].Broker
+		n := broker(name)
+		if b.low != "" && n < broker(b.low) {
+			return fault.New(fault.InvalidRequest, "%s must be greater than or equal to %s", name, b.low)
+		}
+		if n > broker(b.high) {
+			return fault.New(fault.InvalidRequest, "%s must be less than or equal to %s", name, b.high)
+		}
+	}
+	return nil
+}
+
 func unknownGroupConfig(name string) error {
 	return fault.New(fault.InvalidConfig, "Unknown group config name: %s", name)
 }

@@ -76,7 +76,7 @@ func TestValuesAreShownAsJavaShowsThem(t *testing.T) {
 		}
 	}
 	list := configdef.Key{Name: "l", Type: configdef.List}
-	if got := list.Canonical(" compact , delete "); got != "compact,delete" {
+	if got := list.Canonical(" compact , delete,compact "); got != "compact,delete" {
 		t.Errorf("list is shown as %q", got)
 	}
 	flag := configdef.Key{Name: "b", Type: configdef.Boolean}

@@ -3,6 +3,7 @@ package configdef
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -33,10 +34,21 @@ func (k *Key) Parse(text string) (any, error) {
 		}
 		return f, nil
 	case List:
-		return splitList(trimmed), nil
+		return withoutRepeats(splitList(trimmed)), nil
 	default:
 		return trimmed, nil
 	}
+}
+
+// withoutRepeats returns list with the first of equal elements only, as Kafka takes its lists.
+func withoutRepeats(list []string) []string {
+	kept := list[:0]
+	for _, element := range list {
+		if !slices.Contains(kept, element) {
+			kept = append(kept, element)
+		}
+	}
+	return kept
 }
 
 func bits(t Type) int {
