@@ -1,0 +1,297 @@
+// Package journal makes appends to many logs durable with few syncs. It is the node's one write-ahead log: what the logs
+// have to write goes into a recycled, pre-written file, group-committed by one fdatasync for all that wait, and
+// into each log's own files without a sync. These are synced later, in the background, before the journal's
+// space is used again.
+//
+// One goroutine commits. It gathers what all logs have appended while the last sync was running, so a lone
+// append is synced at once and a crowd shares one sync. While the journal's sync runs, the logs write
+// their own files; when both are done, the logs are told. No lock is held while a disk is waited for.
+//
+// A group that is nearly all one log's large chunk goes around the journal: the log's own file is synced instead, and
+// the bytes are written once.
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/chronik-stream/chronik/adapters/seglog/disk"
+	"github.com/chronik-stream/chronik/core/domain/record"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// Log is a log that commits through the journal. Take, Write and Done are called by the committing goroutine, in this
+// order; Sync may be called by another at the same time.
+type Log interface {
+	// Take returns what was appended since the last Take. The bytes must not change until Done.
+	Take() Chunk
+	// Write writes the chunk to the log's own files, without a sync.
+	Write() error
+	// Sync makes durable what Write has written.
+	Sync() error
+	// Done says that the chunk is durable, or that it is not known to be and never will.
+	Done(err error)
+}
+
+// Chunk is what one log has to commit: batches with consecutive offsets.
+type Chunk struct {
+	ID         ports.LogID
+	BaseOffset int64
+	Batches    []record.Batch
+	Bytes      int
+	Volatile   bool // not to be journaled or synced: its durability is left to others
+}
+
+// Options are the journal's settings; zero values take the defaults.
+type Options struct {
+	FileBytes   int64 // size of a journal file: 64 MiB
+	MaxFiles    int   // files in use at the most; appends wait when all are full: 4
+	DirectBytes int   // mean chunk size from which a group goes around the journal: 512 KiB; <0: never
+	Log         *slog.Logger
+	Synced      func(time.Duration) // is told how long each commit's sync took; nil for nobody
+}
+
+func (o Options) withDefaults() Options {
+	if o.FileBytes == 0 {
+		o.FileBytes = 64 << 20
+	}
+	if o.MaxFiles == 0 {
+		o.MaxFiles = 4
+	}
+	if o.DirectBytes == 0 {
+		o.DirectBytes = 512 << 10
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Synced == nil {
+		o.Synced = func(time.Duration) {}
+	}
+	return o
+}
+
+// directLogs is how many logs a group may have that goes around the journal: each of them costs a sync.
+const directLogs = 8
+
+// Journal is an open journal. Its methods may be called concurrently.
+type Journal struct {
+	fs  disk.FS
+	dir string
+	opt Options
+
+	mu      sync.Mutex
+	arrived sync.Cond // the queue is not empty, or the journal closes
+	queue   []Log     // logs with something to commit, in the order of their arrival
+	closing bool
+
+	// The committer's own.
+	spare   []Log
+	group   []member
+	headers []byte
+	vector  [][]byte
+	groups  uint64 // number of the last group
+	failed  error
+
+	files         *files
+	syncs         atomic.Int64
+	committing    sync.WaitGroup
+	checkpointing sync.WaitGroup
+}
+
+// member is one log's part in a group.
+type member struct {
+	log   Log
+	chunk Chunk
+	err   error
+}
+
+// Open replays what the journal in dir holds, oldest first, and opens it. What replay has seen must be durable in the
+// logs' own files when it and then settle have returned; the journal's space is used anew after that. A torn tail, which was never
+// acknowledged, ends the replay; damage before intact newer entries is an error.
+func Open(fs disk.FS, dir string, opt Options, replay func(Entry) error, settle func() error) (*Journal, error) {
+	opt = opt.withDefaults()
+	if err := fs.MkdirAll(dir); err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	j := &Journal{fs: fs, dir: dir, opt: opt}
+	j.arrived.L = &j.mu
+	fl, err := openFiles(fs, dir, opt)
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	j.files = fl
+	replayed, lastGroup, err := fl.replay(replay)
+	if err == nil && replayed > 0 {
+		err = settle()
+	}
+	if err == nil && replayed > 0 {
+		err = fl.releaseAll()
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("journal: %w", err), fl.close())
+	}
+	fl.adopt()
+	j.groups = lastGroup
+	j.committing.Go(j.run)
+	j.checkpointing.Go(fl.checkpoint)
+	return j, nil
+}
+
+// Submit has l's chunk committed with the next group. A log must not submit again before Take.
+func (j *Journal) Submit(l Log) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.queue = append(j.queue, l)
+	if len(j.queue) == 1 {
+		j.arrived.Signal()
+	}
+}
+
+// Syncs is the number of syncs that commits have waited for.
+func (j *Journal) Syncs() int64 { return j.syncs.Load() }
+
+// Forget says that a log was deleted: its part of the journal is worth nothing any more.
+func (j *Journal) Forget(l Log) { j.files.forget(l) }
+
+// Close commits what was submitted, has the logs sync their files, and marks the journal as empty: the next Open has
+// nothing to replay. A second Close does nothing.
+func (j *Journal) Close() error {
+	j.mu.Lock()
+	if j.closing {
+		j.mu.Unlock()
+		return nil
+	}
+	j.closing = true
+	j.arrived.Signal()
+	j.mu.Unlock()
+	j.committing.Wait() // which may need a checkpoint to go on
+	j.files.stop()
+	j.checkpointing.Wait()
+	err := j.failed
+	if err == nil {
+		err = j.files.settle()
+	}
+	return errors.Join(err, j.files.close())
+}
+
+// run commits group after group.
+func (j *Journal) run() {
+	for {
+		j.mu.Lock()
+		for len(j.queue) == 0 && !j.closing {
+			j.arrived.Wait()
+		}
+		logs := j.queue
+		j.queue = j.spare[:0]
+		j.mu.Unlock()
+		if len(logs) == 0 {
+			return
+		}
+		j.commit(logs)
+		clear(logs)
+		j.spare = logs
+	}
+}
+
+// commit makes one group durable.
+func (j *Journal) commit(logs []Log) {
+	j.group = j.group[:0]
+	bytes, journaled := 0, 0
+	for _, l := range logs {
+		m := member{log: l, chunk: l.Take()}
+		j.group = append(j.group, m)
+		if !m.chunk.Volatile {
+			bytes += m.chunk.Bytes
+			journaled++
+		}
+	}
+	switch {
+	case j.failed != nil:
+		for i := range j.group {
+			j.group[i].err = j.failed
+		}
+		j.settle(nil)
+	case journaled == 0:
+		j.write()
+		j.settle(nil)
+	case j.opt.DirectBytes > 0 && journaled <= directLogs && bytes/journaled >= j.opt.DirectBytes, int64(bytes) > j.opt.FileBytes/2:
+		j.direct()
+		j.settle(nil)
+	default:
+		j.failed = j.throughJournal(journaled)
+		j.settle(j.failed)
+	}
+	clear(j.group)
+}
+
+// write has every log write its own files.
+func (j *Journal) write() {
+	for i := range j.group {
+		if m := &j.group[i]; m.err == nil {
+			m.err = m.log.Write()
+		}
+	}
+}
+
+// settle tells every log of the group how it went.
+func (j *Journal) settle(err error) {
+	for i := range j.group {
+		m := &j.group[i]
+		if err != nil && !m.chunk.Volatile {
+			m.err = err
+		}
+		m.log.Done(m.err)
+	}
+}
+
+// direct writes and syncs the logs' own files.
+func (j *Journal) direct() {
+	j.write()
+	began := time.Now()
+	var syncing sync.WaitGroup
+	for i := range j.group {
+		m := &j.group[i]
+		if m.err != nil || m.chunk.Volatile {
+			continue
+		}
+		j.syncs.Add(1)
+		syncing.Go(func() { m.err = m.log.Sync() })
+	}
+	syncing.Wait()
+	j.opt.Synced(time.Since(began))
+}
+
+// throughJournal writes the group into the journal and syncs that, while the logs write their own files.
+func (j *Journal) throughJournal(journaled int) error {
+	j.groups++
+	size := j.encode()
+	// The epoch is the file's, so the headers are finished when the file is known.
+	f, pos, err := j.files.reserve(int64(size))
+	if err != nil {
+		return err
+	}
+	stamp(j.headers, f.epoch)
+	synced := make(chan error, 1)
+	go func() {
+		err := f.file.WritevAt(j.vector, pos)
+		if err == nil {
+			began := time.Now()
+			err = f.file.Sync()
+			j.opt.Synced(time.Since(began))
+		}
+		synced <- err
+	}()
+	j.write()
+	err = <-synced
+	j.syncs.Add(1)
+	clear(j.vector)
+	if err != nil {
+		return fmt.Errorf("journal %s: %w", f.path, err)
+	}
+	j.files.wrote(f, j.group, int64(size))
+	return nil
+}

@@ -1,0 +1,318 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/chronik-stream/chronik/adapters/seglog/disk"
+	"github.com/chronik-stream/chronik/core/domain/record"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// testLog counts what the journal does with it. Its own files are a counter.
+type testLog struct {
+	id ports.LogID
+
+	mu      sync.Mutex
+	pending []record.Batch
+	queued  bool
+	next    int64 // offset
+	taken   []record.Batch
+	waiting int64 // offset behind what was taken
+	written int64
+	synced  int64
+	done    chan error
+}
+
+func newTestLog(name string) *testLog {
+	return &testLog{id: ports.LogID{Topic: name, TopicID: [16]byte{7}, Partition: 3}, done: make(chan error, 100)}
+}
+
+func batchAt(offset int64, size int) record.Batch {
+	b := make(record.Batch, max(size, record.HeaderSize))
+	b.SetBaseOffset(offset)
+	for i := record.HeaderSize; i < len(b); i++ {
+		b[i] = byte(offset) + byte(i)
+	}
+	return b
+}
+
+func (l *testLog) append(j *Journal, size int) {
+	l.mu.Lock()
+	l.pending = append(l.pending, batchAt(l.next, size))
+	l.next++
+	submit := !l.queued
+	l.queued = true
+	l.mu.Unlock()
+	if submit {
+		j.Submit(l)
+	}
+}
+
+func (l *testLog) Take() Chunk {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.taken, l.pending, l.queued = l.pending, nil, false
+	c := Chunk{ID: l.id, BaseOffset: l.taken[0].BaseOffset(), Batches: l.taken}
+	for _, b := range l.taken {
+		c.Bytes += len(b)
+	}
+	l.waiting = l.next
+	return c
+}
+
+func (l *testLog) Write() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.written = l.waiting
+	return nil
+}
+
+func (l *testLog) Sync() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.synced = l.written
+	return nil
+}
+
+func (l *testLog) Done(err error) { l.done <- err }
+
+// replayed collects what Open replays: offsets by topic.
+type replayed map[string][]int64
+
+func (r replayed) visit(e Entry) error {
+	rest := e.Payload
+	want := e.BaseOffset
+	for len(rest) > 0 {
+		offset := record.Batch(rest).BaseOffset()
+		if offset != want {
+			return fmt.Errorf("offset %d, want %d", offset, want)
+		}
+		r[e.ID.Topic] = append(r[e.ID.Topic], offset)
+		rest = rest[len(batchAt(0, testBatch)):]
+		want++
+	}
+	return nil
+}
+
+const testBatch = 1000
+
+func open(t *testing.T, dir string, opt Options) (*Journal, replayed) {
+	t.Helper()
+	r := make(replayed)
+	j, err := Open(disk.OS(), dir, opt, r.visit, func() error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j, r
+}
+
+// crashed copies the journal's files as they are, as a crash would leave them.
+func crashed(t *testing.T, dir string) string {
+	t.Helper()
+	to := t.TempDir()
+	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	return to
+}
+
+func wait(t *testing.T, l *testLog) {
+	t.Helper()
+	select {
+	case err := <-l.done:
+		if err != nil {
+			t.Fatal(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("nothing was committed")
+	}
+}
+
+func TestCommittedEntriesAreReplayedAfterACrash(t *testing.T) {
+	dir := t.TempDir()
+	j, _ := open(t, dir, Options{})
+	a, b := newTestLog("a"), newTestLog("b")
+	for range 10 {
+		a.append(j, testBatch)
+		wait(t, a)
+		b.append(j, testBatch)
+		wait(t, b)
+	}
+	j2, got := open(t, crashed(t, dir), Options{})
+	if len(got["a"]) != 10 || len(got["b"]) != 10 {
+		t.Errorf("replayed %v", got)
+	}
+	for _, j := range []*Journal{j, j2} {
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestAClosedJournalReplaysNothing(t *testing.T) {
+	dir := t.TempDir()
+	j, _ := open(t, dir, Options{})
+	a := newTestLog("a")
+	a.append(j, testBatch)
+	wait(t, a)
+	if err := errors.Join(j.Close(), j.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if a.synced != 1 {
+		t.Errorf("closing left the log's own files unsynced")
+	}
+	j, got := open(t, dir, Options{})
+	if len(got) != 0 {
+		t.Errorf("replayed %v", got)
+	}
+	j.Close()
+}
+
+func TestFilesAreRecycledWhenTheirLogsHaveSynced(t *testing.T) {
+	dir := t.TempDir()
+	opt := Options{FileBytes: 64 << 10, MaxFiles: 3, DirectBytes: -1}
+	j, _ := open(t, dir, opt)
+	a := newTestLog("a")
+	for range 1000 {
+		a.append(j, testBatch)
+		wait(t, a)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*"+suffix))
+	if err != nil || len(files) > opt.MaxFiles {
+		t.Errorf("%d files, allowed %d, %v", len(files), opt.MaxFiles, err)
+	}
+	j2, got := open(t, crashed(t, dir), opt)
+	offsets := got["a"]
+	if len(offsets) == 0 || offsets[len(offsets)-1] != 999 {
+		t.Fatalf("replayed %v", offsets)
+	}
+	a.mu.Lock()
+	synced := a.synced
+	a.mu.Unlock()
+	if offsets[0] > synced {
+		t.Errorf("offsets %d to %d are neither in the log's files nor in the journal", synced, offsets[0])
+	}
+	j2.Close()
+	j.Close()
+}
+
+// TestDamage cuts and flips every part of a journal and sees that it is either the torn tail of the last group, or noticed.
+func TestDamage(t *testing.T) {
+	dir := t.TempDir()
+	j, _ := open(t, dir, Options{})
+	a := newTestLog("a")
+	for range 5 {
+		a.append(j, testBatch)
+		wait(t, a)
+	}
+	size := int64(headerSize)
+	entry := int64(entryHeader + padded(1) + padded(testBatch))
+	for _, c := range []struct {
+		name    string
+		at, n   int64
+		replays int // entries, or -1 for ErrDamaged
+	}{
+		{"the last entry", size + 4*entry + 500, 1, 4},
+		{"the last entry's header", size + 4*entry + 20, 1, 4},
+		{"the last two entries", size + 3*entry + 100, 2 * entry, 3},
+		{"an entry in the middle", size + 2*entry + 100, 1, -1},
+		{"zeros in the middle", size + entry, entry, -1},
+		{"the first entry", size + 5, 1, -1},
+		{"one copy of the file's header", 8, 8, 5},
+		{"the other copy of the file's header", blockSize + 8, 8, 5},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := crashed(t, dir)
+			path := filepath.Join(dir, "00000000"+suffix)
+			raw, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := c.at; i < min(c.at+c.n, int64(len(raw))); i++ {
+				if c.n > 1 {
+					raw[i] = 0
+				} else {
+					raw[i] ^= 1
+				}
+			}
+			if err := os.WriteFile(path, raw, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			got := make(replayed)
+			j, err := Open(disk.OS(), dir, Options{}, got.visit, func() error { return nil })
+			if c.replays < 0 {
+				if !errors.Is(err, ErrDamaged) {
+					t.Errorf("replayed %v, %v, want ErrDamaged", got, err)
+				}
+				return
+			}
+			if err != nil || len(got["a"]) != c.replays {
+				t.Errorf("replayed %v, %v, want %d entries", got, err, c.replays)
+			}
+			if j != nil {
+				j.Close()
+			}
+		})
+	}
+	j.Close()
+}
+
+func TestManyLogsShareSyncs(t *testing.T) {
+	dir := t.TempDir()
+	j, _ := open(t, dir, Options{})
+	const logs, each = 64, 20
+	var all sync.WaitGroup
+	for i := range logs {
+		l := newTestLog(fmt.Sprint("log", i))
+		all.Go(func() {
+			for range each {
+				l.append(j, testBatch)
+				if err := <-l.done; err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if n := j.Syncs(); n > logs*each/4 {
+		t.Errorf("%d syncs for %d commits of %d logs", n, logs*each, logs)
+	}
+	if err := j.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestVolatileChunksAreWrittenWithoutSync(t *testing.T) {
+	j, _ := open(t, t.TempDir(), Options{})
+	l := &volatileLog{newTestLog("a")}
+	l.append(j, l)
+	wait(t, l.testLog)
+	if j.Syncs() != 0 || l.written != 1 {
+		t.Errorf("%d syncs, written to %d", j.Syncs(), l.written)
+	}
+	j.Close()
+}
+
+type volatileLog struct{ *testLog }
+
+func (l *volatileLog) append(j *Journal, as Log) {
+	l.pending = append(l.pending, batchAt(l.next, testBatch))
+	l.next++
+	j.Submit(as)
+}
+
+func (l *volatileLog) Take() Chunk {
+	c := l.testLog.Take()
+	c.Volatile = true
+	return c
+}
