@@ -66,7 +66,7 @@ func (s *groupShard) read(ctx context.Context, l *groupLoading) {
 	s.loading = nil
 	if err != nil || ctx.Err() != nil {
 		s.owner.logger.ErrorContext(ctx, "groups cannot be loaded", "partition", s.partition, "err", err)
-		l.err = fault.New(fault.CoordinatorNotAvailable, "load the groups of partition %d: %w", s.partition, errors.Join(err, ctx.Err()))
+		l.err = fault.New(fault.CoordinatorNotAvailable, "load the groups of partition %d: %v", s.partition, errors.Join(err, ctx.Err()))
 		return
 	}
 	s.groups = groups
@@ -128,7 +128,10 @@ func (s *groupShard) replay(ctx context.Context) (map[string]*heldGroup, error) 
 
 // loadAll loads what this broker leads, so that sessions of members that are gone end even if nobody asks.
 func (g *Groups) loadAll(ctx context.Context) {
-	if _, err := g.all(ctx); err != nil && ctx.Err() == nil {
-		g.logger.WarnContext(ctx, "groups are not all loaded yet", "err", err)
+	for _, s := range g.led() {
+		err := s.load(ctx)
+		for fault.KindOf(err) == fault.CoordinatorLoadInProgress && ctx.Err() == nil {
+			err = s.load(ctx)
+		}
 	}
 }

@@ -84,24 +84,29 @@ func (g *Groups) known() []*groupShard {
 	return out
 }
 
-// all returns the shards that this broker leads, loaded.
-func (g *Groups) all(ctx context.Context) ([]*groupShard, error) {
+// led returns the shards that this broker leads, loaded or not.
+func (g *Groups) led() (out []*groupShard) {
 	topic, ok := g.images.Image().Topic(metadata.OffsetsTopic)
 	if !ok {
-		return nil, nil
+		return nil
 	}
-	var out []*groupShard
 	for p := range topic.Partitions {
-		if topic.Partitions[p].Leader != g.nodeID {
-			continue
+		if topic.Partitions[p].Leader == g.nodeID {
+			out = append(out, g.shard(int32(p)))
 		}
-		s := g.shard(int32(p))
+	}
+	return out
+}
+
+// all returns the shards that this broker leads, loaded.
+func (g *Groups) all(ctx context.Context) ([]*groupShard, error) {
+	shards := g.led()
+	for _, s := range shards {
 		if err := s.load(ctx); err != nil {
 			return nil, err
 		}
-		out = append(out, s)
 	}
-	return out, nil
+	return shards, nil
 }
 
 // step runs f on the group under the lock, and sees to the group's alarm and end afterwards. found is false

@@ -187,7 +187,7 @@ func (g *Group) Written(now time.Time, w Write, err error) Effects {
 		g.replacedStatic(w, err)
 	case toCreate:
 		if err != nil {
-			g.abandon(err)
+			g.abandon(ResponseError(err))
 		}
 	case toDelete:
 		if err != nil {
