@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"slices"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
@@ -80,7 +79,7 @@ func Dump(w io.Writer, img *Image) error {
 		return dumpedBroker{b.ID, hex.EncodeToString(b.Incarnation[:]), b.Epoch, b.Rack, b.Fenced}
 	})
 	out.printf(",\n")
-	list(out, "configs", img.configs.keys(), func(key []byte) any {
+	list(out, "configs", img.configResources(), func(key string) any {
 		t, name := splitConfigKey(key)
 		return dumpedConfigs{t.String(), name, img.Configs(t, name)}
 	})
@@ -97,6 +96,17 @@ func Dump(w io.Writer, img *Image) error {
 		return out.err
 	}
 	return out.w.Flush()
+}
+
+// configResources yields the keys of all resources that have configs, but topics.
+func (i *Image) configResources() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for key := range i.configs.from("") {
+			if !yield(key) {
+				return
+			}
+		}
+	}
 }
 
 // jsonLines writes JSON piece by piece and remembers the first error.
@@ -214,15 +224,4 @@ func fixed(dst []byte, text string, decode func(string) ([]byte, error)) error {
 	}
 	copy(dst, got)
 	return nil
-}
-
-// keys yields the keys of an index in order.
-func (x index[T]) keys() iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
-		for key := range x.from(nil) {
-			if !yield(slices.Clone(key)) {
-				return
-			}
-		}
-	}
 }

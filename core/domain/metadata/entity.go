@@ -31,10 +31,11 @@ type headerFields struct {
 	NextProducerID int64  `cbor:"3,keyasint"`
 }
 
-func topicEntity(id TopicID) Entity  { return Entity(append([]byte{entityTopic}, id[:]...)) }
-func brokerEntity(id int32) Entity   { return Entity(append([]byte{entityBroker}, brokerKey(id)...)) }
-func configEntity(key []byte) Entity { return Entity(append([]byte{entityConfig}, key...)) }
-func split(e Entity) (byte, []byte)  { return e[0], []byte(e[1:]) }
+func topicEntity(id TopicID) Entity       { return entity(entityTopic, string(id[:])) }
+func brokerEntity(id int32) Entity        { return entity(entityBroker, brokerKey(id)) }
+func configEntity(key string) Entity      { return entity(entityConfig, key) }
+func entity(what byte, key string) Entity { return Entity(string([]byte{what}) + key) }
+func split(e Entity) (byte, string)       { return e[0], string(e[1:]) }
 
 // Touched returns the entities that may differ between after, the image that cmd has just made, and the
 // image before it. The header is always among them.
@@ -65,18 +66,18 @@ func (i *Image) Entities() iter.Seq[Entity] {
 		if !yield(header) {
 			return
 		}
-		for key := range i.brokers.from(nil) {
-			if !yield(Entity(append([]byte{entityBroker}, key...))) {
+		for key := range i.brokers.from("") {
+			if !yield(entity(entityBroker, key)) {
 				return
 			}
 		}
-		for key := range i.configs.from(nil) {
+		for key := range i.configs.from("") {
 			if !yield(configEntity(key)) {
 				return
 			}
 		}
-		for key := range i.topicIDs.from(nil) {
-			if !yield(Entity(append([]byte{entityTopic}, key...))) {
+		for key := range i.topicIDs.from("") {
+			if !yield(entity(entityTopic, key)) {
 				return
 			}
 		}
@@ -85,7 +86,7 @@ func (i *Image) Entities() iter.Seq[Entity] {
 
 // EncodeEntity returns e as it is in the image; ok is false when the image has no such entity (any more).
 func (i *Image) EncodeEntity(e Entity) (value []byte, ok bool, err error) {
-	part, ok := i.entity(e)
+	part, ok := i.part(e)
 	if !ok {
 		return nil, false, nil
 	}
@@ -96,7 +97,7 @@ func (i *Image) EncodeEntity(e Entity) (value []byte, ok bool, err error) {
 	return append([]byte{entityVersion}, value...), true, nil
 }
 
-func (i *Image) entity(e Entity) (part any, ok bool) {
+func (i *Image) part(e Entity) (part any, ok bool) {
 	switch what, key := split(e); what {
 	case entityHeader:
 		return headerFields{i.index, i.clusterID, i.nextProducerID}, true
@@ -112,23 +113,13 @@ func (i *Image) entity(e Entity) (part any, ok bool) {
 
 // Loader builds an Image from its encoded entities. It is for one use by one goroutine.
 type Loader struct {
-	header     *headerFields
-	partitions int
-	topics     filling[*Topic]
-	topicIDs   filling[*Topic]
-	collisions filling[*Topic]
-	brokers    filling[*Broker]
-	configs    filling[map[string]string]
-	replicas   replicaSets
+	header   *headerFields
+	img      Image
+	replicas replicaSets
 }
 
 // NewLoader returns a Loader without any entity.
-func NewLoader() *Loader {
-	return &Loader{
-		topics: newFilling[*Topic](), topicIDs: newFilling[*Topic](), collisions: newFilling[*Topic](),
-		brokers: newFilling[*Broker](), configs: newFilling[map[string]string](), replicas: replicaSets{},
-	}
-}
+func NewLoader() *Loader { return &Loader{replicas: replicaSets{}} }
 
 // Add takes an entity in, in any order; value may be reused afterwards. An entity of a kind or
 // version that this program does not know is fault.UnsupportedVersion; one that cannot be is ErrCorrupt.
@@ -164,12 +155,9 @@ func (l *Loader) Image() (*Image, error) {
 	if l.header == nil {
 		return nil, fmt.Errorf("%w: no header", ErrCorrupt)
 	}
-	return &Image{
-		index: l.header.Index, clusterID: l.header.ClusterID, nextProducerID: l.header.NextProducerID,
-		partitions: l.partitions,
-		topics:     l.topics.index(), topicIDs: l.topicIDs.index(), collisions: l.collisions.index(),
-		brokers: l.brokers.index(), configs: l.configs.index(),
-	}, nil
+	img := l.img
+	img.index, img.clusterID, img.nextProducerID = l.header.Index, l.header.ClusterID, l.header.NextProducerID
+	return &img, nil
 }
 
 func (l *Loader) addHeader(value []byte) error {
@@ -187,12 +175,12 @@ func (l *Loader) addHeader(value []byte) error {
 	return nil
 }
 
-func (l *Loader) decodeTopic(key, value []byte) error {
+func (l *Loader) decodeTopic(key string, value []byte) error {
 	t := new(Topic)
 	if err := decoding.Unmarshal(value, t); err != nil {
 		return err
 	}
-	if string(key) != string(t.ID[:]) {
+	if key != string(t.ID[:]) {
 		return fmt.Errorf("topic %q has id %v", t.Name, t.ID)
 	}
 	return l.addTopic(t)
@@ -216,24 +204,24 @@ func (l *Loader) addTopic(t *Topic) error {
 	if len(t.Configs) == 0 {
 		t.Configs = nil
 	}
-	fresh := l.topics.add([]byte(t.Name), t)
-	fresh = l.topicIDs.add(t.ID[:], t) && fresh
+	fresh := add(&l.img.topics, t.Name, t)
+	fresh = add(&l.img.topicIDs, string(t.ID[:]), t) && fresh
 	if key, may := collisionKey(t.Name); may {
-		fresh = l.collisions.add(key, t) && fresh
+		fresh = add(&l.img.collisions, key, t) && fresh
 	}
 	if !fresh {
 		return fmt.Errorf("topic %q with id %v is there twice, or collides with another", t.Name, t.ID)
 	}
-	l.partitions += len(t.Partitions)
+	l.img.partitions += len(t.Partitions)
 	return nil
 }
 
-func (l *Loader) decodeBroker(key, value []byte) error {
+func (l *Loader) decodeBroker(key string, value []byte) error {
 	b := new(Broker)
 	if err := decoding.Unmarshal(value, b); err != nil {
 		return err
 	}
-	if string(key) != string(brokerKey(b.ID)) {
+	if key != brokerKey(b.ID) {
 		return fmt.Errorf("broker has id %d", b.ID)
 	}
 	return l.addBroker(b)
@@ -243,13 +231,13 @@ func (l *Loader) addBroker(b *Broker) error {
 	if b.ID < 0 {
 		return fmt.Errorf("broker id %d is negative", b.ID)
 	}
-	if !l.brokers.add(brokerKey(b.ID), b) {
+	if !add(&l.img.brokers, brokerKey(b.ID), b) {
 		return fmt.Errorf("broker %d is there twice", b.ID)
 	}
 	return nil
 }
 
-func (l *Loader) decodeConfigs(key, value []byte) error {
+func (l *Loader) decodeConfigs(key string, value []byte) error {
 	var set map[string]string
 	if err := decoding.Unmarshal(value, &set); err != nil {
 		return err
@@ -265,8 +253,15 @@ func (l *Loader) addConfigs(t ResourceType, name string, set map[string]string) 
 	if _, known := resourceNames[t]; !known || t == ResourceTopic || len(set) == 0 {
 		return fmt.Errorf("%d configs of resource %d %q", len(set), t, name)
 	}
-	if !l.configs.add(configKey(t, name), set) {
+	if !add(&l.img.configs, configKey(t, name), set) {
 		return fmt.Errorf("configs of resource %d %q are there twice", t, name)
 	}
 	return nil
+}
+
+// add puts a value into an index and reports whether the key is new.
+func add[T any](x *index[T], key string, value T) bool {
+	_, there := x.get(key)
+	*x = x.set(key, value)
+	return !there
 }

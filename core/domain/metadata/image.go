@@ -31,19 +31,19 @@ func (i *Image) ClusterID() string { return i.clusterID }
 func (i *Image) NextProducerID() int64 { return i.nextProducerID }
 
 // Topic returns the topic of that name.
-func (i *Image) Topic(name string) (*Topic, bool) { return i.topics.get([]byte(name)) }
+func (i *Image) Topic(name string) (*Topic, bool) { return i.topics.get(name) }
 
 // TopicByID returns the topic with that id.
-func (i *Image) TopicByID(id TopicID) (*Topic, bool) { return i.topicIDs.get(id[:]) }
+func (i *Image) TopicByID(id TopicID) (*Topic, bool) { return i.topicIDs.get(string(id[:])) }
 
 // Topics yields all topics in the order of their names.
 func (i *Image) Topics() iter.Seq[*Topic] { return i.TopicsFrom("") }
 
 // TopicsFrom yields the topics whose names are name or come after it, in order.
-func (i *Image) TopicsFrom(name string) iter.Seq[*Topic] { return values(i.topics.from([]byte(name))) }
+func (i *Image) TopicsFrom(name string) iter.Seq[*Topic] { return values(i.topics.from(name)) }
 
 // Counts returns the numbers of topics and of partitions.
-func (i *Image) Counts() (topics, partitions int) { return i.topics.size(), i.partitions }
+func (i *Image) Counts() (topics, partitions int) { return i.topics.size, i.partitions }
 
 // Deletions counts the topics that were deleted since the image was loaded or made. Who follows images, and
 // skips some, learns by it that topics have gone.
@@ -53,7 +53,7 @@ func (i *Image) Deletions() uint64 { return i.deletions }
 func (i *Image) Broker(id int32) (*Broker, bool) { return i.brokers.get(brokerKey(id)) }
 
 // Brokers yields all registered brokers in the order of their ids.
-func (i *Image) Brokers() iter.Seq[*Broker] { return values(i.brokers.from(nil)) }
+func (i *Image) Brokers() iter.Seq[*Broker] { return values(i.brokers.from("")) }
 
 // Configs returns what was set for the resource, nil when nothing was. Topics' own configs are
 // in Topic.Configs, too.
@@ -94,8 +94,8 @@ func (i *Image) withTopic(t *Topic) *Image {
 		next.partitions -= len(old.Partitions)
 	}
 	next.partitions += len(t.Partitions)
-	next.topics = i.topics.set([]byte(t.Name), t)
-	next.topicIDs = i.topicIDs.set(t.ID[:], t)
+	next.topics = i.topics.set(t.Name, t)
+	next.topicIDs = i.topicIDs.set(string(t.ID[:]), t)
 	if key, may := collisionKey(t.Name); may {
 		next.collisions = i.collisions.set(key, t)
 	}
@@ -107,8 +107,8 @@ func (i *Image) withoutTopic(t *Topic) *Image {
 	next := *i
 	next.partitions -= len(t.Partitions)
 	next.deletions++
-	next.topics = i.topics.remove([]byte(t.Name))
-	next.topicIDs = i.topicIDs.remove(t.ID[:])
+	next.topics = i.topics.remove(t.Name)
+	next.topicIDs = i.topicIDs.remove(string(t.ID[:]))
 	if key, may := collisionKey(t.Name); may {
 		next.collisions = i.collisions.remove(key)
 	}
@@ -118,21 +118,21 @@ func (i *Image) withoutTopic(t *Topic) *Image {
 // collisionKey returns what the names that collide with name have in common: Kafka refuses names
 // that differ only in '.' and '_', since its metrics cannot tell them apart. may is false for a
 // name that collides with none but itself.
-func collisionKey(name string) (key []byte, may bool) {
+func collisionKey(name string) (key string, may bool) {
 	if !strings.ContainsAny(name, "._") {
-		return nil, false
+		return "", false
 	}
-	return []byte(strings.ReplaceAll(name, ".", "_")), true
+	return strings.ReplaceAll(name, ".", "_"), true
 }
 
 // brokerKey orders brokers by their ids, which are never negative.
-func brokerKey(id int32) []byte { return binary.BigEndian.AppendUint32(nil, uint32(id)) }
+func brokerKey(id int32) string { return string(binary.BigEndian.AppendUint32(nil, uint32(id))) }
 
-func configKey(t ResourceType, name string) []byte { return append([]byte{byte(t)}, name...) }
+func configKey(t ResourceType, name string) string { return string([]byte{byte(t)}) + name }
 
-func splitConfigKey(key []byte) (ResourceType, string) { return ResourceType(key[0]), string(key[1:]) }
+func splitConfigKey(key string) (ResourceType, string) { return ResourceType(key[0]), key[1:] }
 
-func values[T any](entries iter.Seq2[[]byte, T]) iter.Seq[T] {
+func values[T any](entries iter.Seq2[string, T]) iter.Seq[T] {
 	return func(yield func(T) bool) {
 		for _, v := range entries {
 			if !yield(v) {

@@ -2,67 +2,145 @@ package metadata
 
 import (
 	"iter"
-
-	iradix "github.com/hashicorp/go-immutable-radix/v2"
+	"math/rand/v2"
 )
 
-// index is an immutable ordered map from byte strings; the zero index is empty. A changed index
-// shares all but one path with the one it came from.
-type index[T any] struct{ tree *iradix.Tree[T] }
-
-func (x index[T]) get(key []byte) (T, bool) {
-	if x.tree == nil {
-		var none T
-		return none, false
-	}
-	return x.tree.Get(key)
+// index is an immutable ordered map with strings as keys; the zero index is empty. A changed index shares
+// all but one path with the one it came from. It is a treap: a search tree by key and a heap by a priority
+// that each node draws, which keeps it as flat as a random tree whatever the order of the keys. Chance shapes
+// the tree and nothing that can be seen from outside.
+type index[T any] struct {
+	root *node[T]
+	size int
 }
 
-func (x index[T]) set(key []byte, value T) index[T] {
-	if x.tree == nil {
-		x.tree = iradix.New[T]()
-	}
-	tree, _, _ := x.tree.Insert(key, value)
-	return index[T]{tree}
+type node[T any] struct {
+	key         string
+	value       T
+	left, right *node[T]
+	priority    uint32
 }
 
-func (x index[T]) remove(key []byte) index[T] {
-	if x.tree == nil {
+func (x index[T]) get(key string) (value T, ok bool) {
+	for n := x.root; n != nil; {
+		switch {
+		case key < n.key:
+			n = n.left
+		case key > n.key:
+			n = n.right
+		default:
+			return n.value, true
+		}
+	}
+	return value, false
+}
+
+// set returns the index in which key has the value.
+func (x index[T]) set(key string, value T) index[T] {
+	if _, ok := x.get(key); ok {
+		return index[T]{x.root.replace(key, value), x.size}
+	}
+	return index[T]{x.root.insert(&node[T]{key: key, value: value, priority: rand.Uint32()}), x.size + 1} //nolint:gosec // shape only
+}
+
+// remove returns the index without key.
+func (x index[T]) remove(key string) index[T] {
+	if _, ok := x.get(key); !ok {
 		return x
 	}
-	tree, _, _ := x.tree.Delete(key)
-	return index[T]{tree}
-}
-
-func (x index[T]) size() int {
-	if x.tree == nil {
-		return 0
-	}
-	return x.tree.Len()
+	return index[T]{x.root.remove(key), x.size - 1}
 }
 
 // from yields the entries whose keys are key or come after it, in order.
-func (x index[T]) from(key []byte) iter.Seq2[[]byte, T] {
-	return func(yield func([]byte, T) bool) {
-		if x.tree == nil {
-			return
-		}
-		it := x.tree.Root().Iterator()
-		it.SeekLowerBound(key)
-		for k, v, ok := it.Next(); ok && yield(k, v); k, v, ok = it.Next() {
-		}
+func (x index[T]) from(key string) iter.Seq2[string, T] {
+	return func(yield func(string, T) bool) { x.root.walk(key, yield) }
+}
+
+// The methods of a node leave it and all below it as they are. They return the root of what was asked for.
+
+func (n *node[T]) replace(key string, value T) *node[T] {
+	changed := *n
+	switch {
+	case key < n.key:
+		changed.left = n.left.replace(key, value)
+	case key > n.key:
+		changed.right = n.right.replace(key, value)
+	default:
+		changed.value = value
+	}
+	return &changed
+}
+
+// insert takes fresh, whose key is not there, over.
+func (n *node[T]) insert(fresh *node[T]) *node[T] {
+	if n == nil {
+		return fresh
+	}
+	if fresh.priority > n.priority {
+		fresh.left, fresh.right = n.split(fresh.key)
+		return fresh
+	}
+	changed := *n
+	if fresh.key < n.key {
+		changed.left = n.left.insert(fresh)
+	} else {
+		changed.right = n.right.insert(fresh)
+	}
+	return &changed
+}
+
+// split returns what lies below key and what lies above it.
+func (n *node[T]) split(key string) (below, above *node[T]) {
+	if n == nil {
+		return nil, nil
+	}
+	changed := *n
+	if n.key < key {
+		changed.right, above = n.right.split(key)
+		return &changed, above
+	}
+	below, changed.left = n.left.split(key)
+	return below, &changed
+}
+
+func (n *node[T]) remove(key string) *node[T] {
+	if key == n.key {
+		return merge(n.left, n.right)
+	}
+	changed := *n
+	if key < n.key {
+		changed.left = n.left.remove(key)
+	} else {
+		changed.right = n.right.remove(key)
+	}
+	return &changed
+}
+
+// merge joins two trees; all keys of below come before those of above.
+func merge[T any](below, above *node[T]) *node[T] {
+	switch {
+	case below == nil:
+		return above
+	case above == nil:
+		return below
+	case below.priority > above.priority:
+		changed := *below
+		changed.right = merge(below.right, above)
+		return &changed
+	default:
+		changed := *above
+		changed.left = merge(below, above.left)
+		return &changed
 	}
 }
 
-// filling fills an index in place before anyone else sees it.
-type filling[T any] struct{ txn *iradix.Txn[T] }
-
-func newFilling[T any]() filling[T] { return filling[T]{iradix.New[T]().Txn()} }
-
-// add reports whether key was new; the value is taken in any case.
-func (f filling[T]) add(key []byte, value T) bool {
-	_, replaced := f.txn.Insert(key, value)
-	return !replaced
+// walk yields what is at key or above, and reports whether it may go on.
+func (n *node[T]) walk(key string, yield func(string, T) bool) bool {
+	if n == nil {
+		return true
+	}
+	if n.key >= key && !(n.left.walk(key, yield) && yield(n.key, n.value)) {
+		return false
+	}
+	return n.right.walk(key, yield)
 }
-
-func (f filling[T]) index() index[T] { return index[T]{f.txn.CommitOnly()} }
