@@ -6,6 +6,8 @@ package metadata
 import (
 	"encoding/base64"
 	"encoding/binary"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
 // TopicID is a topic's unique id (KIP-516); a topic made anew under an old name has a new one.
@@ -13,6 +15,17 @@ type TopicID [16]byte
 
 // String returns the id as Kafka prints it: URL-safe base64 without padding.
 func (id TopicID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
+
+// ParseTopicID reads what String prints.
+func ParseTopicID(text string) (TopicID, error) {
+	var id TopicID
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(raw) != len(id) {
+		return id, fault.New(fault.InvalidRequest, "%q is not a topic id", text)
+	}
+	copy(id[:], raw)
+	return id, nil
+}
 
 // IsZero reports whether the id is the all-zero one that stands for "none".
 func (id TopicID) IsZero() bool { return id == TopicID{} }
