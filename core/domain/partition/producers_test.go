@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -215,6 +216,23 @@ func TestTheProducersOfALogThatKafkaWroteAreReadBack(t *testing.T) {
 		if last.ID == 117 && (last.Epoch != 1 || len(last.Batches) != 0 || last.CoordinatorEpoch != 0 || last.TxnFirstOffset != -1) {
 			t.Errorf("the transaction's producer is %+v", last)
 		}
+	}
+}
+
+func TestAProducerTakesLittleMemoryAndAnAppendNone(t *testing.T) {
+	if size := unsafe.Sizeof(producer{}); size > 144 {
+		t.Errorf("a producer takes %d bytes", size)
+	}
+	p, b, next := NewProducers(), batch(1, 0, 0, 1, false), int32(0)
+	if n := testing.AllocsPerRun(100, func() {
+		setSequence(b, next)
+		next++
+		if dup, err := p.Check(b); dup != nil || err != nil {
+			t.Error(dup, err)
+		}
+		p.Append(b, 1)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }
 

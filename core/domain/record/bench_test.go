@@ -3,21 +3,23 @@ package record
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
 // produced returns a batch as a client sends it: of about batchBytes before compression, in records of
-// recordBytes that compress to about half.
+// recordBytes made of words.
 func produced(tb testing.TB, codec Codec, recordBytes, batchBytes int) Batch {
 	tb.Helper()
+	words := strings.Fields("order customer amount currency shipped pending EUR USD true false null created updated item price total")
 	random := rand.New(rand.NewPCG(1, 2))
 	builder := NewBuilder(Options{Codec: codec, Producer: &Producer{ID: 1}})
 	for builder.Size()+recordBytes <= batchBytes || builder.Len() == 0 {
-		value := make([]byte, recordBytes)
-		for i := range value {
-			value[i] = byte('a' + random.IntN(16))
+		var value []byte
+		for len(value) < recordBytes {
+			value = fmt.Appendf(value, "%s:%d,", words[random.IntN(len(words))], random.IntN(1000))
 		}
-		builder.Append(int64(1000+builder.Len()), fmt.Appendf(nil, "key-%d", random.IntN(1000)), value)
+		builder.Append(int64(1000+builder.Len()), fmt.Appendf(nil, "key-%d", random.IntN(1000)), value[:recordBytes])
 	}
 	b, err := builder.Build()
 	if err != nil {

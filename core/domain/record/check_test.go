@@ -205,6 +205,17 @@ func TestACompressedBatchOnTrustIsNotDecompressed(t *testing.T) {
 	}
 }
 
+func TestCheckingAnUncompressedBatchAllocatesNothing(t *testing.T) {
+	b := small(t, 100, nil)
+	if n := testing.AllocsPerRun(100, func() {
+		if _, err := Check(b, lenient); err != nil {
+			t.Error(err)
+		}
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func TestADecompressionBombIsRefusedInBoundedMemory(t *testing.T) {
 	for codec := Gzip; codec <= Zstd; codec++ {
 		t.Run(codec.String(), func(t *testing.T) {
