@@ -95,6 +95,16 @@ func (c *Configs) describeTopic(name string) ([]ConfigEntry, error) {
 	return c.describeOwn(r, configdef.Topic, t.Configs, SourceTopic), nil
 }
 
+// DescribeTopic returns all configs of a topic, which need not exist: CreateTopics answers with them, also when it
+// only checks. It leaves synonyms and documentation out.
+func (c *Configs) DescribeTopic(t *metadata.Topic) []ConfigEntry {
+	entries := c.describeOwn(c.current(), configdef.Topic, t.Configs, SourceTopic)
+	for i := range entries {
+		entries[i].Synonyms, entries[i].Documentation = nil, ""
+	}
+	return entries
+}
+
 // describeOwned describes a resource whose configs need nothing else to exist.
 func (c *Configs) describeOwned(table *configdef.Table, of ConfigResource, source int8) []ConfigEntry {
 	r := c.current()
