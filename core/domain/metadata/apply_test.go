@@ -135,6 +135,18 @@ func TestRefusalsHaveKafkasKindsAndMessages(t *testing.T) {
 		{AlterConfigs{Type: ResourceGroup}, fault.InvalidRequest, "Default group resources are not allowed."},
 		{AlterConfigs{Type: ResourceClientMetrics}, fault.InvalidRequest, "Subscription name can't be empty"},
 		{AlterConfigs{Type: 99, Name: "x"}, fault.InvalidRequest, "Unknown resource type 99"},
+		{
+			AlterConfigs{Type: ResourceGroup, Name: "g", Set: map[string]string{"nonsense": "1"}}, fault.InvalidConfig,
+			"Unknown group config name: nonsense",
+		},
+		{
+			AlterConfigs{Type: ResourceBroker, Set: map[string]string{"broker.id": "1"}}, fault.InvalidRequest,
+			"Cannot update these configs dynamically: [broker.id]",
+		},
+		{
+			AlterConfigs{Type: ResourceClientMetrics, Name: "m", Set: map[string]string{"x": "1"}}, fault.InvalidRequest,
+			"Unknown client metrics configuration: x",
+		},
 		{AlterConfigs{Type: ResourceGroup, Name: "\xff"}, fault.InvalidRequest, `"\xff" is not UTF-8`},
 		{InitCluster{}, fault.InvalidRequest, "the cluster id is empty"},
 		{RegisterBroker{ID: -1}, fault.InvalidRequest, "broker id -1 is negative"},

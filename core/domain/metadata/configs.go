@@ -26,7 +26,7 @@ func alterConfigs(img *Image, cmd AlterConfigs) (*Image, Result, error) {
 	for _, key := range cmd.Delete {
 		delete(set, key)
 	}
-	if err := validateConfigs(cmd.Type, set); err != nil {
+	if err := validateConfigs(cmd.Type, cmd.Name, set); err != nil {
 		return nil, Result{}, err
 	}
 	if len(set) == 0 {
@@ -100,8 +100,8 @@ func checkBrokerName(img *Image, name string) error {
 	return nil
 }
 
-// validateConfigs checks all that is set for a resource of type t.
-func validateConfigs(t ResourceType, set map[string]string) error {
+// validateConfigs checks all that is set for a resource that checkResource allows.
+func validateConfigs(t ResourceType, name string, set map[string]string) error {
 	keys := slices.Sorted(maps.Keys(set)) // in order, so that every node names the same key
 	for _, key := range keys {
 		if err := checkText(key, set[key]); err != nil {
@@ -111,8 +111,14 @@ func validateConfigs(t ResourceType, set map[string]string) error {
 	if len(set) == 0 {
 		return nil
 	}
-	if t == ResourceTopic {
+	switch t {
+	case ResourceTopic:
 		return configdef.ValidateTopicConfigs(set)
+	case ResourceBroker:
+		return configdef.ValidateBrokerConfigs(set, name != "")
+	case ResourceGroup:
+		return configdef.ValidateGroupConfigs(set)
+	default:
+		return configdef.ValidateClientMetricsConfigs(set)
 	}
-	return nil
 }
