@@ -1,6 +1,7 @@
 package walstore
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -82,74 +83,93 @@ func TestAMissingDatabaseIsNoticedWithoutTheGuard(t *testing.T) {
 	refusesDamage(t, set)
 }
 
-// TestALostTailOfBadgersLogIsRefused: Badger itself takes the first broken entry for the log's end.
-func TestALostTailOfBadgersLogIsRefused(t *testing.T) {
-	set := DefaultSettings(t.TempDir())
-	s := open(t, set)
-	addTopics(t, s, 0, 50)
-	copied := DefaultSettings(t.TempDir()) // as after kill -9: Close would have written tables
-	if err := os.CopyFS(copied.Dir, os.DirFS(set.Dir)); err != nil {
-		t.Fatal(err)
-	}
+// TestNoDamagedByteLosesAnything changes single bytes of each of Badger's files, one at a time, in a store that
+// was closed and in one that was killed. Open must refuse or find everything.
+func TestNoDamagedByteLosesAnything(t *testing.T) {
+	closed := DefaultSettings(t.TempDir())
+	closed.SegmentSize = 1 << 20 // copies are of files without holes
+	s := open(t, closed)
+	addTopics(t, s, 0, 200)
+	apply(t, s, metadata.CreateTopic{Name: "wide", ID: testID(1000), Partitions: 5000, ReplicationFactor: 1})
+	killed := copied(t, closed) // Close would write tables
+	want := s.Image().Index()
 	closeStore(t, s)
-	whole := open(t, copied)
-	if got, want := whole.Image().Index(), s.Image().Index(); got != want {
-		t.Fatalf("the copy has index %d, want %d", got, want)
-	}
-	closeStore(t, whole)
-
-	torn := DefaultSettings(t.TempDir())
-	s = open(t, torn)
-	addTopics(t, s, 0, 50)
-	broken := DefaultSettings(t.TempDir())
-	if err := os.CopyFS(broken.Dir, os.DirFS(torn.Dir)); err != nil {
-		t.Fatal(err)
-	}
-	closeStore(t, s)
-	flip(t, newest(t, filepath.Join(broken.Dir, databaseDir, "*.mem")), 2000)
-	if err := os.CopyFS(filepath.Join(broken.Dir, snapshotsDir), os.DirFS(filepath.Join(torn.Dir, snapshotsDir))); err != nil {
-		t.Fatal(err)
-	}
-	refusesDamage(t, broken)
-	if _, err := Restore(broken, "", discard()); err != nil {
-		t.Fatal(err)
-	}
-	s = open(t, broken)
-	defer closeStore(t, s)
-	if topics, _ := s.Image().Counts(); topics != 50 {
-		t.Errorf("restored: %d topics", topics)
+	for name, c := range map[string]struct {
+		set      Settings
+		patterns []string
+	}{
+		"closed": {closed, []string{"*.sst", "*.vlog", "MANIFEST", "KEYREGISTRY", "DISCARD"}},
+		"killed": {killed, []string{"*.mem", "*.vlog", "MANIFEST", "KEYREGISTRY", "DISCARD"}},
+	} {
+		for _, pattern := range c.patterns {
+			t.Run(name+" "+pattern, func(t *testing.T) { damageOneByOne(t, c.set, pattern, want) })
+		}
 	}
 }
 
-// TestEveryDamagedTableIsRefused changes single bytes of Badger's tables and manifest, one at a time.
-func TestEveryDamagedFileIsRefusedOrHarmless(t *testing.T) {
-	set := filled(t, 200)
-	want := len(topicNames(t, set))
-	for _, pattern := range []string{"*.sst", "MANIFEST"} {
-		path := newest(t, filepath.Join(set.Dir, databaseDir, pattern))
-		info, err := os.Stat(path)
+func damageOneByOne(t *testing.T, set Settings, pattern string, want uint64) {
+	t.Helper()
+	path := newest(t, filepath.Join(set.Dir, databaseDir, pattern))
+	const spots = 12
+	size := usedSize(t, path)
+	refused := 0
+	for n := range int64(spots) {
+		bad := copied(t, set)
+		flip(t, filepath.Join(bad.Dir, databaseDir, filepath.Base(path)), size*n/spots)
+		s, err := Open(bad, discard())
 		if err != nil {
-			t.Fatal(err)
+			refused++
+			if !errors.Is(err, ErrDamaged) {
+				t.Errorf("byte %d of %d: %v", size*n/spots, size, err)
+			}
+			continue
 		}
-		for n := range int64(12) {
-			damaged := DefaultSettings(t.TempDir())
-			if err := os.CopyFS(damaged.Dir, os.DirFS(set.Dir)); err != nil {
-				t.Fatal(err)
-			}
-			flip(t, filepath.Join(damaged.Dir, databaseDir, filepath.Base(path)), info.Size()*n/12)
-			s, err := Open(damaged, discard())
-			if err != nil {
-				if !errors.Is(err, ErrDamaged) {
-					t.Errorf("%s, byte %d: %v", path, info.Size()*n/12, err)
-				}
-				continue
-			}
-			if topics, _ := s.Image().Counts(); topics != want {
-				t.Errorf("%s, byte %d changed: opened with %d of %d topics", path, info.Size()*n/12, topics, want)
-			}
-			closeStore(t, s)
+		if s.Image().Index() != want {
+			t.Errorf("byte %d of %d changed: opened at index %d of %d", size*n/spots, size, s.Image().Index(), want)
 		}
+		closeStore(t, s)
 	}
+	t.Logf("%d of %d refused", refused, spots)
+}
+
+func TestALostTailOfBadgersLogIsRefusedAndRestored(t *testing.T) {
+	set := DefaultSettings(t.TempDir())
+	set.SegmentSize, set.Checkpoint.IntervalRecords = 1<<20, 30
+	s := open(t, set)
+	addTopics(t, s, 0, 29)
+	awaitSnapshot(t, set, 30)
+	addTopics(t, s, 29, 50)
+	killed := copied(t, set)
+	closeStore(t, s)
+	flip(t, newest(t, filepath.Join(killed.Dir, databaseDir, "*.mem")), 2000)
+	refusesDamage(t, killed)
+	if done, err := Restore(killed, "", discard()); err != nil || done.Index != 30 {
+		t.Fatalf("Restore() = %+v, %v", done, err)
+	}
+	if names := topicNames(t, killed); len(names) != 29 {
+		t.Errorf("restored: %d topics", len(names))
+	}
+}
+
+// copied returns the settings of a copy of a store, as it is on disk.
+func copied(t *testing.T, set Settings) Settings {
+	t.Helper()
+	bad := set
+	bad.Dir = t.TempDir()
+	if err := os.CopyFS(bad.Dir, os.DirFS(set.Dir)); err != nil {
+		t.Fatal(err)
+	}
+	return bad
+}
+
+// usedSize returns the size of a file without the zeros at its end.
+func usedSize(t *testing.T, path string) int64 {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int64(max(1, len(bytes.TrimRight(content, "\x00"))))
 }
 
 func TestRestoreSkipsADamagedSnapshotAndKeepsWhatItReplaces(t *testing.T) {

@@ -15,7 +15,11 @@ func TestMain(m *testing.M) {
 	if dir, ok := os.LookupEnv(childEnv); ok {
 		os.Exit(runChild(dir))
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, // Badger leaves these behind when its Open fails
+		goleak.IgnoreAnyFunction("github.com/dgraph-io/badger/v4.(*DB).monitorCache"),
+		goleak.IgnoreAnyFunction("github.com/dgraph-io/badger/v4.(*DB).updateSize"),
+		goleak.IgnoreAnyFunction("github.com/dgraph-io/badger/v4/y.(*WaterMark).process"),
+		goleak.IgnoreAnyFunction("github.com/dgraph-io/ristretto/v2/z.(*AllocatorPool).freeupAllocators"))
 }
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
