@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"io"
+	"iter"
 	"log/slog"
 	"slices"
 	"strings"
@@ -37,10 +38,17 @@ type GroupConfigs interface {
 	Int(key string) int64
 }
 
-// GroupImages shows the metadata.
+// GroupImages shows the metadata, as ports.MetadataStore does.
 type GroupImages interface {
 	Image() *metadata.Image
+	Watch(ctx context.Context) iter.Seq[*metadata.Image]
 }
+
+var (
+	_ GroupLog     = (*Partitions)(nil)
+	_ GroupTopics  = (*Topics)(nil)
+	_ GroupConfigs = (*Configs)(nil)
+)
 
 // Groups is the coordinator of consumer groups. A group's state is what the records in its
 // partition of __consumer_offsets say; every answered change was appended there first.
@@ -75,12 +83,15 @@ func NewGroups(log GroupLog, topics GroupTopics, configs GroupConfigs, images Gr
 	}
 }
 
-// Run works for the groups until ctx ends: it loads them, watches over time-outs, and removes expired offsets. Once
-// it has returned, every waiting request has been answered and all goroutines have ended. It runs once.
+// Run works for the groups until ctx ends: it loads them, watches over time-outs, and removes offsets that have expired
+// and those of deleted topics. Once it has returned, every waiting request has been answered and all goroutines have ended. It runs once.
 func (g *Groups) Run(ctx context.Context) error {
 	var work sync.WaitGroup
 	work.Go(func() { g.alarms.run(ctx, g.expire) })
-	work.Go(func() { g.loadAll(ctx) })
+	work.Go(func() {
+		g.loadAll(ctx)
+		g.forgetTopics(ctx)
+	})
 	work.Go(func() { g.sweepPeriodically(ctx) })
 	for {
 		select {

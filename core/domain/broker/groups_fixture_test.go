@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"iter"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -64,8 +65,11 @@ func (l *slowLog) Start(_ context.Context, _ string, p int32, b record.Batch) (f
 }
 
 func (l *slowLog) Read(ctx context.Context, _ string, p int32, _ int64, visit func(record.Batch) error) error {
+	l.mu.Lock()
+	delay := l.readDelay
+	l.mu.Unlock()
 	select {
-	case <-time.After(l.readDelay):
+	case <-time.After(delay):
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -127,7 +131,7 @@ type groupsFixture struct {
 	*Groups
 	t       *testing.T
 	log     *slowLog
-	store   *memStore
+	store   *watchedStore
 	configs *fixedConfigs
 	stop    func() // ends Run and waits for it; may be called again
 }
@@ -143,7 +147,7 @@ func runGroups(t *testing.T, log *slowLog, f func(t *testing.T, g *groupsFixture
 }
 
 func newGroupsFixture(t *testing.T, log *slowLog) *groupsFixture {
-	store := &memStore{}
+	store := &watchedStore{changed: make(chan struct{}, 1)}
 	store.image.Store(&metadata.Image{})
 	for _, cmd := range []metadata.Command{
 		metadata.RegisterBroker{ID: 1},
@@ -163,11 +167,38 @@ func newGroupsFixture(t *testing.T, log *slowLog) *groupsFixture {
 	return startGroups(t, log, store, configs)
 }
 
-func startGroups(t *testing.T, log *slowLog, store *memStore, configs *fixedConfigs) *groupsFixture {
+// watchedStore is a memStore whose images can be watched, by one at a time.
+type watchedStore struct {
+	memStore
+	changed chan struct{}
+}
+
+func (s *watchedStore) Apply(ctx context.Context, cmd metadata.Command) (metadata.Result, error) {
+	res, err := s.memStore.Apply(ctx, cmd)
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+	return res, err
+}
+
+func (s *watchedStore) Watch(ctx context.Context) iter.Seq[*metadata.Image] {
+	return func(yield func(*metadata.Image) bool) {
+		for yield(s.Image()) {
+			select {
+			case <-s.changed:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+func startGroups(t *testing.T, log *slowLog, store *watchedStore, configs *fixedConfigs) *groupsFixture {
 	ctx, cancel := context.WithCancel(context.Background())
 	g := &groupsFixture{t: t, log: log, store: store, configs: configs}
 	random := &lockedReader{r: rand.NewChaCha8([32]byte{1})}
-	g.Groups = NewGroups(log, existingTopics{store}, configs, store, 1, time.Now, random, slog.New(slog.DiscardHandler))
+	g.Groups = NewGroups(log, existingTopics{&store.memStore}, configs, store, 1, time.Now, random, slog.New(slog.DiscardHandler))
 	done := make(chan error, 1)
 	go func() { done <- g.Run(ctx) }()
 	g.stop = sync.OnceFunc(func() {

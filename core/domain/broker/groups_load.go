@@ -64,9 +64,13 @@ func (s *groupShard) read(ctx context.Context, l *groupLoading) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.loading = nil
-	if err != nil || ctx.Err() != nil {
+	if ctx.Err() != nil {
+		l.err = fault.CoordinatorNotAvailable
+		return
+	}
+	if err != nil {
 		s.owner.logger.ErrorContext(ctx, "groups cannot be loaded", "partition", s.partition, "err", err)
-		l.err = fault.New(fault.CoordinatorNotAvailable, "load the groups of partition %d: %v", s.partition, errors.Join(err, ctx.Err()))
+		l.err = fault.New(fault.CoordinatorNotAvailable, "load the groups of partition %d: %v", s.partition, err)
 		return
 	}
 	s.groups = groups

@@ -92,10 +92,37 @@ func (g *Groups) DeleteOffsets(ctx context.Context, groupID string, partitions [
 	return errs, err
 }
 
-// TopicDeleted removes the offsets that groups have committed for a topic which is gone. It does not wait
-// until their removal is durable.
-func (g *Groups) TopicDeleted(ctx context.Context, topic string) error {
-	return g.removeOffsets(ctx, func(e *heldGroup) group.Write { return e.DropTopic(topic) })
+// topicPause is how long the coordinator rests after it has looked for offsets of deleted topics. Nobody sees such offsets
+// meanwhile, except where no topic has taken the name.
+const topicPause = time.Second
+
+// forgetTopics removes the offsets of deleted topics, also of those that were deleted while no coordinator was
+// there to see it.
+func (g *Groups) forgetTopics(ctx context.Context) {
+	deletions, looked := uint64(0), false
+	for img := range g.images.Watch(ctx) {
+		if d := img.Deletions(); looked && d == deletions {
+			continue
+		}
+		deletions, looked = img.Deletions(), true
+		err := g.removeOffsets(ctx, func(e *heldGroup) group.Write {
+			return e.DropTopics(func(name string) (metadata.TopicID, bool) {
+				t, ok := g.images.Image().Topic(name)
+				if !ok {
+					return metadata.TopicID{}, false
+				}
+				return t.ID, true
+			})
+		})
+		if err != nil && ctx.Err() == nil {
+			g.logger.WarnContext(ctx, "offsets of deleted topics were not all removed", "err", err)
+			looked = false
+		}
+		select {
+		case <-time.After(topicPause):
+		case <-ctx.Done():
+		}
+	}
 }
 
 // Sweep removes expired offsets and the groups that have nothing left (KIP-211).

@@ -319,6 +319,7 @@ func (s *groupShard) drain(ctx context.Context) {
 			s.queue = s.queue[1:]
 			a.finish(err)
 			s.unload()
+			s.owner.start(func(ctx context.Context) { _ = s.load(ctx) }) // those who ask next learn of an error
 		default:
 			s.queue[0] = nil
 			s.queue = s.queue[1:]

@@ -78,10 +78,11 @@ func TestGroupsOfAnotherBrokerAreNotCoordinatedHere(t *testing.T) {
 		if err != nil || id != 1 {
 			t.Errorf("Coordinator() = %d, %v", id, err)
 		}
-		g.nodeID = 2
-		g.kind(g.Join(t.Context(), joinRequest("g", "", "")).Err, fault.NotCoordinator)
-		g.kind(g.Commit(t.Context(), commitOf("g", "", -1, 1)), fault.NotCoordinator)
-		g.kind(g.Describe(t.Context(), "g").Err, fault.NotCoordinator)
+		g.stop()
+		other := NewGroups(g.log, g.topics, g.configs, g.store, 2, time.Now, g.random, g.logger)
+		g.kind(other.Join(t.Context(), joinRequest("g", "", "")).Err, fault.NotCoordinator)
+		g.kind(other.Commit(t.Context(), commitOf("g", "", -1, 1)), fault.NotCoordinator)
+		g.kind(other.Describe(t.Context(), "g").Err, fault.NotCoordinator)
 	})
 }
 
@@ -178,7 +179,7 @@ func TestMembersThatDieWithTheCoordinatorAreRemovedUnasked(t *testing.T) {
 func TestLoadingThatTakesLongOrFailsAsksForARetry(t *testing.T) {
 	runGroups(t, newSlowLog(time.Millisecond), func(t *testing.T, g *groupsFixture) {
 		ids, generation := g.form("g", 1)
-		g.log.readDelay = 2500 * time.Millisecond
+		g.log.set(func() { g.log.readDelay = 2500 * time.Millisecond })
 		g = g.restart()
 		defer g.stop()
 		g.kind(g.Commit(t.Context(), commitOf("g", ids[0], generation, 1)), fault.CoordinatorLoadInProgress)

@@ -189,6 +189,7 @@ func (g *Group) replacedStatic(w Write, err error) {
 	if g.state != Stable || g.generation != w.generation {
 		return // a rebalance has begun meanwhile, and its end answers the Join
 	}
+	g.keepAlive(m)
 	r := g.current(m)
 	if w.skip {
 		if g.leader == m.id {

@@ -221,6 +221,9 @@ func (m *model) check() {
 	}
 	counted := map[string]int{}
 	for _, p := range m.g.order {
+		if p.deadline.IsZero() && p.join == nil && p.sync == nil {
+			m.rt.Fatalf("%s waits for nothing and may be dead for ever", p.id)
+		}
 		for _, q := range p.protocols {
 			counted[q.Name]++
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
 // Commit checks a commit and returns the records that make it durable; offsets with an error of their own
@@ -105,9 +106,18 @@ func (g *Group) DeleteOffsets(partitions []TopicPartition) (Write, []error, erro
 	return g.track(w), errs, nil
 }
 
-// DropTopic returns the records that remove the offsets of a topic that is gone.
-func (g *Group) DropTopic(topic string) Write {
-	return g.track(g.tombstones(func(tp TopicPartition) bool { return tp.Topic == topic }))
+// DropTopics returns the records that remove the offsets of topics that are gone, or were made anew under their
+// old name. current returns the id of the topic that has a name now.
+func (g *Group) DropTopics(current func(name string) (metadata.TopicID, bool)) Write {
+	return g.track(g.tombstones(func(tp TopicPartition) bool {
+		id, exists := current(tp.Topic)
+		if !exists {
+			return true
+		}
+		o, ok := g.Offset(tp)
+		// A commit on its way may be for the new topic.
+		return ok && g.inflight[tp] == 0 && !o.TopicID.IsZero() && o.TopicID != id
+	}))
 }
 
 // Delete ends an empty group and returns the records that remove it with all its offsets.
@@ -184,19 +194,22 @@ func (g *Group) has(tp TopicPartition) bool {
 // tombstones returns the records that remove the offsets that match, in order. They cover offsets on their
 // way to the log: otherwise those would rise again when the log is read.
 func (g *Group) tombstones(match func(TopicPartition) bool) (w Write) {
-	all := slices.Collect(maps.Keys(g.inflight))
+	var matching []TopicPartition
+	for tp := range g.inflight {
+		if match(tp) {
+			matching = append(matching, tp)
+		}
+	}
 	for topic, partitions := range g.offsets {
 		for p := range partitions {
-			if tp := (TopicPartition{Topic: topic, Partition: p}); g.inflight[tp] == 0 {
-				all = append(all, tp)
+			if tp := (TopicPartition{Topic: topic, Partition: p}); g.inflight[tp] == 0 && match(tp) {
+				matching = append(matching, tp)
 			}
 		}
 	}
-	slices.SortFunc(all, comparePartitions)
-	for _, tp := range all {
-		if match(tp) {
-			w.Records = append(w.Records, OffsetRecord{Group: g.id, TopicPartition: tp})
-		}
+	slices.SortFunc(matching, comparePartitions)
+	for _, tp := range matching {
+		w.Records = append(w.Records, OffsetRecord{Group: g.id, TopicPartition: tp})
 	}
 	return w
 }

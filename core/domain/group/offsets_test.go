@@ -1,11 +1,13 @@
 package group
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
 func partition(p int32) TopicPartition { return TopicPartition{Topic: "orders", Partition: p} }
@@ -133,7 +135,7 @@ func TestDeletedOffsetDoesNotRiseAgainWhenTheLogIsRead(t *testing.T) {
 	for name, remove := range map[string]func(h *harness) Write{
 		"delete group":   func(h *harness) Write { w, _ := h.g.Delete(); return w },
 		"delete offsets": func(h *harness) Write { w, _, _ := h.g.DeleteOffsets([]TopicPartition{partition(0)}); return w },
-		"delete topic":   func(h *harness) Write { return h.g.DropTopic("orders") },
+		"delete topic":   func(h *harness) Write { return h.g.DropTopics(noTopics) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t, immediate())
@@ -149,6 +151,42 @@ func TestDeletedOffsetDoesNotRiseAgainWhenTheLogIsRead(t *testing.T) {
 				t.Errorf("the offset is back: live %+v, replayed %+v", h.g.Offsets(), again.Offsets())
 			}
 		})
+	}
+}
+
+func noTopics(string) (metadata.TopicID, bool) { return metadata.TopicID{}, false }
+
+func TestOffsetsOfTopicsThatAreGoneAreDropped(t *testing.T) {
+	h := newHarness(t, immediate())
+	commit := func(topic string, id metadata.TopicID) {
+		w, err := h.g.Commit(h.now, &CommitRequest{Generation: -1, Retention: -1, Offsets: []OffsetCommit{{TopicPartition: TopicPartition{Topic: topic}, Offset: Offset{TopicID: id}}}}, 10)
+		h.kind(err, fault.None)
+		h.append(w)
+	}
+	for _, topic := range []string{"gone", "anew", "same", "committed again"} {
+		commit(topic, metadata.TopicID{1})
+	}
+	commit("unknown id", metadata.TopicID{})
+	h.hold = true
+	commit("committed again", metadata.TopicID{2})
+	w := h.g.DropTopics(func(name string) (metadata.TopicID, bool) {
+		switch name {
+		case "gone":
+			return metadata.TopicID{}, false
+		case "same":
+			return metadata.TopicID{1}, true
+		default:
+			return metadata.TopicID{2}, true
+		}
+	})
+	h.append(w)
+	h.settle(nil)
+	var left []string
+	for _, o := range h.g.Offsets() {
+		left = append(left, o.Topic)
+	}
+	if want := []string{"committed again", "same", "unknown id"}; !slices.Equal(left, want) {
+		t.Errorf("offsets of %v are left, want %v", left, want)
 	}
 }
 

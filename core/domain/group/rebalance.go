@@ -36,7 +36,7 @@ func (g *Group) prepareRebalance(reason string) {
 			remaining: max(g.rebalanceTimeout()-g.settings.InitialRebalanceDelay, 0),
 		}
 		g.schedule(&g.joinDeadline, g.initial.delay)
-	case g.allJoined():
+	case first || g.allJoined():
 		g.completeJoin()
 	default:
 		g.schedule(&g.joinDeadline, g.rebalanceTimeout())
