@@ -64,7 +64,7 @@ func (j *journal) Commit(img *metadata.Image, changed []metadata.Entity, command
 	if failed := j.failed.Load(); failed != nil {
 		return *failed
 	}
-	if err := j.checkSpace(); err != nil {
+	if err := checkSpace(j.set.Dir, reserve); err != nil {
 		return err
 	}
 	size, err := write(j.db, img, changed)
@@ -103,13 +103,14 @@ func (j *journal) noteDurable(img *metadata.Image, size int64) error {
 	return j.guard.reached(img.Index())
 }
 
-func (j *journal) checkSpace() error {
+// checkSpace returns metalog.ErrNotTried when the file system of dir has fewer free bytes than needed.
+func checkSpace(dir string, needed int64) error {
 	var fs unix.Statfs_t
-	if err := unix.Statfs(j.set.Dir, &fs); err != nil {
-		return fmt.Errorf("%w: free space of %s: %w", metalog.ErrNotTried, j.set.Dir, err)
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return fmt.Errorf("%w: free space of %s: %w", metalog.ErrNotTried, dir, err)
 	}
-	if free := int64(fs.Bavail) * fs.Bsize; free < reserve {
-		return fmt.Errorf("%w: %s has %d bytes free, needed are %d", metalog.ErrNotTried, j.set.Dir, free, reserve)
+	if free := int64(fs.Bavail) * int64(fs.Bsize); free < needed { //nolint:unconvert // the type differs by platform
+		return fmt.Errorf("%w: %s has %d bytes free, needed are %d", metalog.ErrNotTried, dir, free, needed)
 	}
 	return nil
 }

@@ -1,7 +1,9 @@
 package walstore
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/metalog"
 )
 
 // patience is how long a test waits for what the keeper does by and by.
@@ -151,6 +154,16 @@ func TestCompressedStoresWork(t *testing.T) {
 		if names := topicNames(t, set); len(names) != 100 {
 			t.Errorf("%s: %d topics after reopening", codec, len(names))
 		}
+	}
+}
+
+func TestAFullDiskIsNotWrittenTo(t *testing.T) {
+	dir := t.TempDir()
+	if err := checkSpace(dir, 1); err != nil {
+		t.Errorf("one byte: %v", err)
+	}
+	if err := checkSpace(dir, math.MaxInt64); !errors.Is(err, metalog.ErrNotTried) || !strings.Contains(err.Error(), dir) {
+		t.Errorf("more than there is: %v", err)
 	}
 }
 
