@@ -1,0 +1,271 @@
+package kafkaproto
+
+import (
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/fault"
+)
+
+// Fetch: v4-18.
+//
+// * v5: log start offsets; v7: sessions (KIP-227); v9: leader epochs (KIP-320); v10: zstd (KIP-110); v11: racks (KIP-392)
+// * v12: flexible; diverging epochs (KIP-595); v13: topic ids (KIP-516); v15: the replica's state as a tag (KIP-903)
+// * v16: where the leader is (KIP-951); v17, v18: fields of followers only
+//
+// Records go from their file to the socket; see write.go.
+
+// fetchCall is a Fetch request.
+type fetchCall struct {
+	req       broker.FetchRequest
+	replicaID int32 // of a follower; -1 for consumers
+}
+
+func (x *exchange) fetch() error {
+	s := x.conn.server
+	f, ok := s.fetches.Get().(*fetchCall)
+	if !ok {
+		f = new(fetchCall)
+	}
+	if err := f.decode(x); err != nil {
+		return badInput{x.malformed(err)}
+	}
+	x.body = nil
+	x.frame.release()
+	if f.replicaID >= 0 {
+		x.encodeFetch(f.refuse())
+	} else {
+		ctx, stop := x.waiting(f.req.MaxWait > watchInterval)
+		x.fetched = s.services.Fetch.Fetch(ctx, &f.req)
+		stop()
+		x.encodeFetch(x.fetched)
+	}
+	clear(f.req.Partitions)
+	s.fetches.Put(f)
+	x.conn.ready(x)
+	return nil
+}
+
+// The tags of a Fetch request.
+const replicaStateTag = 1
+
+func (f *fetchCall) decode(x *exchange) error {
+	r := reader{in: x.body, flexible: x.version >= x.api.flexible}
+	version, req := x.version, &f.req
+	f.replicaID = -1
+	if version <= 14 {
+		f.replicaID = r.int32()
+	}
+	*req = broker.FetchRequest{
+		Version: version, Client: x.clientID, UsesTopicIDs: version >= 13, SessionEpoch: -1,
+		Partitions: req.Partitions[:0], Forgotten: req.Forgotten[:0],
+	}
+	req.MaxWait = time.Duration(max(r.int32(), 0)) * time.Millisecond
+	req.MinBytes, req.MaxBytes = r.int32(), r.int32()
+	req.ReadCommitted = r.int8() == readCommitted
+	if version >= 7 {
+		req.SessionID, req.SessionEpoch = r.int32(), r.int32()
+	}
+	for range r.array(2) {
+		at := broker.FetchPartition{FetchTarget: f.target(x, &r), CurrentLeaderEpoch: -1, LastFetchedEpoch: -1, LogStartOffset: -1}
+		for range r.array(16) {
+			f.decodePartition(&r, at)
+			if r.bad {
+				return errMalformed
+			}
+		}
+		r.tags(nil)
+		if r.bad {
+			return errMalformed
+		}
+	}
+	if version >= 7 {
+		for range r.array(2) {
+			target := f.target(x, &r)
+			for range r.array(4) {
+				target.Partition = r.int32()
+				req.Forgotten = append(req.Forgotten, target)
+			}
+			r.tags(nil)
+			if r.bad {
+				return errMalformed
+			}
+		}
+	}
+	if version >= 11 {
+		req.Rack = string(r.stringBytes())
+	}
+	r.tags(func(tag int, value []byte) {
+		if tag == replicaStateTag && version >= 15 {
+			state := reader{in: value, flexible: true}
+			f.replicaID = state.int32()
+		}
+	})
+	if r.bad {
+		return errMalformed
+	}
+	return nil
+}
+
+// target reads which topic is meant.
+func (f *fetchCall) target(x *exchange, r *reader) broker.FetchTarget {
+	if f.req.UsesTopicIDs {
+		return broker.FetchTarget{TopicID: r.uuid()}
+	}
+	return broker.FetchTarget{Topic: x.conn.intern(r.stringBytes())}
+}
+
+func (f *fetchCall) decodePartition(r *reader, at broker.FetchPartition) {
+	version := f.req.Version
+	at.Partition = r.int32()
+	if version >= 9 {
+		at.CurrentLeaderEpoch = r.int32()
+	}
+	at.Offset = r.int64()
+	if version >= 12 {
+		at.LastFetchedEpoch = r.int32()
+	}
+	if version >= 5 {
+		at.LogStartOffset = r.int64()
+	}
+	at.MaxBytes = r.int32()
+	r.tags(nil)
+	f.req.Partitions = append(f.req.Partitions, at)
+}
+
+// refuse answers somebody who says to be a follower: this broker's partitions have none.
+func (f *fetchCall) refuse() *broker.FetchResponse {
+	resp := new(broker.FetchResponse)
+	for _, p := range f.req.Partitions {
+		resp.Partitions = append(resp.Partitions, broker.FetchedPartition{
+			FetchTarget: p.FetchTarget, Err: fault.NotLeaderOrFollower,
+			HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
+		})
+	}
+	return resp
+}
+
+// encodeFetch writes the answer, whose larger records stay in their files.
+func (x *exchange) encodeFetch(resp *broker.FetchResponse) {
+	inline := 0
+	for i := range resp.Partitions {
+		if n := resp.Partitions[i].Records.Size; n < copyBelow {
+			inline += n
+		}
+	}
+	w := x.start(x.version >= x.api.flexible, 64+96*len(resp.Partitions)+inline)
+	w.int32(0) // throttle time
+	if x.version >= 7 {
+		w.int16(x.code(resp.Err))
+		w.int32(resp.SessionID)
+	}
+	var leaders []int32
+	w.length(countTopics(resp.Partitions))
+	for rest := resp.Partitions; len(rest) > 0; {
+		n := sameTopic(rest)
+		if x.version >= 13 {
+			w.b = append(w.b, rest[0].TopicID[:]...)
+		} else {
+			w.string(rest[0].Topic)
+		}
+		w.length(n)
+		for i := range n {
+			x.encodeFetched(&w, &rest[i])
+			if l := rest[i].Leader; l != nil {
+				leaders = append(leaders, l.Leader)
+			}
+		}
+		w.noTags()
+		rest = rest[n:]
+	}
+	if w.flexible {
+		x.endpoints(&w, leaders, x.version >= 16)
+	}
+	x.finish(w)
+}
+
+// sameTopic returns how many of the first partitions are of one topic.
+func sameTopic(p []broker.FetchedPartition) int {
+	n := 1
+	for n < len(p) && p[n].Topic == p[0].Topic && p[n].TopicID == p[0].TopicID {
+		n++
+	}
+	return n
+}
+
+func countTopics(p []broker.FetchedPartition) int {
+	n := 0
+	for ; len(p) > 0; n++ {
+		p = p[sameTopic(p):]
+	}
+	return n
+}
+
+func (x *exchange) encodeFetched(w *writer, at *broker.FetchedPartition) {
+	begin := len(w.b)
+	w.int32(at.Partition)
+	w.int16(x.code(at.Err))
+	w.int64(at.HighWatermark)
+	w.int64(at.LastStableOffset)
+	if x.version >= 5 {
+		w.int64(at.LogStartOffset)
+	}
+	if at.Aborted == nil {
+		w.length(-1)
+	} else {
+		w.length(len(at.Aborted))
+		for _, a := range at.Aborted {
+			w.int64(a.ProducerID)
+			w.int64(a.FirstOffset)
+			w.noTags()
+		}
+	}
+	if x.version >= 11 {
+		w.int32(at.PreferredReadReplica)
+	}
+	if err := x.encodeRecords(w, at); err != nil {
+		w.b = w.b[:begin]
+		x.encodeFetched(w, &broker.FetchedPartition{
+			FetchTarget: at.FetchTarget, Err: fault.New(fault.KafkaStorageError, "read records of %s-%d: %w", at.Topic, at.Partition, err),
+			HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
+		})
+		return
+	}
+	if !w.flexible {
+		return
+	}
+	tags := 0
+	if at.Diverging != nil {
+		tags++
+	}
+	if at.Leader != nil {
+		tags++
+	}
+	w.uvarint(tags)
+	if d := at.Diverging; d != nil {
+		w.uvarint(0)
+		w.uvarint(4 + 8 + 1)
+		w.int32(d.Epoch)
+		w.int64(d.EndOffset)
+		w.uvarint(0)
+	}
+	if at.Leader != nil {
+		w.leaderTag(1, at.Leader)
+	}
+}
+
+// encodeRecords writes the records' size, and the records or a note of where they are.
+func (x *exchange) encodeRecords(w *writer, at *broker.FetchedPartition) error {
+	n := at.Records.Size
+	w.length(n)
+	switch {
+	case n == 0:
+		return nil
+	case n >= copyBelow:
+		x.files = append(x.files, fileRange{after: len(w.b), slice: at.Records})
+		return nil
+	}
+	from := len(w.b)
+	w.grow(n)
+	return at.Records.ReadInto(w.b[from:])
+}

@@ -1,0 +1,80 @@
+package kafkaproto
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/fault"
+)
+
+// ListOffsets: v1-11.
+//
+// * v2: isolation level; v4: leader epochs (KIP-320)
+// * v7: timestamp -3, the record with the largest timestamp (KIP-734)
+// * v8: -4, the earliest offset on local disk (KIP-405); v9: -5, the latest in tiered storage (KIP-1005)
+// * v10: a time-out for remote lookups (KIP-1075), which nothing here needs; v11: -6 (KIP-1023)
+
+func (x *exchange) listOffsets(req *kmsg.ListOffsetsRequest) *kmsg.ListOffsetsResponse {
+	var queries []broker.OffsetQuery
+	for _, t := range req.Topics {
+		for _, p := range t.Partitions {
+			queries = append(queries, broker.OffsetQuery{
+				Topic: t.Topic, Partition: p.Partition, CurrentLeaderEpoch: p.CurrentLeaderEpoch, Timestamp: p.Timestamp,
+				ReadCommitted: req.IsolationLevel == readCommitted,
+			})
+		}
+	}
+	x.services().Offsets.List(x.ctx, queries)
+
+	asked := make(map[partitionName]int, len(queries))
+	for _, q := range queries {
+		asked[partitionName{q.Topic, q.Partition}]++
+	}
+	resp := kmsg.NewPtrListOffsetsResponse()
+	for _, t := range req.Topics {
+		topic := kmsg.NewListOffsetsResponseTopic()
+		topic.Topic = t.Topic
+		for range t.Partitions {
+			q := &queries[0]
+			queries = queries[1:]
+			at := kmsg.NewListOffsetsResponseTopicPartition()
+			at.Partition, at.Offset, at.Timestamp, at.LeaderEpoch = q.Partition, q.Offset, q.AtTimestamp, q.LeaderEpoch
+			switch {
+			case asked[partitionName{q.Topic, q.Partition}] > 1:
+				q.Err = fault.InvalidRequest
+			case q.Timestamp < oldestTimestamp(req.Version):
+				q.Err = fault.UnsupportedVersion
+			}
+			if q.Err != nil {
+				at.ErrorCode, at.Offset, at.Timestamp, at.LeaderEpoch = x.code(q.Err), -1, -1, -1
+			}
+			topic.Partitions = append(topic.Partitions, at)
+		}
+		resp.Topics = append(resp.Topics, topic)
+	}
+	return resp
+}
+
+// partitionName names a partition where a request names one twice.
+type partitionName struct {
+	topic string
+	index int32
+}
+
+// readCommitted is the isolation level of consumers that see committed transactions only.
+const readCommitted = 1
+
+// oldestTimestamp returns the lowest of the timestamps with a meaning that a version knows.
+func oldestTimestamp(version int16) int64 {
+	switch {
+	case version >= 11:
+		return broker.EarliestPendingUpload
+	case version >= 9:
+		return broker.LatestTieredTimestamp
+	case version >= 8:
+		return broker.EarliestLocalTimestamp
+	case version >= 7:
+		return broker.MaxTimestamp
+	}
+	return broker.EarliestTimestamp
+}

@@ -1,0 +1,163 @@
+package kafkaproto
+
+import (
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+)
+
+// Metadata: v0-13.
+//
+// * v1: null topics are all, none are none; before, none were all
+// * v4: the client says whether missing topics may be created; before, they may
+// * v8: authorized operations (KIP-430); those of the cluster until v10
+// * v10: topic ids in answers (KIP-516); from v12 on in requests, too
+// * v13: an error of the whole request (KIP-1102)
+//
+// Rough sizes in bytes of what an answer holds, as a message and encoded together.
+const (
+	topicFootprint     = 200
+	partitionFootprint = 150
+)
+
+func (x *exchange) metadata(req *kmsg.MetadataRequest) *kmsg.MetadataResponse {
+	cluster := x.services().Cluster
+	img := cluster.Image()
+	resp := kmsg.NewPtrMetadataResponse()
+	for _, b := range x.brokers() {
+		broker := kmsg.NewMetadataResponseBroker()
+		broker.NodeID, broker.Host, broker.Port, broker.Rack = b.node, b.host, b.port, b.rack
+		resp.Brokers = append(resp.Brokers, broker)
+	}
+	resp.ClusterID = nilIfEmpty(img.ClusterID())
+	resp.ControllerID = cluster.ControllerID()
+	if req.IncludeClusterAuthorizedOperations && req.Version <= 10 {
+		resp.AuthorizedOperations = clusterOperations()
+	}
+
+	switch {
+	case req.Topics == nil && req.Version > 0, len(req.Topics) == 0 && req.Version == 0:
+		if err := x.reserveFor(img); err != nil {
+			return x.refuseMetadata(req, resp, err)
+		}
+		for t := range img.Topics() {
+			resp.Topics = append(resp.Topics, x.describeTopic(img, t, req))
+		}
+	default:
+		if err := checkTopics(req); err != nil {
+			return x.refuseMetadata(req, resp, err)
+		}
+		x.describeTopics(img, req, resp)
+	}
+	return resp
+}
+
+// reserveFor takes the memory for an answer about every topic.
+func (x *exchange) reserveFor(img *metadata.Image) error {
+	topics, partitions := img.Counts()
+	return x.reserve(topics*topicFootprint + partitions*partitionFootprint)
+}
+
+// checkTopics refuses what the versions before topic ids cannot mean.
+func checkTopics(req *kmsg.MetadataRequest) error {
+	for _, t := range req.Topics {
+		switch {
+		case req.Version >= 12:
+		case t.Topic == nil:
+			return fault.New(fault.InvalidRequest, "Topic name can not be null for version %d", req.Version)
+		case t.TopicID != [16]byte{}:
+			return fault.New(fault.InvalidRequest, "Topic IDs are not supported in requests for version %d", req.Version)
+		}
+	}
+	return nil
+}
+
+// describeTopics answers for the topics that were asked about: by their ids if there are any, else by name.
+func (x *exchange) describeTopics(img *metadata.Image, req *kmsg.MetadataRequest, resp *kmsg.MetadataResponse) {
+	byID := false
+	for _, t := range req.Topics {
+		byID = byID || t.TopicID != [16]byte{}
+	}
+	seen := make(map[string]bool, len(req.Topics))
+	for _, asked := range req.Topics {
+		if byID {
+			if asked.TopicID == [16]byte{} || seen[string(asked.TopicID[:])] {
+				continue
+			}
+			seen[string(asked.TopicID[:])] = true
+			if t, ok := img.TopicByID(asked.TopicID); ok {
+				resp.Topics = append(resp.Topics, x.describeTopic(img, t, req))
+				continue
+			}
+			missing := kmsg.NewMetadataResponseTopic()
+			missing.ErrorCode, missing.TopicID = x.code(fault.UnknownTopicID), asked.TopicID
+			resp.Topics = append(resp.Topics, missing)
+			continue
+		}
+		name := orEmpty(asked.Topic)
+		if asked.Topic == nil || seen[name] {
+			continue
+		}
+		seen[name] = true
+		resp.Topics = append(resp.Topics, x.findTopic(img, name, req))
+	}
+}
+
+// findTopic describes a topic, and makes it if it is missing and may be made.
+func (x *exchange) findTopic(img *metadata.Image, name string, req *kmsg.MetadataRequest) kmsg.MetadataResponseTopic {
+	if t, ok := img.Topic(name); ok {
+		return x.describeTopic(img, t, req)
+	}
+	var err error
+	if req.Version < 4 || req.AllowAutoTopicCreation {
+		var t *metadata.Topic
+		if t, err = x.services().Topics.AutoCreate(x.ctx, name); err == nil {
+			return x.describeTopic(x.services().Cluster.Image(), t, req)
+		}
+	} else if err = metadata.ValidateTopicName(name); err == nil {
+		err = fault.UnknownTopicOrPartition
+	}
+	missing := kmsg.NewMetadataResponseTopic()
+	missing.ErrorCode, missing.Topic, missing.IsInternal = x.code(err), &name, metadata.IsInternal(name)
+	if req.IncludeTopicAuthorizedOperations {
+		missing.AuthorizedOperations = topicOperations()
+	}
+	return missing
+}
+
+func (x *exchange) describeTopic(img *metadata.Image, t *metadata.Topic, req *kmsg.MetadataRequest) kmsg.MetadataResponseTopic {
+	out := kmsg.NewMetadataResponseTopic()
+	out.Topic, out.TopicID, out.IsInternal = &t.Name, t.ID, metadata.IsInternal(t.Name)
+	if req.IncludeTopicAuthorizedOperations {
+		out.AuthorizedOperations = topicOperations()
+	}
+	self := x.services().Cluster.NodeID()
+	out.Partitions = make([]kmsg.MetadataResponseTopicPartition, len(t.Partitions))
+	for i := range t.Partitions {
+		p := &t.Partitions[i]
+		at := &out.Partitions[i]
+		at.Default()
+		leader, reachable := leaderOf(img, p, self)
+		if !reachable {
+			at.ErrorCode = kerr.LeaderNotAvailable.Code
+		}
+		at.Partition, at.Leader, at.LeaderEpoch, at.Replicas, at.ISR = int32(i), leader, p.LeaderEpoch, p.Replicas, p.ISR
+		at.OfflineReplicas = offline(img, p.Replicas, self)
+	}
+	return out
+}
+
+// refuseMetadata answers every topic with err, as Kafka does when the request as a whole is wrong.
+func (x *exchange) refuseMetadata(req *kmsg.MetadataRequest, resp *kmsg.MetadataResponse, err error) *kmsg.MetadataResponse {
+	code := x.code(err)
+	resp.ErrorCode = code
+	for _, asked := range req.Topics {
+		out := kmsg.NewMetadataResponseTopic()
+		name := orEmpty(asked.Topic)
+		out.ErrorCode, out.Topic, out.TopicID = code, &name, asked.TopicID
+		resp.Topics = append(resp.Topics, out)
+	}
+	return resp
+}

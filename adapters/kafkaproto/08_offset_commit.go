@@ -1,0 +1,93 @@
+package kafkaproto
+
+import (
+	"errors"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/group"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+)
+
+// OffsetCommit: v2-10.
+//
+// * v2-4: a retention time of the client's choice (KIP-211 ended that)
+// * v6: leader epochs (KIP-320); v7: static members (KIP-345)
+// * v9: member epochs (KIP-848), for which a group that is not there is GROUP_ID_NOT_FOUND; v10: topic ids (KIP-848)
+
+func (x *exchange) offsetCommit(req *kmsg.OffsetCommitRequest) *kmsg.OffsetCommitResponse {
+	commit := group.CommitRequest{
+		Group: req.Group, MemberID: req.MemberID, InstanceID: orEmpty(req.InstanceID), Generation: req.Generation, Retention: -1,
+	}
+	if req.Version <= 4 && req.RetentionTimeMillis >= 0 {
+		commit.Retention = time.Duration(req.RetentionTimeMillis) * time.Millisecond
+	}
+	resp := kmsg.NewPtrOffsetCommitResponse()
+	img := x.services().Cluster.Image()
+	var answers []*int16 // where the answer to each committed offset goes
+	for _, t := range req.Topics {
+		out := kmsg.NewOffsetCommitResponseTopic()
+		out.Topic, out.TopicID = t.Topic, t.TopicID
+		out.Partitions = make([]kmsg.OffsetCommitResponseTopicPartition, len(t.Partitions))
+		topic, unknown := findByVersion(img, t.Topic, t.TopicID, req.Version >= 10)
+		for i, p := range t.Partitions {
+			at := &out.Partitions[i]
+			at.Default()
+			at.Partition = p.Partition
+			if err := existsIn(topic, p.Partition, unknown); err != nil {
+				at.ErrorCode = x.code(err)
+				continue
+			}
+			commit.Offsets = append(commit.Offsets, group.OffsetCommit{
+				TopicPartition: group.TopicPartition{Topic: topic.Name, Partition: p.Partition},
+				Offset: group.Offset{
+					Offset: p.Offset, LeaderEpoch: p.LeaderEpoch, Metadata: orEmpty(p.Metadata), ExpireTime: -1, TopicID: topic.ID,
+				},
+			})
+			answers = append(answers, &at.ErrorCode)
+		}
+		resp.Topics = append(resp.Topics, out)
+	}
+	if len(commit.Offsets) == 0 && len(req.Topics) > 0 {
+		return resp
+	}
+	err := x.services().Groups.Commit(x.ctx, &commit)
+	if errors.Is(err, fault.GroupIDNotFound) && req.Version < 9 {
+		err = fault.IllegalGeneration
+	}
+	for i, answer := range answers {
+		if err != nil {
+			*answer = x.code(err)
+			continue
+		}
+		*answer = x.code(commit.Offsets[i].Err)
+	}
+	return resp
+}
+
+// findByVersion finds a topic by its id or its name, as the request's version has it.
+func findByVersion(img *metadata.Image, name string, id metadata.TopicID, byID bool) (*metadata.Topic, error) {
+	if byID {
+		if t, ok := img.TopicByID(id); ok {
+			return t, nil
+		}
+		return nil, fault.UnknownTopicID
+	}
+	if t, ok := img.Topic(name); ok {
+		return t, nil
+	}
+	return nil, fault.UnknownTopicOrPartition
+}
+
+// existsIn returns why a partition does not exist: because its topic does not, or has fewer. It is nil if it does.
+func existsIn(t *metadata.Topic, partition int32, unknown error) error {
+	if unknown != nil {
+		return unknown
+	}
+	if partition < 0 || int(partition) >= len(t.Partitions) {
+		return fault.UnknownTopicOrPartition
+	}
+	return nil
+}

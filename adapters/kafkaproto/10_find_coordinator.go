@@ -1,0 +1,67 @@
+package kafkaproto
+
+import (
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+)
+
+// FindCoordinator: v0-6.
+//
+// * v1: the type of coordinator; v4: many keys at once (KIP-699); v6: share coordinators (KIP-932)
+//
+// Only groups have a coordinator here. The others are refused with UNSUPPORTED_VERSION, which clients do not retry.
+
+// The types of coordinators.
+const (
+	groupCoordinator       = 0
+	transactionCoordinator = 1
+	shareCoordinator       = 2
+)
+
+func (x *exchange) findCoordinator(req *kmsg.FindCoordinatorRequest) *kmsg.FindCoordinatorResponse {
+	resp := kmsg.NewPtrFindCoordinatorResponse()
+	if req.Version < 4 {
+		e, err := x.coordinator(req.CoordinatorType, req.CoordinatorKey)
+		resp.NodeID, resp.Host, resp.Port, resp.ErrorCode, resp.ErrorMessage = e.node, e.host, e.port, x.code(err), describe(err)
+		if err == nil {
+			none := "NONE" // what Kafka says here
+			resp.ErrorMessage = &none
+		}
+		return resp
+	}
+	for _, key := range req.CoordinatorKeys {
+		e, err := x.coordinator(req.CoordinatorType, key)
+		out := kmsg.NewFindCoordinatorResponseCoordinator()
+		out.Key, out.NodeID, out.Host, out.Port = key, e.node, e.host, e.port
+		out.ErrorCode, out.ErrorMessage = x.code(err), messageOf(err)
+		resp.Coordinators = append(resp.Coordinators, out)
+	}
+	return resp
+}
+
+// coordinator returns the broker that coordinates key.
+func (x *exchange) coordinator(kind int8, key string) (endpoint, error) {
+	nobody := endpoint{node: -1, port: -1}
+	switch kind {
+	case groupCoordinator:
+	case transactionCoordinator:
+		return nobody, fault.New(fault.UnsupportedVersion, "transactions are not served")
+	case shareCoordinator:
+		return nobody, fault.New(fault.InvalidRequest, "share groups are not served")
+	default:
+		return nobody, fault.New(fault.InvalidRequest, "Unknown coordinator type %d", kind)
+	}
+	node, err := x.services().Groups.Coordinator(x.ctx, key)
+	if err != nil {
+		return nobody, err
+	}
+	brokers := x.brokers()
+	i := slices.IndexFunc(brokers, func(e endpoint) bool { return e.node == node })
+	if i < 0 {
+		return nobody, fault.CoordinatorNotAvailable
+	}
+	return brokers[i], nil
+}

@@ -1,0 +1,19 @@
+package kafkaproto
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/core/domain/group"
+)
+
+// Heartbeat: v0-4.
+//
+// * v3: static members (KIP-345)
+
+func (x *exchange) heartbeat(req *kmsg.HeartbeatRequest) *kmsg.HeartbeatResponse {
+	resp := kmsg.NewPtrHeartbeatResponse()
+	resp.ErrorCode = x.code(x.services().Groups.Heartbeat(x.ctx, group.HeartbeatRequest{
+		Group: req.Group, MemberID: req.MemberID, InstanceID: orEmpty(req.InstanceID), Generation: req.Generation,
+	}))
+	return resp
+}

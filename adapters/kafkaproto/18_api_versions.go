@@ -1,0 +1,65 @@
+package kafkaproto
+
+import (
+	"regexp"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// ApiVersions: v0-4. A version that is not known is answered in version 0 with UNSUPPORTED_VERSION and the
+// versions of ApiVersions itself, since the client cannot know better yet.
+//
+// * v3: flexible, except for the header of the answer; the client's name and version (KIP-511), tagged features (KIP-584)
+// * v4: features may have a lowest level of 0
+//
+// No feature is announced: transaction.version, group.version, share.version and streams.version are switches of
+// what is not served yet, and clients take their absence for "off".
+
+// apiVersions are the answers, which are the same for every client.
+type apiVersions struct {
+	keys     []kmsg.ApiVersionsResponseApiKey
+	software *regexp.Regexp
+}
+
+func advertised(apis []*api) apiVersions {
+	v := apiVersions{software: regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$`)}
+	for _, a := range apis {
+		if a == nil {
+			continue
+		}
+		key := kmsg.NewApiVersionsResponseApiKey()
+		key.ApiKey, key.MinVersion, key.MaxVersion = a.key, a.min, a.max
+		v.keys = append(v.keys, key)
+	}
+	return v
+}
+
+func (x *exchange) apiVersions(req *kmsg.ApiVersionsRequest) *kmsg.ApiVersionsResponse {
+	resp := kmsg.NewPtrApiVersionsResponse()
+	known := &x.conn.server.versions
+	if req.Version >= 3 {
+		if !known.software.MatchString(req.ClientSoftwareName) || !known.software.MatchString(req.ClientSoftwareVersion) {
+			x.errors++
+			resp.ErrorCode = kerr.InvalidRequest.Code
+			return resp
+		}
+		x.conn.software = req.ClientSoftwareName + " " + req.ClientSoftwareVersion
+	}
+	resp.ApiKeys = known.keys
+	return resp
+}
+
+// answerUnknownApiVersions answers a version of ApiVersions that is not known.
+func (x *exchange) answerUnknownApiVersions() error {
+	resp := kmsg.NewPtrApiVersionsResponse()
+	resp.ErrorCode = kerr.UnsupportedVersion.Code
+	key := kmsg.NewApiVersionsResponseApiKey()
+	key.ApiKey, key.MinVersion, key.MaxVersion = x.api.key, x.api.min, x.api.max
+	resp.ApiKeys = append(resp.ApiKeys, key)
+	x.errors++
+	x.frame.release()
+	x.encode(resp, 0)
+	x.conn.ready(x)
+	return nil
+}

@@ -1,0 +1,41 @@
+package kafkaproto
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/core/domain/broker"
+)
+
+// OffsetForLeaderEpoch: v2-4. Consumers detect by it that a log was truncated (KIP-320).
+//
+// * v3: replica id, which only followers set
+
+func (x *exchange) offsetForLeaderEpoch(req *kmsg.OffsetForLeaderEpochRequest) *kmsg.OffsetForLeaderEpochResponse {
+	var queries []broker.EpochQuery
+	for _, t := range req.Topics {
+		for _, p := range t.Partitions {
+			queries = append(queries, broker.EpochQuery{
+				Topic: t.Topic, Partition: p.Partition, CurrentLeaderEpoch: p.CurrentLeaderEpoch, Epoch: p.LeaderEpoch,
+			})
+		}
+	}
+	x.services().Offsets.EpochEnds(x.ctx, queries)
+
+	resp := kmsg.NewPtrOffsetForLeaderEpochResponse()
+	for _, t := range req.Topics {
+		topic := kmsg.NewOffsetForLeaderEpochResponseTopic()
+		topic.Topic = t.Topic
+		for range t.Partitions {
+			q := &queries[0]
+			queries = queries[1:]
+			at := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
+			at.Partition, at.ErrorCode, at.LeaderEpoch, at.EndOffset = q.Partition, x.code(q.Err), q.FoundEpoch, q.EndOffset
+			if q.Err != nil {
+				at.LeaderEpoch, at.EndOffset = -1, -1
+			}
+			topic.Partitions = append(topic.Partitions, at)
+		}
+		resp.Topics = append(resp.Topics, topic)
+	}
+	return resp
+}

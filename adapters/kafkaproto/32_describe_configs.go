@@ -1,0 +1,50 @@
+package kafkaproto
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+)
+
+// DescribeConfigs: v1-4.
+//
+// * v1: sources and synonyms (KIP-226); v3: types and documentation (KIP-569)
+
+// configFootprint is the rough size in bytes of a resource's configs, as messages and encoded together.
+const configFootprint = 32 << 10
+
+func (x *exchange) describeConfigs(req *kmsg.DescribeConfigsRequest) *kmsg.DescribeConfigsResponse {
+	resp := kmsg.NewPtrDescribeConfigsResponse()
+	refused := x.reserve(len(req.Resources) * configFootprint)
+	for _, r := range req.Resources {
+		out := kmsg.NewDescribeConfigsResponseResource()
+		out.ResourceType, out.ResourceName = r.ResourceType, r.ResourceName
+		entries, err := []broker.ConfigEntry(nil), refused
+		if err == nil {
+			of := broker.ConfigResource{Type: metadata.ResourceType(r.ResourceType), Name: r.ResourceName}
+			entries, err = x.services().Configs.Describe(x.ctx, of, r.ConfigNames, req.IncludeSynonyms, req.IncludeDocumentation)
+		}
+		out.ErrorCode, out.ErrorMessage = x.code(err), describe(err)
+		for i := range entries {
+			out.Configs = append(out.Configs, configOf(&entries[i], req))
+		}
+		resp.Resources = append(resp.Resources, out)
+	}
+	return resp
+}
+
+func configOf(e *broker.ConfigEntry, req *kmsg.DescribeConfigsRequest) kmsg.DescribeConfigsResponseResourceConfig {
+	c := kmsg.NewDescribeConfigsResponseResourceConfig()
+	c.Name, c.Value, c.ReadOnly, c.IsDefault, c.IsSensitive = e.Name, e.Value, e.ReadOnly, e.Default, e.Sensitive
+	c.Source, c.ConfigType = kmsg.ConfigSource(e.Source), kmsg.ConfigType(e.Type)
+	if req.IncludeDocumentation {
+		c.Documentation = nilIfEmpty(e.Documentation)
+	}
+	for _, s := range e.Synonyms {
+		synonym := kmsg.NewDescribeConfigsResponseResourceConfigConfigSynonym()
+		synonym.Name, synonym.Value, synonym.Source = s.Name, s.Value, kmsg.ConfigSource(s.Source)
+		c.ConfigSynonyms = append(c.ConfigSynonyms, synonym)
+	}
+	return c
+}

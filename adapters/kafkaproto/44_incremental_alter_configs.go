@@ -1,0 +1,33 @@
+package kafkaproto
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+)
+
+// IncrementalAlterConfigs: v0-1 (KIP-339).
+
+func (x *exchange) incrementalAlterConfigs(req *kmsg.IncrementalAlterConfigsRequest) *kmsg.IncrementalAlterConfigsResponse {
+	resp := kmsg.NewPtrIncrementalAlterConfigsResponse()
+	times := make(map[broker.ConfigResource]int, len(req.Resources))
+	for _, r := range req.Resources {
+		times[broker.ConfigResource{Type: metadata.ResourceType(r.ResourceType), Name: r.ResourceName}]++
+	}
+	for _, r := range req.Resources {
+		of := broker.ConfigResource{Type: metadata.ResourceType(r.ResourceType), Name: r.ResourceName}
+		err := repeatedResource(times[of])
+		if err == nil {
+			ops := make([]broker.ConfigOp, len(r.Configs))
+			for i, c := range r.Configs {
+				ops[i] = broker.ConfigOp{Name: c.Name, Op: int8(c.Op), Value: c.Value}
+			}
+			err = x.services().Configs.Alter(x.ctx, of, ops, req.ValidateOnly)
+		}
+		out := kmsg.NewIncrementalAlterConfigsResponseResource()
+		out.ResourceType, out.ResourceName, out.ErrorCode, out.ErrorMessage = r.ResourceType, r.ResourceName, x.code(err), describe(err)
+		resp.Resources = append(resp.Resources, out)
+	}
+	return resp
+}

@@ -1,0 +1,36 @@
+package kafkaproto
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+)
+
+// DescribeCluster: v0-2.
+//
+// * v1: the type of endpoints asked for (KIP-919): brokers, as here, or controllers
+// * v2: fenced brokers (KIP-1073)
+
+// brokerEndpoints is the endpoint type of brokers.
+const brokerEndpoints = 1
+
+func (x *exchange) describeCluster(req *kmsg.DescribeClusterRequest) *kmsg.DescribeClusterResponse {
+	resp := kmsg.NewPtrDescribeClusterResponse()
+	if req.Version > 0 && req.EndpointType != brokerEndpoints {
+		err := fault.New(fault.UnsupportedEndpointType, "Unsupported endpoint type %d", req.EndpointType)
+		resp.ErrorCode, resp.ErrorMessage = x.code(err), messageOf(err)
+		return resp
+	}
+	resp.EndpointType = brokerEndpoints
+	resp.ClusterID = x.services().Cluster.Image().ClusterID()
+	resp.ControllerID = x.services().Cluster.ControllerID()
+	for _, b := range x.brokers() {
+		broker := kmsg.NewDescribeClusterResponseBroker()
+		broker.NodeID, broker.Host, broker.Port, broker.Rack, broker.IsFenced = b.node, b.host, b.port, b.rack, b.fenced
+		resp.Brokers = append(resp.Brokers, broker)
+	}
+	if req.IncludeClusterAuthorizedOperations {
+		resp.ClusterAuthorizedOperations = clusterOperations()
+	}
+	return resp
+}

@@ -1,0 +1,43 @@
+package kafkaproto
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+)
+
+// DescribeProducers: v0 (KIP-664).
+
+func (x *exchange) describeProducers(req *kmsg.DescribeProducersRequest) *kmsg.DescribeProducersResponse {
+	resp := kmsg.NewPtrDescribeProducersResponse()
+	for _, t := range req.Topics {
+		topic := kmsg.NewDescribeProducersResponseTopic()
+		topic.Topic = t.Topic
+		for _, p := range t.Partitions {
+			topic.Partitions = append(topic.Partitions, x.describeProducersOf(t.Topic, p))
+		}
+		resp.Topics = append(resp.Topics, topic)
+	}
+	return resp
+}
+
+func (x *exchange) describeProducersOf(topic string, index int32) kmsg.DescribeProducersResponseTopicPartition {
+	out := kmsg.NewDescribeProducersResponseTopicPartition()
+	out.Partition = index
+	err := metadata.ValidateTopicName(topic)
+	if err == nil {
+		var producers, failed = x.services().Cluster.Producers(x.ctx, topic, index)
+		err = failed
+		for _, p := range producers {
+			active := kmsg.NewDescribeProducersResponseTopicPartitionActiveProducer()
+			active.ProducerID, active.ProducerEpoch, active.LastSequence = p.ID, int32(p.Epoch), -1
+			if n := len(p.Batches); n > 0 {
+				active.LastSequence = p.Batches[n-1].LastSequence
+			}
+			active.LastTimestamp, active.CoordinatorEpoch, active.CurrentTxnStartOffset = p.LastTimestamp, p.CoordinatorEpoch, p.TxnFirstOffset
+			out.ActiveProducers = append(out.ActiveProducers, active)
+		}
+	}
+	out.ErrorCode, out.ErrorMessage = x.code(err), describe(err)
+	return out
+}

@@ -1,0 +1,133 @@
+package kafkaproto
+
+import (
+	"context"
+	"slices"
+	"sync"
+)
+
+// Budget bounds the bytes that leases of it hold together. Who asks for more than is left waits. It is
+// safe for concurrent use.
+//
+// Leases that hold something and need more could wait for each other for ever. Therefore one of them at a time
+// may overdraw the budget: it comes to its end and frees the next. The budget is exceeded by what a
+// single lease needs, never by more.
+type Budget struct {
+	capacity int64
+
+	mu       sync.Mutex
+	used     int64
+	starting []*claim // that hold nothing yet, in the order in which they came
+	growing  []*claim // that hold something, likewise
+	overdraw *Lease   // the lease that may exceed the capacity
+}
+
+// claim is a lease that waits for n bytes.
+type claim struct {
+	lease   *Lease
+	n       int64
+	granted chan struct{}
+}
+
+// NewBudget returns a budget of capacity bytes.
+func NewBudget(capacity int64) *Budget { return &Budget{capacity: capacity} }
+
+// Used returns the bytes that are held now.
+func (b *Budget) Used() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.used
+}
+
+// Lease is a holder's part of a budget. The zero Lease holds nothing; Take begins it and Return ends it.
+type Lease struct {
+	budget *Budget
+	bytes  int64
+}
+
+// try adds n bytes to l if that needs no waiting.
+func (b *Budget) try(l *Lease, n int64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	c := claim{lease: l, n: n}
+	return len(*b.queueOf(l)) == 0 && b.grant(&c)
+}
+
+// queueOf returns the queue in which l would wait.
+func (b *Budget) queueOf(l *Lease) *[]*claim {
+	if l.bytes > 0 {
+		return &b.growing
+	}
+	return &b.starting
+}
+
+// Take adds n bytes to the lease as soon as b can spare them. The error is ctx's; the lease is then as it was.
+func (l *Lease) Take(ctx context.Context, b *Budget, n int64) error {
+	b.mu.Lock()
+	c := &claim{lease: l, n: n}
+	queue := b.queueOf(l)
+	if len(*queue) == 0 && b.grant(c) {
+		b.mu.Unlock()
+		return nil
+	}
+	c.granted = make(chan struct{})
+	*queue = append(*queue, c)
+	b.mu.Unlock()
+
+	select {
+	case <-c.granted:
+		return nil
+	case <-ctx.Done():
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if i := slices.Index(*queue, c); i >= 0 {
+		*queue = slices.Delete(*queue, i, i+1)
+		b.serve()
+		return ctx.Err()
+	}
+	return nil // it was granted at the same moment
+}
+
+// Return gives everything back.
+func (l *Lease) Return() {
+	b := l.budget
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used -= l.bytes
+	if b.overdraw == l {
+		b.overdraw = nil
+	}
+	*l = Lease{}
+	b.serve()
+}
+
+// serve grants what can be granted now: first to those who hold something, since they free it when they are done.
+func (b *Budget) serve() {
+	for len(b.growing) > 0 && b.grant(b.growing[0]) {
+		close(b.growing[0].granted)
+		b.growing = slices.Delete(b.growing, 0, 1)
+	}
+	for len(b.growing) == 0 && len(b.starting) > 0 && b.grant(b.starting[0]) {
+		close(b.starting[0].granted)
+		b.starting = slices.Delete(b.starting, 0, 1)
+	}
+}
+
+// grant gives c its bytes if it may have them.
+func (b *Budget) grant(c *claim) bool {
+	l := c.lease
+	if b.used > 0 && b.used+c.n > b.capacity {
+		if l.bytes == 0 || b.overdraw != nil && b.overdraw != l {
+			return false
+		}
+		b.overdraw = l
+	}
+	b.used += c.n
+	l.budget = b
+	l.bytes += c.n
+	return true
+}

@@ -1,0 +1,320 @@
+package kafkaproto
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// readAhead is how much of its input a connection buffers. It is small, because idle connections keep it; larger
+// reads go around it.
+const readAhead = 512
+
+// maxInterned bounds the topic names that a connection remembers.
+const maxInterned = 1024
+
+// conn is one client's connection. Its reader goroutine owns what is not guarded otherwise.
+type conn struct {
+	server   *Server
+	listener *listener
+	nc       net.Conn
+	raw      syscall.RawConn // nil when nc is no plain TCP connection
+	in       *bufio.Reader
+	remote   string // the client's address, as it is counted
+
+	ctx    context.Context // ends with the connection
+	cancel context.CancelFunc
+	waits  context.Context // ends with ctx, and before when the server drains
+	drain  context.CancelFunc
+
+	client   string // the client's id, as last sent
+	software string // its name and version (KIP-511)
+	topics   map[string]string
+	largest  int // bytes of the largest frame so far
+
+	active  atomic.Int64 // the server's tick when bytes last moved
+	reading atomic.Bool  // a frame has begun and has not ended
+
+	mu      sync.Mutex
+	room    sync.Cond   // an exchange has left the queue
+	queue   []*exchange // requests without their answer sent, in order
+	writing bool        // somebody is in write
+	sending []*exchange // scratch of write
+	vector  net.Buffers // scratch of write
+}
+
+func newConn(s *Server, l *listener, nc net.Conn, remote string) *conn {
+	c := &conn{server: s, listener: l, nc: nc, in: bufio.NewReaderSize(nil, readAhead), remote: remote}
+	c.in.Reset(activeReader{c})
+	c.room.L = &c.mu
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.waits, c.drain = context.WithCancel(c.ctx)
+	c.active.Store(s.tick.Load())
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		if raw, err := tcp.SyscallConn(); err == nil {
+			c.raw = raw
+		}
+	}
+	return c
+}
+
+// activeReader notes when bytes come.
+type activeReader struct{ c *conn }
+
+func (r activeReader) Read(p []byte) (int, error) {
+	n, err := r.c.nc.Read(p)
+	r.c.active.Store(r.c.server.tick.Load())
+	return n, err
+}
+
+// serve reads and serves requests until the connection ends, then waits for the answers that are still to come.
+func (c *conn) serve() {
+	err := c.readRequests()
+	var bad badInput
+	switch {
+	case errors.As(err, &bad):
+		c.server.noise.Warn(c.ctx, "connection closed for bad input", "client", c.nc.RemoteAddr().String(), "listener", c.listener.name,
+			"client_id", c.client, "software", c.software, "err", bad.error)
+	case err != nil && !closedByPeer(err) && c.ctx.Err() == nil && c.waits.Err() == nil:
+		c.server.noise.Info(c.ctx, "connection lost", "client", c.nc.RemoteAddr().String(), "err", err)
+	}
+	if err != nil && c.waits.Err() == nil {
+		c.close() // nobody is there to read answers
+	}
+	c.mu.Lock()
+	for len(c.queue) > 0 || c.writing {
+		c.room.Wait()
+	}
+	c.mu.Unlock()
+	c.close()
+}
+
+func closedByPeer(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+// close ends the connection at once. It may be called by anyone, more than once.
+func (c *conn) close() {
+	c.cancel()
+	_ = c.nc.Close() // what a failed close leaves is the kernel's to clean up
+}
+
+// stop lets the connection end after the requests that are under way: it reads no more, and what waits, ends.
+func (c *conn) stop() {
+	c.drain()
+	_ = c.nc.SetReadDeadline(time.Now()) // fails on a closed connection only
+}
+
+func (c *conn) readRequests() error {
+	for {
+		x := c.server.exchanges.get()
+		x.conn = c
+		if err := c.readFrame(&x.frame); err != nil {
+			c.server.exchanges.put(x)
+			return err
+		}
+		if err := c.exchange(x); err != nil {
+			return err
+		}
+		if c.waits.Err() != nil {
+			return nil
+		}
+	}
+}
+
+// exchange serves the request in x's frame, which from then on belongs to the queue. An error ends the connection.
+func (c *conn) exchange(x *exchange) (err error) {
+	c.enqueue(x)
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+			x.poisoned = true
+			c.server.log.ErrorContext(c.ctx, "request handler panicked", "api", x.apiName(), "panic", p, "stack", string(debug.Stack()))
+			c.close()
+		}
+		if err != nil {
+			x.silent = true
+			c.ready(x)
+		}
+		c.served(x)
+	}()
+	x.began = time.Now()
+	x.size = len(x.frame.buf.b)
+	h, body, err := parseHeader(x.frame.buf.b, c.server.flexible)
+	if err != nil {
+		return err
+	}
+	if string(h.clientID) != c.client {
+		c.client = string(h.clientID)
+	}
+	x.version, x.correlation, x.clientID, x.body, x.ctx = h.version, h.correlation, c.client, body, c.ctx
+	x.api = c.server.api(h.key)
+	if x.api == nil {
+		return badInput{fmt.Errorf("unknown API key %d", h.key)}
+	}
+	if h.version < x.api.min || h.version > x.api.max {
+		if h.key != apiVersionsKey {
+			return badInput{fmt.Errorf("%s version %d is not supported", x.api.name, h.version)}
+		}
+		return x.answerUnknownApiVersions()
+	}
+	c.server.trace(x)
+	return x.api.serve(x)
+}
+
+func (x *exchange) apiName() string {
+	if x.api == nil {
+		return "unknown"
+	}
+	return x.api.name
+}
+
+// enqueue puts x at the end of the queue, when there is room.
+func (c *conn) enqueue(x *exchange) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for len(c.queue) >= c.server.limits.PendingAnswers {
+		c.room.Wait()
+	}
+	x.serving = true
+	c.queue = append(c.queue, x)
+}
+
+// ready says that x has its answer. It may be called by anyone, and does not block: when an answer can be sent
+// and the reader is not about to do it, a goroutine is started.
+func (c *conn) ready(x *exchange) {
+	c.mu.Lock()
+	x.ready = true
+	start := !x.serving && c.mayWrite()
+	c.writing = c.writing || start
+	c.mu.Unlock()
+	if start {
+		go c.write()
+	}
+}
+
+// served says that the reader has left the handler of x. If the answer is there and the next to be sent, the
+// reader sends it.
+func (c *conn) served(x *exchange) {
+	c.mu.Lock()
+	x.serving = false
+	start := c.mayWrite()
+	c.writing = c.writing || start
+	c.mu.Unlock()
+	if start {
+		c.write()
+	}
+}
+
+// mayWrite reports whether the head of the queue can be sent and nobody does it.
+func (c *conn) mayWrite() bool {
+	return !c.writing && len(c.queue) > 0 && c.queue[0].ready && !c.queue[0].serving
+}
+
+// intern returns b as a string, the same one for the same topic.
+func (c *conn) intern(b []byte) string {
+	if s, ok := c.topics[string(b)]; ok {
+		return s
+	}
+	if c.topics == nil || len(c.topics) >= maxInterned {
+		c.topics = make(map[string]string)
+	}
+	s := strings.Clone(string(b))
+	c.topics[s] = s
+	return s
+}
+
+// host returns the address by which clients reach this broker: the advertised one, or else the local address
+// of this very connection.
+func (c *conn) host() (string, int32) {
+	if c.listener.advertisedHost != "" {
+		return c.listener.advertisedHost, c.listener.advertisedPort
+	}
+	if a, ok := c.nc.LocalAddr().(*net.TCPAddr); ok {
+		return a.IP.String(), int32(a.Port)
+	}
+	return "localhost", 0
+}
+
+// peer returns the client's address as Kafka shows it in DescribeGroups.
+func (c *conn) peer() string { return "/" + c.remote }
+
+// take adds n bytes of b to l. While it waits, the client may go away.
+func (c *conn) take(l *Lease, b *Budget, n int) error {
+	if b.try(l, int64(n)) {
+		return nil
+	}
+	reading := c.reading.Swap(false) // it is not the client that stalls
+	stop := c.watch()
+	err := l.Take(c.waits, b, int64(n))
+	stop()
+	c.active.Store(c.server.tick.Load())
+	c.reading.Store(reading)
+	return err
+}
+
+// watchInterval is how often a connection whose reader is busy is asked whether its client is still there.
+const watchInterval = time.Second
+
+// watch closes the connection when the client goes away while the reader is not reading. The watch costs a timer, and
+// nothing before the first interval is over. stop ends it.
+func (c *conn) watch() (stop func()) {
+	if c.raw == nil {
+		return func() {}
+	}
+	var (
+		mu      sync.Mutex
+		t       *time.Timer
+		stopped bool
+	)
+	mu.Lock() // until t is set
+	defer mu.Unlock()
+	t = time.AfterFunc(watchInterval, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case stopped:
+		case hungUp(c.raw):
+			c.close()
+		default:
+			t.Reset(watchInterval)
+		}
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		stopped = true
+		t.Stop()
+	}
+}
+
+// activity is what a connection does, as far as it matters to those who look for dead ones.
+type activity int8
+
+const (
+	doesNothing activity = iota // waits for a request
+	moves                       // a frame is coming or an answer leaving: bytes should move
+	works                       // a request is being served
+)
+
+func (c *conn) doing() activity {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.writing, c.reading.Load():
+		return moves
+	case len(c.queue) > 0:
+		return works
+	}
+	return doesNothing
+}

@@ -1,0 +1,172 @@
+package kafkaproto
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// exchange is one request and its answer.
+type exchange struct {
+	conn        *conn
+	api         *api
+	ctx         context.Context // of the request; ends with the connection
+	version     int16
+	correlation int32
+	clientID    string
+	frame       frame
+	body        []byte // the request without its header; part of frame
+	began       time.Time
+	size        int // of the request, in bytes
+	errors      int // that the answer carries
+	span        trace.Span
+
+	// The answer. It is sent when ready is set and the exchange has come to the head of its connection's queue.
+	ready   bool // guarded by conn.mu
+	serving bool // the reader is in the handler; guarded by conn.mu
+	silent  bool // there is no answer: Produce with acks=0
+	// poisoned is set when the handler has panicked: somebody may still hold the exchange, so it is not used again.
+	poisoned bool
+	later    deferred
+	out      *buffer               // nil until it is encoded
+	files    []fileRange           // bytes that belong between those of out
+	fetched  *broker.FetchResponse // holds the files; nil unless it is a Fetch
+	lease    Lease                 // of the answers' budget
+}
+
+// deferred is what becomes an answer after the reader has left the request.
+type deferred interface {
+	encode(*exchange)
+	release()
+}
+
+// fileRange is a part of an answer that comes from a file.
+type fileRange struct {
+	after int // the position in the encoded answer behind which it is sent
+	slice ports.Slice
+}
+
+// exchanges lends exchanges, so that a request costs no allocation of its own.
+type exchanges struct{ pool sync.Pool }
+
+func (p *exchanges) get() *exchange {
+	if x, ok := p.pool.Get().(*exchange); ok {
+		return x
+	}
+	return new(exchange)
+}
+
+func (p *exchanges) put(x *exchange) {
+	*x = exchange{files: x.files[:0]}
+	p.pool.Put(x)
+}
+
+// services returns what the request may call.
+func (x *exchange) services() *Services { return &x.conn.server.services }
+
+// code returns Kafka's code for err, counts it, and logs an error that should not have happened.
+func (x *exchange) code(err error) int16 {
+	if err == nil {
+		return 0
+	}
+	x.errors++
+	code, known := codeOf(err)
+	if !known {
+		x.conn.server.log.ErrorContext(x.ctx, "request met an unexpected error", "api", x.api.name,
+			"client_id", x.clientID, "err", err)
+	}
+	return code
+}
+
+// reserve takes n bytes of the answers' budget for an answer that may be large.
+func (x *exchange) reserve(n int) error {
+	return x.conn.take(&x.lease, x.conn.server.answers, n)
+}
+
+// waiting returns a context for a request that waits for other clients or for time: it ends as soon as the server stops,
+// and, with watch, when the client goes away. stop must be called.
+func (x *exchange) waiting(watch bool) (ctx context.Context, stop func()) {
+	ctx = x.conn.waits
+	if x.span != nil {
+		ctx = trace.ContextWithSpan(ctx, x.span)
+	}
+	if !watch {
+		return ctx, func() {}
+	}
+	return ctx, x.conn.watch()
+}
+
+// malformed says of which request err is.
+func (x *exchange) malformed(err error) error {
+	return fmt.Errorf("%s version %d: %w", x.api.name, x.version, err)
+}
+
+// start begins the answer with its size, to be filled in by finish, and its header.
+func (x *exchange) start(flexible bool, room int) writer {
+	x.out = x.conn.server.buffers.get(max(room, smallestBuffer))
+	w := writer{b: x.out.b[:4], flexible: flexible}
+	w.int32(x.correlation)
+	w.noTags()
+	return w
+}
+
+// finish takes the encoded answer over. The files' bytes count for its size.
+func (x *exchange) finish(w writer) {
+	x.out.b = w.b
+	size := len(w.b) - 4
+	for _, f := range x.files {
+		size += f.slice.Size
+	}
+	binary.BigEndian.PutUint32(w.b, uint32(size))
+}
+
+// respond encodes a message of kmsg as the answer.
+func (x *exchange) respond(resp kmsg.Response) {
+	resp.SetVersion(x.version)
+	x.encode(resp, x.version)
+}
+
+func (x *exchange) encode(resp kmsg.Response, version int16) {
+	resp.SetVersion(version)
+	w := x.start(resp.IsFlexible() && resp.Key() != apiVersionsKey, smallestBuffer)
+	w.b = resp.AppendTo(w.b)
+	x.finish(w)
+}
+
+// done lets go of everything that the exchange holds. Nothing may use it afterwards.
+func (x *exchange) done() {
+	s := x.conn.server
+	if x.poisoned {
+		x.frame.lease.Return()
+		x.lease.Return()
+		return
+	}
+	sent := 0
+	if x.out != nil {
+		sent = len(x.out.b)
+		s.buffers.put(x.out)
+	}
+	for _, f := range x.files {
+		sent += f.slice.Size
+	}
+	if x.fetched != nil {
+		x.fetched.Release()
+	}
+	if x.later != nil {
+		x.later.release()
+	}
+	x.frame.release()
+	x.lease.Return()
+	if x.api != nil {
+		s.observe(x, sent)
+	}
+	s.exchanges.put(x)
+}

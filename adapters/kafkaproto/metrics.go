@@ -1,0 +1,56 @@
+package kafkaproto
+
+import (
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Metrics is told what the server does. Its methods are called by many goroutines and must return at once.
+type Metrics interface {
+	RequestServed(RequestStats)
+	ConnectionOpened(listener string)
+	ConnectionClosed(listener string)
+	// ConnectionRefused is called instead of ConnectionOpened; limit is the config that forbade it.
+	ConnectionRefused(listener, limit string)
+}
+
+// RequestStats describes a request that was answered.
+type RequestStats struct {
+	API      string // Kafka's name, such as "Produce"
+	Key      int16
+	Version  int16
+	Listener string
+	Duration time.Duration // from the request's last byte to its answer's
+	BytesIn  int           // without the size in front
+	BytesOut int           // with the size in front
+	Errors   int           // error codes in the answer
+}
+
+// observe reports x, whose answer of sent bytes has left.
+func (s *Server) observe(x *exchange, sent int) {
+	if s.metrics != nil {
+		s.metrics.RequestServed(RequestStats{
+			API: x.api.name, Key: x.api.key, Version: x.version, Listener: x.conn.listener.name,
+			Duration: time.Since(x.began), BytesIn: x.size, BytesOut: sent, Errors: x.errors,
+		})
+	}
+	if x.span != nil {
+		x.span.SetAttributes(attribute.Int("chronik.response_bytes", sent), attribute.Int("chronik.errors", x.errors))
+		x.span.End()
+	}
+}
+
+// trace begins a span for x when requests are traced.
+func (s *Server) trace(x *exchange) {
+	if s.tracer == nil {
+		return
+	}
+	x.ctx, x.span = s.tracer.Start(x.ctx, x.api.name, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
+		attribute.String("rpc.system", "kafka"), attribute.String("rpc.method", x.api.name),
+		attribute.String("messaging.client.id", x.clientID), attribute.String("kafka.api.version", strconv.Itoa(int(x.version))),
+		attribute.Int("chronik.request_bytes", x.size),
+	))
+}

@@ -1,0 +1,251 @@
+package kafkaproto
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Settings say what a Server serves and with what.
+type Settings struct {
+	Listeners []Listener
+	Services  Services
+	Limits    Limits
+	Logger    *slog.Logger // required
+	Metrics   Metrics      // nil: nothing is measured
+	Tracer    trace.Tracer // nil: nothing is traced
+}
+
+// Limits bound what clients can make the server hold. Those that Kafka has a config for (connections in all and per
+// address, idle time, size of a request) are read from Services.Configs instead, when they are needed.
+type Limits struct {
+	RequestMemory  int64         // bytes that requests may take together; default 64 MiB
+	ResponseMemory int64         // bytes that large answers may take together; default 64 MiB
+	PendingAnswers int           // requests of one connection that wait for their answer; default 128
+	Stall          time.Duration // how long a frame or an answer may make no progress; default 30 s
+	Grace          time.Duration // how long requests under way may take when the server stops; default 10 s
+}
+
+func (l *Limits) ensureDefaults() {
+	if l.RequestMemory <= 0 {
+		l.RequestMemory = 64 << 20
+	}
+	if l.ResponseMemory <= 0 {
+		l.ResponseMemory = 64 << 20
+	}
+	if l.PendingAnswers <= 0 {
+		l.PendingAnswers = 128
+	}
+	if l.Stall <= 0 {
+		l.Stall = 30 * time.Second
+	}
+	if l.Grace <= 0 {
+		l.Grace = 10 * time.Second
+	}
+}
+
+// Server speaks the Kafka protocol on its listeners.
+type Server struct {
+	services Services
+	limits   Limits
+	log      *slog.Logger
+	noise    *limitedLog // for what clients can cause
+	metrics  Metrics
+	tracer   trace.Tracer
+
+	apis      []*api // by key; nil where there is none
+	versions  apiVersions
+	maxFrame  int
+	frames    *Budget
+	answers   *Budget
+	buffers   *buffers
+	exchanges exchanges
+	produces  sync.Pool
+	fetches   sync.Pool
+
+	tick     atomic.Int64 // counts tickLength; the clock of idle connections
+	tickTime time.Duration
+
+	listeners []*listener
+
+	mu       sync.Mutex
+	conns    map[*conn]struct{}
+	perIP    map[string]int
+	draining bool
+	serving  sync.WaitGroup // connections' goroutines
+}
+
+// New returns a server that does not listen yet.
+func New(s Settings) (*Server, error) {
+	s.Limits.ensureDefaults()
+	srv := &Server{
+		services: s.Services, limits: s.Limits, log: s.Logger, metrics: s.Metrics, tracer: s.Tracer,
+		noise:    newLimitedLog(s.Logger),
+		frames:   NewBudget(s.Limits.RequestMemory),
+		answers:  NewBudget(s.Limits.ResponseMemory),
+		buffers:  newBuffers(),
+		tickTime: time.Second,
+		conns:    make(map[*conn]struct{}),
+		perIP:    make(map[string]int),
+	}
+	srv.apis = indexAPIs(apiTable())
+	srv.versions = advertised(srv.apis)
+	for _, l := range s.Listeners {
+		if err := srv.addListener(l); err != nil {
+			return nil, err
+		}
+	}
+	if len(srv.listeners) == 0 {
+		return nil, errors.New("no listener is configured")
+	}
+	return srv, nil
+}
+
+// Listen binds all listeners. It is separate from Run so that the addresses are known, and taken, before anything is served.
+func (s *Server) Listen(ctx context.Context) error {
+	s.maxFrame = int(min(s.services.Configs.Int("socket.request.max.bytes"), s.limits.RequestMemory))
+	for _, l := range s.listeners {
+		if err := l.listen(ctx); err != nil {
+			s.closeListeners()
+			return fmt.Errorf("listen on %s for listener %s: %w", l.address, l.name, err)
+		}
+	}
+	return nil
+}
+
+// Addrs returns the addresses that Listen has bound, in the order of Settings.Listeners.
+func (s *Server) Addrs() []net.Addr {
+	addrs := make([]net.Addr, len(s.listeners))
+	for i, l := range s.listeners {
+		addrs[i] = l.ln.Addr()
+	}
+	return addrs
+}
+
+// Run serves until ctx ends. Then it accepts no more, lets requests under way finish for Limits.Grace, and closes. Listen must
+// have been called. The error is that of a listener that has failed.
+func (s *Server) Run(ctx context.Context) error {
+	failed := make(chan error, len(s.listeners))
+	var accepting sync.WaitGroup
+	for _, l := range s.listeners {
+		accepting.Go(func() { failed <- s.accept(l) })
+	}
+	ticking := make(chan struct{})
+	var ticker sync.WaitGroup
+	ticker.Go(func() { s.watchIdle(ticking) })
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	s.closeListeners()
+	accepting.Wait()
+	s.stopConns()
+	if !s.awaitConns(s.limits.Grace) {
+		s.log.Warn("connections are closed with requests under way", "grace", s.limits.Grace)
+		s.eachConn((*conn).close)
+		if !s.awaitConns(s.limits.Grace) {
+			err = errors.Join(err, errors.New("requests did not end after their connections were closed"))
+		}
+	}
+	close(ticking)
+	ticker.Wait()
+	return err
+}
+
+// Connections returns the number of open connections.
+func (s *Server) Connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
+// MemoryUsed returns the bytes that frames and large answers take now.
+func (s *Server) MemoryUsed() (frames, answers int64) { return s.frames.Used(), s.answers.Used() }
+
+func (s *Server) eachConn(do func(*conn)) {
+	s.mu.Lock()
+	all := make([]*conn, 0, len(s.conns))
+	for c := range s.conns {
+		all = append(all, c)
+	}
+	s.mu.Unlock()
+	for _, c := range all {
+		do(c)
+	}
+}
+
+func (s *Server) stopConns() {
+	s.mu.Lock()
+	s.draining = true
+	s.mu.Unlock()
+	s.eachConn((*conn).stop)
+}
+
+// awaitConns reports whether all connections ended within d.
+func (s *Server) awaitConns(d time.Duration) bool {
+	ended := make(chan struct{})
+	go func() {
+		s.serving.Wait()
+		close(ended)
+	}()
+	timeout := time.NewTimer(d)
+	defer timeout.Stop()
+	select {
+	case <-ended:
+		return true
+	case <-timeout.C:
+		return false
+	}
+}
+
+// watchIdle advances the tick and closes connections that are idle for longer than connections.max.idle.ms, or that
+// have stalled in the middle of a frame or an answer.
+func (s *Server) watchIdle(stop <-chan struct{}) {
+	t := time.NewTicker(s.tickTime)
+	defer t.Stop()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-t.C:
+		}
+		now := s.tick.Add(1)
+		idle := s.ticks(time.Duration(s.services.Configs.Int("connections.max.idle.ms")) * time.Millisecond)
+		stall := s.ticks(s.limits.Stall)
+		s.eachConn(func(c *conn) {
+			still := now - c.active.Load()
+			if still < min(idle, stall) {
+				return
+			}
+			switch c.doing() {
+			case doesNothing:
+				if still > idle {
+					c.close()
+				}
+			case moves:
+				if still > stall {
+					s.noise.Warn(c.ctx, "connection closed because it stalled", "client", c.remote, "client_id", c.listener.name)
+					c.close()
+				}
+			case works:
+			}
+		})
+	}
+}
+
+// ticks returns d in ticks, rounded up; a negative d is without end.
+func (s *Server) ticks(d time.Duration) int64 {
+	if d < 0 {
+		return 1<<63 - 1
+	}
+	return int64((d + s.tickTime - 1) / s.tickTime)
+}

@@ -1,0 +1,93 @@
+package kafkaproto
+
+import (
+	"context"
+
+	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/group"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/partition"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// Services are what the protocol's APIs call. The methods are documented at their implementations in
+// core/domain/broker. All of them are required.
+type Services struct {
+	Topics  Topics
+	Configs Configs
+	Cluster Cluster
+	Produce Produce
+	Fetch   Fetch
+	Offsets Offsets
+	Groups  Groups
+}
+
+var (
+	_ Topics  = (*broker.Topics)(nil)
+	_ Configs = (*broker.Configs)(nil)
+	_ Cluster = (*broker.Cluster)(nil)
+	_ Produce = (*broker.Produce)(nil)
+	_ Fetch   = (*broker.Fetch)(nil)
+	_ Offsets = (*broker.Offsets)(nil)
+	_ Groups  = (*broker.Groups)(nil)
+)
+
+// Topics is what is needed of broker.Topics.
+type Topics interface {
+	Create(ctx context.Context, n broker.NewTopic) (*metadata.Topic, error)
+	AutoCreate(ctx context.Context, name string) (*metadata.Topic, error)
+	Delete(ctx context.Context, name string, id metadata.TopicID) (*metadata.Topic, error)
+	CreatePartitions(ctx context.Context, name string, count int32, assignments [][]int32, validateOnly bool) error
+}
+
+// Configs is what is needed of broker.Configs.
+type Configs interface {
+	Describe(ctx context.Context, r broker.ConfigResource, keys []string, synonyms, documentation bool) ([]broker.ConfigEntry, error)
+	DescribeTopic(t *metadata.Topic) []broker.ConfigEntry
+	Resources(t metadata.ResourceType) ([]string, error)
+	Replace(ctx context.Context, r broker.ConfigResource, configs map[string]*string, validateOnly bool) error
+	Alter(ctx context.Context, r broker.ConfigResource, ops []broker.ConfigOp, validateOnly bool) error
+	Int(key string) int64
+}
+
+// Cluster is what is needed of broker.Cluster.
+type Cluster interface {
+	Image() *metadata.Image
+	NodeID() int32
+	ControllerID() int32
+	LogDir(ctx context.Context, wanted func(topic string, partition int32) bool) (ports.LogDir, []broker.LogUsage, error)
+	Producers(ctx context.Context, topic string, partitionIndex int32) ([]partition.Producer, error)
+	InitProducerID(ctx context.Context, id int64, epoch int16) (newID int64, newEpoch int16, err error)
+}
+
+// Produce is what is needed of broker.Produce.
+type Produce interface {
+	Produce(ctx context.Context, req *broker.ProduceRequest)
+}
+
+// Fetch is what is needed of broker.Fetch.
+type Fetch interface {
+	Fetch(ctx context.Context, req *broker.FetchRequest) *broker.FetchResponse
+}
+
+// Offsets is what is needed of broker.Offsets.
+type Offsets interface {
+	List(ctx context.Context, queries []broker.OffsetQuery)
+	EpochEnds(ctx context.Context, queries []broker.EpochQuery)
+	DeleteRecords(ctx context.Context, queries []broker.DeleteRecordsQuery)
+}
+
+// Groups is what is needed of broker.Groups.
+type Groups interface {
+	Coordinator(ctx context.Context, groupID string) (int32, error)
+	Join(ctx context.Context, req group.JoinRequest) group.JoinResponse
+	Sync(ctx context.Context, req group.SyncRequest) group.SyncResponse
+	Heartbeat(ctx context.Context, req group.HeartbeatRequest) error
+	Leave(ctx context.Context, groupID string, members []group.LeaveMember) error
+	Commit(ctx context.Context, req *group.CommitRequest) error
+	FetchOffsets(ctx context.Context, groupID string, partitions []group.TopicPartition, requireStable bool) ([]group.FetchedOffset, error)
+	DeleteOffsets(ctx context.Context, groupID string, partitions []group.TopicPartition) ([]error, error)
+	Describe(ctx context.Context, groupID string) group.Description
+	List(ctx context.Context, states, types []string) ([]group.Listing, error)
+	Delete(ctx context.Context, groupID string) error
+}
