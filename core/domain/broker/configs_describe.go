@@ -118,10 +118,13 @@ func (c *Configs) describeOwn(r *resolvedConfigs, table *configdef.Table, own ma
 		k := &table.Keys()[i]
 		value := k.Default
 		var synonyms []ConfigSynonym
-		if k.Broker != "" {
+		switch {
+		case k.Broker != "":
 			value = r.value(k.Broker).text
 			b, _ := configdef.Broker.Key(k.Broker)
 			synonyms = c.brokerSynonyms(r, b)
+		case source == SourceGroup: // Kafka names the default of these, not of topics' configs without a broker's
+			synonyms = []ConfigSynonym{{Name: k.Name, Value: visible(k, k.Default), Source: SourceDefault}}
 		}
 		if text, ok := own[k.Name]; ok {
 			value = k.Canonical(text)

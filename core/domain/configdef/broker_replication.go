@@ -51,18 +51,15 @@ var brokerReplicationKeys = []Key{
 		Doc: "How many threads move replicas between log directories. This broker has one log directory.",
 	},
 	{
-		Name: "leader.replication.throttled.rate", Type: Long, Default: "9223372036854775807",
-		Valid: atLeast(0), Use: Shown, Update: ClusterWide, Unlisted: true,
+		Name: "leader.replication.throttled.rate", Type: Long, Null: true, Valid: atLeast(0), Use: Shown, Update: ClusterWide, Unlisted: true,
 		Doc: "How many bytes per second a leader sends to throttled replicas.",
 	},
 	{
-		Name: "follower.replication.throttled.rate", Type: Long, Default: "9223372036854775807",
-		Valid: atLeast(0), Use: Shown, Update: ClusterWide, Unlisted: true,
+		Name: "follower.replication.throttled.rate", Type: Long, Null: true, Valid: atLeast(0), Use: Shown, Update: ClusterWide, Unlisted: true,
 		Doc: "How many bytes per second throttled followers fetch.",
 	},
 	{
-		Name: "replica.alter.log.dirs.io.max.bytes.per.second", Type: Long, Default: "9223372036854775807",
-		Valid: atLeast(0), Use: Shown, Update: ClusterWide, Unlisted: true,
+		Name: "replica.alter.log.dirs.io.max.bytes.per.second", Type: Long, Null: true, Valid: atLeast(0), Use: Shown, Update: ClusterWide, Unlisted: true,
 		Doc: "How many bytes per second replicas are moved at between log directories.",
 	},
 	{
