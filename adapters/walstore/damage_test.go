@@ -83,6 +83,25 @@ func TestAMissingDatabaseIsNoticedWithoutTheGuard(t *testing.T) {
 	refusesDamage(t, set)
 }
 
+// TestAGuardThatCannotBeReadIsWrittenAnew: it may be torn after a loss of power, and says that there was a store
+// all the same.
+func TestAGuardThatCannotBeReadIsWrittenAnew(t *testing.T) {
+	set := filled(t, 3)
+	path := filepath.Join(set.Dir, guardFile)
+	for _, torn := range []string{"", "chronik-metadata-guard 1 index 00000000000000000009 crc 00000000\n", "\x00\x00"} {
+		if err := os.WriteFile(path, []byte(torn), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if index, found, err := readGuard(path); index != 0 || !found || err != nil {
+			t.Errorf("readGuard() of %q = %d, %t, %v", torn, index, found, err)
+		}
+		closeStore(t, open(t, set))
+		if index, found, err := readGuard(path); index != 4 || !found || err != nil {
+			t.Errorf("readGuard() after opening = %d, %t, %v", index, found, err)
+		}
+	}
+}
+
 // TestNoDamagedByteLosesAnything changes single bytes of each of Badger's files, one at a time, in a store that
 // was closed and in one that was killed. Open must refuse or find everything.
 func TestNoDamagedByteLosesAnything(t *testing.T) {
