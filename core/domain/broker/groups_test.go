@@ -248,9 +248,41 @@ func TestTopicIsMadeWhenAGroupNeedsIt(t *testing.T) {
 		g := newGroupsFixture(t, newSlowLog(0))
 		defer g.stop()
 		g.store.image.Store(&metadata.Image{})
-		g.kind(g.Commit(t.Context(), commitOf("g", "", -1, 1)), fault.UnknownTopicOrPartition) // what EnsureInternal says
 		if got, err := g.List(t.Context(), nil, nil); got != nil || err != nil {
 			t.Errorf("List() without the topic = %+v, %v", got, err)
 		}
+		refused := fault.InvalidReplicationFactor
+		topics := madeTopics{g.store, &refused}
+		g.topics = topics
+		g.kind(g.Commit(t.Context(), commitOf("g", "", -1, 1)), refused)
+		_, err := g.Coordinator(t.Context(), "g")
+		g.kind(err, refused)
+		refused = fault.None
+		if id, err := g.Coordinator(t.Context(), "g"); id != 1 || err != nil {
+			t.Errorf("Coordinator() = %d, %v", id, err)
+		}
+		g.kind(g.Commit(t.Context(), commitOf("g", "", -1, 1)), fault.None)
 	})
+}
+
+// madeTopics makes the offsets topic unless it is told to refuse that.
+type madeTopics struct {
+	store  *watchedStore
+	refuse *fault.Kind
+}
+
+func (m madeTopics) EnsureInternal(ctx context.Context, name string) (*metadata.Topic, error) {
+	if *m.refuse != fault.None {
+		return nil, *m.refuse
+	}
+	for _, cmd := range []metadata.Command{
+		metadata.RegisterBroker{ID: 1},
+		metadata.CreateTopic{Name: name, ID: metadata.TopicID{9}, Partitions: 50, ReplicationFactor: 1},
+	} {
+		if _, err := m.store.Apply(ctx, cmd); err != nil {
+			return nil, err
+		}
+	}
+	t, _ := m.store.Image().Topic(name)
+	return t, nil
 }
