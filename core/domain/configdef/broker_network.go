@@ -82,12 +82,12 @@ var brokerNetworkKeys = []Key{
 		Doc: "How many connections it has at once with one address.",
 	},
 	{
-		Name: "max.connections.per.ip.overrides", Type: String, Default: "", Valid: hostLimits, Update: ClusterWide,
+		Name: "max.connections.per.ip.overrides", Type: String, Default: "", Valid: hostLimits, Use: Fixed, Update: ClusterWide,
 		Doc: "Other limits for single addresses, as host:number, separated by commas.",
 	},
 	{
-		Name: "max.connection.creation.rate", Type: Int, Default: "2147483647", Valid: atLeast(0), Update: ClusterWide,
-		Doc: "How many connections are accepted per second.",
+		Name: "max.connection.creation.rate", Type: Int, Default: "2147483647", Valid: atLeast(0), Use: Fixed, Update: ClusterWide,
+		Doc: "How many connections are accepted per second. This broker does not limit it.",
 	},
 	{
 		Name: "connections.max.idle.ms", Type: Long, Default: "600000",

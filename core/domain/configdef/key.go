@@ -10,6 +10,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
+//go:generate go test -run TestTheDocumentationIsThatOfTheTables -update .
+
 // Type is the type of a config's value, numbered as in Kafka's DescribeConfigs.
 type Type int8
 
