@@ -99,8 +99,11 @@ func (k *Key) Check(text string) error {
 	}
 	if k.Use == Fixed && (k.Null || Format(value) != k.Default) {
 		only := k.Default
-		if k.Null {
+		switch {
+		case k.Null:
 			only = "null"
+		case only == "":
+			only = "the empty value"
 		}
 		return invalid(k.Name, value, "This broker supports only "+only)
 	}

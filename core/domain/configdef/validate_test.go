@@ -131,8 +131,11 @@ func TestBrokerConfigsAreRefusedWithKafkasMessages(t *testing.T) {
 			"log.cleaner.min.cleanable.ratio", "2",
 			"Invalid value 2.0 for configuration log.cleaner.min.cleanable.ratio: Value must be no more than 1", fault.InvalidRequest,
 		},
-		{"max.connections.per.ip.overrides", "127.0.0.1:5,host:0", "", fault.None},
-		{"max.connections.per.ip.overrides", "[::1]:5", "", fault.None},
+		{"max.connections.per.ip.overrides", "", "", fault.None},
+		{
+			"max.connections.per.ip.overrides", "[::1]:5,host:0", "Invalid value [::1]:5,host:0 for configuration max.connections.per.ip.overrides: " +
+				"This broker supports only the empty value", fault.InvalidRequest,
+		},
 		{
 			"max.connections.per.ip.overrides", "abc", "Invalid value abc for configuration max.connections.per.ip.overrides: " +
 				"Value must be a list of host:number", fault.InvalidRequest,
