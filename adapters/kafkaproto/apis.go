@@ -2,6 +2,7 @@ package kafkaproto
 
 import (
 	"bytes"
+	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -136,8 +137,12 @@ func message[Req kmsg.Request, Resp kmsg.Response](request func() Req, serve fun
 	return func(x *exchange) error {
 		req := request()
 		req.SetVersion(x.version)
-		if err := x.api.schema.check(x.body, x.version, req.IsFlexible()); err != nil {
+		cost, err := x.api.schema.check(x.body, x.version, req.IsFlexible())
+		if err != nil {
 			return badInput{x.malformed(err)}
+		}
+		if err := x.reserveRequest(cost); err != nil {
+			return err
 		}
 		// kmsg copies strings, but not bytes. The requests that have some are small.
 		body := x.body
@@ -153,6 +158,20 @@ func message[Req kmsg.Request, Resp kmsg.Response](request func() Req, serve fun
 		x.conn.ready(x)
 		return nil
 	}
+}
+
+// cheapRequest is up to which cost, in bytes, a decoded request is not worth counting.
+const cheapRequest = 64 << 10
+
+// reserveRequest takes memory for a request that is costly to decode, or refuses it.
+func (x *exchange) reserveRequest(cost int) error {
+	switch {
+	case cost <= cheapRequest:
+		return nil
+	case cost > int(x.conn.server.limits.ResponseMemory):
+		return badInput{x.malformed(fmt.Errorf("it takes %d bytes of memory to decode, allowed %d", cost, x.conn.server.limits.ResponseMemory))}
+	}
+	return x.reserve(cost)
 }
 
 // indexAPIs completes the table's entries and puts each at its key.

@@ -71,18 +71,27 @@ func (f field) size() int {
 	return f.least
 }
 
-// check reports errMalformed when body is not a request of this schema. What comes behind it is not looked at.
-func (s schema) check(body []byte, version int16, flexible bool) error {
+// What kmsg takes for an element of an array or a tagged field, at most, in bytes.
+const (
+	structCost = 128
+	valueCost  = 32
+	tagCost    = 512 // it keeps unknown ones in a map
+)
+
+// check reports errMalformed when body is not a request of this schema, and otherwise about how many bytes of memory it
+// takes to decode it. What comes behind the request is not looked at.
+func (s schema) check(body []byte, version int16, flexible bool) (cost int, err error) {
 	r := reader{in: body, flexible: flexible}
-	s.walk(&r, version)
+	cost = s.walk(&r, version)
 	r.tags(nil)
 	if r.bad {
-		return errMalformed
+		return 0, errMalformed
 	}
-	return nil
+	return cost + r.tagged*tagCost + len(body), nil
 }
 
-func (s schema) walk(r *reader, version int16) {
+// walk reads the fields of a version and returns the cost of their elements.
+func (s schema) walk(r *reader, version int16) (cost int) {
 	for i := range s {
 		f := &s[i]
 		if version < f.since || version > f.until {
@@ -97,23 +106,24 @@ func (s schema) walk(r *reader, version int16) {
 			r.bytes()
 		case kindValues:
 			for n := r.array(f.least); n > 0 && !r.bad; n-- {
-				f.fields.walk(r, version)
+				cost += valueCost + f.fields.walk(r, version)
 			}
 		case kindOptional:
 			if r.int8() >= 0 {
-				f.fields.walk(r, version)
+				cost += structCost + f.fields.walk(r, version)
 				r.tags(nil)
 			}
 		case kindArray:
 			for n := r.array(f.least); n > 0 && !r.bad; n-- {
-				f.fields.walk(r, version)
+				cost += structCost + f.fields.walk(r, version)
 				r.tags(nil)
 			}
 		}
 		if r.bad {
-			return
+			return cost
 		}
 	}
+	return cost
 }
 
 // hasBytes reports whether requests carry bytes.

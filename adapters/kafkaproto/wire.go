@@ -15,6 +15,7 @@ type reader struct {
 	in       []byte
 	flexible bool // strings, bytes and arrays have the compact form of KIP-482, and structs have tagged fields
 	bad      bool
+	tagged   int // tagged fields so far
 }
 
 func (r *reader) fail() {
@@ -129,6 +130,7 @@ func (r *reader) tags(field func(tag int, value []byte)) {
 		return
 	}
 	for range n {
+		r.tagged++
 		tag := r.uvarint()
 		value := r.take(r.uvarint())
 		if r.bad {
