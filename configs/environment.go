@@ -1,0 +1,45 @@
+package configs
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Environment variables are named after keys: CHRONIK_ and the key in capitals, with two underscores for each dot. In
+// what follows CHRONIK_KAFKA__, one underscore is a dot, because Kafka's keys have dots and no underscores:
+//
+//	CHRONIK_DATA_DIR                            data_dir
+//	CHRONIK_LISTEN                              listen, several with commas between
+//	CHRONIK_METADATA__WAL__SEGMENT_SIZE         metadata.wal.segment_size
+//	CHRONIK_KAFKA__NUM_PARTITIONS               kafka.num.partitions
+const envPrefix = "CHRONIK_"
+
+// ConfigVariable names the configuration file when no flag does.
+const ConfigVariable = envPrefix + "CONFIG"
+
+// otherVariables are read by the project's tests and by Load's callers, and are no settings.
+var otherVariables = []string{ConfigVariable, "CHRONIK_BINARY", "CHRONIK_CACHE", "CHRONIK_CRASHES"}
+
+// serviceVariables are set by Kubernetes and Docker in every container beside a service named chronik.
+var serviceVariables = regexp.MustCompile(`^CHRONIK_(SERVICE_(HOST|PORT)(_.*)?|PORT|PORT_\d+_(TCP|UDP).*)$`)
+
+// keyOfVariable returns the key that the variable sets, "" when it is no setting.
+func keyOfVariable(name string) string {
+	if slices.Contains(otherVariables, name) || serviceVariables.MatchString(name) {
+		return ""
+	}
+	rest := strings.TrimPrefix(name, envPrefix)
+	if key, ok := strings.CutPrefix(rest, "KAFKA__"); ok {
+		return kafkaSection + "." + strings.ToLower(strings.ReplaceAll(key, "_", "."))
+	}
+	return strings.ToLower(strings.ReplaceAll(rest, "__", "."))
+}
+
+// variableOfKey returns the name of the variable that sets the key.
+func variableOfKey(key string) string {
+	if rest, ok := strings.CutPrefix(key, kafkaSection+"."); ok {
+		return envPrefix + "KAFKA__" + strings.ToUpper(strings.ReplaceAll(rest, ".", "_"))
+	}
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "__"))
+}

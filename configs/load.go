@@ -1,0 +1,246 @@
+package configs
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/knadh/koanf/parsers/toml/v2"
+	"github.com/knadh/koanf/providers/confmap"
+	"github.com/knadh/koanf/providers/env/v2"
+	"github.com/knadh/koanf/providers/file"
+	"github.com/knadh/koanf/v2"
+
+	"github.com/chronik-stream/chronik/core/domain/configdef"
+)
+
+// Sources are where a configuration comes from, each having precedence over those before it.
+type Sources struct {
+	File    string   // path of a TOML file, "" for none
+	Environ []string // NAME=value, as of os.Environ
+	Flags   []Assignment
+}
+
+// Assignment is a key with its value, given on the command line.
+type Assignment struct {
+	Key, Value string
+	Flag       string // the flag that gave it, such as "--listen"
+}
+
+// Origin says where a value came from.
+type Origin string
+
+// FromDefault is the origin of what no source has set.
+const FromDefault Origin = "default"
+
+// kafkaSection holds Kafka's own keys.
+const kafkaSection = "kafka"
+
+// ownKeys are Kafka's keys for which Chronik has keys of its own.
+var ownKeys = map[string]string{
+	"node.id": "cluster.node_id", "broker.id": "cluster.node_id", "log.dir": "data_dir", "log.dirs": "data_dir",
+	"listeners": "listen", "advertised.listeners": "advertised_addr",
+}
+
+// given is a value with its origin, before it was understood.
+type given struct {
+	value  any
+	origin Origin
+}
+
+// Load reads the sources and returns the configuration they make. The error names every key that does not exist and every
+// value that is not allowed, with its source and with what is allowed.
+func Load(s Sources) (*Config, error) {
+	values, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	c := &Config{Kafka: make(map[string]string), origins: make(map[string]Origin)}
+	var wrong []error
+	for i := range settings {
+		set := &settings[i]
+		g, found := values[set.name]
+		if !found {
+			g = given{set.fallback, FromDefault}
+		}
+		delete(values, set.name)
+		c.origins[set.name] = g.origin
+		c.clustered = c.clustered || found && set.section() == "cluster"
+		if text, ok := textOf(g.value); !ok || !set.store(c, text) {
+			wrong = append(wrong, fmt.Errorf("%s = %s (%s): allowed: %s", set.name, shown(g.value), g.origin, set.allowed))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		g := values[name]
+		key, isKafka := strings.CutPrefix(name, kafkaSection+".")
+		switch {
+		case isKafka:
+			wrong = append(wrong, c.storeKafka(key, g))
+		case isEmptyTable(g.value) && isSection(name):
+			c.clustered = c.clustered || name == "cluster"
+		default:
+			wrong = append(wrong, unknown(name, g))
+		}
+	}
+	if err := errors.Join(append(wrong, c.check())...); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// read returns what the sources say, by key.
+func (s Sources) read() (map[string]given, error) {
+	values := make(map[string]given)
+	if s.File != "" {
+		k := koanf.New(".")
+		if err := k.Load(file.Provider(s.File), toml.Parser()); err != nil {
+			return nil, fmt.Errorf("configuration file %s: %w", s.File, err)
+		}
+		for key, value := range k.All() {
+			values[key] = given{value, Origin("file " + s.File)}
+		}
+	}
+
+	k, names := koanf.New("."), make(map[string]Origin)
+	provider := env.Provider("", env.Opt{
+		Prefix:      envPrefix,
+		EnvironFunc: func() []string { return s.Environ },
+		TransformFunc: func(name, value string) (string, any) {
+			key := keyOfVariable(name)
+			names[key] = Origin("environment variable " + name)
+			return key, value
+		},
+	})
+	if err := k.Load(provider, nil); err != nil {
+		return nil, fmt.Errorf("environment: %w", err)
+	}
+	for key, value := range k.All() {
+		values[key] = given{value, names[key]}
+	}
+
+	k, clear := koanf.New("."), make(map[string]any)
+	for _, a := range s.Flags {
+		if earlier, again := clear[a.Key]; again && isRepeatable(a.Key) {
+			clear[a.Key] = fmt.Sprint(earlier, ",", a.Value)
+		} else {
+			clear[a.Key] = a.Value
+		}
+		names[a.Key] = Origin("flag " + a.Flag)
+	}
+	if err := k.Load(confmap.Provider(clear, ""), nil); err != nil {
+		return nil, fmt.Errorf("flags: %w", err)
+	}
+	for key, value := range k.All() {
+		values[key] = given{value, names[key]}
+	}
+	return values, nil
+}
+
+// isRepeatable reports whether a second value on the command line is one more, and not another.
+func isRepeatable(key string) bool {
+	return key == "listen" || key == "advertised_addr" || key == "cluster.peers"
+}
+
+// storeKafka takes one of Kafka's own keys.
+func (c *Config) storeKafka(key string, g given) error {
+	text, ok := textOf(g.value)
+	if own, is := ownKeys[key]; is {
+		return fmt.Errorf("kafka.%s (%s): set %s instead", key, g.origin, own)
+	}
+	if err := configdef.ValidateBroker(key, text); err != nil || !ok {
+		return fmt.Errorf("kafka.%s = %s (%s): %w", key, shown(g.value), g.origin, cmp.Or(err, errors.New("a text, a number, a boolean or a list is allowed")))
+	}
+	c.Kafka[key] = text
+	c.origins[kafkaSection+"."+key] = g.origin
+	return nil
+}
+
+// check looks at settings that must fit each other.
+func (c *Config) check() error {
+	for _, a := range c.Advertised {
+		if !slices.ContainsFunc(c.Listen, func(l Listener) bool { return l.Name == a.Name }) {
+			return fmt.Errorf("advertised_addr = %s (%s): there is no listener %s in listen", a.Name+"="+a.Address, c.origins["advertised_addr"], a.Name)
+		}
+		if strings.HasPrefix(a.Address, ":") || strings.HasSuffix(a.Address, ":0") {
+			return fmt.Errorf("advertised_addr = %s (%s): clients need a host and a port", a.Address, c.origins["advertised_addr"])
+		}
+	}
+	return nil
+}
+
+func unknown(name string, g given) error {
+	section := name[:max(strings.LastIndexByte(name, '.'), 0)]
+	if !isSection(section) {
+		section = ""
+	}
+	var keys []string
+	for i := range settings {
+		if settings[i].section() == section {
+			keys = append(keys, settings[i].key())
+		}
+	}
+	where := "at the top"
+	if section != "" {
+		where = "in [" + section + "]"
+	} else {
+		keys = append(keys, "and the sections [http], [telemetry], [journal], [metadata.wal], [cluster], [kafka]")
+	}
+	return fmt.Errorf("unknown key %s = %s (%s): %s there are %s", name, shown(g.value), g.origin, where, strings.Join(keys, ", "))
+}
+
+func isSection(name string) bool {
+	return name == kafkaSection || slices.ContainsFunc(settings, func(s setting) bool {
+		return name != "" && strings.HasPrefix(s.name, name+".")
+	})
+}
+
+func isEmptyTable(value any) bool {
+	table, ok := value.(map[string]any)
+	return ok && len(table) == 0
+}
+
+// textOf returns a value of a source as text, as it would be given on the command line.
+func textOf(value any) (string, bool) {
+	switch v := value.(type) {
+	case string:
+		return v, true
+	case bool:
+		return strconv.FormatBool(v), true
+	case int64:
+		return strconv.FormatInt(v, 10), true
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64), true
+	case []any:
+		items := make([]string, len(v))
+		for i, item := range v {
+			text, ok := textOf(item)
+			if !ok {
+				return "", false
+			}
+			items[i] = text
+		}
+		return strings.Join(items, ","), true
+	case map[string]any:
+		return textOfPeer(v)
+	}
+	return "", false
+}
+
+// textOfPeer returns a table of [[cluster.peers]] in one line.
+func textOfPeer(table map[string]any) (string, bool) {
+	id, hasID := table["id"].(int64)
+	kafka, hasKafka := table["kafka"].(string)
+	raft, hasRaft := table["raft"].(string)
+	return fmt.Sprintf("%d@%s@%s", id, kafka, raft), hasID && hasKafka && hasRaft && len(table) == 3
+}
+
+func shown(value any) string {
+	if text, ok := value.(string); ok {
+		return quote(text)
+	}
+	return fmt.Sprint(value)
+}

@@ -1,0 +1,121 @@
+package configs
+
+import (
+	"log/slog"
+	"math"
+	"net/url"
+	"time"
+)
+
+// The limits of broker ids and of files, as Kafka and walstore have them.
+const (
+	maxNodeID = math.MaxInt32
+	mebibyte  = 1 << 20
+	gibibyte  = 1 << 30
+	day       = 24 * time.Hour
+)
+
+// settings are all keys but those of [kafka], in the order in which they are written.
+var settings = []setting{
+	text("data_dir", "data", "a path", "The directory that holds everything: records, metadata, and the lock against a second broker.",
+		func(c *Config) *string { return &c.DataDir }, func(t string) bool { return t != "" }),
+	addresses("listen", ":9092", "The addresses on which Kafka clients are served. An empty host is every address of the machine, port 0 a free port.",
+		func(c *Config) *[]Listener { return &c.Listen }),
+	addresses("advertised_addr", "", "The addresses that clients are told, by listener. Without one, a client is told the address "+
+		"by which it has come, so that containers, tunnels and port mappings work unconfigured.",
+		func(c *Config) *[]Listener { return &c.Advertised }),
+	choice("flush", "sync", `What an acknowledged record has survived. "sync": the loss of power. "interval": what is written `+
+		`is synced every flush_interval_ms. "os": the operating system syncs when it likes, as Kafka does by default. Topics have `+
+		`flush.messages and flush.ms for themselves.`,
+		func(c *Config) *string { return &c.Flush }, "sync", "interval", "os"),
+	millis("flush_interval_ms", time.Second, time.Millisecond, time.Hour, `The time between two syncs with flush = "interval".`,
+		func(c *Config) *time.Duration { return &c.FlushInterval }),
+	toggle("use_wal_metadata", true, "Whether metadata is kept in the write-ahead store, or (false) in one JSON file, "+
+		"the legacy mode. `chronik-server metadata migrate` moves from one to the other.",
+		func(c *Config) *bool { return &c.UseWALMetadata }),
+	size("memory", 256*mebibyte, 32*mebibyte, 1<<40, "What the process may take. Buffers and caches are cut to fit, and clients wait when they are full.",
+		func(c *Config) *int64 { return &c.Memory }),
+	millis("shutdown_grace_ms", 10*time.Second, 0, time.Hour, "How long requests under way may take when the broker stops.",
+		func(c *Config) *time.Duration { return &c.Grace }),
+	level("log_level", "info", "From which level on the broker logs.", func(c *Config) *slog.Level { return &c.LogLevel }).changeable(),
+	choice("log_format", "text", "How log lines are written, to the standard error output.",
+		func(c *Config) *string { return &c.LogFormat }, "text", "json"),
+
+	text("http.listen", "127.0.0.1:9464", `host:port, or "" for none`, "Where /metrics, /healthz and /readyz are served.",
+		func(c *Config) *string { return &c.HTTP.Listen }, func(t string) bool { return t == "" || isAddress(t) }),
+
+	text("telemetry.otlp_endpoint", "", `a URL such as "http://localhost:4318", or "" for none`,
+		"The OpenTelemetry receiver (OTLP over HTTP) that metrics and traces are sent to.",
+		func(c *Config) *string { return &c.Telemetry.OTLPEndpoint }, isURL),
+	toggle("telemetry.otlp_metrics", true, "Whether metrics are sent to otlp_endpoint.",
+		func(c *Config) *bool { return &c.Telemetry.OTLPMetrics }),
+	toggle("telemetry.otlp_traces", true, "Whether traces of requests are sent to otlp_endpoint.",
+		func(c *Config) *bool { return &c.Telemetry.OTLPTraces }),
+	millis("telemetry.otlp_interval_ms", time.Minute, time.Second, day, "The time between two sendings of metrics.",
+		func(c *Config) *time.Duration { return &c.Telemetry.OTLPInterval }),
+	ratio("telemetry.trace_sample_ratio", 1, "Which part of the requests is traced.",
+		func(c *Config) *float64 { return &c.Telemetry.SampleRatio }),
+
+	size("journal.file_size", 64*mebibyte, mebibyte, gibibyte, "The size of one of the journal's files, which are written anew again and again.",
+		func(c *Config) *int64 { return &c.Journal.FileSize }),
+	number("journal.max_files", 4, 2, 64, "How many files the journal may have. Appends wait when all are full.",
+		func(c *Config) *int64 { return &c.Journal.MaxFiles }),
+
+	size("metadata.wal.segment_size", 50*mebibyte, mebibyte, gibibyte, "The size of a file of values.",
+		func(c *Config) *int64 { return &c.WAL.SegmentSize }),
+	millis("metadata.wal.flush_interval_ms", 100*time.Millisecond, time.Millisecond, time.Hour, "The time between two syncs without fsync.",
+		func(c *Config) *time.Duration { return &c.WAL.FlushInterval }),
+	size("metadata.wal.flush_threshold", mebibyte, 1, gibibyte, "The bytes between two syncs without fsync.",
+		func(c *Config) *int64 { return &c.WAL.FlushThreshold }),
+	choice("metadata.wal.compression", "none", "How tables are compressed.",
+		func(c *Config) *string { return &c.WAL.Compression }, "none", "snappy", "zstd"),
+	toggle("metadata.wal.checkpoint.enabled", true, "Whether snapshots are written beside those at rotation and at the end.",
+		func(c *Config) *bool { return &c.WAL.CheckpointEnabled }),
+	number("metadata.wal.checkpoint.interval_records", 1000, 1, gibibyte, "After how many commands a snapshot is written.",
+		func(c *Config) *int64 { return &c.WAL.CheckpointIntervalRecords }),
+	size("metadata.wal.checkpoint.interval_bytes", 10*mebibyte, 1<<10, 1<<40, "After how many changed bytes a snapshot is written.",
+		func(c *Config) *int64 { return &c.WAL.CheckpointIntervalBytes }),
+	size("metadata.wal.rotation.max_segment_size", 50*mebibyte, mebibyte, 1<<40, "After how many changed bytes the log is rotated: a snapshot, and a collection of garbage.",
+		func(c *Config) *int64 { return &c.WAL.RotationMaxSegmentSize }),
+	millis("metadata.wal.rotation.max_segment_age_ms", time.Hour, time.Second, 365*day, "After how long the log is rotated, if there were changes.",
+		func(c *Config) *time.Duration { return &c.WAL.RotationMaxSegmentAge }),
+	toggle("metadata.wal.rotation.coordinate_with_storage", false, "Whether rotation goes with that of records. They have logs of their own, so that only false is allowed.",
+		func(c *Config) *bool { return &c.WAL.RotationCoordinateWithStorage }).only("false"),
+	toggle("metadata.wal.fsync.enabled", true, "Whether every commit is synced before its commands are answered.",
+		func(c *Config) *bool { return &c.WAL.FsyncEnabled }),
+	number("metadata.wal.fsync.batch_size", 1, 1, 256, "For how many commands a commit waits, batch_timeout_ms at most.",
+		func(c *Config) *int64 { return &c.WAL.FsyncBatchSize }),
+	millis("metadata.wal.fsync.batch_timeout_ms", 0, 0, time.Minute, "How long a commit waits for batch_size commands. With 0 it takes those that are there.",
+		func(c *Config) *time.Duration { return &c.WAL.FsyncBatchTimeout }),
+
+	number("cluster.node_id", 1, 1, maxNodeID, "This node's broker id. A cluster section needs a binary built with: go build -tags raft.",
+		func(c *Config) *int64 { return &c.Cluster.NodeID }),
+	number("cluster.replication_factor", 3, 1, math.MaxInt16, "How many replicas a topic gets whose creator does not say.",
+		func(c *Config) *int64 { return &c.Cluster.ReplicationFactor }),
+	number("cluster.min_insync_replicas", 2, 1, math.MaxInt16, "How many replicas must be in sync for acks=all, where the topic does not say.",
+		func(c *Config) *int64 { return &c.Cluster.MinInsyncReplicas }),
+	peers("cluster.peers", "The nodes of the cluster, this one among them.", func(c *Config) *[]Peer { return &c.Cluster.Peers }),
+}
+
+// only narrows what is allowed to one value.
+func (s setting) only(value string) setting {
+	store := s.store
+	s.allowed = value
+	s.store = func(c *Config, text string) bool { return store(c, text) && text == value }
+	return s
+}
+
+func isURL(text string) bool {
+	u, err := url.Parse(text)
+	return text == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
+// settingNamed returns the setting of a name.
+func settingNamed(name string) (*setting, bool) {
+	for i := range settings {
+		if settings[i].name == name {
+			return &settings[i], true
+		}
+	}
+	return nil, false
+}
