@@ -65,8 +65,7 @@ type LogStore interface {
 	Delete(ctx context.Context, id LogID) error
 	// Stored returns the logs that are on disk, open or not.
 	Stored() ([]LogID, error)
-	// Clean applies retention, compaction and the expiry of producer ids to the open logs, once;
-	// now is the wall clock. It returns the first error after having tried them all.
+	// Clean applies retention and compaction to the open logs, once; now is the wall clock. It returns the first error after having tried them all.
 	Clean(ctx context.Context, now time.Time) error
 	// Dir describes the directory that holds the logs, for DescribeLogDirs.
 	Dir() (LogDir, error)

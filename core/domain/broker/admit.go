@@ -14,6 +14,9 @@ func (p *Partition) admit(at *ProducePartition, version int16, now int64) (recor
 	if err != nil {
 		return nil, err
 	}
+	if b.Transactional() { // without the transactional id that would have been refused before
+		return nil, fault.New(fault.TransactionalIDAuthorizationFailed, "transactional records need a transactional id")
+	}
 	cfg := p.config.Load()
 	if int64(len(b)) > cfg.Log.SegmentBytes {
 		return nil, fault.New(fault.RecordListTooLarge, "Message batch size is %d bytes in append to partition %s-%d, "+
@@ -36,5 +39,12 @@ func (p *Partition) admit(at *ProducePartition, version int16, now int64) (recor
 	if err != nil {
 		return nil, err
 	}
-	return b.Recompress(codec, record.Level(cfg.CompressionLevel), record.Limits{})
+	if b, err = b.Recompress(codec, record.Level(cfg.CompressionLevel), record.Limits{}); err != nil {
+		return nil, err
+	}
+	if len(b) > cfg.MaxMessageBytes {
+		return nil, fault.New(fault.MessageTooLarge, "The record batch size in the append to %s-%d is %d bytes which exceeds the "+
+			"maximum configured value of %d.", p.topic, p.index, len(b), cfg.MaxMessageBytes)
+	}
+	return b, nil
 }

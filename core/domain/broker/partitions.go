@@ -252,6 +252,39 @@ func (ps *Partitions) known() []*topicPartitions {
 	return slices.Collect(maps.Values(ps.topics))
 }
 
+// LogSizes yields the sizes of the wanted partitions' logs. A log that cannot be opened is left out.
+func (ps *Partitions) LogSizes(ctx context.Context, wanted func(topic string, index int32) bool) iter.Seq2[LogUsage, error] {
+	return func(yield func(LogUsage, error) bool) {
+		for t := range ps.store.Image().Topics() {
+			for i := range t.Partitions {
+				index := int32(i)
+				if !wanted(t.Name, index) || t.Partitions[i].Leader != ps.nodeID {
+					continue
+				}
+				p, err := ps.Leader(ctx, t, index)
+				usage := LogUsage{Topic: t.Name, Partition: index}
+				if err == nil {
+					usage.Size = p.log.Size()
+				}
+				if !yield(usage, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Expire has every open partition forget idle producers.
+func (ps *Partitions) Expire(ctx context.Context) error {
+	for p := range ps.Open() {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		p.expire(ps.clock(), p.config.Load().Log.ProducerIDExpiration)
+	}
+	return nil
+}
+
 // Producers returns the producers that a partition remembers.
 func (ps *Partitions) Producers(ctx context.Context, topic string, index int32) ([]partition.Producer, error) {
 	p, err := ps.LeaderByName(ctx, topic, index)

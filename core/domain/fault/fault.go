@@ -39,17 +39,25 @@ func (e *Error) Is(target error) bool {
 	return ok && k == e.Kind
 }
 
-// KindOf returns the kind of the fault in err's chain, None for nil, and Unknown for an error that
+// KindOf returns the kind of the outermost fault in err's chain, None for nil, and Unknown for an error that
 // is no fault.
 func KindOf(err error) Kind {
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		switch e := e.(type) { //nolint:errorlint // the chain is walked here, so that the outermost fault wins
+		case Kind:
+			return e
+		case *Error:
+			return e.Kind
+		}
+	}
 	if err == nil {
 		return None
 	}
+	if e, ok := errors.AsType[*Error](err); ok { // behind a joined error
+		return e.Kind
+	}
 	if k, ok := errors.AsType[Kind](err); ok {
 		return k
-	}
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e.Kind
 	}
 	return Unknown
 }

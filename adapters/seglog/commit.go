@@ -1,0 +1,257 @@
+package seglog
+
+import (
+	"errors"
+	"path/filepath"
+	"time"
+
+	"github.com/chronik-stream/chronik/adapters/seglog/journal"
+	"github.com/chronik-stream/chronik/core/domain/record"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// Take hands what is pending to the journal.
+func (l *Log) Take() journal.Chunk {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.taken, l.pending = l.pending, l.taken[:0]
+	l.takenRolls, l.rolls = l.rolls, l.takenRolls[:0]
+	l.takenEpoch, l.epochsDirty = l.epochsDirty, nil
+	l.queued = false
+	l.takenEnd = l.end
+	c := journal.Chunk{ID: l.id, BaseOffset: l.taken[0].BaseOffset(), Batches: l.taken, Volatile: l.config.Flush != ports.FlushSync}
+	records := int64(0)
+	for _, b := range l.taken {
+		c.Bytes += len(b)
+		records += int64(b.Count())
+	}
+	l.sinceFlush += records
+	l.syncFirst = c.Volatile && l.config.FlushMessages > 0 && l.sinceFlush >= l.config.FlushMessages
+	return c
+}
+
+// Write writes what was taken to the segments, beginning new ones where they were planned.
+func (l *Log) Write() error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.mu.Lock()
+	gone, volatile := l.offline, l.config.Flush != ports.FlushSync
+	l.mu.Unlock()
+	if gone != nil {
+		return gone
+	}
+	if volatile {
+		l.store.noteUnsynced(l)
+	}
+	if l.takenEpoch != nil {
+		if err := l.writeEpochs(l.takenEpoch); err != nil {
+			return err
+		}
+	}
+	from := 0
+	for _, r := range l.takenRolls {
+		if err := l.writeBatches(l.taken[from:r.at]); err != nil {
+			return err
+		}
+		from = r.at
+		if err := l.beginSegment(r); err != nil {
+			return err
+		}
+	}
+	if err := l.writeBatches(l.taken[from:]); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.written = l.takenEnd
+	l.mu.Unlock()
+	if l.syncFirst {
+		return l.Sync()
+	}
+	return nil
+}
+
+// writeEpochs writes the leader epoch checkpoint. It holds nothing that the batches themselves do not say.
+func (l *Log) writeEpochs(content []byte) error {
+	return replaceFile(l.store.opt.FS, filepath.Join(l.dir, epochFile), content)
+}
+
+// writeBatches writes batches to the active segment with one system call, and notes them in the indexes.
+func (l *Log) writeBatches(batches []record.Batch) error {
+	if len(batches) == 0 {
+		return nil
+	}
+	l.mu.Lock()
+	s := l.active()
+	interval := l.config.IndexIntervalBytes
+	l.mu.Unlock()
+	f, err := l.store.files.acquire(l.path(s.base, logSuffix), true)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	vector := l.store.vector[:0]
+	for _, b := range batches {
+		vector = append(vector, b)
+	}
+	err = f.WritevAt(vector, s.size)
+	clear(vector)
+	l.store.vector = vector
+	if err != nil {
+		return err
+	}
+
+	l.mu.Lock()
+	if !s.dirty {
+		s.dirty = true
+		if l.firstUnsynced.IsZero() {
+			l.firstUnsynced = time.Now()
+		}
+	}
+	for _, b := range batches {
+		s.note(b, interval)
+		l.recent.add(b.BaseOffset(), s.base, s.size)
+		s.size += int64(len(b))
+	}
+	offsets, times := s.index.full(), s.timeIndex.full()
+	l.mu.Unlock()
+	if offsets || times {
+		return l.flushIndexes(s)
+	}
+	return nil
+}
+
+// note brings a batch that stands at s.size into the indexes, as Kafka's LogSegment.append does.
+func (s *segment) note(b record.Batch, interval int64) {
+	if ts := b.MaxTimestamp(); !s.timed || ts > s.maxTimestamp {
+		s.maxTimestamp, s.maxOffset, s.timed = ts, b.LastOffset(), true
+	}
+	if s.sinceMark > interval {
+		s.index.tail = appendIndexEntry(s.index.tail, int32(b.LastOffset()-s.base), int32(s.size))
+		s.markTime()
+		s.sinceMark = 0
+	}
+	s.sinceMark += int64(len(b))
+}
+
+// markTime adds the largest timestamp so far to the time index, if it is larger than the last one there.
+func (s *segment) markTime() {
+	if s.timed && s.maxTimestamp >= 0 && s.maxTimestamp > s.markedTimestamp {
+		s.timeIndex.tail = appendTimeIndexEntry(s.timeIndex.tail, s.maxTimestamp, int32(s.maxOffset-s.base))
+		s.markedTimestamp = s.maxTimestamp
+	}
+}
+
+// full reports whether enough new entries have gathered to be written.
+func (x *sparseIndex) full() bool { return len(x.tail) >= indexBuffer }
+
+// flushIndexes writes the new entries of the segment's indexes.
+func (l *Log) flushIndexes(s *segment) error {
+	return errors.Join(
+		l.flushIndex(s, indexSuffix, &s.index),
+		l.flushIndex(s, timeIndexSuffix, &s.timeIndex),
+	)
+}
+
+func (l *Log) flushIndex(s *segment, suffix string, x *sparseIndex) error {
+	l.mu.Lock()
+	tail, at := x.tail, x.flushed
+	l.mu.Unlock()
+	if len(tail) == 0 {
+		return nil
+	}
+	f, err := l.store.files.acquire(l.path(s.base, suffix), true)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.WriteAt(tail, at); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	x.flushed += int64(len(tail))
+	x.tail = append([]byte(nil), x.tail[len(tail):]...)
+	return nil
+}
+
+// beginSegment closes the active segment's indexes and begins a new segment. Its files appear with its first batch.
+func (l *Log) beginSegment(r roll) error {
+	l.mu.Lock()
+	s := l.active()
+	s.markTime()
+	l.mu.Unlock()
+	if err := l.flushIndexes(s); err != nil {
+		return err
+	}
+	if err := l.writeSnapshot(r.base, r.snapshot); err != nil {
+		return err
+	}
+	if err := l.createSegmentFiles(r.base); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.segments = append(l.segments, newSegment(r.base))
+	return nil
+}
+
+// Sync makes durable what was written to the segments.
+func (l *Log) Sync() error {
+	l.mu.Lock()
+	if l.offline != nil {
+		defer l.mu.Unlock()
+		return l.offline
+	}
+	var dirty []*segment
+	for _, s := range l.segments {
+		if s.dirty {
+			dirty = append(dirty, s)
+			s.dirty = false
+		}
+	}
+	written := l.written
+	l.sinceFlush, l.firstUnsynced = 0, time.Time{}
+	l.mu.Unlock()
+	for _, s := range dirty {
+		if err := l.syncSegment(s); err != nil {
+			l.fail(err)
+			return err
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.recoveryPoint = max(l.recoveryPoint, written)
+	return nil
+}
+
+// syncSegment syncs a segment's records. Its indexes are not synced: recovery makes them anew.
+func (l *Log) syncSegment(s *segment) error {
+	f, err := l.store.files.acquire(l.path(s.base, logSuffix), false)
+	if err != nil {
+		if missing(err) {
+			return nil // deleted meanwhile
+		}
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}
+
+// Done announces what was taken as durable, or takes the log offline.
+func (l *Log) Done(err error) {
+	if err != nil {
+		l.fail(err)
+		return
+	}
+	l.mu.Lock()
+	l.durable = l.takenEnd
+	l.durableBase, l.durableSize = l.active().base, l.active().size
+	end := l.durable
+	gone := l.offline != nil
+	clear(l.taken)
+	l.settled.Broadcast()
+	l.mu.Unlock()
+	if !gone {
+		l.events.Durable(end)
+	}
+}

@@ -1,0 +1,50 @@
+// Package seglog stores records in Kafka's own segment files, behind one journal for the whole node. Apache Kafka's tools read its
+// directories.
+//
+// A log is a directory <topic>-<partition> with segments named by their first offset. Appends are ordered in memory under the
+// log's lock and handed to the journal, whose one goroutine makes them durable and writes them to the segments;
+// reads find file ranges through the sparse indexes and are sent from the page cache. A log without traffic
+// holds no open file and about a kilobyte of memory.
+//
+// Locks, in this order: Store.mu, Log.mu, fileCache.mu. None is held while a disk is waited for, but for opening
+// and deleting a log, which hold only that log's own place in the store.
+package seglog
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/chronik-stream/chronik/adapters/seglog/disk"
+	"github.com/chronik-stream/chronik/adapters/seglog/journal"
+)
+
+// Options are the store's settings; zero values take the defaults.
+type Options struct {
+	Dir           string        // the data directory
+	FlushInterval time.Duration // how often logs with ports.FlushInterval are synced: 1 s
+	MaxOpenFiles  int           // files that are kept open between uses: 1024
+	CleanerMemory int           // bytes for the keys of one compaction: 16 MiB
+	Journal       journal.Options
+	FS            disk.FS
+	Log           *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.FlushInterval == 0 {
+		o.FlushInterval = time.Second
+	}
+	if o.MaxOpenFiles == 0 {
+		o.MaxOpenFiles = 1024
+	}
+	if o.CleanerMemory == 0 {
+		o.CleanerMemory = 16 << 20
+	}
+	if o.FS == nil {
+		o.FS = disk.OS()
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	o.Journal.Log = o.Log
+	return o
+}

@@ -1,0 +1,240 @@
+package seglog
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/record"
+)
+
+// Clean applies retention and compaction to the open logs; see ports.LogStore.
+func (s *Store) Clean(ctx context.Context, now time.Time) error {
+	var errs []error
+	for _, l := range s.opened() {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		errs = append(errs, l.clean(ctx, now))
+	}
+	return errors.Join(errs...)
+}
+
+// clean applies what the log's cleanup.policy asks for.
+func (l *Log) clean(ctx context.Context, now time.Time) error {
+	l.cleaning.Lock()
+	defer l.cleaning.Unlock()
+	l.mu.Lock()
+	cfg, gone := l.config, l.offline
+	l.mu.Unlock()
+	if gone != nil {
+		return nil
+	}
+	if cfg.Compact {
+		if err := l.compact(ctx, now); err != nil {
+			return err
+		}
+	}
+	return l.retain(now, cfg.Delete)
+}
+
+// retain deletes whole segments at the log's beginning: those below the log start offset, and, where the policy is
+// delete, those that are too old or too many.
+func (l *Log) retain(now time.Time, byPolicy bool) error {
+	for {
+		l.mu.Lock()
+		if len(l.segments) < 2 || l.segments[1].base > l.durable {
+			l.mu.Unlock()
+			return l.rollExpired(now, byPolicy)
+		}
+		s, next := l.segments[0], l.segments[1].base
+		total := int64(0)
+		for _, each := range l.segments {
+			total += each.size
+		}
+		cfg, start := l.config, l.start
+		l.mu.Unlock()
+
+		remove := next <= start
+		if !remove && byPolicy {
+			tooMany := cfg.RetentionBytes >= 0 && total-s.size >= cfg.RetentionBytes
+			tooOld := false
+			if cfg.RetentionAge >= 0 {
+				newest, err := l.newestTimestamp(s)
+				if err != nil {
+					return err
+				}
+				tooOld = newest >= 0 && now.Sub(time.UnixMilli(newest)) > cfg.RetentionAge
+			}
+			remove = tooMany || tooOld
+		}
+		if !remove {
+			return nil
+		}
+		if next > start {
+			if err := l.store.writeStart(l.name(), next); err != nil {
+				return err
+			}
+		}
+		if err := l.dropFirst(next); err != nil {
+			return err
+		}
+	}
+}
+
+// rollExpired begins a new segment when all that the active one holds has expired, so that it can be deleted.
+func (l *Log) rollExpired(now time.Time, byPolicy bool) error {
+	l.mu.Lock()
+	s := l.active()
+	expired := byPolicy && l.config.RetentionAge >= 0 && s.size > 0 && s.timed && s.maxTimestamp >= 0 &&
+		now.Sub(time.UnixMilli(s.maxTimestamp)) > l.config.RetentionAge
+	below := l.start >= l.end && s.size > 0 && l.end > s.base
+	quiet := l.written == l.end && l.durable == l.end
+	l.mu.Unlock()
+	if !expired && !below || !quiet {
+		return nil
+	}
+	rolled, err := l.rollNow()
+	if err != nil || !rolled {
+		return err
+	}
+	return l.retain(now, byPolicy)
+}
+
+// rollNow begins a new segment at the log's end, unless something is being appended.
+func (l *Log) rollNow() (rolled bool, err error) {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.mu.Lock()
+	busy := l.offline != nil || l.queued || l.written != l.end || l.durable != l.end || l.active().size == 0
+	end := l.end
+	l.mu.Unlock()
+	if busy {
+		return false, nil
+	}
+	s := l.active()
+	if err := l.flushIndexes(s); err != nil {
+		return false, err
+	}
+	if err := l.createSegmentFiles(end); err != nil {
+		return false, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.queued || l.end != end {
+		return false, l.removeSegment(end) // an append was quicker
+	}
+	l.segments = append(l.segments, newSegment(end))
+	l.planned = plan{base: end, jitter: jitter(l.config)}
+	l.durableBase, l.durableSize = end, 0
+	return true, nil
+}
+
+// newestTimestamp returns the largest timestamp in a segment, -1 for one without. It is read from the time index once.
+func (l *Log) newestTimestamp(s *segment) (int64, error) {
+	l.mu.Lock()
+	timed, newest := s.timed, s.maxTimestamp
+	l.mu.Unlock()
+	if timed {
+		return newest, nil
+	}
+	newest = record.NoTimestamp
+	l.mu.Lock()
+	p, ok := l.locate(s.base)
+	l.mu.Unlock()
+	if ok && p.base == s.base {
+		err := l.scan(p, s.base, func(b record.Batch) (bool, error) {
+			newest = max(newest, b.MaxTimestamp())
+			return true, nil
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.maxTimestamp, s.timed = newest, true
+	return newest, nil
+}
+
+// dropFirst takes the first segment out of the log, whose start rises to next at least, and has its files removed in time.
+func (l *Log) dropFirst(next int64) error {
+	l.mu.Lock()
+	s := l.segments[0]
+	l.segments = slices.Delete(l.segments, 0, 1)
+	raised := next > l.start
+	l.start = max(l.start, next)
+	start, delay := l.start, l.config.FileDeleteDelay
+	l.mu.Unlock()
+	if raised {
+		l.events.Start(start)
+	}
+	if err := l.store.opt.FS.Remove(l.path(s.base, snapshotSuffix)); err != nil {
+		return err
+	}
+	return l.retireSegment(s.base, delay)
+}
+
+// retireSegment renames a segment's files and has them removed after delay. Who reads them goes on.
+func (l *Log) retireSegment(base int64, delay time.Duration) error {
+	when := time.Now().Add(delay)
+	for _, suffix := range suffixes {
+		path := l.path(base, suffix)
+		exists, err := l.store.opt.FS.Exists(path)
+		if err != nil {
+			return err
+		}
+		if !exists {
+			continue
+		}
+		if err := l.store.opt.FS.Rename(path, path+deletedSuffix); err != nil {
+			return err
+		}
+		l.store.files.forget(path)
+		l.store.doom(path+deletedSuffix, when)
+	}
+	return l.store.opt.FS.SyncDir(l.dir)
+}
+
+// removeSegment removes a segment's files at once.
+func (l *Log) removeSegment(base int64) error {
+	for _, suffix := range append(slices.Clone(suffixes), snapshotSuffix) {
+		path := l.path(base, suffix)
+		l.store.files.forget(path)
+		if err := l.store.opt.FS.Remove(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// AdvanceStart raises the log start offset; see ports.Log.
+func (l *Log) AdvanceStart(_ context.Context, start int64) error {
+	l.mu.Lock()
+	old, durable, gone := l.start, l.durable, l.offline
+	l.mu.Unlock()
+	switch {
+	case gone != nil:
+		return gone
+	case start <= old:
+		return nil
+	case start > durable:
+		return fault.New(fault.OffsetOutOfRange, "offset %d of %s is above its end %d", start, l.name(), durable)
+	}
+	if err := l.store.writeStart(l.name(), start); err != nil {
+		return fault.New(fault.KafkaStorageError, "raise the log start offset of %s: %w", l.name(), err)
+	}
+	l.mu.Lock()
+	l.start = max(l.start, start)
+	l.mu.Unlock()
+	l.events.Start(start)
+	return nil
+}
+
+// writeSnapshot writes the producers' state at offset.
+func (l *Log) writeSnapshot(offset int64, content []byte) error {
+	return replaceFile(l.store.opt.FS, filepath.Join(l.dir, segmentName(offset, snapshotSuffix)), content)
+}

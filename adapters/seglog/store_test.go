@@ -1,0 +1,372 @@
+package seglog
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/chronik-stream/chronik/core/domain/record"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// follower is a partition as the log sees it.
+type follower struct {
+	mu      sync.Mutex
+	durable int64
+	start   int64
+	offline error
+	changed chan struct{}
+}
+
+func newFollower() *follower { return &follower{changed: make(chan struct{}, 1)} }
+
+func (f *follower) set(change func()) {
+	f.mu.Lock()
+	change()
+	f.mu.Unlock()
+	select {
+	case f.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (f *follower) Durable(end int64) { f.set(func() { f.durable = end }) }
+func (f *follower) Offline(err error) { f.set(func() { f.offline = err }) }
+func (f *follower) Start(start int64) { f.set(func() { f.start = start }) }
+
+// await returns when everything below end is durable.
+func (f *follower) await(t *testing.T, end int64) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	for {
+		f.mu.Lock()
+		durable, offline := f.durable, f.offline
+		f.mu.Unlock()
+		if offline != nil {
+			t.Fatal(offline)
+		}
+		if durable >= end {
+			return
+		}
+		select {
+		case <-f.changed:
+		case <-deadline:
+			t.Fatalf("durable up to %d, want %d", durable, end)
+		}
+	}
+}
+
+func openStore(t *testing.T, dir string) *Store {
+	t.Helper()
+	s, err := Open(context.Background(), Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+var testID = ports.LogID{Topic: "orders", TopicID: [16]byte{1, 2, 3}, Partition: 0}
+
+func openLog(t *testing.T, s *Store, cfg ports.LogConfig) (*Log, *follower) {
+	t.Helper()
+	f := newFollower()
+	l, err := s.Open(t.Context(), testID, cfg, f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.durable = l.DurableEnd()
+	return l.(*Log), f
+}
+
+// batch builds a batch of n records at the log's end.
+func batch(t *testing.T, l *Log, n int, ms int64) record.Batch {
+	t.Helper()
+	b := record.NewBuilder(record.Options{BaseOffset: l.EndOffset(), Producer: &record.Producer{ID: 9, Epoch: 0, Sequence: int32(l.EndOffset())}})
+	for i := range n {
+		b.Append(ms, fmt.Appendf(nil, "key-%d", i%7), fmt.Appendf(nil, "value at %d", l.EndOffset()+int64(i)))
+	}
+	out, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func appendBatch(t *testing.T, l *Log, n int) {
+	t.Helper()
+	if err := l.Append([]record.Batch{batch(t, l, n, time.Now().UnixMilli())}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// offsets reads the whole log and returns its records' offsets.
+func offsets(t *testing.T, l *Log, max int) []int64 {
+	t.Helper()
+	var all []int64
+	for from := l.StartOffset(); from < l.DurableEnd(); {
+		s, err := l.Read(from, l.DurableEnd(), max)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Size == 0 {
+			t.Fatalf("nothing at %d of %d", from, l.DurableEnd())
+		}
+		buf := make([]byte, s.Size)
+		if err := s.ReadInto(buf); err != nil {
+			t.Fatal(err)
+		}
+		s.Release()
+		for len(buf) > 0 {
+			b, rest, err := record.Next(buf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := b.VerifyCRC(); err != nil {
+				t.Fatal(err)
+			}
+			for r, err := range b.Records(record.Limits{}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if o := b.BaseOffset() + int64(r.OffsetDelta); o >= from {
+					all = append(all, o)
+				}
+			}
+			from, buf = b.NextOffset(), rest
+		}
+	}
+	return all
+}
+
+func wantOffsets(t *testing.T, got []int64, from, to int64) {
+	t.Helper()
+	if int64(len(got)) != to-from {
+		t.Fatalf("%d records, want those from %d to %d", len(got), from, to)
+	}
+	for i, o := range got {
+		if o != from+int64(i) {
+			t.Fatalf("record %d is at %d, want %d", i, o, from+int64(i))
+		}
+	}
+}
+
+func TestRecordsAreReadBackOverSegmentsAndRestarts(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	cfg := ports.LogConfig{SegmentBytes: 8 << 10, RetentionAge: -1, RetentionBytes: -1}
+	l, f := openLog(t, s, cfg)
+	for range 200 {
+		appendBatch(t, l, 5)
+	}
+	f.await(t, 1000)
+	for _, max := range []int{1, 500, 5000, 1 << 20} {
+		wantOffsets(t, offsets(t, l, max), 0, 1000)
+	}
+	for from := int64(0); from < 1000; from += 37 {
+		slice, err := l.Read(from, 1000, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		buf := make([]byte, slice.Size)
+		if err := slice.ReadInto(buf); err != nil {
+			t.Fatal(err)
+		}
+		slice.Release()
+		if b := record.Batch(buf); b.BaseOffset() > from || b.LastOffset() < from || b.Size() != len(b) {
+			t.Fatalf("asked for %d, got the batch %d to %d", from, b.BaseOffset(), b.LastOffset())
+		}
+	}
+	if len(l.segments) < 5 {
+		t.Errorf("%d segments", len(l.segments))
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openStore(t, dir)
+	l, f = openLog(t, s, cfg)
+	wantOffsets(t, offsets(t, l, 4000), 0, 1000)
+	if n := l.Producers().Len(); n != 1 {
+		t.Errorf("%d producers are known", n)
+	}
+	appendBatch(t, l, 5)
+	f.await(t, 1005)
+	wantOffsets(t, offsets(t, l, 4000), 0, 1005)
+}
+
+func TestDurableRecordsSurviveACrash(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	l, f := openLog(t, s, ports.LogConfig{SegmentBytes: 8 << 10, RetentionAge: -1, RetentionBytes: -1})
+	for range 100 {
+		appendBatch(t, l, 5)
+	}
+	f.await(t, 500)
+	// A crash that loses everything which was not synced: the segments are emptied, the journal stays.
+	crashed := t.TempDir()
+	if err := os.CopyFS(crashed, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	logs, err := filepath.Glob(filepath.Join(crashed, "orders-0", "*.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, path := range logs {
+		if i == 0 {
+			err = os.Truncate(path, 100)
+		} else {
+			err = os.Truncate(path, 0)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := openStore(t, crashed)
+	l, f = openLog(t, again, ports.LogConfig{RetentionAge: -1, RetentionBytes: -1})
+	wantOffsets(t, offsets(t, l, 4000), 0, 500)
+	appendBatch(t, l, 5)
+	f.await(t, 505)
+}
+
+func TestRetentionAndDeleteRecords(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	cfg := ports.LogConfig{SegmentBytes: 4 << 10, RetentionAge: -1, RetentionBytes: -1, Delete: true}
+	l, f := openLog(t, s, cfg)
+	for range 100 {
+		appendBatch(t, l, 5)
+	}
+	f.await(t, 500)
+	if err := l.AdvanceStart(t.Context(), 123); err != nil {
+		t.Fatal(err)
+	}
+	before := len(l.segments)
+	if err := s.Clean(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if l.StartOffset() != 123 || len(l.segments) >= before || l.segments[0].base > 123 {
+		t.Errorf("start %d, %d segments of %d, the first at %d", l.StartOffset(), len(l.segments), before, l.segments[0].base)
+	}
+	wantOffsets(t, offsets(t, l, 4000), 123, 500)
+
+	cfg.RetentionBytes = 10 << 10
+	l.Configure(cfg)
+	if err := s.Clean(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if l.Size() > 15<<10 || f.start != l.StartOffset() {
+		t.Errorf("%d bytes are left, start %d, announced %d", l.Size(), l.StartOffset(), f.start)
+	}
+	wantOffsets(t, offsets(t, l, 4000), l.StartOffset(), 500)
+
+	cfg.RetentionAge = time.Hour
+	l.Configure(cfg)
+	if err := s.Clean(t.Context(), time.Now().Add(2*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if l.StartOffset() != 500 || l.Size() != 0 {
+		t.Errorf("all have expired, and the log starts at %d with %d bytes", l.StartOffset(), l.Size())
+	}
+	appendBatch(t, l, 5)
+	f.await(t, 505)
+	wantOffsets(t, offsets(t, l, 4000), 500, 505)
+}
+
+func TestCompactionKeepsTheNewestOfEachKey(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	cfg := ports.LogConfig{SegmentBytes: 4 << 10, RetentionAge: -1, RetentionBytes: -1, Compact: true, DeleteRetention: time.Hour}
+	l, f := openLog(t, s, cfg)
+	for range 100 {
+		appendBatch(t, l, 5)
+	}
+	f.await(t, 500)
+	before := l.Size()
+	if err := s.Clean(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	got := offsets(t, l, 4000)
+	if l.Size() > before/3 || got[len(got)-1] != 499 {
+		t.Errorf("%d bytes of %d, last offset %d", l.Size(), before, got[len(got)-1])
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l, f = openLog(t, openStore(t, dir), cfg)
+	if after := offsets(t, l, 4000); len(after) != len(got) {
+		t.Errorf("%d records after a restart, %d before", len(after), len(got))
+	}
+	appendBatch(t, l, 5)
+	f.await(t, 505)
+}
+
+func TestADeletedLogIsGoneAndItsNameIsFree(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	l, f := openLog(t, s, ports.LogConfig{})
+	appendBatch(t, l, 5)
+	f.await(t, 5)
+	if err := s.Delete(t.Context(), testID); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Append([]record.Batch{batch(t, l, 1, 0)}, time.Now()); err == nil {
+		t.Error("a deleted log takes records")
+	}
+	if ids, err := s.Stored(); err != nil || len(ids) != 0 {
+		t.Errorf("stored %v, %v", ids, err)
+	}
+	l, _ = openLog(t, s, ports.LogConfig{})
+	if l.EndOffset() != 0 {
+		t.Errorf("the new log begins at %d", l.EndOffset())
+	}
+}
+
+func TestOffsetsAreFoundByTimestamp(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	l, f := openLog(t, s, ports.LogConfig{SegmentBytes: 4 << 10, RetentionAge: -1, RetentionBytes: -1})
+	for i := range 100 {
+		if err := l.Append([]record.Batch{batch(t, l, 5, int64(1000+10*i))}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.await(t, 500)
+	for _, c := range []struct{ ms, offset, timestamp int64 }{{0, 0, 1000}, {1000, 0, 1000}, {1001, 5, 1010}, {1500, 250, 1500}, {1990, 495, 1990}} {
+		at, ok, err := l.OffsetForTimestamp(c.ms, 500)
+		if err != nil || !ok || at.Offset != c.offset || at.Timestamp != c.timestamp {
+			t.Errorf("at %d: %+v, %t, %v, want offset %d", c.ms, at, ok, err, c.offset)
+		}
+	}
+	if at, ok, err := l.OffsetForTimestamp(1991, 500); ok || err != nil {
+		t.Errorf("behind the end: %+v, %v", at, err)
+	}
+	if at, ok, err := l.MaxTimestamp(500); !ok || err != nil || at.Timestamp != 1990 || at.Offset != 495 {
+		t.Errorf("largest: %+v, %t, %v", at, ok, err)
+	}
+}
+
+func TestTruncate(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	l, f := openLog(t, s, ports.LogConfig{SegmentBytes: 4 << 10, RetentionAge: -1, RetentionBytes: -1})
+	for range 100 {
+		appendBatch(t, l, 5)
+	}
+	f.await(t, 500)
+	if err := l.Truncate(t.Context(), 222); err != nil {
+		t.Fatal(err)
+	}
+	if l.EndOffset() != 220 || l.DurableEnd() != 220 {
+		t.Errorf("the log ends at %d, durable %d, want the batch boundary 220", l.EndOffset(), l.DurableEnd())
+	}
+	wantOffsets(t, offsets(t, l, 4000), 0, 220)
+	appendBatch(t, l, 5)
+	f.durable = 0
+	f.await(t, 225)
+	wantOffsets(t, offsets(t, l, 4000), 0, 225)
+}

@@ -1,0 +1,36 @@
+package seglog
+
+// tailSize is how many of the last batches a log remembers the positions of.
+const tailSize = 32
+
+// tailCache remembers where the last batches stand, so that who reads at the end of a log needs no index. The zero value
+// is empty and takes no memory until the first batch.
+type tailCache struct {
+	ring []tailEntry
+	next int
+}
+
+type tailEntry struct{ offset, base, position int64 }
+
+// add notes that a batch with this base offset stands at position in the segment with this base.
+func (c *tailCache) add(offset, base, position int64) {
+	if len(c.ring) < tailSize {
+		c.ring = append(c.ring, tailEntry{offset, base, position})
+		return
+	}
+	c.ring[c.next] = tailEntry{offset, base, position}
+	c.next = (c.next + 1) % tailSize
+}
+
+// find returns the position of the batch that begins exactly at offset in the segment with this base.
+func (c *tailCache) find(offset, base int64) (position int64, ok bool) {
+	for _, e := range c.ring {
+		if e.offset == offset && e.base == base {
+			return e.position, true
+		}
+	}
+	return 0, false
+}
+
+// forget empties the cache.
+func (c *tailCache) forget() { *c = tailCache{} }
