@@ -1,0 +1,93 @@
+// Package httpapi serves what operators ask the broker by HTTP: metrics, and whether it is healthy and ready.
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Settings say what is served where.
+type Settings struct {
+	Listen  string // host:port; port 0 is a free port
+	Metrics http.Handler
+	Ready   func() error // nil when clients can be served; else what is missing
+}
+
+// Server answers over HTTP.
+type Server struct {
+	listen string
+	server *http.Server
+	ln     net.Listener
+}
+
+// New returns a server that does not listen yet.
+func New(s Settings) *Server {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", s.Metrics)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if err := s.Ready(); err != nil {
+			answer(w, http.StatusServiceUnavailable, err.Error())
+			return
+		}
+		answer(w, http.StatusOK, "ok")
+	})
+	return &Server{listen: s.Listen, server: &http.Server{
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+	}}
+}
+
+func answer(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text+"\n") // an error here is the client's
+}
+
+// Listen binds the address.
+func (s *Server) Listen(ctx context.Context) error {
+	var config net.ListenConfig
+	ln, err := config.Listen(ctx, "tcp", s.listen)
+	if err != nil {
+		return fmt.Errorf("listen for http on %s: %w", s.listen, err)
+	}
+	s.ln = ln
+	return nil
+}
+
+// Addr returns the address that Listen has bound.
+func (s *Server) Addr() net.Addr { return s.ln.Addr() }
+
+// Run serves until ctx ends; then requests under way have five seconds. Listen must have been called.
+func (s *Server) Run(ctx context.Context) error {
+	served := make(chan error, 1)
+	go func() { served <- s.server.Serve(s.ln) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve http: %w", err)
+	case <-ctx.Done():
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	err := s.server.Shutdown(last)
+	if err != nil {
+		err = s.server.Close() // what is still open is cut off
+	}
+	if ended := <-served; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
+	}
+	return err
+}
+
+// Close lets the address go when Run was never called.
+func (s *Server) Close() error {
+	if s.ln == nil {
+		return nil
+	}
+	return s.ln.Close()
+}

@@ -1,0 +1,123 @@
+// Package telemetry measures what the broker does with OpenTelemetry: metrics in Prometheus form and by OTLP, traces by OTLP,
+// and the log.
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlpmetric/otlpmetrichttp"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
+	"go.opentelemetry.io/otel/metric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// scope names what is measured by this package.
+const scope = "github.com/chronik-stream/chronik"
+
+// Settings say where metrics and traces go.
+type Settings struct {
+	Version  string        // of the broker
+	NodeID   int32         // of the broker
+	Endpoint string        // URL of an OTLP receiver over HTTP; "" sends nothing
+	Metrics  bool          // send metrics to Endpoint
+	Traces   bool          // send traces to Endpoint
+	Interval time.Duration // between two sendings of metrics
+	Ratio    float64       // which part of the traces that begin here is kept
+}
+
+// Telemetry is the open measuring. Nothing about it is global.
+type Telemetry struct {
+	meter    metric.Meter
+	registry *prometheus.Registry
+	metrics  *sdkmetric.MeterProvider
+	traces   *sdktrace.TracerProvider // nil when traces are off
+}
+
+// Open starts measuring. It connects to nothing before there is something to send.
+func Open(ctx context.Context, s Settings) (*Telemetry, error) {
+	t := &Telemetry{registry: prometheus.NewRegistry()}
+	t.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	about := resource.NewSchemaless(
+		attribute.String("service.name", "chronik"), attribute.String("service.version", s.Version),
+		attribute.Int("service.instance.id", int(s.NodeID)),
+	)
+	scraped, err := otelprometheus.New(otelprometheus.WithRegisterer(t.registry), otelprometheus.WithoutScopeInfo(),
+		otelprometheus.WithoutTargetInfo())
+	if err != nil {
+		return nil, fmt.Errorf("metrics for prometheus: %w", err)
+	}
+	options := []sdkmetric.Option{sdkmetric.WithResource(about), sdkmetric.WithReader(scraped)}
+	endpoint := strings.TrimSuffix(s.Endpoint, "/")
+	if endpoint != "" && s.Metrics {
+		sent, err := otlpmetrichttp.New(ctx, otlpmetrichttp.WithEndpointURL(endpoint+"/v1/metrics"))
+		if err != nil {
+			return nil, fmt.Errorf("metrics to %s: %w", endpoint, err)
+		}
+		options = append(options, sdkmetric.WithReader(sdkmetric.NewPeriodicReader(sent, sdkmetric.WithInterval(s.Interval))))
+	}
+	t.metrics = sdkmetric.NewMeterProvider(options...)
+	t.meter = t.metrics.Meter(scope)
+	if endpoint != "" && s.Traces {
+		sent, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(endpoint+"/v1/traces"))
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("traces to %s: %w", endpoint, err), t.Close(ctx))
+		}
+		t.traces = sdktrace.NewTracerProvider(sdktrace.WithResource(about), sdktrace.WithBatcher(sent),
+			sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(s.Ratio))))
+	}
+	return t, nil
+}
+
+// Handler serves the metrics in Prometheus' form.
+func (t *Telemetry) Handler() http.Handler {
+	return promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{Registry: t.registry, MaxRequestsInFlight: 4})
+}
+
+// Tracer returns where spans begin, nil when traces are off.
+func (t *Telemetry) Tracer() trace.Tracer {
+	if t.traces == nil {
+		return nil
+	}
+	return t.traces.Tracer(scope)
+}
+
+// Gauge has read called for each collection of metrics; it reports one value per kind, "" where there is only one.
+func (t *Telemetry) Gauge(name, description, unit string, read func(ctx context.Context, report func(kind string, value int64))) error {
+	_, err := t.meter.Int64ObservableGauge(name, metric.WithDescription(description), metric.WithUnit(unit),
+		metric.WithInt64Callback(func(ctx context.Context, o metric.Int64Observer) error {
+			read(ctx, func(kind string, value int64) {
+				if kind == "" {
+					o.Observe(value)
+				} else {
+					o.Observe(value, metric.WithAttributes(attribute.String("kind", kind)))
+				}
+			})
+			return nil
+		}))
+	if err != nil {
+		return fmt.Errorf("metric %s: %w", name, err)
+	}
+	return nil
+}
+
+// Close sends what has not been sent yet and stops measuring.
+func (t *Telemetry) Close(ctx context.Context) error {
+	err := t.metrics.Shutdown(ctx)
+	if t.traces != nil {
+		err = errors.Join(err, t.traces.Shutdown(ctx))
+	}
+	return err
+}
