@@ -18,6 +18,11 @@ import (
 
 const oldestProduce = 3
 
+const (
+	producePartitionCost = 256  // bytes that a partition in a request takes, with its answer
+	keptPartitions       = 1024 // room for partitions that is kept for other requests
+)
+
 // produceCall is a Produce request on its way, and what its answer needs.
 type produceCall struct {
 	req    broker.ProduceRequest
@@ -38,7 +43,7 @@ func (x *exchange) produce() error {
 	p := x.conn.server.newProduceCall()
 	p.x = x
 	if err := p.decode(x); err != nil {
-		return badInput{x.malformed(err)}
+		return err
 	}
 	x.later = p
 	x.silent = p.req.Acks == 0
@@ -76,6 +81,9 @@ func (p *produceCall) decode(x *exchange) error {
 			at.Topic = x.conn.intern(r.stringBytes())
 		}
 		n := max(r.array(5), 0)
+		if err := x.charge((n + 1) * producePartitionCost); err != nil {
+			return err
+		}
 		for range n {
 			at.Partition, at.Records = r.int32(), r.bytes()
 			r.tags(nil)
@@ -92,7 +100,7 @@ func (p *produceCall) decode(x *exchange) error {
 	}
 	r.tags(nil)
 	if r.bad {
-		return errMalformed
+		return badInput{x.malformed(errMalformed)}
 	}
 	return nil
 }
@@ -181,6 +189,9 @@ func (p *produceCall) encodePartition(w *writer, at *broker.ProducePartition, le
 // release makes the call ready for another request.
 func (p *produceCall) release() {
 	clear(p.req.Partitions)
+	if cap(p.req.Partitions) > keptPartitions {
+		p.req.Partitions, p.topics = nil, nil
+	}
 	s := p.x.conn.server
 	p.x = nil
 	s.produces.Put(p)

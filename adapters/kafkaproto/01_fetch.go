@@ -28,7 +28,7 @@ func (x *exchange) fetch() error {
 		f = new(fetchCall)
 	}
 	if err := f.decode(x); err != nil {
-		return badInput{x.malformed(err)}
+		return err
 	}
 	x.body = nil
 	x.frame.release()
@@ -40,11 +40,23 @@ func (x *exchange) fetch() error {
 		stop()
 		x.encodeFetch(x.fetched)
 	}
-	clear(f.req.Partitions)
+	f.req.Partitions, f.req.Forgotten = reusable(f.req.Partitions), reusable(f.req.Forgotten)
 	s.fetches.Put(f)
 	x.conn.ready(x)
 	return nil
 }
+
+// reusable returns s emptied for another request, or nil when it is too large to keep.
+func reusable[T any](s []T) []T {
+	clear(s)
+	if cap(s) > keptPartitions {
+		return nil
+	}
+	return s[:0]
+}
+
+// fetchPartitionCost is how many bytes a partition in a request takes, with its place in a session and its answer.
+const fetchPartitionCost = 512
 
 // The tags of a Fetch request.
 const replicaStateTag = 1
@@ -68,27 +80,35 @@ func (f *fetchCall) decode(x *exchange) error {
 	}
 	for range r.array(2) {
 		at := broker.FetchPartition{FetchTarget: f.target(x, &r), CurrentLeaderEpoch: -1, LastFetchedEpoch: -1, LogStartOffset: -1}
-		for range r.array(16) {
+		n := r.array(16)
+		if err := x.charge((n + 1) * fetchPartitionCost); err != nil {
+			return err
+		}
+		for range n {
 			f.decodePartition(&r, at)
 			if r.bad {
-				return errMalformed
+				break
 			}
 		}
 		r.tags(nil)
 		if r.bad {
-			return errMalformed
+			break
 		}
 	}
 	if version >= 7 {
 		for range r.array(2) {
 			target := f.target(x, &r)
-			for range r.array(4) {
+			n := r.array(4)
+			if err := x.charge((n + 1) * fetchPartitionCost); err != nil {
+				return err
+			}
+			for range n {
 				target.Partition = r.int32()
 				req.Forgotten = append(req.Forgotten, target)
 			}
 			r.tags(nil)
 			if r.bad {
-				return errMalformed
+				break
 			}
 		}
 	}
@@ -102,7 +122,7 @@ func (f *fetchCall) decode(x *exchange) error {
 		}
 	})
 	if r.bad {
-		return errMalformed
+		return badInput{x.malformed(errMalformed)}
 	}
 	return nil
 }

@@ -141,7 +141,7 @@ func message[Req kmsg.Request, Resp kmsg.Response](request func() Req, serve fun
 		if err != nil {
 			return badInput{x.malformed(err)}
 		}
-		if err := x.reserveRequest(cost); err != nil {
+		if err := x.charge(cost); err != nil {
 			return err
 		}
 		// kmsg copies strings, but not bytes. The requests that have some are small.
@@ -163,13 +163,15 @@ func message[Req kmsg.Request, Resp kmsg.Response](request func() Req, serve fun
 // cheapRequest is up to which cost, in bytes, a decoded request is not worth counting.
 const cheapRequest = 64 << 10
 
-// reserveRequest takes memory for a request that is costly to decode, or refuses it.
-func (x *exchange) reserveRequest(cost int) error {
-	switch {
-	case cost <= cheapRequest:
+// charge takes memory for a request, or a part of one, that costs so many bytes when decoded. A request that could never be
+// held is refused.
+func (x *exchange) charge(cost int) error {
+	x.cost += cost
+	switch most := int(x.conn.server.limits.ResponseMemory); {
+	case x.cost <= cheapRequest:
 		return nil
-	case cost > int(x.conn.server.limits.ResponseMemory):
-		return badInput{x.malformed(fmt.Errorf("it takes %d bytes of memory to decode, allowed %d", cost, x.conn.server.limits.ResponseMemory))}
+	case x.cost > most:
+		return badInput{x.malformed(fmt.Errorf("it takes over %d bytes of memory to decode, allowed %d", x.cost, most))}
 	}
 	return x.reserve(cost)
 }

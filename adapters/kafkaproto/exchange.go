@@ -26,6 +26,7 @@ type exchange struct {
 	body        []byte // the request without its header; part of frame
 	began       time.Time
 	size        int // of the request, in bytes
+	cost        int // of its decoded form, in bytes
 	errors      int // that the answer carries
 	span        trace.Span
 

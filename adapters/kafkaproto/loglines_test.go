@@ -41,3 +41,5 @@ func (l *logLines) count(text string) int {
 	}
 	return n
 }
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }

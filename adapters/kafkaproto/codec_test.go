@@ -1,0 +1,448 @@
+package kafkaproto
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// codec returns an exchange without a connection to anyone, for decoding and encoding.
+func codec(t testing.TB, key, version int16, body []byte) *exchange {
+	t.Helper()
+	s, err := New(Settings{Listeners: []Listener{{Name: "L", Address: ":0", Advertised: "broker:9092"}}, Services: newFakes(t).services()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &conn{server: s, listener: s.listeners[0]}
+	return &exchange{conn: c, api: s.api(key), version: version, correlation: 7, clientID: "tester", ctx: t.Context(), body: body}
+}
+
+// produced is a Produce request as kmsg reads it, in the form of our own decoder.
+func produced(req *kmsg.ProduceRequest) (parts []broker.ProducePartition, topics []int) {
+	for _, t := range req.Topics {
+		for _, p := range t.Partitions {
+			at := broker.ProducePartition{Partition: p.Partition, Records: p.Records}
+			if req.Version >= 13 {
+				at.TopicID = t.TopicID
+			} else {
+				at.Topic = t.Topic
+			}
+			parts = append(parts, at)
+		}
+		topics = append(topics, len(t.Partitions))
+	}
+	return parts, topics
+}
+
+// compareProduce decodes body with kmsg and with our decoder and reports where they differ.
+func compareProduce(t *testing.T, version int16, body []byte) {
+	t.Helper()
+	x := codec(t, produceKey, version, body)
+	p := x.conn.server.newProduceCall()
+	p.x = x
+	if err := p.decode(x); err != nil {
+		return
+	}
+	req := kmsg.NewPtrProduceRequest()
+	req.SetVersion(version)
+	if err := req.ReadFrom(body); err != nil {
+		t.Fatalf("version %d: kmsg refuses what we accept: %v: %x", version, err, body)
+	}
+	parts, topics := produced(req)
+	got := append([]broker.ProducePartition(nil), p.req.Partitions...)
+	opt := cmp.Comparer(func(a, b broker.ProducePartition) bool {
+		return a.Topic == b.Topic && a.TopicID == b.TopicID && a.Partition == b.Partition && bytes.Equal(a.Records, b.Records)
+	})
+	if len(got) != len(parts) || len(got) > 0 && !cmp.Equal(got, parts, opt) {
+		t.Fatalf("version %d: partitions differ: %v, kmsg has %v", version, got, parts)
+	}
+	if len(topics) != len(p.topics) || len(topics) > 0 && !cmp.Equal(topics, p.topics) {
+		t.Fatalf("version %d: topics %v, kmsg has %v", version, p.topics, topics)
+	}
+	transactional := ""
+	if req.TransactionID != nil && version >= 3 {
+		transactional = *req.TransactionID
+	}
+	if p.req.Acks != req.Acks || p.req.Timeout != time.Duration(req.TimeoutMillis)*time.Millisecond || p.req.TransactionalID != transactional {
+		t.Fatalf("version %d: acks %d, timeout %v, transactional id %q; kmsg has %+v", version, p.req.Acks, p.req.Timeout, p.req.TransactionalID, req)
+	}
+}
+
+func TestProduceIsDecodedAsKmsgDoes(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for version := range int16(14) {
+		for range 100 {
+			req := kmsg.NewPtrProduceRequest()
+			fill(r, req)
+			req.SetVersion(version)
+			body := req.AppendTo(nil)
+			x := codec(t, produceKey, version, body)
+			p := x.conn.server.newProduceCall()
+			if err := p.decode(x); err != nil {
+				t.Fatalf("version %d: %v: %x", version, err, body)
+			}
+			compareProduce(t, version, body)
+			for cut := range body {
+				x.body = body[:cut]
+				if p.decode(x) == nil {
+					t.Fatalf("version %d: accepted when cut to %d of %d bytes", version, cut, len(body))
+				}
+			}
+		}
+	}
+}
+
+func FuzzProduceDecoder(f *testing.F) {
+	r := rand.New(rand.NewPCG(9, 10))
+	for version := range int16(14) {
+		req := kmsg.NewPtrProduceRequest()
+		fill(r, req)
+		req.SetVersion(version)
+		f.Add(version, req.AppendTo(nil))
+	}
+	f.Fuzz(func(t *testing.T, version int16, body []byte) {
+		if version < 0 || version > 13 {
+			return
+		}
+		compareProduce(t, version, body)
+	})
+}
+
+func TestProduceAnswersAreWhatKmsgReads(t *testing.T) {
+	for version := range int16(14) {
+		x := codec(t, produceKey, version, nil)
+		p := x.conn.server.newProduceCall()
+		p.x, p.topics = x, []int{2, 1}
+		p.req.Version = version
+		p.req.Partitions = []broker.ProducePartition{
+			{Topic: "a", TopicID: metadata.TopicID{1}, Partition: 4, BaseOffset: 100, LogAppendTime: 5, LogStartOffset: 6},
+			{
+				Topic: "a", TopicID: metadata.TopicID{1}, Partition: 5, BaseOffset: -1, LogAppendTime: -1, LogStartOffset: -1,
+				Err:          fault.New(fault.InvalidRecord, "one record is wrong"),
+				RecordErrors: []broker.RecordError{{Index: 3, Message: "no key"}, {Index: 4}},
+			},
+			{
+				Topic: "b", TopicID: metadata.TopicID{2}, BaseOffset: -1, LogAppendTime: -1, LogStartOffset: -1,
+				Err: fault.NotLeaderOrFollower, Leader: &broker.LeaderHint{Leader: 1, LeaderEpoch: 9},
+			},
+		}
+		p.encode(x)
+		got := decodeAnswer(t, x, kmsg.NewPtrProduceResponse()).(*kmsg.ProduceResponse)
+
+		want := kmsg.NewPtrProduceResponse()
+		want.SetVersion(version)
+		for i, at := range p.req.Partitions {
+			if i != 1 {
+				topic := kmsg.NewProduceResponseTopic()
+				topic.Topic, topic.TopicID = at.Topic, at.TopicID
+				want.Topics = append(want.Topics, topic)
+			}
+			out := kmsg.NewProduceResponseTopicPartition()
+			out.Partition, out.BaseOffset, out.LogAppendTime, out.LogStartOffset = at.Partition, at.BaseOffset, at.LogAppendTime, at.LogStartOffset
+			if i == 1 {
+				out.ErrorCode, out.ErrorMessage = kerr.InvalidRecord.Code, kmsg.StringPtr("one record is wrong")
+				first, second := kmsg.NewProduceResponseTopicPartitionErrorRecord(), kmsg.NewProduceResponseTopicPartitionErrorRecord()
+				first.RelativeOffset, first.ErrorMessage = 3, kmsg.StringPtr("no key")
+				second.RelativeOffset = 4
+				out.ErrorRecords = append(out.ErrorRecords, first, second)
+			}
+			if i == 2 {
+				out.ErrorCode = kerr.NotLeaderForPartition.Code
+				if version >= 10 {
+					out.CurrentLeader.LeaderID, out.CurrentLeader.LeaderEpoch = 1, 9
+				}
+			}
+			topic := &want.Topics[len(want.Topics)-1]
+			topic.Partitions = append(topic.Partitions, out)
+		}
+		broker := kmsg.NewProduceResponseBroker()
+		broker.NodeID, broker.Host, broker.Port, broker.Rack = 1, "broker", 9092, kmsg.StringPtr("r1")
+		if version >= 10 {
+			want.Brokers = append(want.Brokers, broker)
+		}
+		if a, b := want.AppendTo(nil), got.AppendTo(nil); !bytes.Equal(a, b) {
+			t.Errorf("version %d:\n got %x\nwant %x", version, b, a)
+		}
+	}
+}
+
+// decodeAnswer reads x's encoded answer with kmsg, which must know every byte of it.
+func decodeAnswer(t *testing.T, x *exchange, resp kmsg.Response) kmsg.Response {
+	t.Helper()
+	resp.SetVersion(x.version)
+	body := append([]byte(nil), wholeAnswer(t, x)[4:]...)
+	skip := 4
+	if resp.IsFlexible() {
+		skip++
+	}
+	if err := resp.ReadFrom(body[skip:]); err != nil {
+		t.Fatalf("version %d: %v: %x", x.version, err, body)
+	}
+	if again := resp.AppendTo(nil); !bytes.Equal(again, body[skip:]) {
+		t.Fatalf("version %d: kmsg reads\n%x\nas\n%x", x.version, body[skip:], again)
+	}
+	return resp
+}
+
+// wholeAnswer returns the answer with the files' bytes in their places.
+func wholeAnswer(t *testing.T, x *exchange) []byte {
+	t.Helper()
+	var out []byte
+	from := 0
+	for _, f := range x.files {
+		out = append(out, x.out.b[from:f.after]...)
+		b := make([]byte, f.slice.Size)
+		if err := f.slice.ReadInto(b); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, b...)
+		from = f.after
+	}
+	return append(out, x.out.b[from:]...)
+}
+
+// fetched is a Fetch request as kmsg reads it, in the form of our own decoder.
+func fetched(req *kmsg.FetchRequest) broker.FetchRequest {
+	v := req.Version
+	out := broker.FetchRequest{
+		Version: v, Client: "tester", MaxWait: time.Duration(max(req.MaxWaitMillis, 0)) * time.Millisecond, MinBytes: req.MinBytes,
+		MaxBytes: req.MaxBytes, ReadCommitted: req.IsolationLevel == 1, SessionEpoch: -1, UsesTopicIDs: v >= 13,
+	}
+	if v >= 7 {
+		out.SessionID, out.SessionEpoch = req.SessionID, req.SessionEpoch
+	}
+	if v >= 11 {
+		out.Rack = req.Rack
+	}
+	for _, t := range req.Topics {
+		for _, p := range t.Partitions {
+			at := broker.FetchPartition{
+				FetchTarget: broker.FetchTarget{Partition: p.Partition}, Offset: p.FetchOffset, MaxBytes: p.PartitionMaxBytes,
+				CurrentLeaderEpoch: -1, LastFetchedEpoch: -1, LogStartOffset: -1,
+			}
+			if at.Topic = t.Topic; v >= 13 {
+				at.Topic, at.TopicID = "", t.TopicID
+			}
+			if v >= 5 {
+				at.LogStartOffset = p.LogStartOffset
+			}
+			if v >= 9 {
+				at.CurrentLeaderEpoch = p.CurrentLeaderEpoch
+			}
+			if v >= 12 {
+				at.LastFetchedEpoch = p.LastFetchedEpoch
+			}
+			out.Partitions = append(out.Partitions, at)
+		}
+	}
+	for _, t := range req.ForgottenTopics {
+		for _, p := range t.Partitions {
+			at := broker.FetchTarget{Topic: t.Topic, Partition: p}
+			if v >= 13 {
+				at.Topic, at.TopicID = "", t.TopicID
+			}
+			out.Forgotten = append(out.Forgotten, at)
+		}
+	}
+	return out
+}
+
+func compareFetch(t *testing.T, version int16, body []byte) {
+	t.Helper()
+	x := codec(t, fetchKey, version, body)
+	f := new(fetchCall)
+	if err := f.decode(x); err != nil {
+		return
+	}
+	req := kmsg.NewPtrFetchRequest()
+	req.SetVersion(version)
+	if err := req.ReadFrom(body); err != nil {
+		return // a tag that we do not look into
+	}
+	want := fetched(req)
+	if diff := cmp.Diff(want, f.req, emptyIsNil()); diff != "" {
+		t.Fatalf("version %d: (-kmsg +ours)\n%s", version, diff)
+	}
+	replica := req.ReplicaID
+	if version >= 15 {
+		replica = req.ReplicaState.ID
+	}
+	if f.replicaID != replica {
+		t.Fatalf("version %d: replica %d, kmsg has %d", version, f.replicaID, replica)
+	}
+}
+
+// emptyIsNil makes cmp take an empty slice for nil.
+func emptyIsNil() cmp.Option {
+	return cmp.FilterPath(func(p cmp.Path) bool {
+		a, b := p.Last().Values()
+		return a.IsValid() && b.IsValid() && a.Kind().String() == "slice" && a.Len() == 0 && b.Len() == 0
+	}, cmp.Ignore())
+}
+
+func TestFetchIsDecodedAsKmsgDoes(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 12))
+	for version := int16(4); version <= 18; version++ {
+		for range 100 {
+			req := kmsg.NewPtrFetchRequest()
+			fill(r, req)
+			req.SetVersion(version)
+			body := req.AppendTo(nil)
+			x := codec(t, fetchKey, version, body)
+			if err := new(fetchCall).decode(x); err != nil {
+				t.Fatalf("version %d: %v: %x", version, err, body)
+			}
+			compareFetch(t, version, body)
+			for cut := range body {
+				x.body = body[:cut]
+				if new(fetchCall).decode(x) == nil {
+					t.Fatalf("version %d: accepted when cut to %d of %d bytes", version, cut, len(body))
+				}
+			}
+		}
+	}
+}
+
+func FuzzFetchDecoder(f *testing.F) {
+	r := rand.New(rand.NewPCG(13, 14))
+	for version := int16(4); version <= 18; version++ {
+		req := kmsg.NewPtrFetchRequest()
+		fill(r, req)
+		req.SetVersion(version)
+		f.Add(version, req.AppendTo(nil))
+	}
+	f.Fuzz(func(t *testing.T, version int16, body []byte) {
+		if version < 4 || version > 18 {
+			return
+		}
+		compareFetch(t, version, body)
+	})
+}
+
+// slice returns n bytes in a file, from offset 10 on.
+func slice(t testing.TB, n int) (ports.Slice, []byte) {
+	t.Helper()
+	content := make([]byte, 10+n+10)
+	for i := range content {
+		content[i] = byte(i * 7)
+	}
+	name := filepath.Join(t.TempDir(), "segment")
+	if err := os.WriteFile(name, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ports.NewSlice(f, 10, n, f), content[10 : 10+n]
+}
+
+func TestFetchAnswersAreWhatKmsgReads(t *testing.T) {
+	for version := int16(4); version <= 18; version++ {
+		small, smallBytes := slice(t, 100)
+		large, largeBytes := slice(t, 3*copyBelow)
+		resp := &broker.FetchResponse{SessionID: 77, Partitions: []broker.FetchedPartition{
+			{
+				FetchTarget:   broker.FetchTarget{Topic: "a", TopicID: metadata.TopicID{1}, Partition: 1},
+				HighWatermark: 50, LastStableOffset: 40, LogStartOffset: 3, PreferredReadReplica: -1, Records: small,
+			},
+			{
+				FetchTarget:   broker.FetchTarget{Topic: "a", TopicID: metadata.TopicID{1}, Partition: 2},
+				HighWatermark: 51, LastStableOffset: 41, LogStartOffset: 4, PreferredReadReplica: 8, Records: large,
+				Aborted: []broker.AbortedTxn{{ProducerID: 5, FirstOffset: 6}},
+			},
+			{
+				FetchTarget: broker.FetchTarget{Topic: "b", TopicID: metadata.TopicID{2}}, Err: fault.NotLeaderOrFollower,
+				HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
+				Diverging: &broker.EpochEndOffset{Epoch: 2, EndOffset: 30}, Leader: &broker.LeaderHint{Leader: 1, LeaderEpoch: 9},
+			},
+		}}
+		x := codec(t, fetchKey, version, nil)
+		x.encodeFetch(resp)
+		got := decodeAnswer(t, x, kmsg.NewPtrFetchResponse()).(*kmsg.FetchResponse)
+
+		want := kmsg.NewPtrFetchResponse()
+		want.SetVersion(version)
+		want.SessionID = 77
+		for i, at := range resp.Partitions {
+			if i != 1 {
+				topic := kmsg.NewFetchResponseTopic()
+				topic.Topic, topic.TopicID = at.Topic, at.TopicID
+				want.Topics = append(want.Topics, topic)
+			}
+			out := kmsg.NewFetchResponseTopicPartition()
+			out.Partition, out.HighWatermark, out.LastStableOffset = at.Partition, at.HighWatermark, at.LastStableOffset
+			out.LogStartOffset, out.PreferredReadReplica = at.LogStartOffset, at.PreferredReadReplica
+			switch i {
+			case 0:
+				out.RecordBatches = smallBytes
+			case 1:
+				out.RecordBatches = largeBytes
+				aborted := kmsg.NewFetchResponseTopicPartitionAbortedTransaction()
+				aborted.ProducerID, aborted.FirstOffset = 5, 6
+				out.AbortedTransactions = append(out.AbortedTransactions, aborted)
+			case 2:
+				out.ErrorCode, out.RecordBatches = kerr.NotLeaderForPartition.Code, []byte{}
+				out.DivergingEpoch.Epoch, out.DivergingEpoch.EndOffset = 2, 30
+				out.CurrentLeader.LeaderID, out.CurrentLeader.LeaderEpoch = 1, 9
+			}
+			topic := &want.Topics[len(want.Topics)-1]
+			topic.Partitions = append(topic.Partitions, out)
+		}
+		broker := kmsg.NewFetchResponseBroker()
+		broker.NodeID, broker.Host, broker.Port, broker.Rack = 1, "broker", 9092, kmsg.StringPtr("r1")
+		if version >= 16 {
+			want.Brokers = append(want.Brokers, broker)
+		}
+		if a, b := want.AppendTo(nil), got.AppendTo(nil); !bytes.Equal(a, b) {
+			t.Errorf("version %d: the answer differs from kmsg's: %d and %d bytes", version, len(b), len(a))
+		}
+		resp.Release()
+	}
+}
+
+func TestRecordsThatCannotBeReadBecomeAStorageError(t *testing.T) {
+	s, _ := slice(t, 100)
+	if err := s.File.Truncate(0); err == nil {
+		t.Fatal("a read-only file was truncated")
+	}
+	if err := os.Truncate(s.File.Name(), 20); err != nil {
+		t.Fatal(err)
+	}
+	x := codec(t, fetchKey, 12, nil)
+	x.conn.server.log = discard()
+	resp := &broker.FetchResponse{Partitions: []broker.FetchedPartition{{FetchTarget: broker.FetchTarget{Topic: "a"}, Records: s}}}
+	x.encodeFetch(resp)
+	got := decodeAnswer(t, x, kmsg.NewPtrFetchResponse()).(*kmsg.FetchResponse)
+	if at := got.Topics[0].Partitions[0]; at.ErrorCode != kerr.KafkaStorageError.Code || len(at.RecordBatches) != 0 {
+		t.Errorf("got %+v", at)
+	}
+	resp.Release()
+}
+
+func FuzzHeader(f *testing.F) {
+	f.Add(frameOf(kmsg.NewPtrMetadataRequest(), 1)[4:])
+	f.Add([]byte{0, 18, 0, 4, 0, 0, 0, 1, 255, 255, 0})
+	apis := indexAPIs(apiTable())
+	flexible := func(key, version int16) bool {
+		return key >= 0 && int(key) < len(apis) && apis[key] != nil && version >= apis[key].flexible
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		h, rest, err := parseHeader(in, flexible)
+		if err == nil && 10+len(h.clientID)+len(rest) > len(in) {
+			t.Fatalf("%d bytes of header and %d of body from %d", 10+len(h.clientID), len(rest), len(in))
+		}
+	})
+}
