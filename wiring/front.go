@@ -1,0 +1,81 @@
+package wiring
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/chronik-stream/chronik/adapters/httpapi"
+	"github.com/chronik-stream/chronik/adapters/kafkaproto"
+	"github.com/chronik-stream/chronik/adapters/telemetry"
+	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/broker"
+)
+
+// openTelemetry begins to measure; the cleanup sends what is left.
+func openTelemetry(ctx context.Context, cfg *configs.Config, m membership, log *slog.Logger) (*telemetry.Telemetry, func(), error) {
+	t, err := telemetry.Open(ctx, telemetry.Settings{
+		Version: Version(), NodeID: m.nodeID,
+		Endpoint: cfg.Telemetry.OTLPEndpoint, Metrics: cfg.Telemetry.OTLPMetrics, Traces: cfg.Telemetry.OTLPTraces,
+		Interval: cfg.Telemetry.OTLPInterval, Ratio: cfg.Telemetry.SampleRatio,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return t, func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if err := t.Close(last); err != nil {
+			log.Warn("last metrics and traces were not sent", "err", err)
+		}
+	}, nil
+}
+
+func newSyncMetrics(t *telemetry.Telemetry) (func(time.Duration), error) { return t.Syncs() }
+
+// requestMetrics tells telemetry what the Kafka server tells its hook.
+type requestMetrics struct{ *telemetry.Requests }
+
+func newRequestMetrics(t *telemetry.Telemetry) (kafkaproto.Metrics, error) {
+	r, err := t.Requests()
+	return requestMetrics{r}, err
+}
+
+// RequestServed implements kafkaproto.Metrics.
+func (m requestMetrics) RequestServed(s kafkaproto.RequestStats) {
+	m.Served(s.API, s.Listener, s.Duration, s.BytesIn, s.BytesOut, s.Errors)
+}
+
+func newServices(
+	topics *broker.Topics, c *broker.Configs, cluster *broker.Cluster,
+	produce *broker.Produce, fetch *broker.Fetch, offsets *broker.Offsets, groups *broker.Groups,
+) kafkaproto.Services {
+	return kafkaproto.Services{
+		Topics: topics, Configs: c, Cluster: cluster, Produce: produce, Fetch: fetch, Offsets: offsets, Groups: groups,
+	}
+}
+
+// newKafkaServer returns the server of the Kafka protocol. Of the memory, requests and answers may have a
+// quarter each; a sixteenth is for compaction, and the rest for metadata, groups, partitions and the runtime.
+func newKafkaServer(cfg *configs.Config, s kafkaproto.Services, metrics kafkaproto.Metrics, t *telemetry.Telemetry, log *slog.Logger) (*kafkaproto.Server, error) {
+	listeners := make([]kafkaproto.Listener, len(cfg.Listen))
+	for i, l := range cfg.Listen {
+		listeners[i] = kafkaproto.Listener{Name: l.Name, Address: l.Address, Advertised: cfg.AdvertisedFor(l.Name)}
+	}
+	return kafkaproto.New(kafkaproto.Settings{
+		Listeners: listeners, Services: s, Logger: log, Metrics: metrics, Tracer: t.Tracer(),
+		Limits: kafkaproto.Limits{RequestMemory: cfg.Memory / 4, ResponseMemory: cfg.Memory / 4, Grace: cfg.Grace},
+	})
+}
+
+// newHTTPServer returns the server of metrics and health, bound to its address; nil when there is none.
+func newHTTPServer(ctx context.Context, cfg *configs.Config, t *telemetry.Telemetry, ready *readiness) (*httpapi.Server, func(), error) {
+	if cfg.HTTP.Listen == "" {
+		return nil, func() {}, nil
+	}
+	server := httpapi.New(httpapi.Settings{Listen: cfg.HTTP.Listen, Metrics: t.Handler(), Ready: ready.check})
+	if err := server.Listen(ctx); err != nil {
+		return nil, nil, err
+	}
+	return server, func() { _ = server.Close() }, nil // closed already, unless the start failed
+}

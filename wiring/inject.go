@@ -1,0 +1,26 @@
+//go:build wireinject
+
+package wiring
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/google/wire"
+
+	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/broker"
+)
+
+// build makes the parts of a broker, in the order of their needs; the cleanup takes them down in reverse. make generate writes it.
+func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *slog.LevelVar) (*parts, func(), error) {
+	panic(wire.Build(
+		metadataSet, // differs by build tag: providers_standalone.go, providers_raft.go
+		lockDataDir, openLogs, register,
+		newClock, newBrokerConfigs, newTopics, newPartitions, newCluster, newFetch, newGroups, newCleaner,
+		broker.NewProduce, broker.NewOffsets,
+		openTelemetry, newSyncMetrics, newRequestMetrics, addGauges,
+		newServices, newKafkaServer, newReadiness, newHTTPServer,
+		wire.Struct(new(parts), "*"),
+	))
+}

@@ -1,0 +1,67 @@
+package wiring
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/chronik-stream/chronik/configs"
+)
+
+// lockFile is the file in the data directory whose lock keeps a second broker out. It holds the process id of the first.
+const lockFile = "chronik.lock"
+
+// dataDir is a data directory that belongs to this process until its cleanup.
+type dataDir struct{ path string }
+
+// lockDataDir takes the data directory, which is made when it is missing. The system frees it when the process ends, however it ends.
+func lockDataDir(cfg *configs.Config, _ membership) (dataDir, func(), error) {
+	path, err := filepath.Abs(cfg.DataDir)
+	if err != nil {
+		return dataDir{}, nil, fmt.Errorf("data directory %s: %w", cfg.DataDir, err)
+	}
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		return dataDir{}, nil, fmt.Errorf("data directory: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(path, lockFile), os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return dataDir{}, nil, fmt.Errorf("data directory: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return dataDir{}, nil, errors.Join(inUse(f, path, err), f.Close())
+	}
+	if err := writePid(f); err != nil {
+		return dataDir{}, nil, errors.Join(fmt.Errorf("data directory: %w", err), f.Close())
+	}
+	return dataDir{path}, func() {
+		_ = f.Truncate(0) // the id means nothing without the lock
+		_ = f.Close()     // frees the lock; nothing else is in the file
+	}, nil
+}
+
+func writePid(f *os.File) error {
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	_, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return err
+}
+
+// inUse says who has the lock.
+func inUse(f *os.File, path string, cause error) error {
+	if !errors.Is(cause, unix.EWOULDBLOCK) {
+		return fmt.Errorf("lock data directory %s: %w", path, cause)
+	}
+	text := make([]byte, 32)
+	n, _ := f.ReadAt(text, 0) // what cannot be read is not known
+	pid := strings.TrimSpace(string(text[:n]))
+	if pid == "" {
+		pid = "unknown"
+	}
+	return fmt.Errorf("data directory %s is in use by another broker (process id %s)", path, pid)
+}

@@ -1,0 +1,7 @@
+package wiring
+
+// membership is this node's place among the nodes.
+type membership struct{ nodeID int32 }
+
+// standaloneNodeID is the broker id of a broker without a cluster.
+const standaloneNodeID = 1

@@ -1,0 +1,22 @@
+//go:build !raft
+
+package wiring
+
+import (
+	"errors"
+
+	"github.com/google/wire"
+
+	"github.com/chronik-stream/chronik/configs"
+)
+
+// metadataSet keeps metadata on this node alone.
+var metadataSet = wire.NewSet(newMembership, openMetadata)
+
+// newMembership refuses what this binary cannot be: a node of a cluster.
+func newMembership(cfg *configs.Config) (membership, error) {
+	if cfg.Clustered() {
+		return membership{}, errors.New("the configuration has a cluster section, which needs a binary built with: go build -tags raft")
+	}
+	return membership{nodeID: standaloneNodeID}, nil
+}

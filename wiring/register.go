@@ -1,0 +1,50 @@
+package wiring
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+
+	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// registered is metadata that knows this broker: there is a cluster id, the broker is registered, and __meta exists.
+type registered struct{ ports.MetadataStore }
+
+func register(ctx context.Context, cfg *configs.Config, m membership, store ports.MetadataStore) (registered, error) {
+	clusterID := newUUID()
+	cmds := []metadata.Command{
+		metadata.RegisterBroker{ID: m.nodeID, Incarnation: newUUID(), Rack: cfg.Kafka["broker.rack"]},
+	}
+	if store.Image().ClusterID() == "" {
+		cmds = append(cmds, metadata.InitCluster{ClusterID: base64.RawURLEncoding.EncodeToString(clusterID[:])})
+	}
+	if _, exists := store.Image().Topic(metadata.MetaTopic); !exists {
+		cmds = append(cmds, metadata.MetaTopicCommand(newTopicID()))
+	}
+	for _, cmd := range cmds {
+		if _, err := store.Apply(ctx, cmd); err != nil {
+			return registered{}, fmt.Errorf("register broker %d: %w", m.nodeID, err)
+		}
+	}
+	return registered{store}, nil
+}
+
+func newTopicID() metadata.TopicID { return newUUID() }
+
+// newUUID returns a random UUID of version 4. Like Kafka's it does not begin with a dash in base64, so that command line tools do not
+// take it for an option.
+func newUUID() [16]byte {
+	for {
+		var id [16]byte
+		_, _ = rand.Read(id[:]) // never fails
+		id[6] = id[6]&0x0f | 0x40
+		id[8] = id[8]&0x3f | 0x80
+		if base64.RawURLEncoding.EncodeToString(id[:])[0] != '-' {
+			return id
+		}
+	}
+}

@@ -1,0 +1,147 @@
+// Package wiring makes a broker of its parts: it is the one place that knows both the services and the adapters. Wire writes the
+// construction from the provider sets (make generate); this package adds starting, stopping and reloading.
+package wiring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"github.com/chronik-stream/chronik/adapters/httpapi"
+	"github.com/chronik-stream/chronik/adapters/kafkaproto"
+	"github.com/chronik-stream/chronik/adapters/telemetry"
+	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/broker"
+)
+
+// Server is a running broker.
+type Server struct {
+	*parts
+	log    *slog.Logger
+	cancel context.CancelFunc
+	done   chan struct{} // closed when everything has stopped
+	err    error         // why, valid after done
+
+	reloading sync.Mutex
+	config    *configs.Config
+}
+
+// parts are what works in a broker.
+type parts struct {
+	Kafka      *kafkaproto.Server
+	HTTP       *httpapi.Server // nil when nothing is served by HTTP
+	Partitions *broker.Partitions
+	Groups     *broker.Groups
+	Configs    *broker.Configs
+	Store      registered
+	Dir        dataDir
+	Cleaner    *cleaner
+	Levels     *slog.LevelVar
+	Ready      *readiness
+	Gauges     gauges
+}
+
+// Start starts a broker and returns when it serves. It runs until ctx ends or Close is called, and logs to output.
+func Start(ctx context.Context, cfg *configs.Config, output io.Writer) (*Server, error) {
+	levels := new(slog.LevelVar)
+	levels.Set(cfg.LogLevel)
+	log := telemetry.NewLogger(output, cfg.LogFormat, levels)
+	p, cleanup, err := build(ctx, cfg, log, levels)
+	if err != nil {
+		return nil, fmt.Errorf("start broker: %w", err)
+	}
+	if err := p.Kafka.Listen(ctx); err != nil {
+		cleanup()
+		return nil, fmt.Errorf("start broker: %w", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	s := &Server{parts: p, log: log, cancel: cancel, done: make(chan struct{}), config: cfg}
+	go func() {
+		defer close(s.done)
+		s.err = s.run(ctx)
+		cleanup()
+		log.Info("stopped")
+	}()
+	s.announce(cfg)
+	return s, nil
+}
+
+// run works until ctx ends.
+func (s *Server) run(ctx context.Context) error {
+	stages := []stage{
+		{"partitions", s.Partitions.Run},
+		{"cleaner", s.Cleaner.run},
+		{"groups", s.Groups.Run},
+		{"kafka", s.Kafka.Run},
+		{"readiness", s.Ready.run},
+	}
+	if s.HTTP != nil { // stops after the others: it tells that the broker is stopping
+		stages = append([]stage{{"http", s.HTTP.Run}}, stages...)
+	}
+	return runStages(ctx, stages...)
+}
+
+func (s *Server) announce(cfg *configs.Config) {
+	for i, addr := range s.Kafka.Addrs() {
+		s.log.Info("listening", "listener", cfg.Listen[i].Name, "address", addr.String())
+	}
+	if s.HTTP != nil {
+		s.log.Info("serving http", "url", "http://"+s.HTTP.Addr().String())
+	}
+	image := s.Store.Image()
+	topics, partitions := image.Counts()
+	s.log.Info("started", "version", Version(), "cluster_id", image.ClusterID(), "node_id", s.Store.Leadership().NodeID,
+		"data_dir", s.Dir.path, "topics", topics, "partitions", partitions)
+}
+
+// Addr returns the address of the first listener.
+func (s *Server) Addr() net.Addr { return s.Kafka.Addrs()[0] }
+
+// HTTPAddr returns the address of metrics and health, nil when there is none.
+func (s *Server) HTTPAddr() net.Addr {
+	if s.HTTP == nil {
+		return nil
+	}
+	return s.HTTP.Addr()
+}
+
+// Done is closed when the broker has stopped.
+func (s *Server) Done() <-chan struct{} { return s.done }
+
+// Err returns why the broker has stopped, nil when it was asked to. It waits until it has.
+func (s *Server) Err() error {
+	<-s.done
+	return s.err
+}
+
+// Close stops the broker: it accepts no more, lets requests under way finish, makes everything durable, and returns.
+func (s *Server) Close() error {
+	s.log.Info("stopping")
+	s.cancel()
+	return s.Err()
+}
+
+// readiness knows whether clients can be served.
+type readiness struct{ serving atomic.Bool }
+
+func newReadiness() *readiness { return new(readiness) }
+
+// run is the last stage to start and the first to stop.
+func (r *readiness) run(ctx context.Context) error {
+	r.serving.Store(true)
+	<-ctx.Done()
+	r.serving.Store(false)
+	return nil
+}
+
+func (r *readiness) check() error {
+	if !r.serving.Load() {
+		return errors.New("the broker is starting or stopping")
+	}
+	return nil
+}

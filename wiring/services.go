@@ -1,0 +1,91 @@
+package wiring
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+func newClock() broker.Clock { return time.Now }
+
+func newBrokerConfigs(cfg *configs.Config, dir dataDir, m membership, store registered, levels *slog.LevelVar) (*broker.Configs, error) {
+	return broker.NewConfigs(store, m.nodeID, staticConfigs(cfg, dir), flushPolicies[cfg.Flush], levels)
+}
+
+// staticConfigs are the broker's configs by Kafka's keys, those of Chronik's own settings among them for which Kafka has a name.
+func staticConfigs(cfg *configs.Config, dir dataDir) map[string]string {
+	static := maps.Clone(cfg.Kafka)
+	static["log.dirs"] = dir.path
+	static["listeners"] = kafkaListeners(cfg.Listen)
+	if len(cfg.Advertised) > 0 {
+		static["advertised.listeners"] = kafkaListeners(cfg.Advertised)
+	}
+	return static
+}
+
+// kafkaListeners returns listeners as Kafka writes them.
+func kafkaListeners(listeners []configs.Listener) string {
+	texts := make([]string, len(listeners))
+	for i, l := range listeners {
+		texts[i] = l.Name + "://" + l.Address
+	}
+	return strings.Join(texts, ",")
+}
+
+func newTopics(store registered, c *broker.Configs) *broker.Topics {
+	return broker.NewTopics(store, c, newTopicID)
+}
+
+// newPartitions returns the partitions on this broker; the cleanup closes them before their logs.
+func newPartitions(store registered, logs ports.LogStore, c *broker.Configs, m membership, clock broker.Clock, log *slog.Logger) (*broker.Partitions, func()) {
+	p := broker.NewPartitions(store, logs, c, m.nodeID, clock, log)
+	return p, p.Close
+}
+
+func newCluster(store registered, logs ports.LogStore, p *broker.Partitions, m membership) *broker.Cluster {
+	return broker.NewCluster(store, m.nodeID, logs, p)
+}
+
+func newFetch(p *broker.Partitions, c *broker.Configs, clock broker.Clock) *broker.Fetch {
+	return broker.NewFetch(p, c, clock)
+}
+
+func newGroups(store registered, p *broker.Partitions, t *broker.Topics, c *broker.Configs, m membership, clock broker.Clock, log *slog.Logger) *broker.Groups {
+	return broker.NewGroups(p, t, c, store, m.nodeID, clock, rand.Reader, log)
+}
+
+// cleaner applies retention, compaction and expiry to the logs at an interval.
+type cleaner struct {
+	logs    ports.LogStore
+	configs *broker.Configs
+	clock   broker.Clock
+	log     *slog.Logger
+}
+
+func newCleaner(logs ports.LogStore, c *broker.Configs, clock broker.Clock, log *slog.Logger) *cleaner {
+	return &cleaner{logs: logs, configs: c, clock: clock, log: log}
+}
+
+// run cleans until ctx ends.
+func (c *cleaner) run(ctx context.Context) error {
+	interval := time.Duration(c.configs.Int("log.retention.check.interval.ms")) * time.Millisecond
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		if err := c.logs.Clean(ctx, c.clock()); err != nil && ctx.Err() == nil {
+			c.log.ErrorContext(ctx, "logs not cleaned", "err", err)
+		}
+	}
+}

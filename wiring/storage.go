@@ -1,0 +1,71 @@
+package wiring
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/chronik-stream/chronik/adapters/filestore"
+	"github.com/chronik-stream/chronik/adapters/seglog"
+	"github.com/chronik-stream/chronik/adapters/seglog/journal"
+	"github.com/chronik-stream/chronik/adapters/walstore"
+	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// openMetadata opens the metadata store that the configuration chooses.
+func openMetadata(cfg *configs.Config, dir dataDir, m membership, log *slog.Logger) (ports.MetadataStore, func(), error) {
+	var store ports.MetadataStore
+	var err error
+	if cfg.UseWALMetadata {
+		store, err = walstore.Open(walSettings(cfg, dir, m), log)
+	} else {
+		store, err = filestore.Open(dir.path, m.nodeID)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return store, func() {
+		if err := store.Close(); err != nil {
+			log.Error("metadata store did not close well", "err", err)
+		}
+	}, nil
+}
+
+// walSettings are the settings under [metadata.wal].
+func walSettings(cfg *configs.Config, dir dataDir, m membership) walstore.Settings {
+	w := cfg.WAL
+	return walstore.Settings{
+		Dir: dir.path, NodeID: m.nodeID,
+		SegmentSize: w.SegmentSize, FlushInterval: w.FlushInterval, FlushThreshold: w.FlushThreshold, Compression: w.Compression,
+		Checkpoint: walstore.Checkpoint{
+			Enabled: w.CheckpointEnabled, IntervalRecords: int(w.CheckpointIntervalRecords), IntervalBytes: w.CheckpointIntervalBytes,
+		},
+		Rotation: walstore.Rotation{
+			MaxSegmentSize: w.RotationMaxSegmentSize, MaxSegmentAge: w.RotationMaxSegmentAge,
+			CoordinateWithStorage: w.RotationCoordinateWithStorage,
+		},
+		Fsync: walstore.Fsync{Enabled: w.FsyncEnabled, BatchSize: int(w.FsyncBatchSize), BatchTimeout: w.FsyncBatchTimeout},
+	}
+}
+
+// flushPolicies are what the setting flush may be.
+var flushPolicies = map[string]ports.FlushPolicy{
+	"sync": ports.FlushSync, "interval": ports.FlushInterval, "os": ports.FlushOS,
+}
+
+// openLogs opens the records' store. What other parts of the memory are for: newKafkaServer.
+func openLogs(ctx context.Context, cfg *configs.Config, dir dataDir, synced func(time.Duration), log *slog.Logger) (ports.LogStore, func(), error) {
+	store, err := seglog.Open(ctx, seglog.Options{
+		Dir: dir.path, FlushInterval: cfg.FlushInterval, CleanerMemory: int(min(cfg.Memory/16, 16<<20)), Log: log,
+		Journal: journal.Options{FileBytes: cfg.Journal.FileSize, MaxFiles: int(cfg.Journal.MaxFiles), Synced: synced},
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return store, func() {
+		if err := store.Close(); err != nil {
+			log.Error("record store did not close well", "err", err)
+		}
+	}, nil
+}
