@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/chronik-stream/chronik/configs"
+)
+
+// process is what a run of the program has of the system.
+type process struct {
+	args, environ  []string
+	stdout, stderr io.Writer
+	reload         <-chan os.Signal // each asks for a reload of the configuration
+}
+
+// cli is the command line.
+type cli struct {
+	settings
+
+	Standalone standaloneCmd `cmd:"" default:"withargs" help:"Run the broker (the default)."`
+	Config     configCmd     `cmd:"" help:"Print the effective configuration as TOML, with where each value came from."`
+	Metadata   metadataCmd   `cmd:"" help:"Look at, restore or move the metadata of a broker that does not run."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
+}
+
+const description = `A message broker that speaks the Kafka protocol: any Kafka client works with it.
+
+Examples:
+
+  chronik-server
+      serve on port 9092 with the data in ./data
+
+  chronik-server --listen localhost:9092 --data-dir /var/lib/chronik
+      another address and directory
+
+  chronik-server --listen INSIDE=:9092 --listen OUTSIDE=:19092 --advertised-addr OUTSIDE=broker.example.com:19092
+      two listeners; clients of OUTSIDE are told the name by which they reach it
+
+  chronik-server --config chronik.toml --set kafka.num.partitions=3 --set flush=os
+      settings from a file, some of them otherwise; every key is in configs/standalone.toml
+
+  CHRONIK_DATA_DIR=/data CHRONIK_KAFKA__NUM_PARTITIONS=3 chronik-server
+      the same from the environment: CHRONIK_ and the key, two underscores for each dot
+
+  chronik-server config --config chronik.toml
+      what would be in effect, and why`
+
+// exited ends the program from within kong.
+type exited int
+
+// execute runs the command line and returns the exit code: 0, 1 for a failure, 2 for a wrong command line.
+func execute(ctx context.Context, p process) (code int) {
+	defer func() {
+		switch e := recover().(type) {
+		case nil:
+		case exited:
+			code = int(e)
+		default:
+			panic(e)
+		}
+	}()
+	var c cli
+	parser, err := kong.New(&c,
+		kong.Name("chronik-server"), kong.Description(description), kong.Writers(p.stdout, p.stderr),
+		kong.Exit(func(code int) { panic(exited(code)) }),
+		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: false, WrapUpperBound: 110}),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(&p, &c.settings),
+	)
+	if err != nil {
+		fmt.Fprintf(p.stderr, "chronik-server: %v\n", err)
+		return 1
+	}
+	command, err := parser.Parse(p.args)
+	if err != nil {
+		fmt.Fprintf(p.stderr, "chronik-server: %v; chronik-server --help tells more\n", err)
+		return 2
+	}
+	if err := command.Run(); err != nil {
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			fmt.Fprintf(p.stderr, "chronik-server: %s\n", line)
+		}
+		return 1
+	}
+	return 0
+}
+
+// settings are the flags that every command has.
+type settings struct {
+	ConfigFile     string   `name:"config" placeholder:"FILE" help:"Read settings from a TOML file. Environment: CHRONIK_CONFIG."`
+	DataDir        string   `placeholder:"DIR" help:"The directory that holds everything."`
+	Listen         []string `sep:"none" placeholder:"[NAME=]HOST:PORT" help:"Serve Kafka clients here. Repeat it for several listeners."`
+	AdvertisedAddr []string `sep:"none" placeholder:"[NAME=]HOST:PORT" help:"The address that clients of a listener are told. Without it: the one by which they have come."`
+	Set            []string `sep:"none" placeholder:"KEY=VALUE" help:"Set any key, such as log_level=debug or kafka.num.partitions=3. Repeatable."`
+	Raft           bool     `help:"Accepted for the clustered form of the command line; it is a [cluster] section that makes a node one of a cluster."`
+}
+
+// file is the configuration file, "" for none.
+func (s *settings) file(environ []string) string {
+	if s.ConfigFile != "" {
+		return s.ConfigFile
+	}
+	for _, variable := range environ {
+		if value, ok := strings.CutPrefix(variable, configs.ConfigVariable+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// load returns the configuration that the command line asks for.
+func (s *settings) load(environ []string) (*configs.Config, error) {
+	flags := make([]configs.Assignment, 0, len(s.Set)+len(s.Listen)+len(s.AdvertisedAddr)+1)
+	for _, set := range s.Set {
+		key, value, found := strings.Cut(set, "=")
+		if !found || key == "" {
+			return nil, fmt.Errorf("--set %s: want key=value", set)
+		}
+		flags = append(flags, configs.Assignment{Key: key, Value: value, Flag: "--set"})
+	}
+	if s.DataDir != "" {
+		flags = append(flags, configs.Assignment{Key: "data_dir", Value: s.DataDir, Flag: "--data-dir"})
+	}
+	for _, address := range s.Listen {
+		flags = append(flags, configs.Assignment{Key: "listen", Value: address, Flag: "--listen"})
+	}
+	for _, address := range s.AdvertisedAddr {
+		flags = append(flags, configs.Assignment{Key: "advertised_addr", Value: address, Flag: "--advertised-addr"})
+	}
+	cfg, err := configs.Load(configs.Sources{File: s.file(environ), Environ: environ, Flags: flags})
+	if err != nil {
+		return nil, errors.Join(errors.New("the configuration is not valid:"), err)
+	}
+	return cfg, nil
+}

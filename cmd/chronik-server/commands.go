@@ -1,0 +1,72 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+
+	"github.com/chronik-stream/chronik/wiring"
+)
+
+type versionCmd struct{}
+
+// Run prints the version.
+func (versionCmd) Run(p *process) error {
+	_, err := fmt.Fprintf(p.stdout, "chronik-server %s\n", wiring.Version())
+	return err
+}
+
+type configCmd struct{}
+
+// Run prints the configuration.
+func (configCmd) Run(p *process, s *settings) error {
+	cfg, err := s.load(p.environ)
+	if err != nil {
+		return err
+	}
+	return cfg.Print(p.stdout)
+}
+
+type metadataCmd struct {
+	Dump    dumpCmd    `cmd:"" help:"Print the metadata as JSON."`
+	Restore restoreCmd `cmd:"" help:"Make a damaged metadata store anew from a snapshot. The old one is kept beside it."`
+	Migrate migrateCmd `cmd:"" help:"Move the metadata from one kind of store into the other. The old one is kept beside it."`
+}
+
+type dumpCmd struct{}
+
+// Run prints the metadata.
+func (dumpCmd) Run(p *process, s *settings) error {
+	return withTools(p, s, func(t *wiring.MetadataTools) error { return t.Dump(p.stdout) })
+}
+
+type restoreCmd struct {
+	Snapshot string `placeholder:"FILE" help:"The snapshot to take. Without it: the newest valid one in metalog_snapshots."`
+}
+
+// Run restores the metadata.
+func (c *restoreCmd) Run(p *process, s *settings) error {
+	return withTools(p, s, func(t *wiring.MetadataTools) error { return t.Restore(p.stdout, c.Snapshot) })
+}
+
+type migrateCmd struct {
+	To string `required:"" enum:"wal,file" help:"The kind of store to move into: wal (use_wal_metadata = true) or file (false)."`
+}
+
+// Run migrates the metadata.
+func (c *migrateCmd) Run(p *process, s *settings) error {
+	return withTools(p, s, func(t *wiring.MetadataTools) error { return t.Migrate(p.stdout, c.To == "wal") })
+}
+
+// withTools does something with the metadata of the data directory.
+func withTools(p *process, s *settings, do func(*wiring.MetadataTools) error) error {
+	cfg, err := s.load(p.environ)
+	if err != nil {
+		return err
+	}
+	tools, err := wiring.OpenMetadataTools(cfg, slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	if err != nil {
+		return err
+	}
+	defer tools.Close()
+	return do(tools)
+}

@@ -1,0 +1,115 @@
+package wiring
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/chronik-stream/chronik/adapters/filestore"
+	"github.com/chronik-stream/chronik/adapters/walstore"
+	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+)
+
+// MetadataTools work on the metadata of a data directory whose broker does not run.
+type MetadataTools struct {
+	cfg    *configs.Config
+	member membership
+	dir    dataDir
+	log    *slog.Logger
+	unlock func()
+}
+
+// OpenMetadataTools takes the data directory, which must exist. The error says so when a broker is using it. Close it.
+func OpenMetadataTools(cfg *configs.Config, log *slog.Logger) (*MetadataTools, error) {
+	if _, err := os.Stat(cfg.DataDir); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	member := membership{nodeID: standaloneNodeID}
+	dir, unlock, err := lockDataDir(cfg, member)
+	if err != nil {
+		return nil, err
+	}
+	return &MetadataTools{cfg: cfg, member: member, dir: dir, log: log, unlock: unlock}, nil
+}
+
+// Close lets the data directory go.
+func (t *MetadataTools) Close() { t.unlock() }
+
+// Dump writes the metadata as JSON.
+func (t *MetadataTools) Dump(w io.Writer) error {
+	img, err := t.read(t.cfg.UseWALMetadata)
+	if err != nil {
+		return err
+	}
+	return metadata.Dump(w, img)
+}
+
+// Restore makes the write-ahead store anew from a snapshot, "" for the newest valid one, and tells w what it did.
+func (t *MetadataTools) Restore(w io.Writer, snapshot string) error {
+	done, err := walstore.Restore(walSettings(t.cfg, t.dir, t.member), snapshot, t.log)
+	if err != nil {
+		return err
+	}
+	for _, skipped := range done.Skipped {
+		fmt.Fprintf(w, "skipped: %v\n", skipped)
+	}
+	fmt.Fprintf(w, "restored from %s, which holds the first %d commands; what came later is lost\n", done.Snapshot, done.Index)
+	if done.Aside != "" {
+		fmt.Fprintf(w, "the old database is kept in %s\n", done.Aside)
+	}
+	return nil
+}
+
+// Migrate copies the metadata into the other kind of store: into the write-ahead store when toWAL, else into the JSON file. That
+// store must be empty. The old one is renamed, so that nothing starts from it by mistake.
+func (t *MetadataTools) Migrate(w io.Writer, toWAL bool) error {
+	from := t.storeDir(!toWAL)
+	if _, err := os.Stat(from); err != nil {
+		return fmt.Errorf("there is no metadata to migrate: %w", err)
+	}
+	img, err := t.read(!toWAL)
+	if err != nil {
+		return err
+	}
+	if toWAL {
+		err = walstore.Import(walSettings(t.cfg, t.dir, t.member), img, t.log)
+	} else {
+		err = filestore.Import(t.dir.path, img)
+	}
+	if err != nil {
+		return err
+	}
+	aside := from + ".migrated"
+	if err := os.Rename(from, aside); err != nil {
+		return fmt.Errorf("metadata was migrated, but the old store is still there: %w", err)
+	}
+	topics, partitions := img.Counts()
+	fmt.Fprintf(w, "migrated %d topics with %d partitions; the old store is kept in %s\n", topics, partitions, aside)
+	fmt.Fprintf(w, "start the broker with use_wal_metadata = %t from now on\n", toWAL)
+	return nil
+}
+
+// storeDir is where a kind of store keeps its files.
+func (t *MetadataTools) storeDir(wal bool) string {
+	if wal {
+		return filepath.Join(t.dir.path, "wal_metadata")
+	}
+	return filepath.Join(t.dir.path, "metadata")
+}
+
+func (t *MetadataTools) read(wal bool) (*metadata.Image, error) {
+	if _, err := os.Stat(t.storeDir(wal)); err != nil {
+		return nil, fmt.Errorf("no metadata of this kind (use_wal_metadata = %t): %w", wal, err)
+	}
+	cfg := *t.cfg
+	cfg.UseWALMetadata = wal
+	store, cleanup, err := openMetadata(&cfg, t.dir, t.member, t.log)
+	if err != nil {
+		return nil, err
+	}
+	defer cleanup()
+	return store.Image(), nil
+}

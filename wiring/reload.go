@@ -1,0 +1,38 @@
+package wiring
+
+import (
+	"os"
+	"runtime/debug"
+
+	"github.com/chronik-stream/chronik/configs"
+)
+
+// Reload takes into use what next changes and what may change while the broker runs, and logs the rest as needing a restart.
+func (s *Server) Reload(next *configs.Config) {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	changes := s.config.Changes(next)
+	for _, c := range changes {
+		if c.Dynamic {
+			s.log.Info("setting changed", "key", c.Key, "from", c.From, "to", c.To)
+		} else {
+			s.log.Warn("setting changed, which needs a restart", "key", c.Key, "from", c.From, "to", c.To)
+		}
+	}
+	if len(changes) == 0 {
+		s.log.Info("configuration reloaded, nothing has changed")
+	}
+	s.Levels.Set(next.LogLevel)
+	s.config = next
+}
+
+// LimitMemory has the Go runtime keep the process within the memory of the configuration. It holds for the whole process; the
+// environment variable GOMEMLIMIT has precedence.
+func LimitMemory(cfg *configs.Config) {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(cfg.Memory / 10 * 9) // a tenth for what the runtime does not count: code, stacks of C, mapped files
+	}
+}
+
+// RefuseReload logs that a changed configuration is not valid. What was in use stays so.
+func (s *Server) RefuseReload(err error) { s.log.Error("configuration not reloaded", "err", err) }
