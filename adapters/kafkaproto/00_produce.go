@@ -1,6 +1,7 @@
 package kafkaproto
 
 import (
+	"errors"
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/broker"
@@ -175,15 +176,24 @@ func (p *produceCall) encodePartition(w *writer, at *broker.ProducePartition, le
 			w.nullable(nilIfEmpty(e.Message))
 			w.noTags()
 		}
-		w.nullable(messageOf(at.Err))
+		w.nullable(messageOfProduce(at))
 	}
-	if version >= 10 && at.Leader != nil {
+	if version >= 10 && at.Leader != nil && hintsAtLeader(at.Err) {
 		w.uvarint(1)
 		w.leaderTag(0, at.Leader)
 		return append(leaders, at.Leader.Leader)
 	}
 	w.noTags()
 	return leaders
+}
+
+// messageOfProduce returns what Kafka says of a batch that was refused: something only about records, and here also
+// about what this broker does not serve.
+func messageOfProduce(at *broker.ProducePartition) *string {
+	if len(at.RecordErrors) > 0 || errors.Is(at.Err, fault.UnsupportedVersion) || errors.Is(at.Err, fault.InvalidTxnState) {
+		return messageOf(at.Err)
+	}
+	return nil
 }
 
 // release makes the call ready for another request.

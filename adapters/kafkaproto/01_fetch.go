@@ -1,6 +1,7 @@
 package kafkaproto
 
 import (
+	"errors"
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/broker"
@@ -191,7 +192,7 @@ func (x *exchange) encodeFetch(resp *broker.FetchResponse) {
 		w.length(n)
 		for i := range n {
 			x.encodeFetched(&w, &rest[i])
-			if l := rest[i].Leader; l != nil {
+			if l := rest[i].Leader; l != nil && hintsAtLeader(rest[i].Err) {
 				leaders = append(leaders, l.Leader)
 			}
 		}
@@ -223,6 +224,10 @@ func countTopics(p []broker.FetchedPartition) int {
 
 func (x *exchange) encodeFetched(w *writer, at *broker.FetchedPartition) {
 	begin := len(w.b)
+	hint := at.Leader
+	if !hintsAtLeader(at.Err) {
+		hint = nil
+	}
 	w.int32(at.Partition)
 	w.int16(x.code(at.Err))
 	w.int64(at.HighWatermark)
@@ -230,9 +235,9 @@ func (x *exchange) encodeFetched(w *writer, at *broker.FetchedPartition) {
 	if x.version >= 5 {
 		w.int64(at.LogStartOffset)
 	}
-	if at.Aborted == nil {
+	if at.Aborted == nil && !errors.Is(at.Err, fault.UnknownTopicOrPartition) && !errors.Is(at.Err, fault.UnknownTopicID) {
 		w.length(-1)
-	} else {
+	} else { // of what does not exist Kafka has none, rather than null
 		w.length(len(at.Aborted))
 		for _, a := range at.Aborted {
 			w.int64(a.ProducerID)
@@ -258,7 +263,7 @@ func (x *exchange) encodeFetched(w *writer, at *broker.FetchedPartition) {
 	if at.Diverging != nil {
 		tags++
 	}
-	if at.Leader != nil {
+	if hint != nil {
 		tags++
 	}
 	w.uvarint(tags)
@@ -269,8 +274,8 @@ func (x *exchange) encodeFetched(w *writer, at *broker.FetchedPartition) {
 		w.int64(d.EndOffset)
 		w.uvarint(0)
 	}
-	if at.Leader != nil {
-		w.leaderTag(1, at.Leader)
+	if hint != nil {
+		w.leaderTag(1, hint)
 	}
 }
 

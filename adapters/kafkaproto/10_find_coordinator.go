@@ -36,7 +36,8 @@ func (x *exchange) findCoordinator(req *kmsg.FindCoordinatorRequest) *kmsg.FindC
 		e, err := x.coordinator(req.CoordinatorType, key)
 		out := kmsg.NewFindCoordinatorResponseCoordinator()
 		out.Key, out.NodeID, out.Host, out.Port = key, e.node, e.host, e.port
-		out.ErrorCode, out.ErrorMessage = x.code(err), messageOf(err)
+		message := orEmpty(messageOf(err)) // never null, as Kafka has it
+		out.ErrorCode, out.ErrorMessage = x.code(err), &message
 		resp.Coordinators = append(resp.Coordinators, out)
 	}
 	return resp

@@ -32,7 +32,9 @@ func (x *exchange) createTopics(req *kmsg.CreateTopicsRequest) *kmsg.CreateTopic
 		} else {
 			err = x.createTopic(req, &t, &out)
 		}
-		out.ErrorCode, out.ErrorMessage = x.code(err), messageOf(err)
+		if out.ErrorCode, out.ErrorMessage = x.code(err), messageOf(err); err != nil {
+			out.Configs = []kmsg.CreateTopicsResponseTopicConfig{} // none, but known
+		}
 		resp.Topics = append(resp.Topics, out)
 	}
 	return resp

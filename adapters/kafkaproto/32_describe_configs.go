@@ -25,7 +25,8 @@ func (x *exchange) describeConfigs(req *kmsg.DescribeConfigsRequest) *kmsg.Descr
 			of := broker.ConfigResource{Type: metadata.ResourceType(r.ResourceType), Name: r.ResourceName}
 			entries, err = x.services().Configs.Describe(x.ctx, of, r.ConfigNames, req.IncludeSynonyms, req.IncludeDocumentation)
 		}
-		out.ErrorCode, out.ErrorMessage = x.code(err), describe(err)
+		message := orEmpty(messageOf(err)) // never null, as Kafka has it
+		out.ErrorCode, out.ErrorMessage = x.code(err), &message
 		for i := range entries {
 			out.Configs = append(out.Configs, configOf(&entries[i], req))
 		}

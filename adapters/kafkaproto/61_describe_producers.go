@@ -38,6 +38,6 @@ func (x *exchange) describeProducersOf(topic string, index int32) kmsg.DescribeP
 			out.ActiveProducers = append(out.ActiveProducers, active)
 		}
 	}
-	out.ErrorCode, out.ErrorMessage = x.code(err), describe(err)
+	out.ErrorCode, out.ErrorMessage = x.code(err), messageOf(err)
 	return out
 }

@@ -1,9 +1,11 @@
 package kafkaproto
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
 // leaderTag writes a tagged field that names a partition's leader (KIP-951).
@@ -13,6 +15,11 @@ func (w *writer) leaderTag(tag int, l *broker.LeaderHint) {
 	w.int32(l.Leader)
 	w.int32(l.LeaderEpoch)
 	w.uvarint(0)
+}
+
+// hintsAtLeader reports whether err is one that comes with the leader's name.
+func hintsAtLeader(err error) bool {
+	return errors.Is(err, fault.NotLeaderOrFollower) || errors.Is(err, fault.FencedLeaderEpoch)
 }
 
 // endpoints ends an answer with its tagged fields: the endpoints of the leaders that it names (KIP-951), if

@@ -48,9 +48,14 @@ func (s *Server) trace(x *exchange) {
 	if s.tracer == nil {
 		return
 	}
-	x.ctx, x.span = s.tracer.Start(x.ctx, x.api.name, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
+	ctx, span := s.tracer.Start(x.ctx, x.api.name, trace.WithSpanKind(trace.SpanKindServer))
+	if !span.IsRecording() {
+		return
+	}
+	x.ctx, x.span = ctx, span
+	span.SetAttributes(
 		attribute.String("rpc.system", "kafka"), attribute.String("rpc.method", x.api.name),
 		attribute.String("messaging.client.id", x.clientID), attribute.String("kafka.api.version", strconv.Itoa(int(x.version))),
 		attribute.Int("chronik.request_bytes", x.size),
-	))
+	)
 }
