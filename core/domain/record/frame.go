@@ -81,6 +81,9 @@ func ParseProduced(buf []byte, version int16) (Batch, error) {
 		return nil, fault.New(fault.UnsupportedCompressionType,
 			"Produce requests with version %d are not allowed to use ZStandard compression", version)
 	}
+	if len(rest) == 0 { // as it should be
+		return b, nil
+	}
 	switch size, err := sizeOf(rest); {
 	case errors.Is(err, ErrIncomplete) || err == nil && size > len(rest):
 		return b, nil
