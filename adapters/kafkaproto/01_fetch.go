@@ -168,13 +168,11 @@ func (f *fetchCall) refuse() *broker.FetchResponse {
 
 // encodeFetch writes the answer, whose larger records stay in their files.
 func (x *exchange) encodeFetch(resp *broker.FetchResponse) {
-	inline := 0
+	total := 0
 	for i := range resp.Partitions {
-		if n := resp.Partitions[i].Records.Size; n < copyBelow {
-			inline += n
-		}
+		total += resp.Partitions[i].Records.Size
 	}
-	w := x.start(x.version >= x.api.flexible, 64+96*len(resp.Partitions)+inline)
+	w := x.start(x.version >= x.api.flexible, 64+96*len(resp.Partitions)+min(total, copyBelow))
 	w.int32(0) // throttle time
 	if x.version >= 7 {
 		w.int16(x.code(resp.Err))
@@ -286,10 +284,11 @@ func (x *exchange) encodeRecords(w *writer, at *broker.FetchedPartition) error {
 	switch {
 	case n == 0:
 		return nil
-	case n >= copyBelow:
+	case n >= copyBelow || x.copied+n > copyAtMost || !x.conn.server.answers.try(&x.lease, int64(n)):
 		x.files = append(x.files, fileRange{after: len(w.b), slice: at.Records})
 		return nil
 	}
+	x.copied += n
 	from := len(w.b)
 	w.grow(n)
 	return at.Records.ReadInto(w.b[from:])

@@ -33,13 +33,13 @@ func (f *frame) release() {
 // readFrame reads the next frame into f. Memory is taken only after the frame's first bytes have come, and
 // beyond what this connection has shown that it sends, only as the rest comes. io.EOF is an end between frames.
 func (c *conn) readFrame(f *frame) error {
-	var head [4]byte
-	if _, err := io.ReadFull(c.in, head[:]); err != nil {
+	head := c.head[:]
+	if _, err := io.ReadFull(c.in, head); err != nil {
 		return err
 	}
 	c.reading.Store(true)
 	defer c.reading.Store(false)
-	size := int(int32(binary.BigEndian.Uint32(head[:])))
+	size := int(int32(binary.BigEndian.Uint32(head)))
 	if size < smallestFrame || size > c.server.maxFrame {
 		return badInput{fmt.Errorf("frame of %d bytes, allowed %d to %d", size, smallestFrame, c.server.maxFrame)}
 	}

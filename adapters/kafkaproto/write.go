@@ -10,7 +10,9 @@ import (
 const (
 	// copyBelow is the size in bytes below which a part of a file is cheaper to read into the answer than to
 	// send from the file.
-	copyBelow = 8 << 10
+	copyBelow = 64 << 10
+	// copyAtMost bounds what one answer copies from files, in bytes.
+	copyAtMost = 256 << 10
 	// writeStep is how much is handed to the kernel at once, so that progress is seen.
 	writeStep = 256 << 10
 	// writeTogether bounds the answers that leave in one write.
