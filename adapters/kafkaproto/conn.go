@@ -30,7 +30,7 @@ type conn struct {
 	raw      syscall.RawConn // nil when nc is no plain TCP connection
 	in       *bufio.Reader
 	head     [4]byte // of the next frame: its size
-	remote   string // the client's address, as it is counted
+	remote   string  // the client's address, as it is counted
 
 	ctx    context.Context // ends with the connection
 	cancel context.CancelFunc

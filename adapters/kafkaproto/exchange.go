@@ -39,6 +39,7 @@ type exchange struct {
 	later    deferred
 	out      *buffer               // nil until it is encoded
 	files    []fileRange           // bytes that belong between those of out
+	copied   int                   // bytes of out that came from files
 	fetched  *broker.FetchResponse // holds the files; nil unless it is a Fetch
 	lease    Lease                 // of the answers' budget
 }
