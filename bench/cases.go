@@ -101,7 +101,8 @@ func producing(partitions int32, size, records int) func(context.Context, *broke
 			return result{}, err
 		}
 		defer deleteTopic(ctx, b, name)
-		if _, _, err := fill(ctx, b, name, size, records/20, time.Second); err != nil { // warms up
+		// Warms up: the topic's logs are opened, and Java's compilers have seen the path.
+		if _, _, err := fill(ctx, b, name, size, records, limit/2); err != nil {
 			return result{}, err
 		}
 		m := begin(b)
