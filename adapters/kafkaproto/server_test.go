@@ -195,11 +195,11 @@ func TestRecordsArriveAsTheyWereSentAndTheFrameIsFreeAfterwards(t *testing.T) {
 }
 
 func TestLargeFetchesComeFromTheirFiles(t *testing.T) {
-	for _, advertised := range []struct {
+	for _, way := range []struct {
 		name string
 		copy bool
 	}{{"by sendfile", false}, {"by copying", true}} {
-		t.Run(advertised.name, func(t *testing.T) {
+		t.Run(way.name, func(t *testing.T) {
 			f := newFakes(t)
 			var want [3][]byte
 			f.fetch = func(_ context.Context, req *broker.FetchRequest) *broker.FetchResponse {
@@ -213,8 +213,8 @@ func TestLargeFetchesComeFromTheirFiles(t *testing.T) {
 			}
 			s := start(t, f)
 			c := s.dial(t)
-			if advertised.copy {
-				eventually(t, "the connection is there", func() bool { return s.Connections() == 1 })
+			ask[*kmsg.MetadataResponse](c, kmsg.NewPtrMetadataRequest())
+			if way.copy {
 				s.eachConn(func(c *conn) { c.raw = nil })
 			}
 			req := kmsg.NewPtrFetchRequest()
