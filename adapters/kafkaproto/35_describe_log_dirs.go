@@ -1,6 +1,7 @@
 package kafkaproto
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -36,7 +37,9 @@ func (x *exchange) describeLogDirs(req *kmsg.DescribeLogDirsRequest) *kmsg.Descr
 		resp.ErrorCode = out.ErrorCode
 		return resp
 	}
-	slices.SortStableFunc(logs, func(a, b broker.LogUsage) int { return strings.Compare(a.Topic, b.Topic) })
+	slices.SortFunc(logs, func(a, b broker.LogUsage) int {
+		return cmp.Or(strings.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
+	})
 	for _, l := range logs {
 		if n := len(out.Topics); n == 0 || out.Topics[n-1].Topic != l.Topic {
 			topic := kmsg.NewDescribeLogDirsResponseDirTopic()

@@ -15,6 +15,9 @@ type api struct {
 	schema schema
 	serve  func(*exchange) error
 
+	// note tells users what is special about this broker's answers; "" for nothing.
+	note string
+
 	name     string
 	flexible int16 // the first version whose requests are flexible (KIP-482)
 }
@@ -24,6 +27,8 @@ const (
 	fetchKey       = 1
 	apiVersionsKey = 18
 )
+
+const noAuthorizer = "Without an authorizer, which there is none of yet, the answer is SECURITY_DISABLED."
 
 // The parts that many requests share.
 var (
@@ -35,7 +40,10 @@ var (
 // docs/compatibility.md all come from here. The versions are those of Apache Kafka 4.3.1.
 func apiTable() []api {
 	return []api{
-		{key: produceKey, min: 0, max: 13, serve: (*exchange).produce},
+		{
+			key: produceKey, min: 0, max: 13, serve: (*exchange).produce,
+			note: "Versions 0 to 2 are announced for librdkafka's sake and refused with UNSUPPORTED_VERSION. No transactions.",
+		},
 		{key: fetchKey, min: 4, max: 18, serve: (*exchange).fetch},
 		{key: 2, min: 1, max: 11, serve: message(kmsg.NewPtrListOffsetsRequest, (*exchange).listOffsets), schema: schema{
 			tInt32, tInt8.from(2), array(tString, array(tInt32, tInt32.from(4), tInt64)), tInt32.from(10),
@@ -53,7 +61,7 @@ func apiTable() []api {
 		}},
 		{key: 10, min: 0, max: 6, serve: message(kmsg.NewPtrFindCoordinatorRequest, (*exchange).findCoordinator), schema: schema{
 			tString.to(3), tInt8.from(1), values(tString).from(4),
-		}},
+		}, note: "Coordinators of groups. Those of transactions are refused with UNSUPPORTED_VERSION, those of share groups with INVALID_REQUEST."},
 		{key: 11, min: 0, max: 9, serve: message(kmsg.NewPtrJoinGroupRequest, (*exchange).joinGroup), schema: schema{
 			tString, tInt32, tInt32.from(1), tString, tString.from(5), tString, array(tString, tBytes), tString.from(8),
 		}},
@@ -86,13 +94,13 @@ func apiTable() []api {
 		}},
 		{key: 22, min: 0, max: 5, serve: message(kmsg.NewPtrInitProducerIDRequest, (*exchange).initProducerID), schema: schema{
 			tString, tInt32, tInt64.from(3), tInt16.from(3),
-		}},
+		}, note: "For idempotent producers. A transactional id is refused with UNSUPPORTED_VERSION."},
 		{key: 23, min: 2, max: 4, serve: message(kmsg.NewPtrOffsetForLeaderEpochRequest, (*exchange).offsetForLeaderEpoch), schema: schema{
 			tInt32.from(3), array(tString, array(tInt32, tInt32, tInt32)),
 		}},
-		{key: 29, min: 1, max: 3, serve: message(kmsg.NewPtrDescribeACLsRequest, (*exchange).describeACLs), schema: aclFilter},
-		{key: 30, min: 1, max: 3, serve: message(kmsg.NewPtrCreateACLsRequest, (*exchange).createACLs), schema: schema{array(aclFilter...)}},
-		{key: 31, min: 1, max: 3, serve: message(kmsg.NewPtrDeleteACLsRequest, (*exchange).deleteACLs), schema: schema{array(aclFilter...)}},
+		{key: 29, min: 1, max: 3, serve: message(kmsg.NewPtrDescribeACLsRequest, (*exchange).describeACLs), schema: aclFilter, note: noAuthorizer},
+		{key: 30, min: 1, max: 3, serve: message(kmsg.NewPtrCreateACLsRequest, (*exchange).createACLs), schema: schema{array(aclFilter...)}, note: noAuthorizer},
+		{key: 31, min: 1, max: 3, serve: message(kmsg.NewPtrDeleteACLsRequest, (*exchange).deleteACLs), schema: schema{array(aclFilter...)}, note: noAuthorizer},
 		{key: 32, min: 1, max: 4, serve: message(kmsg.NewPtrDescribeConfigsRequest, (*exchange).describeConfigs), schema: schema{
 			array(tInt8, tString, values(tString)), tBool, tBool.from(3),
 		}},
@@ -113,7 +121,7 @@ func apiTable() []api {
 		}},
 		{key: 46, min: 0, max: 0, serve: message(kmsg.NewPtrListPartitionReassignmentsRequest, (*exchange).listPartitionReassignments), schema: schema{
 			tInt32, topicPartitions,
-		}},
+		}, note: "Partitions are never reassigned: the list is empty."},
 		{key: 47, min: 0, max: 0, serve: message(kmsg.NewPtrOffsetDeleteRequest, (*exchange).offsetDelete), schema: schema{
 			tString, array(tString, array(tInt32)),
 		}},

@@ -94,8 +94,10 @@ func (x *exchange) reserve(n int) error {
 }
 
 // waiting returns a context for a request that waits for other clients or for time: it ends as soon as the server stops,
-// and, with watch, when the client goes away. stop must be called.
+// and, with watch, when the client goes away. stop must be called. Memory that was counted for the request is given back:
+// what others wait for is not to be held by who waits.
 func (x *exchange) waiting(watch bool) (ctx context.Context, stop func()) {
+	x.lease.Return()
 	ctx = x.conn.waits
 	if x.span != nil {
 		ctx = trace.ContextWithSpan(ctx, x.span)
