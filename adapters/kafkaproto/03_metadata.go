@@ -15,7 +15,7 @@ import (
 // * v8: authorized operations (KIP-430); those of the cluster until v10
 // * v10: topic ids in answers (KIP-516); from v12 on in requests, too
 // * v13: an error of the whole request (KIP-1102)
-//
+
 // Rough sizes in bytes of what an answer holds, as a message and encoded together.
 const (
 	topicFootprint     = 200

@@ -1,10 +1,6 @@
 package kafkaproto
 
-import (
-	"slices"
-
-	"github.com/chronik-stream/chronik/core/domain/metadata"
-)
+import "github.com/chronik-stream/chronik/core/domain/metadata"
 
 // endpoint is a broker as clients reach it.
 type endpoint struct {
@@ -110,15 +106,4 @@ func orEmpty(s *string) string {
 		return ""
 	}
 	return *s
-}
-
-// distinct returns the elements of s without repetition, in the order of their first appearance.
-func distinct(s []string) []string {
-	var out []string
-	for _, e := range s {
-		if !slices.Contains(out, e) {
-			out = append(out, e)
-		}
-	}
-	return out
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/broker"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/group"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
 func produceRequest(acks int16, topic string, records []byte) *kmsg.ProduceRequest {
@@ -611,5 +613,42 @@ func TestAPanicClosesTheConnectionAndNothingElse(t *testing.T) {
 	ask[*kmsg.MetadataResponse](s.dial(t), kmsg.NewPtrMetadataRequest())
 	if s.log.count("a bug") != 1 {
 		t.Error("the panic is not logged")
+	}
+}
+
+func TestLargeAnswersWaitForMemoryAndAllCome(t *testing.T) {
+	f := newFakes(t)
+	for i := range 300 {
+		id := metadata.TopicID{3, byte(i >> 8), byte(i)}
+		f.apply(t, metadata.CreateTopic{Name: "topic-" + strconv.Itoa(i), ID: id, Partitions: 10, ReplicationFactor: 1})
+	}
+	const capacity = 1 << 20
+	s := start(t, f, func(st *Settings, _ *Server) { st.Limits.ResponseMemory = capacity })
+	req := kmsg.NewPtrMetadataRequest()
+	req.SetVersion(12)
+	req.Topics = nil
+	var clients sync.WaitGroup
+	for range 30 {
+		c := s.dial(t)
+		clients.Go(func() {
+			for range 3 {
+				if got := len(ask[*kmsg.MetadataResponse](c, req).Topics); got != 302 {
+					t.Errorf("%d topics", got)
+				}
+			}
+		})
+	}
+	ended := make(chan struct{})
+	go func() { clients.Wait(); close(ended) }()
+	for {
+		select {
+		case <-ended:
+			return
+		default:
+		}
+		if _, answers := s.MemoryUsed(); answers > 2*capacity {
+			t.Fatalf("%d bytes are held for answers, allowed %d", answers, capacity)
+		}
+		runtime.Gosched()
 	}
 }
