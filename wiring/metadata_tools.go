@@ -1,8 +1,10 @@
 package wiring
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -64,12 +66,8 @@ func (t *MetadataTools) Restore(w io.Writer, snapshot string) error {
 }
 
 // Migrate copies the metadata into the other kind of store: into the write-ahead store when toWAL, else into the JSON file. That
-// store must be empty. The old one is renamed, so that nothing starts from it by mistake.
+// store must be empty. The old one is moved into a folder of its own, so that nothing starts from it by mistake.
 func (t *MetadataTools) Migrate(w io.Writer, toWAL bool) error {
-	from := t.storeDir(!toWAL)
-	if _, err := os.Stat(from); err != nil {
-		return fmt.Errorf("there is no metadata to migrate: %w", err)
-	}
 	img, err := t.read(!toWAL)
 	if err != nil {
 		return err
@@ -82,8 +80,8 @@ func (t *MetadataTools) Migrate(w io.Writer, toWAL bool) error {
 	if err != nil {
 		return err
 	}
-	aside := from + ".migrated"
-	if err := os.Rename(from, aside); err != nil {
+	aside, err := t.moveAside(!toWAL)
+	if err != nil {
 		return fmt.Errorf("metadata was migrated, but the old store is still there: %w", err)
 	}
 	topics, partitions := img.Counts()
@@ -92,17 +90,24 @@ func (t *MetadataTools) Migrate(w io.Writer, toWAL bool) error {
 	return nil
 }
 
-// storeDir is where a kind of store keeps its files.
-func (t *MetadataTools) storeDir(wal bool) string {
-	if wal {
-		return filepath.Join(t.dir.path, "wal_metadata")
+// moveAside takes a kind of store away and returns where it is.
+func (t *MetadataTools) moveAside(wal bool) (string, error) {
+	aside, err := os.MkdirTemp(t.dir.path, "metadata_migrated_")
+	if err != nil {
+		return "", err
 	}
-	return filepath.Join(t.dir.path, "metadata")
+	for _, name := range storeFiles[wal] {
+		err := os.Rename(filepath.Join(t.dir.path, name), filepath.Join(aside, name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+	}
+	return aside, nil
 }
 
 func (t *MetadataTools) read(wal bool) (*metadata.Image, error) {
-	if _, err := os.Stat(t.storeDir(wal)); err != nil {
-		return nil, fmt.Errorf("no metadata of this kind (use_wal_metadata = %t): %w", wal, err)
+	if !hasStore(t.dir, wal) {
+		return nil, fmt.Errorf("data directory %s has no metadata of this kind (use_wal_metadata = %t)", t.dir.path, wal)
 	}
 	cfg := *t.cfg
 	cfg.UseWALMetadata = wal

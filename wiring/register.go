@@ -14,7 +14,19 @@ import (
 // registered is metadata that knows this broker: there is a cluster id, the broker is registered, and __meta exists.
 type registered struct{ ports.MetadataStore }
 
-func register(ctx context.Context, cfg *configs.Config, m membership, store ports.MetadataStore) (registered, error) {
+// register makes store such metadata. It refuses to begin a cluster where records are already: without their metadata they would
+// be taken for those of deleted topics, and removed.
+func register(ctx context.Context, cfg *configs.Config, m membership, store ports.MetadataStore, logs ports.LogStore) (registered, error) {
+	if store.Image().ClusterID() == "" {
+		stored, err := logs.Stored()
+		if err != nil {
+			return registered{}, fmt.Errorf("look for records: %w", err)
+		}
+		if len(stored) > 0 {
+			return registered{}, fmt.Errorf("the data directory holds the records of %d partitions, %s-%d among them, but no metadata: "+
+				"bring that back, or use another directory", len(stored), stored[0].Topic, stored[0].Partition)
+		}
+	}
 	clusterID := newUUID()
 	cmds := []metadata.Command{
 		metadata.RegisterBroker{ID: m.nodeID, Incarnation: newUUID(), Rack: cfg.Kafka["broker.rack"]},

@@ -2,7 +2,10 @@ package wiring
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/chronik-stream/chronik/adapters/filestore"
@@ -13,8 +16,25 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// openMetadata opens the metadata store that the configuration chooses.
+// storeFiles are the names in the data directory of the kinds of metadata store, by use_wal_metadata. The last one is what makes a store.
+var storeFiles = map[bool][]string{
+	true:  {"wal_metadata.guard", "metalog_snapshots", "wal_metadata"},
+	false: {"metadata"},
+}
+
+func hasStore(dir dataDir, wal bool) bool {
+	names := storeFiles[wal]
+	_, err := os.Stat(filepath.Join(dir.path, names[len(names)-1]))
+	return err == nil
+}
+
+// openMetadata opens the metadata store that the configuration chooses. It makes none where there is one of the other kind: without
+// their metadata, records would be taken for those of deleted topics.
 func openMetadata(cfg *configs.Config, dir dataDir, m membership, log *slog.Logger) (ports.MetadataStore, func(), error) {
+	if !hasStore(dir, cfg.UseWALMetadata) && hasStore(dir, !cfg.UseWALMetadata) {
+		return nil, nil, fmt.Errorf("data directory %s keeps its metadata with use_wal_metadata = %t: set that, or move it with "+
+			"`chronik-server metadata migrate`", dir.path, !cfg.UseWALMetadata)
+	}
 	var store ports.MetadataStore
 	var err error
 	if cfg.UseWALMetadata {

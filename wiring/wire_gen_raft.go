@@ -29,19 +29,6 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	wiringRegistered, err := register(ctx, cfg, wiringMembership, metadataStore)
-	if err != nil {
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	brokerConfigs, err := newBrokerConfigs(cfg, wiringDataDir, wiringMembership, wiringRegistered, levels)
-	if err != nil {
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	topics := newTopics(wiringRegistered, brokerConfigs)
 	telemetry, cleanup3, err := openTelemetry(ctx, cfg, wiringMembership, log)
 	if err != nil {
 		cleanup2()
@@ -62,6 +49,23 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
+	wiringRegistered, err := register(ctx, cfg, wiringMembership, metadataStore, logStore)
+	if err != nil {
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	brokerConfigs, err := newBrokerConfigs(cfg, wiringDataDir, wiringMembership, wiringRegistered, levels)
+	if err != nil {
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	topics := newTopics(wiringRegistered, brokerConfigs)
 	clock := newClock()
 	partitions, cleanup5 := newPartitions(wiringRegistered, logStore, brokerConfigs, wiringMembership, clock, log)
 	cluster := newCluster(wiringRegistered, logStore, partitions, wiringMembership)

@@ -1,0 +1,5 @@
+//go:build raft
+
+package main
+
+const builtWithRaft = true

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"chronik-server": main})
+}
+
+// TestScripts runs testdata/script/*.txtar against this very program in processes of its own. A script may say
+// [raft] for a program that was built with the tag.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Vars = slices.DeleteFunc(env.Vars, func(v string) bool { return strings.HasPrefix(v, "CHRONIK_") })
+			return nil
+		},
+		Condition: func(cond string) (bool, error) { return cond == "raft" && builtWithRaft, nil },
+		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"await": await},
+	})
+}
+
+// await waits until a file holds a text: await file text.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: await file text")
+	}
+	deadline := time.After(20 * time.Second)
+	for again := time.NewTicker(10 * time.Millisecond); ; {
+		text, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err == nil && strings.Contains(string(text), args[1]) {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-deadline:
+			ts.Fatalf("%q does not come in %s: %v\n%s", args[1], args[0], err, text)
+		}
+	}
+}
+
+func TestAnUnknownFlagIsAUsageError(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	code := execute(t.Context(), process{args: []string{"--nope"}, stdout: &stdout, stderr: &stderr})
+	if code != 2 || !strings.Contains(stderr.String(), "unknown flag --nope") || stdout.Len() > 0 {
+		t.Errorf("exit code %d, stdout %q, stderr %q", code, &stdout, &stderr)
+	}
+}
