@@ -1,73 +1,75 @@
-# The commands of this project. `make help` lists them.
+# Every target works on a machine that has Go, Java with Maven, Python 3, Node and make. What else is needed is fetched.
 
-SHELL      := /bin/bash
-GO         ?= go
-VERSION    ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-BUILD      := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X github.com/chronik-stream/chronik/wiring.version=$(VERSION)'
-# What fuzz runs, and for how long each.
-FUZZTIME   ?= 5s
-# The packages that start the real binary and real clients.
-E2E        := ./test/e2e/...
+export CGO_ENABLED ?= 0
+GO        ?= go
+DATA      ?= data
+FUZZTIME  ?= 5s
+BUILD      = $(GO) build -trimpath -ldflags='-s -w'
+PACKAGES   = $(shell $(GO) list ./... | grep -v /test/e2e)
+LINT       = $(GO) tool -modfile=tools/go.mod golangci-lint run
 
 .DEFAULT_GOAL := help
+.PHONY: help run build build-raft test test-short test-standalone test-raft e2e fetch lint generate fuzz bench clean
 
-.PHONY: help
-help: ## list the targets
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+help: ## Print this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: run
-run: build ## build the broker and serve on localhost:9092, with the data in ./data
-	bin/chronik-server standalone --listen localhost:9092 --data-dir ./data
+run: build ## Build the broker and serve on localhost:9092, with its data in ./data (DATA=dir).
+	bin/chronik-server --listen localhost:9092 --data-dir $(DATA)
 
-.PHONY: build
-build: ## build the standalone broker: bin/chronik-server
+build: ## Build the standalone broker: bin/chronik-server.
 	$(BUILD) -o bin/chronik-server ./cmd/chronik-server
 
-.PHONY: build-raft
-build-raft: ## build the clustered broker: bin/chronik-server-raft
+build-raft: ## Build the broker that can be a node of a cluster: bin/chronik-server-raft.
 	$(BUILD) -tags raft -o bin/chronik-server-raft ./cmd/chronik-server
 
-.PHONY: tools
-tools: ## fetch what the tests need: Kafka's tools, kcat, the clients' packages
-	@command -v kcat >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq kcat >/dev/null; }
+test: test-standalone test-raft fuzz e2e ## Fetch what the tests need and run them all, in both build modes.
+
+test-short: ## Run the quick tests: neither real clients nor the race detector.
+	$(GO) vet ./... && $(GO) vet -tags raft ./...
+	$(GO) test -short ./...
+
+# The race detector needs cgo.
+test-standalone:
+	$(GO) vet ./... && $(GO) -C bench vet ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 15m $(PACKAGES)
+
+test-raft:
+	$(GO) vet -tags raft ./...
+	$(GO) test -tags raft -timeout 15m $(PACKAGES)
+
+e2e: fetch build build-raft ## Run the real binaries against real clients and tools.
+	$(GO) test -count=1 -timeout 20m ./test/e2e
+	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft $(GO) test -count=1 -tags raft -timeout 10m -run 'KafkaTopics|ConsoleClients|Kcat' ./test/e2e
+
+fetch: # the clients and tools of the end-to-end tests, into the cache
+	@command -v kcat >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -qy kcat || { apt-get update -q && apt-get install -qy kcat; }; } || \
+		{ echo 'kcat is missing: install it with your package manager' >&2; exit 1; }
 	test/e2e/kafka/kafka fetch
 	test/e2e/clients/python/run --fetch
 	test/e2e/clients/node/run --fetch
 
-.PHONY: test
-test: tools build build-raft ## run all tests, fetching what they need
-	$(GO) vet -tags raft ./...
-	$(GO) test -race -timeout 15m $$($(GO) list ./... | grep -v /test/e2e)
-	$(GO) test -short -tags raft -timeout 10m ./wiring/... ./cmd/...
-	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server $(GO) test -count=1 -timeout 20m $(E2E)
-	$(GO) -C bench vet ./... 2>/dev/null || (cd bench && $(GO) vet ./...)
-	$(MAKE) fuzz
+lint: ## Check style, mistakes and the direction of imports, in both build modes.
+	$(LINT) ./...
+	$(LINT) --build-tags raft ./...
 
-.PHONY: test-short
-test-short: ## run the tests that need neither tools nor time
-	$(GO) test -short ./...
+generate: ## Write what is generated: the injectors, and the sample of all settings.
+	wiring/generate
+	$(GO) run ./configs/document >configs/standalone.toml.new && mv configs/standalone.toml.new configs/standalone.toml
 
-.PHONY: e2e
-e2e: tools build ## run the real binary under real clients
-	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server $(GO) test -count=1 -timeout 20m -v $(E2E)
+fuzz: | bin ## Run every fuzz target for a while (FUZZTIME=5s each).
+	@set -e; for package in $$(grep -rl --include='*_test.go' '^func Fuzz' core adapters configs | xargs -n1 dirname | sort -u); do \
+		for target in $$(grep -h -o --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' $$package/*_test.go | sed 's/^func //'); do \
+			echo "$$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$package >bin/.fuzz 2>&1 || { cat bin/.fuzz; exit 1; }; \
+		done; \
+	done; rm -f bin/.fuzz
 
-.PHONY: lint
-lint: ## check style and layers, in both build modes
-	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
-	$(GO) tool -modfile=tools/go.mod golangci-lint run --build-tags raft ./wiring/... ./cmd/...
+bench: build ## Measure Chronik beside Apache Kafka, with the same load.
+	$(GO) -C bench run .
 
-.PHONY: generate
-generate: ## make all generated files anew
-	$(GO) generate ./...
+clean: ## Remove what was built; the data stays.
+	rm -rf bin
 
-.PHONY: fuzz
-fuzz: ## run every fuzz target for FUZZTIME
-	@for package in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
-	  for target in $$(grep -rhoE --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' $$package/*_test.go | sed 's/func //'); do \
-	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
-	  done; \
-	done
-
-.PHONY: bench
-bench: build ## measure against Apache Kafka, side by side
-	$(GO) -C bench run . -chronik ../bin/chronik-server
+bin:
+	mkdir -p bin

@@ -1,0 +1,163 @@
+package wiring
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/chronik-stream/chronik/"
+
+// pkg is a package as go list shows it.
+type pkg struct {
+	ImportPath   string
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
+}
+
+// buildModes are the flags of the two ways to build.
+var buildModes = map[string][]string{"standalone": nil, "raft": {"-tags", "raft"}}
+
+// packages returns the packages of this module.
+func packages(t *testing.T, flags []string) []pkg {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", slices.Concat([]string{"list"}, flags,
+		[]string{"-json=ImportPath,Imports,TestImports,XTestImports", "./..."})...)
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []pkg
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	if len(all) < 10 {
+		t.Fatalf("go list finds only %d packages", len(all))
+	}
+	return all
+}
+
+// impure is what pure packages may not import from the standard library: the world.
+var impure = []string{"net", "net/http", "os", "os/exec", "os/signal", "log", "log/slog", "syscall", "io/fs", "path/filepath"}
+
+// forbidden says why the package at path may not import another, "" when it may. Both are without the module's path; a package of
+// the standard library or of another module is given as it is.
+func forbidden(path, imported string, ours bool) string {
+	layer, _, _ := strings.Cut(path, "/")
+	target, _, _ := strings.Cut(imported, "/")
+	pure := strings.HasPrefix(path, "core/domain/") && !strings.HasPrefix(path, "core/domain/broker")
+	switch {
+	case !ours && pure && slices.Contains(impure, imported):
+		return "a pure package does not reach the world"
+	case !ours:
+		return ""
+	case target == "wiring" && layer != "wiring" && layer != "cmd":
+		return "only cmd imports wiring"
+	case target == "configs" && layer != "wiring" && layer != "cmd" && layer != "configs":
+		return "only cmd and wiring import configs"
+	case target == "adapters" && layer == "adapters" && adapterOf(path) != adapterOf(imported):
+		return "no adapter imports another"
+	case target == "adapters" && layer != "adapters" && layer != "wiring":
+		return "only wiring imports adapters"
+	case layer == "cmd" && target == "core":
+		return "cmd imports wiring and configs only"
+	case layer == "core" && target != "core":
+		return "imports point inwards"
+	case pure && (imported == "core/ports" || strings.HasPrefix(imported, "core/domain/broker") || imported == "core/metalog"):
+		return "a pure package knows neither ports nor services"
+	case path == "core/ports" && strings.HasPrefix(imported, "core/domain/broker"):
+		return "ports know no services"
+	}
+	return ""
+}
+
+func adapterOf(path string) string {
+	parts := strings.SplitN(path, "/", 3)
+	return parts[min(1, len(parts)-1)]
+}
+
+func TestImportsPointInwards(t *testing.T) {
+	for mode, flags := range buildModes {
+		for _, p := range packages(t, flags) {
+			path := strings.TrimPrefix(p.ImportPath, module)
+			for _, imported := range p.Imports {
+				short, ours := strings.CutPrefix(imported, module)
+				if why := forbidden(path, short, ours); why != "" {
+					t.Errorf("%s: %s imports %s: %s", mode, path, short, why)
+				}
+			}
+			for _, imported := range slices.Concat(p.TestImports, p.XTestImports) {
+				short, ours := strings.CutPrefix(imported, module)
+				if ours && forbidden(path, short, ours) != "" { // tests may use the world, but not go around the layers
+					t.Errorf("%s: a test of %s imports %s: %s", mode, path, short, forbidden(path, short, ours))
+				}
+			}
+		}
+	}
+}
+
+func TestTheRulesForbidWhatTheyShould(t *testing.T) {
+	for _, wrong := range [][2]string{
+		{"core/domain/metadata", "core/ports"}, {"core/domain/group", "core/domain/broker"}, {"core/domain/broker", "adapters/seglog"},
+		{"core/ports", "core/domain/broker"}, {"core/domain/broker", "configs"}, {"adapters/seglog", "adapters/walstore"},
+		{"adapters/seglog", "configs"}, {"adapters/seglog", "wiring"}, {"cmd/chronik-server", "adapters/seglog"}, {"cmd/chronik-server", "core/ports"},
+		{"core/metalog", "wiring"},
+	} {
+		if forbidden(wrong[0], wrong[1], true) == "" {
+			t.Errorf("%s may import %s", wrong[0], wrong[1])
+		}
+	}
+	for _, wrong := range []string{"os", "net", "log/slog"} {
+		if forbidden("core/domain/record", wrong, false) == "" {
+			t.Errorf("core/domain/record may import %s", wrong)
+		}
+	}
+	for _, right := range [][2]string{
+		{"core/domain/group", "core/domain/fault"}, {"core/domain/broker", "core/ports"}, {"adapters/seglog", "adapters/seglog/journal"},
+		{"adapters/kafkaproto", "core/domain/broker"}, {"wiring", "adapters/seglog"}, {"wiring", "configs"}, {"cmd/chronik-server", "wiring"},
+		{"configs/document", "configs"}, {"configs", "core/domain/configdef"},
+	} {
+		if why := forbidden(right[0], right[1], true); why != "" {
+			t.Errorf("%s may not import %s: %s", right[0], right[1], why)
+		}
+	}
+}
+
+func TestDragonboatIsNotLinkedWithoutTheTag(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "./cmd/chronik-server")
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(out), module+"adapters/kafkaproto") {
+		t.Fatal("the broker's packages are not listed")
+	}
+	for dependency := range strings.SplitSeq(string(out), "\n") {
+		if strings.Contains(dependency, "dragonboat") || strings.HasPrefix(dependency, module+"adapters/raft") {
+			t.Errorf("%s is linked without the raft tag", dependency)
+		}
+	}
+}
+
+func TestGeneratedFilesAreUpToDate(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs Wire twice")
+	}
+	out, err := exec.CommandContext(t.Context(), "./generate", "--check").CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
