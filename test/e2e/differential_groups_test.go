@@ -1,182 +1,177 @@
 package e2e
 
-import "github.com/twmb/franz-go/pkg/kmsg"
+import (
+	"encoding/hex"
+	"slices"
 
-// groupSteps tells the life of groups with one member, in every version.
-var groupSteps = []step{
-	{"create", 7, 7, createTopics(func(_ *kmsg.CreateTopicsRequest, t *kmsg.CreateTopicsRequestTopic) {
-		t.Topic, t.NumPartitions = "rec", 1
-	}), nil},
-	{"find coordinator", 0, 6, findCoordinator("readers"), nil},
-	{"find coordinator of nothing", 0, 6, findCoordinator(""), nil},
-	{"join with unknown member", 0, 9, join(func(r *kmsg.JoinGroupRequest) { r.MemberID = "nobody" }), nil},
-	{"join with short session", 0, 9, join(func(r *kmsg.JoinGroupRequest) { r.SessionTimeoutMillis = 1 }), nil},
-	{"join without group id", 0, 9, join(func(r *kmsg.JoinGroupRequest) { r.Group = "" }), nil},
-	{"join without protocols", 0, 9, join(func(r *kmsg.JoinGroupRequest) { r.Protocols = nil }), nil},
-	{"join first", 4, 9, join(func(r *kmsg.JoinGroupRequest) {}), keepMember},
-	{"join", 4, 9, joinAsMember, keepMember},
-	{"join with another type", 5, 9, join(func(r *kmsg.JoinGroupRequest) { r.ProtocolType = "other" }), nil},
-	{"sync", 0, 5, syncGroup(func(*kmsg.SyncGroupRequest) {}), nil},
-	{"sync old generation", 0, 5, syncGroup(func(r *kmsg.SyncGroupRequest) { r.Generation = 77 }), nil},
-	{"sync wrong protocol", 5, 5, syncGroup(func(r *kmsg.SyncGroupRequest) { r.Protocol = kmsg.StringPtr("other") }), nil},
-	{"heartbeat", 0, 4, heartbeat(func(*kmsg.HeartbeatRequest) {}), nil},
-	{"heartbeat of nobody", 0, 4, heartbeat(func(r *kmsg.HeartbeatRequest) { r.MemberID = "nobody" }), nil},
-	{"heartbeat old generation", 0, 4, heartbeat(func(r *kmsg.HeartbeatRequest) { r.Generation = 77 }), nil},
-	{"heartbeat unknown group", 0, 4, heartbeat(func(r *kmsg.HeartbeatRequest) { r.Group = "nowhere" }), nil},
-	{"describe", 0, 6, describeGroups("readers"), nil},
-	{"describe unknown", 0, 6, describeGroups("nowhere"), nil},
-	{"list", 0, 5, listGroups(nil, nil), nil},
-	{"list stable", 4, 5, listGroups([]string{"Stable"}, nil), nil},
-	{"list nonsense", 4, 5, listGroups([]string{"Nonsense"}, nil), nil},
-	{"list classic", 5, 5, listGroups(nil, []string{"classic"}), nil},
-	{"commit", 2, 10, commit(func(*kmsg.OffsetCommitRequest) {}), nil},
-	{"commit by nobody", 2, 10, commit(func(r *kmsg.OffsetCommitRequest) { r.MemberID = "nobody" }), nil},
-	{"commit old generation", 2, 10, commit(func(r *kmsg.OffsetCommitRequest) { r.Generation = 77 }), nil},
-	{"commit from outside", 2, 10, commit(func(r *kmsg.OffsetCommitRequest) { r.MemberID, r.Generation = "", -1 }), nil},
-	{"commit unknown topic", 2, 10, commit(func(r *kmsg.OffsetCommitRequest) { r.Topics[0].Topic, r.Topics[0].TopicID = "nowhere", [16]byte{9} }), nil},
-	{"commit unknown partition", 2, 10, commit(func(r *kmsg.OffsetCommitRequest) { r.Topics[0].Partitions[0].Partition = 9 }), nil},
-	{"simple commit", 2, 10, commit(func(r *kmsg.OffsetCommitRequest) { r.Group, r.MemberID, r.Generation = "simple", "", -1 }), nil},
-	{"fetch offsets", 1, 10, fetchOffsets("readers", false), nil},
-	{"fetch all offsets", 2, 10, fetchOffsets("readers", true), nil},
-	{"fetch offsets of an unknown group", 1, 10, fetchOffsets("nowhere", false), nil},
-	{"delete offsets in use", 0, 0, deleteOffsets("readers"), nil},
-	{"delete offsets", 0, 0, deleteOffsets("simple"), nil},
-	{"delete offsets of an unknown group", 0, 0, deleteOffsets("nowhere"), nil},
-	{"delete group in use", 0, 2, deleteGroup("readers"), nil},
-	{"leave as nobody", 0, 5, leave("nobody"), nil},
-	{"leave", 5, 5, leave(""), nil},
-	{"describe empty", 0, 6, describeGroups("readers"), nil},
-	{"delete group", 2, 2, deleteGroup("readers"), nil},
-	{"delete unknown group", 0, 2, deleteGroup("nowhere"), nil},
-	{"init producer id for a producer that is gone", 3, 5, func(_ *world, v int16) kmsg.Request {
-		req := kmsg.NewPtrInitProducerIDRequest()
-		req.Version, req.TransactionTimeoutMillis, req.ProducerID, req.ProducerEpoch = v, 60_000, 123, -1
-		return req
-	}, nil},
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// subscription is a consumer's for topic "rec", version 0.
+var subscription, _ = hex.DecodeString("000000000001" + "0003" + hex.EncodeToString([]byte("rec")) + "ffffffff")
+
+// join joins a group with the member id that was kept under the name as, the empty one at first.
+func join(group, as string, edit ...func(*kmsg.JoinGroupRequest)) func(*world, int16) kmsg.Request {
+	return ask(kmsg.NewPtrJoinGroupRequest, func(w *world, r *kmsg.JoinGroupRequest) {
+		r.Group, r.SessionTimeoutMillis, r.RebalanceTimeoutMillis, r.MemberID = group, 30_000, 30_000, w.kept[as]
+		r.ProtocolType = "consumer"
+		r.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: subscription}}
+		for _, e := range edit {
+			e(r)
+		}
+	})
 }
 
-func findCoordinator(group string) func(*world, int16) kmsg.Request {
-	return func(_ *world, v int16) kmsg.Request {
-		req := kmsg.NewPtrFindCoordinatorRequest()
-		req.Version, req.CoordinatorKey, req.CoordinatorKeys = v, group, []string{group}
-		return req
+func keepMember(as string) func(*world, kmsg.Response) {
+	return func(w *world, resp kmsg.Response) {
+		r := resp.(*kmsg.JoinGroupResponse)
+		w.kept[as] = r.MemberID
+		w.numbers["generation"] = int64(r.Generation)
 	}
 }
 
-func join(edit func(*kmsg.JoinGroupRequest)) func(*world, int16) kmsg.Request {
-	return func(_ *world, v int16) kmsg.Request {
-		req := kmsg.NewPtrJoinGroupRequest()
-		req.Version, req.Group, req.SessionTimeoutMillis, req.RebalanceTimeoutMillis = v, "readers", 30_000, 30_000
-		req.ProtocolType = "consumer"
-		req.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: subscription}}
-		edit(req)
-		return req
+// syncGroup asks for the assignment; it gives each of the members named in all the same one.
+func syncGroup(group, as string, all []string, edit ...func(*kmsg.SyncGroupRequest)) func(*world, int16) kmsg.Request {
+	return ask(kmsg.NewPtrSyncGroupRequest, func(w *world, r *kmsg.SyncGroupRequest) {
+		r.Group, r.Generation, r.MemberID = group, int32(w.numbers["generation"]), w.kept[as]
+		r.ProtocolType, r.Protocol = kmsg.StringPtr("consumer"), kmsg.StringPtr("range")
+		for _, m := range all {
+			r.GroupAssignment = append(r.GroupAssignment, kmsg.SyncGroupRequestGroupAssignment{MemberID: w.kept[m], MemberAssignment: []byte("for " + m)})
+		}
+		for _, e := range edit {
+			e(r)
+		}
+	})
+}
+
+func heartbeat(group, as string, edit ...func(*kmsg.HeartbeatRequest)) func(*world, int16) kmsg.Request {
+	return ask(kmsg.NewPtrHeartbeatRequest, func(w *world, r *kmsg.HeartbeatRequest) {
+		r.Group, r.Generation, r.MemberID = group, int32(w.numbers["generation"]), w.kept[as]
+		for _, e := range edit {
+			e(r)
+		}
+	})
+}
+
+func leave(group string, members ...func(w *world) kmsg.LeaveGroupRequestMember) func(*world, int16) kmsg.Request {
+	return ask(kmsg.NewPtrLeaveGroupRequest, func(w *world, r *kmsg.LeaveGroupRequest) {
+		r.Group = group
+		for _, m := range members {
+			r.Members = append(r.Members, m(w))
+		}
+		if len(r.Members) > 0 {
+			r.MemberID = r.Members[0].MemberID
+		}
+	})
+}
+
+func member(as string) func(*world) kmsg.LeaveGroupRequestMember {
+	return func(w *world) kmsg.LeaveGroupRequestMember {
+		id, ok := w.kept[as]
+		if !ok {
+			id = as
+		}
+		return kmsg.LeaveGroupRequestMember{MemberID: id}
 	}
 }
 
-func joinAsMember(w *world, v int16) kmsg.Request {
-	return join(func(r *kmsg.JoinGroupRequest) { r.MemberID = w.kept["member"] })(w, v)
-}
-
-func keepMember(w *world, resp kmsg.Response) {
-	r := resp.(*kmsg.JoinGroupResponse)
-	if r.MemberID != "" {
-		w.kept["member"] = r.MemberID
-	}
-	w.generation = r.Generation
-}
-
-func syncGroup(edit func(*kmsg.SyncGroupRequest)) func(*world, int16) kmsg.Request {
-	return func(w *world, v int16) kmsg.Request {
-		req := kmsg.NewPtrSyncGroupRequest()
-		req.Version, req.Group, req.Generation, req.MemberID = v, "readers", w.generation, w.kept["member"]
-		req.ProtocolType, req.Protocol = kmsg.StringPtr("consumer"), kmsg.StringPtr("range")
-		req.GroupAssignment = []kmsg.SyncGroupRequestGroupAssignment{{MemberID: w.kept["member"], MemberAssignment: []byte("all of it")}}
-		edit(req)
-		return req
+func instance(id, as string) func(*world) kmsg.LeaveGroupRequestMember {
+	return func(w *world) kmsg.LeaveGroupRequestMember {
+		return kmsg.LeaveGroupRequestMember{MemberID: w.kept[as], InstanceID: &id}
 	}
 }
 
-func heartbeat(edit func(*kmsg.HeartbeatRequest)) func(*world, int16) kmsg.Request {
-	return func(w *world, v int16) kmsg.Request {
-		req := kmsg.NewPtrHeartbeatRequest()
-		req.Version, req.Group, req.Generation, req.MemberID = v, "readers", w.generation, w.kept["member"]
-		edit(req)
-		return req
-	}
-}
-
-func describeGroups(group string) func(*world, int16) kmsg.Request {
-	return func(_ *world, v int16) kmsg.Request {
-		req := kmsg.NewPtrDescribeGroupsRequest()
-		req.Version, req.Groups, req.IncludeAuthorizedOperations = v, []string{group}, true
-		return req
-	}
+func describeGroups(groups ...string) func(*world, int16) kmsg.Request {
+	return ask(kmsg.NewPtrDescribeGroupsRequest, func(_ *world, r *kmsg.DescribeGroupsRequest) {
+		r.Groups, r.IncludeAuthorizedOperations = groups, true
+	})
 }
 
 func listGroups(states, types []string) func(*world, int16) kmsg.Request {
-	return func(_ *world, v int16) kmsg.Request {
-		req := kmsg.NewPtrListGroupsRequest()
-		req.Version, req.StatesFilter, req.TypesFilter = v, states, types
-		return req
+	return ask(kmsg.NewPtrListGroupsRequest, func(_ *world, r *kmsg.ListGroupsRequest) { r.StatesFilter, r.TypesFilter = states, types })
+}
+
+func deleteGroups(groups ...string) func(*world, int16) kmsg.Request {
+	return ask(kmsg.NewPtrDeleteGroupsRequest, func(_ *world, r *kmsg.DeleteGroupsRequest) { r.Groups = groups })
+}
+
+// coordinated waits until both brokers coordinate the groups.
+func coordinated(groups ...string) []step {
+	return []step{
+		on("find the coordinator", 6, 6, findCoordinators(0, groups...)).until(coordinatorIsThere),
+		on("wait until it has loaded", 5, 5, describeGroups(groups...)).until(coordinatorIsThere),
 	}
 }
 
-func commit(edit func(*kmsg.OffsetCommitRequest)) func(*world, int16) kmsg.Request {
-	return func(w *world, v int16) kmsg.Request {
-		req := kmsg.NewPtrOffsetCommitRequest()
-		req.Version, req.Group, req.Generation, req.MemberID = v, "readers", w.generation, w.kept["member"]
-		t := kmsg.NewOffsetCommitRequestTopic()
-		t.Topic, t.TopicID = "rec", w.topic["rec"]
-		p := kmsg.NewOffsetCommitRequestTopicPartition()
-		p.Offset, p.Metadata = int64(v), kmsg.StringPtr("note")
-		t.Partitions = append(t.Partitions, p)
-		req.Topics = append(req.Topics, t)
-		edit(req)
-		return req
-	}
+func joining(edit func(*kmsg.JoinGroupRequest)) func(*world, int16) kmsg.Request {
+	return join("readers", "nobody yet", edit)
 }
 
-func fetchOffsets(group string, all bool) func(*world, int16) kmsg.Request {
-	return func(w *world, v int16) kmsg.Request {
-		req := kmsg.NewPtrOffsetFetchRequest()
-		req.Version, req.Group, req.RequireStable = v, group, true
-		g := kmsg.NewOffsetFetchRequestGroup()
-		g.Group = group
-		if !all {
-			req.Topics = []kmsg.OffsetFetchRequestTopic{{Topic: "rec", Partitions: []int32{0, 1}}}
-			g.Topics = []kmsg.OffsetFetchRequestGroupTopic{{Topic: "rec", TopicID: w.topic["rec"], Partitions: []int32{0, 1}}}
-		}
-		req.Groups = append(req.Groups, g)
-		return req
-	}
-}
-
-func deleteOffsets(group string) func(*world, int16) kmsg.Request {
-	return func(_ *world, v int16) kmsg.Request {
-		req := kmsg.NewPtrOffsetDeleteRequest()
-		req.Version, req.Group = v, group
-		req.Topics = []kmsg.OffsetDeleteRequestTopic{{Topic: "rec", Partitions: []kmsg.OffsetDeleteRequestTopicPartition{{Partition: 0}}}}
-		return req
-	}
-}
-
-func deleteGroup(group string) func(*world, int16) kmsg.Request {
-	return func(_ *world, v int16) kmsg.Request {
-		req := kmsg.NewPtrDeleteGroupsRequest()
-		req.Version, req.Groups = v, []string{group}
-		return req
-	}
-}
-
-func leave(member string) func(*world, int16) kmsg.Request {
-	return func(w *world, v int16) kmsg.Request {
-		if member == "" {
-			member = w.kept["member"]
-		}
-		req := kmsg.NewPtrLeaveGroupRequest()
-		req.Version, req.Group, req.MemberID = v, "readers", member
-		req.Members = []kmsg.LeaveGroupRequestMember{{MemberID: member}}
-		return req
-	}
-}
+var groupSteps = slices.Concat(coordinated("readers", "nowhere", "", "loner"), []step{
+	on("join with an unknown member", 0, 9, joining(func(r *kmsg.JoinGroupRequest) { r.MemberID = "nobody" })),
+	on("join with a short session", 0, 9, joining(func(r *kmsg.JoinGroupRequest) { r.SessionTimeoutMillis = 1 })),
+	on("join with a long session", 0, 9, joining(func(r *kmsg.JoinGroupRequest) { r.SessionTimeoutMillis = 1 << 30 })),
+	on("join without a group id", 0, 9, joining(func(r *kmsg.JoinGroupRequest) { r.Group = "" })),
+	on("join without protocols", 0, 9, joining(func(r *kmsg.JoinGroupRequest) { r.Protocols = nil })),
+	on("join without a protocol type", 0, 9, joining(func(r *kmsg.JoinGroupRequest) { r.ProtocolType = "" })),
+	on("join without both", 0, 9, joining(func(r *kmsg.JoinGroupRequest) { r.Protocols, r.ProtocolType = nil, "" })),
+	on("describe what nobody has joined", 0, 6, describeGroups("readers")),
+	on("join first", 4, 9, joining(func(*kmsg.JoinGroupRequest) {})).keeping(keepMember("one")),
+	on("describe what nobody has joined again", 0, 6, describeGroups("readers")),
+	on("join", 4, 9, join("readers", "one")).keeping(keepMember("one")),
+	on("join with another type", 5, 9, join("readers", "one", func(r *kmsg.JoinGroupRequest) { r.ProtocolType = "other" })),
+	on("join with another protocol", 5, 9, join("readers", "no one", func(r *kmsg.JoinGroupRequest) { r.Protocols[0].Name = "other" })),
+	on("an unknown member joins", 5, 9, join("readers", "no one", func(r *kmsg.JoinGroupRequest) { r.MemberID = "nobody" })),
+	on("sync as nobody", 0, 5, syncGroup("readers", "no one", nil)),
+	on("sync in an old generation", 0, 5, syncGroup("readers", "one", nil, func(r *kmsg.SyncGroupRequest) { r.Generation = 77 })),
+	on("commit before the sync", 9, 9, commit("readers", "one")),
+	on("heartbeat before the sync", 0, 4, heartbeat("readers", "one")),
+	on("describe before the sync", 0, 6, describeGroups("readers")),
+	on("sync", 0, 5, syncGroup("readers", "one", []string{"one"})),
+	on("sync again without assignments", 0, 5, syncGroup("readers", "one", nil)),
+	on("sync with another protocol", 5, 5, syncGroup("readers", "one", nil, func(r *kmsg.SyncGroupRequest) { r.Protocol = kmsg.StringPtr("other") })),
+	on("sync with another type", 5, 5, syncGroup("readers", "one", nil, func(r *kmsg.SyncGroupRequest) { r.ProtocolType = kmsg.StringPtr("other") })),
+	on("sync without a protocol", 5, 5, syncGroup("readers", "one", nil, func(r *kmsg.SyncGroupRequest) { r.Protocol = nil })),
+	on("sync with an unknown group", 0, 5, syncGroup("nowhere", "one", nil)),
+	on("sync without a group id", 0, 5, syncGroup("", "one", nil)),
+	on("sync with an unknown instance", 3, 5, syncGroup("readers", "one", nil, func(r *kmsg.SyncGroupRequest) { r.InstanceID = kmsg.StringPtr("i") })),
+	on("heartbeat", 0, 4, heartbeat("readers", "one")),
+	on("heartbeat of nobody", 0, 4, heartbeat("readers", "no one")),
+	on("heartbeat in an old generation", 0, 4, heartbeat("readers", "one", func(r *kmsg.HeartbeatRequest) { r.Generation = 77 })),
+	on("heartbeat for an unknown group", 0, 4, heartbeat("nowhere", "one")),
+	on("heartbeat without a group id", 0, 4, heartbeat("", "one")),
+	on("heartbeat of an unknown instance", 3, 4, heartbeat("readers", "one", func(r *kmsg.HeartbeatRequest) { r.InstanceID = kmsg.StringPtr("i") })),
+	on("describe", 0, 6, describeGroups("readers")),
+	on("describe an unknown group", 0, 6, describeGroups("nowhere")),
+	on("describe no group id", 0, 6, describeGroups("")),
+	on("describe one twice", 0, 6, describeGroups("readers", "nowhere", "readers")),
+	on("describe nothing", 0, 6, describeGroups()),
+	on("list", 0, 5, listGroups(nil, nil)),
+	on("list what is stable", 4, 5, listGroups([]string{"Stable"}, nil)),
+	on("list what is stable, in small letters", 4, 5, listGroups([]string{"stable"}, nil)),
+	on("list what is empty", 4, 5, listGroups([]string{"Empty"}, nil)),
+	on("list a state that is not", 4, 5, listGroups([]string{"Nonsense"}, nil)),
+	on("list classic groups", 5, 5, listGroups(nil, []string{"classic"})),
+	on("list classic groups, in large letters", 5, 5, listGroups(nil, []string{"CLASSIC"})),
+	on("list consumer groups", 5, 5, listGroups(nil, []string{"consumer"})),
+	on("list a type that is not", 5, 5, listGroups(nil, []string{"Nonsense"})),
+	on("delete a group in use", 0, 2, deleteGroups("readers")),
+	on("leave as nobody", 0, 5, leave("readers", member("nobody"))),
+	on("leave an unknown group", 0, 5, leave("nowhere", member("one"))),
+	on("leave no group id", 0, 5, leave("", member("one"))),
+	on("nobody leaves", 3, 5, leave("readers")),
+	on("leave as an unknown instance", 3, 5, leave("readers", instance("i", "no one"))),
+	on("leave", 5, 5, leave("readers", member("one"))),
+	on("describe an empty group", 0, 6, describeGroups("readers")),
+	on("list an empty group", 5, 5, listGroups(nil, nil)),
+	on("heartbeat in an empty group", 0, 4, heartbeat("readers", "one")),
+	on("sync in an empty group", 0, 5, syncGroup("readers", "one", nil)),
+	on("delete a group twice", 2, 2, deleteGroups("readers", "readers")),
+	on("describe what was deleted", 0, 6, describeGroups("readers")),
+	on("delete an unknown group", 0, 2, deleteGroups("nowhere")),
+	on("delete no group id", 0, 2, deleteGroups("")),
+	on("delete nothing", 0, 2, deleteGroups()),
+	on("join in version 0", 0, 0, join("old", "nobody yet")).keeping(keepMember("old")),
+	on("sync in version 0", 0, 0, syncGroup("old", "old", []string{"old"})),
+	on("leave in version 0", 0, 0, leave("old", member("old"))),
+})
