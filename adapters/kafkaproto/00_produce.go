@@ -93,7 +93,9 @@ func (p *produceCall) decode(x *exchange) error {
 				break
 			}
 		}
-		p.topics = append(p.topics, n)
+		if n > 0 { // a topic without partitions has no answer
+			p.topics = append(p.topics, n)
+		}
 		r.tags(nil)
 		if r.bad {
 			break
@@ -130,17 +132,9 @@ func (p *produceCall) encode(x *exchange) {
 	for _, n := range p.topics {
 		part := rest[:n]
 		rest = rest[n:]
-		switch {
-		case n == 0:
-			// A topic without partitions says nothing of which one it was.
-			if x.version >= 13 {
-				w.b = append(w.b, make([]byte, 16)...)
-			} else {
-				w.string("")
-			}
-		case x.version >= 13:
+		if x.version >= 13 {
 			w.b = append(w.b, part[0].TopicID[:]...)
-		default:
+		} else {
 			w.string(part[0].Topic)
 		}
 		w.length(n)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/chronik-stream/chronik/core/domain/broker"
 	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
 // Fetch: v4-18.
@@ -34,12 +35,12 @@ func (x *exchange) fetch() error {
 	x.body = nil
 	x.frame.release()
 	if f.replicaID >= 0 {
-		x.encodeFetch(f.refuse())
+		x.encodeFetch(f.refuse(s.services.Cluster.Image()), false)
 	} else {
 		ctx, stop := x.waiting(f.req.MaxWait > watchInterval)
 		x.fetched = s.services.Fetch.Fetch(ctx, &f.req)
 		stop()
-		x.encodeFetch(x.fetched)
+		x.encodeFetch(x.fetched, f.req.ReadCommitted)
 	}
 	f.req.Partitions, f.req.Forgotten = reusable(f.req.Partitions), reusable(f.req.Forgotten)
 	s.fetches.Put(f)
@@ -155,19 +156,27 @@ func (f *fetchCall) decodePartition(r *reader, at broker.FetchPartition) {
 }
 
 // refuse answers somebody who says to be a follower: this broker's partitions have none.
-func (f *fetchCall) refuse() *broker.FetchResponse {
+func (f *fetchCall) refuse(img *metadata.Image) *broker.FetchResponse {
 	resp := new(broker.FetchResponse)
 	for _, p := range f.req.Partitions {
-		resp.Partitions = append(resp.Partitions, broker.FetchedPartition{
+		refused := broker.FetchedPartition{
 			FetchTarget: p.FetchTarget, Err: fault.NotLeaderOrFollower,
 			HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
-		})
+		}
+		t, unknown := findByVersion(img, p.Topic, p.TopicID, f.req.UsesTopicIDs)
+		if err := existsIn(t, p.Partition, unknown); err != nil {
+			refused.Err = err
+		} else {
+			at := t.Partitions[p.Partition]
+			refused.Leader = &broker.LeaderHint{Leader: at.Leader, LeaderEpoch: at.LeaderEpoch}
+		}
+		resp.Partitions = append(resp.Partitions, refused)
 	}
 	return resp
 }
 
 // encodeFetch writes the answer, whose larger records stay in their files.
-func (x *exchange) encodeFetch(resp *broker.FetchResponse) {
+func (x *exchange) encodeFetch(resp *broker.FetchResponse, readCommitted bool) {
 	total := 0
 	for i := range resp.Partitions {
 		total += resp.Partitions[i].Records.Size
@@ -189,6 +198,9 @@ func (x *exchange) encodeFetch(resp *broker.FetchResponse) {
 		}
 		w.length(n)
 		for i := range n {
+			if readCommitted && rest[i].Aborted == nil {
+				rest[i].Aborted = []broker.AbortedTxn{} // none, rather than not asked for
+			}
 			x.encodeFetched(&w, &rest[i])
 			if l := rest[i].Leader; l != nil && hintsAtLeader(rest[i].Err) {
 				leaders = append(leaders, l.Leader)

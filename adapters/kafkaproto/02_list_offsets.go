@@ -37,10 +37,15 @@ func (x *exchange) listOffsets(req *kmsg.ListOffsetsRequest) *kmsg.ListOffsetsRe
 		for range t.Partitions {
 			q := &queries[0]
 			queries = queries[1:]
+			name := partitionName{q.Topic, q.Partition}
+			if asked[name] == 0 {
+				continue // a repetition that was answered
+			}
 			at := kmsg.NewListOffsetsResponseTopicPartition()
 			at.Partition, at.Offset, at.Timestamp, at.LeaderEpoch = q.Partition, q.Offset, q.AtTimestamp, q.LeaderEpoch
 			switch {
-			case asked[partitionName{q.Topic, q.Partition}] > 1:
+			case asked[name] > 1:
+				asked[name] = 0
 				q.Err = fault.InvalidRequest
 			case q.Timestamp < oldestTimestamp(req.Version):
 				q.Err = fault.UnsupportedVersion

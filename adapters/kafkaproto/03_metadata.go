@@ -64,6 +64,8 @@ func (x *exchange) reserveFor(img *metadata.Image) error {
 func checkTopics(req *kmsg.MetadataRequest) error {
 	for _, t := range req.Topics {
 		switch {
+		case t.Topic == nil && t.TopicID == [16]byte{} && req.Version >= 12:
+			return fault.New(fault.InvalidRequest, "neither topic name nor id were given")
 		case req.Version >= 12:
 		case t.Topic == nil:
 			return fault.New(fault.InvalidRequest, "Topic name can not be null for version %d", req.Version)
@@ -81,35 +83,41 @@ func (x *exchange) describeTopics(img *metadata.Image, req *kmsg.MetadataRequest
 		byID = byID || t.TopicID != [16]byte{}
 	}
 	seen := make(map[string]bool, len(req.Topics))
+	var missing []kmsg.MetadataResponseTopic
 	for _, asked := range req.Topics {
+		key := orEmpty(asked.Topic)
 		if byID {
-			if asked.TopicID == [16]byte{} || seen[string(asked.TopicID[:])] {
-				continue
-			}
-			seen[string(asked.TopicID[:])] = true
-			if t, ok := img.TopicByID(asked.TopicID); ok {
-				resp.Topics = append(resp.Topics, x.describeTopic(img, t, req))
-				continue
-			}
-			missing := kmsg.NewMetadataResponseTopic()
-			missing.ErrorCode, missing.TopicID = x.code(fault.UnknownTopicID), asked.TopicID
-			resp.Topics = append(resp.Topics, missing)
+			key = string(asked.TopicID[:])
+		}
+		if seen[key] || byID && asked.TopicID == [16]byte{} {
 			continue
 		}
-		name := orEmpty(asked.Topic)
-		if asked.Topic == nil || seen[name] {
-			continue
+		seen[key] = true
+		t, ok := img.Topic(key)
+		if byID {
+			t, ok = img.TopicByID(asked.TopicID)
 		}
-		seen[name] = true
-		resp.Topics = append(resp.Topics, x.findTopic(img, name, req))
+		switch {
+		case ok:
+			resp.Topics = append(resp.Topics, x.describeTopic(img, t, req))
+		case byID:
+			unknown := kmsg.NewMetadataResponseTopic()
+			unknown.ErrorCode, unknown.TopicID = x.code(fault.UnknownTopicID), asked.TopicID
+			missing = append(missing, unknown)
+		default:
+			missing = append(missing, x.makeTopic(key, req))
+		}
 	}
+	// Kafka's order: unknown ids first, missing names last.
+	if byID {
+		resp.Topics = append(missing, resp.Topics...)
+		return
+	}
+	resp.Topics = append(resp.Topics, missing...)
 }
 
-// findTopic describes a topic, and makes it if it is missing and may be made.
-func (x *exchange) findTopic(img *metadata.Image, name string, req *kmsg.MetadataRequest) kmsg.MetadataResponseTopic {
-	if t, ok := img.Topic(name); ok {
-		return x.describeTopic(img, t, req)
-	}
+// makeTopic describes a missing topic after making it, if it may be made.
+func (x *exchange) makeTopic(name string, req *kmsg.MetadataRequest) kmsg.MetadataResponseTopic {
 	var err error
 	if req.Version < 4 || req.AllowAutoTopicCreation {
 		var t *metadata.Topic
@@ -152,7 +160,7 @@ func (x *exchange) describeTopic(img *metadata.Image, t *metadata.Topic, req *km
 // refuseMetadata answers every topic with err, as Kafka does when the request as a whole is wrong.
 func (x *exchange) refuseMetadata(req *kmsg.MetadataRequest, resp *kmsg.MetadataResponse, err error) *kmsg.MetadataResponse {
 	code := x.code(err)
-	resp.ErrorCode = code
+	resp.ErrorCode, resp.Brokers, resp.ControllerID = code, nil, -1
 	for _, asked := range req.Topics {
 		out := kmsg.NewMetadataResponseTopic()
 		name := orEmpty(asked.Topic)

@@ -48,7 +48,9 @@ func (x *exchange) offsetCommit(req *kmsg.OffsetCommitRequest) *kmsg.OffsetCommi
 			})
 			answers = append(answers, &at.ErrorCode)
 		}
-		resp.Topics = append(resp.Topics, out)
+		if len(t.Partitions) > 0 {
+			resp.Topics = append(resp.Topics, out)
+		}
 	}
 	if len(commit.Offsets) == 0 && len(req.Topics) > 0 {
 		return resp

@@ -37,6 +37,9 @@ func (x *exchange) findCoordinator(req *kmsg.FindCoordinatorRequest) *kmsg.FindC
 		out := kmsg.NewFindCoordinatorResponseCoordinator()
 		out.Key, out.NodeID, out.Host, out.Port = key, e.node, e.host, e.port
 		message := orEmpty(messageOf(err)) // never null, as Kafka has it
+		if req.CoordinatorType > shareCoordinator || req.CoordinatorType < groupCoordinator {
+			message = *describe(err)
+		}
 		out.ErrorCode, out.ErrorMessage = x.code(err), &message
 		resp.Coordinators = append(resp.Coordinators, out)
 	}
@@ -51,9 +54,12 @@ func (x *exchange) coordinator(kind int8, key string) (endpoint, error) {
 	case transactionCoordinator:
 		return nobody, fault.New(fault.UnsupportedVersion, "transactions are not served")
 	case shareCoordinator:
-		return nobody, fault.New(fault.InvalidRequest, "share groups are not served")
+		if x.version >= 6 {
+			return nobody, fault.New(fault.InvalidRequest, "share groups are not served")
+		}
+		return nobody, fault.InvalidRequest
 	default:
-		return nobody, fault.New(fault.InvalidRequest, "Unknown coordinator type %d", kind)
+		return nobody, fault.InvalidRequest
 	}
 	node, err := x.services().Groups.Coordinator(x.ctx, key)
 	if err != nil {

@@ -47,6 +47,8 @@ func (x *exchange) deleteTopics(req *kmsg.DeleteTopicsRequest) *kmsg.DeleteTopic
 		case times[k] > 1:
 			times[k] = 0
 			err = fault.New(fault.InvalidRequest, "Duplicate topic name.")
+		case k.name == "" && !byID:
+			err = fault.UnknownTopicOrPartition
 		default:
 			var deleted *metadata.Topic
 			if deleted, err = x.services().Topics.Delete(x.ctx, k.name, k.id); err == nil {

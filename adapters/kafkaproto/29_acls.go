@@ -10,12 +10,12 @@ import (
 // SECURITY_DISABLED, and so does this broker, which has none.
 
 func errNoAuthorizer() error {
-	return fault.New(fault.SecurityDisabled, "No Authorizer is configured on the broker")
+	return fault.New(fault.SecurityDisabled, "No Authorizer is configured.")
 }
 
 func (x *exchange) describeACLs(*kmsg.DescribeACLsRequest) *kmsg.DescribeACLsResponse {
 	resp := kmsg.NewPtrDescribeACLsResponse()
-	err := errNoAuthorizer()
+	err := fault.New(fault.SecurityDisabled, "No Authorizer is configured on the broker")
 	resp.ErrorCode, resp.ErrorMessage = x.code(err), messageOf(err)
 	return resp
 }

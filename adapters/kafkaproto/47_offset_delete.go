@@ -30,7 +30,9 @@ func (x *exchange) offsetDelete(req *kmsg.OffsetDeleteRequest) *kmsg.OffsetDelet
 			asked = append(asked, group.TopicPartition{Topic: t.Topic, Partition: p.Partition})
 			answers = append(answers, &at.ErrorCode)
 		}
-		resp.Topics = append(resp.Topics, out)
+		if len(t.Partitions) > 0 {
+			resp.Topics = append(resp.Topics, out)
+		}
 	}
 	errs, err := x.services().Groups.DeleteOffsets(x.ctx, req.Group, asked)
 	if err != nil {

@@ -1,6 +1,7 @@
 package kafkaproto
 
 import (
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
@@ -11,12 +12,22 @@ import (
 // * v1: the type of endpoints asked for (KIP-919): brokers, as here, or controllers
 // * v2: fenced brokers (KIP-1073)
 
-// brokerEndpoints is the endpoint type of brokers.
-const brokerEndpoints = 1
+// The types of endpoints.
+const (
+	brokerEndpoints     = 1
+	controllerEndpoints = 2
+)
 
 func (x *exchange) describeCluster(req *kmsg.DescribeClusterRequest) *kmsg.DescribeClusterResponse {
 	resp := kmsg.NewPtrDescribeClusterResponse()
-	if req.Version > 0 && req.EndpointType != brokerEndpoints {
+	switch {
+	case req.Version == 0 || req.EndpointType == brokerEndpoints:
+	case req.EndpointType == controllerEndpoints:
+		x.errors++
+		message := "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER"
+		resp.ErrorCode, resp.ErrorMessage = kerr.MismatchedEndpointType.Code, &message
+		return resp
+	default:
 		err := fault.New(fault.UnsupportedEndpointType, "Unsupported endpoint type %d", req.EndpointType)
 		resp.ErrorCode, resp.ErrorMessage = x.code(err), messageOf(err)
 		return resp

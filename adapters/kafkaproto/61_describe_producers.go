@@ -39,5 +39,8 @@ func (x *exchange) describeProducersOf(topic string, index int32) kmsg.DescribeP
 		}
 	}
 	out.ErrorCode, out.ErrorMessage = x.code(err), messageOf(err)
+	if _, ok := x.services().Cluster.Image().Topic(topic); !ok {
+		out.ErrorMessage = describe(err)
+	}
 	return out
 }

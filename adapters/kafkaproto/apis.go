@@ -49,15 +49,15 @@ func apiTable() []api {
 			tInt32, tInt8.from(2), array(tString, array(tInt32, tInt32.from(4), tInt64)), tInt32.from(10),
 		}},
 		{key: 3, min: 0, max: 13, serve: message(kmsg.NewPtrMetadataRequest, (*exchange).metadata), schema: schema{
-			array(tUUID.from(10), tString), tBool.from(4), tBool.from(8).to(10), tBool.from(8),
+			array(tUUID.from(10), tString).orNull(), tBool.from(4), tBool.from(8).to(10), tBool.from(8),
 		}},
 		{key: 8, min: 2, max: 10, serve: message(kmsg.NewPtrOffsetCommitRequest, (*exchange).offsetCommit), schema: schema{
 			tString, tInt32, tString, tString.from(7), tInt64.to(4),
 			array(tString.to(9), tUUID.from(10), array(tInt32, tInt64, tInt32.from(6), tString)),
 		}},
 		{key: 9, min: 1, max: 10, serve: message(kmsg.NewPtrOffsetFetchRequest, (*exchange).offsetFetch), schema: schema{
-			tString.to(7), topicPartitions.to(7),
-			array(tString, tString.from(9), tInt32.from(9), array(tString.to(9), tUUID.from(10), values(tInt32))).from(8), tBool.from(7),
+			tString.to(7), topicPartitions.to(7).orNull(),
+			array(tString, tString.from(9), tInt32.from(9), array(tString.to(9), tUUID.from(10), values(tInt32)).orNull()).from(8), tBool.from(7),
 		}},
 		{key: 10, min: 0, max: 6, serve: message(kmsg.NewPtrFindCoordinatorRequest, (*exchange).findCoordinator), schema: schema{
 			tString.to(3), tInt8.from(1), values(tString).from(4),
@@ -102,16 +102,16 @@ func apiTable() []api {
 		{key: 30, min: 1, max: 3, serve: message(kmsg.NewPtrCreateACLsRequest, (*exchange).createACLs), schema: schema{array(aclFilter...)}, note: noAuthorizer},
 		{key: 31, min: 1, max: 3, serve: message(kmsg.NewPtrDeleteACLsRequest, (*exchange).deleteACLs), schema: schema{array(aclFilter...)}, note: noAuthorizer},
 		{key: 32, min: 1, max: 4, serve: message(kmsg.NewPtrDescribeConfigsRequest, (*exchange).describeConfigs), schema: schema{
-			array(tInt8, tString, values(tString)), tBool, tBool.from(3),
+			array(tInt8, tString, values(tString).orNull()), tBool, tBool.from(3),
 		}},
 		{key: 33, min: 0, max: 2, serve: message(kmsg.NewPtrAlterConfigsRequest, (*exchange).alterConfigs), schema: schema{
 			array(tInt8, tString, array(tString, tString)), tBool,
 		}},
 		{key: 35, min: 1, max: 5, serve: message(kmsg.NewPtrDescribeLogDirsRequest, (*exchange).describeLogDirs), schema: schema{
-			topicPartitions,
+			topicPartitions.orNull(),
 		}},
 		{key: 37, min: 0, max: 3, serve: message(kmsg.NewPtrCreatePartitionsRequest, (*exchange).createPartitions), schema: schema{
-			array(tString, tInt32, array(values(tInt32))), tInt32, tBool,
+			array(tString, tInt32, array(values(tInt32)).orNull()), tInt32, tBool,
 		}},
 		{key: 42, min: 0, max: 2, serve: message(kmsg.NewPtrDeleteGroupsRequest, (*exchange).deleteGroups), schema: schema{
 			values(tString),
@@ -120,7 +120,7 @@ func apiTable() []api {
 			array(tInt8, tString, array(tString, tInt8, tString)), tBool,
 		}},
 		{key: 46, min: 0, max: 0, serve: message(kmsg.NewPtrListPartitionReassignmentsRequest, (*exchange).listPartitionReassignments), schema: schema{
-			tInt32, topicPartitions,
+			tInt32, topicPartitions.orNull(),
 		}, note: "Partitions are never reassigned: the list is empty."},
 		{key: 47, min: 0, max: 0, serve: message(kmsg.NewPtrOffsetDeleteRequest, (*exchange).offsetDelete), schema: schema{
 			tString, array(tString, array(tInt32)),

@@ -41,7 +41,9 @@ func produced(req *kmsg.ProduceRequest) (parts []broker.ProducePartition, topics
 			}
 			parts = append(parts, at)
 		}
-		topics = append(topics, len(t.Partitions))
+		if len(t.Partitions) > 0 {
+			topics = append(topics, len(t.Partitions))
+		}
 	}
 	return parts, topics
 }
@@ -370,7 +372,7 @@ func TestFetchAnswersAreWhatKmsgReads(t *testing.T) {
 			},
 		}}
 		x := codec(t, fetchKey, version, nil)
-		x.encodeFetch(resp)
+		x.encodeFetch(resp, false)
 		got := decodeAnswer(t, x, kmsg.NewPtrFetchResponse()).(*kmsg.FetchResponse)
 
 		want := kmsg.NewPtrFetchResponse()
@@ -424,7 +426,7 @@ func TestRecordsThatCannotBeReadBecomeAStorageError(t *testing.T) {
 	x := codec(t, fetchKey, 12, nil)
 	x.conn.server.log = discard()
 	resp := &broker.FetchResponse{Partitions: []broker.FetchedPartition{{FetchTarget: broker.FetchTarget{Topic: "a"}, Records: s}}}
-	x.encodeFetch(resp)
+	x.encodeFetch(resp, false)
 	got := decodeAnswer(t, x, kmsg.NewPtrFetchResponse()).(*kmsg.FetchResponse)
 	if at := got.Topics[0].Partitions[0]; at.ErrorCode != kerr.KafkaStorageError.Code || len(at.RecordBatches) != 0 {
 		t.Errorf("got %+v", at)

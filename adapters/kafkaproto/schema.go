@@ -10,18 +10,19 @@ type field struct {
 	kind         fieldKind
 	since, until int16
 	fields       schema // of an array's elements or a struct
+	nullable     bool   // arrays only
 	least        int    // the least bytes that one of them takes, in any version
 }
 
 type fieldKind uint8
 
 const (
-	kindFixed    fieldKind = iota // least bytes
-	kindString                    // or null
-	kindBytes                     // or null
-	kindArray                     // an array of structs
-	kindValues                    // an array of single values
-	kindOptional                  // a struct or, by a first byte of -1, none
+	kindFixed  fieldKind = iota // least bytes
+	kindString                  // or null
+	kindBytes
+	kindArray    // an array of structs
+	kindValues   // an array of single values
+	kindOptional // a struct or, by a first byte of -1, none
 )
 
 const latestVersion = 1<<15 - 1
@@ -63,6 +64,9 @@ func optional(fields ...field) field {
 func (f field) from(version int16) field { f.since = version; return f }
 func (f field) to(version int16) field   { f.until = version; return f }
 
+// orNull says that an array may be null. kmsg would take null for empty everywhere; Kafka closes the connection.
+func (f field) orNull() field { f.nullable = true; return f }
+
 // size is the least that the field takes itself.
 func (f field) size() int {
 	if f.kind == kindArray || f.kind == kindValues {
@@ -103,9 +107,11 @@ func (s schema) walk(r *reader, version int16) (cost int) {
 		case kindString:
 			r.stringBytes()
 		case kindBytes:
-			r.bytes()
+			if r.bytes() == nil {
+				r.fail()
+			}
 		case kindValues:
-			for n := r.array(f.least); n > 0 && !r.bad; n-- {
+			for n := f.length(r); n > 0 && !r.bad; n-- {
 				cost += valueCost + f.fields.walk(r, version)
 			}
 		case kindOptional:
@@ -114,7 +120,7 @@ func (s schema) walk(r *reader, version int16) (cost int) {
 				r.tags(nil)
 			}
 		case kindArray:
-			for n := r.array(f.least); n > 0 && !r.bad; n-- {
+			for n := f.length(r); n > 0 && !r.bad; n-- {
 				cost += structCost + f.fields.walk(r, version)
 				r.tags(nil)
 			}
@@ -124,6 +130,15 @@ func (s schema) walk(r *reader, version int16) (cost int) {
 		}
 	}
 	return cost
+}
+
+// length reads the length of an array.
+func (f *field) length(r *reader) int {
+	n := r.array(f.least)
+	if n < 0 && !f.nullable {
+		r.fail()
+	}
+	return n
 }
 
 // hasBytes reports whether requests carry bytes.

@@ -79,13 +79,18 @@ func TestMetadataDescribesTopicsByNameAndId(t *testing.T) {
 	req = metadataRequest(12)
 	req.Topics = []kmsg.MetadataRequestTopic{{TopicID: metadata.TopicID{2}}, {TopicID: metadata.TopicID{77}}}
 	resp = ask[*kmsg.MetadataResponse](c, req)
-	if len(resp.Topics) != 2 || *resp.Topics[0].Topic != "logs" || resp.Topics[1].ErrorCode != kerr.UnknownTopicID.Code || resp.Topics[1].Topic != nil {
+	if len(resp.Topics) != 2 || resp.Topics[0].ErrorCode != kerr.UnknownTopicID.Code || resp.Topics[0].Topic != nil || *resp.Topics[1].Topic != "logs" {
 		t.Errorf("got %+v", resp.Topics)
 	}
 
 	req.SetVersion(11) // where ids have no meaning yet
 	if resp = ask[*kmsg.MetadataResponse](c, req); resp.Topics[0].ErrorCode != kerr.InvalidRequest.Code {
 		t.Errorf("got %+v", resp.Topics)
+	}
+	req.SetVersion(13)
+	req.Topics = []kmsg.MetadataRequestTopic{{}} // neither name nor id
+	if resp = ask[*kmsg.MetadataResponse](c, req); resp.Topics[0].ErrorCode != kerr.InvalidRequest.Code || resp.ErrorCode != kerr.InvalidRequest.Code {
+		t.Errorf("got %+v", resp)
 	}
 }
 
@@ -459,8 +464,8 @@ func TestAFollowerIsToldThatThisIsNotItsLeader(t *testing.T) {
 		req := kmsg.NewPtrFetchRequest()
 		req.SetVersion(version)
 		req.ReplicaID, req.ReplicaState.ID = 2, 2
-		req.Topics = []kmsg.FetchRequestTopic{{Topic: "orders", Partitions: make([]kmsg.FetchRequestTopicPartition, 1)}}
-		if got := ask[*kmsg.FetchResponse](c, req).Topics[0].Partitions[0]; got.ErrorCode != kerr.NotLeaderForPartition.Code {
+		req.Topics = []kmsg.FetchRequestTopic{{Topic: "orders", TopicID: metadata.TopicID{1}, Partitions: make([]kmsg.FetchRequestTopicPartition, 1)}}
+		if got := ask[*kmsg.FetchResponse](c, req).Topics[0].Partitions[0]; got.ErrorCode != kerr.NotLeaderForPartition.Code || version >= 12 && got.CurrentLeader.LeaderID != 1 {
 			t.Errorf("version %d: %+v", version, got)
 		}
 	}
