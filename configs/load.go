@@ -122,16 +122,16 @@ func (s Sources) read() (map[string]given, error) {
 		values[key] = given{value, names[key]}
 	}
 
-	k, clear := koanf.New("."), make(map[string]any)
+	k, assigned := koanf.New("."), make(map[string]any)
 	for _, a := range s.Flags {
-		if earlier, again := clear[a.Key]; again && isRepeatable(a.Key) {
-			clear[a.Key] = fmt.Sprint(earlier, ",", a.Value)
+		if earlier, again := assigned[a.Key]; again && isRepeatable(a.Key) {
+			assigned[a.Key] = fmt.Sprint(earlier, ",", a.Value)
 		} else {
-			clear[a.Key] = a.Value
+			assigned[a.Key] = a.Value
 		}
 		names[a.Key] = Origin("flag " + a.Flag)
 	}
-	if err := k.Load(confmap.Provider(clear, ""), nil); err != nil {
+	if err := k.Load(confmap.Provider(assigned, ""), nil); err != nil {
 		return nil, fmt.Errorf("flags: %w", err)
 	}
 	for key, value := range k.All() {

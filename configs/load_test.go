@@ -160,9 +160,16 @@ func TestAnEmptyClusterSectionIsOne(t *testing.T) {
 
 func TestWhatIsPrintedLoadsAsTheSame(t *testing.T) {
 	c := load(t, Sources{Flags: []Assignment{
-		{"data_dir", `C:\"data"` + "\t", "--set"}, {"memory", "65MB", "--set"}, {"listen", "A=:1", "--set"}, {"listen", "B=:2", "--set"},
-		{"advertised_addr", "B=b:2", "--set"}, {"metadata.wal.rotation.max_segment_age_ms", "5000", "--set"}, {"telemetry.trace_sample_ratio", "0.5", "--set"},
-		{"cluster.node_id", "2", "--set"}, {"cluster.peers", "1@a:1@a:2,2@b:1@b:2", "--set"}, {"kafka.log.retention.hours", "5", "--set"},
+		{"data_dir", `C:\"data"` + "\t", "--set"},
+		{"memory", "65MB", "--set"},
+		{"listen", "A=:1", "--set"},
+		{"listen", "B=:2", "--set"},
+		{"advertised_addr", "B=b:2", "--set"},
+		{"metadata.wal.rotation.max_segment_age_ms", "5000", "--set"},
+		{"telemetry.trace_sample_ratio", "0.5", "--set"},
+		{"cluster.node_id", "2", "--set"},
+		{"cluster.peers", "1@a:1@a:2,2@b:1@b:2", "--set"},
+		{"kafka.log.retention.hours", "5", "--set"},
 	}})
 	var printed bytes.Buffer
 	if err := c.Print(&printed); err != nil {

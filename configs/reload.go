@@ -6,6 +6,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/fsnotify/fsnotify"
 
@@ -45,8 +46,11 @@ func (c *Config) Changes(next *Config) []Change {
 	return changes
 }
 
-// Watch calls changed after the file at path was written, replaced or created, until ctx ends. Editors and Kubernetes replace
-// files and links to them, so that it is the folder that is watched.
+// quiet is how long a file must have been left alone before it is read: who writes it may empty it first.
+const quiet = 100 * time.Millisecond
+
+// Watch calls changed after the file at path was written, replaced or created, and then left alone for a moment, until
+// ctx ends. Editors and Kubernetes replace files and links to them, so that it is the folder that is watched.
 func Watch(ctx context.Context, path string, changed func()) error {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -57,6 +61,9 @@ func Watch(ctx context.Context, path string, changed func()) error {
 		return fmt.Errorf("watch configuration file %s: %w", path, err)
 	}
 	target := resolved(path)
+	settled := time.NewTimer(quiet)
+	settled.Stop()
+	defer settled.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -68,8 +75,10 @@ func Watch(ctx context.Context, path string, changed func()) error {
 			written := filepath.Clean(event.Name) == filepath.Clean(path) && event.Has(fsnotify.Write|fsnotify.Create)
 			if now != "" && (written || now != target) {
 				target = now
-				changed()
+				settled.Reset(quiet)
 			}
+		case <-settled.C:
+			changed()
 		}
 	}
 }

@@ -109,13 +109,3 @@ func isURL(text string) bool {
 	u, err := url.Parse(text)
 	return text == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }
-
-// settingNamed returns the setting of a name.
-func settingNamed(name string) (*setting, bool) {
-	for i := range settings {
-		if settings[i].name == name {
-			return &settings[i], true
-		}
-	}
-	return nil, false
-}

@@ -110,9 +110,16 @@ func TestImportsPointInwards(t *testing.T) {
 
 func TestTheRulesForbidWhatTheyShould(t *testing.T) {
 	for _, wrong := range [][2]string{
-		{"core/domain/metadata", "core/ports"}, {"core/domain/group", "core/domain/broker"}, {"core/domain/broker", "adapters/seglog"},
-		{"core/ports", "core/domain/broker"}, {"core/domain/broker", "configs"}, {"adapters/seglog", "adapters/walstore"},
-		{"adapters/seglog", "configs"}, {"adapters/seglog", "wiring"}, {"cmd/chronik-server", "adapters/seglog"}, {"cmd/chronik-server", "core/ports"},
+		{"core/domain/metadata", "core/ports"},
+		{"core/domain/group", "core/domain/broker"},
+		{"core/domain/broker", "adapters/seglog"},
+		{"core/ports", "core/domain/broker"},
+		{"core/domain/broker", "configs"},
+		{"adapters/seglog", "adapters/walstore"},
+		{"adapters/seglog", "configs"},
+		{"adapters/seglog", "wiring"},
+		{"cmd/chronik-server", "adapters/seglog"},
+		{"cmd/chronik-server", "core/ports"},
 		{"core/metalog", "wiring"},
 	} {
 		if forbidden(wrong[0], wrong[1], true) == "" {
@@ -125,9 +132,15 @@ func TestTheRulesForbidWhatTheyShould(t *testing.T) {
 		}
 	}
 	for _, right := range [][2]string{
-		{"core/domain/group", "core/domain/fault"}, {"core/domain/broker", "core/ports"}, {"adapters/seglog", "adapters/seglog/journal"},
-		{"adapters/kafkaproto", "core/domain/broker"}, {"wiring", "adapters/seglog"}, {"wiring", "configs"}, {"cmd/chronik-server", "wiring"},
-		{"configs/document", "configs"}, {"configs", "core/domain/configdef"},
+		{"core/domain/group", "core/domain/fault"},
+		{"core/domain/broker", "core/ports"},
+		{"adapters/seglog", "adapters/seglog/journal"},
+		{"adapters/kafkaproto", "core/domain/broker"},
+		{"wiring", "adapters/seglog"},
+		{"wiring", "configs"},
+		{"cmd/chronik-server", "wiring"},
+		{"configs/document", "configs"},
+		{"configs", "core/domain/configdef"},
 	} {
 		if why := forbidden(right[0], right[1], true); why != "" {
 			t.Errorf("%s may not import %s: %s", right[0], right[1], why)

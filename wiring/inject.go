@@ -19,7 +19,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		lockDataDir, openLogs, register,
 		newClock, newBrokerConfigs, newTopics, newPartitions, newCluster, newFetch, newGroups, newCleaner,
 		broker.NewProduce, broker.NewOffsets,
-		openTelemetry, newSyncMetrics, newRequestMetrics, addGauges,
+		openTelemetry, newSyncMetrics, newRequestMetrics,
 		newServices, newKafkaServer, newReadiness, newHTTPServer,
 		wire.Struct(new(parts), "*"),
 	))

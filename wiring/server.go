@@ -37,13 +37,14 @@ type parts struct {
 	HTTP       *httpapi.Server // nil when nothing is served by HTTP
 	Partitions *broker.Partitions
 	Groups     *broker.Groups
+	Fetch      *broker.Fetch
 	Configs    *broker.Configs
 	Store      registered
 	Dir        dataDir
 	Cleaner    *cleaner
 	Levels     *slog.LevelVar
 	Ready      *readiness
-	Gauges     gauges
+	Telemetry  *telemetry.Telemetry
 }
 
 // Start starts a broker and returns when it serves. It runs until ctx ends or Close is called, and logs to output.
@@ -55,7 +56,7 @@ func Start(ctx context.Context, cfg *configs.Config, output io.Writer) (*Server,
 	if err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
-	if err := p.Kafka.Listen(ctx); err != nil {
+	if err := p.open(ctx); err != nil {
 		cleanup()
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
@@ -69,6 +70,14 @@ func Start(ctx context.Context, cfg *configs.Config, output io.Writer) (*Server,
 	}()
 	s.announce(cfg)
 	return s, nil
+}
+
+// open begins to measure and binds the addresses of clients, which is the last thing that can fail.
+func (p *parts) open(ctx context.Context) error {
+	if err := p.measure(); err != nil {
+		return err
+	}
+	return p.Kafka.Listen(ctx)
 }
 
 // run works until ctx ends.

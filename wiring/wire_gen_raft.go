@@ -103,28 +103,19 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		return nil, nil, err
 	}
 	wiringCleaner := newCleaner(logStore, brokerConfigs, clock, log)
-	wiringGauges, err := addGauges(telemetry, wiringRegistered, partitions, groups, fetch, server)
-	if err != nil {
-		cleanup6()
-		cleanup5()
-		cleanup4()
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
 	wiringParts := &parts{
 		Kafka:      server,
 		HTTP:       httpapiServer,
 		Partitions: partitions,
 		Groups:     groups,
+		Fetch:      fetch,
 		Configs:    brokerConfigs,
 		Store:      wiringRegistered,
 		Dir:        wiringDataDir,
 		Cleaner:    wiringCleaner,
 		Levels:     levels,
 		Ready:      wiringReadiness,
-		Gauges:     wiringGauges,
+		Telemetry:  telemetry,
 	}
 	return wiringParts, func() {
 		cleanup6()

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -135,7 +134,7 @@ func (s *settings) load(environ []string) (*configs.Config, error) {
 	}
 	cfg, err := configs.Load(configs.Sources{File: s.file(environ), Environ: environ, Flags: flags})
 	if err != nil {
-		return nil, errors.Join(errors.New("the configuration is not valid:"), err)
+		return nil, fmt.Errorf("the configuration is not valid\n%w", err)
 	}
 	return cfg, nil
 }
