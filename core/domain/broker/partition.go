@@ -251,16 +251,6 @@ func (p *Partition) epochEnd(epoch int32) (found int32, end int64) {
 	return p.log.Epochs().EndOf(epoch, p.log.EndOffset())
 }
 
-// latestEpoch returns the leader epoch of the newest record, -1 for a log without.
-func (p *Partition) latestEpoch() int32 {
-	p.order.Lock()
-	defer p.order.Unlock()
-	if e, ok := p.log.Epochs().Latest(); ok {
-		return e
-	}
-	return -1
-}
-
 // epochAt returns the leader epoch of the record at offset, -1 when unknown.
 func (p *Partition) epochAt(offset int64) int32 {
 	p.order.Lock()
