@@ -60,6 +60,9 @@ func reusable[T any](s []T) []T {
 // fetchPartitionCost is how many bytes a partition in a request takes, with its place in a session and its answer.
 const fetchPartitionCost = 512
 
+// endpointsInFetch is the first version whose answers say where a leader is.
+const endpointsInFetch = 16
+
 // The tags of a Fetch request.
 const replicaStateTag = 1
 
@@ -202,7 +205,8 @@ func (x *exchange) encodeFetch(resp *broker.FetchResponse, readCommitted bool) {
 				rest[i].Aborted = []broker.AbortedTxn{} // none, rather than not asked for
 			}
 			x.encodeFetched(&w, &rest[i])
-			if l := rest[i].Leader; l != nil && hintsAtLeader(rest[i].Err) {
+			toConsumer := resp == x.fetched // followers know where brokers are
+			if l := rest[i].Leader; l != nil && hintsAtLeader(rest[i].Err) && toConsumer {
 				leaders = append(leaders, l.Leader)
 			}
 		}
@@ -210,7 +214,7 @@ func (x *exchange) encodeFetch(resp *broker.FetchResponse, readCommitted bool) {
 		rest = rest[n:]
 	}
 	if w.flexible {
-		x.endpoints(&w, leaders, x.version >= 16)
+		x.endpoints(&w, leaders, x.version >= endpointsInFetch)
 	}
 	x.finish(w)
 }
@@ -235,7 +239,7 @@ func countTopics(p []broker.FetchedPartition) int {
 func (x *exchange) encodeFetched(w *writer, at *broker.FetchedPartition) {
 	begin := len(w.b)
 	hint := at.Leader
-	if !hintsAtLeader(at.Err) {
+	if x.version < endpointsInFetch || !hintsAtLeader(at.Err) {
 		hint = nil
 	}
 	w.int32(at.Partition)

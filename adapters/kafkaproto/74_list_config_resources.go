@@ -1,6 +1,8 @@
 package kafkaproto
 
 import (
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-stream/chronik/core/domain/broker"
@@ -22,7 +24,8 @@ func (x *exchange) listConfigResources(req *kmsg.ListConfigResourcesRequest) *km
 			types = append(types, int8(t))
 		}
 	}
-	for _, t := range types {
+	slices.Sort(types)
+	for _, t := range slices.Compact(types) {
 		names, err := x.services().Configs.Resources(metadata.ResourceType(t))
 		if err != nil {
 			resp.ErrorCode, resp.ConfigResources = x.code(err), nil

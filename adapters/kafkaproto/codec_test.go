@@ -372,6 +372,7 @@ func TestFetchAnswersAreWhatKmsgReads(t *testing.T) {
 			},
 		}}
 		x := codec(t, fetchKey, version, nil)
+		x.fetched = resp
 		x.encodeFetch(resp, false)
 		got := decodeAnswer(t, x, kmsg.NewPtrFetchResponse()).(*kmsg.FetchResponse)
 
@@ -398,7 +399,9 @@ func TestFetchAnswersAreWhatKmsgReads(t *testing.T) {
 			case 2:
 				out.ErrorCode, out.RecordBatches = kerr.NotLeaderForPartition.Code, []byte{}
 				out.DivergingEpoch.Epoch, out.DivergingEpoch.EndOffset = 2, 30
-				out.CurrentLeader.LeaderID, out.CurrentLeader.LeaderEpoch = 1, 9
+				if version >= 16 {
+					out.CurrentLeader.LeaderID, out.CurrentLeader.LeaderEpoch = 1, 9
+				}
 			}
 			topic := &want.Topics[len(want.Topics)-1]
 			topic.Partitions = append(topic.Partitions, out)

@@ -465,7 +465,7 @@ func TestAFollowerIsToldThatThisIsNotItsLeader(t *testing.T) {
 		req.SetVersion(version)
 		req.ReplicaID, req.ReplicaState.ID = 2, 2
 		req.Topics = []kmsg.FetchRequestTopic{{Topic: "orders", TopicID: metadata.TopicID{1}, Partitions: make([]kmsg.FetchRequestTopicPartition, 1)}}
-		if got := ask[*kmsg.FetchResponse](c, req).Topics[0].Partitions[0]; got.ErrorCode != kerr.NotLeaderForPartition.Code || version >= 12 && got.CurrentLeader.LeaderID != 1 {
+		if got := ask[*kmsg.FetchResponse](c, req).Topics[0].Partitions[0]; got.ErrorCode != kerr.NotLeaderForPartition.Code || version >= 16 && got.CurrentLeader.LeaderID != 1 {
 			t.Errorf("version %d: %+v", version, got)
 		}
 	}
