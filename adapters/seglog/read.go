@@ -125,7 +125,10 @@ func (l *Log) readFrom(f *openFile, p place, from, upTo int64, maxBytes int, who
 			return slice, true, err
 		}
 	}
-	return ports.NewSlice(f.OS(), start, int(end-start), f), true, nil
+	if file := f.OS(); file != nil {
+		return ports.NewSlice(file, start, int(end-start), f), true, nil
+	}
+	return ports.SliceOf(f, start, int(end-start), f), true, nil
 }
 
 // find returns position and size of the first batch that ends at offset or behind it.

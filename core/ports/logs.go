@@ -144,20 +144,45 @@ type TimestampOffset struct {
 // Slice is a range of bytes in a log's segment file: whole record batches. The zero Slice is empty.
 // While it is held, the file stays open and readable even if its segment is deleted. Release it once.
 type Slice struct {
-	File   *os.File // read with ReadAt or sendfile at explicit offsets only
+	File   *os.File // read with ReadAt or sendfile at explicit offsets only; nil when there is none: use ReadPart
 	Offset int64    // position of the first byte
 	Size   int      // bytes
+	from   io.ReaderAt
 	hold   io.Closer
 }
 
-// NewSlice returns a slice; Release closes hold.
+// NewSlice returns a slice of a file; Release closes hold.
 func NewSlice(f *os.File, offset int64, size int, hold io.Closer) Slice {
-	return Slice{File: f, Offset: offset, Size: size, hold: hold}
+	return Slice{File: f, Offset: offset, Size: size, from: f, hold: hold}
+}
+
+// SliceOf returns a slice of something that may be no file of the operating system; Release closes hold.
+func SliceOf(from io.ReaderAt, offset int64, size int, hold io.Closer) Slice {
+	return Slice{Offset: offset, Size: size, from: from, hold: hold}
 }
 
 // ReadInto reads the slice's bytes into buf, which must be Size long.
 func (s Slice) ReadInto(buf []byte) error {
-	_, err := io.ReadFull(io.NewSectionReader(s.File, s.Offset, int64(s.Size)), buf)
+	return s.ReadPart(buf, 0)
+}
+
+// ReadPart fills buf with the slice's bytes from at on. It is io.ErrUnexpectedEOF when the file is shorter than it
+// was.
+func (s Slice) ReadPart(buf []byte, at int64) error {
+	if len(buf) == 0 {
+		return nil
+	}
+	from := s.from
+	if from == nil {
+		from = s.File
+	}
+	n, err := from.ReadAt(buf, s.Offset+at)
+	switch {
+	case n == len(buf):
+		return nil
+	case err == io.EOF:
+		return io.ErrUnexpectedEOF
+	}
 	return err
 }
 
