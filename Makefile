@@ -53,9 +53,8 @@ lint: ## Check style, mistakes and the direction of imports, in both build modes
 	$(LINT) ./...
 	$(LINT) --build-tags raft ./...
 
-generate: ## Write what is generated: the injectors, and the sample of all settings.
-	wiring/generate
-	$(GO) run ./configs/document >configs/standalone.toml.new && mv configs/standalone.toml.new configs/standalone.toml
+generate: ## Write what is generated: the injectors, the sample of all settings, the tables in docs.
+	$(GO) generate ./...
 
 fuzz: | bin ## Run every fuzz target for a while (FUZZTIME=5s each).
 	@set -e; for package in $$(grep -rl --include='*_test.go' '^func Fuzz' core adapters configs | xargs -n1 dirname | sort -u); do \

@@ -2,6 +2,7 @@ package configs
 
 import (
 	"bytes"
+	"flag"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -217,10 +218,17 @@ func TestSamplesLoad(t *testing.T) {
 	}
 }
 
+var update = flag.Bool("update", false, "write standalone.toml anew")
+
 func TestStandaloneSampleListsEveryKeyWithItsDefault(t *testing.T) {
 	var want bytes.Buffer
 	if err := Document(&want); err != nil {
 		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile("standalone.toml", want.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	got, err := os.ReadFile("standalone.toml")
 	if err != nil {

@@ -15,6 +15,8 @@ const (
 	day       = 24 * time.Hour
 )
 
+//go:generate go test -run TestStandaloneSample -update
+
 // settings are all keys but those of [kafka], in the order in which they are written.
 var settings = []setting{
 	text("data_dir", "data", "a path", "The directory that holds everything: records, metadata, and the lock against a second broker.",

@@ -139,7 +139,7 @@ func TestTheRulesForbidWhatTheyShould(t *testing.T) {
 		{"wiring", "adapters/seglog"},
 		{"wiring", "configs"},
 		{"cmd/chronik-server", "wiring"},
-		{"configs/document", "configs"},
+
 		{"configs", "core/domain/configdef"},
 	} {
 		if why := forbidden(right[0], right[1], true); why != "" {

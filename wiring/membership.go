@@ -1,5 +1,7 @@
 package wiring
 
+//go:generate ./generate
+
 // membership is this node's place among the nodes.
 type membership struct{ nodeID int32 }
 

@@ -198,25 +198,41 @@ func TestMetricsAndHealthAreServed(t *testing.T) {
 	if status, body := get(t, s, "/healthz"); status != http.StatusOK || body != "ok\n" {
 		t.Errorf("/healthz: %d %q", status, body)
 	}
-	deadline := time.Now().Add(10 * time.Second)
-	for status := 0; status != http.StatusOK; status, _ = get(t, s, "/readyz") {
-		if time.Now().After(deadline) {
-			t.Fatal("/readyz is never ok")
-		}
-	}
-	_, body := get(t, s, "/metrics")
+	await(t, "/readyz is ok", func() (string, bool) {
+		status, body := get(t, s, "/readyz")
+		return body, status == http.StatusOK
+	})
 	for _, want := range []string{
 		`chronik_requests_total{api="Produce",listener="PLAINTEXT"} 1`, `chronik_request_duration_seconds_bucket{api="Produce"`,
 		`chronik_request_received_bytes_total{api="Produce"`, `chronik_connections{listener="PLAINTEXT"}`, "chronik_topics 2",
 		`chronik_partitions{kind="open"} `, "chronik_journal_sync_duration_seconds_count", `chronik_memory_used_bytes{kind="requests"}`,
 		"go_goroutines", "process_resident_memory_bytes",
 	} {
-		if !strings.Contains(body, want) {
-			t.Errorf("%s is missing in /metrics:\n%s", want, body)
-		}
+		await(t, want+" is in /metrics", func() (string, bool) { // a request is counted once its answer has left
+			_, body := get(t, s, "/metrics")
+			return body, strings.Contains(body, want)
+		})
 	}
 	if status, _ := get(t, s, "/nothing"); status != http.StatusNotFound {
 		t.Errorf("/nothing: %d", status)
+	}
+}
+
+// await waits until holds says so; it gives what it has seen, too.
+func await(t *testing.T, what string, holds func() (seen string, ok bool)) {
+	t.Helper()
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for deadline := time.After(10 * time.Second); ; {
+		seen, ok := holds()
+		if ok {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-deadline:
+			t.Fatalf("%s: not within 10 s:\n%s", what, seen)
+		}
 	}
 }
 
