@@ -11,6 +11,11 @@ import (
 func (s *Server) Reload(next *configs.Config) {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
+	if err := s.Configs.Restate(staticConfigs(next, s.Dir)); err != nil {
+		s.RefuseReload(err)
+		return
+	}
+	s.Partitions.Reconfigure()
 	changes := s.config.Changes(next)
 	for _, c := range changes {
 		if c.Dynamic {

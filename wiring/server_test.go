@@ -3,7 +3,9 @@ package wiring
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"go.uber.org/goleak"
 
@@ -275,13 +278,33 @@ func TestSeveralListenersAdvertiseTheirOwnAddresses(t *testing.T) {
 
 func TestReloadTakesWhatIsDynamic(t *testing.T) {
 	dir, out := t.TempDir(), &log{}
-	s := start(t, config(t, dir), out)
-	s.Reload(config(t, dir, "log_level=error", "memory=64MiB"))
-	if s.Levels.Level().String() != "ERROR" {
+	s := start(t, config(t, dir, "kafka.num.partitions=2"), out)
+	c := client(t, s, kgo.AllowAutoTopicCreation(), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	large := &kgo.Record{Topic: "orders", Value: make([]byte, 10_000)}
+	if err := c.ProduceSync(t.Context(), large).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	s.Reload(config(t, dir, "log_level=warn", "memory=64MiB", "kafka.message.max.bytes=2000", "kafka.num.partitions=3"))
+	if err := c.ProduceSync(t.Context(), large).FirstErr(); !errors.Is(err, kerr.MessageTooLarge) {
+		t.Errorf("a batch over message.max.bytes: %v, want %v", err, kerr.MessageTooLarge)
+	}
+	if n := s.Configs.Int("num.partitions"); n != 2 {
+		t.Errorf("num.partitions, which needs a restart, is %d, want 2", n)
+	}
+	if s.Levels.Level() != slog.LevelWarn {
 		t.Errorf("log level %v", s.Levels.Level())
 	}
-	if want := `level=WARN msg="setting changed, which needs a restart" key=memory`; !strings.Contains(out.String(), want) {
-		t.Errorf("%s is missing in:\n%s", want, out)
+	for _, want := range []string{
+		`msg="setting changed, which needs a restart" key=memory`, `msg="setting changed, which needs a restart" key=kafka.num.partitions`,
+		`msg="setting changed" key=kafka.message.max.bytes`,
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s is missing in:\n%s", want, out)
+		}
+	}
+	s.Reload(config(t, dir)) // without the key, the default holds again
+	if err := c.ProduceSync(t.Context(), large).FirstErr(); err != nil {
+		t.Errorf("after the reload of the defaults: %v", err)
 	}
 }
 

@@ -76,8 +76,8 @@ type ConfigOp struct {
 type Configs struct {
 	store  ports.MetadataStore
 	nodeID int32
-	name   string // nodeID as the name of a resource
-	static map[string]string
+	name   string                            // nodeID as the name of a resource
+	static atomic.Pointer[map[string]string] // never written to; replaced by Restate
 	flush  ports.FlushPolicy
 	levels LogLevels
 
@@ -90,23 +90,61 @@ type Configs struct {
 // flush.ms. The error names a static config that does not exist, or whose value is not allowed.
 func NewConfigs(store ports.MetadataStore, nodeID int32, static map[string]string, flush ports.FlushPolicy, levels LogLevels) (*Configs, error) {
 	c := &Configs{
-		store: store, nodeID: nodeID, name: strconv.Itoa(int(nodeID)), static: maps.Clone(static), flush: flush, levels: levels,
+		store: store, nodeID: nodeID, name: strconv.Itoa(int(nodeID)), flush: flush, levels: levels,
 	}
-	if c.static == nil {
-		c.static = make(map[string]string)
+	own, err := c.withIDs(static)
+	if err != nil {
+		return nil, err
 	}
-	c.static["node.id"], c.static["broker.id"] = c.name, c.name
-	for key, value := range c.static {
-		if err := configdef.ValidateBroker(key, value); err != nil {
-			return nil, fmt.Errorf("config %s: %w", key, err)
-		}
-	}
+	c.static.Store(&own)
 	r := c.resolve(nil, nil)
 	if err := configdef.ConflictOfBroker(r.int); err != nil {
 		return nil, err
 	}
 	c.resolved.Store(r)
 	return c, nil
+}
+
+// Restate replaces what the broker was started with by what it would be started with now. Of the configs that cannot be changed
+// while it runs, the values of the start stay. What was set while it ran keeps its precedence. The error is that of NewConfigs;
+// then nothing has changed.
+func (c *Configs) Restate(static map[string]string) error {
+	next, err := c.withIDs(static)
+	if err != nil {
+		return err
+	}
+	c.altering.Lock()
+	defer c.altering.Unlock()
+	started := *c.static.Load()
+	for _, k := range configdef.Broker.Keys() {
+		if k.Update != configdef.ReadOnly {
+			continue
+		}
+		if value, set := started[k.Name]; set {
+			next[k.Name] = value
+		} else {
+			delete(next, k.Name)
+		}
+	}
+	r := c.current()
+	if err := configdef.ConflictOfBroker(c.resolveWith(&next, r.own, r.cluster).int); err != nil {
+		return err
+	}
+	c.static.Store(&next)
+	return nil
+}
+
+// withIDs returns a copy of static configs with this broker's id, when all are allowed.
+func (c *Configs) withIDs(static map[string]string) (map[string]string, error) {
+	own := make(map[string]string, len(static)+2)
+	maps.Copy(own, static)
+	own["node.id"], own["broker.id"] = c.name, c.name
+	for key, value := range own {
+		if err := configdef.ValidateBroker(key, value); err != nil {
+			return nil, fmt.Errorf("config %s: %w", key, err)
+		}
+	}
+	return own, nil
 }
 
 // Int returns the effective value of this broker's integer config (INT, LONG or SHORT). Of log.retention.ms, log.roll.ms,

@@ -145,7 +145,7 @@ func (c *Configs) describeBroker() []ConfigEntry {
 		if k.Unlisted && (len(synonyms) == 0 || synonyms[0].Source == SourceDefault) {
 			continue
 		}
-		v := c.effective(k, r.own, r.cluster)
+		v := r.effective(k)
 		var value *string
 		if v.parsed != nil {
 			value = &v.text
@@ -187,7 +187,7 @@ func (c *Configs) brokerSynonyms(r *resolvedConfigs, k *configdef.Key) []ConfigS
 	for _, level := range []struct {
 		set    map[string]string
 		source int8
-	}{{r.own, SourceBroker}, {r.cluster, SourceDefaultBroker}, {c.static, SourceStatic}} {
+	}{{r.own, SourceBroker}, {r.cluster, SourceDefaultBroker}, {*r.static, SourceStatic}} {
 		for _, name := range names {
 			if text, ok := level.set[name]; ok {
 				add(name, visible(k, text), level.source)

@@ -11,6 +11,7 @@ import (
 // resolvedConfigs is this broker's effective configs as of one image, parsed. It never changes.
 type resolvedConfigs struct {
 	img          *metadata.Image
+	static       *map[string]string
 	own, cluster map[string]string // dynamic: this broker's, and those for all brokers
 	*effectiveConfigs
 }
@@ -27,39 +28,43 @@ type effectiveValue struct {
 	text   string
 }
 
-// current returns the configs as of the store's image. It parses nothing unless a broker's config has changed.
+// current returns the configs as of the store's image and the static ones. It parses nothing unless a broker's config has changed.
 func (c *Configs) current() *resolvedConfigs {
-	img := c.store.Image()
+	img, static := c.store.Image(), c.static.Load()
 	r := c.resolved.Load()
-	if r.img == img {
+	if r.img == img && r.static == static {
 		return r
 	}
 	own, cluster := img.Configs(metadata.ResourceBroker, c.name), img.Configs(metadata.ResourceBroker, "")
-	next := &resolvedConfigs{img: img, own: own, cluster: cluster, effectiveConfigs: r.effectiveConfigs}
-	if !maps.Equal(own, r.own) || !maps.Equal(cluster, r.cluster) {
-		next = c.resolve(own, cluster)
+	next := &resolvedConfigs{img: img, static: static, own: own, cluster: cluster, effectiveConfigs: r.effectiveConfigs}
+	if static != r.static || !maps.Equal(own, r.own) || !maps.Equal(cluster, r.cluster) {
+		next = c.resolveWith(static, own, cluster)
 		next.img = img
 	}
-	c.resolved.Store(next) // concurrent callers may store an older one: the next call sees that by its image
+	c.resolved.Store(next) // concurrent callers may store an older one: the next call sees that
 	return next
 }
 
 // resolve works out the effective configs for these dynamic ones.
 func (c *Configs) resolve(own, cluster map[string]string) *resolvedConfigs {
+	return c.resolveWith(c.static.Load(), own, cluster)
+}
+
+func (c *Configs) resolveWith(static *map[string]string, own, cluster map[string]string) *resolvedConfigs {
 	keys := configdef.Broker.Keys()
 	r := &resolvedConfigs{
-		own: own, cluster: cluster, effectiveConfigs: &effectiveConfigs{values: make(map[string]effectiveValue, len(keys))},
+		static: static, own: own, cluster: cluster, effectiveConfigs: &effectiveConfigs{values: make(map[string]effectiveValue, len(keys))},
 	}
 	for i := range keys {
 		k := &keys[i]
 		if k.Synonyms != nil && k.Synonyms[0] == k.Name {
-			r.values[k.Name] = c.effectiveOfUnits(k, own, cluster)
+			r.values[k.Name] = r.effectiveOfUnits(k)
 		} else {
-			r.values[k.Name] = c.effective(k, own, cluster)
+			r.values[k.Name] = r.effective(k)
 		}
 	}
 	for _, key := range []string{"log.flush.interval.messages", "log.flush.interval.ms", "log.flush.scheduler.interval.ms"} {
-		if _, set := c.set(key, own, cluster); set {
+		if _, set := r.set(key); set {
 			r.flushSet = true
 		}
 	}
@@ -68,8 +73,8 @@ func (c *Configs) resolve(own, cluster map[string]string) *resolvedConfigs {
 }
 
 // set returns what was set for a broker config, by precedence.
-func (c *Configs) set(key string, own, cluster map[string]string) (text string, ok bool) {
-	for _, level := range []map[string]string{own, cluster, c.static} {
+func (r *resolvedConfigs) set(key string) (text string, ok bool) {
+	for _, level := range []map[string]string{r.own, r.cluster, *r.static} {
 		if text, ok = level[key]; ok {
 			return text, true
 		}
@@ -78,8 +83,8 @@ func (c *Configs) set(key string, own, cluster map[string]string) (text string, 
 }
 
 // effective returns the value of one broker config by itself.
-func (c *Configs) effective(k *configdef.Key, own, cluster map[string]string) effectiveValue {
-	if text, ok := c.set(k.Name, own, cluster); ok {
+func (r *resolvedConfigs) effective(k *configdef.Key) effectiveValue {
+	if text, ok := r.set(k.Name); ok {
 		if value, err := k.Parse(text); err == nil { // what metadata holds was checked, by this version or another
 			return effectiveValue{parsed: value, text: configdef.Format(value)}
 		}
@@ -93,16 +98,16 @@ func (c *Configs) effective(k *configdef.Key, own, cluster map[string]string) ef
 
 // effectiveOfUnits returns what counts in milliseconds for a config that can be given in several units: the most
 // specific unit that is set, wherever it is set, comes before the others.
-func (c *Configs) effectiveOfUnits(k *configdef.Key, own, cluster map[string]string) effectiveValue {
+func (r *resolvedConfigs) effectiveOfUnits(k *configdef.Key) effectiveValue {
 	var found effectiveValue
 	for _, name := range k.Synonyms {
 		unit, _ := configdef.Broker.Key(name)
-		v := c.effective(unit, own, cluster)
+		v := r.effective(unit)
 		if v.parsed == nil {
 			continue
 		}
 		found = inMillis(name, v)
-		if _, set := c.set(name, own, cluster); set {
+		if _, set := r.set(name); set {
 			break
 		}
 	}
