@@ -31,10 +31,10 @@ func (x *exchange) describeProducersOf(topic string, index int32) kmsg.DescribeP
 		for _, p := range producers {
 			active := kmsg.NewDescribeProducersResponseTopicPartitionActiveProducer()
 			active.ProducerID, active.ProducerEpoch, active.LastSequence = p.ID, int32(p.Epoch), -1
-			if n := len(p.Batches); n > 0 {
-				active.LastSequence = p.Batches[n-1].LastSequence
-			}
 			active.LastTimestamp, active.CoordinatorEpoch, active.CurrentTxnStartOffset = p.LastTimestamp, p.CoordinatorEpoch, p.TxnFirstOffset
+			if n := len(p.Batches); n > 0 { // the batch's own time, not that of its arrival
+				active.LastSequence, active.LastTimestamp = p.Batches[n-1].LastSequence, p.Batches[n-1].Timestamp
+			}
 			out.ActiveProducers = append(out.ActiveProducers, active)
 		}
 	}

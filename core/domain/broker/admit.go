@@ -14,7 +14,8 @@ func (p *Partition) admit(at *ProducePartition, version int16, now int64) (recor
 	if err != nil {
 		return nil, err
 	}
-	if b.Transactional() { // without the transactional id that would have been refused before
+	at.LogStartOffset = p.log.StartOffset() // from here on, refusals tell it
+	if b.Transactional() {                  // without the transactional id that would have been refused before
 		return nil, fault.New(fault.TransactionalIDAuthorizationFailed, "transactional records need a transactional id")
 	}
 	cfg := p.config.Load()

@@ -114,7 +114,7 @@ func refuseNull(keys []string) error {
 func (c *Configs) checkAlterable(r ConfigResource) error {
 	switch r.Type {
 	case metadata.ResourceTopic, metadata.ResourceGroup, metadata.ResourceClientMetrics:
-		return nil
+		return metadata.ValidateResourceName(r.Type, r.Name)
 	case metadata.ResourceBroker:
 		if r.Name == "" {
 			return nil

@@ -196,7 +196,12 @@ func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartiti
 		got.Leader = &LeaderHint{Leader: f.partitions.nodeID, LeaderEpoch: p.leaderEpoch.Load()}
 		return got
 	}
-	if d := diverging(p, want.ask); d != nil {
+	d, err := diverging(p, want.ask)
+	if err != nil {
+		got.Err = err
+		return got
+	}
+	if d != nil {
 		got.Diverging = d
 		got.HighWatermark, got.LastStableOffset, got.LogStartOffset = p.hw.Load(), p.lastStable(), p.log.StartOffset()
 		return got
@@ -222,14 +227,18 @@ func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartiti
 	return got
 }
 
-// diverging tells a reader whose last record was written under another history where that history ends here (KIP-595).
-func diverging(p *Partition, ask FetchPartition) *EpochEndOffset {
+// diverging tells a reader whose last record was written under another history where that history ends here (KIP-595). Of an
+// epoch that nothing is known about, nobody can say.
+func diverging(p *Partition, ask FetchPartition) (*EpochEndOffset, error) {
 	if ask.LastFetchedEpoch < 0 {
-		return nil
+		return nil, nil
 	}
 	epoch, end := p.epochEnd(ask.LastFetchedEpoch)
-	if epoch < ask.LastFetchedEpoch || end < ask.Offset {
-		return &EpochEndOffset{Epoch: epoch, EndOffset: end}
+	switch {
+	case epoch < 0:
+		return nil, fault.New(fault.OffsetOutOfRange, "the end of epoch %d of %s-%d is not known", ask.LastFetchedEpoch, p.topic, p.index)
+	case epoch < ask.LastFetchedEpoch || end < ask.Offset:
+		return &EpochEndOffset{Epoch: epoch, EndOffset: end}, nil
 	}
-	return nil
+	return nil, nil
 }

@@ -125,9 +125,6 @@ func (s *fetchSessions) resume(img *metadata.Image, req *FetchRequest) (*fetchRo
 
 // open makes a session for round if there is a free place or one whose holder may lose it.
 func (s *fetchSessions) open(round *fetchRound, useIDs bool, slots int) {
-	if len(round.wanted) == 0 {
-		return
-	}
 	session := &fetchSession{
 		epoch: nextSessionEpoch(fullFetchEpoch), useIDs: useIDs, order: round.wanted, size: len(round.wanted),
 		byTarget: make(map[FetchTarget]*wantedPartition, len(round.wanted)),

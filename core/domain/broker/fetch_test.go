@@ -193,3 +193,28 @@ func TestFetchSessionsMakeRoomForLargerOnesOnly(t *testing.T) {
 		t.Errorf("%d sessions, allowed 1", n)
 	}
 }
+
+func TestFetchAfterAnEpochThatIsNotKnownIsOutOfRange(t *testing.T) {
+	f := newFixture(t)
+	f.sent(t, newBatch(t, record.Options{}, "a"))
+	req := ask(1)
+	req.Partitions[0].LastFetchedEpoch = 3
+	if got := f.fetch.Fetch(t.Context(), req).Partitions[0]; !errors.Is(got.Err, fault.OffsetOutOfRange) || got.Diverging != nil {
+		t.Errorf("answered %v, diverging %v", got.Err, got.Diverging)
+	}
+}
+
+func TestFetchSessionMayBeginWithoutPartitions(t *testing.T) {
+	f := newFixture(t)
+	req := ask()
+	req.SessionEpoch = fullFetchEpoch
+	id := f.fetch.Fetch(t.Context(), req).SessionID
+	if id == 0 {
+		t.Fatal("no session")
+	}
+	req = ask(0)
+	req.SessionID, req.SessionEpoch = id, 1
+	if resp := f.fetch.Fetch(t.Context(), req); resp.Err != nil || len(resp.Partitions) != 1 {
+		t.Errorf("answered %v with %d partitions", resp.Err, len(resp.Partitions))
+	}
+}

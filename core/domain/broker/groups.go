@@ -287,9 +287,6 @@ func (g *Groups) List(ctx context.Context, states, types []string) ([]group.List
 
 // Delete removes an empty group with its offsets. Errors: fault.NonEmptyGroup, GroupIDNotFound.
 func (g *Groups) Delete(ctx context.Context, groupID string) error {
-	if groupID == "" {
-		return fault.InvalidGroupID
-	}
 	return g.write(ctx, groupID, func(e *heldGroup) (group.Write, error) { return e.Delete() })
 }
 

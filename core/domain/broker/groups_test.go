@@ -202,7 +202,7 @@ func TestDescribeListAndDelete(t *testing.T) {
 			t.Errorf("Describe() of an unknown group = %+v", d)
 		}
 		g.kind(g.Delete(t.Context(), "nobody"), fault.GroupIDNotFound)
-		g.kind(g.Delete(t.Context(), ""), fault.InvalidGroupID)
+		g.kind(g.Delete(t.Context(), ""), fault.GroupIDNotFound)
 		ids, generation := g.form("g", 1)
 		g.kind(g.Commit(t.Context(), commitOf("g", ids[0], generation, 1, 2)), fault.None)
 		g.kind(g.Delete(t.Context(), "g"), fault.NonEmptyGroup)

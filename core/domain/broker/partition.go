@@ -66,7 +66,7 @@ func (w *waiter) notify() {
 // placement is where a batch was put.
 type placement struct {
 	baseOffset    int64
-	logAppendTime int64 // milliseconds, -1 unless the topic's timestamps are LogAppendTime
+	logAppendTime int64 // milliseconds, -1 unless the topic's timestamps are LogAppendTime or the batch is a duplicate
 	logStart      int64 // the log start offset at that moment
 }
 
@@ -85,10 +85,7 @@ func (p *Partition) append(b record.Batch, done acknowledger, slot int) error {
 	}
 	to := placement{logAppendTime: record.NoTimestamp, logStart: p.log.StartOffset()}
 	if dup != nil {
-		to.baseOffset = dup.FirstOffset
-		if logAppendTime {
-			to.logAppendTime = dup.Timestamp
-		}
+		to.baseOffset, to.logAppendTime = dup.FirstOffset, dup.Timestamp // whatever the timestamp's type, as in Kafka
 		return p.await(ack{end: dup.LastOffset + 1, done: done, slot: slot}, to)
 	}
 	to.baseOffset = p.log.EndOffset()
@@ -249,6 +246,13 @@ func (p *Partition) epochEnd(epoch int32) (found int32, end int64) {
 	p.order.Lock()
 	defer p.order.Unlock()
 	return p.log.Epochs().EndOf(epoch, p.log.EndOffset())
+}
+
+// lead notes that the partition's leader epoch begins at the log's end, as far as the log does not know it.
+func (p *Partition) lead() {
+	p.order.Lock()
+	defer p.order.Unlock()
+	p.log.Epochs().Assign(p.leaderEpoch.Load(), p.log.EndOffset())
 }
 
 // epochAt returns the leader epoch of the record at offset, -1 when unknown.

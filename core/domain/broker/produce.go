@@ -35,7 +35,7 @@ type ProducePartition struct {
 
 	// The answer.
 	BaseOffset     int64 // -1 with an error
-	LogAppendTime  int64 // milliseconds, -1 unless the topic's timestamps are LogAppendTime
+	LogAppendTime  int64 // milliseconds, -1 unless the topic's timestamps are LogAppendTime; of a duplicate the batch's own
 	LogStartOffset int64 // -1 when unknown
 	RecordErrors   []RecordError
 	Err            error
@@ -87,7 +87,7 @@ func (p *Produce) appendTo(ctx context.Context, img *metadata.Image, req *Produc
 	if req.TransactionalID != "" {
 		return fault.New(fault.InvalidTxnState, "transactions are not served")
 	}
-	t, err := at.resolve(img)
+	t, err := at.resolve(img, req.Version)
 	if err != nil {
 		return err
 	}
@@ -114,9 +114,12 @@ func (p *Produce) appendTo(ctx context.Context, img *metadata.Image, req *Produc
 // adminClient is the client id that may write to internal topics, as in Kafka.
 const adminClient = "__admin_client"
 
+// oldestWithTopicIDs is the first version of Produce that names topics by their ids (KIP-516).
+const oldestWithTopicIDs = 13
+
 // resolve finds the topic by id or by name.
-func (at *ProducePartition) resolve(img *metadata.Image) (*metadata.Topic, error) {
-	if at.Topic == "" && !at.TopicID.IsZero() {
+func (at *ProducePartition) resolve(img *metadata.Image, version int16) (*metadata.Topic, error) {
+	if at.Topic == "" && (version >= oldestWithTopicIDs || !at.TopicID.IsZero()) {
 		t, ok := img.TopicByID(at.TopicID)
 		if !ok {
 			return nil, fault.UnknownTopicID
@@ -140,9 +143,23 @@ func (req *ProduceRequest) assign(slot int, res placement) {
 func (req *ProduceRequest) acknowledge(slot int, err error) {
 	if err != nil {
 		at := &req.Partitions[slot]
-		at.Err, at.BaseOffset, at.LogAppendTime, at.LogStartOffset = err, -1, record.NoTimestamp, -1
+		at.Err, at.BaseOffset, at.LogAppendTime = err, -1, record.NoTimestamp
+		if hidesLogStart(err) {
+			at.LogStartOffset = -1
+		}
 	}
 	req.countDown()
+}
+
+// hidesLogStart reports whether err is one with which Kafka does not tell the log start offset: those that may come from
+// somewhere that is not the log.
+func hidesLogStart(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.UnknownTopicOrPartition, fault.NotLeaderOrFollower, fault.MessageTooLarge, fault.RecordListTooLarge,
+		fault.CorruptMessage, fault.KafkaStorageError:
+		return true
+	}
+	return false
 }
 
 // countDown calls Done when nothing is pending any more.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
@@ -49,8 +50,11 @@ func TestProduceRepeatedByAnIdempotentProducerIsAnsweredWithTheOldOffset(t *test
 	if got := again.Partitions[0]; got.Err != nil || got.BaseOffset != 0 {
 		t.Errorf("the repetition was answered %d, %v", got.BaseOffset, got.Err)
 	}
-	if got := f.sent(t, of(5, "gap")); !errors.Is(got.Err, fault.OutOfOrderSequence) || got.BaseOffset != -1 {
-		t.Errorf("a gap was answered %d, %v", got.BaseOffset, got.Err)
+	if got, batchTime := again.Partitions[0].LogAppendTime, record.Batch(of(0, "a")).MaxTimestamp(); got < batchTime-time.Minute.Milliseconds() || got > batchTime {
+		t.Errorf("the repetition has the time %d, want the batch's, about %d", got, batchTime)
+	}
+	if got := f.sent(t, of(5, "gap")); !errors.Is(got.Err, fault.OutOfOrderSequence) || got.BaseOffset != -1 || got.LogStartOffset != 0 {
+		t.Errorf("a gap was answered %d, log start %d, %v", got.BaseOffset, got.LogStartOffset, got.Err)
 	}
 	if got := f.sent(t, of(1, "b")); got.Err != nil || got.BaseOffset != 1 {
 		t.Errorf("the next batch was answered %d, %v", got.BaseOffset, got.Err)
@@ -81,6 +85,7 @@ func TestProduceRefusals(t *testing.T) {
 	}{
 		"unknown topic":     {func(r *ProduceRequest) { r.Partitions[0].Topic = "nowhere" }, fault.UnknownTopicOrPartition},
 		"unknown id":        {func(r *ProduceRequest) { r.Partitions[0].Topic, r.Partitions[0].TopicID = "", metadata.TopicID{9} }, fault.UnknownTopicID},
+		"no id":             {func(r *ProduceRequest) { r.Version, r.Partitions[0].Topic = 13, "" }, fault.UnknownTopicID},
 		"unknown partition": {func(r *ProduceRequest) { r.Partitions[0].Partition = 2 }, fault.UnknownTopicOrPartition},
 		"acks":              {func(r *ProduceRequest) { r.Acks = 3 }, fault.InvalidRequiredAcks},
 		"transaction":       {func(r *ProduceRequest) { r.TransactionalID = "t" }, fault.InvalidTxnState},
@@ -93,8 +98,8 @@ func TestProduceRefusals(t *testing.T) {
 			req := &ProduceRequest{Acks: -1, Version: 9, Partitions: []ProducePartition{{Topic: "orders", Records: good()}}, Done: func() { answered = true }}
 			c.edit(req)
 			f.produce.Produce(t.Context(), req)
-			if got := req.Partitions[0]; !answered || !errors.Is(got.Err, c.want) || got.BaseOffset != -1 {
-				t.Errorf("answered %t: %d, %v, want %v", answered, got.BaseOffset, got.Err, c.want)
+			if got := req.Partitions[0]; !answered || !errors.Is(got.Err, c.want) || got.BaseOffset != -1 || got.LogStartOffset != -1 {
+				t.Errorf("answered %t: %d, log start %d, %v, want %v", answered, got.BaseOffset, got.LogStartOffset, got.Err, c.want)
 			}
 		})
 	}

@@ -213,8 +213,8 @@ func (g *Group) abandon(err error) {
 	g.state, g.wake = Dead, time.Time{}
 }
 
-// Describe returns the group as DescribeGroups shows it. Subscriptions and assignments are there
-// in the state Stable only.
+// Describe returns the group as DescribeGroups shows it: subscriptions in the state Stable only, assignments
+// until the next ones are there.
 func (g *Group) Describe() Description {
 	d := Description{Group: g.id, State: g.state.String(), ProtocolType: g.protocolType}
 	stable := g.state == Stable
@@ -222,9 +222,9 @@ func (g *Group) Describe() Description {
 		d.Protocol = g.protocol
 	}
 	for _, m := range g.order {
-		described := MemberDescription{MemberID: m.id, InstanceID: m.instanceID, Client: m.client}
+		described := MemberDescription{MemberID: m.id, InstanceID: m.instanceID, Client: m.client, Assignment: m.assignment}
 		if stable {
-			described.Metadata, described.Assignment = m.subscription(g.protocol), m.assignment
+			described.Metadata = m.subscription(g.protocol)
 		}
 		d.Members = append(d.Members, described)
 	}

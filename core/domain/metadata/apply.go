@@ -104,7 +104,7 @@ func deleteTopic(img *Image, cmd DeleteTopic) (*Image, Result, error) {
 func createPartitions(img *Image, cmd CreatePartitions) (*Image, Result, error) {
 	old, ok := img.Topic(cmd.Topic)
 	if !ok {
-		return nil, Result{}, fault.New(fault.UnknownTopicOrPartition, "This server does not host this topic-partition.")
+		return nil, Result{}, fault.UnknownTopicOrPartition // without words, as in Kafka
 	}
 	more, err := addedPartitions(img, old, cmd)
 	if err != nil {

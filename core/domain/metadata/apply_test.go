@@ -116,7 +116,7 @@ func TestRefusalsHaveKafkasKindsAndMessages(t *testing.T) {
 			"The manual partition assignment includes a partition with 1 replica(s), but this is not consistent with previous " +
 				"partitions, which have 2 replica(s).",
 		},
-		{CreatePartitions{Topic: "none", Count: 3}, fault.UnknownTopicOrPartition, "This server does not host this topic-partition."},
+		{CreatePartitions{Topic: "none", Count: 3}, fault.UnknownTopicOrPartition, "no such topic or partition"},
 		{CreatePartitions{Topic: "a.b", Count: 2}, fault.InvalidPartitions, "Topic already has 2 partition(s)."},
 		{
 			CreatePartitions{Topic: "a.b", Count: 1}, fault.InvalidPartitions,

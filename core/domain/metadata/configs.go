@@ -56,19 +56,30 @@ func checkResource(img *Image, t ResourceType, name string) error {
 	if err := checkText(name); err != nil {
 		return err
 	}
+	if err := ValidateResourceName(t, name); err != nil {
+		return err
+	}
 	switch t {
 	case ResourceTopic:
-		if name == "" {
-			return fault.New(fault.InvalidRequest, "Default topic resources are not allowed.")
-		}
-		if err := ValidateTopicName(name); err != nil {
-			return err
-		}
 		if _, ok := img.Topic(name); !ok {
 			return fault.New(fault.UnknownTopicOrPartition, "The topic '%s' does not exist.", name)
 		}
 	case ResourceBroker:
 		return checkBrokerName(img, name)
+	}
+	return nil
+}
+
+// ValidateResourceName checks that a resource of that type, whether it exists or not, may have the name, with Kafka's
+// messages: fault.InvalidRequest, InvalidTopic. Kafka does so before it looks at the configs.
+func ValidateResourceName(t ResourceType, name string) error {
+	switch t {
+	case ResourceTopic:
+		if name == "" {
+			return fault.New(fault.InvalidRequest, "Default topic resources are not allowed.")
+		}
+		return ValidateTopicName(name)
+	case ResourceBroker:
 	case ResourceClientMetrics:
 		if name == "" {
 			return fault.New(fault.InvalidRequest, "Subscription name can't be empty")
