@@ -1,0 +1,78 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync/atomic"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestHealthReadinessAndMetrics(t *testing.T) {
+	var ready atomic.Bool
+	s := New(Settings{
+		Listen:  "127.0.0.1:0",
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "metrics") }),
+		Ready: func() error {
+			if !ready.Load() {
+				return errors.New("not yet")
+			}
+			return nil
+		},
+	})
+	if err := s.Listen(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+
+	get := func(method, path string, wantStatus int, wantBody string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.Addr().String()+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != wantStatus || wantBody != "" && string(body) != wantBody {
+			t.Errorf("%s %s: %d %q, %v, want %d %q", method, path, resp.StatusCode, body, err, wantStatus, wantBody)
+		}
+	}
+	get(http.MethodGet, "/healthz", http.StatusOK, "ok\n")
+	get(http.MethodGet, "/readyz", http.StatusServiceUnavailable, "not yet\n")
+	ready.Store(true)
+	get(http.MethodGet, "/readyz", http.StatusOK, "ok\n")
+	get(http.MethodGet, "/metrics", http.StatusOK, "metrics")
+	get(http.MethodGet, "/", http.StatusNotFound, "")
+	get(http.MethodPost, "/healthz", http.StatusMethodNotAllowed, "")
+
+	cancel()
+	if err := <-ended; err != nil {
+		t.Errorf("Run() = %v", err)
+	}
+}
+
+func TestAnAddressThatIsTakenIsNamed(t *testing.T) {
+	first := New(Settings{Listen: "127.0.0.1:0", Metrics: http.NotFoundHandler()})
+	if err := first.Listen(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	second := New(Settings{Listen: first.Addr().String(), Metrics: http.NotFoundHandler()})
+	if err := second.Listen(t.Context()); err == nil {
+		t.Error("Listen() = nil")
+	}
+	if err := second.Close(); err != nil {
+		t.Errorf("Close() of what never listened = %v", err)
+	}
+}
