@@ -245,21 +245,26 @@ func (p *Partition) readable(readCommitted bool) int64 {
 func (p *Partition) epochEnd(epoch int32) (found int32, end int64) {
 	p.order.Lock()
 	defer p.order.Unlock()
-	return p.log.Epochs().EndOf(epoch, p.log.EndOffset())
+	return p.epochs().EndOf(epoch, p.log.EndOffset())
 }
 
-// lead notes that the partition's leader epoch begins at the log's end, as far as the log does not know it.
-func (p *Partition) lead() {
-	p.order.Lock()
-	defer p.order.Unlock()
-	p.log.Epochs().Assign(p.leaderEpoch.Load(), p.log.EndOffset())
+// epochs returns the history of leader epochs with the present one, of which the log knows nothing before its first
+// record. The caller holds order.
+func (p *Partition) epochs() *partition.Epochs {
+	known, now := p.log.Epochs(), p.leaderEpoch.Load()
+	if latest, ok := known.Latest(); ok && latest >= now {
+		return known
+	}
+	all := new(partition.Epochs)
+	all.Restore(append(known.Entries(), partition.EpochStart{Epoch: now, Start: p.log.EndOffset()}))
+	return all
 }
 
 // epochAt returns the leader epoch of the record at offset, -1 when unknown.
 func (p *Partition) epochAt(offset int64) int32 {
 	p.order.Lock()
 	defer p.order.Unlock()
-	return p.log.Epochs().At(offset)
+	return p.epochs().At(offset)
 }
 
 // producers returns the producers that the partition remembers.

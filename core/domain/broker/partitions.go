@@ -129,7 +129,6 @@ func (ps *Partitions) openIn(ctx context.Context, tp *topicPartitions, index int
 	}
 	p.log = l
 	p.hw.Store(l.DurableEnd())
-	p.lead()
 	tp.open[index] = p
 	return p, nil
 }
