@@ -43,8 +43,8 @@ e2e: fetch build build-raft ## Run the real binaries against real clients and to
 	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft $(GO) test -count=1 -tags raft -timeout 10m -run 'KafkaTopics|ConsoleClients|Kcat' ./test/e2e
 
 fetch: # the clients and tools of the end-to-end tests, into the cache
-	@command -v kcat >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -qy kcat || { apt-get update -q && apt-get install -qy kcat; }; } || \
-		{ echo 'kcat is missing: install it with your package manager' >&2; exit 1; }
+	@command -v kcat >/dev/null || [ "$$(id -u)" != 0 ] || { apt-get update -q && apt-get install -qy kcat; }
+	@command -v kcat >/dev/null || { echo 'kcat is missing: install it with your package manager' >&2; exit 1; }
 	test/e2e/kafka/kafka fetch
 	test/e2e/clients/python/run --fetch
 	test/e2e/clients/node/run --fetch
