@@ -14,10 +14,10 @@ func (p *Partition) admit(at *ProducePartition, version int16, now int64) (recor
 	if err != nil {
 		return nil, err
 	}
-	at.LogStartOffset = p.log.StartOffset() // from here on, refusals tell it
 	if b.Transactional() {                  // without the transactional id that would have been refused before
 		return nil, fault.New(fault.TransactionalIDAuthorizationFailed, "transactional records need a transactional id")
 	}
+	at.LogStartOffset = p.log.StartOffset() // from here on, refusals tell it
 	cfg := p.config.Load()
 	if int64(len(b)) > cfg.Log.SegmentBytes {
 		return nil, fault.New(fault.RecordListTooLarge, "Message batch size is %d bytes in append to partition %s-%d, "+

@@ -49,7 +49,7 @@ func (c *Configs) Alter(ctx context.Context, r ConfigResource, ops []ConfigOp, v
 		return err
 	}
 	if r.Type == ResourceBrokerLogger {
-		if err := c.checkOwnID(r.Name); err != nil {
+		if err := c.checkOwnID(r.Name, "Unexpected node id. Expected %s, but received %s"); err != nil {
 			return err
 		}
 		return c.alterLoggers(ops, validateOnly)
@@ -114,24 +114,25 @@ func refuseNull(keys []string) error {
 func (c *Configs) checkAlterable(r ConfigResource) error {
 	switch r.Type {
 	case metadata.ResourceTopic, metadata.ResourceGroup, metadata.ResourceClientMetrics:
-		return metadata.ValidateResourceName(r.Type, r.Name)
+		return nil
 	case metadata.ResourceBroker:
 		if r.Name == "" {
 			return nil
 		}
-		return c.checkOwnID(r.Name)
+		return c.checkOwnID(r.Name, "Unexpected broker id, expected %s, but received %s")
 	default:
 		return fault.New(fault.InvalidRequest, "Unknown resource type %d", r.Type)
 	}
 }
 
-func (c *Configs) checkOwnID(name string) error {
+// checkOwnID checks that name is this broker's id; unexpected says what to tell about another's.
+func (c *Configs) checkOwnID(name, unexpected string) error {
 	id, err := strconv.ParseInt(name, 10, 32)
 	if err != nil {
 		return fault.New(fault.InvalidRequest, "Node id must be an integer, but it is: %s", name)
 	}
 	if int32(id) != c.nodeID {
-		return fault.New(fault.InvalidRequest, "Unexpected broker id, expected %s, but received %s", c.name, name)
+		return fault.New(fault.InvalidRequest, unexpected, c.name, name)
 	}
 	return nil
 }
@@ -178,6 +179,9 @@ func tableOf(t metadata.ResourceType) *configdef.Table {
 
 // alter carries out cmd, after which the resource has the configs after, or only checks it.
 func (c *Configs) alter(ctx context.Context, cmd metadata.AlterConfigs, after map[string]string, validateOnly bool) error {
+	if err := metadata.ValidateResourceName(cmd.Type, cmd.Name); err != nil {
+		return err
+	}
 	if err := c.checkConfigs(cmd, after); err != nil {
 		return err
 	}
