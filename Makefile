@@ -56,11 +56,13 @@ lint: ## Check style, mistakes and the direction of imports, in both build modes
 generate: ## Write what is generated: the injectors, the sample of all settings, the tables in docs.
 	$(GO) generate ./...
 
+# Go's fuzzer sometimes takes the end of its time for a failure: context deadline exceeded, without an input.
 fuzz: | bin ## Run every fuzz target for a while (FUZZTIME=5s each).
 	@set -e; for package in $$(grep -rl --include='*_test.go' '^func Fuzz' core adapters configs | xargs -n1 dirname | sort -u); do \
 		for target in $$(grep -h -o --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' $$package/*_test.go | sed 's/^func //'); do \
 			echo "$$package $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$package >bin/.fuzz 2>&1 || { cat bin/.fuzz; exit 1; }; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$package >bin/.fuzz 2>&1 || \
+				grep -q '^    context deadline exceeded' bin/.fuzz || { cat bin/.fuzz; exit 1; }; \
 		done; \
 	done; rm -f bin/.fuzz
 
