@@ -61,7 +61,7 @@ fuzz: | bin ## Run every fuzz target for a while (FUZZTIME=5s each).
 	@set -e; for package in $$(grep -rl --include='*_test.go' '^func Fuzz' core adapters configs | xargs -n1 dirname | sort -u); do \
 		for target in $$(grep -h -o --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' $$package/*_test.go | sed 's/^func //'); do \
 			echo "$$package $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) ./$$package >bin/.fuzz 2>&1 || \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 50x ./$$package >bin/.fuzz 2>&1 || \
 				grep -q '^    context deadline exceeded' bin/.fuzz || { cat bin/.fuzz; exit 1; }; \
 		done; \
 	done; rm -f bin/.fuzz
