@@ -19,14 +19,24 @@ func (l *Log) Take() journal.Chunk {
 	l.takenEpoch, l.epochsDirty = l.epochsDirty, nil
 	l.queued = false
 	l.takenEnd = l.end
-	c := journal.Chunk{ID: l.id, BaseOffset: l.taken[0].BaseOffset(), Batches: l.taken, Volatile: l.config.Flush != ports.FlushSync}
+	previous := l.taking
+	l.taking = l.end
+	c := journal.Chunk{ID: l.id, Previous: previous, BaseOffset: l.taken[0].BaseOffset(), Batches: l.taken, Volatile: l.config.Flush != ports.FlushSync}
+	// The journal must not hold what does not follow the journal or what is synced: a replay could not apply it.
+	hanging := !c.Volatile && l.volatileEnd > l.recoveryPoint
+	switch {
+	case l.offline != nil || hanging:
+		c.Volatile = true
+	case c.Volatile:
+		l.volatileEnd = l.takenEnd
+	}
 	records := int64(0)
 	for _, b := range l.taken {
 		c.Bytes += len(b)
 		records += int64(b.Count())
 	}
 	l.sinceFlush += records
-	l.syncFirst = c.Volatile && l.config.FlushMessages > 0 && l.sinceFlush >= l.config.FlushMessages
+	l.syncFirst = hanging || c.Volatile && l.config.FlushMessages > 0 && l.sinceFlush >= l.config.FlushMessages
 	return c
 }
 
@@ -146,6 +156,8 @@ func (x *sparseIndex) full() bool { return len(x.tail) >= indexBuffer }
 
 // flushIndexes writes the new entries of the segment's indexes.
 func (l *Log) flushIndexes(s *segment) error {
+	l.indexing.Lock()
+	defer l.indexing.Unlock()
 	return errors.Join(
 		l.flushIndex(s, indexSuffix, &s.index),
 		l.flushIndex(s, timeIndexSuffix, &s.timeIndex),
@@ -169,6 +181,7 @@ func (l *Log) flushIndex(s *segment, suffix string, x *sparseIndex) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	s.indexDirty = true
 	x.flushed += int64(len(tail))
 	x.tail = append([]byte(nil), x.tail[len(tail):]...)
 	return nil
@@ -182,6 +195,11 @@ func (l *Log) beginSegment(r roll) error {
 	l.mu.Unlock()
 	if err := l.flushIndexes(s); err != nil {
 		return err
+	}
+	if r.gap { // a gap above the recovery point would be taken for a loss
+		if err := l.checkpoint(); err != nil {
+			return err
+		}
 	}
 	if err := l.writeSnapshot(r.base, r.snapshot); err != nil {
 		return err
@@ -197,7 +215,13 @@ func (l *Log) beginSegment(r roll) error {
 
 // Sync makes durable what was written to the segments.
 func (l *Log) Sync() error {
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
 	l.mu.Lock()
+	if l.deleted {
+		l.mu.Unlock()
+		return nil
+	}
 	if l.offline != nil {
 		defer l.mu.Unlock()
 		return l.offline
@@ -213,7 +237,7 @@ func (l *Log) Sync() error {
 	l.sinceFlush, l.firstUnsynced = 0, time.Time{}
 	l.mu.Unlock()
 	for _, s := range dirty {
-		if err := l.syncSegment(s); err != nil {
+		if err := l.syncFile(s, logSuffix); err != nil {
 			l.fail(err)
 			return err
 		}
@@ -224,11 +248,53 @@ func (l *Log) Sync() error {
 	return nil
 }
 
-// syncSegment syncs a segment's records. Its indexes are not synced: recovery makes them anew.
-func (l *Log) syncSegment(s *segment) error {
-	f, err := l.store.files.acquire(l.path(s.base, logSuffix), false)
+// syncIndexes makes durable the indexes of what was written to the segments: recovery believes them below its recovery
+// point.
+func (l *Log) syncIndexes() error {
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
+	l.mu.Lock()
+	if l.offline != nil {
+		l.mu.Unlock()
+		return nil
+	}
+	var changed []*segment
+	for _, s := range l.segments {
+		if s.indexDirty || len(s.index.tail)+len(s.timeIndex.tail) > 0 {
+			changed = append(changed, s)
+		}
+	}
+	l.mu.Unlock()
+	for _, s := range changed {
+		if err := l.flushIndexes(s); err != nil {
+			return err
+		}
+		l.mu.Lock()
+		s.indexDirty = false
+		l.mu.Unlock()
+		if err := errors.Join(l.syncFile(s, indexSuffix), l.syncFile(s, timeIndexSuffix)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkpoint makes durable what was written to the segments, and the recovery point behind it.
+func (l *Log) checkpoint() error {
+	if err := l.Sync(); err != nil {
+		return err
+	}
+	if err := l.store.writeCheckpoints([]*Log{l}); err != nil {
+		return err
+	}
+	return l.offlineError()
+}
+
+// syncFile syncs one of a segment's files.
+func (l *Log) syncFile(s *segment, suffix string) error {
+	f, err := l.store.files.acquire(l.path(s.base, suffix), false)
 	if err != nil {
-		if missing(err) {
+		if missing(err) && !l.holds(s) {
 			return nil // deleted meanwhile
 		}
 		return err
@@ -243,15 +309,18 @@ func (l *Log) Done(err error) {
 		l.fail(err)
 		return
 	}
+	l.telling.Lock()
+	defer l.telling.Unlock()
 	l.mu.Lock()
+	if l.offline != nil {
+		l.mu.Unlock()
+		return
+	}
 	l.durable = l.takenEnd
 	l.durableBase, l.durableSize = l.active().base, l.active().size
 	end := l.durable
-	gone := l.offline != nil
 	clear(l.taken)
 	l.settled.Broadcast()
 	l.mu.Unlock()
-	if !gone {
-		l.events.Durable(end)
-	}
+	l.events.Durable(end)
 }

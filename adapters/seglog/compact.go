@@ -26,6 +26,10 @@ func (l *Log) compact(ctx context.Context, now time.Time) error {
 	if !due {
 		return nil
 	}
+	// A gap above the recovery point would be taken for a loss.
+	if err := l.checkpoint(); err != nil {
+		return err
+	}
 	newest, upTo, err := l.newestByKey(ctx, cleanedTo, upTo)
 	if err != nil || upTo <= cleanedTo {
 		return err
@@ -43,7 +47,7 @@ func (l *Log) compact(ctx context.Context, now time.Time) error {
 			return fmt.Errorf("compact %s: %w", l.name(), err)
 		}
 	}
-	return l.store.writeCleaned(l.name(), upTo)
+	return l.store.writeCleaned(l, upTo)
 }
 
 // cleanable returns from where on the log has not been compacted, up to where it may be, and whether it is worth it.
@@ -310,33 +314,49 @@ func (l *Log) swap(group []timedPlace, fresh *segment) error {
 		return err
 	}
 	if err := l.install(group, fresh, path); err != nil {
+		l.fail(err) // the next start completes what install has begun
 		return err
 	}
 	for _, p := range group[1:] {
-		if err := l.retireSegment(p.base, 0); err != nil {
+		l.store.doom(l.path(p.base, logSuffix)+deletedSuffix, time.Time{})
+		if err := l.retireSegment(p.base, 0); err != nil { // its indexes: its records went with install
 			return err
 		}
 		if err := fs.Remove(l.path(p.base, snapshotSuffix)); err != nil {
 			return err
 		}
 	}
-	return fs.SyncDir(l.dir)
+	if err := l.createSegmentFiles(fresh.base); err != nil {
+		return err
+	}
+	return l.syncIndexes()
 }
 
 // install renames the file into place and changes the segment list in one step, under the lock: a reader finds the old
 // segment with the old file or the new one with the new. It is the one place where a lock is held over renames.
 func (l *Log) install(group []timedPlace, fresh *segment, path string) error {
+	l.syncing.Lock() // the indexes of the old segments must not be written any more
+	defer l.syncing.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at := slices.IndexFunc(l.segments, func(s *segment) bool { return s.base == fresh.base })
 	if at < 0 {
 		return l.store.opt.FS.Remove(path + swapSuffix) // deleted by retention meanwhile
 	}
+	fs := l.store.opt.FS
+	// The new file gets its name last: as long as it is a .swap, a start removes the old ones.
+	for _, p := range group[1:] {
+		old := l.path(p.base, logSuffix)
+		if err := fs.Rename(old, old+deletedSuffix); err != nil {
+			return err
+		}
+		l.store.files.forget(old)
+	}
+	err := errors.Join(fs.Remove(l.path(fresh.base, indexSuffix)), fs.Remove(l.path(fresh.base, timeIndexSuffix)), fs.Rename(path+swapSuffix, path))
 	for _, suffix := range []string{logSuffix, indexSuffix, timeIndexSuffix} {
 		l.store.files.forget(l.path(fresh.base, suffix))
 	}
-	fs := l.store.opt.FS
-	if err := errors.Join(fs.Remove(l.path(fresh.base, indexSuffix)), fs.Remove(l.path(fresh.base, timeIndexSuffix)), fs.Rename(path+swapSuffix, path)); err != nil {
+	if err != nil {
 		return err
 	}
 	l.segments = slices.Replace(l.segments, at, at+len(group), fresh)
@@ -391,11 +411,15 @@ func (s *Store) cleanedTo(name logName) int64 {
 }
 
 // writeCleaned notes up to where a log was compacted.
-func (s *Store) writeCleaned(name logName, to int64) error {
+func (s *Store) writeCleaned(l *Log, to int64) error {
 	s.checkpoints.Lock()
 	defer s.checkpoints.Unlock()
 	s.mu.Lock()
-	s.cleaned[name] = to
+	if gone := l.offlineError(); gone != nil {
+		s.mu.Unlock()
+		return gone
+	}
+	s.cleaned[l.name()] = to
 	content := formatOffsets(s.cleaned)
 	s.mu.Unlock()
 	return replaceFile(s.opt.FS, filepath.Join(s.opt.Dir, cleanerFile), content)

@@ -3,6 +3,7 @@ package seglog
 import (
 	"container/list"
 	"errors"
+	"path/filepath"
 	"sync"
 
 	"github.com/chronik-stream/chronik/adapters/seglog/disk"
@@ -13,9 +14,10 @@ type fileCache struct {
 	fs   disk.FS
 	keep int
 
-	mu   sync.Mutex
-	open map[string]*openFile
-	idle list.List // of *openFile without users, the longest unused first
+	mu      sync.Mutex
+	forgets int // calls of forget and forgetDir
+	open    map[string]*openFile
+	idle    list.List // of *openFile without users, the longest unused first
 }
 
 // openFile is an open file and its users.
@@ -34,7 +36,8 @@ func newFileCache(fs disk.FS, keep int) *fileCache {
 
 // acquire returns the file at path, open. The caller must Close it: that ends the use, and the cache closes the file in its time.
 func (c *fileCache) acquire(path string, create bool) (*openFile, error) {
-	if f := c.cached(path); f != nil {
+	f, forgets := c.cached(path)
+	if f != nil {
 		return f, nil
 	}
 	raw, err := c.fs.Open(path, create)
@@ -43,23 +46,27 @@ func (c *fileCache) acquire(path string, create bool) (*openFile, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if f := c.open[path]; f != nil { // somebody else was quicker
-		f.use()
-		return f, raw.Close()
+	f = &openFile{File: raw, cache: c, path: path, users: 1}
+	if c.forgets != forgets { // another file may have this name now: this one is for its user only
+		f.gone = true
+		return f, nil
 	}
-	f := &openFile{File: raw, cache: c, path: path, users: 1}
+	if other := c.open[path]; other != nil { // somebody else was quicker
+		other.use()
+		return other, raw.Close()
+	}
 	c.open[path] = f
 	return f, c.trim()
 }
 
-func (c *fileCache) cached(path string) *openFile {
+func (c *fileCache) cached(path string) (f *openFile, forgets int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f := c.open[path]
+	f = c.open[path]
 	if f != nil {
 		f.use()
 	}
-	return f
+	return f, c.forgets
 }
 
 func (f *openFile) use() {
@@ -97,15 +104,30 @@ func (f *openFile) Close() error {
 	return c.trim()
 }
 
-// forget takes the file at path out of the cache: it was renamed or removed. Its users go on with it.
+// forget takes the file at path out of the cache, after it was renamed or removed. Its users go on with it.
 func (c *fileCache) forget(path string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f := c.open[path]
-	if f == nil {
-		return
+	c.forgets++
+	if f := c.open[path]; f != nil {
+		c.drop(f)
 	}
-	delete(c.open, path)
+}
+
+// forgetDir is forget for all files in a directory.
+func (c *fileCache) forgetDir(dir string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.forgets++
+	for path, f := range c.open {
+		if filepath.Dir(path) == dir {
+			c.drop(f)
+		}
+	}
+}
+
+func (c *fileCache) drop(f *openFile) {
+	delete(c.open, f.path)
 	f.gone = true
 	if f.place != nil {
 		c.idle.Remove(f.place)

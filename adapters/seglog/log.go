@@ -1,6 +1,7 @@
 package seglog
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -43,6 +44,12 @@ type Log struct {
 	planned       plan
 	epochsDirty   []byte // leader epoch checkpoint to be written with the next chunk
 	offline       error
+	shutting      error // set by Store.Close: appends are refused, what was accepted is committed
+	deleted       bool
+	volatileEnd   int64     // end of the last chunk that was neither journaled nor synced at once
+	checkpointed  int64     // the recovery point that is on disk, -1 for not known
+	floor         uint64    // entries of the journal up to this group are from before a truncation
+	taking        int64     // end of the log before what is pending
 	sinceFlush    int64     // records since the last sync, for flush.messages
 	firstUnsynced time.Time // when the oldest write that is not synced was made
 	recent        tailCache
@@ -50,6 +57,15 @@ type Log struct {
 
 	// writing is held while the committing goroutine writes: who takes it waits for that, and keeps more from coming.
 	writing sync.Mutex
+
+	// syncing serializes Sync: who comes second must know how the first one went.
+	syncing sync.Mutex
+
+	// indexing is held while new index entries are written.
+	indexing sync.Mutex
+
+	// telling serializes the calls of events.
+	telling sync.Mutex
 
 	// The committing goroutine's own.
 	taken      []record.Batch
@@ -66,6 +82,7 @@ type Log struct {
 type roll struct {
 	at       int // index of the segment's first batch
 	base     int64
+	gap      bool   // the segment before ends below base
 	snapshot []byte // producers at that offset
 }
 
@@ -82,14 +99,13 @@ type plan struct {
 // Append orders the batches behind the log's end; see ports.Log.
 func (l *Log) Append(batches []record.Batch, now time.Time) error {
 	l.mu.Lock()
-	if l.offline != nil {
-		err := l.offline
+	if err := errors.Join(l.offline, l.shutting); err != nil {
 		l.mu.Unlock()
 		return err
 	}
 	for _, b := range batches {
 		if l.rollsBefore(b, now) {
-			l.rolls = append(l.rolls, roll{at: len(l.pending), base: b.BaseOffset(), snapshot: formatProducers(l.producers)})
+			l.rolls = append(l.rolls, roll{at: len(l.pending), base: b.BaseOffset(), gap: b.BaseOffset() != l.end, snapshot: formatProducers(l.producers)})
 			l.planned = plan{base: b.BaseOffset(), jitter: jitter(l.config)}
 		}
 		if l.planned.size == 0 {
@@ -104,12 +120,11 @@ func (l *Log) Append(batches []record.Batch, now time.Time) error {
 			l.epochsDirty = formatEpochs(l.epochs.Entries())
 		}
 	}
-	submit := !l.queued
-	l.queued = true
-	l.mu.Unlock()
-	if submit {
-		l.store.journal.Submit(l)
+	if !l.queued && len(l.pending) > 0 {
+		l.queued = true
+		l.store.journal.Submit(l) // with the lock held: after shutting or fail nothing is submitted any more
 	}
+	l.mu.Unlock()
 	return nil
 }
 
@@ -166,6 +181,8 @@ func (l *Log) fail(err error) {
 	if first {
 		l.store.opt.Log.Error("log is offline", "topic", l.id.Topic, "partition", l.id.Partition, "err", err)
 		if l.events != nil {
+			l.telling.Lock()
+			defer l.telling.Unlock()
 			l.events.Offline(err)
 		}
 	}
@@ -251,3 +268,10 @@ func (l *Log) segmentAt(offset int64) int {
 
 // String names the log.
 func (l *Log) String() string { return fmt.Sprintf("log %s", l.name()) }
+
+// offlineError returns why the log accepts nothing any more, nil when it does.
+func (l *Log) offlineError() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.offline
+}

@@ -4,11 +4,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
@@ -76,6 +79,9 @@ func (l *Log) load(recoveryPoint, start int64, scan bool) error {
 			snapshots = append(snapshots, at)
 		}
 	}
+	if err := l.readFloor(); err != nil {
+		return err
+	}
 	if len(l.segments) == 0 {
 		l.segments = []*segment{newSegment(max(0, start))}
 		if err := l.createSegmentFiles(l.segments[0].base); err != nil {
@@ -83,10 +89,24 @@ func (l *Log) load(recoveryPoint, start int64, scan bool) error {
 		}
 	}
 	slices.SortFunc(l.segments, func(a, b *segment) int { return int(a.base - b.base) })
+	// Retention that was interrupted leaves segments below the log start offset, and perhaps a hole behind them.
+	for len(l.segments) > 1 && l.segments[1].base <= start {
+		if err := l.removeSegment(l.segments[0].base); err != nil {
+			return err
+		}
+		l.segments = l.segments[1:]
+	}
 	l.start = max(start, l.segments[0].base)
 	for i, s := range l.segments {
 		if err := l.loadSegment(s, i == len(l.segments)-1, recoveryPoint, scan); err != nil {
 			return err
+		}
+		// A segment above the recovery point that ends before the next one begins has lost its end at a batch's boundary.
+		if scan && i+1 < len(l.segments) && l.segments[i+1].base > recoveryPoint && s.next < l.segments[i+1].base {
+			s.torn = true
+		}
+		if s.torn {
+			break
 		}
 	}
 	if scan {
@@ -96,6 +116,9 @@ func (l *Log) load(recoveryPoint, start int64, scan bool) error {
 	}
 	if err := l.findEnd(); err != nil {
 		return err
+	}
+	if l.end < recoveryPoint {
+		return fault.New(fault.KafkaStorageError, "%s ends at offset %d, and was synced up to %d: acknowledged records are lost", l.dir, l.end, recoveryPoint)
 	}
 	l.start = min(l.start, l.end)
 	if err := l.loadEpochs(); err != nil {
@@ -119,7 +142,7 @@ func (l *Log) loadSegment(s *segment, last bool, recoveryPoint int64, scan bool)
 		next = l.segments[i+1].base
 	}
 	if scan && (last || next > recoveryPoint) {
-		return l.recoverSegment(f, s, recoveryPoint)
+		return l.recoverSegment(f, s, recoveryPoint, recoveryPoint)
 	}
 	ok, err := l.loadIndexes(s)
 	if err != nil {
@@ -127,7 +150,7 @@ func (l *Log) loadSegment(s *segment, last bool, recoveryPoint int64, scan bool)
 	}
 	if !ok {
 		l.store.opt.Log.Warn("index is missing or wrong and is made anew", "topic", l.id.Topic, "partition", l.id.Partition, "segment", s.base)
-		return l.recoverSegment(f, s, s.base)
+		return l.recoverSegment(f, s, s.base, math.MaxInt64)
 	}
 	return nil
 }
@@ -183,8 +206,9 @@ func (l *Log) indexSize(base int64, suffix string) (int64, error) {
 }
 
 // recoverSegment reads a segment from the mark before offset from on, checks every batch, cuts the file where the first bad one
-// begins, and makes the indexes anew from there on.
-func (l *Log) recoverSegment(f *openFile, s *segment, from int64) error {
+// begins, and makes the indexes anew from there on. Records below offset sound were synced: where these are bad nothing is cut, and
+// the error is fault.KafkaStorageError.
+func (l *Log) recoverSegment(f *openFile, s *segment, from, sound int64) error {
 	fresh, position, err := l.trusted(f, s, from)
 	if err != nil {
 		return err
@@ -213,7 +237,11 @@ func (l *Log) recoverSegment(f *openFile, s *segment, from int64) error {
 		expected = b.NextOffset()
 		position += int64(size)
 	}
-	fresh.torn = position < s.size
+	fresh.torn, fresh.next = position < s.size, expected
+	if fresh.torn && expected < sound {
+		return fault.New(fault.KafkaStorageError, "%s is damaged at byte %d, offset %d, below which all was synced: cutting it there would lose acknowledged records",
+			l.path(s.base, logSuffix), position, expected)
+	}
 	if fresh.torn {
 		l.store.opt.Log.Warn("torn end of a segment is cut off", "topic", l.id.Topic, "partition", l.id.Partition, "segment", s.base, "size", s.size, "kept", position)
 		if err := f.Truncate(position); err != nil {
@@ -300,13 +328,17 @@ func (l *Log) cutBehindTear() error {
 	if i < 0 {
 		return nil
 	}
-	for _, behind := range l.segments[i+1:] {
+	for _, behind := range slices.Backward(l.segments[i+1:]) { // a crash leaves no hole
 		if err := l.removeSegment(behind.base); err != nil {
 			return err
 		}
 	}
+	behind := len(l.segments) > i+1
 	l.segments = l.segments[:i+1]
-	return nil
+	if !behind {
+		return nil
+	}
+	return l.store.opt.FS.SyncDir(l.dir)
 }
 
 // findEnd finds the log's end: it lies behind the last batch of the last segment.
@@ -339,7 +371,7 @@ func (l *Log) findEnd() error {
 			position += int64(b.Size())
 		}
 	}
-	l.durable, l.written, l.recoveryPoint = l.end, l.end, l.end
+	l.durable, l.written, l.recoveryPoint, l.taking = l.end, l.end, l.end, l.end
 	l.durableBase, l.durableSize = s.base, s.size
 	l.planned = plan{base: s.base, size: s.size, marks: int64(s.index.entries(indexEntry)), pending: s.sinceMark, jitter: jitter(l.config)}
 	return l.firstTime(s)
@@ -383,12 +415,13 @@ func (l *Log) loadEpochs() error {
 // loadProducers restores the newest intact snapshot and applies the batches behind it.
 func (l *Log) loadProducers(snapshots []int64) error {
 	slices.Sort(snapshots)
-	from := l.start
+	from, removed := l.start, false
 	for _, at := range slices.Backward(snapshots) {
 		if at > l.end || at < l.start {
 			if err := l.store.opt.FS.Remove(l.path(at, snapshotSuffix)); err != nil {
 				return err
 			}
+			removed = true
 			continue
 		}
 		content, err := readFile(l.store.opt.FS, l.path(at, snapshotSuffix))
@@ -404,9 +437,23 @@ func (l *Log) loadProducers(snapshots []int64) error {
 		from = at
 		break
 	}
-	return l.walk(from, func(b record.Batch) {
+	if removed { // one from a history that was cut off must not come back
+		if err := l.store.opt.FS.SyncDir(l.dir); err != nil {
+			return err
+		}
+	}
+	// What came from the journal may be of an epoch that the checkpoint does not know, and lies behind the last snapshot.
+	before := len(l.epochs.Entries())
+	err := l.walk(from, func(b record.Batch) {
 		l.producers.Append(b, max(b.MaxTimestamp(), 0))
+		if latest, ok := l.epochs.Latest(); !ok || b.LeaderEpoch() > latest {
+			l.epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
+		}
 	})
+	if entries := l.epochs.Entries(); err == nil && len(entries) != before {
+		err = l.writeEpochs(formatEpochs(entries))
+	}
+	return err
 }
 
 // walk visits the headers of the batches from offset from to the log's end. Control batches are visited whole.
@@ -467,18 +514,21 @@ func (l *Log) walkSegment(f *openFile, p place, from int64, visit func(record.Ba
 }
 
 // apply brings an entry of the journal into the log: what is there already is passed over.
-func (l *Log) apply(payload []byte) error {
+func (l *Log) apply(e journal.Entry) error {
 	var fresh []record.Batch
-	for rest := payload; len(rest) > 0; {
+	previous := e.Previous
+	for rest := e.Payload; len(rest) > 0; {
 		var b record.Batch
 		var err error
 		if b, rest, err = record.Next(rest); err != nil {
 			return err
 		}
+		follows := previous <= l.end && b.BaseOffset() >= l.end
+		previous = b.NextOffset()
 		switch {
 		case b.NextOffset() <= l.end:
 			continue
-		case b.BaseOffset() != l.end:
+		case !follows:
 			return fmt.Errorf("entry at offset %d, the log ends at %d", b.BaseOffset(), l.end)
 		}
 		fresh = append(fresh, slices.Clone(b))
@@ -510,6 +560,35 @@ func (l *Log) keepUnapplied(payload []byte) error {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close(), l.store.opt.FS.SyncDir(l.dir))
+}
+
+// floorFile says up to which group the journal's entries are from before a truncation.
+const floorFile = "journal-floor"
+
+func (l *Log) readFloor() error {
+	content, err := readFile(l.store.opt.FS, filepath.Join(l.dir, floorFile))
+	if err != nil || content == nil {
+		return err
+	}
+	l.floor, err = strconv.ParseUint(string(content), 10, 64)
+	return err
+}
+
+// writeFloor has the next replay pass over what the journal holds of the log.
+func (l *Log) writeFloor() error {
+	return replaceFile(l.store.opt.FS, filepath.Join(l.dir, floorFile), strconv.AppendUint(nil, l.store.journal.Group(), 10))
+}
+
+// forgetFloor removes the floor, durably: it belongs to a journal that was replayed, and groups may count from 1 again.
+func (l *Log) forgetFloor() error {
+	if l.floor == 0 {
+		return nil
+	}
+	l.floor = 0
+	if err := l.store.opt.FS.Remove(filepath.Join(l.dir, floorFile)); err != nil {
+		return err
+	}
+	return l.store.opt.FS.SyncDir(l.dir)
 }
 
 // finishSwaps completes or undoes a compaction that a crash has interrupted, and removes what was to be deleted. It returns the
@@ -544,7 +623,7 @@ func (l *Log) finishSwaps(names []string) ([]string, error) {
 func (s *Store) empty(id ports.LogID, cfg ports.LogConfig, events ports.LogEvents) *Log {
 	l := &Log{
 		store: s, id: id, dir: filepath.Join(s.opt.Dir, logName{id.Topic, id.Partition}.String()), events: events,
-		config: withLimits(cfg), producers: partition.NewProducers(), epochs: &partition.Epochs{},
+		config: withLimits(cfg), producers: partition.NewProducers(), epochs: &partition.Epochs{}, checkpointed: -1,
 	}
 	l.settled.L = &l.mu
 	return l

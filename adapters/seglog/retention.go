@@ -75,7 +75,7 @@ func (l *Log) retain(now time.Time, byPolicy bool) error {
 			return nil
 		}
 		if next > start {
-			if err := l.store.writeStart(l.name(), next); err != nil {
+			if err := l.store.writeStart(l, next); err != nil {
 				return err
 			}
 		}
@@ -110,12 +110,11 @@ func (l *Log) rollNow() (rolled bool, err error) {
 	defer l.writing.Unlock()
 	l.mu.Lock()
 	busy := l.offline != nil || l.queued || l.written != l.end || l.durable != l.end || l.active().size == 0
-	end := l.end
+	end, s := l.end, l.active()
 	l.mu.Unlock()
 	if busy {
 		return false, nil
 	}
-	s := l.active()
 	if err := l.flushIndexes(s); err != nil {
 		return false, err
 	}
@@ -167,10 +166,10 @@ func (l *Log) dropFirst(next int64) error {
 	l.segments = slices.Delete(l.segments, 0, 1)
 	raised := next > l.start
 	l.start = max(l.start, next)
-	start, delay := l.start, l.config.FileDeleteDelay
+	delay := l.config.FileDeleteDelay
 	l.mu.Unlock()
 	if raised {
-		l.events.Start(start)
+		l.tellStart()
 	}
 	if err := l.store.opt.FS.Remove(l.path(s.base, snapshotSuffix)); err != nil {
 		return err
@@ -203,10 +202,10 @@ func (l *Log) retireSegment(base int64, delay time.Duration) error {
 func (l *Log) removeSegment(base int64) error {
 	for _, suffix := range append(slices.Clone(suffixes), snapshotSuffix) {
 		path := l.path(base, suffix)
-		l.store.files.forget(path)
 		if err := l.store.opt.FS.Remove(path); err != nil {
 			return err
 		}
+		l.store.files.forget(path)
 	}
 	return nil
 }
@@ -224,14 +223,21 @@ func (l *Log) AdvanceStart(_ context.Context, start int64) error {
 	case start > durable:
 		return fault.New(fault.OffsetOutOfRange, "offset %d of %s is above its end %d", start, l.name(), durable)
 	}
-	if err := l.store.writeStart(l.name(), start); err != nil {
+	if err := l.store.writeStart(l, start); err != nil {
 		return fault.New(fault.KafkaStorageError, "raise the log start offset of %s: %w", l.name(), err)
 	}
 	l.mu.Lock()
 	l.start = max(l.start, start)
 	l.mu.Unlock()
-	l.events.Start(start)
+	l.tellStart()
 	return nil
+}
+
+// tellStart announces the log start offset.
+func (l *Log) tellStart() {
+	l.telling.Lock()
+	defer l.telling.Unlock()
+	l.events.Start(l.StartOffset())
 }
 
 // writeSnapshot writes the producers' state at offset.

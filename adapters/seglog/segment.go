@@ -30,6 +30,8 @@ type segment struct {
 	markedTimestamp int64 // of the last entry in the time index, -1 for none
 	torn            bool  // its end was cut off at the start
 	dirty           bool  // written to since its last sync
+	indexDirty      bool  // its indexes were written to since their last sync
+	next            int64 // end of its records; known after recoverSegment
 
 	index     sparseIndex // offsets to positions
 	timeIndex sparseIndex // timestamps to offsets

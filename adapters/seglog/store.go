@@ -33,8 +33,9 @@ type Store struct {
 	unclean   bool             // the last stop was a crash
 	points    map[logName]int64
 	starts    map[logName]int64
-	cleaned   map[logName]int64 // below is compacted
-	unsynced  map[*Log]struct{} // with writes that no journal covers
+	cleaned   map[logName]int64    // below is compacted
+	dead      map[logName]struct{} // deleted, and perhaps still in checkpoint files
+	unsynced  map[*Log]struct{}    // with writes that no journal covers
 	doomed    []doomed
 	closed    bool
 
@@ -61,15 +62,16 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 	opt = opt.withDefaults()
 	s := &Store{
 		opt: opt, files: newFileCache(opt.FS, opt.MaxOpenFiles), slots: make(map[logName]*slot),
-		recovered: make(map[logName]bool), unsynced: make(map[*Log]struct{}),
+		recovered: make(map[logName]bool), unsynced: make(map[*Log]struct{}), dead: make(map[logName]struct{}),
 	}
-	if err := opt.FS.MkdirAll(opt.Dir); err != nil {
+	if err := s.makeDirs(filepath.Join(opt.Dir, journalDir)); err != nil {
 		return nil, fmt.Errorf("open log store: %w", err)
 	}
 	if err := s.readCheckpoints(); err != nil {
 		return nil, fmt.Errorf("open log store: %w", err)
 	}
 	r := &recovery{store: s, logs: make(map[logName]*Log)}
+	opt.Journal.Freeing = func() error { return s.writeCheckpoints(s.opened()) }
 	j, err := journal.Open(opt.FS, filepath.Join(opt.Dir, journalDir), opt.Journal, r.apply, r.settle)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open log store: %w", err), s.files.close())
@@ -79,6 +81,30 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 	s.stop = stop
 	s.background.Go(func() { s.maintain(running) })
 	return s, nil
+}
+
+// makeDirs makes a directory and those above it, durably.
+func (s *Store) makeDirs(dir string) error {
+	var made []string
+	for at := dir; ; at = filepath.Dir(at) {
+		exists, err := s.opt.FS.Exists(at)
+		if err != nil {
+			return err
+		}
+		if exists || at == filepath.Dir(at) {
+			break
+		}
+		made = append(made, at)
+	}
+	if err := s.opt.FS.MkdirAll(dir); err != nil {
+		return err
+	}
+	for _, d := range made {
+		if err := s.opt.FS.SyncDir(filepath.Dir(d)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // readCheckpoints reads what the last run has left, and takes away the mark of a clean stop.
@@ -128,6 +154,9 @@ func (s *Store) Open(ctx context.Context, id ports.LogID, cfg ports.LogConfig, e
 	}
 	place.mu.Lock()
 	defer place.mu.Unlock()
+	if s.isClosed() {
+		return nil, errClosed
+	}
 	if place.log != nil {
 		return nil, fault.New(fault.KafkaStorageError, "log of %s-%d is open already", id.Topic, id.Partition)
 	}
@@ -143,10 +172,18 @@ func (s *Store) Open(ctx context.Context, id ports.LogID, cfg ports.LogConfig, e
 		s.mu.Lock()
 		point, start, scan := s.points[l.name()], s.starts[l.name()], s.unclean && !s.recovered[l.name()]
 		s.mu.Unlock()
-		err = l.load(point, start, scan)
+		if err = l.load(point, start, scan); err == nil {
+			err = l.forgetFloor()
+		}
+		if err == nil && scan { // what was written and not synced before the crash can be read from now on
+			err = l.Sync()
+		}
 	default:
 		if stored != nil { // left of a topic that had the same name
 			err = s.discard(l.dir, cfg.FileDeleteDelay)
+		}
+		if err == nil {
+			err = s.dropCheckpoints(l.name())
 		}
 		if err == nil {
 			err = l.create()
@@ -159,12 +196,20 @@ func (s *Store) Open(ctx context.Context, id ports.LogID, cfg ports.LogConfig, e
 	return l, nil
 }
 
+var errClosed = fault.New(fault.KafkaStorageError, "log store is closed")
+
+func (s *Store) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
 // slot returns a log's place.
 func (s *Store) slot(id ports.LogID) (*slot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, fault.New(fault.KafkaStorageError, "log store is closed")
+		return nil, errClosed
 	}
 	name := logName{id.Topic, id.Partition}
 	place := s.slots[name]
@@ -185,13 +230,19 @@ func (s *Store) storedID(dir string) (*metadata.TopicID, error) {
 	return &id, err
 }
 
+// longestName is how many bytes a file's name may have (NAME_MAX).
+const longestName = 255
+
 // discard renames a log's directory, so that it is gone for all purposes, and has it removed after a delay.
 func (s *Store) discard(dir string, delay time.Duration) error {
 	when := time.Now()
-	away := fmt.Sprintf("%s.%032x-delete", dir, when.UnixNano())
+	ending := fmt.Sprintf(".%032x-delete", when.UnixNano())
+	name := filepath.Base(dir)
+	away := filepath.Join(s.opt.Dir, name[:min(len(name), longestName-len(ending))]+ending)
 	if err := s.opt.FS.Rename(dir, away); err != nil {
 		return err
 	}
+	s.files.forgetDir(dir)
 	if err := s.opt.FS.SyncDir(s.opt.Dir); err != nil {
 		return err
 	}
@@ -215,6 +266,9 @@ func (s *Store) Delete(_ context.Context, id ports.LogID) error {
 	place.mu.Lock()
 	defer place.mu.Unlock()
 	dir := filepath.Join(s.opt.Dir, logName{id.Topic, id.Partition}.String())
+	if s.isClosed() {
+		return errClosed
+	}
 	stored, err := s.storedID(dir)
 	if err != nil || stored == nil || *stored != id.TopicID {
 		return err
@@ -226,31 +280,29 @@ func (s *Store) Delete(_ context.Context, id ports.LogID) error {
 	}
 	s.mu.Lock()
 	name := logName{id.Topic, id.Partition}
-	delete(s.points, name)
-	delete(s.starts, name)
-	delete(s.cleaned, name)
+	s.dead[name] = struct{}{}
 	s.mu.Unlock()
 	return s.discard(dir, delay)
 }
 
 // close ends a log for good, waiting for what is being written, and returns how long its files are to be kept.
 func (l *Log) close(reason error) time.Duration {
+	l.mu.Lock()
+	if l.offline == nil {
+		l.offline = reason
+	}
+	l.deleted = true
+	delay := l.config.FileDeleteDelay
+	l.settled.Broadcast()
+	l.mu.Unlock()
+	// Who works on the files stops soon; nobody begins to.
+	l.cleaning.Lock()
+	defer l.cleaning.Unlock()
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	l.mu.Lock()
-	l.offline = reason
-	bases := make([]int64, len(l.segments))
-	for i, s := range l.segments {
-		bases[i] = s.base
-	}
-	delay := l.config.FileDeleteDelay
-	l.mu.Unlock()
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
 	l.store.journal.Forget(l)
-	for _, base := range bases {
-		for _, suffix := range suffixes {
-			l.store.files.forget(l.path(base, suffix))
-		}
-	}
 	return delay
 }
 
@@ -305,8 +357,14 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	s.stop()
 	s.background.Wait()
-	errs := []error{s.journal.Close()}
+	clean := true // a log that is offline has to be checked at the next start
 	logs := s.opened()
+	for _, l := range logs {
+		l.mu.Lock()
+		l.shutting = errClosed
+		l.mu.Unlock()
+	}
+	errs := []error{s.journal.Close()}
 	for _, l := range logs {
 		errs = append(errs, l.shut())
 	}
@@ -314,7 +372,16 @@ func (s *Store) Close() error {
 		return errors.Join(err, s.files.close())
 	}
 	err := s.writeCheckpoints(logs)
-	if err == nil {
+	for _, l := range logs {
+		l.mu.Lock()
+		if l.offline == nil {
+			l.offline = errClosed
+		} else {
+			clean = clean && l.deleted
+		}
+		l.mu.Unlock()
+	}
+	if err == nil && clean {
 		err = replaceFile(s.opt.FS, filepath.Join(s.opt.Dir, cleanShutdownFile), []byte(`{"version":0,"brokerEpoch":-1}`))
 	}
 	s.removeDoomed(time.Now().Add(1000 * time.Hour))
@@ -323,6 +390,10 @@ func (s *Store) Close() error {
 
 // shut writes what a clean start needs: whole indexes, the producers' state at the end, everything synced.
 func (l *Log) shut() error {
+	l.cleaning.Lock()
+	defer l.cleaning.Unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	l.mu.Lock()
 	s := l.active()
 	s.markTime()
@@ -342,32 +413,96 @@ func (l *Log) shut() error {
 	return l.Sync()
 }
 
-// writeCheckpoints writes the recovery points of all logs.
+// writeCheckpoints writes the recovery points of these logs. Below its recovery point a log's records and indexes are
+// durable.
 func (s *Store) writeCheckpoints(logs []*Log) error {
+	points := make(map[*Log]int64, len(logs))
+	for _, l := range logs {
+		l.mu.Lock()
+		point := l.recoveryPoint
+		changed := l.offline == nil && point != l.checkpointed
+		l.mu.Unlock()
+		if !changed {
+			continue
+		}
+		if err := l.syncIndexes(); err != nil {
+			l.fail(err)
+			continue
+		}
+		points[l] = point
+	}
 	s.checkpoints.Lock()
 	defer s.checkpoints.Unlock()
 	s.mu.Lock()
-	for _, l := range logs {
+	buried := len(s.dead)
+	for name := range s.dead {
+		delete(s.points, name)
+		delete(s.starts, name)
+		delete(s.cleaned, name)
+	}
+	for l, point := range points {
 		l.mu.Lock()
 		if l.offline == nil {
-			s.points[l.name()] = l.recoveryPoint
+			point = min(point, l.recoveryPoint) // lower, if it was truncated meanwhile
+			s.points[l.name()], l.checkpointed = point, point
 		}
 		l.mu.Unlock()
 	}
-	content := formatOffsets(s.points)
+	offsets, starts, cleaned := formatOffsets(s.points), formatOffsets(s.starts), formatOffsets(s.cleaned)
+	clear(s.dead)
 	s.mu.Unlock()
-	return replaceFile(s.opt.FS, filepath.Join(s.opt.Dir, recoveryFile), content)
+	if len(points) == 0 && buried == 0 {
+		return nil
+	}
+	err := s.replaceCheckpoint(recoveryFile, offsets)
+	if buried > 0 {
+		err = errors.Join(err, s.replaceCheckpoint(logStartFile, starts), s.replaceCheckpoint(cleanerFile, cleaned))
+	}
+	if err != nil {
+		for l := range points {
+			l.mu.Lock()
+			l.checkpointed = -1
+			l.mu.Unlock()
+		}
+	}
+	return err
+}
+
+func (s *Store) replaceCheckpoint(name string, content []byte) error {
+	return replaceFile(s.opt.FS, filepath.Join(s.opt.Dir, name), content)
+}
+
+// dropCheckpoints takes what a deleted log has left out of the checkpoint files, durably, before a new one has its
+// name.
+func (s *Store) dropCheckpoints(name logName) error {
+	s.mu.Lock()
+	_, dead := s.dead[name]
+	_, a := s.points[name]
+	_, b := s.starts[name]
+	_, c := s.cleaned[name]
+	if a || b || c || dead {
+		s.dead[name] = struct{}{}
+	}
+	s.mu.Unlock()
+	if !a && !b && !c && !dead {
+		return nil
+	}
+	return s.writeCheckpoints(nil)
 }
 
 // writeStart makes a log's start offset durable.
-func (s *Store) writeStart(name logName, start int64) error {
+func (s *Store) writeStart(l *Log, start int64) error {
 	s.checkpoints.Lock()
 	defer s.checkpoints.Unlock()
 	s.mu.Lock()
-	s.starts[name] = start
+	if gone := l.offlineError(); gone != nil {
+		s.mu.Unlock()
+		return gone
+	}
+	s.starts[l.name()] = max(s.starts[l.name()], start)
 	content := formatOffsets(s.starts)
 	s.mu.Unlock()
-	return replaceFile(s.opt.FS, filepath.Join(s.opt.Dir, logStartFile), content)
+	return s.replaceCheckpoint(logStartFile, content)
 }
 
 // recovery brings logs in order from the journal, before the store is open.
@@ -400,7 +535,10 @@ func (r *recovery) apply(e journal.Entry) error {
 	}
 	err := l.offline
 	if err == nil {
-		err = l.apply(e.Payload)
+		if e.Group <= l.floor {
+			return nil // from before a truncation
+		}
+		err = l.apply(e)
 	}
 	if err == nil {
 		return nil
@@ -427,6 +565,7 @@ func (r *recovery) settle() error {
 		logs = append(logs, l)
 		r.store.recovered[name] = true
 	}
+	// The floors are of no use when the journal is empty, and Open of the logs removes them.
 	return r.store.writeCheckpoints(logs)
 }
 

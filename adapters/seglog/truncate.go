@@ -3,6 +3,7 @@ package seglog
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
@@ -29,11 +30,26 @@ func (l *Log) Truncate(ctx context.Context, to int64) error {
 	case to < start:
 		return fault.New(fault.OffsetOutOfRange, "cannot truncate %s to %d, it starts at %d", l.name(), to, start)
 	}
-	if err := l.cut(to); err != nil {
-		l.fail(err)
-		return err
+	err := l.Sync() // what stays must not need the journal any more
+	if err == nil {
+		err = l.cut(to)
 	}
-	return nil
+	if err == nil {
+		err = l.store.writeCheckpoints([]*Log{l})
+	}
+	if err == nil {
+		err = l.offlineError()
+	}
+	if err == nil {
+		err = l.writeFloor()
+	}
+	if err == nil && l.store.cleanedTo(l.name()) > to {
+		err = l.store.writeCleaned(l, to)
+	}
+	if err != nil {
+		l.fail(err)
+	}
+	return err
 }
 
 // awaitQuiet returns when nothing is on its way to the disk.
@@ -53,16 +69,21 @@ func (l *Log) awaitQuiet(ctx context.Context) error {
 
 // cut shortens the files and reads the state that follows from what is left.
 func (l *Log) cut(to int64) error {
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
 	l.mu.Lock()
 	keep := l.segmentAt(to)
 	behind := slices.Clone(l.segments[keep+1:])
 	s := l.segments[keep]
 	p, ok := l.locate(s.base)
 	l.mu.Unlock()
-	for _, b := range behind {
+	for _, b := range slices.Backward(behind) {
 		if err := l.removeSegment(b.base); err != nil {
 			return err
 		}
+	}
+	if err := l.store.opt.FS.SyncDir(l.dir); err != nil {
+		return err
 	}
 	f, err := l.store.files.acquire(l.path(s.base, logSuffix), false)
 	if err != nil {
@@ -98,7 +119,7 @@ func (l *Log) cut(to int64) error {
 	if s.size, err = f.Size(); err != nil {
 		return err
 	}
-	if err := l.recoverSegment(f, s, s.base); err != nil {
+	if err := l.recoverSegment(f, s, s.base, math.MaxInt64); err != nil {
 		return err
 	}
 	if err := l.findEnd(); err != nil {

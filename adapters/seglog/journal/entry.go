@@ -12,6 +12,8 @@ import (
 type Entry struct {
 	ID         ports.LogID
 	BaseOffset int64
+	Previous   int64  // end of the log before the entry; below BaseOffset where the log has a gap
+	Group      uint64 // see Journal.Group
 	Payload    []byte
 }
 
@@ -27,7 +29,8 @@ type Entry struct {
 //	40 topic id [16]
 //	56 length of the topic's name u16, two zeros
 //	60 entries that follow in the group u32
-const entryHeader = 64
+//	64 end of the log before the entry i64
+const entryHeader = 72
 
 // maxPayload bounds an entry's payload, unless one batch alone is larger, so that a replay needs little memory.
 const maxPayload = 1 << 20
@@ -55,13 +58,15 @@ func (j *Journal) encode() (size int) {
 		if m.chunk.Volatile {
 			continue
 		}
+		previous := m.chunk.Previous
 		for batches, offset := m.chunk.Batches, m.chunk.BaseOffset; len(batches) > 0; {
 			n, length := 1, len(batches[0])
 			for n < len(batches) && length+len(batches[n]) <= maxPayload {
 				length += len(batches[n])
 				n++
 			}
-			size += j.encodeEntry(m.chunk.ID, offset, batches[:n], length)
+			size += j.encodeEntry(m.chunk.ID, offset, previous, batches[:n], length)
+			previous = batches[n-1].NextOffset()
 			if batches = batches[n:]; len(batches) > 0 {
 				offset = batches[0].BaseOffset()
 			}
@@ -71,7 +76,7 @@ func (j *Journal) encode() (size int) {
 }
 
 // encodeEntry appends one entry to headers and vector and returns its size.
-func (j *Journal) encodeEntry(id ports.LogID, offset int64, batches []record.Batch, length int) int {
+func (j *Journal) encodeEntry(id ports.LogID, offset, previous int64, batches []record.Batch, length int) int {
 	start := len(j.headers)
 	end := start + entryHeader + padded(len(id.Topic))
 	j.headers = j.headers[:end]
@@ -83,12 +88,13 @@ func (j *Journal) encodeEntry(id ports.LogID, offset int64, batches []record.Bat
 		payload = crc32.Update(payload, castagnoli, b)
 	}
 	le.PutUint32(h[4:], payload)
-	le.PutUint64(h[16:], j.groups)
+	le.PutUint64(h[16:], j.groups.Load())
 	le.PutUint64(h[24:], uint64(offset))
 	le.PutUint32(h[32:], uint32(length))
 	le.PutUint32(h[36:], uint32(id.Partition))
 	copy(h[40:], id.TopicID[:])
 	le.PutUint16(h[56:], uint16(len(id.Topic)))
+	le.PutUint64(h[64:], uint64(previous))
 	copy(h[entryHeader:], id.Topic)
 
 	j.vector = append(j.vector, h)
@@ -129,6 +135,7 @@ type header struct {
 	epoch      uint64
 	group      uint64
 	offset     int64
+	previous   int64
 	length     int
 	left       int // entries of the group behind this one
 	id         ports.LogID
@@ -152,6 +159,7 @@ func decodeHeader(buf []byte) (h header, ok bool) {
 	h.offset = int64(le.Uint64(buf[24:]))
 	h.length = int(le.Uint32(buf[32:]))
 	h.left = int(le.Uint32(buf[60:]))
+	h.previous = int64(le.Uint64(buf[64:]))
 	h.id.Partition = int32(le.Uint32(buf[36:]))
 	copy(h.id.TopicID[:], buf[40:])
 	h.id.Topic = string(buf[entryHeader : entryHeader+name])

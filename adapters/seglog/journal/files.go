@@ -54,6 +54,7 @@ type files struct {
 	current  *file
 	pos      int64 // where the next group goes in current
 	full     []*file
+	kept     []*file // full ones that cannot be freed, for the next Open to replay
 	free     []*file
 	written  int64 // bytes journaled since Open
 	stopping bool
@@ -227,6 +228,8 @@ func (fl *files) checkpoint() {
 				// What the file holds may be nowhere else: it stays as it is, for the next start to replay.
 				fl.opt.Log.Error("journal file cannot be freed", "path", f.path, "err", err)
 				fl.count--
+				fl.kept = append(fl.kept, f)
+				fl.changed.Broadcast()
 				break
 			}
 			fl.free = append(fl.free, f)
@@ -267,6 +270,9 @@ func (fl *files) empty(f *file, logs []Log) error {
 		errs = append(errs, l.Sync())
 	}
 	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	if err := fl.opt.Freeing(); err != nil {
 		return err
 	}
 	if err := f.writeHeader(stateFree); err != nil {
@@ -347,7 +353,7 @@ func (fl *files) adopt() {
 // close closes all files.
 func (fl *files) close() error {
 	var errs []error
-	all := slices.Concat(fl.found, fl.full, fl.free)
+	all := slices.Concat(fl.found, fl.full, fl.kept, fl.free)
 	if fl.current != nil {
 		all = append(all, fl.current)
 	}

@@ -41,6 +41,7 @@ type Log interface {
 type Chunk struct {
 	ID         ports.LogID
 	BaseOffset int64
+	Previous   int64 // end of the log before the chunk
 	Batches    []record.Batch
 	Bytes      int
 	Volatile   bool // not to be journaled or synced: its durability is left to others
@@ -52,6 +53,7 @@ type Options struct {
 	MaxFiles    int   // files in use at the most; appends wait when all are full: 4
 	DirectBytes int   // mean chunk size from which a group goes around the journal: 512 KiB; <0: never
 	Log         *slog.Logger
+	Freeing     func() error        // is called before a file is freed, when its logs have synced; nil for nobody
 	Synced      func(time.Duration) // is told how long each commit's sync took; nil for nobody
 }
 
@@ -67,6 +69,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Freeing == nil {
+		o.Freeing = func() error { return nil }
 	}
 	if o.Synced == nil {
 		o.Synced = func(time.Duration) {}
@@ -93,7 +98,7 @@ type Journal struct {
 	group   []member
 	headers []byte
 	vector  [][]byte
-	groups  uint64 // number of the last group
+	groups  atomic.Uint64 // number of the last group
 	failed  error
 
 	files         *files
@@ -135,7 +140,7 @@ func Open(fs disk.FS, dir string, opt Options, replay func(Entry) error, settle 
 		return nil, errors.Join(fmt.Errorf("journal: %w", err), fl.close())
 	}
 	fl.adopt()
-	j.groups = lastGroup
+	j.groups.Store(lastGroup)
 	j.committing.Go(j.run)
 	j.checkpointing.Go(fl.checkpoint)
 	return j, nil
@@ -153,6 +158,10 @@ func (j *Journal) Submit(l Log) {
 
 // Syncs is the number of syncs that commits have waited for.
 func (j *Journal) Syncs() int64 { return j.syncs.Load() }
+
+// Group is the number of the newest group of entries. What a log submits from now on gets a higher one, as long as the
+// journal is not empty: the first Open that replays nothing counts from 1 again.
+func (j *Journal) Group() uint64 { return j.groups.Load() }
 
 // Forget says that a log was deleted: its part of the journal is worth nothing any more.
 func (j *Journal) Forget(l Log) { j.files.forget(l) }
@@ -267,7 +276,7 @@ func (j *Journal) direct() {
 
 // throughJournal writes the group into the journal and syncs that, while the logs write their own files.
 func (j *Journal) throughJournal(journaled int) error {
-	j.groups++
+	j.groups.Add(1)
 	size := j.encode()
 	// The epoch is the file's, so the headers are finished when the file is known.
 	f, pos, err := j.files.reserve(int64(size))

@@ -56,7 +56,7 @@ func (r *reader) replay(before uint64, visit func(Entry) error) (entries int, gr
 			return 0, 0, fmt.Errorf("%w: group %d follows group %d", ErrDamaged, h.group, before)
 		}
 		group, left = h.group, h.left
-		if err := visit(Entry{ID: h.id, BaseOffset: h.offset, Payload: payload}); err != nil {
+		if err := visit(Entry{ID: h.id, BaseOffset: h.offset, Previous: h.previous, Group: h.group, Payload: payload}); err != nil {
 			return entries, group, err
 		}
 		entries++
