@@ -313,16 +313,17 @@ func (l *Log) swap(group []timedPlace, fresh *segment) error {
 	if err := fs.SyncDir(l.dir); err != nil {
 		return err
 	}
-	if err := l.install(group, fresh, path); err != nil {
+	replaced, err := l.install(group, fresh, path)
+	if err != nil {
 		l.fail(err) // the next start completes what install has begun
 		return err
 	}
-	for _, p := range group[1:] {
-		l.store.doom(l.path(p.base, logSuffix)+deletedSuffix, time.Time{})
-		if err := l.retireSegment(p.base, 0); err != nil { // its indexes: its records went with install
+	for _, base := range replaced {
+		l.store.doom(l.path(base, logSuffix)+deletedSuffix, time.Time{})
+		if err := l.retireSegment(base, 0); err != nil { // its indexes: its records went with install
 			return err
 		}
-		if err := fs.Remove(l.path(p.base, snapshotSuffix)); err != nil {
+		if err := fs.Remove(l.path(base, snapshotSuffix)); err != nil {
 			return err
 		}
 	}
@@ -334,34 +335,40 @@ func (l *Log) swap(group []timedPlace, fresh *segment) error {
 
 // install renames the file into place and changes the segment list in one step, under the lock: a reader finds the old
 // segment with the old file or the new one with the new. It is the one place where a lock is held over renames.
-func (l *Log) install(group []timedPlace, fresh *segment, path string) error {
+// It returns the other segments that fresh stands for: those of the group, and empty ones between them.
+func (l *Log) install(group []timedPlace, fresh *segment, path string) (replaced []int64, err error) {
 	l.syncing.Lock() // the indexes of the old segments must not be written any more
 	defer l.syncing.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at := slices.IndexFunc(l.segments, func(s *segment) bool { return s.base == fresh.base })
-	if at < 0 {
-		return l.store.opt.FS.Remove(path + swapSuffix) // deleted by retention meanwhile
+	end := slices.IndexFunc(l.segments, func(s *segment) bool { return s.base == group[len(group)-1].base }) + 1
+	if at < 0 || end <= at {
+		return nil, l.store.opt.FS.Remove(path + swapSuffix) // deleted meanwhile
+	}
+	if l.offline != nil {
+		return nil, l.offline
 	}
 	fs := l.store.opt.FS
 	// The new file gets its name last: as long as it is a .swap, a start removes the old ones.
-	for _, p := range group[1:] {
-		old := l.path(p.base, logSuffix)
+	for _, s := range l.segments[at+1 : end] {
+		old := l.path(s.base, logSuffix)
 		if err := fs.Rename(old, old+deletedSuffix); err != nil {
-			return err
+			return nil, err
 		}
 		l.store.files.forget(old)
+		replaced = append(replaced, s.base)
 	}
-	err := errors.Join(fs.Remove(l.path(fresh.base, indexSuffix)), fs.Remove(l.path(fresh.base, timeIndexSuffix)), fs.Rename(path+swapSuffix, path))
+	err = errors.Join(fs.Remove(l.path(fresh.base, indexSuffix)), fs.Remove(l.path(fresh.base, timeIndexSuffix)), fs.Rename(path+swapSuffix, path))
 	for _, suffix := range []string{logSuffix, indexSuffix, timeIndexSuffix} {
 		l.store.files.forget(l.path(fresh.base, suffix))
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	l.segments = slices.Replace(l.segments, at, at+len(group), fresh)
+	l.segments = slices.Replace(l.segments, at, end, fresh)
 	l.recent.forget()
-	return nil
+	return replaced, nil
 }
 
 // completeSwap puts a complete .swap file in place at a start, and removes the segments that it stands for. It returns the name

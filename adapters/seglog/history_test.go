@@ -3,6 +3,8 @@ package seglog
 import (
 	"context"
 	"errors"
+	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -17,6 +19,9 @@ func TestHistories(t *testing.T) {
 		seeds = 30
 	}
 	for seed := range seeds {
+		if only := os.Getenv("SEED"); only != "" && only != strconv.Itoa(seed) {
+			continue
+		}
 		w := newWorld(t, uint64(seed))
 		for range 25 {
 			w.act(seed)
@@ -118,6 +123,7 @@ func TestEveryIOErrorIsSurvived(t *testing.T) {
 	for seed := range uint64(4) {
 		for i := 0; ; i++ {
 			w := newWorld(t, seed)
+			w.failing = true
 			n, failed := 0, ""
 			w.fs.Fail(func(op disktest.Op, path string) error {
 				if n++; n-1 == i {

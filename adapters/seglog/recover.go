@@ -344,7 +344,7 @@ func (l *Log) cutBehindTear() error {
 // findEnd finds the log's end: it lies behind the last batch of the last segment.
 func (l *Log) findEnd() error {
 	s := l.active()
-	l.end = max(s.base, l.start)
+	l.stored, l.end = s.base, max(s.base, l.start)
 	if s.size > 0 {
 		f, err := l.store.files.acquire(l.path(s.base, logSuffix), false)
 		if err != nil {
@@ -367,7 +367,8 @@ func (l *Log) findEnd() error {
 				s.maxTimestamp, s.maxOffset, s.timed = ts, b.LastOffset(), true
 			}
 			l.recent.add(b.BaseOffset(), s.base, position)
-			l.end = b.NextOffset()
+			l.stored = b.NextOffset()
+			l.end = max(l.stored, l.start)
 			position += int64(b.Size())
 		}
 	}
@@ -523,7 +524,7 @@ func (l *Log) apply(e journal.Entry) error {
 		if b, rest, err = record.Next(rest); err != nil {
 			return err
 		}
-		follows := previous <= l.end && b.BaseOffset() >= l.end
+		follows := previous <= l.end && b.BaseOffset() >= l.stored
 		previous = b.NextOffset()
 		switch {
 		case b.NextOffset() <= l.end:
@@ -533,6 +534,7 @@ func (l *Log) apply(e journal.Entry) error {
 		}
 		fresh = append(fresh, slices.Clone(b))
 		l.end = b.NextOffset()
+		l.stored = l.end
 	}
 	if len(fresh) == 0 {
 		return nil

@@ -52,6 +52,7 @@ type Options struct {
 	FileBytes   int64 // size of a journal file: 64 MiB
 	MaxFiles    int   // files in use at the most; appends wait when all are full: 4
 	DirectBytes int   // mean chunk size from which a group goes around the journal: 512 KiB; <0: never
+	DirectLogs  int   // logs that a group around the journal may have, each costs a sync: 8
 	Log         *slog.Logger
 	Freeing     func() error        // is called before a file is freed, when its logs have synced; nil for nobody
 	Synced      func(time.Duration) // is told how long each commit's sync took; nil for nobody
@@ -67,6 +68,9 @@ func (o Options) withDefaults() Options {
 	if o.DirectBytes == 0 {
 		o.DirectBytes = 512 << 10
 	}
+	if o.DirectLogs == 0 {
+		o.DirectLogs = 8
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -78,9 +82,6 @@ func (o Options) withDefaults() Options {
 	}
 	return o
 }
-
-// directLogs is how many logs a group may have that goes around the journal: each of them costs a sync.
-const directLogs = 8
 
 // Journal is an open journal. Its methods may be called concurrently.
 type Journal struct {
@@ -227,7 +228,7 @@ func (j *Journal) commit(logs []Log) {
 	case journaled == 0:
 		j.write()
 		j.settle(nil)
-	case j.opt.DirectBytes > 0 && journaled <= directLogs && bytes/journaled >= j.opt.DirectBytes, int64(bytes) > j.opt.FileBytes/2:
+	case j.opt.DirectBytes > 0 && journaled <= j.opt.DirectLogs && bytes/journaled >= j.opt.DirectBytes, int64(bytes) > j.opt.FileBytes/2:
 		j.direct()
 		j.settle(nil)
 	default:

@@ -40,6 +40,11 @@ func (c *crash) node(n *node) *node {
 	after := &node{}
 	c.seen[n] = after
 	if !n.dir() {
+		if c.loss == Nothing { // and a later loss of power may still take what is not synced
+			after.data, after.synced = slices.Clone(n.data), slices.Clone(n.synced)
+			after.writes = slices.Clone(n.writes)
+			return after
+		}
 		after.synced = c.bytes(n)
 		after.data = slices.Clone(after.synced)
 		return after
@@ -60,17 +65,28 @@ func (c *crash) node(n *node) *node {
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		after.names[name] = c.node(names[name])
 	}
-	after.durable = maps.Clone(after.names)
+	if c.loss != Nothing {
+		after.durable = maps.Clone(after.names)
+		return after
+	}
+	after.durable = make(map[string]*node, len(n.durable))
+	for _, name := range slices.Sorted(maps.Keys(n.durable)) {
+		after.durable[name] = c.node(n.durable[name])
+	}
+	for _, change := range n.renames {
+		if change.node != nil {
+			change.node = c.node(change.node)
+		}
+		after.renames = append(after.renames, change)
+	}
 	return after
 }
 
 func (c *crash) bytes(n *node) []byte {
 	switch c.loss {
-	case Nothing:
-		return slices.Clone(n.data)
 	case Unsynced:
 		return slices.Clone(n.synced)
-	case SomeBlocks:
+	case Nothing, SomeBlocks:
 	}
 	data := slices.Clone(n.synced)
 	block := int64(512)
