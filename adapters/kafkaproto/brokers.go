@@ -89,9 +89,6 @@ func clusterOperations() int32 {
 	return operations(opCreate, opAlter, opDescribe, opClusterAction, opDescribeConfigs, opAlterConfigs, opIdempotentWrite)
 }
 
-// notAsked stands in answers where the operations were not asked for.
-const notAsked int32 = -1 << 31
-
 // nilIfEmpty returns nil for "".
 func nilIfEmpty(s string) *string {
 	if s == "" {

@@ -2,6 +2,7 @@ package kafkaproto
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -15,25 +16,25 @@ func Compatibility(kafka string) (string, error) {
 	served := indexAPIs(apiTable())
 	for line := range strings.Lines(kafka) {
 		var (
-			key      int
-			name     string
-			min, max int16
+			key             int
+			name            string
+			lowest, highest int16
 		)
-		if _, err := fmt.Sscan(line, &key, &name, &min, &max); err != nil {
+		if _, err := fmt.Sscan(line, &key, &name, &lowest, &highest); err != nil {
 			return "", fmt.Errorf("line %q: %w", line, err)
 		}
 		ours, note := "–", ""
 		if key < len(served) && served[key] != nil {
 			ours, note = versions(served[key].min, served[key].max), served[key].note
 		}
-		fmt.Fprintf(&out, "| %d | %s | %s | %s | %s |\n", key, name, versions(min, max), ours, note)
+		fmt.Fprintf(&out, "| %d | %s | %s | %s | %s |\n", key, name, versions(lowest, highest), ours, note)
 	}
 	return out.String(), nil
 }
 
 func versions(lowest, highest int16) string {
 	if lowest == highest {
-		return fmt.Sprint(lowest)
+		return strconv.Itoa(int(lowest))
 	}
 	return fmt.Sprintf("%d–%d", lowest, highest)
 }

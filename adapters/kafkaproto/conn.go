@@ -128,7 +128,7 @@ func (c *conn) readRequests() error {
 			return err
 		}
 		if c.waits.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // that the server stops is no error of the connection
 		}
 	}
 }

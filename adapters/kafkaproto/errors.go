@@ -150,7 +150,7 @@ func describe(err error) *string {
 		return m
 	}
 	code, _ := codeOf(err)
-	e, ok := kerr.ErrorForCode(code).(*kerr.Error)
+	e, ok := errors.AsType[*kerr.Error](kerr.ErrorForCode(code))
 	if !ok {
 		return nil
 	}

@@ -3,6 +3,7 @@ package kafkaproto
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -31,7 +32,6 @@ type fakes struct {
 	fetch   func(context.Context, *broker.FetchRequest) *broker.FetchResponse
 	join    func(context.Context, group.JoinRequest) group.JoinResponse
 
-	joined    group.JoinRequest
 	committed *group.CommitRequest
 	created   []broker.NewTopic
 	groupErr  error
@@ -114,9 +114,11 @@ func (f fakeConfigs) DescribeTopic(*metadata.Topic) []broker.ConfigEntry { retur
 func (f fakeConfigs) Resources(metadata.ResourceType) ([]string, error) {
 	return []string{"orders"}, nil
 }
+
 func (f fakeConfigs) Replace(context.Context, broker.ConfigResource, map[string]*string, bool) error {
 	return nil
 }
+
 func (f fakeConfigs) Alter(context.Context, broker.ConfigResource, []broker.ConfigOp, bool) error {
 	return nil
 }
@@ -135,9 +137,11 @@ func (f fakeCluster) LogDir(_ context.Context, wanted func(string, int32) bool) 
 	}
 	return ports.LogDir{Path: "/data", Total: 1000, Usable: 500}, logs, nil
 }
+
 func (f fakeCluster) Producers(context.Context, string, int32) ([]partition.Producer, error) {
 	return []partition.Producer{{ID: 7, Epoch: 1, LastTimestamp: 99, CoordinatorEpoch: -1, TxnFirstOffset: -1}}, nil
 }
+
 func (f fakeCluster) InitProducerID(context.Context, int64, int16) (int64, int16, error) {
 	return 4000, 0, nil
 }
@@ -185,6 +189,7 @@ func (f fakeGroups) Join(ctx context.Context, req group.JoinRequest) group.JoinR
 	}
 	return group.JoinResponse{Generation: 1, MemberID: "m", Leader: "m", Protocol: "range", ProtocolType: "consumer"}
 }
+
 func (f fakeGroups) Sync(context.Context, group.SyncRequest) group.SyncResponse {
 	return group.SyncResponse{ProtocolType: "consumer", Protocol: "range", Assignment: []byte("a")}
 }
@@ -194,6 +199,7 @@ func (f fakeGroups) Commit(_ context.Context, req *group.CommitRequest) error {
 	f.committed = req
 	return f.groupErr
 }
+
 func (f fakeGroups) FetchOffsets(_ context.Context, _ string, asked []group.TopicPartition, _ bool) ([]group.FetchedOffset, error) {
 	if asked == nil {
 		asked = []group.TopicPartition{{Topic: "logs"}, {Topic: "orders", Partition: 1}, {Topic: "orders", Partition: 2}}
@@ -204,12 +210,15 @@ func (f fakeGroups) FetchOffsets(_ context.Context, _ string, asked []group.Topi
 	}
 	return out, f.groupErr
 }
+
 func (f fakeGroups) DeleteOffsets(_ context.Context, _ string, p []group.TopicPartition) ([]error, error) {
 	return make([]error, len(p)), f.groupErr
 }
+
 func (f fakeGroups) Describe(_ context.Context, id string) group.Description {
 	return group.Description{Group: id, State: "Dead", Err: fault.New(fault.GroupIDNotFound, "Group %s not found.", id)}
 }
+
 func (f fakeGroups) List(context.Context, []string, []string) ([]group.Listing, error) {
 	return []group.Listing{{Group: "g", ProtocolType: "consumer", State: "Stable", Type: "classic"}}, f.groupErr
 }
@@ -348,9 +357,11 @@ func (c *client) receiveRaw() []byte {
 // wantClosed fails unless the server closes the connection without another byte.
 func (c *client) wantClosed() {
 	c.t.Helper()
-	if n, err := c.Read(make([]byte, 100)); n > 0 || err == nil {
+	n, err := c.Read(make([]byte, 100))
+	if n > 0 || err == nil {
 		c.t.Fatalf("%d bytes came, want the connection closed", n)
-	} else if ne, ok := err.(net.Error); ok && ne.Timeout() {
+	}
+	if ne, ok := errors.AsType[net.Error](err); ok && ne.Timeout() {
 		c.t.Fatal("the connection stays open")
 	}
 }

@@ -2,6 +2,7 @@ package kafkaproto
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -79,7 +80,7 @@ func (c *conn) readFrame(f *frame) error {
 
 // unexpected is the error for an end in the middle of a frame.
 func unexpected(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err

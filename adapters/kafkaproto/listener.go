@@ -56,16 +56,16 @@ func (s *Server) closeListeners() {
 }
 
 // accept takes connections until the listener is closed.
-func (s *Server) accept(l *listener) error {
+func (s *Server) accept(ctx context.Context, l *listener) {
 	backoff := time.Millisecond
 	for {
 		nc, err := l.ln.Accept()
 		switch {
 		case errors.Is(err, net.ErrClosed):
-			return nil
+			return
 		case err != nil:
 			// Mostly the process has no file descriptor left: it will when connections end.
-			s.noise.Warn(context.Background(), "connection not accepted", "listener", l.name, "err", err)
+			s.noise.Warn(ctx, "connection not accepted", "listener", l.name, "err", err)
 			time.Sleep(backoff)
 			backoff = min(2*backoff, time.Second)
 			continue

@@ -43,7 +43,7 @@ func (l *limitedLog) write(ctx context.Context, level slog.Level, msg string, ar
 	if left > 0 {
 		args = append(args, "lines_left_out", left)
 	}
-	l.log.Log(ctx, level, msg, args...)
+	l.log.Log(ctx, level, msg, args...) //nolint:sloglint // the callers pass constants
 }
 
 // admit reports whether a line may be written now, and how many were left out before it.

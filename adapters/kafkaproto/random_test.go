@@ -14,7 +14,7 @@ func fill(r *rand.Rand, message any) { fillValue(r, reflect.ValueOf(message).Ele
 func fillValue(r *rand.Rand, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
-		if tags, ok := v.Addr().Interface().(*kmsg.Tags); ok {
+		if tags, ok := reflect.TypeAssert[*kmsg.Tags](v.Addr()); ok {
 			for range r.IntN(3) {
 				tags.Set(uint32(50+r.IntN(50)), []byte(randomText(r)))
 			}

@@ -183,8 +183,12 @@ func TestTopicsAreNamedOnceInARequest(t *testing.T) {
 	remove := kmsg.NewPtrDeleteTopicsRequest()
 	remove.SetVersion(6)
 	remove.Topics = []kmsg.DeleteTopicsRequestTopic{
-		{Topic: kmsg.StringPtr("orders")}, {Topic: kmsg.StringPtr("orders")}, {TopicID: metadata.TopicID{2}}, {},
-		{Topic: kmsg.StringPtr("logs"), TopicID: metadata.TopicID{2}}, {Topic: kmsg.StringPtr("missing")},
+		{Topic: kmsg.StringPtr("orders")},
+		{Topic: kmsg.StringPtr("orders")},
+		{TopicID: metadata.TopicID{2}},
+		{},
+		{Topic: kmsg.StringPtr("logs"), TopicID: metadata.TopicID{2}},
+		{Topic: kmsg.StringPtr("missing")},
 	}
 	var got []int16
 	for _, r := range ask[*kmsg.DeleteTopicsResponse](c, remove).Topics {

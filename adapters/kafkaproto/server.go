@@ -130,30 +130,26 @@ func (s *Server) Addrs() []net.Addr {
 }
 
 // Run serves until ctx ends. Then it accepts no more, lets requests under way finish for Limits.Grace, and closes. Listen must
-// have been called. The error is that of a listener that has failed.
+// have been called.
 func (s *Server) Run(ctx context.Context) error {
-	failed := make(chan error, len(s.listeners))
 	var accepting sync.WaitGroup
 	for _, l := range s.listeners {
-		accepting.Go(func() { failed <- s.accept(l) })
+		accepting.Go(func() { s.accept(ctx, l) })
 	}
 	ticking := make(chan struct{})
 	var ticker sync.WaitGroup
 	ticker.Go(func() { s.watchIdle(ticking) })
 
-	var err error
-	select {
-	case <-ctx.Done():
-	case err = <-failed:
-	}
+	<-ctx.Done()
 	s.closeListeners()
 	accepting.Wait()
 	s.stopConns()
+	var err error
 	if !s.awaitConns(s.limits.Grace) {
 		s.log.Warn("connections are closed with requests under way", "grace", s.limits.Grace)
 		s.eachConn((*conn).close)
 		if !s.awaitConns(s.limits.Grace) {
-			err = errors.Join(err, errors.New("requests did not end after their connections were closed"))
+			err = errors.New("requests did not end after their connections were closed")
 		}
 	}
 	close(ticking)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -560,7 +561,7 @@ func TestBadInputClosesTheConnectionAndIsLogged(t *testing.T) {
 func (c *client) wantClosedAfterAnyReset() {
 	c.t.Helper()
 	n, err := c.Read(make([]byte, 100))
-	if ne, ok := err.(net.Error); n > 0 || err == nil || ok && ne.Timeout() {
+	if ne, ok := errors.AsType[net.Error](err); n > 0 || err == nil || ok && ne.Timeout() {
 		c.t.Fatalf("%d bytes came, with error %v; want the connection closed", n, err)
 	}
 }

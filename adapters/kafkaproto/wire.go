@@ -79,23 +79,20 @@ func (r *reader) uvarint() int {
 
 // stringBytes reads a string; null is nil.
 func (r *reader) stringBytes() []byte {
-	n := 0
 	if r.flexible {
-		n = r.uvarint() - 1
-	} else {
-		n = int(r.int16())
+		return r.span(r.uvarint() - 1)
 	}
-	return r.span(n)
+	return r.span(int(r.int16()))
 }
 
 // bytes reads bytes or records; null is nil.
 func (r *reader) bytes() []byte { return r.span(r.wideLength()) }
 
 func (r *reader) span(n int) []byte {
-	switch {
-	case n == -1:
+	switch n {
+	case -1:
 		return nil
-	case n == 0:
+	case 0:
 		return []byte{}
 	}
 	return r.take(n)
@@ -151,7 +148,6 @@ type writer struct {
 // grow adds n bytes of any content.
 func (w *writer) grow(n int) { w.b = slices.Grow(w.b, n)[:len(w.b)+n] }
 
-func (w *writer) int8(v int8)   { w.b = append(w.b, byte(v)) }
 func (w *writer) int16(v int16) { w.b = binary.BigEndian.AppendUint16(w.b, uint16(v)) }
 func (w *writer) int32(v int32) { w.b = binary.BigEndian.AppendUint32(w.b, uint32(v)) }
 func (w *writer) int64(v int64) { w.b = binary.BigEndian.AppendUint64(w.b, uint64(v)) }

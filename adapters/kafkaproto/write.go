@@ -2,7 +2,6 @@ package kafkaproto
 
 import (
 	"io"
-	"net"
 
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -110,7 +109,7 @@ func (c *conn) flush(more bool) error {
 		}
 		return nil
 	}
-	v := net.Buffers(c.vector)
+	v := c.vector // WriteTo shortens what it is called on
 	_, err := v.WriteTo(c.nc)
 	c.active.Store(c.server.tick.Load())
 	return err

@@ -1,6 +1,7 @@
 package walstore
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -82,7 +83,7 @@ func (s Settings) Validate() error {
 		return fmt.Errorf(`metadata.wal.compression = %q, allowed "none", "snappy", "zstd"`, s.Compression)
 	}
 	if s.Rotation.CoordinateWithStorage {
-		return fmt.Errorf("metadata.wal.rotation.coordinate_with_storage = true, allowed false: " +
+		return errors.New("metadata.wal.rotation.coordinate_with_storage = true, allowed false: " +
 			"metadata and records have logs of their own")
 	}
 	return nil

@@ -14,7 +14,7 @@ func (p *Partition) admit(at *ProducePartition, version int16, now int64) (recor
 	if err != nil {
 		return nil, err
 	}
-	if b.Transactional() {                  // without the transactional id that would have been refused before
+	if b.Transactional() { // without the transactional id that would have been refused before
 		return nil, fault.New(fault.TransactionalIDAuthorizationFailed, "transactional records need a transactional id")
 	}
 	at.LogStartOffset = p.log.StartOffset() // from here on, refusals tell it

@@ -58,7 +58,8 @@ func (c *Configs) alterLoggers(ops []ConfigOp, validateOnly bool) error {
 		at := slices.IndexFunc(logLevels, func(l struct {
 			name  string
 			level slog.Level
-		}) bool {
+		},
+		) bool {
 			return l.name == *op.Value
 		})
 		if at < 0 {

@@ -43,11 +43,15 @@ func TestAlterRefusesWithKafkasMessages(t *testing.T) {
 		{plain(), []ConfigOp{takeFrom("foo", "5")}, fault.InvalidConfig, "Can't SUBTRACT to key foo because its type is not LIST."},
 		{plain(), []ConfigOp{{"retention.ms", 7, text("5")}}, fault.InvalidRequest, "Unknown operations type 7"}, // Kafka: UNKNOWN_SERVER_ERROR
 		{
-			plain(), []ConfigOp{set("min.compaction.lag.ms", "10"), set("max.compaction.lag.ms", "5")}, fault.InvalidConfig,
+			plain(),
+			[]ConfigOp{set("min.compaction.lag.ms", "10"), set("max.compaction.lag.ms", "5")},
+			fault.InvalidConfig,
 			"conflict topic config setting min.compaction.lag.ms (10) > max.compaction.lag.ms (5)",
 		},
 		{
-			plain(), []ConfigOp{set("remote.storage.enable", "true")}, fault.InvalidConfig,
+			plain(),
+			[]ConfigOp{set("remote.storage.enable", "true")},
+			fault.InvalidConfig,
 			"Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage.",
 		},
 		{ConfigResource{metadata.ResourceTopic, "nope"}, []ConfigOp{set("retention.ms", "1")}, fault.UnknownTopicOrPartition, "The topic 'nope' does not exist."},
@@ -56,11 +60,15 @@ func TestAlterRefusesWithKafkasMessages(t *testing.T) {
 		{thisBroker(), []ConfigOp{appendTo("num.io.threads", "9")}, fault.InvalidConfig, "Config value append is not allowed for config key: num.io.threads"},
 		{thisBroker(), []ConfigOp{set("num.partitions", "3")}, fault.InvalidRequest, "Cannot update these configs dynamically: [num.partitions]"},
 		{
-			allBrokers(), []ConfigOp{set("sasl.enabled.mechanisms", "GSSAPI")}, fault.InvalidRequest,
+			allBrokers(),
+			[]ConfigOp{set("sasl.enabled.mechanisms", "GSSAPI")},
+			fault.InvalidRequest,
 			"Cannot update these configs at default cluster level, broker id must be specified: [sasl.enabled.mechanisms]",
 		},
 		{
-			thisBroker(), []ConfigOp{set("group.consumer.assignment.interval.ms", "20000")}, fault.InvalidRequest,
+			thisBroker(),
+			[]ConfigOp{set("group.consumer.assignment.interval.ms", "20000")},
+			fault.InvalidRequest,
 			"group.consumer.assignment.interval.ms must be less than or equal to group.consumer.max.assignment.interval.ms",
 		},
 		{ConfigResource{metadata.ResourceBroker, "x"}, []ConfigOp{set("num.io.threads", "9")}, fault.InvalidRequest, "Node id must be an integer, but it is: x"},
@@ -68,14 +76,18 @@ func TestAlterRefusesWithKafkasMessages(t *testing.T) {
 		{thisBroker(), []ConfigOp{set("foo", "1")}, fault.InvalidConfig, "Unknown broker config name: foo"}, // Kafka keeps it for a plugin
 		{group, []ConfigOp{set("foo", "1")}, fault.InvalidConfig, "Unknown group config name: foo"},
 		{
-			group, []ConfigOp{set("consumer.session.timeout.ms", "1")}, fault.InvalidConfig,
+			group,
+			[]ConfigOp{set("consumer.session.timeout.ms", "1")},
+			fault.InvalidConfig,
 			"consumer.session.timeout.ms must be greater than or equal to group.consumer.min.session.timeout.ms",
 		},
 		{ConfigResource{metadata.ResourceGroup, ""}, []ConfigOp{set("consumer.session.timeout.ms", "45000")}, fault.InvalidRequest, "Default group resources are not allowed."},
 		{subscription, []ConfigOp{set("foo", "1")}, fault.InvalidRequest, "Unknown client metrics configuration: foo"},
 		{ConfigResource{metadata.ResourceClientMetrics, ""}, []ConfigOp{set("interval.ms", "1000")}, fault.InvalidRequest, "Subscription name can't be empty"},
 		{
-			loggers, []ConfigOp{set("root", "x")}, fault.InvalidConfig,
+			loggers,
+			[]ConfigOp{set("root", "x")},
+			fault.InvalidConfig,
 			"Cannot set the log level of root to x as it is not a supported log level. Valid log levels are DEBUG, ERROR, FATAL, INFO, TRACE, WARN",
 		},
 		{loggers, []ConfigOp{remove("root")}, fault.InvalidRequest, "Removing the log level of the root logger is not allowed"},

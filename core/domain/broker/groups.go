@@ -152,7 +152,7 @@ func (g *Groups) Join(ctx context.Context, req group.JoinRequest) group.JoinResp
 		return refuse(err)
 	}
 	answer := make(chan group.JoinResponse, 1)
-	found, err := s.step(ctx, req.Group, req.MemberID == "", func(e *heldGroup) {
+	found, err := s.step(req.Group, req.MemberID == "", func(e *heldGroup) {
 		s.perform(ctx, e, e.Join(g.clock(), g.settings(), &req, unique, answer))
 	})
 	switch {
@@ -179,7 +179,7 @@ func (g *Groups) Sync(ctx context.Context, req group.SyncRequest) group.SyncResp
 	if err != nil {
 		return group.SyncResponse{Err: err}
 	}
-	found, err := s.step(ctx, req.Group, false, func(e *heldGroup) {
+	found, err := s.step(req.Group, false, func(e *heldGroup) {
 		s.perform(ctx, e, e.Sync(g.clock(), &req, answer))
 	})
 	switch {
@@ -208,7 +208,7 @@ func (g *Groups) Heartbeat(ctx context.Context, req group.HeartbeatRequest) erro
 	if err != nil {
 		return err
 	}
-	found, stepErr := s.step(ctx, req.Group, false, func(e *heldGroup) { err = e.Heartbeat(g.clock(), &req) })
+	found, stepErr := s.step(req.Group, false, func(e *heldGroup) { err = e.Heartbeat(g.clock(), &req) })
 	switch {
 	case stepErr != nil:
 		return stepErr
@@ -227,7 +227,7 @@ func (g *Groups) Leave(ctx context.Context, groupID string, members []group.Leav
 	if err != nil {
 		return err
 	}
-	found, stepErr := s.step(ctx, groupID, false, func(e *heldGroup) {
+	found, stepErr := s.step(groupID, false, func(e *heldGroup) {
 		var fx group.Effects
 		fx, err = e.Leave(g.clock(), members)
 		s.perform(ctx, e, fx)
@@ -251,7 +251,7 @@ func (g *Groups) Describe(ctx context.Context, groupID string) group.Description
 		return group.Description{Group: groupID, Err: err}
 	}
 	var d group.Description
-	found, err := s.step(ctx, groupID, false, func(e *heldGroup) { d = e.Describe() })
+	found, err := s.step(groupID, false, func(e *heldGroup) { d = e.Describe() })
 	switch {
 	case err != nil:
 		return group.Description{Group: groupID, Err: err}

@@ -49,7 +49,7 @@ func (g *Groups) FetchOffsets(ctx context.Context, groupID string, partitions []
 		return f.TopicID.IsZero() || now.IsZero() || now == f.TopicID
 	}
 	var out []group.FetchedOffset
-	_, err = s.view(groupID, func(e *heldGroup) {
+	err = s.view(groupID, func(e *heldGroup) {
 		if partitions == nil {
 			for _, f := range e.Offsets() {
 				if current(f) {

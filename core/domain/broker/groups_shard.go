@@ -111,7 +111,7 @@ func (g *Groups) all(ctx context.Context) ([]*groupShard, error) {
 
 // step runs f on the group under the lock, and sees to the group's alarm and end afterwards. found is false
 // when there is no such group and create is not set.
-func (s *groupShard) step(ctx context.Context, groupID string, create bool, f func(*heldGroup)) (found bool, err error) {
+func (s *groupShard) step(groupID string, create bool, f func(*heldGroup)) (found bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.groups == nil {
@@ -131,18 +131,16 @@ func (s *groupShard) step(ctx context.Context, groupID string, create bool, f fu
 }
 
 // view runs f on the group as the log has it, even when it is about to end.
-func (s *groupShard) view(groupID string, f func(*heldGroup)) (found bool, err error) {
+func (s *groupShard) view(groupID string, f func(*heldGroup)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.groups == nil {
-		return false, fault.NotCoordinator
+		return fault.NotCoordinator
 	}
-	e := s.groups[groupID]
-	if e == nil {
-		return false, nil
+	if e := s.groups[groupID]; e != nil {
+		f(e)
 	}
-	f(e)
-	return true, nil
+	return nil
 }
 
 // each runs f on every group.
@@ -176,7 +174,7 @@ func (s *groupShard) look(e *heldGroup) {
 func (s *groupShard) write(ctx context.Context, groupID string, create bool, f func(*heldGroup) (group.Write, error)) error {
 	var refused error
 	var done chan error
-	found, err := s.step(ctx, groupID, create, func(e *heldGroup) {
+	found, err := s.step(groupID, create, func(e *heldGroup) {
 		var w group.Write
 		if w, refused = f(e); refused == nil && len(w.Records) > 0 {
 			done = make(chan error, 1)
@@ -197,7 +195,7 @@ func (s *groupShard) write(ctx context.Context, groupID string, create bool, f f
 // settle waits until everything that the group has written so far is durable.
 func (s *groupShard) settle(ctx context.Context, groupID string) error {
 	var done chan error
-	_, err := s.view(groupID, func(e *heldGroup) {
+	err := s.view(groupID, func(e *heldGroup) {
 		if e.Unsettled() {
 			done = make(chan error, 1)
 			s.push(&groupWrite{done: done})
@@ -236,6 +234,7 @@ func deliver(fx group.Effects) {
 func (s *groupShard) perform(ctx context.Context, e *heldGroup, fx group.Effects) {
 	deliver(fx)
 	for _, ev := range fx.Events {
+		//nolint:sloglint // the group's texts are constants
 		s.owner.logger.InfoContext(ctx, ev.Text, "group", e.ID(), "member", ev.Member, "generation", ev.Generation, "reason", ev.Reason)
 	}
 	for _, w := range fx.Writes {

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,7 +31,7 @@ func newMemLogs(t *testing.T) *memLogs {
 }
 
 func (s *memLogs) Open(_ context.Context, id ports.LogID, _ ports.LogConfig, events ports.LogEvents) (ports.Log, error) {
-	f, err := os.Create(filepath.Join(s.dir, id.Topic+"-"+string(rune('0'+id.Partition))))
+	f, err := os.Create(filepath.Join(s.dir, fmt.Sprintf("%s-%d", id.Topic, id.Partition)))
 	if err != nil {
 		return nil, err
 	}

@@ -158,8 +158,9 @@ func hidesLogStart(err error) bool {
 	case fault.UnknownTopicOrPartition, fault.NotLeaderOrFollower, fault.MessageTooLarge, fault.RecordListTooLarge,
 		fault.CorruptMessage, fault.KafkaStorageError:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // countDown calls Done when nothing is pending any more.

@@ -193,6 +193,7 @@ func (g *Group) Written(now time.Time, w Write, err error) Effects {
 		if err != nil {
 			g.state = Empty
 		}
+	case toRecord: // nobody waits for it
 	}
 	return g.end()
 }

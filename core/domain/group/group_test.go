@@ -2,6 +2,7 @@ package group
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
@@ -112,7 +113,7 @@ func subscription(topics ...string) []byte {
 func (h *harness) join(req *JoinRequest) string {
 	h.ids++
 	w := fmt.Sprintf("join-%d", h.ids)
-	h.take(h.g.Join(h.now, h.settings, req, fmt.Sprint(h.ids), w))
+	h.take(h.g.Join(h.now, h.settings, req, strconv.Itoa(h.ids), w))
 	return w
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -184,7 +185,7 @@ func (m *model) replay() *Group {
 // check holds the group against its promises.
 func (m *model) check() {
 	if !m.hold {
-		m.durable = m.log[:len(m.log):len(m.log)]
+		m.durable = slices.Clip(m.log)
 		again := m.replay()
 		if !reflect.DeepEqual(m.g.metadata, again.metadata) {
 			m.rt.Fatalf("replay gives another generation: %s", cmp.Diff(m.g.metadata, again.metadata))

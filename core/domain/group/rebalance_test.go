@@ -3,6 +3,7 @@ package group
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -156,9 +157,11 @@ func TestLeaveInABatchRebalancesOnce(t *testing.T) {
 		t.Errorf("answer %+v, want generation 3 led by the one that is left", r)
 	}
 	reasons := ""
+	var reasonsSb159 strings.Builder
 	for _, e := range h.events {
-		reasons += e.Reason + ";"
+		reasonsSb159.WriteString(e.Reason + ";")
 	}
+	reasons += reasonsSb159.String()
 	if !bytes.Contains([]byte(reasons), []byte("closing")) {
 		t.Errorf("events do not tell the reason: %q", reasons)
 	}

@@ -119,11 +119,13 @@ func TestRefusalsHaveKafkasKindsAndMessages(t *testing.T) {
 		{CreatePartitions{Topic: "none", Count: 3}, fault.UnknownTopicOrPartition, "no such topic or partition"},
 		{CreatePartitions{Topic: "a.b", Count: 2}, fault.InvalidPartitions, "Topic already has 2 partition(s)."},
 		{
-			CreatePartitions{Topic: "a.b", Count: 1}, fault.InvalidPartitions,
+			CreatePartitions{Topic: "a.b", Count: 1},
+			fault.InvalidPartitions,
 			"The topic a.b currently has 2 partition(s); 1 would not be an increase.",
 		},
 		{
-			CreatePartitions{Topic: "a.b", Count: 4, Assignments: [][]int32{{1}}}, fault.InvalidReplicaAssignment,
+			CreatePartitions{Topic: "a.b", Count: 4, Assignments: [][]int32{{1}}},
+			fault.InvalidReplicaAssignment,
 			"Attempted to add 2 additional partition(s), but only 1 assignment(s) were specified.",
 		},
 		{DeleteTopic{ID: TopicID{7}}, fault.UnknownTopicID, "This server does not host this topic ID."},
@@ -136,15 +138,18 @@ func TestRefusalsHaveKafkasKindsAndMessages(t *testing.T) {
 		{AlterConfigs{Type: ResourceClientMetrics}, fault.InvalidRequest, "Subscription name can't be empty"},
 		{AlterConfigs{Type: 99, Name: "x"}, fault.InvalidRequest, "Unknown resource type 99"},
 		{
-			AlterConfigs{Type: ResourceGroup, Name: "g", Set: map[string]string{"nonsense": "1"}}, fault.InvalidConfig,
+			AlterConfigs{Type: ResourceGroup, Name: "g", Set: map[string]string{"nonsense": "1"}},
+			fault.InvalidConfig,
 			"Unknown group config name: nonsense",
 		},
 		{
-			AlterConfigs{Type: ResourceBroker, Set: map[string]string{"broker.id": "1"}}, fault.InvalidRequest,
+			AlterConfigs{Type: ResourceBroker, Set: map[string]string{"broker.id": "1"}},
+			fault.InvalidRequest,
 			"Cannot update these configs dynamically: [broker.id]",
 		},
 		{
-			AlterConfigs{Type: ResourceClientMetrics, Name: "m", Set: map[string]string{"x": "1"}}, fault.InvalidRequest,
+			AlterConfigs{Type: ResourceClientMetrics, Name: "m", Set: map[string]string{"x": "1"}},
+			fault.InvalidRequest,
 			"Unknown client metrics configuration: x",
 		},
 		{AlterConfigs{Type: ResourceGroup, Name: "\xff"}, fault.InvalidRequest, `"\xff" is not UTF-8`},
@@ -152,7 +157,8 @@ func TestRefusalsHaveKafkasKindsAndMessages(t *testing.T) {
 		{RegisterBroker{ID: -1}, fault.InvalidRequest, "broker id -1 is negative"},
 		{AllocateProducerIDs{}, fault.InvalidRequest, "0 producer ids asked for"},
 		{
-			AllocateProducerIDs{Count: math.MaxInt64}, fault.Unknown,
+			AllocateProducerIDs{Count: math.MaxInt64},
+			fault.Unknown,
 			"Exhausted all producerIds as the next block's end producerId has exceeded the int64 type limit",
 		},
 		{nil, fault.UnsupportedVersion, "unknown metadata command <nil>"},

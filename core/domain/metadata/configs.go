@@ -66,6 +66,7 @@ func checkResource(img *Image, t ResourceType, name string) error {
 		}
 	case ResourceBroker:
 		return checkBrokerName(img, name)
+	case ResourceGroup, ResourceClientMetrics: // need not exist
 	}
 	return nil
 }

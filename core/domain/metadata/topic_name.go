@@ -11,7 +11,7 @@ const maxTopicName = 249
 
 // ValidateTopicName returns a fault.InvalidTopic, with Kafka's message, for a name that no topic may have.
 func ValidateTopicName(name string) error {
-	reason := ""
+	var reason string
 	switch {
 	case name == "":
 		reason = "the empty string is not allowed"

@@ -154,7 +154,7 @@ func (b *Builder) writeHeader(out Batch, a Attributes) {
 // Emptied returns a batch without records that stands for b: compaction leaves it where b holds the last
 // sequence of a producer that may come back.
 func (b Batch) Emptied() Batch {
-	out := Batch(slices.Clone(b[:HeaderSize]))
+	out := slices.Clone(b[:HeaderSize])
 	be := binary.BigEndian
 	be.PutUint32(out[offLength:], HeaderSize-LogOverhead)
 	be.PutUint16(out[offAttributes:], uint16(b.Attributes()&(AttrLogAppendTime|AttrTransactional|AttrControl)))

@@ -207,8 +207,10 @@ func (r *refusals) err() error {
 	case r.count == 0:
 		return nil
 	case r.timestamps:
-		return &Rejected{Records: r.records,
-			Fault: fault.New(fault.InvalidTimestamp, "One or more records have been rejected due to invalid timestamp")}
+		return &Rejected{
+			Records: r.records,
+			Fault:   fault.New(fault.InvalidTimestamp, "One or more records have been rejected due to invalid timestamp"),
+		}
 	}
 	var first []string
 	for _, e := range r.records[:min(3, len(r.records))] {

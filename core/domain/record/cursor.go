@@ -2,6 +2,7 @@ package record
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"math"
 
@@ -127,7 +128,7 @@ func (c *cursor) fault(format string, args ...any) error {
 }
 
 func (c *cursor) failed() error {
-	if c.src != nil && c.src.err != io.EOF {
+	if c.src != nil && !errors.Is(c.src.err, io.EOF) {
 		return c.src.err
 	}
 	return nil

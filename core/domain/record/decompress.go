@@ -1,6 +1,7 @@
 package record
 
 import (
+	"errors"
 	"io"
 	"sync"
 
@@ -22,7 +23,7 @@ func Decompress(codec Codec, src []byte, limit Limits) ([]byte, error) {
 	for in.err == nil {
 		all = append(all, in.more(nil, 1, windowSize)...)
 	}
-	if in.err != io.EOF {
+	if !errors.Is(in.err, io.EOF) {
 		return nil, in.err
 	}
 	return all, nil
@@ -67,7 +68,7 @@ func inflate(codec Codec, src []byte, limit Limits) (*inflater, error) {
 	in := inflaters[codec].Get().(*inflater)
 	in.limit, in.out, in.err = limit.bytes(), 0, nil
 	in.fail(in.decoder.begin(src, in.limit))
-	if in.err == io.EOF {
+	if errors.Is(in.err, io.EOF) {
 		in.err = fault.New(fault.InvalidRecord, "Failed to decompress record stream: %w", io.ErrUnexpectedEOF)
 	}
 	return in, in.err
@@ -110,7 +111,7 @@ func (in *inflater) more(rest []byte, n, most int) []byte {
 func (in *inflater) fail(err error) {
 	switch {
 	case err == nil:
-	case err == io.EOF || fault.KindOf(err) != fault.Unknown:
+	case errors.Is(err, io.EOF) || fault.KindOf(err) != fault.Unknown:
 		in.err = err
 	default:
 		in.err = fault.New(fault.InvalidRecord, "Failed to decompress record stream: %w", err)

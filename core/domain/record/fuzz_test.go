@@ -46,7 +46,7 @@ var fuzzLimits = Limits{Bytes: 1 << 20}
 // written again.
 func FuzzRecords(f *testing.F) {
 	for _, b := range kafkaLog(f) {
-		f.Add(uint8(b.Attributes().Codec()), uint16(b.Count()), []byte(b.Payload()))
+		f.Add(uint8(b.Attributes().Codec()), uint16(b.Count()), b.Payload())
 	}
 	f.Add(uint8(Snappy), uint16(3), s2.EncodeSnappy(nil, kafkaLog(f)[0].Payload()))
 	f.Fuzz(func(t *testing.T, codec uint8, count uint16, payload []byte) {
@@ -103,7 +103,7 @@ func FuzzRecords(f *testing.F) {
 // FuzzDecompress states that decompression ends, within the limit, and inverts compression.
 func FuzzDecompress(f *testing.F) {
 	for _, b := range kafkaLog(f) {
-		f.Add(uint8(b.Attributes().Codec()), []byte(b.Payload()))
+		f.Add(uint8(b.Attributes().Codec()), b.Payload())
 	}
 	f.Fuzz(func(t *testing.T, number uint8, data []byte) {
 		codec := Codec(number % 5)

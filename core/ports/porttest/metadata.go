@@ -252,7 +252,7 @@ func (m metadataSuite) closed(t *testing.T) {
 	watching := make(chan struct{})
 	go func() {
 		defer close(watching)
-		for range s.Watch(context.Background()) { //nolint:revive // until the store is closed
+		for range s.Watch(context.Background()) {
 		}
 	}()
 	for range 2 {
