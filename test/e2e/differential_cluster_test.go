@@ -34,6 +34,8 @@ func logDirs(topics ...kmsg.DescribeLogDirsRequestTopic) func(*world, int16) kms
 	return ask(kmsg.NewPtrDescribeLogDirsRequest, func(_ *world, r *kmsg.DescribeLogDirsRequest) { r.Topics = topics })
 }
 
+var logDirsOfAll = ask(kmsg.NewPtrDescribeLogDirsRequest, func(*world, *kmsg.DescribeLogDirsRequest) {})
+
 // coordinatorIsThere repeats a request to a group's coordinator until it has been found and has loaded its groups.
 func coordinatorIsThere(resp kmsg.Response) bool {
 	busy := []int16{14, 15, 16}
@@ -49,7 +51,7 @@ func coordinatorIsThere(resp kmsg.Response) bool {
 
 var clusterSteps = slices.Concat(made("dir", 2), []step{
 	on("versions", 0, 4, apiVersions("differential", "1.0")),
-	on("versions for a bad name", 0, 4, apiVersions("-a b-", "1.0")),
+	on("versions for a bad name", 3, 4, apiVersions("-a b-", "1.0")),
 	on("versions for no name", 3, 4, apiVersions("", "1.0")),
 	on("versions for a bad version", 3, 4, apiVersions("differential", "one two")),
 	on("versions in a version that is not", 5, 6, apiVersions("differential", "1.0")),

@@ -154,6 +154,7 @@ var committedOffsetSteps = slices.Concat(made("rec", 2), made("gone", 2), coordi
 	on("describe a group of offsets only", 0, 6, describeGroups("other")),
 	on("delete a group of offsets only", 2, 2, deleteGroups("other")),
 	on("leave", 5, 5, leave("committers", member("member"))),
+	emptied("committers"),
 	on("commit after that", 2, 10, commit("committers", "member")),
 	on("commit from outside after that", 9, 9, commit("committers", "member", outside)),
 })

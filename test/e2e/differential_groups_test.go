@@ -26,7 +26,9 @@ func keepMember(as string) func(*world, kmsg.Response) {
 	return func(w *world, resp kmsg.Response) {
 		r := resp.(*kmsg.JoinGroupResponse)
 		w.kept[as] = r.MemberID
-		w.numbers["generation"] = int64(r.Generation)
+		if r.ErrorCode == 0 {
+			w.numbers["generation"] = int64(r.Generation)
+		}
 	}
 }
 
@@ -95,6 +97,13 @@ func deleteGroups(groups ...string) func(*world, int16) kmsg.Request {
 	return ask(kmsg.NewPtrDeleteGroupsRequest, func(_ *world, r *kmsg.DeleteGroupsRequest) { r.Groups = groups })
 }
 
+// emptied waits until a group that its last member has left is empty.
+func emptied(group string) step {
+	return on("wait until it is empty", 5, 5, describeGroups(group)).until(func(resp kmsg.Response) bool {
+		return resp.(*kmsg.DescribeGroupsResponse).Groups[0].State == "Empty"
+	})
+}
+
 // coordinated waits until both brokers coordinate the groups.
 func coordinated(groups ...string) []step {
 	return []step{
@@ -107,7 +116,7 @@ func joining(edit func(*kmsg.JoinGroupRequest)) func(*world, int16) kmsg.Request
 	return join("readers", "nobody yet", edit)
 }
 
-var groupSteps = slices.Concat(coordinated("readers", "nowhere", "", "loner"), []step{
+var groupSteps = slices.Concat(coordinated("readers", "nowhere", "old"), []step{
 	on("join with an unknown member", 0, 9, joining(func(r *kmsg.JoinGroupRequest) { r.MemberID = "nobody" })),
 	on("join with a short session", 0, 9, joining(func(r *kmsg.JoinGroupRequest) { r.SessionTimeoutMillis = 1 })),
 	on("join with a long session", 0, 9, joining(func(r *kmsg.JoinGroupRequest) { r.SessionTimeoutMillis = 1 << 30 })),
@@ -162,6 +171,7 @@ var groupSteps = slices.Concat(coordinated("readers", "nowhere", "", "loner"), [
 	on("nobody leaves", 3, 5, leave("readers")),
 	on("leave as an unknown instance", 3, 5, leave("readers", instance("i", "no one"))),
 	on("leave", 5, 5, leave("readers", member("one"))),
+	emptied("readers"),
 	on("describe an empty group", 0, 6, describeGroups("readers")),
 	on("list an empty group", 5, 5, listGroups(nil, nil)),
 	on("heartbeat in an empty group", 0, 4, heartbeat("readers", "one")),
@@ -171,7 +181,15 @@ var groupSteps = slices.Concat(coordinated("readers", "nowhere", "", "loner"), [
 	on("delete an unknown group", 0, 2, deleteGroups("nowhere")),
 	on("delete no group id", 0, 2, deleteGroups("")),
 	on("delete nothing", 0, 2, deleteGroups()),
-	on("join in version 0", 0, 0, join("old", "nobody yet")).keeping(keepMember("old")),
-	on("sync in version 0", 0, 0, syncGroup("old", "old", []string{"old"})),
-	on("leave in version 0", 0, 0, leave("old", member("old"))),
-})
+}, oldVersion(0), oldVersion(1), oldVersion(2), oldVersion(3))
+
+// oldVersion is the life of a group whose members join without knowing their id.
+func oldVersion(v int16) []step {
+	return []step{
+		on("join at once", v, v, join("old", "nobody yet")).keeping(keepMember("old")),
+		on("sync after that", v, v, syncGroup("old", "old", []string{"old"})),
+		on("heartbeat after that", v, v, heartbeat("old", "old")),
+		on("leave after that", v, v, leave("old", member("old"))),
+		emptied("old"),
+	}
+}

@@ -34,7 +34,7 @@ func describeProducers(topic string, partitions ...int32) func(*world, int16) km
 	})
 }
 
-var idempotenceSteps = slices.Concat(made("idem", 2), made("wrap", 1), made("fresh", 1), []step{
+var idempotenceSteps = slices.Concat(made("idem", 2), made("disputed-idem", 1), made("wrap", 1), made("fresh", 1), []step{
 	on("a producer id in the end", 5, 5, initProducer(func(*world, *kmsg.InitProducerIDRequest) {})).until(func(resp kmsg.Response) bool {
 		return resp.(*kmsg.InitProducerIDResponse).ErrorCode == 0
 	}),
@@ -73,7 +73,7 @@ var idempotenceSteps = slices.Concat(made("idem", 2), made("wrap", 1), made("fre
 	on("an unknown producer from the start", 13, 13, produce("idem", these(ofProducer(5555, 0, 0, 1)))),
 	on("an unknown producer amid a sequence", 3, 13, produce("idem", these(ofProducer(6666, 3, 50, 1)))),
 	on("a producer without a sequence", 3, 13, produce("idem", these(ofProducer(7777, 0, -1, 1)))),
-	on("a producer without an epoch in a batch", 3, 13, produce("idem", these(ofProducer(7777, -1, 0, 1)))),
+	on("a producer without an epoch in a batch", 3, 13, produce("disputed-idem", these(ofProducer(7777, -1, 0, 1)))),
 	on("a sequence without a producer", 13, 13, produce("idem", these(ofProducer(-1, -1, 4, 1)))),
 	on("an unknown producer to an empty log", 13, 13, produce("fresh", these(ofProducer(8888, 1, 40, 1)))),
 	on("up to the last sequence", 13, 13, produce("wrap", these(ofProducer(9999, 0, math.MaxInt32-1, 2)))),

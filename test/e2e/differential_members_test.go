@@ -63,6 +63,7 @@ var pairSteps = slices.Concat(coordinated("pair"), []step{
 	on("one hears that two has left", 4, 4, heartbeat("pair", "one")).via("one").until(rebalances),
 	on("one joins alone", 9, 9, join("pair", "one")).via("one").keeping(keepMember("one")),
 	on("one leaves", 5, 5, leave("pair", member("one"))).via("one"),
+	emptied("pair"),
 	on("describe nobody", 6, 6, describeGroups("pair")),
 })
 
@@ -94,6 +95,7 @@ var staticSteps = slices.Concat(coordinated("static"), []step{
 	on("describe what has not changed", 6, 6, describeGroups("static")),
 	on("the leader comes back in an older version", 5, 5, join("static", "nobody yet", static("i-1"))).via("leader").keeping(keepMember("first anew")),
 	on("leave by instance", 5, 5, leave("static", instance("i-1", "no one"), instance("i-2", "no one"))),
+	emptied("static"),
 	on("describe nobody", 6, 6, describeGroups("static")),
 })
 

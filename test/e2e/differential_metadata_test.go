@@ -38,6 +38,15 @@ func cursorAt(topic string, partition int32) *kmsg.DescribeTopicPartitionsReques
 	return &kmsg.DescribeTopicPartitionsRequestCursor{Topic: topic, Partition: partition}
 }
 
+// everyTopic asks for all that there are, which the versions say differently.
+func everyTopic(w *world, v int16) kmsg.Request {
+	r := metadataOf(false)(w, v).(*kmsg.MetadataRequest)
+	if v > 0 {
+		r.Topics = nil
+	}
+	return r
+}
+
 // autoCreate asks for a topic that does not exist and whose name tells the version.
 func autoCreate(w *world, v int16) kmsg.Request {
 	return metadataOf(true, fmt.Sprintf("auto%d", v))(w, v)
@@ -54,6 +63,12 @@ var metadataSteps = slices.Concat(made("meta", 3), made("meta-b", 2), made("meta
 	on("an invalid name", 0, 13, metadataOf(false, "bad/name")),
 	on("an empty name", 0, 13, metadataOf(false, "")),
 	on("auto-create an invalid name", 4, 13, metadataOf(true, "bad/name")),
+	on("all topics", 0, 13, everyTopic),
+	on("all topics and operations", 0, 13, allOperations(everyTopic)),
+	on("a page of all topics", 0, 0, describePartitions(2000, nil)),
+	on("a page of all topics from one on", 0, 0, describePartitions(3, cursorAt("assigned2", 0))),
+	on("a later page of all topics", 0, 0, describePartitions(3, cursorAt("default6", 1))),
+	on("all configs that there are", 1, 1, listResources()),
 	on("auto-create at once", 0, 13, autoCreate),
 	on("auto-create in the end", 0, 13, autoCreate).until(func(resp kmsg.Response) bool {
 		t := resp.(*kmsg.MetadataResponse).Topics[0]

@@ -53,7 +53,7 @@ func morePartitions(indexes ...int32) func(*kmsg.ProduceRequest) {
 	}
 }
 
-var produceSteps = slices.Concat(made("rec", 2), made("disputed", 3), made("wide", 3), made("compacted", 1, "cleanup.policy", "compact"),
+var produceSteps = slices.Concat(made("rec", 2), made("disputed", 3), made("timeless", 1), made("wide", 3), made("compacted", 1, "cleanup.policy", "compact"),
 	made("small", 1, "max.message.bytes", "200"), made("stamped", 1, "message.timestamp.type", "LogAppendTime"),
 	made("repacked", 1, "compression.type", "gzip"),
 	[]step{
@@ -62,7 +62,6 @@ var produceSteps = slices.Concat(made("rec", 2), made("disputed", 3), made("wide
 		on("acks=0", 3, 13, produce("rec", these(batch("d")), acks(0))),
 		on("the end after acks=0", 7, 7, listOffsets("rec", -1)),
 		on("acks=0 to an unknown topic", 3, 13, produce("nowhere", these(batch("d")), acks(0))),
-		on("a request after that", 0, 0, metadataOf(false, "rec")),
 		on("acks=2", 3, 13, produce("rec", these(batch("c")), acks(2))),
 		on("acks=-2", 13, 13, produce("rec", these(batch("c")), acks(-2))),
 		on("an old version", 0, 2, produce("rec", these(batch("c")), acks(1))),
@@ -102,7 +101,7 @@ var produceSteps = slices.Concat(made("rec", 2), made("disputed", 3), made("wide
 		on("wrong deltas in the records", 13, 13, produce("disputed", these(sealed(appendRecord(nil, kmsg.Record{OffsetDelta: 3}), 1, func(*kmsg.RecordBatch) {})))),
 		on("rubbish for records", 13, 13, produce("rec", these(sealed([]byte{0x90, 1, 2}, 1, func(*kmsg.RecordBatch) {})))),
 		on("a timestamp in the future", 3, 13, produce("rec", wrong(func(b *kmsg.RecordBatch) { b.FirstTimestamp, b.MaxTimestamp = 9_000_000_000_000, 9_000_000_000_000 }))),
-		on("no timestamp", 13, 13, produce("rec", wrong(func(b *kmsg.RecordBatch) { b.FirstTimestamp, b.MaxTimestamp = -1, -1 }))),
+		on("no timestamp", 13, 13, produce("timeless", wrong(func(b *kmsg.RecordBatch) { b.FirstTimestamp, b.MaxTimestamp = -1, -1 }))),
 		on("a wrong largest timestamp", 13, 13, produce("rec", wrong(func(b *kmsg.RecordBatch) { b.MaxTimestamp++ }))),
 		on("the log-append-time bit", 13, 13, produce("rec", wrong(func(b *kmsg.RecordBatch) { b.Attributes = 1 << 3 }))),
 

@@ -87,6 +87,8 @@ func deleteBy(fill func(w *world, t *kmsg.DeleteTopicsRequestTopic)) func(*world
 }
 
 var topicSteps = slices.Concat([]step{
+	on("all topics of none", 0, 13, everyTopic),
+	on("all logs of none", 1, 5, logDirsOfAll),
 	on("create", 2, 7, createEach("made")),
 	on("create again", 2, 7, createEach("made")),
 	on("create an invalid name", 2, 7, createTopic("a/b", 1)),

@@ -109,7 +109,9 @@ func (c *connection) receive() answer {
 	req := c.sent[0]
 	c.sent = c.sent[1:]
 	if p, ok := req.(*kmsg.ProduceRequest); ok && p.Acks == 0 {
-		return answer{unheard: true}
+		// There is no answer, but the connection's end may be one; whoever answers the next request has not ended it.
+		a := c.callRaw(header(18, 0, ""))
+		return answer{unheard: true, end: a.end}
 	}
 	body, err := c.readFrame()
 	if err != nil {
@@ -154,7 +156,7 @@ func endOf(err error) string {
 }
 
 func (c *connection) readFrame() ([]byte, error) {
-	c.nc.SetDeadline(time.Now().Add(patience))
+	c.nc.SetReadDeadline(time.Now().Add(patience))
 	var size [4]byte
 	if _, err := io.ReadFull(c.nc, size[:]); err != nil {
 		return nil, err
