@@ -50,8 +50,12 @@ func (b *Budget) try(l *Lease, n int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := claim{lease: l, n: n}
-	return len(*b.queueOf(l)) == 0 && b.grant(&c)
+	return b.isNext(l) && b.grant(&c)
 }
+
+// isNext reports whether nobody stands before l. The lease that overdraws never stands in line: those in front may be
+// waiting for its end.
+func (b *Budget) isNext(l *Lease) bool { return b.overdraw == l || len(*b.queueOf(l)) == 0 }
 
 // queueOf returns the queue in which l would wait.
 func (b *Budget) queueOf(l *Lease) *[]*claim {
@@ -66,7 +70,7 @@ func (l *Lease) Take(ctx context.Context, b *Budget, n int64) error {
 	b.mu.Lock()
 	c := &claim{lease: l, n: n}
 	queue := b.queueOf(l)
-	if len(*queue) == 0 && b.grant(c) {
+	if b.isNext(l) && b.grant(c) {
 		b.mu.Unlock()
 		return nil
 	}

@@ -64,6 +64,33 @@ func TestBudgetLetsOneOfThoseWhoHoldSomethingOverdraw(t *testing.T) {
 	})
 }
 
+func TestBudgetDoesNotLetWhoOverdrawsWaitBehindThoseWhoWaitForIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := NewBudget(100)
+		var first, second Lease
+		for _, l := range []*Lease{&first, &second} {
+			if err := l.Take(t.Context(), b, 50); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := first.Take(t.Context(), b, 10); err != nil { // overdraws
+			t.Fatal(err)
+		}
+		granted := false
+		go func() { granted = second.Take(t.Context(), b, 10) == nil }()
+		synctest.Wait()
+		if err := first.Take(t.Context(), b, 10); err != nil { // synctest tells when this never returns
+			t.Fatal(err)
+		}
+		first.Return()
+		synctest.Wait()
+		if !granted {
+			t.Error("the second is not served")
+		}
+		second.Return()
+	})
+}
+
 func TestBudgetForgetsWhoGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := NewBudget(10)
