@@ -79,7 +79,7 @@ func (p *produceCall) decode(x *exchange) error {
 		if x.version >= 13 {
 			at.TopicID = r.uuid()
 		} else {
-			at.Topic = x.conn.intern(r.stringBytes())
+			at.Topic = x.conn.intern(r.name())
 		}
 		n := max(r.array(5), 0)
 		if err := x.charge((n + 1) * producePartitionCost); err != nil {

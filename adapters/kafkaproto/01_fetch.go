@@ -137,7 +137,7 @@ func (f *fetchCall) target(x *exchange, r *reader) broker.FetchTarget {
 	if f.req.UsesTopicIDs {
 		return broker.FetchTarget{TopicID: r.uuid()}
 	}
-	return broker.FetchTarget{Topic: x.conn.intern(r.stringBytes())}
+	return broker.FetchTarget{Topic: x.conn.intern(r.name())}
 }
 
 func (f *fetchCall) decodePartition(r *reader, at broker.FetchPartition) {

@@ -85,6 +85,15 @@ func (r *reader) stringBytes() []byte {
 	return r.span(int(r.int16()))
 }
 
+// name reads a string that may not be null.
+func (r *reader) name() []byte {
+	b := r.stringBytes()
+	if b == nil {
+		r.fail()
+	}
+	return b
+}
+
 // bytes reads bytes or records; null is nil.
 func (r *reader) bytes() []byte { return r.span(r.wideLength()) }
 
