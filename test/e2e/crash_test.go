@@ -50,7 +50,7 @@ func TestAcknowledgedRecordsSurviveKill(t *testing.T) {
 	loading, stopLoading := context.WithCancel(t.Context())
 	var load sync.WaitGroup
 	for id := range producers {
-		load.Go(func() { h.produce(t, loading, addr, id, partitions) })
+		load.Go(func() { h.produce(loading, t, addr, id, partitions) })
 	}
 	for range crashes(t) {
 		h.awaitAcks(t, 1+random.IntN(200))
@@ -61,7 +61,7 @@ func TestAcknowledgedRecordsSurviveKill(t *testing.T) {
 	stopLoading()
 	load.Wait()
 	b.kill()
-	b = startAt(t, dir, addr)
+	startAt(t, dir, addr)
 	h.check(t, addr)
 	t.Logf("%d records acknowledged", len(h.acked))
 }
@@ -79,7 +79,7 @@ type history struct {
 }
 
 // produce sends numbered records until ctx ends, and then waits for the answers to all of them.
-func (h *history) produce(t *testing.T, ctx context.Context, addr string, id, partitions int) {
+func (h *history) produce(ctx context.Context, t *testing.T, addr string, id, partitions int) {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.DefaultProduceTopic("kept"), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerLinger(0), kgo.MaxBufferedRecords(500), kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
 		kgo.RequestRetries(1<<30), kgo.RecordRetries(1<<30), kgo.ProducerBatchCompression(kgo.NoCompression()))
