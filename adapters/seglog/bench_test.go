@@ -1,7 +1,6 @@
 package seglog
 
 import (
-	"context"
 	"fmt"
 	"runtime"
 	"sync"
@@ -59,18 +58,21 @@ func benchmarkAppend(b *testing.B, logs, size, direct int) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	opened, events := make([]ports.Log, logs), make([]acks, logs)
+	for i := range logs {
+		events[i] = acks{make(chan int64, 1)}
+		opened[i], err = s.Open(b.Context(), ports.LogID{Topic: "t", TopicID: [16]byte{1}, Partition: int32(i)}, ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}, events[i])
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
 	b.SetBytes(int64(len(one)))
 	b.ReportAllocs()
 	b.ResetTimer()
 	var all sync.WaitGroup
 	for i := range logs {
 		all.Go(func() {
-			a := acks{make(chan int64, 1)}
-			l, err := s.Open(context.Background(), ports.LogID{Topic: "t", TopicID: [16]byte{1}, Partition: int32(i)}, ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}, a)
-			if err != nil {
-				b.Error(err)
-				return
-			}
+			l, a := opened[i], events[i]
 			for k := range b.N/logs + 1 {
 				batch := append(record.Batch(nil), one...)
 				batch.SetBaseOffset(int64(k))

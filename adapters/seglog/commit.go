@@ -119,7 +119,7 @@ func (l *Log) writeBatches(batches []record.Batch) error {
 	}
 	for _, b := range batches {
 		s.note(b, interval)
-		l.recent.add(b.BaseOffset(), s.base, s.size)
+		l.recent.add(b.BaseOffset(), s.base, s.size, int64(len(b)))
 		s.size += int64(len(b))
 	}
 	offsets, times := s.index.full(), s.timeIndex.full()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/record"
+	"github.com/chronik-stream/chronik/core/ports"
 )
 
 // keyBytes is about what a key takes in the map of a compaction.
@@ -38,8 +39,12 @@ func (l *Log) compact(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	c := &compaction{log: l, newest: newest, upTo: upTo, lastOf: lastOf, now: now.UnixMilli()}
-	for _, group := range l.groups(upTo) {
+	groups := l.groups(upTo)
+	l.mu.Lock()
+	config := l.config
+	l.mu.Unlock()
+	c := &compaction{log: l, newest: newest, upTo: upTo, lastOf: lastOf, now: now.UnixMilli(), config: config}
+	for _, group := range groups {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -175,6 +180,7 @@ type compaction struct {
 	upTo   int64
 	lastOf map[int64]int64
 	now    int64 // milliseconds
+	config ports.LogConfig
 }
 
 // rewrite writes what is left of a group of segments into one, and puts that in their place.
@@ -203,7 +209,7 @@ func (c *compaction) rewrite(group []timedPlace) error {
 			if _, err := out.WriteAt(kept, fresh.size); err != nil {
 				return false, err
 			}
-			fresh.note(kept, l.config.IndexIntervalBytes)
+			fresh.note(kept, c.config.IndexIntervalBytes)
 			fresh.size += int64(len(kept))
 			return true, nil
 		})
@@ -269,7 +275,7 @@ func (c *compaction) keep(b record.Batch) (record.Batch, error) {
 // dated is keep for a batch whose tombstones are seen for the first time: they go when the horizon has passed.
 func (c *compaction) dated(b record.Batch) (record.Batch, error) {
 	o := c.options(b)
-	horizon := c.now + c.log.config.DeleteRetention.Milliseconds()
+	horizon := c.now + c.config.DeleteRetention.Milliseconds()
 	o.DeleteHorizon = &horizon
 	build := record.NewBuilder(o)
 	for r, err := range b.Records(record.Limits{}) {

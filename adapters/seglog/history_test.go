@@ -120,7 +120,7 @@ func (w *world) act(int) {
 // TestEveryIOErrorIsSurvived fails each operation of a short history in turn.
 func TestEveryIOErrorIsSurvived(t *testing.T) {
 	errInjected := errors.New("injected")
-	for seed := range uint64(4) {
+	for seed := range uint64(2) {
 		for i := 0; ; i++ {
 			w := newWorld(t, seed)
 			w.failing = true

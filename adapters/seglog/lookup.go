@@ -2,6 +2,7 @@ package seglog
 
 import (
 	"encoding/binary"
+	"errors"
 	"math"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
@@ -41,12 +42,35 @@ func (l *Log) timedPlaces(upTo int64) []timedPlace {
 
 // OffsetForTimestamp returns the first record with timestamp ms or later; see ports.Log.
 func (l *Log) OffsetForTimestamp(ms, upTo int64) (at ports.TimestampOffset, ok bool, err error) {
+	return l.search(func() (ports.TimestampOffset, bool, error) { return l.offsetForTimestamp(ms, upTo) })
+}
+
+// errMoved says that a segment was deleted or rewritten before it could be opened.
+var errMoved = errors.New("segment was replaced")
+
+// search repeats a search that met a segment which was replaced meanwhile.
+func (l *Log) search(find func() (ports.TimestampOffset, bool, error)) (ports.TimestampOffset, bool, error) {
+	for {
+		if err := l.offlineError(); err != nil {
+			return ports.TimestampOffset{}, false, err
+		}
+		at, ok, err := find()
+		if !errors.Is(err, errMoved) {
+			return at, ok, err
+		}
+	}
+}
+
+func (l *Log) offsetForTimestamp(ms, upTo int64) (at ports.TimestampOffset, ok bool, err error) {
 	start := l.StartOffset()
 	for _, t := range l.timedPlaces(upTo) {
 		if t.max < ms || t.next <= start {
 			continue
 		}
 		entry, marked, err := t.times.last(func(e []byte) bool { return int64(binary.BigEndian.Uint64(e)) < ms })
+		if !l.holds(t.of) {
+			return at, false, errMoved
+		}
 		if err != nil {
 			return at, false, l.searchError(err)
 		}
@@ -74,6 +98,10 @@ func (l *Log) OffsetForTimestamp(ms, upTo int64) (at ports.TimestampOffset, ok b
 
 // MaxTimestamp returns the first record with the largest timestamp; see ports.Log.
 func (l *Log) MaxTimestamp(upTo int64) (at ports.TimestampOffset, ok bool, err error) {
+	return l.search(func() (ports.TimestampOffset, bool, error) { return l.maxTimestamp(upTo) })
+}
+
+func (l *Log) maxTimestamp(upTo int64) (at ports.TimestampOffset, ok bool, err error) {
 	start := l.StartOffset()
 	best := int64(-1)
 	for _, t := range l.timedPlaces(upTo) {
@@ -115,12 +143,20 @@ func (l *Log) searchError(err error) error {
 // scan visits the whole batches of a segment from the one that holds offset on, until visit returns false.
 func (l *Log) scan(p place, offset int64, visit func(record.Batch) (bool, error)) error {
 	f, err := l.store.files.acquire(l.path(p.base, logSuffix), false)
+	if err == nil {
+		defer f.Close()
+	}
+	if !l.holds(p.of) {
+		return errMoved
+	}
 	if err != nil {
 		return err
 	}
-	defer f.Close()
 	p.hinted = false
 	position, _, ok, err := l.find(f, p, offset)
+	if !l.holds(p.of) { // the index that was used may be another segment's
+		return errMoved
+	}
 	if err != nil || !ok {
 		return err
 	}

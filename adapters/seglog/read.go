@@ -14,12 +14,13 @@ import (
 
 // place is a range of bytes of a segment that can be read without a lock.
 type place struct {
-	base   int64 // the segment's
-	of     *segment
-	limit  int64 // where what is readable ends
-	index  indexView
-	hint   int64 // position of the batch that begins at the wanted offset
-	hinted bool
+	base  int64 // the segment's
+	of    *segment
+	limit int64 // where what is readable ends
+	index indexView
+	// Position and size of the batch that begins at the wanted offset, when they are known.
+	hint, hintSize int64
+	hinted         bool
 }
 
 // locate returns the segment that holds offset, or, where that has nothing left, the next one.
@@ -37,7 +38,7 @@ func (l *Log) locate(offset int64) (place, bool) {
 			continue
 		}
 		p := place{base: s.base, of: s, limit: limit, index: l.view(s.base, indexSuffix, &s.index, indexEntry)}
-		p.hint, p.hinted = l.recent.find(offset, s.base)
+		p.hint, p.hintSize, p.hinted = l.recent.find(offset, s.base)
 		return p, true
 	}
 	return place{}, false
@@ -58,6 +59,9 @@ func (l *Log) Read(from, upTo int64, maxBytes int) (ports.Slice, error) {
 func (l *Log) readOnce(from, upTo int64, maxBytes int) (slice ports.Slice, next int64, err error) {
 	l.mu.Lock()
 	switch {
+	case l.offline != nil:
+		defer l.mu.Unlock()
+		return slice, -1, l.offline
 	case from < l.start || from > l.end:
 		defer l.mu.Unlock()
 		return slice, -1, fault.New(fault.OffsetOutOfRange, "offset %d of %s is outside %d to %d", from, l.name(), l.start, l.end)
@@ -85,6 +89,9 @@ func (l *Log) readOnce(from, upTo int64, maxBytes int) (slice ports.Slice, next 
 		return slice, -1, fault.New(fault.KafkaStorageError, "read %s: %w", l.name(), err)
 	}
 	slice, found, err := l.readFrom(f, p, from, upTo, maxBytes, whole)
+	if !l.holds(p.of) { // the index that was used may be another segment's
+		return ports.Slice{}, from, f.Close()
+	}
 	if err != nil || slice.Size == 0 {
 		err = errors.Join(err, f.Close())
 	}
@@ -101,7 +108,7 @@ func (l *Log) readOnce(from, upTo int64, maxBytes int) (slice ports.Slice, next 
 func (l *Log) holds(s *segment) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Contains(l.segments, s)
+	return !l.deleted && slices.Contains(l.segments, s)
 }
 
 // readFrom finds the batches in an open segment. found is false when the segment ends before from.
@@ -133,11 +140,11 @@ func (l *Log) readFrom(f *openFile, p place, from, upTo int64, maxBytes int, who
 
 // find returns position and size of the first batch that ends at offset or behind it.
 func (l *Log) find(f *openFile, p place, offset int64) (position, size int64, ok bool, err error) {
-	position = p.hint
-	if !p.hinted {
-		if position, err = p.index.floor(offset - p.base); err != nil {
-			return 0, 0, false, err
-		}
+	if p.hinted {
+		return p.hint, p.hintSize, true, nil
+	}
+	if position, err = p.index.floor(offset - p.base); err != nil {
+		return 0, 0, false, err
 	}
 	for w := (headerWindow{file: f, limit: p.limit}); position < p.limit; position += size {
 		b, err := w.at(position)

@@ -366,7 +366,7 @@ func (l *Log) findEnd() error {
 			if ts := b.MaxTimestamp(); !s.timed || ts > s.maxTimestamp {
 				s.maxTimestamp, s.maxOffset, s.timed = ts, b.LastOffset(), true
 			}
-			l.recent.add(b.BaseOffset(), s.base, position)
+			l.recent.add(b.BaseOffset(), s.base, position, int64(b.Size()))
 			l.stored = b.NextOffset()
 			l.end = max(l.stored, l.start)
 			position += int64(b.Size())
@@ -489,6 +489,8 @@ func (l *Log) walkSegment(f *openFile, p place, from int64, visit func(record.Ba
 	}
 	next = from
 	if !ok {
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		if i := l.segmentAt(from); i+1 < len(l.segments) {
 			return l.segments[i+1].base, nil
 		}

@@ -10,26 +10,26 @@ type tailCache struct {
 	next int
 }
 
-type tailEntry struct{ offset, base, position int64 }
+type tailEntry struct{ offset, base, position, size int64 }
 
-// add notes that a batch with this base offset stands at position in the segment with this base.
-func (c *tailCache) add(offset, base, position int64) {
+// add notes that a batch with this base offset and size stands at position in the segment with this base.
+func (c *tailCache) add(offset, base, position, size int64) {
 	if len(c.ring) < tailSize {
-		c.ring = append(c.ring, tailEntry{offset, base, position})
+		c.ring = append(c.ring, tailEntry{offset, base, position, size})
 		return
 	}
-	c.ring[c.next] = tailEntry{offset, base, position}
+	c.ring[c.next] = tailEntry{offset, base, position, size}
 	c.next = (c.next + 1) % tailSize
 }
 
-// find returns the position of the batch that begins exactly at offset in the segment with this base.
-func (c *tailCache) find(offset, base int64) (position int64, ok bool) {
+// find returns position and size of the batch that begins exactly at offset in the segment with this base.
+func (c *tailCache) find(offset, base int64) (position, size int64, ok bool) {
 	for _, e := range c.ring {
 		if e.offset == offset && e.base == base {
-			return e.position, true
+			return e.position, e.size, true
 		}
 	}
-	return 0, false
+	return 0, 0, false
 }
 
 // forget empties the cache.
