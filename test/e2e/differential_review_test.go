@@ -67,7 +67,7 @@ func newReview(entries []difference) *review {
 	r := &review{entries: entries, used: make([]bool, len(entries))}
 	for _, d := range entries {
 		r.step = append(r.step, regexp.MustCompile(`^(?:`+d.step+`)$`))
-		r.at = append(r.at, regexp.MustCompile(`^v[\d,]+ (?:`+d.at+`)$`))
+		r.at = append(r.at, regexp.MustCompile(`^(?:`+d.at+`)$`))
 	}
 	return r
 }

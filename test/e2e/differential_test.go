@@ -77,10 +77,8 @@ func TestAnswersAreThoseOfApacheKafka(t *testing.T) {
 			theirs, ours := newWorld(t, kafka), newWorld(t, chronik.addr)
 			for _, s := range q.steps {
 				answers += int(s.max-s.min) + 1
-				for _, d := range s.differences(theirs, ours) {
-					if !review.accepts(q.name+"/"+s.name, d) {
-						t.Errorf("%s %s", s.name, d)
-					}
+				for _, d := range s.differences(theirs, ours, func(d string) bool { return review.accepts(q.name+"/"+s.name, d) }) {
+					t.Errorf("%s %s", s.name, d)
 				}
 			}
 		})
@@ -93,12 +91,18 @@ func TestAnswersAreThoseOfApacheKafka(t *testing.T) {
 	}
 }
 
-// differences returns in what the answers differ, each with the versions in which it does.
-func (s step) differences(theirs, ours *world) []string {
+// differences returns in what the answers differ that is not accepted, each with the versions in which it does.
+func (s step) differences(theirs, ours *world, accepted func(string) bool) []string {
 	versions := make(map[string][]string)
 	for v := s.min; v <= s.max; v++ {
 		want, got := s.tell(theirs, v), s.tell(ours, v)
-		for _, d := range compare(want, got) {
+		diffs := slices.DeleteFunc(compare(want, got), accepted)
+		for deadline := time.Now().Add(time.Second); len(diffs) > 0 && s.changesNothing(theirs, v) && time.Now().Before(deadline); {
+			// Kafka's broker learns of changes after its controller has answered them.
+			time.Sleep(5 * time.Millisecond)
+			diffs = slices.DeleteFunc(compare(s.tell(theirs, v), got), accepted)
+		}
+		for _, d := range diffs {
 			versions[d] = append(versions[d], strconv.Itoa(int(v)))
 		}
 	}
@@ -107,6 +111,21 @@ func (s step) differences(theirs, ours *world) []string {
 		out = append(out, fmt.Sprintf("v%s %s", strings.Join(versions[d], ","), d))
 	}
 	return out
+}
+
+// changesNothing reports whether the step only asks how things are.
+func (s step) changesNothing(w *world, version int16) bool {
+	if s.request == nil {
+		return false
+	}
+	switch r := s.request(w, version).(type) {
+	case *kmsg.MetadataRequest:
+		return version >= 4 && !r.AllowAutoTopicCreation
+	case *kmsg.DescribeConfigsRequest, *kmsg.ListConfigResourcesRequest, *kmsg.DescribeTopicPartitionsRequest,
+		*kmsg.DescribeLogDirsRequest, *kmsg.DescribeGroupsRequest, *kmsg.ListGroupsRequest, *kmsg.DescribeClusterRequest:
+		return true
+	}
+	return false
 }
 
 // tell sends the step's request to one broker and returns its answer's fields.

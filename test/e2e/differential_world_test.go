@@ -52,7 +52,7 @@ func (w *world) connection(name string) *connection {
 }
 
 // patience is how long an answer may take.
-const patience = 4 * time.Second
+const patience = 10 * time.Second
 
 // connection sends requests and receives answers, in order.
 type connection struct {
