@@ -70,12 +70,13 @@ func TestAnswersAreThoseOfApacheKafka(t *testing.T) {
 		{"configs", configSteps}, {"cluster", clusterSteps},
 		{"groups", groupSteps}, {"members", memberSteps}, {"committed offsets", committedOffsetSteps}, {"malformed", malformedSteps},
 	}
-	review, ran, answers := newReview(reviewedDifferences), 0, 0
+	review, ran, steps, answers := newReview(reviewedDifferences), 0, 0, 0
 	for _, q := range sequences {
 		t.Run(q.name, func(t *testing.T) {
 			ran++
 			theirs, ours := newWorld(t, kafka), newWorld(t, chronik.addr)
 			for _, s := range q.steps {
+				steps++
 				answers += int(s.max-s.min) + 1
 				for _, d := range s.differences(theirs, ours, func(d string) bool { return review.accepts(q.name+"/"+s.name, d) }) {
 					t.Errorf("%s %s", s.name, d)
@@ -83,7 +84,7 @@ func TestAnswersAreThoseOfApacheKafka(t *testing.T) {
 			}
 		})
 	}
-	t.Logf("%d answers compared", answers)
+	t.Logf("%d answers compared in %d steps", answers, steps)
 	if ran == len(sequences) {
 		for _, d := range review.unused() {
 			t.Errorf("the reviewed difference of %q at %q does not exist any more (%s)", d.step, d.at, d.why)
