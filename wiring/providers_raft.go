@@ -25,7 +25,7 @@ func newMembership(cfg *configs.Config, replicas replicaManager) (membership, er
 		return membership{nodeID: standaloneNodeID}, nil
 	}
 	if replicas == nil {
-		return membership{}, errors.New("Raft manager required for clustered mode") //nolint:revive,staticcheck // the seed's words
+		return membership{}, errors.New("Raft manager required for clustered mode") //nolint:staticcheck // the seed's words
 	}
 	return membership{nodeID: replicas.NodeID()}, nil
 }

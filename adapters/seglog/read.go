@@ -213,11 +213,11 @@ func (w *headerWindow) at(position int64) (record.Batch, error) {
 		}
 		w.buf = w.buf[:max(0, min(int64(cap(w.buf)), w.limit-position))]
 		w.start = position
-		if n, err := w.file.ReadAt(w.buf, position); err != nil && !errors.Is(err, io.EOF) {
+		n, err := w.file.ReadAt(w.buf, position)
+		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
-		} else {
-			w.buf = w.buf[:n]
 		}
+		w.buf = w.buf[:n]
 		if len(w.buf) < record.HeaderSize {
 			return nil, fmt.Errorf("%w: %d bytes at %d", record.ErrIncomplete, len(w.buf), position)
 		}

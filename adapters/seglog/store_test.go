@@ -109,11 +109,11 @@ func appendBatch(t *testing.T, l *Log, n int) {
 }
 
 // offsets reads the whole log and returns its records' offsets.
-func offsets(t *testing.T, l *Log, max int) []int64 {
+func offsets(t *testing.T, l *Log, most int) []int64 {
 	t.Helper()
 	var all []int64
 	for from := l.StartOffset(); from < l.DurableEnd(); {
-		s, err := l.Read(from, l.DurableEnd(), max)
+		s, err := l.Read(from, l.DurableEnd(), most)
 		if err != nil {
 			t.Fatal(err)
 		}

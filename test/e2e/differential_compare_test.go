@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"compress/gzip"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"reflect"
@@ -28,7 +29,7 @@ func (w *world) fieldsOf(a answer) fields {
 	case a.err != nil:
 		return fields{"undecodable": a.err.Error()}
 	case a.resp == nil:
-		return fields{"bytes": fmt.Sprintf("%x", a.body)}
+		return fields{"bytes": hex.EncodeToString(a.body)}
 	}
 	into := fields{"canonical": strconv.FormatBool(a.canonical())}
 	w.flatten("", reflect.ValueOf(a.resp).Elem(), into)
@@ -83,7 +84,7 @@ func (w *world) flatten(path string, v reflect.Value, into fields) {
 // flattenBytes lists the batches of fetched records, whose bytes hold the times at which the brokers got them.
 func (w *world) flattenBytes(path string, b []byte, into fields) {
 	if !strings.HasSuffix(path, ".RecordBatches") {
-		into[path] = w.canonical(fmt.Sprintf("%x", b))
+		into[path] = w.canonical(hex.EncodeToString(b))
 		return
 	}
 	for i := 0; len(b) >= 12; i++ {

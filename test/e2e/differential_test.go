@@ -65,10 +65,19 @@ func TestAnswersAreThoseOfApacheKafka(t *testing.T) {
 	chronik := start(t, "")
 	kafka := startApacheKafka(t)
 	sequences := []sequence{
-		{"topics", topicSteps}, {"metadata", metadataSteps}, {"produce", produceSteps}, {"idempotence", idempotenceSteps},
-		{"fetch", fetchSteps}, {"sessions", sessionSteps}, {"offsets in logs", logOffsetSteps},
-		{"configs", configSteps}, {"cluster", clusterSteps},
-		{"groups", groupSteps}, {"members", memberSteps}, {"committed offsets", committedOffsetSteps}, {"malformed", malformedSteps},
+		{"topics", topicSteps},
+		{"metadata", metadataSteps},
+		{"produce", produceSteps},
+		{"idempotence", idempotenceSteps},
+		{"fetch", fetchSteps},
+		{"sessions", sessionSteps},
+		{"offsets in logs", logOffsetSteps},
+		{"configs", configSteps},
+		{"cluster", clusterSteps},
+		{"groups", groupSteps},
+		{"members", memberSteps},
+		{"committed offsets", committedOffsetSteps},
+		{"malformed", malformedSteps},
 	}
 	review, ran, steps, answers := newReview(reviewedDifferences), 0, 0, 0
 	for _, q := range sequences {

@@ -232,7 +232,7 @@ func (j *Journal) commit(logs []Log) {
 		j.direct()
 		j.settle(nil)
 	default:
-		j.failed = j.throughJournal(journaled)
+		j.failed = j.throughJournal()
 		j.settle(j.failed)
 	}
 	clear(j.group)
@@ -276,7 +276,7 @@ func (j *Journal) direct() {
 }
 
 // throughJournal writes the group into the journal and syncs that, while the logs write their own files.
-func (j *Journal) throughJournal(journaled int) error {
+func (j *Journal) throughJournal() error {
 	j.groups.Add(1)
 	size := j.encode()
 	// The epoch is the file's, so the headers are finished when the file is known.

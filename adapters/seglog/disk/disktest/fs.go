@@ -3,6 +3,7 @@
 package disktest
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -236,7 +237,7 @@ func (m *FS) Rename(from, to string) error {
 		return &fs.PathError{Op: "rename", Path: from, Err: fs.ErrNotExist}
 	}
 	if len(filepath.Base(to)) > 255 {
-		return &fs.PathError{Op: "rename", Path: to, Err: fmt.Errorf("file name too long")}
+		return &fs.PathError{Op: "rename", Path: to, Err: errors.New("file name too long")}
 	}
 	d.change(change{remove: name, add: filepath.Base(to), node: n})
 	return nil
