@@ -229,7 +229,7 @@ func (s *Server) watchIdle(stop <-chan struct{}) {
 				}
 			case moves:
 				if still > stall {
-					s.noise.Warn(c.ctx, "connection closed because it stalled", "client", c.remote, "client_id", c.listener.name)
+					s.noise.Warn(c.ctx, "connection closed because it stalled", "client", c.remote, "listener", c.listener.name)
 					c.close()
 				}
 			case works:

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"testing"
 	"time"
@@ -46,7 +47,7 @@ func TestAStoreWith100000PartitionsOpensFastAndStaysSmall(t *testing.T) {
 			if topics != shape.topics || partitions != shape.topics*shape.partitions {
 				t.Errorf("opened with %d topics, %d partitions", topics, partitions)
 			}
-			if opened > maxOpen {
+			if opened > maxOpen && !raceDetector() {
 				t.Errorf("opening took %v, allowed %v", opened, maxOpen)
 			}
 			if p99 > maxCreate {
@@ -54,6 +55,12 @@ func TestAStoreWith100000PartitionsOpensFastAndStaysSmall(t *testing.T) {
 			}
 		})
 	}
+}
+
+// raceDetector reports whether the test runs under the race detector, which makes opening several times slower.
+func raceDetector() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "-race" && s.Value == "true" })
 }
 
 // createMore creates topics one by one, a snapshot among them, and returns how long one takes at p99.

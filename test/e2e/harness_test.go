@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // brokerBinary is the broker under test, built once for all tests.
@@ -194,4 +196,15 @@ func wants(t *testing.T, out string, texts ...string) {
 			t.Errorf("%q is missing in:\n%s", text, out)
 		}
 	}
+}
+
+// client is franz-go's client of the broker at addr; it is closed with the test.
+func client(t *testing.T, addr string, opts ...kgo.Opt) *kgo.Client {
+	t.Helper()
+	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(addr)}, opts...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cl.Close)
+	return cl
 }
