@@ -21,7 +21,7 @@ type Entry struct {
 //
 //	0  header CRC u32: of what follows it, the name included
 //	4  payload CRC u32
-//	8  epoch u64: of the use of the file; older ones are left from before the file was recycled
+//	8  key u64: of the use of the file; what has another is left from before the file was recycled
 //	16 group u64: all entries of a group became durable by one sync
 //	24 base offset i64
 //	32 payload length u32
@@ -30,7 +30,11 @@ type Entry struct {
 //	56 length of the topic's name u16, two zeros
 //	60 entries that follow in the group u32
 //	64 end of the log before the entry i64
-const entryHeader = 72
+const (
+	entryHeader   = 72
+	longestName   = 256 // of a topic; Kafka's limit is 249
+	longestHeader = entryHeader + longestName
+)
 
 // maxPayload bounds an entry's payload, unless one batch alone is larger, so that a replay needs little memory.
 const maxPayload = 1 << 20
@@ -42,11 +46,11 @@ var zeros [8]byte
 // padded returns n rounded up to a multiple of eight.
 func padded(n int) int { return (n + 7) &^ 7 }
 
-// encode turns the group into headers and a vector of buffers, which it returns the size of. The epoch is still missing.
+// encode turns the group into headers and a vector of buffers, which it returns the size of. The key is still missing.
 func (j *Journal) encode() (size int) {
 	need := 0
-	for _, m := range j.group {
-		if !m.chunk.Volatile {
+	for i := range j.group {
+		if m := &j.group[i]; m.journaled {
 			need += (m.chunk.Bytes/maxPayload + len(m.chunk.Batches) + 1) * (entryHeader + padded(len(m.chunk.ID.Topic)))
 		}
 	}
@@ -54,8 +58,9 @@ func (j *Journal) encode() (size int) {
 		j.headers = make([]byte, 0, 2*need)
 	}
 	j.headers, j.vector = j.headers[:0], j.vector[:0]
-	for _, m := range j.group {
-		if m.chunk.Volatile {
+	for i := range j.group {
+		m := &j.group[i]
+		if !m.journaled {
 			continue
 		}
 		previous := m.chunk.Previous
@@ -107,14 +112,14 @@ func (j *Journal) encodeEntry(id ports.LogID, offset, previous int64, batches []
 	return len(h) + padded(length)
 }
 
-// stamp completes headers, which stand one behind the other, with the epoch and with how many follow in the group.
-func stamp(headers []byte, epoch uint64) {
+// stamp completes headers, which stand one behind the other, with the key and with how many follow in the group.
+func stamp(headers []byte, key uint64) {
 	le := binary.LittleEndian
 	left := uint32(0)
 	each(headers, func([]byte) { left++ })
 	each(headers, func(h []byte) {
 		left--
-		le.PutUint64(h[8:], epoch)
+		le.PutUint64(h[8:], key)
 		le.PutUint32(h[60:], left)
 		le.PutUint32(h, crc32.Checksum(h[4:], castagnoli))
 	})
@@ -132,7 +137,7 @@ func each(headers []byte, visit func(h []byte)) {
 // header is an entry's header, decoded.
 type header struct {
 	payloadCRC uint32
-	epoch      uint64
+	key        uint64
 	group      uint64
 	offset     int64
 	previous   int64
@@ -150,11 +155,11 @@ func decodeHeader(buf []byte) (h header, ok bool) {
 	le := binary.LittleEndian
 	name := int(le.Uint16(buf[56:]))
 	h.size = entryHeader + padded(name)
-	if len(buf) < h.size || crc32.Checksum(buf[4:h.size], castagnoli) != le.Uint32(buf) {
+	if name > longestName || len(buf) < h.size || crc32.Checksum(buf[4:h.size], castagnoli) != le.Uint32(buf) {
 		return h, false
 	}
 	h.payloadCRC = le.Uint32(buf[4:])
-	h.epoch = le.Uint64(buf[8:])
+	h.key = le.Uint64(buf[8:])
 	h.group = le.Uint64(buf[16:])
 	h.offset = int64(le.Uint64(buf[24:]))
 	h.length = int(le.Uint32(buf[32:]))

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,11 +28,14 @@ import (
 // Log is a log that commits through the journal. Take, Write and Done are called by the committing goroutine, in this
 // order; Sync may be called by another at the same time.
 type Log interface {
-	// Take returns what was appended since the last Take. The bytes must not change until Done.
+	// Take returns what was appended since the last Take. The bytes must not change until Done. After a failure of the log, or
+	// behind what it holds neither in the journal nor synced, it must return a Volatile chunk: a replay could not apply
+	// what does not follow.
 	Take() Chunk
 	// Write writes the chunk to the log's own files, without a sync.
 	Write() error
-	// Sync makes durable what Write has written.
+	// Sync makes durable what Write has written. Once it has failed it must go on failing: what the kernel has dropped then
+	// looks clean to the next sync.
 	Sync() error
 	// Done says that the chunk is durable, or that it is not known to be and never will.
 	Done(err error)
@@ -44,13 +48,13 @@ type Chunk struct {
 	Previous   int64 // end of the log before the chunk
 	Batches    []record.Batch
 	Bytes      int
-	Volatile   bool // not to be journaled or synced: its durability is left to others
+	Volatile   bool // not to be journaled or synced: its durability is left to others, or lost with the log
 }
 
 // Options are the journal's settings; zero values take the defaults.
 type Options struct {
 	FileBytes   int64 // size of a journal file: 64 MiB
-	MaxFiles    int   // files in use at the most; appends wait when all are full: 4
+	MaxFiles    int   // files in use at the most, 2 or more; appends wait when all are full: 4
 	DirectBytes int   // mean chunk size from which a group goes around the journal: 512 KiB; <0: never
 	DirectLogs  int   // logs that a group around the journal may have, each costs a sync: 8
 	Log         *slog.Logger
@@ -65,6 +69,7 @@ func (o Options) withDefaults() Options {
 	if o.MaxFiles == 0 {
 		o.MaxFiles = 4
 	}
+	o.MaxFiles = max(o.MaxFiles, 2)
 	if o.DirectBytes == 0 {
 		o.DirectBytes = 512 << 10
 	}
@@ -85,8 +90,6 @@ func (o Options) withDefaults() Options {
 
 // Journal is an open journal. Its methods may be called concurrently.
 type Journal struct {
-	fs  disk.FS
-	dir string
 	opt Options
 
 	mu      sync.Mutex
@@ -94,25 +97,23 @@ type Journal struct {
 	queue   []Log     // logs with something to commit, in the order of their arrival
 	closing bool
 
+	groups atomic.Uint64 // number of the last group
+
 	// The committer's own.
-	spare   []Log
-	group   []member
-	headers []byte
-	vector  [][]byte
-	groups  atomic.Uint64 // number of the last group
-	failed  error
+	spare     []Log
+	group     []member
+	bytes     int // in group, to be journaled
+	journaled int // members of group that are to be journaled
+	headers   []byte
+	vector    [][]byte
+	failed    error
+	writes    chan write
+	written   chan error
 
 	files         *files
 	syncs         atomic.Int64
-	committing    sync.WaitGroup
+	committing    sync.WaitGroup // the committer and the writer
 	checkpointing sync.WaitGroup
-}
-
-// member is one log's part in a group.
-type member struct {
-	log   Log
-	chunk Chunk
-	err   error
 }
 
 // Open replays what the journal in dir holds, oldest first, and opens it. What replay has seen must be durable in the
@@ -120,10 +121,10 @@ type member struct {
 // acknowledged, ends the replay; damage before intact newer entries is an error.
 func Open(fs disk.FS, dir string, opt Options, replay func(Entry) error, settle func() error) (*Journal, error) {
 	opt = opt.withDefaults()
-	if err := fs.MkdirAll(dir); err != nil {
+	if err := makeDir(fs, dir); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	j := &Journal{fs: fs, dir: dir, opt: opt}
+	j := &Journal{opt: opt, writes: make(chan write), written: make(chan error)}
 	j.arrived.L = &j.mu
 	fl, err := openFiles(fs, dir, opt)
 	if err != nil {
@@ -134,7 +135,7 @@ func Open(fs disk.FS, dir string, opt Options, replay func(Entry) error, settle 
 	if err == nil && replayed > 0 {
 		err = settle()
 	}
-	if err == nil && replayed > 0 {
+	if err == nil {
 		err = fl.releaseAll()
 	}
 	if err != nil {
@@ -143,8 +144,20 @@ func Open(fs disk.FS, dir string, opt Options, replay func(Entry) error, settle 
 	fl.adopt()
 	j.groups.Store(lastGroup)
 	j.committing.Go(j.run)
+	j.committing.Go(j.write)
 	j.checkpointing.Go(fl.checkpoint)
 	return j, nil
+}
+
+// makeDir makes a directory, and durably so what is in it: a run that was killed may have left names that are not.
+func makeDir(fs disk.FS, dir string) error {
+	if err := fs.MkdirAll(dir); err != nil {
+		return err
+	}
+	if err := fs.SyncDir(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	return fs.SyncDir(dir)
 }
 
 // Submit has l's chunk committed with the next group. A log must not submit again before Take.
@@ -186,122 +199,4 @@ func (j *Journal) Close() error {
 		err = j.files.settle()
 	}
 	return errors.Join(err, j.files.close())
-}
-
-// run commits group after group.
-func (j *Journal) run() {
-	for {
-		j.mu.Lock()
-		for len(j.queue) == 0 && !j.closing {
-			j.arrived.Wait()
-		}
-		logs := j.queue
-		j.queue = j.spare[:0]
-		j.mu.Unlock()
-		if len(logs) == 0 {
-			return
-		}
-		j.commit(logs)
-		clear(logs)
-		j.spare = logs
-	}
-}
-
-// commit makes one group durable.
-func (j *Journal) commit(logs []Log) {
-	j.group = j.group[:0]
-	bytes, journaled := 0, 0
-	for _, l := range logs {
-		m := member{log: l, chunk: l.Take()}
-		j.group = append(j.group, m)
-		if !m.chunk.Volatile {
-			bytes += m.chunk.Bytes
-			journaled++
-		}
-	}
-	switch {
-	case j.failed != nil:
-		for i := range j.group {
-			j.group[i].err = j.failed
-		}
-		j.settle(nil)
-	case journaled == 0:
-		j.write()
-		j.settle(nil)
-	case j.opt.DirectBytes > 0 && journaled <= j.opt.DirectLogs && bytes/journaled >= j.opt.DirectBytes, int64(bytes) > j.opt.FileBytes/2:
-		j.direct()
-		j.settle(nil)
-	default:
-		j.failed = j.throughJournal()
-		j.settle(j.failed)
-	}
-	clear(j.group)
-}
-
-// write has every log write its own files.
-func (j *Journal) write() {
-	for i := range j.group {
-		if m := &j.group[i]; m.err == nil {
-			m.err = m.log.Write()
-		}
-	}
-}
-
-// settle tells every log of the group how it went.
-func (j *Journal) settle(err error) {
-	for i := range j.group {
-		m := &j.group[i]
-		if err != nil && !m.chunk.Volatile {
-			m.err = err
-		}
-		m.log.Done(m.err)
-	}
-}
-
-// direct writes and syncs the logs' own files.
-func (j *Journal) direct() {
-	j.write()
-	began := time.Now()
-	var syncing sync.WaitGroup
-	for i := range j.group {
-		m := &j.group[i]
-		if m.err != nil || m.chunk.Volatile {
-			continue
-		}
-		j.syncs.Add(1)
-		syncing.Go(func() { m.err = m.log.Sync() })
-	}
-	syncing.Wait()
-	j.opt.Synced(time.Since(began))
-}
-
-// throughJournal writes the group into the journal and syncs that, while the logs write their own files.
-func (j *Journal) throughJournal() error {
-	j.groups.Add(1)
-	size := j.encode()
-	// The epoch is the file's, so the headers are finished when the file is known.
-	f, pos, err := j.files.reserve(int64(size))
-	if err != nil {
-		return err
-	}
-	stamp(j.headers, f.epoch)
-	synced := make(chan error, 1)
-	go func() {
-		err := f.file.WritevAt(j.vector, pos)
-		if err == nil {
-			began := time.Now()
-			err = f.file.Sync()
-			j.opt.Synced(time.Since(began))
-		}
-		synced <- err
-	}()
-	j.write()
-	err = <-synced
-	j.syncs.Add(1)
-	clear(j.vector)
-	if err != nil {
-		return fmt.Errorf("journal %s: %w", f.path, err)
-	}
-	j.files.wrote(f, j.group, int64(size))
-	return nil
 }

@@ -1,0 +1,379 @@
+package journal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"slices"
+	"testing"
+
+	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
+	"github.com/chronik-stream/chronik/core/domain/record"
+)
+
+// image is a journal in memory after a kill: what its files hold, and where.
+type image struct {
+	fs      *disktest.FS
+	opt     Options
+	entries []placed
+	paths   []string
+}
+
+// placed is an entry in an image.
+type placed struct {
+	file      int
+	pos, size int64 // of the header with the name
+	whole     int64 // with the payload
+	group     uint64
+	offset    int64
+}
+
+// newImage makes a journal of n groups with an entry of one log each, and crashes it.
+func newImage(tb testing.TB, n int, opt Options) *image {
+	tb.Helper()
+	fs := disktest.New()
+	j, err := Open(fs, "/journal", opt, func(Entry) error { return nil }, func() error { return nil })
+	if err != nil {
+		tb.Fatal(err)
+	}
+	l := newTestLog("a")
+	for range n {
+		l.append(j, testBatch)
+		if err := <-l.done; err != nil {
+			tb.Fatal(err)
+		}
+	}
+	m := &image{fs: fs.Crash(disktest.Nothing, nil), opt: opt}
+	if err := j.Close(); err != nil {
+		tb.Fatal(err)
+	}
+	m.locate(tb)
+	return m
+}
+
+// locate finds the entries.
+func (m *image) locate(tb testing.TB) {
+	tb.Helper()
+	fl, err := openFiles(m.fs, "/journal", m.opt)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for i, f := range fl.found {
+		m.paths = append(m.paths, f.path)
+		if f.state != stateUsed {
+			continue
+		}
+		r := &reader{file: f}
+		if r.size, err = f.file.Size(); err != nil {
+			tb.Fatal(err)
+		}
+		for pos := int64(headerSize); ; {
+			h, _, ok, err := r.entry(pos)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			if !ok {
+				break
+			}
+			whole := int64(h.size + padded(h.length))
+			m.entries = append(m.entries, placed{file: i, pos: pos, size: int64(h.size), whole: whole, group: h.group, offset: h.offset})
+			pos += whole
+		}
+	}
+	if err := fl.close(); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// edit overwrites n bytes.
+func (m *image) edit(tb testing.TB, fs *disktest.FS, file int, pos, n int64, change func(byte) byte) {
+	tb.Helper()
+	f, err := fs.Open(m.paths[file], false)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if n = min(n, size-pos); n <= 0 {
+		return
+	}
+	buf := make([]byte, n)
+	if _, err := f.ReadAt(buf, pos); err != nil {
+		tb.Fatal(err)
+	}
+	for i := range buf {
+		buf[i] = change(buf[i])
+	}
+	if _, err := f.WriteAt(buf, pos); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func zero(byte) byte   { return 0 }
+func flip(b byte) byte { return b ^ 0x10 }
+
+// replays opens the journal on fs and returns the offsets that it replays.
+func replays(tb testing.TB, fs *disktest.FS, opt Options) ([]int64, error) {
+	tb.Helper()
+	got := make(replayed)
+	j, err := Open(fs, "/journal", opt, got.visit, func() error { return nil })
+	if err != nil {
+		return nil, err
+	}
+	if err := j.Close(); err != nil {
+		tb.Error(err)
+	}
+	return got["a"], nil
+}
+
+func TestBytesFromBeforeAFileWasRecycledAreNoEntries(t *testing.T) {
+	// Three entries fill a file, so that those of every use stand at the same places.
+	entry := int64(entryHeader + padded(1) + padded(testBatch))
+	opt := Options{FileBytes: headerSize + 3*entry, MaxFiles: 2, DirectBytes: -1}
+	for n := 1; n < 40; n++ {
+		m := newImage(t, n, opt)
+		got, err := replays(t, m.fs, opt)
+		if err != nil {
+			t.Fatalf("%d entries: %v", n, err)
+		}
+		if len(got) > 6 || len(got) == 0 || got[len(got)-1] != int64(n-1) {
+			t.Errorf("%d entries: replayed %v", n, got)
+		}
+		for i := 1; i < len(got); i++ {
+			if got[i] != got[i-1]+1 {
+				t.Errorf("%d entries: replayed %v", n, got)
+			}
+		}
+	}
+}
+
+func TestDamageToWhatWasSyncedIsNoticed(t *testing.T) {
+	entry := int64(entryHeader + padded(1) + padded(testBatch))
+	opt := Options{FileBytes: headerSize + 4*entry, MaxFiles: 8, DirectBytes: -1}
+	blocked := make(chan struct{})
+	opt.Freeing = func() error { <-blocked; return errInjected } // all files stay in use
+	fs := disktest.New()
+	j, err := Open(fs, "/journal", opt, func(Entry) error { return nil }, func() error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newTestLog("a")
+	for range 10 {
+		l.append(j, testBatch)
+		wait(t, l)
+	}
+	m := &image{fs: fs.Crash(disktest.Nothing, nil), opt: opt}
+	close(blocked)
+	if err := j.Close(); !errors.Is(err, errInjected) {
+		t.Fatalf("closed with files that cannot be freed: %v", err)
+	}
+	opt.Freeing = nil
+	m.locate(t)
+	if len(m.entries) != 10 || m.entries[9].file != 2 {
+		t.Fatalf("%d entries are in the journal, the last one in file %d", len(m.entries), m.entries[9].file)
+	}
+	for _, c := range []struct {
+		name    string
+		file    int
+		from, n int64
+		change  func(byte) byte
+		replays int // entries, or -1 for ErrDamaged
+	}{
+		{"a block of zeros in the middle of a file", 0, m.entries[1].pos + 10, 512, zero, -1},
+		{"a bit in a payload", 0, m.entries[1].pos + 500, 1, flip, -1},
+		{"a bit in the first header of the journal", 0, m.entries[0].pos + 20, 1, flip, -1},
+		{"the end of a full file", 0, m.entries[3].pos, entry, zero, -1},
+		{"all of a full file but its header", 1, headerSize, 4 * entry, zero, -1},
+		{"the header of the first file", 0, 0, headerSize, zero, -1},
+		{"the header of a file between", 1, 0, headerSize, zero, -1},
+		{"the header of the last file, with two groups", 2, 0, headerSize, zero, -1},
+		{"one copy of the header of the last file", 2, 0, blockSize, zero, 10},
+		{"the other copy", 2, blockSize, blockSize, zero, 10},
+		{"the first group of the last file", 2, m.entries[8].pos, entry, zero, -1},
+		{"the last group, which looks as if it had never been synced", 2, m.entries[9].pos + 200, 1, flip, 9},
+		{"behind the last group", 2, m.entries[9].pos + entry, entry, zero, 10},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			fs := m.fs.Crash(disktest.Nothing, nil)
+			m.edit(t, fs, c.file, c.from, c.n, c.change)
+			got, err := replays(t, fs, opt)
+			switch {
+			case c.replays < 0 && !errors.Is(err, ErrDamaged):
+				t.Errorf("replayed %v, %v, want ErrDamaged", got, err)
+			case c.replays >= 0 && (err != nil || len(got) != c.replays):
+				t.Errorf("replayed %v, %v, want %d entries", got, err, c.replays)
+			}
+		})
+	}
+}
+
+// TestRecordsThatLookLikeEntriesAreNone writes records that hold entries as a client can make them up, and tears the group.
+func TestRecordsThatLookLikeEntriesAreNone(t *testing.T) {
+	forged := make([]byte, 0, 64<<10)
+	for key := range uint64(100) {
+		h := make([]byte, entryHeader)
+		binary.LittleEndian.PutUint64(h[8:], key)
+		binary.LittleEndian.PutUint64(h[16:], 1000)
+		binary.LittleEndian.PutUint32(h, crc32.Checksum(h[4:], castagnoli))
+		forged = append(forged, h...)
+	}
+	for shift := range 8 {
+		fs := disktest.New()
+		j, err := Open(fs, "/journal", Options{}, func(Entry) error { return nil }, func() error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := newTestLog("a")
+		l.append(j, testBatch)
+		wait(t, l)
+		b := batchAt(1, testBatch)
+		b = append(b[:record.HeaderSize+shift], forged...)
+		l.mu.Lock()
+		l.pending, l.queued = append(l.pending, b), true
+		l.mu.Unlock()
+		j.Submit(l)
+		wait(t, l)
+		m := &image{fs: fs.Crash(disktest.Nothing, nil)}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+		m.locate(t)
+		m.edit(t, m.fs, 0, m.entries[1].pos, 16, flip)
+		if got, err := replays(t, m.fs, Options{}); err != nil || len(got) != 1 {
+			t.Errorf("replayed %v, %v", got, err)
+		}
+	}
+}
+
+// FuzzDamage overwrites parts of a journal. What is replayed then is what was written, from the first entry on, and nothing
+// that is intact is passed over in silence.
+func FuzzDamage(f *testing.F) {
+	entry := int64(entryHeader + padded(1) + padded(testBatch))
+	opt := Options{FileBytes: headerSize + 6*entry, MaxFiles: 2, DirectBytes: -1}
+	m := newImage(f, 9, opt)
+	first := m.entries[0].offset
+	f.Add([]byte{0, 0x20, 0x10, 4, 0})
+	f.Add([]byte{0, 0x20, 0, 255, 1, 1, 0, 0, 255, 1})
+	f.Add([]byte{1, 0, 0, 255, 0, 1, 0x10, 0, 1, 0, 1, 0x24, 0x44, 9, 7})
+	f.Fuzz(func(t *testing.T, edits []byte) {
+		fs := m.fs.Crash(disktest.Nothing, nil)
+		type area struct {
+			file    int
+			from, n int64
+		}
+		var touched []area
+		for e := range slices.Chunk(edits, 5) {
+			if len(e) < 5 || len(touched) == 20 {
+				break
+			}
+			a := area{int(e[0]) % len(m.paths), int64(e[1])<<8 | int64(e[2]), 1 + int64(e[3])*int64(e[3])}
+			m.edit(t, fs, a.file, a.from, a.n, func(b byte) byte { return b&e[4] ^ e[4]>>1 })
+			touched = append(touched, a)
+		}
+		intact := func(file int, from, n int64) bool {
+			return !slices.ContainsFunc(touched, func(a area) bool { return a.file == file && a.from < from+n && from < a.from+a.n })
+		}
+		got, err := replays(t, fs, opt)
+		if err != nil {
+			if !errors.Is(err, ErrDamaged) {
+				t.Fatal(err)
+			}
+			if len(touched) == 0 {
+				t.Fatal(err)
+			}
+			return
+		}
+		for i, o := range got {
+			if o != first+int64(i) {
+				// A file whose header is gone may lack at the front, when no more than one group of it is left.
+				first = o - int64(i)
+			}
+		}
+		passed := make(map[int]int) // intact entries that were not replayed, by file
+		for _, e := range m.entries {
+			if intact(e.file, e.pos, e.size) && !slices.Contains(got, e.offset) {
+				passed[e.file]++
+			}
+		}
+		for file, n := range passed {
+			if n > 1 {
+				t.Errorf("%d intact entries of file %d were passed over, replayed %v, damaged %v", n, file, got, touched)
+			}
+		}
+	})
+}
+
+// FuzzReplay replays files whose checksums are right and whose fields are anything.
+func FuzzReplay(f *testing.F) {
+	m := newImage(f, 3, Options{})
+	src, err := m.fs.Open(m.paths[0], false)
+	if err != nil {
+		f.Fatal(err)
+	}
+	size := m.entries[2].pos + m.entries[2].whole - headerSize
+	seed := make([]byte, size)
+	if _, err := src.ReadAt(seed, headerSize); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(seed, uint64(1))
+	f.Add(seed[:size-100], uint64(0))
+	f.Add([]byte{}, uint64(7))
+	f.Fuzz(func(t *testing.T, body []byte, first uint64) {
+		const key = 0x1234567890abcdef
+		body = slices.Clone(body)
+		le := binary.LittleEndian
+		for at := 0; at+entryHeader <= len(body); {
+			h := body[at:]
+			name, length := int(le.Uint16(h[56:])), int(le.Uint32(h[32:]))
+			whole := entryHeader + padded(name)
+			if whole > len(h) {
+				break
+			}
+			if whole+length <= len(h) {
+				le.PutUint32(h[4:], crc32.Checksum(h[whole:whole+length], castagnoli))
+			}
+			le.PutUint64(h[8:], key)
+			le.PutUint32(h, crc32.Checksum(h[4:whole], castagnoli))
+			at += whole + padded(length)
+		}
+		fs := disktest.New()
+		if err := fs.MkdirAll("/journal"); err != nil {
+			t.Fatal(err)
+		}
+		raw, err := fs.Open("/journal/00000000"+suffix, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := &file{file: raw, epoch: 3, key: key, first: first}
+		if err := file.writeHeader(stateUsed); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := raw.WriteAt(body, headerSize); err != nil {
+			t.Fatal(err)
+		}
+		replayed, group := 0, first
+		j, err := Open(fs, "/journal", Options{}, func(e Entry) error {
+			replayed += len(e.Payload) + entryHeader
+			if e.Group < group || e.Group > group+1 {
+				return fmt.Errorf("group %d follows group %d", e.Group, group)
+			}
+			group = e.Group
+			return nil
+		}, func() error { return nil })
+		if err != nil && !errors.Is(err, ErrDamaged) {
+			t.Fatal(err)
+		}
+		if replayed > len(body) {
+			t.Errorf("%d bytes were replayed of %d", replayed, len(body))
+		}
+		if j != nil {
+			if err := j.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
