@@ -246,7 +246,7 @@ func TestSIGTERMLosesNothing(t *testing.T) {
 	}
 	<-acked
 	b.stop(t)
-	b = startAt(t, b.dir, b.addr)
+	startAt(t, b.dir, b.addr)
 	if err := cl.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
