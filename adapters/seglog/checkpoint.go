@@ -50,6 +50,14 @@ func readFile(fs disk.FS, path string) ([]byte, error) {
 
 // replaceFile puts content in the place of the file at path, durably: after a crash there is the old one or the new one.
 func replaceFile(fs disk.FS, path string, content []byte) error {
+	if err := placeFile(fs, path, content); err != nil {
+		return err
+	}
+	return fs.SyncDir(filepath.Dir(path))
+}
+
+// placeFile is replaceFile without the sync of the directory, which is the caller's.
+func placeFile(fs disk.FS, path string, content []byte) error {
 	temporary := path + ".tmp"
 	if err := fs.Remove(temporary); err != nil {
 		return err
@@ -65,10 +73,7 @@ func replaceFile(fs disk.FS, path string, content []byte) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	if err := fs.Rename(temporary, path); err != nil {
-		return err
-	}
-	return fs.SyncDir(filepath.Dir(path))
+	return fs.Rename(temporary, path)
 }
 
 // formatEpochs writes a leader epoch checkpoint: version 0, the number of lines, then epoch and start offset.

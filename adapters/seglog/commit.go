@@ -80,9 +80,23 @@ func (l *Log) Write() error {
 	return nil
 }
 
-// writeEpochs writes the leader epoch checkpoint. It holds nothing that the batches themselves do not say.
+// writeEpochs writes the leader epoch checkpoint. It holds nothing that the batches themselves do not say: a log whose checkpoint
+// is missing or torn reads it from them. So the first one, which every new log writes, needs no sync.
 func (l *Log) writeEpochs(content []byte) error {
-	return replaceFile(l.store.opt.FS, filepath.Join(l.dir, epochFile), content)
+	path := filepath.Join(l.dir, epochFile)
+	exists, err := l.store.opt.FS.Exists(path)
+	if err != nil {
+		return err
+	}
+	if exists {
+		return replaceFile(l.store.opt.FS, path, content)
+	}
+	f, err := l.store.opt.FS.Open(path, true)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(content, 0)
+	return errors.Join(err, f.Close())
 }
 
 // writeBatches writes batches to the active segment with one system call, and notes them in the indexes.

@@ -42,6 +42,7 @@ type Log struct {
 	rolls         []roll // in pending
 	queued        bool   // submitted to the journal and not taken
 	planned       plan
+	storedEpoch   int32  // the newest in the leader epoch checkpoint, or on the way there; -1 for none
 	epochsDirty   []byte // leader epoch checkpoint to be written with the next chunk
 	offline       error
 	shutting      error // set by Store.Close: appends are refused, what was accepted is committed
@@ -116,8 +117,9 @@ func (l *Log) Append(batches []record.Batch, now time.Time) error {
 		l.pending = append(l.pending, b)
 		l.end = b.NextOffset()
 		l.producers.Append(b, now.UnixMilli())
-		if latest, ok := l.epochs.Latest(); !ok || b.LeaderEpoch() > latest {
-			l.epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
+		l.epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
+		if b.LeaderEpoch() > l.storedEpoch { // the caller may have assigned it before its first batch
+			l.storedEpoch = b.LeaderEpoch()
 			l.epochsDirty = formatEpochs(l.epochs.Entries())
 		}
 	}

@@ -27,10 +27,10 @@ func (l *Log) create() error {
 	if err := fs.MkdirAll(l.dir); err != nil {
 		return err
 	}
-	if err := replaceFile(fs, filepath.Join(l.dir, partitionFile), formatPartition(l.id.TopicID)); err != nil {
+	if err := placeFile(fs, filepath.Join(l.dir, partitionFile), formatPartition(l.id.TopicID)); err != nil {
 		return err
 	}
-	if err := l.createSegmentFiles(0); err != nil {
+	if err := l.createSegmentFiles(0); err != nil { // which syncs the directory
 		return err
 	}
 	if err := fs.SyncDir(l.store.opt.Dir); err != nil {
@@ -406,11 +406,20 @@ func (l *Log) loadEpochs() error {
 	if err == nil && len(entries) > 0 || l.end == l.start {
 		l.epochs.Restore(entries)
 		l.epochs.TruncateFrom(l.end)
+		l.noteStoredEpoch()
 		return nil
 	}
 	return l.walk(l.start, func(b record.Batch) {
 		l.epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
 	})
+}
+
+// noteStoredEpoch notes that the checkpoint holds all epochs that are known.
+func (l *Log) noteStoredEpoch() {
+	l.storedEpoch = -1
+	if latest, ok := l.epochs.Latest(); ok {
+		l.storedEpoch = latest
+	}
 }
 
 // loadProducers restores the newest intact snapshot and applies the batches behind it.
@@ -627,7 +636,7 @@ func (l *Log) finishSwaps(names []string) ([]string, error) {
 func (s *Store) empty(id ports.LogID, cfg ports.LogConfig, events ports.LogEvents) *Log {
 	l := &Log{
 		store: s, id: id, dir: filepath.Join(s.opt.Dir, logName{id.Topic, id.Partition}.String()), events: events,
-		config: withLimits(cfg), producers: partition.NewProducers(), epochs: &partition.Epochs{}, checkpointed: -1,
+		config: withLimits(cfg), producers: partition.NewProducers(), epochs: &partition.Epochs{}, storedEpoch: -1, checkpointed: -1,
 	}
 	l.settled.L = &l.mu
 	return l

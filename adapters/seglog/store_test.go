@@ -370,3 +370,16 @@ func TestTruncate(t *testing.T) {
 	f.await(t, 225)
 	wantOffsets(t, offsets(t, l, 4000), 0, 225)
 }
+
+func TestAnEpochAssignedBeforeItsFirstBatchIsStoredWithThat(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	l, f := openLog(t, s, ports.LogConfig{})
+	l.Epochs().Assign(0, 0) // as a new leader does
+	appendBatch(t, l, 5)
+	f.await(t, 5)
+	content, err := os.ReadFile(filepath.Join(dir, "orders-0", epochFile))
+	if err != nil || string(content) != "0\n1\n0 0\n" {
+		t.Errorf("the checkpoint holds %q, %v", content, err)
+	}
+}

@@ -126,6 +126,7 @@ func (l *Log) cut(to int64) error {
 		return err
 	}
 	l.epochs.TruncateFrom(l.end)
+	l.noteStoredEpoch()
 	if err := l.writeEpochs(formatEpochs(l.epochs.Entries())); err != nil {
 		return err
 	}
