@@ -49,6 +49,41 @@ func TestHistories(t *testing.T) {
 	}
 }
 
+// TestEveryMomentOfDeathIsSurvived ends a short history before each operation of the disk in turn. The next run finds what was
+// acknowledged, and loses power, after a clean stop or without one.
+func TestEveryMomentOfDeathIsSurvived(t *testing.T) {
+	for seed := range uint64(4) {
+		for _, loss := range []disktest.Loss{disktest.Nothing, disktest.Unsynced, disktest.SomeBlocks} {
+			for i, reached := 0, true; reached; i++ { // i/2 operations; with odd i all is left to the journal
+				w := newWorld(t, seed)
+				if i%2 == 1 {
+					w.opt.DirectBytes = -1
+				}
+				w.step("power goes before operation %d", i/2)
+				w.plug.pull(i/2, loss)
+				if w.open() == nil {
+					w.act(15)
+					w.awaitAll()
+					w.stop()
+				}
+				reached = w.plug.off != nil
+				w.crash()
+				for range 2 {
+					w.plug.pull(-1, disktest.Unsynced)
+					if err := w.open(); err != nil {
+						w.fatalf("open: %v", err)
+					}
+					w.act(3)
+					if w.awaitAll(); i%2 == 0 {
+						w.stop()
+					}
+					w.crash()
+				}
+			}
+		}
+	}
+}
+
 // TestEveryIOErrorIsSurvived fails each operation of the disk in turn. Every log is told about every chunk, and what it
 // was told to be durable is there after a loss of power.
 func TestEveryIOErrorIsSurvived(t *testing.T) {
@@ -232,15 +267,16 @@ func (w *world) stop() {
 	w.stopped = err == nil
 }
 
-// crash waits until the journal has given up, and puts in the place of the disk what the crash has left of it.
+// crash takes the power away, if it is not gone, waits until the journal has given up, and puts in the place of the disk what the
+// crash has left of it.
 func (w *world) crash() {
 	w.t.Helper()
+	after, loss := w.plug.crashed()
 	if w.journal != nil {
 		w.awaitAll()
 		_ = w.journal.Close() // only its goroutines are to end
 		w.journal = nil
 	}
-	after, loss := w.plug.crashed()
 	w.step("%v", loss)
 	w.unsafe = w.unsafe || loss != disktest.Nothing
 	for _, l := range w.logs {

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/chronik-stream/chronik/adapters/seglog/disk"
+	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
 	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -290,6 +291,95 @@ func TestManyLogsShareSyncs(t *testing.T) {
 	if err := j.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// heldLog holds the committer up in Write.
+type heldLog struct {
+	*testLog
+	writing, release chan struct{}
+}
+
+func (l *heldLog) Write() error {
+	close(l.writing)
+	<-l.release
+	return l.testLog.Write()
+}
+
+func TestACrowdIsCommittedInGroupsThatFitIntoAFile(t *testing.T) {
+	const logs = 200
+	opt := Options{FileBytes: headerSize + 40*testBatch, MaxFiles: 2}
+	j, _ := open(t, t.TempDir(), opt)
+	held := &heldLog{newTestLog("held"), make(chan struct{}), make(chan struct{})}
+	held.pending = []record.Batch{batchAt(0, testBatch)}
+	j.Submit(held)
+	<-held.writing
+	crowd := make([]*testLog, logs)
+	for i := range crowd {
+		crowd[i] = newTestLog(fmt.Sprint("log", i))
+		crowd[i].append(j, testBatch)
+	}
+	close(held.release)
+	for _, l := range crowd {
+		wait(t, l)
+	}
+	// A group is half a file: about 20 batches. Around the journal it would have been a sync for each log.
+	if n := j.Syncs(); n > logs/10 {
+		t.Errorf("%d syncs for %d logs that had waited together", n, logs)
+	}
+	if err := j.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestVolatileChunksDoNotWaitForTheSyncOfOthers(t *testing.T) {
+	fs := disktest.New()
+	j, err := Open(slowFS{fs, make(chan struct{})}, "/journal", Options{}, func(Entry) error { return nil }, func() error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := &heldLog{newTestLog("held"), make(chan struct{}), make(chan struct{})}
+	held.pending = []record.Batch{batchAt(0, testBatch)}
+	j.Submit(held)
+	<-held.writing
+	firm, loose := newTestLog("firm"), &volatileLog{newTestLog("loose")}
+	firm.append(j, testBatch)
+	loose.append(j, loose)
+	close(held.release)
+	gate := j.files.fs.(slowFS).gate
+	gate <- struct{}{} // the sync of the group of the log that was held
+	wait(t, held.testLog)
+	wait(t, loose.testLog)
+	select {
+	case err := <-firm.done:
+		t.Errorf("told before the sync: %v", err)
+	default:
+	}
+	close(gate)
+	wait(t, firm)
+	if err := j.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// slowFS has the syncs of files wait for the gate.
+type slowFS struct {
+	disk.FS
+	gate chan struct{}
+}
+
+func (s slowFS) Open(path string, create bool) (disk.File, error) {
+	f, err := s.FS.Open(path, create)
+	return slowFile{f, s.gate}, err
+}
+
+type slowFile struct {
+	disk.File
+	gate chan struct{}
+}
+
+func (f slowFile) Sync() error {
+	<-f.gate
+	return f.File.Sync()
 }
 
 func TestVolatileChunksAreWrittenWithoutSync(t *testing.T) {
