@@ -133,6 +133,9 @@ func (i *Image) automatic(t *Topic) election {
 	return electInSync
 }
 
+// UncleanElection reports whether unclean.leader.election.enable lets a replica of the topic lead that is not in sync.
+func (i *Image) UncleanElection(t *Topic) bool { return i.automatic(t) == electUnclean }
+
 // handedOver returns a copy of i in which broker id, which is not active any more, is in sync nowhere but where it is the last,
 // and leads nothing.
 func (i *Image) handedOver(id int32) *Image {
