@@ -53,6 +53,12 @@ func newCluster(store registered, logs ports.LogStore, p *broker.Partitions, m m
 	return broker.NewCluster(store, m.nodeID, logs, p)
 }
 
+func newAssignments(store registered) *broker.Assignments { return broker.NewAssignments(store) }
+
+func newQuorum(store registered, m membership, clock broker.Clock) *broker.SoleQuorum {
+	return broker.NewSoleQuorum(store, m.nodeID, clock)
+}
+
 func newFetch(p *broker.Partitions, c *broker.Configs, clock broker.Clock) *broker.Fetch {
 	return broker.NewFetch(p, c, clock)
 }

@@ -1,6 +1,8 @@
 package kafkaproto
 
 import (
+	"errors"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -24,7 +26,7 @@ const (
 
 func (x *exchange) metadata(req *kmsg.MetadataRequest) *kmsg.MetadataResponse {
 	cluster := x.services().Cluster
-	img := cluster.Image()
+	img := x.view()
 	resp := kmsg.NewPtrMetadataResponse()
 	for _, b := range x.brokers() {
 		broker := kmsg.NewMetadataResponseBroker()
@@ -39,7 +41,7 @@ func (x *exchange) metadata(req *kmsg.MetadataRequest) *kmsg.MetadataResponse {
 
 	switch {
 	case req.Topics == nil && req.Version > 0, len(req.Topics) == 0 && req.Version == 0:
-		if err := x.reserveFor(img); err != nil {
+		if err := x.reserveFor(img.Image); err != nil {
 			return x.refuseMetadata(req, resp, err)
 		}
 		for t := range img.Topics() {
@@ -77,7 +79,7 @@ func checkTopics(req *kmsg.MetadataRequest) error {
 }
 
 // describeTopics answers for the topics that were asked about: by their ids if there are any, else by name.
-func (x *exchange) describeTopics(img *metadata.Image, req *kmsg.MetadataRequest, resp *kmsg.MetadataResponse) {
+func (x *exchange) describeTopics(img *clusterView, req *kmsg.MetadataRequest, resp *kmsg.MetadataResponse) {
 	byID := false
 	for _, t := range req.Topics {
 		byID = byID || t.TopicID != [16]byte{}
@@ -122,7 +124,7 @@ func (x *exchange) makeTopic(name string, req *kmsg.MetadataRequest) kmsg.Metada
 	if req.Version < 4 || req.AllowAutoTopicCreation {
 		var t *metadata.Topic
 		if t, err = x.services().Topics.AutoCreate(x.ctx, name); err == nil {
-			return x.describeTopic(x.services().Cluster.Image(), t, req)
+			return x.describeTopic(x.view(), t, req)
 		}
 	} else if err = metadata.ValidateTopicName(name); err == nil {
 		err = fault.UnknownTopicOrPartition
@@ -135,24 +137,26 @@ func (x *exchange) makeTopic(name string, req *kmsg.MetadataRequest) kmsg.Metada
 	return missing
 }
 
-func (x *exchange) describeTopic(img *metadata.Image, t *metadata.Topic, req *kmsg.MetadataRequest) kmsg.MetadataResponseTopic {
+func (x *exchange) describeTopic(img *clusterView, t *metadata.Topic, req *kmsg.MetadataRequest) kmsg.MetadataResponseTopic {
 	out := kmsg.NewMetadataResponseTopic()
 	out.Topic, out.TopicID, out.IsInternal = &t.Name, t.ID, metadata.IsInternal(t.Name)
 	if req.IncludeTopicAuthorizedOperations {
 		out.AuthorizedOperations = topicOperations()
 	}
-	self := x.services().Cluster.NodeID()
 	out.Partitions = make([]kmsg.MetadataResponseTopicPartition, len(t.Partitions))
 	for i := range t.Partitions {
 		p := &t.Partitions[i]
 		at := &out.Partitions[i]
 		at.Default()
-		leader, reachable := leaderOf(img, p, self)
-		if !reachable {
+		leader, err := img.leader(p)
+		switch {
+		case errors.Is(err, fault.ListenerNotFound) && req.Version >= 6:
+			at.ErrorCode = kerr.ListenerNotFound.Code
+		case err != nil:
 			at.ErrorCode = kerr.LeaderNotAvailable.Code
 		}
 		at.Partition, at.Leader, at.LeaderEpoch, at.Replicas, at.ISR = int32(i), leader, p.LeaderEpoch, p.Replicas, p.ISR
-		at.OfflineReplicas = offline(img, p.Replicas, self)
+		at.OfflineReplicas = img.offline(p.Replicas)
 	}
 	return out
 }

@@ -25,7 +25,7 @@ type apiVersions struct {
 func advertised(apis []*api) apiVersions {
 	v := apiVersions{software: regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$`)}
 	for _, a := range apis {
-		if a == nil {
+		if a == nil || a.internal {
 			continue
 		}
 		key := kmsg.NewApiVersionsResponseApiKey()

@@ -1,10 +1,48 @@
 package kafkaproto
 
-import "github.com/twmb/franz-go/pkg/kmsg"
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
 
-// ListPartitionReassignments: v0 (KIP-455). kafka-topics --describe asks for it.
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+)
 
-// listPartitionReassignments answers that none is under way: partitions stay where they were made.
-func (x *exchange) listPartitionReassignments(*kmsg.ListPartitionReassignmentsRequest) *kmsg.ListPartitionReassignmentsResponse {
-	return kmsg.NewPtrListPartitionReassignmentsResponse()
+// ListPartitionReassignments: v0 (KIP-455). No topics (null) are all of them. kafka-topics --describe asks for it.
+
+func (x *exchange) listPartitionReassignments(req *kmsg.ListPartitionReassignmentsRequest) *kmsg.ListPartitionReassignmentsResponse {
+	resp := kmsg.NewPtrListPartitionReassignmentsResponse()
+	img := x.services().Cluster.Image()
+	if req.Topics == nil {
+		for t := range img.Topics() {
+			var all []int32
+			for n := range t.Partitions {
+				all = append(all, int32(n))
+			}
+			listReassigning(resp, t, all)
+		}
+		return resp
+	}
+	for _, asked := range req.Topics {
+		if t, ok := img.Topic(asked.Topic); ok {
+			listReassigning(resp, t, asked.Partitions)
+		}
+	}
+	return resp
+}
+
+// listReassigning adds those of a topic's partitions that are being moved.
+func listReassigning(resp *kmsg.ListPartitionReassignmentsResponse, t *metadata.Topic, partitions []int32) {
+	out := kmsg.NewListPartitionReassignmentsResponseTopic()
+	out.Topic = t.Name
+	for _, n := range partitions {
+		if n < 0 || int(n) >= len(t.Partitions) || !t.Partitions[n].Reassigning() {
+			continue
+		}
+		p := &t.Partitions[n]
+		at := kmsg.NewListPartitionReassignmentsResponseTopicPartition()
+		at.Partition, at.Replicas, at.AddingReplicas, at.RemovingReplicas = n, p.Replicas, p.Adding, p.Removing
+		out.Partitions = append(out.Partitions, at)
+	}
+	if len(out.Partitions) > 0 {
+		resp.Topics = append(resp.Topics, out)
+	}
 }

@@ -35,7 +35,11 @@ func (x *exchange) describeCluster(req *kmsg.DescribeClusterRequest) *kmsg.Descr
 	resp.EndpointType = brokerEndpoints
 	resp.ClusterID = x.services().Cluster.Image().ClusterID()
 	resp.ControllerID = x.services().Cluster.ControllerID()
-	for _, b := range x.brokers() {
+	brokers := x.brokers()
+	if req.IncludeFencedBrokers {
+		brokers = x.allBrokers()
+	}
+	for _, b := range brokers {
 		broker := kmsg.NewDescribeClusterResponseBroker()
 		broker.NodeID, broker.Host, broker.Port, broker.Rack, broker.IsFenced = b.node, b.host, b.port, b.rack, b.fenced
 		resp.Brokers = append(resp.Brokers, broker)

@@ -1,6 +1,7 @@
 package kafkaproto
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -35,7 +36,7 @@ func (x *exchange) describeTopicPartitions(req *kmsg.DescribeTopicPartitionsRequ
 		}
 	}
 	most := x.services().Configs.Int("max.request.partition.size.limit")
-	page := topicPage{x: x, img: x.services().Cluster.Image(), resp: resp, left: int(max(min(most, int64(req.ResponsePartitionLimit)), 1))}
+	page := topicPage{x: x, img: x.view(), resp: resp, left: int(max(min(most, int64(req.ResponsePartitionLimit)), 1))}
 	if err := x.reserve(page.left * partitionFootprint); err != nil {
 		return x.refuseTopicPartitions(names, err)
 	}
@@ -70,7 +71,7 @@ func firstOf(name, cursor string, partition int32) int {
 // topicPage is an answer that is being filled until left partitions are in it.
 type topicPage struct {
 	x    *exchange
-	img  *metadata.Image
+	img  *clusterView
 	resp *kmsg.DescribeTopicPartitionsResponse
 	left int
 }
@@ -108,16 +109,18 @@ func (p *topicPage) add(name string, t *metadata.Topic, first int) bool {
 }
 
 func (p *topicPage) partition(t *metadata.Topic, i int) kmsg.DescribeTopicPartitionsResponseTopicPartition {
-	self := p.x.services().Cluster.NodeID()
 	from := &t.Partitions[i]
 	at := kmsg.NewDescribeTopicPartitionsResponseTopicPartition()
-	leader, reachable := leaderOf(p.img, from, self)
-	if !reachable {
+	leader, err := p.img.leader(from)
+	switch {
+	case errors.Is(err, fault.ListenerNotFound):
+		at.ErrorCode = kerr.ListenerNotFound.Code
+	case err != nil:
 		at.ErrorCode = kerr.LeaderNotAvailable.Code
 	}
 	at.Partition, at.LeaderID, at.LeaderEpoch, at.Replicas, at.ISR = int32(i), leader, from.LeaderEpoch, from.Replicas, from.ISR
 	at.EligibleLeaderReplicas, at.LastKnownELR = []int32{}, []int32{}
-	at.OfflineReplicas = offline(p.img, from.Replicas, self)
+	at.OfflineReplicas = p.img.offline(from.Replicas)
 	return at
 }
 

@@ -15,11 +15,14 @@ type api struct {
 	schema schema
 	serve  func(*exchange) error
 
+	// internal is an API between brokers, which is not announced to clients, and served in a cluster only.
+	internal bool
+
 	// note tells users what is special about this broker's answers; "" for nothing.
 	note string
 
-	name     string
-	flexible int16 // the first version whose requests are flexible (KIP-482)
+	name     string // "" for what kmsg calls it
+	flexible int16  // the first version whose requests are flexible (KIP-482)
 }
 
 const (
@@ -116,21 +119,39 @@ func apiTable() []api {
 		{key: 42, min: 0, max: 2, serve: message(kmsg.NewPtrDeleteGroupsRequest, (*exchange).deleteGroups), schema: schema{
 			values(tString),
 		}},
+		{key: 43, min: 0, max: 2, serve: message(kmsg.NewPtrElectLeadersRequest, (*exchange).electLeaders), schema: schema{
+			tInt8.from(1), topicPartitions.orNull(), tInt32,
+		}},
 		{key: 44, min: 0, max: 1, serve: message(kmsg.NewPtrIncrementalAlterConfigsRequest, (*exchange).incrementalAlterConfigs), schema: schema{
 			array(tInt8, tString, array(tString, tInt8, tString)), tBool,
 		}},
+		{
+			key: 45, min: 0, max: 1, name: "AlterPartitionReassignments",
+			serve: message(kmsg.NewPtrAlterPartitionAssignmentsRequest, (*exchange).alterPartitionReassignments), schema: schema{
+				tInt32, tBool.from(1), array(tString, array(tInt32, values(tInt32).orNull())),
+			},
+		},
 		{key: 46, min: 0, max: 0, serve: message(kmsg.NewPtrListPartitionReassignmentsRequest, (*exchange).listPartitionReassignments), schema: schema{
 			tInt32, topicPartitions.orNull(),
-		}, note: "Partitions are never reassigned: the list is empty."},
+		}},
 		{key: 47, min: 0, max: 0, serve: message(kmsg.NewPtrOffsetDeleteRequest, (*exchange).offsetDelete), schema: schema{
 			tString, array(tString, array(tInt32)),
 		}},
+		{key: 55, min: 0, max: 2, serve: message(kmsg.NewPtrDescribeQuorumRequest, (*exchange).describeQuorum), schema: schema{
+			array(tString, array(tInt32)),
+		}, note: "The metadata is described as if it were kept in __cluster_metadata."},
 		{key: 60, min: 0, max: 2, serve: message(kmsg.NewPtrDescribeClusterRequest, (*exchange).describeCluster), schema: schema{
 			tBool, tInt8.from(1), tBool.from(2),
 		}},
 		{key: 61, min: 0, max: 0, serve: message(kmsg.NewPtrDescribeProducersRequest, (*exchange).describeProducers), schema: schema{
 			topicPartitions,
 		}},
+		{key: 63, min: 0, max: 2, internal: true, serve: message(kmsg.NewPtrBrokerHeartbeatRequest, (*exchange).brokerHeartbeat), schema: schema{
+			tInt32, tInt64, tInt64, tBool, tBool,
+		}},
+		{key: 64, min: 0, max: 0, serve: message(kmsg.NewPtrUnregisterBrokerRequest, (*exchange).unregisterBroker), schema: schema{
+			tInt32,
+		}, note: "A broker in service is not unregistered: the answer is INVALID_REQUEST."},
 		{key: 74, min: 0, max: 1, serve: message(kmsg.NewPtrListConfigResourcesRequest, (*exchange).listConfigResources), schema: schema{
 			values(tInt8).from(1),
 		}},
@@ -190,7 +211,9 @@ func indexAPIs(table []api) []*api {
 	for i := range table {
 		a := &table[i]
 		req := kmsg.RequestForKey(a.key)
-		a.name = kmsg.NameForKey(a.key)
+		if a.name == "" {
+			a.name = kmsg.NameForKey(a.key)
+		}
 		for req.SetVersion(a.flexible); !req.IsFlexible(); req.SetVersion(a.flexible) {
 			if a.flexible++; a.flexible > req.MaxVersion() {
 				a.flexible = latestVersion
@@ -208,6 +231,9 @@ func indexAPIs(table []api) []*api {
 // api returns the API with that key, nil when it is not served.
 func (s *Server) api(key int16) *api {
 	if key < 0 || int(key) >= len(s.apis) {
+		return nil
+	}
+	if a := s.apis[key]; a != nil && a.internal && s.services.Controller == nil {
 		return nil
 	}
 	return s.apis[key]

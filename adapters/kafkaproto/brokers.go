@@ -1,6 +1,11 @@
 package kafkaproto
 
-import "github.com/chronik-stream/chronik/core/domain/metadata"
+import (
+	"slices"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+)
 
 // endpoint is a broker as clients reach it.
 type endpoint struct {
@@ -22,35 +27,67 @@ func (x *exchange) self() endpoint {
 	return e
 }
 
-// brokers returns the brokers that clients can reach.
-func (x *exchange) brokers() []endpoint { return []endpoint{x.self()} }
+// brokers returns the brokers in service that clients of this connection's listener can reach.
+func (x *exchange) brokers() []endpoint {
+	return slices.DeleteFunc(x.allBrokers(), func(e endpoint) bool { return e.fenced })
+}
 
-// alive reports whether a broker is there to serve.
-func alive(img *metadata.Image, node, self int32) bool {
-	if node == self {
-		return true
+// allBrokers is brokers with those that are fenced. This broker is among them before it is registered, too.
+func (x *exchange) allBrokers() []endpoint {
+	self, known := x.self(), false
+	var all []endpoint
+	for b := range x.services().Cluster.Image().Brokers() {
+		if b.ID == self.node {
+			self.fenced, known = b.Fenced, true
+			all = append(all, self)
+			continue
+		}
+		if at, ok := b.Endpoint(x.conn.listener.name); ok {
+			all = append(all, endpoint{node: b.ID, host: at.Host, port: at.Port, rack: nilIfEmpty(b.Rack), fenced: b.Fenced})
+		}
 	}
-	b, ok := img.Broker(node)
-	return ok && !b.Fenced
+	if !known {
+		all = append(all, self)
+	}
+	return all
+}
+
+// clusterView is the metadata as a client of one listener sees it.
+type clusterView struct {
+	*metadata.Image
+	self  int32
+	alive map[int32]bool // in service and with an address for the listener
+}
+
+func (x *exchange) view() *clusterView {
+	v := &clusterView{Image: x.services().Cluster.Image(), self: x.services().Cluster.NodeID(), alive: map[int32]bool{}}
+	for _, e := range x.brokers() {
+		v.alive[e.node] = true
+	}
+	v.alive[v.self] = true // whoever asks has reached it
+	return v
 }
 
 // offline returns those of the replicas whose brokers are not alive.
-func offline(img *metadata.Image, replicas []int32, self int32) []int32 {
+func (v *clusterView) offline(replicas []int32) []int32 {
 	down := []int32{}
 	for _, r := range replicas {
-		if !alive(img, r, self) {
+		if !v.alive[r] {
 			down = append(down, r)
 		}
 	}
 	return down
 }
 
-// leaderOf returns the partition's leader and, when it has none that is alive, the fault to answer with.
-func leaderOf(img *metadata.Image, p *metadata.Partition, self int32) (leader int32, reachable bool) {
-	if p.Leader < 0 || !alive(img, p.Leader, self) {
-		return -1, false
+// leader returns the partition's leader, or -1 and why there is none for the client.
+func (v *clusterView) leader(p *metadata.Partition) (int32, error) {
+	if p.Leader >= 0 && v.alive[p.Leader] {
+		return p.Leader, nil
 	}
-	return p.Leader, true
+	if b, ok := v.Broker(p.Leader); p.Leader >= 0 && ok && !b.Fenced {
+		return -1, fault.ListenerNotFound
+	}
+	return -1, fault.LeaderNotAvailable
 }
 
 // operations returns the bit field of KIP-430 for operations, numbered as in Kafka's AclOperation.

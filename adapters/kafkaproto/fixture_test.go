@@ -32,6 +32,12 @@ type fakes struct {
 	fetch   func(context.Context, *broker.FetchRequest) *broker.FetchResponse
 	join    func(context.Context, group.JoinRequest) group.JoinResponse
 
+	elect      func([]broker.Election, bool)
+	reassign   func([]broker.Reassignment, bool)
+	unregister func(int32) error
+	quorum     func() (broker.QuorumDescription, error)
+	controller Controller
+
 	committed *group.CommitRequest
 	created   []broker.NewTopic
 	groupErr  error
@@ -39,19 +45,21 @@ type fakes struct {
 
 // Every service that a test does not replace.
 type (
-	fakeTopics  struct{ *fakes }
-	fakeConfigs struct{ *fakes }
-	fakeCluster struct{ *fakes }
-	fakeProduce struct{ *fakes }
-	fakeFetch   struct{ *fakes }
-	fakeOffsets struct{ *fakes }
-	fakeGroups  struct{ *fakes }
+	fakeTopics      struct{ *fakes }
+	fakeConfigs     struct{ *fakes }
+	fakeCluster     struct{ *fakes }
+	fakeAssignments struct{ *fakes }
+	fakeQuorum      struct{ *fakes }
+	fakeProduce     struct{ *fakes }
+	fakeFetch       struct{ *fakes }
+	fakeOffsets     struct{ *fakes }
+	fakeGroups      struct{ *fakes }
 )
 
 func (f *fakes) services() Services {
 	return Services{
 		Topics: fakeTopics{f}, Configs: fakeConfigs{f}, Cluster: fakeCluster{f}, Produce: fakeProduce{f}, Fetch: fakeFetch{f},
-		Offsets: fakeOffsets{f}, Groups: fakeGroups{f},
+		Offsets: fakeOffsets{f}, Groups: fakeGroups{f}, Assignments: fakeAssignments{f}, Quorum: fakeQuorum{f}, Controller: f.controller,
 	}
 }
 
@@ -144,6 +152,38 @@ func (f fakeCluster) Producers(context.Context, string, int32) ([]partition.Prod
 
 func (f fakeCluster) InitProducerID(context.Context, int64, int16) (int64, int16, error) {
 	return 4000, 0, nil
+}
+
+func (f fakeAssignments) Elect(_ context.Context, elections []broker.Election, unclean bool) {
+	if f.elect != nil {
+		f.elect(elections, unclean)
+	}
+}
+
+func (f fakeAssignments) ElectAll(_ context.Context, unclean bool) []broker.Election {
+	all := []broker.Election{{Topic: "orders", Partition: 1}, {Topic: "orders", Partition: 2}}
+	f.Elect(nil, all, unclean)
+	return all
+}
+
+func (f fakeAssignments) Reassign(_ context.Context, reassignments []broker.Reassignment, keepFactor bool) {
+	if f.reassign != nil {
+		f.reassign(reassignments, keepFactor)
+	}
+}
+
+func (f fakeAssignments) Unregister(_ context.Context, id int32) error {
+	if f.unregister != nil {
+		return f.unregister(id)
+	}
+	return nil
+}
+
+func (f fakeQuorum) Describe(context.Context) (broker.QuorumDescription, error) {
+	if f.quorum != nil {
+		return f.quorum()
+	}
+	return broker.QuorumDescription{Leader: 1}, nil
 }
 
 func (f fakeProduce) Produce(_ context.Context, req *broker.ProduceRequest) {

@@ -120,6 +120,7 @@ func (s *Server) register(c *conn) (limit string) {
 }
 
 func (s *Server) unregister(c *conn) {
+	s.lost(c)
 	s.mu.Lock()
 	delete(s.conns, c)
 	if s.perIP[c.remote]--; s.perIP[c.remote] <= 0 {

@@ -75,11 +75,12 @@ type Server struct {
 
 	listeners []*listener
 
-	mu       sync.Mutex
-	conns    map[*conn]struct{}
-	perIP    map[string]int
-	draining bool
-	serving  sync.WaitGroup // connections' goroutines
+	mu         sync.Mutex
+	conns      map[*conn]struct{}
+	perIP      map[string]int
+	heartbeats map[int32]*conn // over which another broker was heard of last
+	draining   bool
+	serving    sync.WaitGroup // connections' goroutines
 }
 
 // New returns a server that does not listen yet.
@@ -87,13 +88,14 @@ func New(s Settings) (*Server, error) {
 	s.Limits.ensureDefaults()
 	srv := &Server{
 		services: s.Services, limits: s.Limits, log: s.Logger, metrics: s.Metrics, tracer: s.Tracer,
-		noise:    newLimitedLog(s.Logger),
-		frames:   NewBudget(s.Limits.RequestMemory),
-		answers:  NewBudget(s.Limits.ResponseMemory),
-		buffers:  newBuffers(),
-		tickTime: time.Second,
-		conns:    make(map[*conn]struct{}),
-		perIP:    make(map[string]int),
+		noise:      newLimitedLog(s.Logger),
+		frames:     NewBudget(s.Limits.RequestMemory),
+		answers:    NewBudget(s.Limits.ResponseMemory),
+		buffers:    newBuffers(),
+		tickTime:   time.Second,
+		conns:      make(map[*conn]struct{}),
+		perIP:      make(map[string]int),
+		heartbeats: make(map[int32]*conn),
 	}
 	srv.apis = indexAPIs(apiTable())
 	srv.versions = advertised(srv.apis)

@@ -11,25 +11,31 @@ import (
 )
 
 // Services are what the protocol's APIs call. The methods are documented at their implementations in
-// core/domain/broker. All of them are required.
+// core/domain/broker. All of them are required, but Controller.
 type Services struct {
-	Topics  Topics
-	Configs Configs
-	Cluster Cluster
-	Produce Produce
-	Fetch   Fetch
-	Offsets Offsets
-	Groups  Groups
+	Topics      Topics
+	Configs     Configs
+	Cluster     Cluster
+	Assignments Assignments
+	Quorum      Quorum
+	Produce     Produce
+	Fetch       Fetch
+	Offsets     Offsets
+	Groups      Groups
+	Controller  Controller // nil unless the broker is a node of a cluster
 }
 
 var (
-	_ Topics  = (*broker.Topics)(nil)
-	_ Configs = (*broker.Configs)(nil)
-	_ Cluster = (*broker.Cluster)(nil)
-	_ Produce = (*broker.Produce)(nil)
-	_ Fetch   = (*broker.Fetch)(nil)
-	_ Offsets = (*broker.Offsets)(nil)
-	_ Groups  = (*broker.Groups)(nil)
+	_ Topics      = (*broker.Topics)(nil)
+	_ Configs     = (*broker.Configs)(nil)
+	_ Cluster     = (*broker.Cluster)(nil)
+	_ Assignments = (*broker.Assignments)(nil)
+	_ Quorum      = (*broker.SoleQuorum)(nil)
+	_ Produce     = (*broker.Produce)(nil)
+	_ Fetch       = (*broker.Fetch)(nil)
+	_ Offsets     = (*broker.Offsets)(nil)
+	_ Groups      = (*broker.Groups)(nil)
+	_ Controller  = (*broker.Controller)(nil)
 )
 
 // Topics is what is needed of broker.Topics.
@@ -58,6 +64,25 @@ type Cluster interface {
 	LogDir(ctx context.Context, wanted func(topic string, partition int32) bool) (ports.LogDir, []broker.LogUsage, error)
 	Producers(ctx context.Context, topic string, partitionIndex int32) ([]partition.Producer, error)
 	InitProducerID(ctx context.Context, id int64, epoch int16) (newID int64, newEpoch int16, err error)
+}
+
+// Assignments is what is needed of broker.Assignments.
+type Assignments interface {
+	Elect(ctx context.Context, elections []broker.Election, unclean bool)
+	ElectAll(ctx context.Context, unclean bool) []broker.Election
+	Reassign(ctx context.Context, reassignments []broker.Reassignment, keepFactor bool)
+	Unregister(ctx context.Context, id int32) error
+}
+
+// Quorum describes who keeps the metadata; see broker.SoleQuorum.
+type Quorum interface {
+	Describe(ctx context.Context) (broker.QuorumDescription, error)
+}
+
+// Controller is what is needed of broker.Controller.
+type Controller interface {
+	Heartbeat(ctx context.Context, req ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error)
+	Disconnected(brokerID int32)
 }
 
 // Produce is what is needed of broker.Produce.

@@ -51,11 +51,11 @@ var brokerClusterKeys = []Key{
 		Doc: "How many replicas must be in sync for acks=all; see the topic's config of the same name.",
 	},
 	{
-		Name: "auto.leader.rebalance.enable", Type: Boolean, Default: "true", Use: Shown,
+		Name: "auto.leader.rebalance.enable", Type: Boolean, Default: "true",
 		Doc: "Whether leadership goes back to the preferred replicas from time to time.",
 	},
 	{
-		Name: "leader.imbalance.check.interval.seconds", Type: Long, Default: "300", Valid: atLeast(1), Use: Shown,
+		Name: "leader.imbalance.check.interval.seconds", Type: Long, Default: "300", Valid: atLeast(1),
 		Doc: "At which interval, in seconds, leadership is looked at for that.",
 	},
 	{

@@ -12,7 +12,9 @@ import (
 // Apply decides cmd against img. When cmd is allowed it returns the image that follows and what cmd
 // produced; img itself never changes. When a rule forbids cmd it returns a *fault.Error and img.
 func Apply(img *Image, cmd Command) (*Image, Result, error) {
-	next, res, err := decide(img, cmd)
+	before := *img
+	before.changed = nil
+	next, res, err := decide(&before, cmd)
 	if err != nil {
 		return img, Result{}, err
 	}
@@ -28,12 +30,26 @@ func decide(img *Image, cmd Command) (*Image, Result, error) {
 		return initCluster(img, cmd)
 	case RegisterBroker:
 		return registerBroker(img, cmd)
+	case FenceBroker:
+		return fenceBroker(img, cmd)
+	case UnfenceBroker:
+		return unfenceBroker(img, cmd)
+	case ShutDownBroker:
+		return shutDownBroker(img, cmd)
+	case UnregisterBroker:
+		return unregisterBroker(img, cmd)
 	case CreateTopic:
 		return createTopic(img, cmd)
 	case DeleteTopic:
 		return deleteTopic(img, cmd)
 	case CreatePartitions:
 		return createPartitions(img, cmd)
+	case AlterPartition:
+		return alterPartition(img, cmd)
+	case ElectLeader:
+		return electLeader(img, cmd)
+	case AlterReassignment:
+		return alterReassignment(img, cmd)
 	case AlterConfigs:
 		return alterConfigs(img, cmd)
 	case AllocateProducerIDs:
@@ -55,24 +71,6 @@ func initCluster(img *Image, cmd InitCluster) (*Image, Result, error) {
 		next.clusterID = cmd.ClusterID
 	}
 	return &next, Result{}, nil
-}
-
-// registerBroker keeps the epoch of a broker that registers the same incarnation again, so that a retry of
-// the command changes nothing. As in Kafka, a new epoch is the number of the command that made it.
-func registerBroker(img *Image, cmd RegisterBroker) (*Image, Result, error) {
-	if cmd.ID < 0 {
-		return nil, Result{}, fault.New(fault.InvalidRequest, "broker id %d is negative", cmd.ID)
-	}
-	if err := checkText(cmd.Rack); err != nil {
-		return nil, Result{}, err
-	}
-	b := &Broker{ID: cmd.ID, Incarnation: cmd.Incarnation, Epoch: int64(img.index) + 1, Rack: cmd.Rack}
-	if old, ok := img.Broker(cmd.ID); ok && old.Incarnation == cmd.Incarnation {
-		b.Epoch, b.Fenced = old.Epoch, old.Fenced
-	}
-	next := *img
-	next.brokers = img.brokers.set(brokerKey(b.ID), b)
-	return &next, Result{BrokerEpoch: b.Epoch}, nil
 }
 
 func createTopic(img *Image, cmd CreateTopic) (*Image, Result, error) {

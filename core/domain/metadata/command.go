@@ -14,6 +14,9 @@ type Result struct {
 	Topic       *Topic // CreateTopic, CreatePartitions: the topic as it now is
 	ProducerIDs Block  // AllocateProducerIDs
 	BrokerEpoch int64  // RegisterBroker
+	// Partition is the partition as it now is: AlterPartition, ElectLeader, AlterReassignment. An AlterPartition that completes
+	// a reassignment may have elected another leader than the one who asked; Kafka answers that with NEW_LEADER_ELECTED.
+	Partition *Partition
 }
 
 // Block is a range of producer ids: First, First+1, … First+Count-1.
@@ -24,11 +27,42 @@ type InitCluster struct {
 	ClusterID string `cbor:"1,keyasint"`
 }
 
-// RegisterBroker announces a broker's start. A registration with a new incarnation replaces the old one.
+// RegisterBroker announces a broker's start. A registration with a new incarnation replaces the old one, which loses its place
+// among the in-sync replicas and its leaderships when the new one is Fenced, as a broker of a cluster is until it has caught
+// up. The same incarnation again keeps its epoch and its state, and takes a new address. Error: fault.InvalidRequest.
 type RegisterBroker struct {
-	ID          int32    `cbor:"1,keyasint"`
-	Incarnation [16]byte `cbor:"2,keyasint"`
-	Rack        string   `cbor:"3,keyasint"`
+	ID          int32      `cbor:"1,keyasint"`
+	Incarnation [16]byte   `cbor:"2,keyasint"`
+	Rack        string     `cbor:"3,keyasint"`
+	Endpoints   []Endpoint `cbor:"4,keyasint,omitempty"`
+	Fenced      bool       `cbor:"5,keyasint,omitempty"`
+}
+
+// FenceBroker takes a broker, whose session has ended, out of service: it leaves all in-sync replicas, except where it is the
+// last one, and others lead what it has led. Error: fault.StaleBrokerEpoch.
+type FenceBroker struct {
+	ID    int32 `cbor:"1,keyasint"`
+	Epoch int64 `cbor:"2,keyasint"`
+}
+
+// UnfenceBroker takes a broker into service: where there is no leader it may become it. Error: fault.StaleBrokerEpoch.
+type UnfenceBroker struct {
+	ID    int32 `cbor:"1,keyasint"`
+	Epoch int64 `cbor:"2,keyasint"`
+}
+
+// ShutDownBroker begins a broker's controlled shutdown: it hands over as when it is fenced, and is elected and placed
+// no more, but goes on to serve. Error: fault.StaleBrokerEpoch. A fenced broker stays as it is.
+type ShutDownBroker struct {
+	ID    int32 `cbor:"1,keyasint"`
+	Epoch int64 `cbor:"2,keyasint"`
+}
+
+// UnregisterBroker forgets a broker that will not come back. Partitions keep it as a replica until they are reassigned.
+// Errors: fault.BrokerIDNotRegistered, and InvalidRequest for a broker that is not fenced: unlike Kafka, which lets a live
+// broker be cut off so.
+type UnregisterBroker struct {
+	ID int32 `cbor:"1,keyasint"`
 }
 
 // CreateTopic makes a topic. Either Partitions and ReplicationFactor or Assignments are given (the
@@ -57,6 +91,43 @@ type CreatePartitions struct {
 	Assignments [][]int32 `cbor:"3,keyasint"`
 }
 
+// AlterPartition is a leader's change of its partition's in-sync replicas (KIP-497). It holds only against the state that the
+// leader has seen. A reassignment whose replicas are all in sync then is completed. Errors: fault.StaleBrokerEpoch,
+// UnknownTopicID, UnknownTopicOrPartition, FencedLeaderEpoch, NotController (a state from the future), InvalidUpdateVersion,
+// IneligibleReplica, InvalidRequest.
+type AlterPartition struct {
+	TopicID     TopicID `cbor:"1,keyasint"`
+	Partition   int32   `cbor:"2,keyasint"`
+	BrokerID    int32   `cbor:"3,keyasint"` // who asks: the leader
+	BrokerEpoch int64   `cbor:"4,keyasint"`
+	LeaderEpoch int32   `cbor:"5,keyasint"`
+	Version     int32   `cbor:"6,keyasint"`
+	ISR         []int32 `cbor:"7,keyasint"`
+	// ISREpochs are the broker epochs of ISR (KIP-903), so that a replica that has restarted since the leader saw it
+	// catch up does not get in; -1 is not checked, and nil checks none.
+	ISREpochs []int64 `cbor:"8,keyasint,omitempty"`
+}
+
+// ElectLeader elects a partition's preferred leader, the first of its replicas, or with Unclean any replica that lives where
+// there is no leader, in sync or not: records are lost then. It is an operator's order, so that
+// unclean.leader.election.enable is not asked, as in Kafka. Errors: fault.UnknownTopicOrPartition, ElectionNotNeeded,
+// PreferredLeaderNotAvailable, EligibleLeadersNotAvailable.
+type ElectLeader struct {
+	TopicID   TopicID `cbor:"1,keyasint"`
+	Partition int32   `cbor:"2,keyasint"`
+	Unclean   bool    `cbor:"3,keyasint"`
+}
+
+// AlterReassignment moves a partition to Replicas (KIP-455), or takes a reassignment under way back when they are nil. The
+// partition keeps its old replicas until the new ones are in sync. KeepFactor refuses another number of replicas (KIP-860).
+// Errors: fault.UnknownTopicOrPartition, NoReassignmentInProgress, InvalidReplicaAssignment, InvalidReplicationFactor.
+type AlterReassignment struct {
+	TopicID    TopicID `cbor:"1,keyasint"`
+	Partition  int32   `cbor:"2,keyasint"`
+	Replicas   []int32 `cbor:"3,keyasint"`
+	KeepFactor bool    `cbor:"4,keyasint,omitempty"`
+}
+
 // AlterConfigs changes the configs of one resource; the caller has worked out appends and subtractions
 // against Image. Errors: fault.UnknownTopicOrPartition, InvalidConfig, InvalidRequest.
 type AlterConfigs struct {
@@ -74,8 +145,15 @@ type AllocateProducerIDs struct {
 
 func (InitCluster) command()         {}
 func (RegisterBroker) command()      {}
+func (FenceBroker) command()         {}
+func (UnfenceBroker) command()       {}
+func (ShutDownBroker) command()      {}
+func (UnregisterBroker) command()    {}
 func (CreateTopic) command()         {}
 func (DeleteTopic) command()         {}
 func (CreatePartitions) command()    {}
+func (AlterPartition) command()      {}
+func (ElectLeader) command()         {}
+func (AlterReassignment) command()   {}
 func (AlterConfigs) command()        {}
 func (AllocateProducerIDs) command() {}

@@ -31,6 +31,15 @@ type dumpedBroker struct {
 	Epoch       int64  `json:"epoch"`
 	Rack        string `json:"rack,omitempty"`
 	Fenced      bool   `json:"fenced"`
+	// What brokers of a cluster have beside that.
+	ShuttingDown bool             `json:"shutting_down,omitempty"`
+	Endpoints    []dumpedEndpoint `json:"endpoints,omitempty"`
+}
+
+type dumpedEndpoint struct {
+	Listener string `json:"listener"`
+	Host     string `json:"host"`
+	Port     int32  `json:"port"`
 }
 
 type dumpedTopic struct {
@@ -46,6 +55,8 @@ type dumpedPartition struct {
 	Leader      int32   `json:"leader"`
 	LeaderEpoch int32   `json:"leader_epoch"`
 	Version     int32   `json:"version"`
+	Adding      []int32 `json:"adding,omitempty"` // by a reassignment under way
+	Removing    []int32 `json:"removing,omitempty"`
 }
 
 // dumpedConfigs is the configs of a broker, a group or a client metrics subscription; a topic's stand with it.
@@ -76,7 +87,11 @@ func Dump(w io.Writer, img *Image) error {
 	out.field("cluster_id", img.clusterID)
 	out.field("next_producer_id", img.nextProducerID)
 	list(out, "brokers", img.Brokers(), func(b *Broker) any {
-		return dumpedBroker{b.ID, hex.EncodeToString(b.Incarnation[:]), b.Epoch, b.Rack, b.Fenced}
+		d := dumpedBroker{b.ID, hex.EncodeToString(b.Incarnation[:]), b.Epoch, b.Rack, b.Fenced, b.ShuttingDown, nil}
+		for _, e := range b.Endpoints {
+			d.Endpoints = append(d.Endpoints, dumpedEndpoint(e))
+		}
+		return d
 	})
 	out.printf(",\n")
 	list(out, "configs", img.configResources(), func(key string) any {
@@ -175,7 +190,10 @@ func (d *dump) image() (*Image, error) {
 	l := NewLoader()
 	l.header = &headerFields{d.Index, d.ClusterID, d.NextProducerID}
 	for _, b := range d.Brokers {
-		broker := &Broker{ID: b.ID, Epoch: b.Epoch, Rack: b.Rack, Fenced: b.Fenced}
+		broker := &Broker{ID: b.ID, Epoch: b.Epoch, Rack: b.Rack, Fenced: b.Fenced, ShuttingDown: b.ShuttingDown}
+		for _, e := range b.Endpoints {
+			broker.Endpoints = append(broker.Endpoints, Endpoint(e))
+		}
 		if err := fixed(broker.Incarnation[:], b.Incarnation, hex.DecodeString); err != nil {
 			return nil, fmt.Errorf("incarnation of broker %d: %w", b.ID, err)
 		}

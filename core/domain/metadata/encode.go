@@ -24,6 +24,13 @@ const (
 	kindCreatePartitions    kind = 5
 	kindAlterConfigs        kind = 6
 	kindAllocateProducerIDs kind = 7
+	kindFenceBroker         kind = 8
+	kindUnfenceBroker       kind = 9
+	kindShutDownBroker      kind = 10
+	kindUnregisterBroker    kind = 11
+	kindAlterPartition      kind = 12
+	kindElectLeader         kind = 13
+	kindAlterReassignment   kind = 14
 )
 
 // envelope is an encoded command. Version belongs to the kind; it is raised when the body's fields change.
@@ -45,6 +52,13 @@ var decoders = map[kind]func([]byte) (Command, error){
 	kindCreatePartitions:    body[CreatePartitions],
 	kindAlterConfigs:        body[AlterConfigs],
 	kindAllocateProducerIDs: body[AllocateProducerIDs],
+	kindFenceBroker:         body[FenceBroker],
+	kindUnfenceBroker:       body[UnfenceBroker],
+	kindShutDownBroker:      body[ShutDownBroker],
+	kindUnregisterBroker:    body[UnregisterBroker],
+	kindAlterPartition:      body[AlterPartition],
+	kindElectLeader:         body[ElectLeader],
+	kindAlterReassignment:   body[AlterReassignment],
 }
 
 func kindOf(cmd Command) (kind, bool) {
@@ -63,6 +77,20 @@ func kindOf(cmd Command) (kind, bool) {
 		return kindAlterConfigs, true
 	case AllocateProducerIDs:
 		return kindAllocateProducerIDs, true
+	case FenceBroker:
+		return kindFenceBroker, true
+	case UnfenceBroker:
+		return kindUnfenceBroker, true
+	case ShutDownBroker:
+		return kindShutDownBroker, true
+	case UnregisterBroker:
+		return kindUnregisterBroker, true
+	case AlterPartition:
+		return kindAlterPartition, true
+	case ElectLeader:
+		return kindElectLeader, true
+	case AlterReassignment:
+		return kindAlterReassignment, true
 	}
 	return 0, false
 }

@@ -15,6 +15,15 @@ func everyCommand() []Command {
 	return []Command{
 		InitCluster{ClusterID: "cluster"},
 		RegisterBroker{ID: 1, Incarnation: [16]byte{1, 2}, Rack: "east"},
+		RegisterBroker{ID: 2, Incarnation: [16]byte{3}, Fenced: true, Endpoints: []Endpoint{{"PLAINTEXT", "b2", 9092}}},
+		FenceBroker{ID: 1, Epoch: 2},
+		UnfenceBroker{ID: 1, Epoch: 2},
+		ShutDownBroker{ID: 1, Epoch: 2},
+		UnregisterBroker{ID: 1},
+		AlterPartition{TopicID: TopicID{1}, Partition: 1, BrokerID: 1, BrokerEpoch: 1, ISR: []int32{1}, ISREpochs: []int64{-1}},
+		ElectLeader{TopicID: TopicID{1}, Partition: 1, Unclean: true},
+		AlterReassignment{TopicID: TopicID{1}, Replicas: []int32{2}, KeepFactor: true},
+		AlterReassignment{TopicID: TopicID{1}},
 		CreateTopic{Name: "t", ID: TopicID{3}, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{{1}}, Configs: map[string]string{"b": "2", "a": "1"}},
 		DeleteTopic{ID: TopicID{3}},
 		CreatePartitions{Topic: "t", Count: 7, Assignments: [][]int32{{1, 2}, {2, 1}}},
@@ -224,4 +233,64 @@ func FuzzEntity(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestWhatWasStoredBeforeClustersCameIsRead: a topic and a broker as the first version has stored them, and a command.
+func TestWhatWasStoredBeforeClustersCameIsRead(t *testing.T) {
+	type partition struct {
+		Replicas    []int32 `cbor:"1,keyasint"`
+		ISR         []int32 `cbor:"2,keyasint"`
+		Leader      int32   `cbor:"3,keyasint"`
+		LeaderEpoch int32   `cbor:"4,keyasint"`
+		Version     int32   `cbor:"5,keyasint"`
+	}
+	type topic struct {
+		Name       string            `cbor:"1,keyasint"`
+		ID         TopicID           `cbor:"2,keyasint"`
+		Partitions []partition       `cbor:"3,keyasint"`
+		Configs    map[string]string `cbor:"4,keyasint"`
+	}
+	type broker struct {
+		ID          int32    `cbor:"1,keyasint"`
+		Incarnation [16]byte `cbor:"2,keyasint"`
+		Epoch       int64    `cbor:"3,keyasint"`
+		Rack        string   `cbor:"4,keyasint"`
+		Fenced      bool     `cbor:"5,keyasint"`
+	}
+	stored := func(part any) []byte {
+		value, err := encoding.Marshal(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return append([]byte{entityVersion}, value...)
+	}
+	entities := map[Entity][]byte{
+		header:                  stored(headerFields{Index: 7, ClusterID: "c"}),
+		brokerEntity(1):         stored(broker{1, [16]byte{1}, 2, "r", false}),
+		topicEntity(TopicID{1}): stored(topic{"t", TopicID{1}, []partition{{[]int32{1}, []int32{1}, 1, 3, 4}}, nil}),
+	}
+	l := NewLoader()
+	for e, value := range entities {
+		if err := l.Add(e, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	img, err := l.Image()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _ := img.Broker(1)
+	if diff := cmp.Diff(&Broker{ID: 1, Incarnation: [16]byte{1}, Epoch: 2, Rack: "r"}, b); diff != "" {
+		t.Errorf("broker (-want +got):\n%s", diff)
+	}
+	got, _ := img.Topic("t")
+	want := Partition{Replicas: []int32{1}, ISR: []int32{1}, Leader: 1, LeaderEpoch: 3, Version: 4}
+	if diff := cmp.Diff(want, got.Partitions[0]); diff != "" {
+		t.Errorf("partition (-want +got):\n%s", diff)
+	}
+	for e, value := range entities {
+		if again, _, err := img.EncodeEntity(e); err != nil || !bytes.Equal(again, value) {
+			t.Errorf("entity %q is stored as %x, before it was %x (%v)", e, again, value, err)
+		}
+	}
 }

@@ -39,7 +39,21 @@ func split(e Entity) (byte, string)       { return e[0], string(e[1:]) }
 func Touched(after *Image, cmd Command) []Entity {
 	switch cmd := cmd.(type) {
 	case RegisterBroker:
-		return []Entity{header, brokerEntity(cmd.ID)}
+		return touchedByBroker(after, cmd.ID)
+	case FenceBroker:
+		return touchedByBroker(after, cmd.ID)
+	case UnfenceBroker:
+		return touchedByBroker(after, cmd.ID)
+	case ShutDownBroker:
+		return touchedByBroker(after, cmd.ID)
+	case UnregisterBroker:
+		return touchedByBroker(after, cmd.ID)
+	case AlterPartition:
+		return []Entity{header, topicEntity(cmd.TopicID)}
+	case ElectLeader:
+		return []Entity{header, topicEntity(cmd.TopicID)}
+	case AlterReassignment:
+		return []Entity{header, topicEntity(cmd.TopicID)}
 	case CreateTopic:
 		return []Entity{header, topicEntity(cmd.ID)}
 	case DeleteTopic:
@@ -55,6 +69,16 @@ func Touched(after *Image, cmd Command) []Entity {
 		return []Entity{header, configEntity(configKey(cmd.Type, cmd.Name))}
 	}
 	return []Entity{header}
+}
+
+// touchedByBroker returns the header, the broker, and the topics in which it has lost or won something.
+func touchedByBroker(after *Image, id int32) []Entity {
+	touched := make([]Entity, 0, 2+len(after.changed))
+	touched = append(touched, header, brokerEntity(id))
+	for _, t := range after.changed {
+		touched = append(touched, topicEntity(t.ID))
+	}
+	return touched
 }
 
 // Entities yields all entities of the image, the header first, in an order that equal images share.

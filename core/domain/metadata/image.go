@@ -12,8 +12,9 @@ type Image struct {
 	index          uint64
 	clusterID      string
 	nextProducerID int64
-	partitions     int    // over all topics
-	deletions      uint64 // of topics, in this process; not part of what is stored
+	partitions     int      // over all topics
+	deletions      uint64   // of topics, in this process; not part of what is stored
+	changed        []*Topic // by a command about a broker that made this image; not part of what is stored
 	topics         index[*Topic]
 	topicIDs       index[*Topic]
 	collisions     index[*Topic] // topics whose names have a '.' or '_', by collisionKey

@@ -51,6 +51,12 @@ func (x index[T]) remove(key string) index[T] {
 	return index[T]{x.root.remove(key), x.size - 1}
 }
 
+// mapped returns the index in which change has been asked about every value: what it returns with true takes the value's place.
+// Parts without change are shared.
+func (x index[T]) mapped(change func(T) (T, bool)) index[T] {
+	return index[T]{x.root.mapped(change), x.size}
+}
+
 // from yields the entries whose keys are key or come after it, in order.
 func (x index[T]) from(key string) iter.Seq2[string, T] {
 	return func(yield func(string, T) bool) { x.root.walk(key, yield) }
@@ -101,6 +107,23 @@ func (n *node[T]) split(key string) (below, above *node[T]) {
 	}
 	below, changed.left = n.left.split(key)
 	return below, &changed
+}
+
+func (n *node[T]) mapped(change func(T) (T, bool)) *node[T] {
+	if n == nil {
+		return nil
+	}
+	left := n.left.mapped(change)
+	value, other := change(n.value)
+	right := n.right.mapped(change)
+	if left == n.left && right == n.right && !other {
+		return n
+	}
+	fresh := &node[T]{key: n.key, value: n.value, left: left, right: right, priority: n.priority}
+	if other {
+		fresh.value = value
+	}
+	return fresh
 }
 
 func (n *node[T]) remove(key string) *node[T] {

@@ -96,6 +96,7 @@ func (l *Loader) addTopic(t *Topic) error {
 			return fmt.Errorf("partition %s-%d has no replicas", t.Name, n)
 		}
 		p.Replicas, p.ISR = l.replicas.of(p.Replicas), l.replicas.of(p.ISR)
+		p.Adding, p.Removing = l.replicas.of(p.Adding), l.replicas.of(p.Removing)
 	}
 	if len(t.Configs) == 0 {
 		t.Configs = nil

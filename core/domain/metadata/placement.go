@@ -1,6 +1,7 @@
 package metadata
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 
@@ -45,7 +46,7 @@ func addedPartitions(img *Image, t *Topic, cmd CreatePartitions) ([]Partition, e
 			"Attempted to add %d additional partition(s), but only %d assignment(s) were specified.",
 			want-have, len(cmd.Assignments))
 	}
-	replicationFactor := len(t.Partitions[0].Replicas)
+	replicationFactor := len(t.Partitions[0].target())
 	if cmd.Assignments != nil {
 		return assigned(img, cmd.Assignments, have, replicationFactor)
 	}
@@ -73,6 +74,19 @@ func assigned(img *Image, assignments [][]int32, first, replicationFactor int) (
 }
 
 func checkAssignment(img *Image, replicas []int32, replicationFactor int) error {
+	if err := checkReplicas(img, replicas); err != nil {
+		return err
+	}
+	if len(replicas) != replicationFactor {
+		return fault.New(fault.InvalidReplicaAssignment, "The manual partition assignment includes a partition with %d "+
+			"replica(s), but this is not consistent with previous partitions, which have %d replica(s).",
+			len(replicas), replicationFactor)
+	}
+	return nil
+}
+
+// checkReplicas checks the replicas that somebody has chosen for a partition, with Kafka's messages.
+func checkReplicas(img *Image, replicas []int32) error {
 	if len(replicas) == 0 {
 		return fault.New(fault.InvalidReplicaAssignment, "The manual partition assignment includes an empty replica list.")
 	}
@@ -87,30 +101,15 @@ func checkAssignment(img *Image, replicas []int32, replicationFactor int) error 
 				"The manual partition assignment includes the broker %d more than once.", id)
 		}
 	}
-	if len(replicas) != replicationFactor {
-		return fault.New(fault.InvalidReplicaAssignment, "The manual partition assignment includes a partition with %d "+
-			"replica(s), but this is not consistent with previous partitions, which have %d replica(s).",
-			len(replicas), replicationFactor)
-	}
 	return nil
 }
 
-// placed returns count partitions, their replicas spread over the brokers. The first replicas go round the
-// brokers, beginning where the cluster's number of partitions points, so that topics of one partition
-// spread as well; the other replicas follow at a distance that grows with each round, so that one broker's
-// load falls on all others when it dies. Fenced brokers are taken only when there are too few others.
+// placed returns count partitions, their replicas spread over the racks and the brokers.
 func placed(img *Image, count, replicationFactor int) ([]Partition, error) {
 	if err := checkNewPartitions(count); err != nil {
 		return nil, err
 	}
-	var live, fenced []int32
-	for b := range img.Brokers() {
-		if b.Fenced {
-			fenced = append(fenced, b.ID)
-		} else {
-			live = append(live, b.ID)
-		}
-	}
+	live, fenced := img.usable()
 	switch registered := len(live) + len(fenced); {
 	case len(live) == 0:
 		return nil, fault.New(fault.InvalidReplicationFactor,
@@ -122,22 +121,66 @@ func placed(img *Image, count, replicationFactor int) ([]Partition, error) {
 			replicationFactor, replicationFactor, registered)
 	}
 	partitions, shared := make([]Partition, count), replicaSets{}
-	replicas := make([]int32, replicationFactor)
 	for n := range partitions {
-		turn := img.partitions + n
-		for r := range replicas {
-			switch {
-			case r == 0:
-				replicas[r] = live[turn%len(live)]
-			case r < len(live):
-				replicas[r] = live[(turn+1+(turn/len(live)+r-1)%(len(live)-1))%len(live)]
-			default:
-				replicas[r] = fenced[(turn+r)%len(fenced)]
-			}
-		}
+		replicas := striped(live, fenced, img.partitions+n, replicationFactor)
 		partitions[n], _ = newPartition(img, replicas, shared) // its first replica lives
 	}
 	return partitions, nil
+}
+
+// usable returns the brokers that partitions may be placed on: those that live, and those that are fenced.
+func (i *Image) usable() (live, fenced []*Broker) {
+	for b := range i.Brokers() {
+		switch {
+		case b.ShuttingDown:
+		case b.Fenced:
+			fenced = append(fenced, b)
+		default:
+			live = append(live, b)
+		}
+	}
+	return alternating(live), fenced
+}
+
+// alternating orders brokers so that racks take turns.
+func alternating(brokers []*Broker) []*Broker {
+	turn, turns := make(map[*Broker]int, len(brokers)), make(map[string]int)
+	for _, b := range brokers {
+		turn[b] = turns[b.Rack]
+		turns[b.Rack]++
+	}
+	slices.SortStableFunc(brokers, func(a, b *Broker) int {
+		return cmp.Or(cmp.Compare(turn[a], turn[b]), cmp.Compare(a.Rack, b.Rack))
+	})
+	return brokers
+}
+
+// striped returns the replicas of the turn-th partition of a cluster. First replicas go round the brokers, so that topics of
+// one partition spread as well. The others follow at a distance that grows with each round, so that one broker's load falls on
+// all others when it dies; brokers in racks with fewer of the partition's replicas come first. Fenced brokers are taken
+// only when there are too few others.
+func striped(live, fenced []*Broker, turn, replicationFactor int) []int32 {
+	first := live[turn%len(live)]
+	replicas, inRack := []int32{first.ID}, map[string]int{first.Rack: 1}
+	candidates := make([]*Broker, 0, len(live)-1)
+	for n := range len(live) - 1 {
+		candidates = append(candidates, live[(turn+1+(turn/len(live)+n)%(len(live)-1))%len(live)])
+	}
+	for len(replicas) < replicationFactor && len(candidates) > 0 {
+		best := 0
+		for n, b := range candidates {
+			if inRack[b.Rack] < inRack[candidates[best].Rack] {
+				best = n
+			}
+		}
+		replicas = append(replicas, candidates[best].ID)
+		inRack[candidates[best].Rack]++
+		candidates = slices.Delete(candidates, best, best+1)
+	}
+	for n := 0; len(replicas) < replicationFactor; n++ {
+		replicas = append(replicas, fenced[(turn+n)%len(fenced)].ID)
+	}
+	return replicas
 }
 
 func checkNewPartitions(count int) error {
@@ -147,12 +190,12 @@ func checkNewPartitions(count int) error {
 	return nil
 }
 
-// newPartition returns a partition whose in-sync replicas are those that are not fenced; its leader is
+// newPartition returns a partition whose in-sync replicas are those that are active; its leader is
 // the first of them. ok is false when there is none.
 func newPartition(img *Image, replicas []int32, shared replicaSets) (p Partition, ok bool) {
 	isr := make([]int32, 0, len(replicas))
 	for _, id := range replicas {
-		if b, ok := img.Broker(id); ok && !b.Fenced {
+		if b, ok := img.Broker(id); ok && b.Active() {
 			isr = append(isr, id)
 		}
 	}

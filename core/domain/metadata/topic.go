@@ -50,15 +50,10 @@ type Partition struct {
 	Leader      int32   `cbor:"3,keyasint"` // broker id, -1 for none
 	LeaderEpoch int32   `cbor:"4,keyasint"`
 	Version     int32   `cbor:"5,keyasint"` // raised at every change; Kafka's partition epoch
-}
-
-// Broker is a registered broker.
-type Broker struct {
-	ID          int32    `cbor:"1,keyasint"`
-	Incarnation [16]byte `cbor:"2,keyasint"` // one per start of the process
-	Epoch       int64    `cbor:"3,keyasint"` // raised at every registration
-	Rack        string   `cbor:"4,keyasint"` // "" for none
-	Fenced      bool     `cbor:"5,keyasint"`
+	// Adding and Removing are those of Replicas that a reassignment under way brings and takes away (KIP-455). A replica
+	// in both was brought by a reassignment that another has replaced.
+	Adding   []int32 `cbor:"6,keyasint,omitempty"`
+	Removing []int32 `cbor:"7,keyasint,omitempty"`
 }
 
 // ResourceType is what a config belongs to, numbered as in Kafka's protocol.

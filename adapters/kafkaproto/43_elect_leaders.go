@@ -1,0 +1,69 @@
+package kafkaproto
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/fault"
+)
+
+// ElectLeaders: v0-2 (KIP-183, KIP-460). No topics (null) are all of them.
+//
+// * v1: the type of election, preferred before; an error of the whole request
+
+// The types of elections.
+const (
+	preferredElection = 0
+	uncleanElection   = 1
+)
+
+func (x *exchange) electLeaders(req *kmsg.ElectLeadersRequest) *kmsg.ElectLeadersResponse {
+	resp := kmsg.NewPtrElectLeadersResponse()
+	var elections []broker.Election
+	for _, t := range req.Topics {
+		for _, p := range t.Partitions {
+			elections = append(elections, broker.Election{Topic: t.Topic, Partition: p})
+		}
+	}
+	ctx, stop := x.waiting(true)
+	defer stop()
+	unclean := req.ElectionType == uncleanElection
+	switch {
+	case !unclean && req.ElectionType != preferredElection:
+		err := fault.New(fault.InvalidRequest, "Unknown election type %d", req.ElectionType)
+		resp.ErrorCode = x.code(err)
+		for i := range elections {
+			elections[i].Err = err
+		}
+	case req.Topics == nil:
+		elections = x.services().Assignments.ElectAll(ctx, unclean)
+		for t := range x.services().Cluster.Image().Topics() { // Kafka names all, if only to say nothing about them
+			out := kmsg.NewElectLeadersResponseTopic()
+			out.Topic = t.Name
+			for len(elections) > 0 && elections[0].Topic == t.Name {
+				out.Partitions = append(out.Partitions, x.elected(&elections[0]))
+				elections = elections[1:]
+			}
+			resp.Topics = append(resp.Topics, out)
+		}
+		return resp
+	default:
+		x.services().Assignments.Elect(ctx, elections, unclean)
+	}
+	for _, t := range req.Topics {
+		out := kmsg.NewElectLeadersResponseTopic()
+		out.Topic = t.Topic
+		for range t.Partitions {
+			out.Partitions = append(out.Partitions, x.elected(&elections[0]))
+			elections = elections[1:]
+		}
+		resp.Topics = append(resp.Topics, out)
+	}
+	return resp
+}
+
+func (x *exchange) elected(e *broker.Election) kmsg.ElectLeadersResponseTopicPartition {
+	out := kmsg.NewElectLeadersResponseTopicPartition()
+	out.Partition, out.ErrorCode, out.ErrorMessage = e.Partition, x.code(e.Err), describe(e.Err)
+	return out
+}

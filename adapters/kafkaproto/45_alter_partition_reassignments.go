@@ -1,0 +1,39 @@
+package kafkaproto
+
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/core/domain/broker"
+)
+
+// AlterPartitionReassignments: v0-1 (KIP-455), which kmsg calls AlterPartitionAssignments. No replicas (null) take a
+// reassignment back.
+//
+// * v1: whether the number of replicas may change (KIP-860); before, it may
+
+func (x *exchange) alterPartitionReassignments(req *kmsg.AlterPartitionAssignmentsRequest) *kmsg.AlterPartitionAssignmentsResponse {
+	var reassignments []broker.Reassignment
+	for _, t := range req.Topics {
+		for _, p := range t.Partitions {
+			reassignments = append(reassignments, broker.Reassignment{Topic: t.Topic, Partition: p.Partition, Replicas: p.Replicas})
+		}
+	}
+	ctx, stop := x.waiting(true)
+	defer stop()
+	x.services().Assignments.Reassign(ctx, reassignments, req.Version >= 1 && !req.AllowReplicationFactorChange)
+	resp := kmsg.NewPtrAlterPartitionAssignmentsResponse()
+	resp.AllowReplicationFactorChange = req.AllowReplicationFactorChange
+	for _, t := range req.Topics {
+		out := kmsg.NewAlterPartitionAssignmentsResponseTopic()
+		out.Topic = t.Topic
+		for range t.Partitions {
+			r := &reassignments[0]
+			reassignments = reassignments[1:]
+			at := kmsg.NewAlterPartitionAssignmentsResponseTopicPartition()
+			at.Partition, at.ErrorCode, at.ErrorMessage = r.Partition, x.code(r.Err), describe(r.Err)
+			out.Partitions = append(out.Partitions, at)
+		}
+		resp.Topics = append(resp.Topics, out)
+	}
+	return resp
+}

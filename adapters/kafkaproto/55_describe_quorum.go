@@ -1,0 +1,81 @@
+package kafkaproto
+
+import (
+	"math"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/fault"
+)
+
+// DescribeQuorum: v0-2 (KIP-595, KIP-836, KIP-853). The metadata is answered for as the only partition of Kafka's
+// topic for it, whatever keeps it here. No directory has an id.
+//
+// * v1: when a replica was last heard of; v2: error messages, the voters' addresses
+
+// quorumTopic is where Apache Kafka keeps its metadata.
+const quorumTopic = "__cluster_metadata"
+
+func (x *exchange) describeQuorum(req *kmsg.DescribeQuorumRequest) *kmsg.DescribeQuorumResponse {
+	resp := kmsg.NewPtrDescribeQuorumResponse()
+	if len(req.Topics) != 1 || req.Topics[0].Topic != quorumTopic || len(req.Topics[0].Partitions) != 1 || req.Topics[0].Partitions[0].Partition != 0 {
+		for _, t := range req.Topics {
+			out := kmsg.NewDescribeQuorumResponseTopic()
+			out.Topic = t.Topic
+			for _, p := range t.Partitions {
+				at := kmsg.NewDescribeQuorumResponseTopicPartition()
+				at.Partition, at.ErrorCode = p.Partition, x.code(fault.UnknownTopicOrPartition)
+				at.ErrorMessage = describe(fault.UnknownTopicOrPartition)
+				out.Partitions = append(out.Partitions, at)
+			}
+			resp.Topics = append(resp.Topics, out)
+		}
+		return resp
+	}
+	quorum, err := x.services().Quorum.Describe(x.ctx)
+	if err != nil {
+		resp.ErrorCode, resp.ErrorMessage = x.code(err), messageOf(err)
+		return resp
+	}
+	out, at := kmsg.NewDescribeQuorumResponseTopic(), kmsg.NewDescribeQuorumResponseTopicPartition()
+	out.Topic = quorumTopic
+	at.LeaderID, at.LeaderEpoch, at.HighWatermark = quorum.Leader, quorum.LeaderEpoch, quorum.HighWatermark
+	at.CurrentVoters, at.Observers = replicaStates(quorum.Voters), replicaStates(quorum.Observers)
+	out.Partitions = append(out.Partitions, at)
+	resp.Topics = append(resp.Topics, out)
+	if req.Version >= 2 {
+		resp.Nodes = x.quorumNodes(quorum.Voters)
+	}
+	return resp
+}
+
+func replicaStates(replicas []broker.QuorumReplica) []kmsg.DescribeQuorumResponseTopicPartitionReplicaState {
+	states := make([]kmsg.DescribeQuorumResponseTopicPartitionReplicaState, len(replicas))
+	for n, r := range replicas {
+		states[n].Default()
+		states[n].ReplicaID, states[n].LogEndOffset = r.Node, r.LogEndOffset
+		states[n].LastFetchTimestamp, states[n].LastCaughtUpTimestamp = r.LastFetch, r.LastCaughtUp
+	}
+	return states
+}
+
+// quorumNodes returns where the voters are reached: by the listener that the client has come by.
+func (x *exchange) quorumNodes(voters []broker.QuorumReplica) []kmsg.DescribeQuorumResponseNode {
+	at := make(map[int32]endpoint)
+	for _, e := range x.allBrokers() {
+		at[e.node] = e
+	}
+	nodes := make([]kmsg.DescribeQuorumResponseNode, 0, len(voters))
+	for _, v := range voters {
+		node := kmsg.NewDescribeQuorumResponseNode()
+		node.NodeID = v.Node
+		if e, ok := at[v.Node]; ok && e.port >= 0 && e.port <= math.MaxUint16 {
+			listener := kmsg.NewDescribeQuorumResponseNodeListener()
+			listener.Name, listener.Host, listener.Port = x.conn.listener.name, e.host, uint16(e.port)
+			node.Listeners = append(node.Listeners, listener)
+		}
+		nodes = append(nodes, node)
+	}
+	return nodes
+}

@@ -1,0 +1,112 @@
+package broker
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+)
+
+// sessions are until when the brokers of a cluster must be heard of again. It is a value of the metadata's leader and
+// knows no clock: times come as parameters and are compared by their monotonic part.
+type sessions struct {
+	timeout time.Duration
+	brokers map[int32]*session
+}
+
+// session is that of a broker in service.
+type session struct {
+	epoch    int64     // of the broker's registration
+	deadline time.Time // of the next heartbeat
+	index    int64     // of the newest image that the broker has
+	// handedOver is the index of the image in which the broker has begun its shutdown; 0 for none.
+	handedOver int64
+}
+
+func newSessions(timeout time.Duration) *sessions {
+	return &sessions{timeout: timeout, brokers: make(map[int32]*session)}
+}
+
+// follow has a session for each broker that img has in service, a full one for those that had none, and no other.
+func (s *sessions) follow(img *metadata.Image, now time.Time) {
+	for id := range s.brokers {
+		if b, ok := img.Broker(id); !ok || b.Fenced {
+			delete(s.brokers, id)
+		}
+	}
+	for b := range img.Brokers() {
+		if b.Fenced {
+			continue
+		}
+		of := s.brokers[b.ID]
+		if of == nil || of.epoch != b.Epoch {
+			of = &session{epoch: b.Epoch, deadline: now.Add(s.timeout)}
+			s.brokers[b.ID] = of
+		}
+		if b.ShuttingDown && of.handedOver == 0 {
+			of.handedOver = int64(img.Index())
+		}
+	}
+}
+
+// touch renews the broker's session, if it has one.
+func (s *sessions) touch(id int32, index int64, now time.Time) {
+	if of := s.brokers[id]; of != nil {
+		of.deadline, of.index = now.Add(s.timeout), max(of.index, index)
+	}
+}
+
+// shorten leaves the broker's session at most so much time.
+func (s *sessions) shorten(id int32, left time.Duration, now time.Time) {
+	if of := s.brokers[id]; of != nil && of.deadline.After(now.Add(left)) {
+		of.deadline = now.Add(left)
+	}
+}
+
+// extend gives all sessions more time: so long nobody could have been heard.
+func (s *sessions) extend(more time.Duration) {
+	for _, of := range s.brokers {
+		of.deadline = of.deadline.Add(more)
+	}
+}
+
+// ended is a broker whose session is over.
+type ended struct {
+	id    int32
+	epoch int64
+	since time.Time
+}
+
+// expired returns the brokers whose sessions are over, the longest first.
+func (s *sessions) expired(now time.Time) []ended {
+	var over []ended
+	for id, of := range s.brokers {
+		if now.After(of.deadline) {
+			over = append(over, ended{id, of.epoch, of.deadline})
+		}
+	}
+	slices.SortFunc(over, func(a, b ended) int { return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.id, b.id)) })
+	return over
+}
+
+// next returns how long it is until the first session is over, at most the given duration.
+func (s *sessions) next(now time.Time, most time.Duration) time.Duration {
+	for _, of := range s.brokers {
+		most = min(most, of.deadline.Sub(now)+1)
+	}
+	return max(most, 0)
+}
+
+// handedOver reports whether all brokers that are to take over from id know that they are.
+func (s *sessions) handedOver(id int32) bool {
+	lowest := int64(math.MaxInt64)
+	for other, of := range s.brokers {
+		if other != id && of.handedOver == 0 {
+			lowest = min(lowest, of.index)
+		}
+	}
+	of := s.brokers[id]
+	return of == nil || of.handedOver <= lowest
+}

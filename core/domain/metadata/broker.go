@@ -1,0 +1,176 @@
+package metadata
+
+import (
+	"math"
+	"slices"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+)
+
+// Broker is a registered broker.
+type Broker struct {
+	ID          int32    `cbor:"1,keyasint"`
+	Incarnation [16]byte `cbor:"2,keyasint"` // one per start of the process
+	Epoch       int64    `cbor:"3,keyasint"` // raised at every registration: the number of the command that made it
+	Rack        string   `cbor:"4,keyasint"` // "" for none
+	// Fenced brokers are not in service: they neither lead nor are in sync, but where they were the last.
+	Fenced    bool       `cbor:"5,keyasint"`
+	Endpoints []Endpoint `cbor:"6,keyasint,omitempty"` // where clients and brokers reach it; none standalone
+	// ShuttingDown is set during a controlled shutdown: the broker has handed over what it led, and serves until it ends.
+	ShuttingDown bool `cbor:"7,keyasint,omitempty"`
+}
+
+// Endpoint is an address of a broker, by the name of the listener that it belongs to.
+type Endpoint struct {
+	Listener string `cbor:"1,keyasint"`
+	Host     string `cbor:"2,keyasint"`
+	Port     int32  `cbor:"3,keyasint"`
+}
+
+// Active reports whether the broker may lead partitions and be in sync.
+func (b *Broker) Active() bool { return !b.Fenced && !b.ShuttingDown }
+
+// Endpoint returns the broker's address for a listener's name.
+func (b *Broker) Endpoint(listener string) (Endpoint, bool) {
+	for _, e := range b.Endpoints {
+		if e.Listener == listener {
+			return e, true
+		}
+	}
+	return Endpoint{}, false
+}
+
+// registerBroker keeps the epoch of a broker that registers the same incarnation again, so that a retry of
+// the command changes nothing. As in Kafka, a new epoch is the number of the command that made it.
+func registerBroker(img *Image, cmd RegisterBroker) (*Image, Result, error) {
+	if err := checkRegistration(cmd); err != nil {
+		return nil, Result{}, err
+	}
+	b := &Broker{
+		ID: cmd.ID, Incarnation: cmd.Incarnation, Epoch: int64(img.index) + 1, Rack: cmd.Rack,
+		Fenced: cmd.Fenced, Endpoints: slices.Clone(cmd.Endpoints),
+	}
+	old, known := img.Broker(cmd.ID)
+	again := known && old.Incarnation == cmd.Incarnation
+	if again {
+		b.Epoch, b.Fenced, b.ShuttingDown = old.Epoch, old.Fenced, old.ShuttingDown
+	}
+	next := img.withBroker(b)
+	switch {
+	case again:
+	case b.Fenced:
+		next = next.handedOver(b.ID)
+	case !known || !old.Active():
+		next = next.leaderless()
+	}
+	return next, Result{BrokerEpoch: b.Epoch}, nil
+}
+
+// maxEndpoints bounds what a broker may say about itself.
+const maxEndpoints = 64
+
+func checkRegistration(cmd RegisterBroker) error {
+	if cmd.ID < 0 {
+		return fault.New(fault.InvalidRequest, "broker id %d is negative", cmd.ID)
+	}
+	if len(cmd.Endpoints) > maxEndpoints {
+		return fault.New(fault.InvalidRequest, "broker %d has %d endpoints, allowed %d", cmd.ID, len(cmd.Endpoints), maxEndpoints)
+	}
+	listeners := make(map[string]bool, len(cmd.Endpoints))
+	for _, e := range cmd.Endpoints {
+		if e.Port < 1 || e.Port > math.MaxUint16 || e.Host == "" {
+			return fault.New(fault.InvalidRequest, "endpoint %s of broker %d is %q, port %d", e.Listener, cmd.ID, e.Host, e.Port)
+		}
+		if listeners[e.Listener] {
+			return fault.New(fault.InvalidRequest, "broker %d has two endpoints for listener %s", cmd.ID, e.Listener)
+		}
+		listeners[e.Listener] = true
+		if err := checkText(e.Listener, e.Host); err != nil {
+			return err
+		}
+	}
+	return checkText(cmd.Rack)
+}
+
+// registered returns the broker if epoch is its present one, with Kafka's words if it is not.
+func (i *Image) registered(id int32, epoch int64) (*Broker, error) {
+	b, ok := i.Broker(id)
+	switch {
+	case !ok:
+		return nil, fault.New(fault.StaleBrokerEpoch, "No broker registration found for broker id %d", id)
+	case b.Epoch != epoch:
+		return nil, fault.New(fault.StaleBrokerEpoch, "Expected broker epoch %d, but got broker epoch %d", b.Epoch, epoch)
+	}
+	return b, nil
+}
+
+// withBroker returns a copy of i in which b stands in place of the broker with its id.
+func (i *Image) withBroker(b *Broker) *Image {
+	next := *i
+	next.brokers = i.brokers.set(brokerKey(b.ID), b)
+	return &next
+}
+
+func fenceBroker(img *Image, cmd FenceBroker) (*Image, Result, error) {
+	old, err := img.registered(cmd.ID, cmd.Epoch)
+	if err != nil {
+		return nil, Result{}, err
+	}
+	if old.Fenced {
+		return img, Result{}, nil
+	}
+	b := *old
+	b.Fenced, b.ShuttingDown = true, false
+	return img.withBroker(&b).handedOver(b.ID), Result{}, nil
+}
+
+func unfenceBroker(img *Image, cmd UnfenceBroker) (*Image, Result, error) {
+	old, err := img.registered(cmd.ID, cmd.Epoch)
+	if err != nil {
+		return nil, Result{}, err
+	}
+	if !old.Fenced {
+		return img, Result{}, nil
+	}
+	b := *old
+	b.Fenced = false
+	return img.withBroker(&b).leaderless(), Result{}, nil
+}
+
+func shutDownBroker(img *Image, cmd ShutDownBroker) (*Image, Result, error) {
+	old, err := img.registered(cmd.ID, cmd.Epoch)
+	if err != nil {
+		return nil, Result{}, err
+	}
+	if !old.Active() {
+		return img, Result{}, nil
+	}
+	b := *old
+	b.ShuttingDown = true
+	return img.withBroker(&b).handedOver(b.ID), Result{}, nil
+}
+
+func unregisterBroker(img *Image, cmd UnregisterBroker) (*Image, Result, error) {
+	b, ok := img.Broker(cmd.ID)
+	switch {
+	case !ok:
+		return nil, Result{}, fault.New(fault.BrokerIDNotRegistered, "Broker ID %d is not currently registered", cmd.ID)
+	case !b.Fenced:
+		return nil, Result{}, fault.New(fault.InvalidRequest, "broker %d is in service: stop it first", cmd.ID)
+	}
+	next := *img
+	next.brokers = img.brokers.remove(brokerKey(cmd.ID))
+	return &next, Result{}, nil
+}
+
+// Leads reports whether the broker leads a partition. It looks at all partitions.
+func (i *Image) Leads(id int32) bool {
+	for t := range i.Topics() {
+		for n := range t.Partitions {
+			if t.Partitions[n].Leader == id {
+				return true
+			}
+		}
+	}
+	return false
+}
