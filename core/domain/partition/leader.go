@@ -70,7 +70,7 @@ func (r *Replica) FollowerFetched(f FollowerFetch, now time.Duration) (FetchRepl
 	}
 	p.fetchedAt(f, r.durable, now)
 	reply := FetchReply{Effects: r.raise(now), End: r.durable}
-	reply.Propose = !p.counted && !p.barred && r.mayJoin(p) && !r.asking
+	reply.Propose = !p.counted && !p.barred && r.mayJoin(p, now) && !r.asking
 	return reply, nil
 }
 
@@ -114,9 +114,11 @@ func (r *Replica) replicated(now time.Duration) int64 {
 // recent reports whether p had everything not longer ago than MaxLag.
 func (r *Replica) recent(p *peer, now time.Duration) bool { return now-p.caughtUp <= r.settings.MaxLag }
 
-// mayJoin reports whether p's log reaches far enough for the ISR: to the high watermark, and to the start of the leader's epoch, below which
-// records may be committed that the leader does not know to be.
-func (r *Replica) mayJoin(p *peer) bool { return p.acked >= r.hw && p.acked >= r.epochStart }
+// mayJoin reports whether p belongs into the ISR. It has reached the high watermark, and the start of the leader's epoch, below which
+// records may be committed that the leader does not know to be; and it keeps up, or it would have to leave at once.
+func (r *Replica) mayJoin(p *peer, now time.Duration) bool {
+	return p.acked >= r.hw && p.acked >= r.epochStart && r.recent(p, now)
+}
 
 // wantsChange reports whether Propose may have something to propose.
 func (r *Replica) wantsChange(now time.Duration) bool {
@@ -128,7 +130,7 @@ func (r *Replica) wantsChange(now time.Duration) bool {
 	}
 	for i := range r.peers {
 		p := &r.peers[i]
-		if p.committed && p.acked != r.durable && !r.recent(p, now) || !p.committed && (r.mayJoin(p) || r.recent(p, now)) {
+		if p.committed && p.acked != r.durable && !r.recent(p, now) || !p.committed && r.recent(p, now) {
 			return true
 		}
 	}
@@ -153,7 +155,7 @@ func (r *Replica) Propose(now time.Duration, eligible func(broker int32, epoch i
 			in = p.acked == r.durable || r.recent(p, now)
 		} else {
 			p.barred = !eligible(p.id, p.brokerEpoch)
-			in = r.mayJoin(p) && !p.barred
+			in = r.mayJoin(p, now) && !p.barred
 		}
 		if in {
 			isr = append(isr, Member{Broker: p.id, Epoch: p.brokerEpoch})
