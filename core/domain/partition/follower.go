@@ -4,10 +4,9 @@ import "time"
 
 // FetchAnswer is what a leader has answered to a follower's fetch.
 type FetchAnswer struct {
-	LeaderEpoch    int32 // that the fetch named
-	Offset         int64 // that the fetch asked for
-	OutOfRange     bool  // fault.OffsetOutOfRange; only LogStart is set besides
-	LogStart       int64 // the leader's log start offset, -1 when unknown
+	To             FollowerFetch // as it was sent
+	OutOfRange     bool          // fault.OffsetOutOfRange; only LogStart is set besides
+	LogStart       int64         // the leader's log start offset, -1 when unknown
 	HighWatermark  int64
 	Diverging      bool // as in FetchReply
 	DivergingEpoch int32
@@ -33,10 +32,10 @@ func (r *Replica) lastEpoch() int32 {
 	return r.epochs.At(r.end - 1)
 }
 
-// FetchAnswered takes a leader's answer over. One to another fetch than the log's end asks for now is ignored. With Append the
-// caller calls Appended for each batch and appends them to the log.
+// FetchAnswered takes a leader's answer over, unless it is to another fetch than NextFetch returns now: the log may have been cut since, and
+// reach the same offset again with other records. With Append the caller calls Appended for each batch and appends them to the log.
 func (r *Replica) FetchAnswered(a FetchAnswer, now time.Duration) Effects {
-	if r.role != RoleFollower || r.cutting || a.LeaderEpoch != r.leaderEpoch || a.Offset != r.end {
+	if _, f, ok := r.NextFetch(); !ok || f != a.To {
 		return Effects{}
 	}
 	switch {

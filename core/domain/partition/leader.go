@@ -56,22 +56,28 @@ func (r *Replica) FollowerFetched(f FollowerFetch, now time.Duration) (FetchRepl
 	if f.BrokerEpoch < p.brokerEpoch {
 		return FetchReply{}, fault.StaleBrokerEpoch
 	}
+	if f.Offset < r.start || r.forgotten(f.LastEpoch) && !p.committed {
+		return FetchReply{}, fault.OffsetOutOfRange
+	}
 	if f.LastEpoch >= 0 {
-		found, end := r.epochs.EndOf(f.LastEpoch, r.end)
-		if found < 0 {
-			return FetchReply{}, fault.OffsetOutOfRange
-		}
-		if found < f.LastEpoch || end < f.Offset {
+		if found, end := r.epochs.EndOf(f.LastEpoch, r.end); found < f.LastEpoch || end < f.Offset {
 			return FetchReply{Diverging: true, DivergingEpoch: found, DivergingEnd: end}, nil
 		}
 	}
-	if f.Offset < r.start || f.Offset > r.end {
+	if f.Offset > r.end {
 		return FetchReply{}, fault.OffsetOutOfRange
 	}
 	p.fetchedAt(f, r.durable, now)
 	reply := FetchReply{Effects: r.raise(now), End: r.durable}
 	reply.Propose = !p.counted && !p.barred && r.mayJoin(p, now) && !r.asking
 	return reply, nil
+}
+
+// forgotten reports whether all records of epoch, if this log ever had any, were deleted. Then nobody can tell whether a follower's log is the
+// same below the log start offset: unless it is in the ISR, it begins anew there. Kafka has it cut at the log start, and what
+// is below waits for deletion, and for the follower to be elected before that.
+func (r *Replica) forgotten(epoch int32) bool {
+	return epoch >= 0 && len(r.epochs.entries) > 0 && epoch < r.epochs.entries[0].Epoch
 }
 
 // fetchedAt notes a fetch. As in Kafka, a follower has caught up when it has all that the leader had at the fetch before.

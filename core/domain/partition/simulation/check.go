@@ -28,6 +28,9 @@ func newChecker(w *world) *checker {
 
 // raised checks a high watermark that has risen, and takes over what a leader has committed by it.
 func (c *checker) raised(n *node, hw int64) {
+	if c.w.opt.Unclean {
+		return
+	}
 	if n.r.Role() != partition.RoleLeader {
 		if hw > int64(len(c.committed)) {
 			c.w.fail("follower %d has high watermark %d, committed is %d", n.id, hw, len(c.committed))
@@ -89,6 +92,17 @@ func (c *checker) verify(n *node, upTo int64) {
 	}
 }
 
+// same checks that two logs are the same where both have records.
+func (c *checker) same(n, leader *node) {
+	for offset := max(n.disk.begin, leader.disk.begin); offset < leader.disk.end(); offset++ {
+		mine, ok := n.disk.at(offset)
+		if theirs, _ := leader.disk.at(offset); !ok || mine != theirs {
+			c.w.fail("%d has %+v (%v) at %d, the leader %d has %+v", n.id, mine, ok, offset, leader.id, theirs)
+			return
+		}
+	}
+}
+
 // step checks that each member of the ISR that metadata has holds everything that was committed: any may be elected.
 func (c *checker) step() {
 	img := c.w.meta.Image()
@@ -109,6 +123,9 @@ func (c *checker) step() {
 func (c *checker) acknowledged(n *node, b batch) {
 	c.leads(n)
 	c.w.out.Acked++
+	if c.w.opt.Unclean {
+		return
+	}
 	for i := range b.count {
 		offset := b.base + i
 		if offset >= int64(len(c.committed)) || c.committed[offset].id != b.id+i {
@@ -121,6 +138,9 @@ func (c *checker) acknowledged(n *node, b batch) {
 // read checks what a consumer is shown.
 func (c *checker) read(n *node, end int64) {
 	c.leads(n)
+	if c.w.opt.Unclean {
+		return
+	}
 	if end > int64(len(c.committed)) {
 		c.w.fail("%d shows records up to %d, committed is %d", n.id, end, len(c.committed))
 		return
@@ -141,7 +161,7 @@ func (c *checker) unsettled() string {
 	}
 	end := c.w.nodes[img.Leader].disk.end()
 	for _, p := range c.w.producers {
-		if len(p.pending) > 0 && !c.w.opt.Deletes {
+		if len(p.pending) > 0 && !c.w.opt.forgetful() {
 			return fmt.Sprintf("%v waits for %d batches", p, len(p.pending))
 		}
 	}
@@ -150,11 +170,15 @@ func (c *checker) unsettled() string {
 		switch {
 		case n.r == nil:
 			return fmt.Sprintf("%d is not registered", id)
-		case n.disk.end() != end || n.r.HighWatermark() != end || int64(len(c.committed)) != end:
+		case n.disk.end() != end || n.r.HighWatermark() != end || !c.w.opt.Unclean && int64(len(c.committed)) != end:
 			return fmt.Sprintf("%d ends at %d, high watermark %d; the leader %d ends at %d, committed is %d",
 				id, n.disk.end(), n.r.HighWatermark(), img.Leader, end, len(c.committed))
 		case (id == img.Leader) != (n.r.Role() == partition.RoleLeader):
 			return fmt.Sprintf("%d does not know the leader", id)
+		}
+		if c.w.opt.Unclean {
+			c.same(n, c.w.nodes[img.Leader])
+			continue
 		}
 		c.verify(n, end)
 	}

@@ -88,7 +88,7 @@ func (p *producer) send(s *sending) {
 	s.attempt++
 	attempt := s.attempt
 	again := func() {
-		if p.acks == -1 && !s.done && s.attempt == attempt && !(p.w.calm && p.w.opt.Deletes) {
+		if p.acks == -1 && !s.done && s.attempt == attempt && !(p.w.calm && p.w.opt.forgetful()) {
 			p.send(s)
 		}
 	}
@@ -161,7 +161,7 @@ func (c *consumer) poll() {
 			}
 			c.turn++ // and to each request one answer only
 			c.w.out.Reads++
-			if end < c.hw {
+			if end < c.hw && !c.w.opt.Unclean {
 				c.w.fail("a consumer sees the high watermark fall from %d to %d, at %d in epoch %d", c.hw, end, n.id, epoch)
 			}
 			c.hw = max(c.hw, end)

@@ -58,11 +58,12 @@ func (i *Image) eligible(id int32, epoch int64) bool {
 
 // model is the Metadata that docs/decisions/0005-replica-protocol.md asks for.
 type model struct {
-	image  *Image
-	breaks Rule
+	image   *Image
+	breaks  Rule
+	unclean bool // unclean.leader.election.enable
 }
 
-func newModel(nodes, replicas int, breaks Rule) *model {
+func newModel(nodes, replicas int, opt Options) *model {
 	img := &Image{Leader: -1, LeaderEpoch: 0, Version: 0}
 	for id := range int32(nodes) {
 		img.Brokers = append(img.Brokers, Broker{Epoch: -1, Fenced: true})
@@ -71,7 +72,7 @@ func newModel(nodes, replicas int, breaks Rule) *model {
 		}
 	}
 	img.ISR = img.Replicas[:1]
-	return &model{image: img, breaks: breaks}
+	return &model{image: img, breaks: opt.Breaks, unclean: opt.Unclean}
 }
 
 func (m *model) Image() *Image { return m.image }
@@ -130,10 +131,12 @@ func (m *model) leave(img *Image, id int32) {
 // elect gives the partition its next leader, or none.
 func (m *model) elect(img *Image) {
 	img.Leader = -1
-	for _, id := range img.Replicas {
-		if (slices.Contains(img.ISR, id) || m.breaks == ElectInSync) && !img.Brokers[id].Fenced {
-			m.lead(img, id)
-			return
+	for _, anyone := range []bool{m.breaks == ElectInSync, m.unclean} {
+		for _, id := range img.Replicas {
+			if (slices.Contains(img.ISR, id) || anyone) && !img.Brokers[id].Fenced {
+				m.lead(img, id)
+				return
+			}
 		}
 	}
 	img.LeaderEpoch++
@@ -157,7 +160,7 @@ func (m *model) Unfence(id int32, epoch int64) error {
 	}
 	m.change(func(img *Image) {
 		img.Brokers[id].Fenced = false
-		if img.Leader < 0 && slices.Contains(img.ISR, id) {
+		if img.Leader < 0 && (slices.Contains(img.ISR, id) || m.unclean && slices.Contains(img.Replicas, id)) {
 			m.lead(img, id)
 		}
 	})

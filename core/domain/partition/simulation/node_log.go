@@ -151,6 +151,7 @@ func (n *node) fetch() {
 	if !ok {
 		return
 	}
+	asked := f
 	if n.w.opt.Breaks == CompareEpochs {
 		f.LastEpoch = -1
 	}
@@ -165,6 +166,7 @@ func (n *node) fetch() {
 		if !answered {
 			return
 		}
+		answer.To = asked
 		n.w.net.send(leader, n.id, func() { n.answered(answer, records) })
 	})
 }
@@ -175,7 +177,7 @@ func (n *node) serve(f partition.FollowerFetch, limit int) (a partition.FetchAns
 		return a, nil, false
 	}
 	reply, err := n.r.FollowerFetched(f, n.clock())
-	a = partition.FetchAnswer{LeaderEpoch: f.LeaderEpoch, Offset: f.Offset, LogStart: n.disk.begin}
+	a = partition.FetchAnswer{LogStart: n.disk.begin}
 	switch {
 	case errors.Is(err, fault.OffsetOutOfRange):
 		a.OutOfRange = true

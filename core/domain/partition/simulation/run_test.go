@@ -75,6 +75,10 @@ func TestHistoriesWithDeletedRecordsKeepThePromises(t *testing.T) {
 	play(t, Options{Chaos: chaos, Deletes: true}, 1000)
 }
 
+func TestReplicasBecomeEqualAfterUncleanElections(t *testing.T) {
+	play(t, Options{Chaos: chaos, Unclean: true}, 1000)
+}
+
 func TestTheSameSeedGivesTheSameHistory(t *testing.T) {
 	opt := Options{Chaos: chaos, Seed: 7, Trace: 1000}
 	if diff := cmp.Diff(Run(opt), Run(opt)); diff != "" {

@@ -18,6 +18,7 @@ type Options struct {
 	Breaks  Rule          // a rule that the drivers break on purpose
 	Lazy    bool          // flush policies other than sync: what is written counts as durable; a loss of power is noticed at once
 	Deletes bool          // old records are deleted; producers' duplicates are not looked for, since their state goes with them
+	Unclean bool          // leaders may come from outside of the ISR: records are lost, but the replicas must become equal again
 	Trace   int           // how many of the last steps to keep
 }
 
@@ -71,7 +72,7 @@ func Run(opt Options) Outcome {
 	}
 	w.check = newChecker(w)
 	w.net = newNetwork(w)
-	w.meta = newModel(n, replication, opt.Breaks)
+	w.meta = newModel(n, replication, opt)
 	w.control = newControl(w, n)
 	for id := range int32(n) {
 		w.nodes = append(w.nodes, newNode(w, id))
@@ -83,7 +84,7 @@ func Run(opt Options) Outcome {
 	w.startClients()
 	w.startFaults()
 	w.play()
-	w.out.Committed = len(w.check.committed)
+	w.out.Committed, w.out.Elections = len(w.check.committed), int(w.meta.Image().LeaderEpoch)
 	return w.out
 }
 
@@ -94,7 +95,9 @@ func (w *world) play() {
 		w.now = e.at
 		w.out.Steps++
 		e.do()
-		w.check.step()
+		if !w.opt.Unclean {
+			w.check.step()
+		}
 		if !w.calm && w.now >= w.opt.Chaos {
 			w.peace()
 		}
@@ -109,6 +112,9 @@ func (w *world) play() {
 		}
 	}
 }
+
+// forgetful reports whether producers may be stuck with reason: what the brokers remembered of them was deleted or lost.
+func (o Options) forgetful() bool { return o.Deletes || o.Unclean }
 
 // after has do called when d has passed.
 func (w *world) after(d time.Duration, do func()) {
