@@ -19,12 +19,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		// metrics of dragonboat and of Pebble's, started by their packages
-		goleak.IgnoreAnyFunction("github.com/valyala/histogram.init"),
-		goleak.IgnoreAnyFunction("github.com/golang/glog.(*fileSink).flushDaemon"))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // long is how long a test waits for what must happen.
 const long = 20 * time.Second

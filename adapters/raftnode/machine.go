@@ -56,7 +56,7 @@ func (m machine) PrepareSnapshot() (any, error) { return m.Snapshot() }
 
 // SaveSnapshot implements statemachine.IOnDiskStateMachine.
 func (m machine) SaveSnapshot(taken any, w io.Writer, _ <-chan struct{}) error {
-	return taken.(func(io.Writer) error)(w) //nolint:errcheck // PrepareSnapshot made it
+	return taken.(func(io.Writer) error)(w)
 }
 
 // RecoverFromSnapshot implements statemachine.IOnDiskStateMachine.
