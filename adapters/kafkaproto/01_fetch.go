@@ -6,7 +6,6 @@ import (
 
 	"github.com/chronik-stream/chronik/core/domain/broker"
 	"github.com/chronik-stream/chronik/core/domain/fault"
-	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
 // Fetch: v4-18.
@@ -19,8 +18,8 @@ import (
 
 // fetchCall is a Fetch request.
 type fetchCall struct {
-	req       broker.FetchRequest
-	replicaID int32 // of a follower; -1 for consumers
+	req      broker.FetchRequest
+	follower broker.Follower // its ID is -1 for consumers
 }
 
 func (x *exchange) fetch() error {
@@ -34,14 +33,13 @@ func (x *exchange) fetch() error {
 	}
 	x.body = nil
 	x.frame.release()
-	if f.replicaID >= 0 {
-		x.encodeFetch(f.refuse(s.services.Cluster.Image()), false)
-	} else {
-		ctx, stop := x.waiting(f.req.MaxWait > watchInterval)
-		x.fetched = s.services.Fetch.Fetch(ctx, &f.req)
-		stop()
-		x.encodeFetch(x.fetched, f.req.ReadCommitted)
+	if f.follower.ID >= 0 {
+		f.req.Follower = &f.follower
 	}
+	ctx, stop := x.waiting(f.req.MaxWait > watchInterval)
+	x.fetched = s.services.Fetch.Fetch(ctx, &f.req)
+	stop()
+	x.encodeFetch(x.fetched, f.req.ReadCommitted, f.req.Follower != nil)
 	f.req.Partitions, f.req.Forgotten = reusable(f.req.Partitions), reusable(f.req.Forgotten)
 	s.fetches.Put(f)
 	x.conn.ready(x)
@@ -69,9 +67,9 @@ const replicaStateTag = 1
 func (f *fetchCall) decode(x *exchange) error {
 	r := reader{in: x.body, flexible: x.version >= x.api.flexible}
 	version, req := x.version, &f.req
-	f.replicaID = -1
+	f.follower = broker.Follower{ID: -1, Epoch: -1}
 	if version <= 14 {
-		f.replicaID = r.int32()
+		f.follower.ID = r.int32()
 	}
 	*req = broker.FetchRequest{
 		Version: version, Client: x.clientID, UsesTopicIDs: version >= 13, SessionEpoch: -1,
@@ -123,7 +121,7 @@ func (f *fetchCall) decode(x *exchange) error {
 	r.tags(func(tag int, value []byte) {
 		if tag == replicaStateTag && version >= 15 {
 			state := reader{in: value, flexible: true}
-			f.replicaID = state.int32()
+			f.follower.ID, f.follower.Epoch = state.int32(), state.int64()
 		}
 	})
 	if r.bad {
@@ -158,28 +156,8 @@ func (f *fetchCall) decodePartition(r *reader, at broker.FetchPartition) {
 	f.req.Partitions = append(f.req.Partitions, at)
 }
 
-// refuse answers somebody who says to be a follower: this broker's partitions have none.
-func (f *fetchCall) refuse(img *metadata.Image) *broker.FetchResponse {
-	resp := new(broker.FetchResponse)
-	for _, p := range f.req.Partitions {
-		refused := broker.FetchedPartition{
-			FetchTarget: p.FetchTarget, Err: fault.NotLeaderOrFollower,
-			HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
-		}
-		t, unknown := findByVersion(img, p.Topic, p.TopicID, f.req.UsesTopicIDs)
-		if err := existsIn(t, p.Partition, unknown); err != nil {
-			refused.Err = err
-		} else {
-			at := t.Partitions[p.Partition]
-			refused.Leader = &broker.LeaderHint{Leader: at.Leader, LeaderEpoch: at.LeaderEpoch}
-		}
-		resp.Partitions = append(resp.Partitions, refused)
-	}
-	return resp
-}
-
 // encodeFetch writes the answer, whose larger records stay in their files.
-func (x *exchange) encodeFetch(resp *broker.FetchResponse, readCommitted bool) {
+func (x *exchange) encodeFetch(resp *broker.FetchResponse, readCommitted, follower bool) {
 	total := 0
 	for i := range resp.Partitions {
 		total += resp.Partitions[i].Records.Size
@@ -205,8 +183,7 @@ func (x *exchange) encodeFetch(resp *broker.FetchResponse, readCommitted bool) {
 				rest[i].Aborted = []broker.AbortedTxn{} // none, rather than not asked for
 			}
 			x.encodeFetched(&w, &rest[i])
-			toConsumer := resp == x.fetched // followers know where brokers are
-			if l := rest[i].Leader; l != nil && hintsAtLeader(rest[i].Err) && toConsumer {
+			if l := rest[i].Leader; l != nil && hintsAtLeader(rest[i].Err) && !follower { // they know where brokers are
 				leaders = append(leaders, l.Leader)
 			}
 		}

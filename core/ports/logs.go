@@ -124,6 +124,8 @@ type Log interface {
 	MaxTimestamp(upTo int64) (at TimestampOffset, ok bool, err error)
 	// Truncate removes everything from offset to on, durably, and rebuilds Producers and Epochs.
 	Truncate(ctx context.Context, to int64) error
+	// Reset removes everything, durably: the log begins anew at offset start, without producers and epochs.
+	Reset(ctx context.Context, start int64) error
 	// Producers is the state of the producers that have appended, as of EndOffset.
 	Producers() *partition.Producers
 	// Epochs is the history of leader epochs, as of EndOffset.

@@ -1,6 +1,11 @@
 package ports
 
-import "context"
+import (
+	"context"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+)
 
 // BrokerHeartbeat is what a broker of a cluster tells the metadata's leader about itself, as in Kafka's BrokerHeartbeat.
 type BrokerHeartbeat struct {
@@ -24,4 +29,40 @@ type Peers interface {
 	// does not lead, StaleBrokerEpoch for a registration that is not the present one, BrokerNotAvailable when the broker
 	// cannot be reached, and ctx.Err().
 	Heartbeat(ctx context.Context, node int32, req BrokerHeartbeat) (BrokerHeartbeatReply, error)
+	// Fetch asks broker node, which should lead them, for records of partitions, and answers for those that there is something to
+	// tell of. One call at a time may be under way for a node. Errors: fault.BrokerNotAvailable when the broker cannot be reached, and ctx.Err().
+	Fetch(ctx context.Context, node int32, req ReplicaFetch) ([]ReplicaFetched, error)
+}
+
+// ReplicaFetch is a follower's Fetch. The partitions are all that the follower wants of the leader.
+type ReplicaFetch struct {
+	BrokerEpoch int64 // of the follower's registration (KIP-903)
+	MaxWait     time.Duration
+	MinBytes    int32
+	MaxBytes    int32
+	Partitions  []ReplicaFetchPartition
+}
+
+// ReplicaFetchPartition is what a follower asks of one partition.
+type ReplicaFetchPartition struct {
+	TopicID     metadata.TopicID
+	Partition   int32
+	Offset      int64
+	LogStart    int64
+	LeaderEpoch int32 // the follower's idea of the current one
+	LastEpoch   int32 // of the record before Offset, -1 when there is none (KIP-595)
+	MaxBytes    int32
+}
+
+// ReplicaFetched is what the leader answers for a partition. Records are the caller's.
+type ReplicaFetched struct {
+	TopicID        metadata.TopicID
+	Partition      int32
+	Err            error // a fault
+	HighWatermark  int64
+	LogStart       int64 // -1 when unknown
+	Diverging      bool  // there are no records: the logs part where DivergingEpoch ended (KIP-595)
+	DivergingEpoch int32
+	DivergingEnd   int64
+	Records        []byte // whole batches
 }

@@ -71,6 +71,11 @@ func (s nodeStore) Heartbeat(ctx context.Context, node int32, req ports.BrokerHe
 	return s.controllers[node].Heartbeat(ctx, req)
 }
 
+// Fetch implements ports.Peers.
+func (nodeStore) Fetch(context.Context, int32, ports.ReplicaFetch) ([]ports.ReplicaFetched, error) {
+	return nil, fault.BrokerNotAvailable
+}
+
 func (n *nodes) set(change func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

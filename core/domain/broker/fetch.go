@@ -7,10 +7,11 @@ import (
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// FetchRequest is one Fetch request of a consumer.
+// FetchRequest is one Fetch request of a consumer or of a follower.
 type FetchRequest struct {
 	Version       int16
 	Client        string // client id
@@ -24,6 +25,13 @@ type FetchRequest struct {
 	Partitions    []FetchPartition
 	Forgotten     []FetchTarget
 	Rack          string
+	Follower      *Follower // who replicates; nil for a consumer
+}
+
+// Follower is the broker that a Fetch of a follower comes from.
+type Follower struct {
+	ID    int32
+	Epoch int64 // of its registration (KIP-903), -1 when it names none
 }
 
 // FetchTarget names a partition in a Fetch: by id when the request uses topic ids, else by name.
@@ -121,7 +129,7 @@ func (f *Fetch) wait(ctx context.Context, req *FetchRequest, round *fetchRound, 
 	timeout := time.NewTimer(req.MaxWait)
 	defer timeout.Stop()
 	for {
-		w := newWaiter()
+		w := newWaiter(req.Follower != nil)
 		for _, want := range round.wanted {
 			if want.partition != nil {
 				want.partition.subscribe(w, want.seen)
@@ -191,9 +199,13 @@ func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartiti
 		got.Err = err
 		return got
 	}
+	if req.Follower != nil {
+		f.replicate(p, req.Follower, want, &got, maxBytes, first)
+		return got
+	}
 	if err := p.checkEpoch(want.ask.CurrentLeaderEpoch); err != nil {
 		got.Err = err
-		got.Leader = &LeaderHint{Leader: f.partitions.nodeID, LeaderEpoch: p.leaderEpoch.Load()}
+		got.Leader = &LeaderHint{Leader: f.partitions.nodeID, LeaderEpoch: p.leaderEpoch()}
 		return got
 	}
 	d, err := diverging(p, want.ask)
@@ -206,25 +218,56 @@ func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartiti
 		got.HighWatermark, got.LastStableOffset, got.LogStartOffset = p.hw.Load(), p.lastStable(), p.log.StartOffset()
 		return got
 	}
-	upTo := p.readable(req.ReadCommitted)
+	upTo, err := p.readable(req.ReadCommitted)
+	if err != nil {
+		got.Err = err
+		return got
+	}
 	want.seen = upTo
-	switch start := p.log.StartOffset(); {
-	case want.ask.Offset < start || want.ask.Offset > p.log.EndOffset():
+	if start := p.log.StartOffset(); want.ask.Offset < start || want.ask.Offset > p.log.EndOffset() {
 		got.Err = fault.New(fault.OffsetOutOfRange, "offset %d of %s-%d is outside %d to %d", want.ask.Offset, p.topic, p.index, start, p.hw.Load())
 		return got
-	case want.ask.Offset < upTo && (maxBytes > 0 || first):
-		got.Records, err = p.log.Read(want.ask.Offset, upTo, max(maxBytes, 0))
-		if err != nil {
-			got.Err = err
-			return got
-		}
-		if !first && got.Records.Size > maxBytes {
-			got.Records.Release()
-			got.Records = ports.Slice{}
-		}
+	}
+	if got.Records, got.Err = slice(p, want.ask.Offset, upTo, maxBytes, first); got.Err != nil {
+		return got
 	}
 	got.HighWatermark, got.LastStableOffset, got.LogStartOffset = p.hw.Load(), p.lastStable(), p.log.StartOffset()
 	return got
+}
+
+// slice returns the records from offset up to upTo. At most maxBytes of them, unless they are the first of an answer.
+func slice(p *Partition, offset, upTo int64, maxBytes int, first bool) (ports.Slice, error) {
+	if offset >= upTo || maxBytes <= 0 && !first {
+		return ports.Slice{}, nil
+	}
+	records, err := p.log.Read(offset, upTo, max(maxBytes, 0))
+	if err == nil && !first && records.Size > maxBytes {
+		records.Release()
+		return ports.Slice{}, nil
+	}
+	return records, err
+}
+
+// replicate answers a follower: with what is durable here, whether it is committed or not.
+func (f *Fetch) replicate(p *Partition, by *Follower, want *wantedPartition, got *FetchedPartition, maxBytes int, first bool) {
+	ask := &want.ask
+	reply, err := p.followed(partition.FollowerFetch{
+		Replica: by.ID, BrokerEpoch: by.Epoch, LeaderEpoch: ask.CurrentLeaderEpoch, Offset: ask.Offset, LastEpoch: ask.LastFetchedEpoch,
+	})
+	want.seen = reply.End
+	switch {
+	case err != nil:
+		got.Err, got.LogStartOffset = err, p.log.StartOffset() // where a follower that is out of range begins anew
+		got.Leader = &LeaderHint{Leader: f.partitions.nodeID, LeaderEpoch: p.leaderEpoch()}
+		return
+	case reply.Diverging:
+		got.Diverging = &EpochEndOffset{Epoch: reply.DivergingEpoch, EndOffset: reply.DivergingEnd}
+	default:
+		if got.Records, got.Err = slice(p, ask.Offset, reply.End, maxBytes, first); got.Err != nil {
+			return
+		}
+	}
+	got.HighWatermark, got.LastStableOffset, got.LogStartOffset = p.hw.Load(), p.lastStable(), p.log.StartOffset()
 }
 
 // diverging tells a reader whose last record was written under another history where that history ends here (KIP-595). Of an

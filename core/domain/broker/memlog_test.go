@@ -193,7 +193,33 @@ func (l *memLog) MaxTimestamp(int64) (ports.TimestampOffset, bool, error) {
 	return ports.TimestampOffset{}, false, nil
 }
 
-func (l *memLog) Truncate(context.Context, int64) error { return nil }
+func (l *memLog) Truncate(_ context.Context, to int64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := len(l.batches)
+	for n > 0 && l.batches[n-1].NextOffset() > to {
+		n--
+		l.size = l.positions[n]
+	}
+	l.batches, l.positions = l.batches[:n], l.positions[:n]
+	l.end, l.durable = min(l.end, to), min(l.durable, to)
+	l.epochs.TruncateFrom(to)
+	*l.producers = *partition.NewProducers()
+	for _, b := range l.batches {
+		l.producers.Append(b, 0)
+	}
+	return nil
+}
+
+func (l *memLog) Reset(_ context.Context, start int64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.batches, l.positions, l.size = nil, nil, 0
+	l.start, l.end, l.durable = start, start, start
+	*l.epochs, *l.producers = partition.Epochs{}, *partition.NewProducers()
+	return nil
+}
+
 func (l *memLog) Producers() *partition.Producers       { return l.producers }
 func (l *memLog) Epochs() *partition.Epochs             { return l.epochs }
 func (l *memLog) Configure(ports.LogConfig)             {}

@@ -73,10 +73,13 @@ func (o *Offsets) list(ctx context.Context, q *OffsetQuery) error {
 	if err != nil {
 		return err
 	}
-	upTo := p.readable(q.ReadCommitted)
+	upTo, err := p.readable(q.ReadCommitted)
+	if err != nil {
+		return err
+	}
 	switch q.Timestamp {
 	case LatestTimestamp:
-		q.Offset, q.LeaderEpoch = upTo, p.leaderEpoch.Load()
+		q.Offset, q.LeaderEpoch = upTo, p.leaderEpoch()
 	case EarliestTimestamp, EarliestLocalTimestamp:
 		q.Offset = p.log.StartOffset()
 		q.LeaderEpoch = p.epochAt(q.Offset)

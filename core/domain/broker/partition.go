@@ -14,53 +14,38 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// Partition is one partition that this broker leads. Two locks, always taken in this order:
-// order puts appends in sequence, tail guards who waits for the log's end. Neither is held while a
+// Partition is one partition of which this broker has a replica. Two locks, always taken in this order:
+// order puts appends in sequence, tail guards the replica's state and who waits for it to move on. Neither is held while a
 // disk or a client is waited for.
 type Partition struct {
 	topic string
 	id    metadata.TopicID
 	index int32
 	clock Clock
+	began time.Time // of the monotonic time that the replica counts in
+	queue replicaQueue
 
-	config      atomic.Pointer[TopicConfig]
-	leaderEpoch atomic.Int32
-	hw          atomic.Int64 // high watermark: the end of what consumers may read
+	config atomic.Pointer[TopicConfig]
+	hw     atomic.Int64 // high watermark: the end of what consumers may read; as the replica has it
 
 	order sync.Mutex
 	log   ports.Log
 
 	tail    sync.Mutex
-	acks    []ack     // appends not yet durable, in the order of their offsets
-	waiters []*waiter // fetches that wait for the high watermark to rise
+	replica *partition.Replica
+	local   ackQueue  // appends that wait to be durable here
+	acks    ackQueue  // appends that wait to be durable on every in-sync replica
+	waiters []*waiter // fetches that wait for more to read
+	grown   int64     // the durable end that waiting followers were told of
 	gone    error     // why nothing can be appended or waited for any more
-	ready   []ack     // scratch of Durable, which is called by one goroutine at a time
 }
 
-// ack is an append that waits for its durability.
-type ack struct {
-	end  int64 // the offset behind it
-	done acknowledger
-	slot int // what the append was to its request
-}
-
-// acknowledger is told of an append: first where it was put, then, when it is durable or lost, of its fate.
-// Both must return at once.
-type acknowledger interface {
-	assign(slot int, to placement)
-	acknowledge(slot int, err error)
-}
-
-// waiter is a fetch that waits for new records in any of its partitions.
-type waiter struct{ wake chan struct{} }
-
-func newWaiter() *waiter { return &waiter{wake: make(chan struct{}, 1)} }
-
-func (w *waiter) notify() {
-	select {
-	case w.wake <- struct{}{}:
-	default: // it has been woken and has not looked yet
-	}
+// replicaQueue takes note of what a replica wants done where a disk or other brokers are waited for. Its methods return at once.
+type replicaQueue interface {
+	// propose says that the ISR of p should change.
+	propose(p *Partition)
+	// fetch says that p, a follower, may have something new to ask its leader for.
+	fetch(p *Partition)
 }
 
 // placement is where a batch was put.
@@ -72,13 +57,18 @@ type placement struct {
 
 // append decides over b and orders it behind the log's end. done is told in slot where it was put and then of its fate; it
 // is told nothing when append returns an error. A batch that was appended before is answered with its old
-// offset, as soon as that is durable (KIP-98).
-func (p *Partition) append(b record.Batch, done acknowledger, slot int) error {
+// offset, as soon as that is as durable as acks asks (KIP-98). Errors: fault.NotLeaderOrFollower, NotEnoughReplicas, those of the
+// producer's state, KafkaStorageError.
+func (p *Partition) append(b record.Batch, acks int16, done acknowledger, slot int) error {
 	now := p.clock()
 	logAppendTime := p.config.Load().LogAppendTime
 
 	p.order.Lock()
 	defer p.order.Unlock()
+	epoch, err := p.leads(acks)
+	if err != nil {
+		return err
+	}
 	dup, err := p.log.Producers().Check(b)
 	if err != nil {
 		return err
@@ -86,80 +76,41 @@ func (p *Partition) append(b record.Batch, done acknowledger, slot int) error {
 	to := placement{logAppendTime: record.NoTimestamp, logStart: p.log.StartOffset()}
 	if dup != nil {
 		to.baseOffset, to.logAppendTime = dup.FirstOffset, dup.Timestamp // whatever the timestamp's type, as in Kafka
-		return p.await(ack{end: dup.LastOffset + 1, done: done, slot: slot}, to)
+		return p.await(ack{end: dup.LastOffset + 1, acks: acks, done: done, slot: slot}, to)
 	}
 	to.baseOffset = p.log.EndOffset()
 	b.SetBaseOffset(to.baseOffset)
-	b.SetLeaderEpoch(p.leaderEpoch.Load())
+	b.SetLeaderEpoch(epoch)
 	if logAppendTime {
 		to.logAppendTime = now.UnixMilli()
 		b.SetLogAppendTime(to.logAppendTime)
 	}
 	// The ack stands in line before the log knows the batch: Durable may be called at any moment after.
-	if err := p.await(ack{end: b.NextOffset(), done: done, slot: slot}, to); err != nil {
+	if err := p.enter(ack{end: b.NextOffset(), acks: acks, done: done, slot: slot}, to, epoch); err != nil {
 		return err
 	}
 	if err := p.log.Append([]record.Batch{b}, now); err != nil {
-		if p.withdraw(done, slot) {
+		if p.withdraw(acks, done, slot) {
 			return err
 		}
 	}
 	return nil
 }
 
-// await puts a in line for the high watermark to pass it, or acknowledges it when that has happened.
-func (p *Partition) await(a ack, to placement) error {
+// leads returns the leader epoch in which a batch with these acks may be appended.
+func (p *Partition) leads(acks int16) (epoch int32, err error) {
 	p.tail.Lock()
 	defer p.tail.Unlock()
 	if p.gone != nil {
-		return p.gone
+		return -1, p.gone
 	}
-	a.done.assign(a.slot, to)
-	if a.end <= p.hw.Load() {
-		a.done.acknowledge(a.slot, nil)
-		return nil
-	}
-	p.acks = append(p.acks, a)
-	return nil
+	_, epoch = p.replica.Leader()
+	return epoch, p.replica.Admit(acks, p.now())
 }
 
-// withdraw takes the newest ack out of line. It reports false when the partition's end has answered it already.
-func (p *Partition) withdraw(done acknowledger, slot int) bool {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	n := len(p.acks)
-	if n == 0 || p.acks[n-1].done != done || p.acks[n-1].slot != slot {
-		return false
-	}
-	p.acks = p.acks[:n-1]
-	return true
-}
-
-// Durable raises the high watermark: standalone, what is durable here is what consumers may read.
+// Durable tells the replica what is durable on this broker's disk.
 func (p *Partition) Durable(end int64) {
-	p.tail.Lock()
-	if end <= p.hw.Load() {
-		p.tail.Unlock()
-		return
-	}
-	p.hw.Store(end)
-	n := 0
-	for n < len(p.acks) && p.acks[n].end <= end {
-		n++
-	}
-	p.ready = append(p.ready[:0], p.acks[:n]...)
-	p.acks = slices.Delete(p.acks, 0, n)
-	waiters := p.waiters
-	p.waiters = nil
-	p.tail.Unlock()
-
-	for _, a := range p.ready {
-		a.done.acknowledge(a.slot, nil)
-	}
-	clear(p.ready)
-	for _, w := range waiters {
-		w.notify()
-	}
+	p.step(func(r *partition.Replica, now time.Duration) partition.Effects { return r.Durable(end, now) })
 }
 
 // Offline fails everything that waits: the log accepts nothing any more.
@@ -169,7 +120,31 @@ func (p *Partition) Offline(err error) {
 
 // Start is told that records were deleted. Consumers learn of it at their next fetch.
 func (p *Partition) Start(start int64) {
-	p.Durable(start) // what is deleted needs no waiting for; the high watermark is never below the log start
+	p.step(func(r *partition.Replica, now time.Duration) partition.Effects { return r.Started(start, now) })
+}
+
+// now is the time that the replica counts in.
+func (p *Partition) now() time.Duration { return p.clock().Sub(p.began) }
+
+// step lets the replica take a step, answers who has waited for that, and queues what is to be done besides. What only a follower
+// has to do, with its log, is in the effects that it returns.
+func (p *Partition) step(do func(r *partition.Replica, now time.Duration) partition.Effects) partition.Effects {
+	p.tail.Lock()
+	if p.gone != nil {
+		p.tail.Unlock()
+		return partition.Effects{}
+	}
+	fx := do(p.replica, p.now())
+	r := p.released(fx)
+	p.tail.Unlock()
+	r.tell()
+	if fx.Propose {
+		p.queue.propose(p)
+	}
+	if fx.Fetch {
+		p.queue.fetch(p)
+	}
+	return fx
 }
 
 // end makes the partition unusable for the reason given and lets go all who wait.
@@ -180,15 +155,10 @@ func (p *Partition) end(reason error) {
 		return
 	}
 	p.gone = reason
-	acks, waiters := p.acks, p.waiters
-	p.acks, p.waiters = nil, nil
+	r := release{local: p.local, acks: p.acks, err: reason, waiters: p.waiters}
+	p.local, p.acks, p.waiters = nil, nil, nil
 	p.tail.Unlock()
-	for _, a := range acks {
-		a.done.acknowledge(a.slot, reason)
-	}
-	for _, w := range waiters {
-		w.notify()
-	}
+	r.tell()
 }
 
 // failed returns why the partition is unusable, nil when it is not.
@@ -198,73 +168,53 @@ func (p *Partition) failed() error {
 	return p.gone
 }
 
-// subscribe has w notified when the high watermark rises above offset or the partition ends.
-func (p *Partition) subscribe(w *waiter, offset int64) {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	if p.gone != nil || p.hw.Load() > offset {
-		w.notify()
-		return
-	}
-	p.waiters = append(p.waiters, w)
-}
-
-// unsubscribe undoes subscribe.
-func (p *Partition) unsubscribe(w *waiter) {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	if i := slices.Index(p.waiters, w); i >= 0 {
-		p.waiters = slices.Delete(p.waiters, i, i+1)
-	}
-}
-
 // checkEpoch compares a client's idea of the leader epoch with the partition's (KIP-320); -1 is not checked.
 func (p *Partition) checkEpoch(client int32) error {
-	switch mine := p.leaderEpoch.Load(); {
-	case client < 0 || client == mine:
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	err := p.replica.CheckEpoch(client)
+	if err == nil {
 		return nil
-	case client < mine:
-		return fault.New(fault.FencedLeaderEpoch, "leader epoch %d of %s-%d is older than %d", client, p.topic, p.index, mine)
-	default:
-		return fault.New(fault.UnknownLeaderEpoch, "leader epoch %d of %s-%d is newer than %d", client, p.topic, p.index, mine)
 	}
+	_, mine := p.replica.Leader()
+	return fault.New(fault.KindOf(err), "leader epoch %d of %s-%d, it is %d", client, p.topic, p.index, mine)
+}
+
+// leaderEpoch is the newest leader epoch that is known, -1 for none.
+func (p *Partition) leaderEpoch() int32 {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	_, epoch := p.replica.Leader()
+	return epoch
 }
 
 // lastStable is the end of what read_committed consumers may read.
 func (p *Partition) lastStable() int64 { return p.hw.Load() }
 
-// readable returns the end of what a consumer of this isolation may read.
-func (p *Partition) readable(readCommitted bool) int64 {
-	if readCommitted {
-		return p.lastStable()
+// readable returns the end of what a consumer of this isolation may read. Errors: fault.NotLeaderOrFollower,
+// OffsetNotAvailable while a new leader does not know yet what was committed (KIP-207).
+func (p *Partition) readable(readCommitted bool) (int64, error) {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	end, err := p.replica.Readable(p.now())
+	if err == nil && readCommitted {
+		end = p.lastStable()
 	}
-	return p.hw.Load()
+	return end, err
 }
 
 // epochEnd returns the largest leader epoch not above epoch, and where it ended.
 func (p *Partition) epochEnd(epoch int32) (found int32, end int64) {
-	p.order.Lock()
-	defer p.order.Unlock()
-	return p.epochs().EndOf(epoch, p.log.EndOffset())
-}
-
-// epochs returns the history of leader epochs with the present one, of which the log knows nothing before its first
-// record. The caller holds order.
-func (p *Partition) epochs() *partition.Epochs {
-	known, now := p.log.Epochs(), p.leaderEpoch.Load()
-	if latest, ok := known.Latest(); ok && latest >= now {
-		return known
-	}
-	all := new(partition.Epochs)
-	all.Restore(append(known.Entries(), partition.EpochStart{Epoch: now, Start: p.log.EndOffset()}))
-	return all
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	return p.replica.EndOf(epoch)
 }
 
 // epochAt returns the leader epoch of the record at offset, -1 when unknown.
 func (p *Partition) epochAt(offset int64) int32 {
-	p.order.Lock()
-	defer p.order.Unlock()
-	return p.epochs().At(offset)
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	return p.replica.EpochAt(offset)
 }
 
 // producers returns the producers that the partition remembers.
@@ -274,10 +224,13 @@ func (p *Partition) producers() []partition.Producer {
 	return slices.Collect(p.log.Producers().All())
 }
 
-// configure takes a topic's configs into use.
-func (p *Partition) configure(cfg TopicConfig) {
+// configure takes configs into use.
+func (p *Partition) configure(cfg TopicConfig, settings partition.ReplicaSettings) {
 	p.config.Store(&cfg)
 	p.log.Configure(cfg.Log)
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	p.replica.Configure(settings)
 }
 
 // fate is an acknowledger whose one acknowledgement can be waited for. It has room for it.
@@ -296,10 +249,10 @@ func (f fate) wait(ctx context.Context) error {
 	}
 }
 
-// settle returns when everything that was appended before is durable.
+// settle returns when everything that was appended before is durable on every in-sync replica.
 func (p *Partition) settle(ctx context.Context) error {
 	done := make(fate, 1)
-	if err := p.await(ack{end: p.log.EndOffset(), done: done}, placement{}); err != nil {
+	if err := p.await(ack{end: p.log.EndOffset(), acks: allInSync, done: done}, placement{}); err != nil {
 		return err
 	}
 	return done.wait(ctx)

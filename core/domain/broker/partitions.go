@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
@@ -17,8 +18,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// Partitions is the registry of the partitions that this broker holds. A partition's log is opened when it is
-// first asked for, so that a start costs nothing for partitions that nobody uses.
+// Partitions is the registry of the partitions of which this broker has a replica. One that has no other replica is opened
+// when it is first asked for, so that a start costs nothing for partitions that nobody uses; the others are opened at once.
 type Partitions struct {
 	store   ports.MetadataStore
 	logs    ports.LogStore
@@ -26,6 +27,9 @@ type Partitions struct {
 	nodeID  int32
 	clock   Clock
 	log     *slog.Logger
+	lease   *partition.Lease
+	queue   replicaQueue
+	began   time.Time // of the replicas' monotonic time
 
 	mu     sync.RWMutex
 	topics map[metadata.TopicID]*topicPartitions
@@ -46,13 +50,20 @@ type topicPartitions struct {
 	gone  bool // the topic was deleted
 }
 
-// NewPartitions returns the registry over logs. All arguments are required.
-func NewPartitions(store ports.MetadataStore, logs ports.LogStore, configs topicConfigs, nodeID int32, clock Clock, log *slog.Logger) *Partitions {
+// NewPartitions returns the registry over logs, of broker nodeID, which is registered. lease says until when the broker may lead; nil:
+// always. All other arguments are required.
+func NewPartitions(store ports.MetadataStore, logs ports.LogStore, configs topicConfigs, nodeID int32, lease *partition.Lease, clock Clock, log *slog.Logger) *Partitions {
 	return &Partitions{
 		store: store, logs: logs, configs: configs, nodeID: nodeID, clock: clock, log: log,
-		topics: make(map[metadata.TopicID]*topicPartitions),
+		lease: lease, queue: unreplicated{}, began: clock(), topics: make(map[metadata.TopicID]*topicPartitions),
 	}
 }
+
+// unreplicated is the queue of replicas that are alone.
+type unreplicated struct{}
+
+func (unreplicated) propose(*Partition) {}
+func (unreplicated) fetch(*Partition)   {}
 
 // Leader returns the partition if this broker leads it. Errors: fault.UnknownTopicOrPartition,
 // NotLeaderOrFollower, KafkaStorageError.
@@ -63,11 +74,33 @@ func (ps *Partitions) Leader(ctx context.Context, t *metadata.Topic, index int32
 	if t.Partitions[index].Leader != ps.nodeID {
 		return nil, fault.NotLeaderOrFollower
 	}
+	return ps.replica(ctx, t, index)
+}
+
+// replica returns the partition, which is to have a replica here, opened and up to date with t.
+func (ps *Partitions) replica(ctx context.Context, t *metadata.Topic, index int32) (*Partition, error) {
 	tp, err := ps.of(t)
 	if err != nil {
 		return nil, err
 	}
-	return ps.openIn(ctx, tp, index)
+	p, err := ps.openIn(ctx, tp, index)
+	if err == nil && p.version() < t.Partitions[index].Version {
+		p.install(viewOf(&t.Partitions[index], ps.brokerEpoch(ps.store.Image())))
+	}
+	return p, err
+}
+
+// brokerEpoch returns the epoch under which this broker is registered in img, -1 when it is not.
+func (ps *Partitions) brokerEpoch(img *metadata.Image) int64 {
+	if b, ok := img.Broker(ps.nodeID); ok {
+		return b.Epoch
+	}
+	return -1
+}
+
+// replicaSettings are what configs ask of a topic's replicas.
+func (ps *Partitions) replicaSettings(cfg *TopicConfig) partition.ReplicaSettings {
+	return partition.ReplicaSettings{MinInSync: cfg.MinInSyncReplicas, MaxLag: millis(ps.configs.Int("replica.lag.time.max.ms"))}
 }
 
 // LeaderByName is Leader for a topic's name.
@@ -113,9 +146,8 @@ func (ps *Partitions) openIn(ctx context.Context, tp *topicPartitions, index int
 		return nil, fault.UnknownTopicOrPartition
 	}
 	cfg := ps.configs.Topic(tp.topic.Configs)
-	p := &Partition{topic: tp.topic.Name, id: tp.topic.ID, index: index, clock: ps.clock}
+	p := &Partition{topic: tp.topic.Name, id: tp.topic.ID, index: index, clock: ps.clock, began: ps.began, queue: ps.queue}
 	p.config.Store(&cfg)
-	p.leaderEpoch.Store(tp.topic.Partitions[index].LeaderEpoch)
 	id := ports.LogID{Topic: p.topic, TopicID: p.id, Partition: index}
 	l, err := ps.logs.Open(ctx, id, cfg.Log, p)
 	if err != nil {
@@ -128,17 +160,21 @@ func (ps *Partitions) openIn(ctx context.Context, tp *topicPartitions, index int
 		return nil, fault.New(fault.KafkaStorageError, "open log of %s-%d: %w", p.topic, index, err)
 	}
 	p.log = l
-	p.hw.Store(l.DurableEnd())
+	epoch := ps.brokerEpoch(ps.store.Image())
+	p.replica = partition.NewReplica(ps.nodeID, epoch, ps.replicaSettings(&cfg), ps.lease, logState(l), 0)
+	p.hw.Store(p.replica.HighWatermark())
+	p.install(viewOf(&tp.topic.Partitions[index], epoch))
 	tp.open[index] = p
 	return p, nil
 }
 
-// Run follows the metadata until ctx ends: it closes what is deleted, removes the logs of topics that are
-// no more and takes changed configs into use.
+// Run follows the metadata until ctx ends: it opens what has to be replicated, closes what is deleted or has moved away, removes the logs
+// of topics that are no more and takes changed configs into use.
 func (ps *Partitions) Run(ctx context.Context) error {
+	f := follower{partitions: ps, img: new(metadata.Image), failed: make(map[metadata.TopicID]bool)}
 	deletions, swept := uint64(0), false
 	for img := range ps.store.Watch(ctx) {
-		ps.follow(ctx, img)
+		f.follow(ctx, img)
 		if d := img.Deletions(); !swept || d != deletions {
 			if err := ps.sweep(ctx, img); err != nil && ctx.Err() == nil {
 				ps.log.ErrorContext(ctx, "cannot remove logs of deleted topics", "err", err)
@@ -149,29 +185,109 @@ func (ps *Partitions) Run(ctx context.Context) error {
 	return nil
 }
 
-// follow brings the open partitions in line with img.
-func (ps *Partitions) follow(ctx context.Context, img *metadata.Image) {
-	for _, tp := range ps.known() {
-		t, ok := img.TopicByID(tp.topic.ID)
-		if !ok {
-			ps.drop(ctx, tp)
-			continue
+// follower brings the partitions in line with the metadata.
+type follower struct {
+	partitions *Partitions
+	img        *metadata.Image           // which they are in line with
+	base       TopicConfig               // of topics without own configs
+	failed     map[metadata.TopicID]bool // but for these topics
+}
+
+func (f *follower) follow(ctx context.Context, img *metadata.Image) {
+	ps := f.partitions
+	if base := ps.configs.Topic(nil); base != f.base {
+		f.base = base
+		ps.Reconfigure()
+	}
+	failed := f.failed
+	f.failed = make(map[metadata.TopicID]bool)
+	for old, t := range img.ChangedTopics(f.img) {
+		if t == nil {
+			delete(failed, old.ID)
+			ps.drop(ctx, old.ID)
+		} else {
+			f.align(ctx, t)
 		}
-		tp.mu.Lock()
-		tp.topic = t
-		if len(tp.open) > 0 {
-			cfg := ps.configs.Topic(t.Configs)
-			for index, p := range tp.open {
-				p.leaderEpoch.Store(t.Partitions[index].LeaderEpoch)
-				p.configure(cfg)
-			}
+	}
+	f.img = img
+	for id := range failed {
+		if t, ok := img.TopicByID(id); ok {
+			f.align(ctx, t)
 		}
-		tp.mu.Unlock()
 	}
 }
 
+// align brings the partitions of a topic in line.
+func (f *follower) align(ctx context.Context, t *metadata.Topic) {
+	ps := f.partitions
+	ps.update(t)
+	for index := range t.Partitions {
+		at := &t.Partitions[index]
+		var err error
+		switch {
+		case !slices.Contains(at.Replicas, ps.nodeID):
+			err = ps.leave(ctx, t, int32(index))
+		case len(at.Replicas) > 1:
+			_, err = ps.replica(ctx, t, int32(index))
+		}
+		if err != nil {
+			f.failed[t.ID] = true
+		}
+	}
+}
+
+// update has the open partitions of a topic know what it is now.
+func (ps *Partitions) update(t *metadata.Topic) {
+	ps.mu.RLock()
+	tp := ps.topics[t.ID]
+	ps.mu.RUnlock()
+	if tp == nil {
+		return
+	}
+	tp.mu.Lock()
+	defer tp.mu.Unlock()
+	tp.topic = t
+	if len(tp.open) == 0 {
+		return
+	}
+	cfg, epoch := ps.configs.Topic(t.Configs), ps.brokerEpoch(ps.store.Image())
+	for index, p := range tp.open {
+		p.configure(cfg, ps.replicaSettings(&cfg))
+		p.install(viewOf(&t.Partitions[index], epoch))
+	}
+}
+
+// leave gives up this broker's replica of a partition, if there is one.
+func (ps *Partitions) leave(ctx context.Context, t *metadata.Topic, index int32) error {
+	ps.mu.RLock()
+	tp := ps.topics[t.ID]
+	ps.mu.RUnlock()
+	if tp != nil {
+		tp.mu.Lock()
+		p := tp.open[index]
+		delete(tp.open, index)
+		tp.mu.Unlock()
+		if p != nil {
+			p.end(fault.NotLeaderOrFollower)
+		}
+	}
+	if err := ps.logs.Delete(ctx, ports.LogID{Topic: t.Name, TopicID: t.ID, Partition: index}); err != nil {
+		if ctx.Err() == nil {
+			ps.log.ErrorContext(ctx, "cannot delete log", "topic", t.Name, "partition", index, "err", err)
+		}
+		return err
+	}
+	return nil
+}
+
 // drop ends a deleted topic's partitions and removes their logs.
-func (ps *Partitions) drop(ctx context.Context, tp *topicPartitions) {
+func (ps *Partitions) drop(ctx context.Context, deleted metadata.TopicID) {
+	ps.mu.RLock()
+	tp := ps.topics[deleted]
+	ps.mu.RUnlock()
+	if tp == nil {
+		return
+	}
 	tp.mu.Lock()
 	tp.gone = true
 	open := tp.open
@@ -258,10 +374,10 @@ func (ps *Partitions) LogSizes(ctx context.Context, wanted func(topic string, in
 		for t := range ps.store.Image().Topics() {
 			for i := range t.Partitions {
 				index := int32(i)
-				if !wanted(t.Name, index) || t.Partitions[i].Leader != ps.nodeID {
+				if !wanted(t.Name, index) || !slices.Contains(t.Partitions[i].Replicas, ps.nodeID) {
 					continue
 				}
-				p, err := ps.Leader(ctx, t, index)
+				p, err := ps.replica(ctx, t, index)
 				usage := LogUsage{Topic: t.Name, Partition: index}
 				if err == nil {
 					usage.Size = p.log.Size()
@@ -295,7 +411,7 @@ func (ps *Partitions) Producers(ctx context.Context, topic string, index int32) 
 }
 
 // Start orders a batch of the broker's own making behind the end of an internal topic's partition and returns
-// without waiting for any disk. wait returns when the batch is durable, or when its ctx ends. The batch must
+// without waiting for any disk. wait returns when the batch is durable on every in-sync replica, or when its ctx ends. The batch must
 // not change until then.
 func (ps *Partitions) Start(ctx context.Context, topic string, index int32, b record.Batch) (wait func(context.Context) error, err error) {
 	p, err := ps.LeaderByName(ctx, topic, index)
@@ -303,7 +419,7 @@ func (ps *Partitions) Start(ctx context.Context, topic string, index int32, b re
 		return nil, err
 	}
 	done := make(fate, 1)
-	if err := p.append(b, done, 0); err != nil {
+	if err := p.append(b, allInSync, done, 0); err != nil {
 		return nil, err
 	}
 	return done.wait, nil

@@ -8,7 +8,7 @@ func (ps *Partitions) Reconfigure() {
 		if len(tp.open) > 0 {
 			cfg := ps.configs.Topic(tp.topic.Configs)
 			for _, p := range tp.open {
-				p.configure(cfg)
+				p.configure(cfg, ps.replicaSettings(&cfg))
 			}
 		}
 		tp.mu.Unlock()

@@ -108,7 +108,7 @@ func (p *Produce) appendTo(ctx context.Context, img *metadata.Image, req *Produc
 	}
 	// The acknowledgement may come before append returns and lets the request go; so its fields are
 	// written first, under the partition's lock, by slot.
-	return part.append(b, req, i)
+	return part.append(b, req.Acks, req, i)
 }
 
 // adminClient is the client id that may write to internal topics, as in Kafka.

@@ -62,6 +62,43 @@ func (x index[T]) from(key string) iter.Seq2[string, T] {
 	return func(yield func(string, T) bool) { x.root.walk(key, yield) }
 }
 
+// changes yields the values that x has otherwise than old: the old one and the new one, of which one may be missing and is the zero value
+// then. What the two share is not looked at.
+func changes[T comparable](old, x index[T]) iter.Seq2[T, T] {
+	return func(yield func(T, T) bool) { diff(old.root, x.root, yield) }
+}
+
+// diff reports whether it may go on.
+func diff[T comparable](old, fresh *node[T], yield func(T, T) bool) bool {
+	var none T
+	switch {
+	case old == fresh:
+		return true
+	case old == nil:
+		return fresh.walk("", func(_ string, value T) bool { return yield(none, value) })
+	case fresh == nil:
+		return old.walk("", func(_ string, value T) bool { return yield(value, none) })
+	case old.key == fresh.key:
+		return diff(old.left, fresh.left, yield) && (old.value == fresh.value || yield(old.value, fresh.value)) && diff(old.right, fresh.right, yield)
+	case old.priority >= fresh.priority: // the root of the other tree that shares the most with it
+		value, _ := index[T]{root: fresh}.get(old.key)
+		below, above := fresh.around(old.key)
+		return diff(old.left, below, yield) && (old.value == value || yield(old.value, value)) && diff(old.right, above, yield)
+	default:
+		value, _ := index[T]{root: old}.get(fresh.key)
+		below, above := old.around(fresh.key)
+		return diff(below, fresh.left, yield) && (value == fresh.value || yield(value, fresh.value)) && diff(above, fresh.right, yield)
+	}
+}
+
+// around is split for a key that may be there, and belongs to neither side.
+func (n *node[T]) around(key string) (below, above *node[T]) {
+	if _, ok := (index[T]{root: n}).get(key); ok {
+		n = n.remove(key)
+	}
+	return n.split(key)
+}
+
 // The methods of a node leave it and all below it as they are. They return the root of what was asked for.
 
 func (n *node[T]) replace(key string, value T) *node[T] {

@@ -51,6 +51,48 @@ func TestAnIndexIsAMapInOrderAndItsPastsStay(t *testing.T) {
 	})
 }
 
+// TestChangesAreWhatDiffersBetweenTwoIndexes compares any two versions of an index, related or not.
+func TestChangesAreWhatDiffersBetweenTwoIndexes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var versions []index[int]
+		for tree := range 2 { // the second has other priorities for the same keys
+			var x index[int]
+			for n := range rapid.IntRange(1, 40).Draw(t, "steps") {
+				if key := rapid.StringN(0, 2, -1).Draw(t, "key"); rapid.IntRange(0, 2).Draw(t, "remove") == 0 {
+					x = x.remove(key)
+				} else {
+					x = x.set(key, 1+n/2+tree)
+				}
+				versions = append(versions, x)
+			}
+		}
+		old := rapid.SampledFrom(versions).Draw(t, "old")
+		fresh := rapid.SampledFrom(versions).Draw(t, "fresh")
+		type change struct{ from, to int }
+		var want, got []change
+		keys := map[string]bool{}
+		for key := range old.from("") {
+			keys[key] = true
+		}
+		for key := range fresh.from("") {
+			keys[key] = true
+		}
+		for _, key := range slices.Sorted(maps.Keys(keys)) {
+			from, _ := old.get(key)
+			to, _ := fresh.get(key)
+			if from != to {
+				want = append(want, change{from, to})
+			}
+		}
+		for from, to := range changes(old, fresh) {
+			got = append(got, change{from, to})
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("changes %v, want %v", got, want)
+		}
+	})
+}
+
 // TestAnIndexStaysFlat: keys in order, which would make a list of a plain search tree.
 func TestAnIndexStaysFlat(t *testing.T) {
 	var x index[int]

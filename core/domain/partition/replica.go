@@ -241,6 +241,9 @@ func (r *Replica) raise(now time.Duration) Effects {
 // HighWatermark is the end of what is known to be committed. It falls only when an unclean election has lost records.
 func (r *Replica) HighWatermark() int64 { return r.hw }
 
+// DurableEnd is the end of what is durable on this broker's disk.
+func (r *Replica) DurableEnd() int64 { return r.durable }
+
 // Role returns the present role.
 func (r *Replica) Role() Role { return r.role }
 

@@ -1,0 +1,168 @@
+package broker
+
+import (
+	"context"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/partition"
+	"github.com/chronik-stream/chronik/core/domain/record"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// viewOf is a partition as metadata shows it to a broker that is registered under brokerEpoch.
+func viewOf(at *metadata.Partition, brokerEpoch int64) partition.View {
+	return partition.View{
+		Leader: at.Leader, LeaderEpoch: at.LeaderEpoch, Version: at.Version, Replicas: at.Replicas, ISR: at.ISR, BrokerEpoch: brokerEpoch,
+	}
+}
+
+// install takes over what metadata says of the partition.
+func (p *Partition) install(v partition.View) {
+	p.step(func(r *partition.Replica, now time.Duration) partition.Effects { return r.Install(v, now) })
+}
+
+// version is that of the newest view, -1 before the first.
+func (p *Partition) version() int32 {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	return p.replica.Version()
+}
+
+// tick lets time pass.
+func (p *Partition) tick() {
+	p.step(func(r *partition.Replica, now time.Duration) partition.Effects { return r.Tick(now) })
+}
+
+// followed takes a follower's fetch, and returns the end of what it may have, or where the logs part. Errors are those of
+// partition.Replica.FollowerFetched.
+func (p *Partition) followed(f partition.FollowerFetch) (reply partition.FetchReply, err error) {
+	p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
+		reply, err = r.FollowerFetched(f, now)
+		return reply.Effects
+	})
+	if reason := p.failed(); reason != nil {
+		return partition.FetchReply{}, reason
+	}
+	return reply, err
+}
+
+// proposal returns the change of the ISR that metadata is to decide; ok is false when there is none.
+func (p *Partition) proposal(eligible func(broker int32, epoch int64) bool) (proposal partition.Proposal, ok bool) {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	if p.gone != nil {
+		return partition.Proposal{}, false
+	}
+	return p.replica.Propose(p.now(), eligible)
+}
+
+// proposalFailed notes that a proposal was refused, or that its fate is not known.
+func (p *Partition) proposalFailed(proposal partition.Proposal) {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	p.replica.ProposalFailed(proposal)
+}
+
+// follows returns the leader that this replica follows; ok is false when it follows none.
+func (p *Partition) follows() (leader int32, ok bool) {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	leader, _ = p.replica.Leader()
+	return leader, p.gone == nil && leader >= 0 && p.replica.Role() == partition.RoleFollower
+}
+
+// nextFetch returns what to ask the leader for; ok is false when there is nothing to ask now.
+func (p *Partition) nextFetch() (leader int32, f partition.FollowerFetch, ok bool) {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	if p.gone != nil {
+		return -1, partition.FollowerFetch{}, false
+	}
+	return p.replica.NextFetch()
+}
+
+// answered takes over what the leader has answered to a fetch of this follower, with the records. What it appends is durable some time
+// later; cutting the log is waited for.
+func (p *Partition) answered(ctx context.Context, a partition.FetchAnswer, records []byte) error {
+	fx, err := p.takeIn(a, records)
+	switch {
+	case err != nil:
+		return err
+	case fx.Truncate, fx.Reset:
+		return p.cut(ctx, fx)
+	case fx.RaiseStart > 0:
+		return p.log.AdvanceStart(ctx, fx.RaiseStart)
+	}
+	return nil
+}
+
+// takeIn shows the replica an answer, and appends its records when the replica wants them.
+func (p *Partition) takeIn(a partition.FetchAnswer, records []byte) (partition.Effects, error) {
+	p.order.Lock()
+	defer p.order.Unlock()
+	batches, err := p.fetchedBatches(records)
+	if err != nil {
+		return partition.Effects{}, err
+	}
+	fx := p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
+		fx := r.FetchAnswered(a, now)
+		if fx.Append { // in the same step: the replica may be elected in the next
+			for _, b := range batches {
+				r.Appended(b.BaseOffset(), b.NextOffset(), b.LeaderEpoch())
+			}
+		}
+		return fx
+	})
+	if !fx.Append || len(batches) == 0 {
+		return fx, nil
+	}
+	return fx, p.log.Append(batches, p.clock())
+}
+
+// fetchedBatches returns the leader's batches that follow the log's end, after having looked at their checksums: damaged bytes must
+// not spread. It is called with order held.
+func (p *Partition) fetchedBatches(records []byte) (batches []record.Batch, err error) {
+	end := p.log.EndOffset()
+	for rest := records; len(rest) > 0; {
+		var b record.Batch
+		if b, rest, err = record.Next(rest); err == nil {
+			err = b.VerifyCRC()
+		}
+		switch {
+		case err != nil:
+			return nil, fault.New(fault.CorruptMessage, "records of %s-%d from the leader: %w", p.topic, p.index, err)
+		case b.NextOffset() <= end: // the leader sends the whole batch that an offset is in
+			continue
+		case b.BaseOffset() < end:
+			return nil, fault.New(fault.CorruptMessage, "records of %s-%d from the leader begin at %d, the log ends at %d", p.topic, p.index, b.BaseOffset(), end)
+		}
+		end = b.NextOffset()
+		batches = append(batches, b)
+	}
+	return batches, nil
+}
+
+// cut shortens the log, or lets it begin anew, as the replica wants.
+func (p *Partition) cut(ctx context.Context, fx partition.Effects) error {
+	p.order.Lock()
+	defer p.order.Unlock()
+	var err error
+	if fx.Reset {
+		err = p.log.Reset(ctx, fx.To)
+	} else {
+		err = p.log.Truncate(ctx, fx.To)
+	}
+	if err != nil {
+		return err
+	}
+	state := logState(p.log)
+	p.step(func(r *partition.Replica, now time.Duration) partition.Effects { return r.Truncated(state, now) })
+	return nil
+}
+
+// logState is what a replica has to know of its log. The caller holds order, or is alone with the log.
+func logState(l ports.Log) partition.LogState {
+	return partition.LogState{Start: l.StartOffset(), End: l.EndOffset(), Durable: l.DurableEnd(), Epochs: l.Epochs().Entries()}
+}

@@ -1,0 +1,203 @@
+package broker
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/partition"
+)
+
+// allInSync is the value of acks that asks for a record to be durable on every in-sync replica.
+const allInSync = -1
+
+// ack is an append that waits for its durability.
+type ack struct {
+	end  int64 // the offset behind it
+	acks int16 // what the producer asks for
+	done acknowledger
+	slot int // what the append was to its request
+}
+
+// ackQueue is acks in the order of their offsets.
+type ackQueue []ack
+
+// upTo takes out those that end at end or below.
+func (q *ackQueue) upTo(end int64) []ack {
+	n := 0
+	for n < len(*q) && (*q)[n].end <= end {
+		n++
+	}
+	ready := (*q)[:n:n]
+	*q = (*q)[n:]
+	return ready
+}
+
+// acknowledger is told of an append: first where it was put, then, when it is durable or lost, of its fate.
+// Both must return at once.
+type acknowledger interface {
+	assign(slot int, to placement)
+	acknowledge(slot int, err error)
+}
+
+// waiter is a fetch that waits for new records in any of its partitions.
+type waiter struct {
+	wake     chan struct{}
+	follower bool // it may have what is durable here, consumers only what is below the high watermark
+}
+
+func newWaiter(follower bool) *waiter { return &waiter{make(chan struct{}, 1), follower} }
+
+func (w *waiter) notify() {
+	select {
+	case w.wake <- struct{}{}:
+	default: // it has been woken and has not looked yet
+	}
+}
+
+// enter puts a in line, and tells the replica of its batch, unless the epoch is over.
+func (p *Partition) enter(a ack, to placement, epoch int32) error {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	if _, now := p.replica.Leader(); now != epoch || p.replica.Role() != partition.RoleLeader {
+		return fault.NotLeaderOrFollower
+	}
+	if p.gone != nil {
+		return p.gone
+	}
+	p.replica.Appended(to.baseOffset, a.end, epoch)
+	a.done.assign(a.slot, to)
+	*p.line(a.acks) = append(*p.line(a.acks), a)
+	return nil
+}
+
+// line is where appends with these acks wait.
+func (p *Partition) line(acks int16) *ackQueue {
+	if acks == allInSync {
+		return &p.acks
+	}
+	return &p.local
+}
+
+// await puts a in line behind a batch that was appended before, or acknowledges it when that is durable already.
+func (p *Partition) await(a ack, to placement) error {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	if p.gone != nil {
+		return p.gone
+	}
+	a.done.assign(a.slot, to)
+	reached := p.hw.Load()
+	if a.acks != allInSync {
+		reached = p.log.DurableEnd()
+	}
+	if a.end <= reached {
+		a.done.acknowledge(a.slot, nil)
+		return nil
+	}
+	line := p.line(a.acks)
+	at := len(*line)
+	for at > 0 && (*line)[at-1].end > a.end {
+		at--
+	}
+	*line = slices.Insert(*line, at, a)
+	return nil
+}
+
+// withdraw takes the newest ack out of line. It reports false when the partition's end has answered it already.
+func (p *Partition) withdraw(acks int16, done acknowledger, slot int) bool {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	line := p.line(acks)
+	n := len(*line)
+	if n == 0 || (*line)[n-1].done != done || (*line)[n-1].slot != slot {
+		return false
+	}
+	*line = (*line)[:n-1]
+	return true
+}
+
+// release is who has waited long enough.
+type release struct {
+	local, acks []ack
+	err         error // of all appends, when the broker leads no longer
+	short       error // of those that every in-sync replica was to have
+	waiters     []*waiter
+}
+
+// released takes out of line who is to be told after a step. It is called under the lock.
+func (p *Partition) released(fx partition.Effects) (r release) {
+	if fx.Raised {
+		p.hw.Store(fx.HighWatermark)
+	}
+	if fx.Deposed {
+		r.local, r.acks, r.err, r.waiters = p.local, p.acks, fault.NotLeaderOrFollower, p.waiters
+		p.local, p.acks, p.waiters = nil, nil, nil
+		return r
+	}
+	durable := p.replica.DurableEnd()
+	r.local = p.local.upTo(durable)
+	if len(p.acks) > 0 {
+		r.acks, r.short = p.acks.upTo(p.hw.Load()), p.replica.Replicated()
+	}
+	r.waiters = p.wakeable(fx.Raised, durable)
+	return r
+}
+
+// wakeable takes out those who wait and have something to read now.
+func (p *Partition) wakeable(raised bool, durable int64) (wake []*waiter) {
+	if len(p.waiters) == 0 {
+		return nil
+	}
+	grown := durable > p.grown
+	p.grown = max(p.grown, durable)
+	if !raised && !grown {
+		return nil
+	}
+	p.waiters = slices.DeleteFunc(p.waiters, func(w *waiter) bool {
+		due := raised || grown && w.follower
+		if due {
+			wake = append(wake, w)
+		}
+		return due
+	})
+	return wake
+}
+
+func (r release) tell() {
+	for _, a := range r.local {
+		a.done.acknowledge(a.slot, r.err)
+	}
+	for _, a := range r.acks {
+		a.done.acknowledge(a.slot, cmp.Or(r.err, r.short))
+	}
+	clear(r.local) // the queues' arrays live on
+	clear(r.acks)
+	for _, w := range r.waiters {
+		w.notify()
+	}
+}
+
+// subscribe has w notified when there is more to read than up to offset, or the partition ends.
+func (p *Partition) subscribe(w *waiter, offset int64) {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	end := p.hw.Load()
+	if w.follower {
+		end = p.replica.DurableEnd()
+	}
+	if p.gone != nil || end > offset {
+		w.notify()
+		return
+	}
+	p.waiters = append(p.waiters, w)
+}
+
+// unsubscribe undoes subscribe.
+func (p *Partition) unsubscribe(w *waiter) {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	if i := slices.Index(p.waiters, w); i >= 0 {
+		p.waiters = slices.Delete(p.waiters, i, i+1)
+	}
+}
