@@ -69,14 +69,15 @@ func newGroups(store registered, p *broker.Partitions, t *broker.Topics, c *brok
 
 // cleaner applies retention, compaction and expiry to the logs at an interval.
 type cleaner struct {
-	logs    ports.LogStore
-	configs *broker.Configs
-	clock   broker.Clock
-	log     *slog.Logger
+	logs       ports.LogStore
+	partitions *broker.Partitions
+	configs    *broker.Configs
+	clock      broker.Clock
+	log        *slog.Logger
 }
 
-func newCleaner(logs ports.LogStore, c *broker.Configs, clock broker.Clock, log *slog.Logger) *cleaner {
-	return &cleaner{logs: logs, configs: c, clock: clock, log: log}
+func newCleaner(logs ports.LogStore, p *broker.Partitions, c *broker.Configs, clock broker.Clock, log *slog.Logger) *cleaner {
+	return &cleaner{logs: logs, partitions: p, configs: c, clock: clock, log: log}
 }
 
 // run cleans until ctx ends.
@@ -93,5 +94,6 @@ func (c *cleaner) run(ctx context.Context) error {
 		if err := c.logs.Clean(ctx, c.clock()); err != nil && ctx.Err() == nil {
 			c.log.ErrorContext(ctx, "logs not cleaned", "err", err)
 		}
+		c.partitions.Expire(ctx)
 	}
 }

@@ -104,7 +104,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	wiringCleaner := newCleaner(logStore, brokerConfigs, clock, log)
+	wiringCleaner := newCleaner(logStore, partitions, brokerConfigs, clock, log)
 	wiringParts := &parts{
 		Kafka:      server,
 		HTTP:       httpapiServer,

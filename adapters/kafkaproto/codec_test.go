@@ -277,12 +277,12 @@ func compareFetch(t *testing.T, version int16, body []byte) {
 	if diff := cmp.Diff(want, f.req, emptyIsNil()); diff != "" {
 		t.Fatalf("version %d: (-kmsg +ours)\n%s", version, diff)
 	}
-	replica := req.ReplicaID
+	follower := broker.Follower{ID: req.ReplicaID, Epoch: -1}
 	if version >= 15 {
-		replica = req.ReplicaState.ID
+		follower = broker.Follower{ID: req.ReplicaState.ID, Epoch: req.ReplicaState.Epoch}
 	}
-	if f.replicaID != replica {
-		t.Fatalf("version %d: replica %d, kmsg has %d", version, f.replicaID, replica)
+	if f.follower != follower {
+		t.Fatalf("version %d: replica %+v, kmsg has %+v", version, f.follower, follower)
 	}
 }
 

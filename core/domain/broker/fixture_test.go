@@ -22,6 +22,7 @@ type fixture struct {
 	produce    *Produce
 	fetch      *Fetch
 	offsets    *Offsets
+	alignment  *alignment
 }
 
 // newFixture has one topic, "orders", with two partitions.
@@ -34,6 +35,8 @@ func newFixture(t *testing.T) *fixture {
 	f.produce = NewProduce(f.partitions, time.Now)
 	f.fetch = NewFetch(f.partitions, f.configs, time.Now)
 	f.offsets = NewOffsets(f.partitions)
+	f.alignment = newAlignment(f.partitions)
+	f.alignment.img = f.store.Image()
 	return f
 }
 
@@ -43,6 +46,9 @@ func (f *fixture) apply(t *testing.T, cmd metadata.Command) {
 		t.Fatal(err)
 	}
 }
+
+// follow brings the partitions in line with the metadata.
+func (f *fixture) follow(t *testing.T) { f.alignment.follow(t.Context(), f.store.Image()) }
 
 // send starts a produce of one batch to orders-0 and returns it with a channel that is closed when it is answered.
 func (f *fixture) send(t *testing.T, b []byte) (*ProduceRequest, <-chan struct{}) {

@@ -24,6 +24,8 @@ type memLogs struct {
 	held   bool // nothing becomes durable
 	open   map[string]*memLog
 	delete []ports.LogID
+	// opening, if not nil, is called before a log is opened; its error is Open's.
+	opening func(ports.LogID) error
 }
 
 func newMemLogs(t *testing.T) *memLogs {
@@ -31,6 +33,11 @@ func newMemLogs(t *testing.T) *memLogs {
 }
 
 func (s *memLogs) Open(_ context.Context, id ports.LogID, _ ports.LogConfig, events ports.LogEvents) (ports.Log, error) {
+	if s.opening != nil {
+		if err := s.opening(id); err != nil {
+			return nil, err
+		}
+	}
 	f, err := os.Create(filepath.Join(s.dir, fmt.Sprintf("%s-%d", id.Topic, id.Partition)))
 	if err != nil {
 		return nil, err
@@ -220,6 +227,6 @@ func (l *memLog) Reset(_ context.Context, start int64) error {
 	return nil
 }
 
-func (l *memLog) Producers() *partition.Producers       { return l.producers }
-func (l *memLog) Epochs() *partition.Epochs             { return l.epochs }
-func (l *memLog) Configure(ports.LogConfig)             {}
+func (l *memLog) Producers() *partition.Producers { return l.producers }
+func (l *memLog) Epochs() *partition.Epochs       { return l.epochs }
+func (l *memLog) Configure(ports.LogConfig)       {}

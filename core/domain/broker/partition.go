@@ -25,8 +25,9 @@ type Partition struct {
 	began time.Time // of the monotonic time that the replica counts in
 	queue replicaQueue
 
-	config atomic.Pointer[TopicConfig]
-	hw     atomic.Int64 // high watermark: the end of what consumers may read; as the replica has it
+	config  atomic.Pointer[TopicConfig]
+	version atomic.Int32 // of the newest view of the metadata that was installed, -1 before the first
+	hw      atomic.Int64 // high watermark: the end of what consumers may read; as the replica has it
 
 	order sync.Mutex
 	log   ports.Log
@@ -258,9 +259,9 @@ func (p *Partition) settle(ctx context.Context) error {
 	return done.wait(ctx)
 }
 
-// expire forgets idle producers.
-func (p *Partition) expire(now time.Time, age time.Duration) {
+// expire forgets producers that have been idle for producer.id.expiration.ms.
+func (p *Partition) expire(now time.Time) {
 	p.order.Lock()
 	defer p.order.Unlock()
-	p.log.Producers().Expire(now.UnixMilli(), age.Milliseconds())
+	p.log.Producers().Expire(now.UnixMilli(), p.config.Load().Log.ProducerIDExpiration.Milliseconds())
 }

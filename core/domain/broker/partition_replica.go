@@ -20,14 +20,11 @@ func viewOf(at *metadata.Partition, brokerEpoch int64) partition.View {
 
 // install takes over what metadata says of the partition.
 func (p *Partition) install(v partition.View) {
-	p.step(func(r *partition.Replica, now time.Duration) partition.Effects { return r.Install(v, now) })
-}
-
-// version is that of the newest view, -1 before the first.
-func (p *Partition) version() int32 {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	return p.replica.Version()
+	p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
+		fx := r.Install(v, now)
+		p.version.Store(max(p.version.Load(), v.Version))
+		return fx
+	})
 }
 
 // tick lets time pass.

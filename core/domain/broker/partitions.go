@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -42,14 +41,6 @@ type topicConfigs interface {
 	Int(key string) int64
 }
 
-// topicPartitions are the partitions of one topic that have been asked for.
-type topicPartitions struct {
-	mu    sync.Mutex // held while one of the topic's logs is opened
-	topic *metadata.Topic
-	open  map[int32]*Partition
-	gone  bool // the topic was deleted
-}
-
 // NewPartitions returns the registry over logs, of broker nodeID, which is registered. lease says until when the broker may lead; nil:
 // always. All other arguments are required.
 func NewPartitions(store ports.MetadataStore, logs ports.LogStore, configs topicConfigs, nodeID int32, lease *partition.Lease, clock Clock, log *slog.Logger) *Partitions {
@@ -83,16 +74,16 @@ func (ps *Partitions) replica(ctx context.Context, t *metadata.Topic, index int3
 	if err != nil {
 		return nil, err
 	}
-	p, err := ps.openIn(ctx, tp, index)
-	if err == nil && p.version() < t.Partitions[index].Version {
-		p.install(viewOf(&t.Partitions[index], ps.brokerEpoch(ps.store.Image())))
+	p, err := ps.openIn(ctx, tp, t, index)
+	if err == nil && p.version.Load() < t.Partitions[index].Version {
+		p.install(viewOf(&t.Partitions[index], ps.brokerEpoch()))
 	}
 	return p, err
 }
 
-// brokerEpoch returns the epoch under which this broker is registered in img, -1 when it is not.
-func (ps *Partitions) brokerEpoch(img *metadata.Image) int64 {
-	if b, ok := img.Broker(ps.nodeID); ok {
+// brokerEpoch returns the epoch under which this broker is registered, -1 when it is not.
+func (ps *Partitions) brokerEpoch() int64 {
+	if b, ok := ps.store.Image().Broker(ps.nodeID); ok {
 		return b.Epoch
 	}
 	return -1
@@ -112,196 +103,31 @@ func (ps *Partitions) LeaderByName(ctx context.Context, topic string, index int3
 	return ps.Leader(ctx, t, index)
 }
 
-// of returns the topic's entry, made when it is missing.
-func (ps *Partitions) of(t *metadata.Topic) (*topicPartitions, error) {
-	ps.mu.RLock()
-	tp, closed := ps.topics[t.ID], ps.closed
-	ps.mu.RUnlock()
-	if tp != nil && !closed {
-		return tp, nil
-	}
-	ps.mu.Lock()
-	defer ps.mu.Unlock()
-	if ps.closed {
-		return nil, fault.New(fault.NotLeaderOrFollower, "broker is stopping")
-	}
-	if tp = ps.topics[t.ID]; tp == nil {
-		if _, ok := ps.store.Image().TopicByID(t.ID); !ok {
-			return nil, fault.UnknownTopicOrPartition // deleted since the caller has looked it up
-		}
-		tp = &topicPartitions{topic: t, open: make(map[int32]*Partition)}
-		ps.topics[t.ID] = tp
-	}
-	return tp, nil
-}
-
-// openIn returns the open partition of a topic, opened when it is not.
-func (ps *Partitions) openIn(ctx context.Context, tp *topicPartitions, index int32) (*Partition, error) {
+// bringInLine has the open partitions of a topic take over what metadata and the broker's configs say now.
+func (ps *Partitions) bringInLine(tp *topicPartitions, t *metadata.Topic) {
 	tp.mu.Lock()
 	defer tp.mu.Unlock()
-	if p := tp.open[index]; p != nil {
-		return p, nil
-	}
-	if tp.gone {
-		return nil, fault.UnknownTopicOrPartition
-	}
-	cfg := ps.configs.Topic(tp.topic.Configs)
-	p := &Partition{topic: tp.topic.Name, id: tp.topic.ID, index: index, clock: ps.clock, began: ps.began, queue: ps.queue}
-	p.config.Store(&cfg)
-	id := ports.LogID{Topic: p.topic, TopicID: p.id, Partition: index}
-	l, err := ps.logs.Open(ctx, id, cfg.Log, p)
-	if err != nil {
-		if ctx.Err() == nil {
-			ps.log.ErrorContext(ctx, "cannot open log", "topic", p.topic, "partition", index, "err", err)
+	var cfg *TopicConfig
+	for p := range tp.open() {
+		if cfg == nil {
+			resolved := ps.configs.Topic(t.Configs)
+			cfg = &resolved
 		}
-		if errors.Is(err, fault.KafkaStorageError) || ctx.Err() != nil {
-			return nil, err
-		}
-		return nil, fault.New(fault.KafkaStorageError, "open log of %s-%d: %w", p.topic, index, err)
+		p.configure(*cfg, ps.replicaSettings(cfg))
+		p.install(viewOf(&t.Partitions[p.index], ps.brokerEpoch()))
 	}
-	p.log = l
-	epoch := ps.brokerEpoch(ps.store.Image())
-	p.replica = partition.NewReplica(ps.nodeID, epoch, ps.replicaSettings(&cfg), ps.lease, logState(l), 0)
-	p.hw.Store(p.replica.HighWatermark())
-	p.install(viewOf(&tp.topic.Partitions[index], epoch))
-	tp.open[index] = p
-	return p, nil
-}
-
-// Run follows the metadata until ctx ends: it opens what has to be replicated, closes what is deleted or has moved away, removes the logs
-// of topics that are no more and takes changed configs into use.
-func (ps *Partitions) Run(ctx context.Context) error {
-	f := follower{partitions: ps, img: new(metadata.Image), failed: make(map[metadata.TopicID]bool)}
-	deletions, swept := uint64(0), false
-	for img := range ps.store.Watch(ctx) {
-		f.follow(ctx, img)
-		if d := img.Deletions(); !swept || d != deletions {
-			if err := ps.sweep(ctx, img); err != nil && ctx.Err() == nil {
-				ps.log.ErrorContext(ctx, "cannot remove logs of deleted topics", "err", err)
-			}
-			deletions, swept = d, true
-		}
-	}
-	return nil
-}
-
-// follower brings the partitions in line with the metadata.
-type follower struct {
-	partitions *Partitions
-	img        *metadata.Image           // which they are in line with
-	base       TopicConfig               // of topics without own configs
-	failed     map[metadata.TopicID]bool // but for these topics
-}
-
-func (f *follower) follow(ctx context.Context, img *metadata.Image) {
-	ps := f.partitions
-	if base := ps.configs.Topic(nil); base != f.base {
-		f.base = base
-		ps.Reconfigure()
-	}
-	failed := f.failed
-	f.failed = make(map[metadata.TopicID]bool)
-	for old, t := range img.ChangedTopics(f.img) {
-		if t == nil {
-			delete(failed, old.ID)
-			ps.drop(ctx, old.ID)
-		} else {
-			f.align(ctx, t)
-		}
-	}
-	f.img = img
-	for id := range failed {
-		if t, ok := img.TopicByID(id); ok {
-			f.align(ctx, t)
-		}
-	}
-}
-
-// align brings the partitions of a topic in line.
-func (f *follower) align(ctx context.Context, t *metadata.Topic) {
-	ps := f.partitions
-	ps.update(t)
-	for index := range t.Partitions {
-		at := &t.Partitions[index]
-		var err error
-		switch {
-		case !slices.Contains(at.Replicas, ps.nodeID):
-			err = ps.leave(ctx, t, int32(index))
-		case len(at.Replicas) > 1:
-			_, err = ps.replica(ctx, t, int32(index))
-		}
-		if err != nil {
-			f.failed[t.ID] = true
-		}
-	}
-}
-
-// update has the open partitions of a topic know what it is now.
-func (ps *Partitions) update(t *metadata.Topic) {
-	ps.mu.RLock()
-	tp := ps.topics[t.ID]
-	ps.mu.RUnlock()
-	if tp == nil {
-		return
-	}
-	tp.mu.Lock()
-	defer tp.mu.Unlock()
-	tp.topic = t
-	if len(tp.open) == 0 {
-		return
-	}
-	cfg, epoch := ps.configs.Topic(t.Configs), ps.brokerEpoch(ps.store.Image())
-	for index, p := range tp.open {
-		p.configure(cfg, ps.replicaSettings(&cfg))
-		p.install(viewOf(&t.Partitions[index], epoch))
-	}
-}
-
-// leave gives up this broker's replica of a partition, if there is one.
-func (ps *Partitions) leave(ctx context.Context, t *metadata.Topic, index int32) error {
-	ps.mu.RLock()
-	tp := ps.topics[t.ID]
-	ps.mu.RUnlock()
-	if tp != nil {
-		tp.mu.Lock()
-		p := tp.open[index]
-		delete(tp.open, index)
-		tp.mu.Unlock()
-		if p != nil {
-			p.end(fault.NotLeaderOrFollower)
-		}
-	}
-	if err := ps.logs.Delete(ctx, ports.LogID{Topic: t.Name, TopicID: t.ID, Partition: index}); err != nil {
-		if ctx.Err() == nil {
-			ps.log.ErrorContext(ctx, "cannot delete log", "topic", t.Name, "partition", index, "err", err)
-		}
-		return err
-	}
-	return nil
 }
 
 // drop ends a deleted topic's partitions and removes their logs.
-func (ps *Partitions) drop(ctx context.Context, deleted metadata.TopicID) {
-	ps.mu.RLock()
-	tp := ps.topics[deleted]
-	ps.mu.RUnlock()
-	if tp == nil {
-		return
-	}
-	tp.mu.Lock()
-	tp.gone = true
-	open := tp.open
-	tp.open = nil
-	tp.mu.Unlock()
-	for index, p := range open {
-		p.end(fault.UnknownTopicOrPartition)
-		id := ports.LogID{Topic: p.topic, TopicID: p.id, Partition: index}
+func (ps *Partitions) drop(ctx context.Context, tp *topicPartitions) {
+	for _, p := range tp.end(fault.UnknownTopicOrPartition) {
+		id := ports.LogID{Topic: p.topic, TopicID: p.id, Partition: p.index}
 		if err := ps.logs.Delete(ctx, id); err != nil && ctx.Err() == nil {
-			ps.log.ErrorContext(ctx, "cannot delete log", "topic", p.topic, "partition", index, "err", err)
+			ps.log.ErrorContext(ctx, "cannot delete log", "topic", p.topic, "partition", p.index, "err", err)
 		}
 	}
 	ps.mu.Lock()
-	delete(ps.topics, tp.topic.ID)
+	delete(ps.topics, tp.id)
 	ps.mu.Unlock()
 }
 
@@ -337,22 +163,18 @@ func (ps *Partitions) Close() {
 	ps.topics = make(map[metadata.TopicID]*topicPartitions)
 	ps.mu.Unlock()
 	for _, tp := range all {
-		tp.mu.Lock()
-		for _, p := range tp.open {
-			p.end(fault.New(fault.NotLeaderOrFollower, "broker is stopping"))
-		}
-		tp.mu.Unlock()
+		tp.end(errStopping)
 	}
 }
+
+// errStopping ends what is asked of partitions when the broker stops.
+var errStopping = fault.New(fault.NotLeaderOrFollower, "broker is stopping")
 
 // Open yields the partitions that have been opened, in no order.
 func (ps *Partitions) Open() iter.Seq[*Partition] {
 	return func(yield func(*Partition) bool) {
 		for _, tp := range ps.known() {
-			tp.mu.Lock()
-			open := slices.Collect(maps.Values(tp.open))
-			tp.mu.Unlock()
-			for _, p := range open {
+			for p := range tp.open() {
 				if !yield(p) {
 					return
 				}
@@ -390,15 +212,15 @@ func (ps *Partitions) LogSizes(ctx context.Context, wanted func(topic string, in
 	}
 }
 
-// Expire has every open partition forget idle producers.
-func (ps *Partitions) Expire(ctx context.Context) error {
+// Expire has every open partition forget the producers that have been idle for producer.id.expiration.ms. It ends early when ctx
+// does.
+func (ps *Partitions) Expire(ctx context.Context) {
 	for p := range ps.Open() {
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return
 		}
-		p.expire(ps.clock(), p.config.Load().Log.ProducerIDExpiration)
+		p.expire(ps.clock())
 	}
-	return nil
 }
 
 // Producers returns the producers that a partition remembers.

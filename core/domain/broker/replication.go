@@ -152,7 +152,7 @@ func (r *Replication) settle(ctx context.Context, p *Partition) {
 	ctx, cancel := context.WithTimeout(ctx, millis(r.configs.Int("request.timeout.ms")))
 	defer cancel()
 	cmd := metadata.AlterPartition{
-		TopicID: p.id, Partition: p.index, BrokerID: r.partitions.nodeID, BrokerEpoch: r.partitions.brokerEpoch(img),
+		TopicID: p.id, Partition: p.index, BrokerID: r.partitions.nodeID, BrokerEpoch: r.partitions.brokerEpoch(),
 		LeaderEpoch: proposal.LeaderEpoch, Version: proposal.Version,
 	}
 	for _, m := range proposal.ISR {
@@ -166,7 +166,7 @@ func (r *Replication) settle(ctx context.Context, p *Partition) {
 		return
 	}
 	if t, ok := r.store.Image().TopicByID(p.id); ok {
-		r.partitions.update(t)
+		p.install(viewOf(&t.Partitions[p.index], cmd.BrokerEpoch))
 		r.log.InfoContext(ctx, "in-sync replicas changed", "topic", p.topic, "partition", p.index, "isr", t.Partitions[p.index].ISR)
 	}
 }

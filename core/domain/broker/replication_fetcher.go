@@ -115,7 +115,7 @@ func (f *fetcher) next(ctx context.Context) replicaRound {
 // gather asks the replicas what they want. unready counts those that will want something soon; wait is how long it takes until one
 // may be asked for again.
 func (f *fetcher) gather(now time.Time) (round replicaRound, unready int, wait time.Duration) {
-	configs, epoch := f.of.configs, f.of.partitions.brokerEpoch(f.of.store.Image())
+	configs, epoch := f.of.configs, f.of.partitions.brokerEpoch()
 	round = replicaRound{asked: make(map[replicaName]askedReplica), req: ports.ReplicaFetch{
 		BrokerEpoch: epoch, MaxWait: millis(configs.Int("replica.fetch.wait.max.ms")), MinBytes: int32(configs.Int("replica.fetch.min.bytes")),
 		MaxBytes: int32(configs.Int("replica.fetch.response.max.bytes")),
