@@ -1,0 +1,130 @@
+//go:build raft
+
+package replication
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// fetchVersion names topics by their ids and the follower with its epoch (KIP-516, KIP-903).
+const fetchVersion = 17
+
+// session is an incremental fetch session (KIP-227), as the one who fetches has it. The zero session is none.
+type session struct {
+	id    int32
+	epoch int32
+	told  map[name]ports.ReplicaFetchPartition // what the leader knows to be wanted
+}
+
+// name is a partition's within a session.
+type name struct {
+	topic     metadata.TopicID
+	partition int32
+}
+
+func nameOf(p *ports.ReplicaFetchPartition) name { return name{p.TopicID, p.Partition} }
+
+// Fetch implements ports.Peers by Kafka's Fetch, in an incremental session: what has not changed is not said again.
+func (p *Peers) Fetch(ctx context.Context, node int32, want ports.ReplicaFetch) ([]ports.ReplicaFetched, error) {
+	l := p.on(p.feeds, node)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	req, resp := p.request(&l.session, want), kmsg.NewPtrFetchResponse()
+	resp.Version = fetchVersion
+	if err := p.ask(ctx, l, node, req, resp); err != nil {
+		return nil, err
+	}
+	if err := faultOf(resp.ErrorCode); err != nil {
+		l.session = session{}
+		if errors.Is(err, fault.FetchSessionIDNotFound) || errors.Is(err, fault.InvalidFetchSessionEpoch) {
+			return nil, nil // the next fetch begins another
+		}
+		return nil, err
+	}
+	l.session.answered(resp.SessionID, want)
+	return fetched(resp), nil
+}
+
+// request returns the request that says what has changed.
+func (p *Peers) request(s *session, want ports.ReplicaFetch) *kmsg.FetchRequest {
+	req := kmsg.NewPtrFetchRequest()
+	req.Version = fetchVersion
+	req.ReplicaState.ID, req.ReplicaState.Epoch = p.settings.NodeID, want.BrokerEpoch
+	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = int32(want.MaxWait.Milliseconds()), want.MinBytes, want.MaxBytes
+	req.SessionID, req.SessionEpoch = s.id, s.epoch
+	forgotten := make(map[name]bool, len(s.told))
+	for at := range s.told {
+		forgotten[at] = true
+	}
+	sorted := slices.SortedFunc(slices.Values(want.Partitions), func(a, b ports.ReplicaFetchPartition) int {
+		return bytes.Compare(a.TopicID[:], b.TopicID[:])
+	})
+	for i := range sorted {
+		at := &sorted[i]
+		delete(forgotten, nameOf(at))
+		if told, ok := s.told[nameOf(at)]; ok && told == *at {
+			continue
+		}
+		if n := len(req.Topics); n == 0 || req.Topics[n-1].TopicID != at.TopicID {
+			topic := kmsg.NewFetchRequestTopic()
+			topic.TopicID = at.TopicID
+			req.Topics = append(req.Topics, topic)
+		}
+		part := kmsg.NewFetchRequestTopicPartition()
+		part.Partition, part.FetchOffset, part.LogStartOffset, part.PartitionMaxBytes = at.Partition, at.Offset, at.LogStart, at.MaxBytes
+		part.CurrentLeaderEpoch, part.LastFetchedEpoch = at.LeaderEpoch, at.LastEpoch
+		topic := &req.Topics[len(req.Topics)-1]
+		topic.Partitions = append(topic.Partitions, part)
+	}
+	for at := range forgotten {
+		topic := kmsg.NewFetchRequestForgottenTopic()
+		topic.TopicID, topic.Partitions = at.topic, []int32{at.partition}
+		req.ForgottenTopics = append(req.ForgottenTopics, topic)
+	}
+	return req
+}
+
+// answered notes what the leader has been told. A leader without room for a session answers id 0: the next request says all again.
+func (s *session) answered(id int32, want ports.ReplicaFetch) {
+	if id == 0 {
+		*s = session{}
+		return
+	}
+	s.id = id
+	if s.epoch++; s.epoch < 0 { // past the largest comes 1
+		s.epoch = 1
+	}
+	s.told = make(map[name]ports.ReplicaFetchPartition, len(want.Partitions))
+	for i := range want.Partitions {
+		s.told[nameOf(&want.Partitions[i])] = want.Partitions[i]
+	}
+}
+
+// fetched returns the answers by partition. The records lie in the answer's buffer, which nobody else has.
+func fetched(resp *kmsg.FetchResponse) []ports.ReplicaFetched {
+	var all []ports.ReplicaFetched
+	for i := range resp.Topics {
+		topic := &resp.Topics[i]
+		for j := range topic.Partitions {
+			at := &topic.Partitions[j]
+			got := ports.ReplicaFetched{
+				TopicID: topic.TopicID, Partition: at.Partition, Err: faultOf(at.ErrorCode),
+				HighWatermark: at.HighWatermark, LogStart: at.LogStartOffset, Records: at.RecordBatches,
+			}
+			if d := at.DivergingEpoch; d.EndOffset >= 0 {
+				got.Diverging, got.DivergingEpoch, got.DivergingEnd = true, d.Epoch, d.EndOffset
+			}
+			all = append(all, got)
+		}
+	}
+	return all
+}

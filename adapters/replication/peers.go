@@ -1,0 +1,122 @@
+//go:build raft
+
+package replication
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// Settings say who this broker is to the others.
+type Settings struct {
+	NodeID int32
+	// Address returns where a broker listens for the others, host:port; ok is false when that is not known.
+	Address func(node int32) (address string, ok bool)
+}
+
+// Peers talks to the other brokers. It has two connections to each: heartbeats must not wait behind records.
+type Peers struct {
+	settings Settings
+	dialer   net.Dialer
+
+	mu     sync.Mutex
+	beats  map[int32]*line
+	feeds  map[int32]*line
+	closed bool
+}
+
+var _ ports.Peers = (*Peers)(nil)
+
+// New returns the peers of this broker. Close ends all connections.
+func New(set Settings) *Peers {
+	return &Peers{settings: set, beats: make(map[int32]*line), feeds: make(map[int32]*line)}
+}
+
+// line is a connection that is made when it is needed, and again when it has broken.
+type line struct {
+	mu      sync.Mutex // held for the length of a request
+	conn    *conn      // nil when there is none
+	session session    // of fetches
+}
+
+// on returns the line to a broker.
+func (p *Peers) on(lines map[int32]*line, node int32) *line {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := lines[node]
+	if l == nil {
+		l = new(line)
+		lines[node] = l
+	}
+	return l
+}
+
+// ask sends a request over a line and reads its answer. A broker that has moved is asked at its new address.
+func (p *Peers) ask(ctx context.Context, l *line, node int32, req kmsg.Request, resp kmsg.Response) error {
+	address, ok := p.settings.Address(node)
+	if !ok {
+		return fault.New(fault.BrokerNotAvailable, "broker %d has no address", node)
+	}
+	if l.conn != nil && l.conn.address != address {
+		l.hangUp()
+	}
+	if l.conn == nil {
+		c, err := dial(ctx, &p.dialer, address, fmt.Sprintf("broker-%d", p.settings.NodeID))
+		if err != nil {
+			return unreachable(ctx, node, err)
+		}
+		if !p.keep(l, c) {
+			return fault.New(fault.BrokerNotAvailable, "this broker is stopping")
+		}
+	}
+	if err := l.conn.do(ctx, req, resp); err != nil {
+		l.hangUp()
+		return unreachable(ctx, node, err)
+	}
+	return nil
+}
+
+// keep gives a line its connection, unless all is closed.
+func (p *Peers) keep(l *line, c *conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		c.close()
+		return false
+	}
+	l.conn, l.session = c, session{}
+	return true
+}
+
+// hangUp ends the connection. A fetch session ends with it.
+func (l *line) hangUp() {
+	l.conn.close()
+	l.conn, l.session = nil, session{}
+}
+
+// Close ends all connections. Requests that are under way have ended before, with their contexts.
+func (p *Peers) Close() {
+	p.mu.Lock()
+	p.closed = true
+	lines := make([]*line, 0, len(p.beats)+len(p.feeds))
+	for _, of := range []map[int32]*line{p.beats, p.feeds} {
+		for _, l := range of {
+			lines = append(lines, l)
+		}
+	}
+	p.mu.Unlock()
+	for _, l := range lines {
+		l.mu.Lock()
+		if l.conn != nil {
+			l.hangUp()
+		}
+		l.mu.Unlock()
+	}
+}
