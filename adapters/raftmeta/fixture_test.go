@@ -26,6 +26,7 @@ type disk struct {
 	image []byte
 	note  []byte
 	fails error
+	full  error
 }
 
 func (d *disk) Commit(img *metadata.Image, _ []metadata.Entity, _ int, note []byte) error {
@@ -45,6 +46,7 @@ func (d *disk) Replace(img *metadata.Image, note []byte) error {
 	return err
 }
 
+func (d *disk) Ready() error                { return d.full }
 func (d *disk) Sync() error                 { return d.fails }
 func (d *disk) Close(*metadata.Image) error { return nil }
 

@@ -15,8 +15,10 @@ import (
 	"github.com/chronik-stream/chronik/core/metalog"
 )
 
-// Inner is the store on this node's disk to which the agreed commands are applied. Image and Watch may be called at any time.
+// Inner is the store on this node's disk to which the agreed commands are applied. Image and Ready may be called at any time.
 type Inner interface {
+	// Ready returns a fault when this node should propose no more: soon it could not apply it.
+	Ready() error
 	Begin() *metalog.Batch
 	// Commit makes a batch durable together with a note, which it takes over.
 	Commit(b *metalog.Batch, note []byte) error

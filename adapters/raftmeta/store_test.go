@@ -359,6 +359,15 @@ func TestADiskErrorStopsTheNodeAndTellsNobodyThatItWasDone(t *testing.T) {
 	}
 }
 
+func TestANodeWithoutRoomProposesNothing(t *testing.T) {
+	a := &agreement{}
+	node := a.nodes(t, 1)[0]
+	node.disk.full = errors.New("the disk is nearly full")
+	if _, err := node.Apply(t.Context(), oneID); !errors.Is(err, fault.KafkaStorageError) || len(a.entries) != 0 {
+		t.Errorf("Apply() = %v, proposals: %d", err, len(a.entries))
+	}
+}
+
 // TestALongLogIsCommittedInParts: one update may hold more commands than one commit should.
 func TestALongLogIsCommittedInParts(t *testing.T) {
 	a := &agreement{}
