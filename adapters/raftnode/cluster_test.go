@@ -224,7 +224,10 @@ func TestConcurrentProposalsAreAllApplied(t *testing.T) {
 		for client := range 4 {
 			wg.Go(func() {
 				for k := range each {
-					n.propose(t, fmt.Sprint(id, client, k))
+					propose := func(ctx context.Context) error { return n.replica.Propose(ctx, fmt.Append(nil, id, client, k)) }
+					if err := again(t.Context(), propose); err != nil {
+						t.Errorf("node %d: %v", id, err)
+					}
 				}
 			})
 		}

@@ -74,16 +74,16 @@ func (j *journal) startKeeper(index uint64) {
 
 // Commit implements metalog.Journal: one Badger transaction, one sync.
 func (j *journal) Commit(img *metadata.Image, changed []metadata.Entity, commands int) error {
+	if err := checkSpace(j.set.Dir, reserve); err != nil {
+		return err
+	}
 	return j.commit(img, changed, commands, nil)
 }
 
-// commit commits the note, too, unless it is nil.
+// commit commits the note, too, unless it is nil. There is room for it.
 func (j *journal) commit(img *metadata.Image, changed []metadata.Entity, commands int, note []byte) error {
 	if failed := j.failed.Load(); failed != nil {
 		return *failed
-	}
-	if err := checkSpace(j.set.Dir, reserve); err != nil {
-		return err
 	}
 	size, err := write(j.db, img, changed, note)
 	if err != nil {

@@ -26,8 +26,14 @@ func OpenReplica(set Settings, log *slog.Logger) (*Replica, error) {
 // replicaJournal is the journal of a metalog.Replica.
 type replicaJournal struct{ *journal }
 
-// Commit implements metalog.ReplicaJournal.
+// Ready implements metalog.ReplicaJournal.
+func (j replicaJournal) Ready() error { return checkSpace(j.set.Dir, reserve) }
+
+// Commit implements metalog.ReplicaJournal. What the nodes have agreed on cannot be refused: a half of the reserve is for that.
 func (j replicaJournal) Commit(img *metadata.Image, changed []metadata.Entity, commands int, note []byte) error {
+	if err := checkSpace(j.set.Dir, reserve/2); err != nil {
+		return err
+	}
 	return j.commit(img, changed, commands, note)
 }
 

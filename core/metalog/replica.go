@@ -10,6 +10,8 @@ import (
 // ReplicaJournal makes a Replica's images durable, and with each of them a note: bytes that mean something
 // to the Replica's owner only, such as how far a replicated log was applied.
 type ReplicaJournal interface {
+	// Ready returns an error when no more commands should be agreed on, such as when the disk is nearly full. Commit works a while longer.
+	Ready() error
 	// Commit is as Journal.Commit; note takes the place of the one before, in the same act.
 	Commit(img *metadata.Image, changed []metadata.Entity, commands int, note []byte) error
 	// Replace puts img and note in the place of all there is. A crash leaves the old or the new.
@@ -74,6 +76,15 @@ func (r *Replica) Replace(img *metadata.Image, note []byte) error {
 	}
 	r.note = note
 	r.publish(img)
+	return nil
+}
+
+// Ready returns fault.KafkaStorageError when no more commands should be agreed on: soon this node could not apply them any more. It may be
+// called at any time.
+func (r *Replica) Ready() error {
+	if err := r.journal.Ready(); err != nil {
+		return fault.New(fault.KafkaStorageError, "take metadata commands: %w", err)
+	}
 	return nil
 }
 

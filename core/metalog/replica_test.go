@@ -30,6 +30,7 @@ func (n *noted) Replace(_ *metadata.Image, note []byte) error {
 	return n.fails
 }
 
+func (n *noted) Ready() error                { return n.fails }
 func (n *noted) Sync() error                 { return n.fails }
 func (n *noted) Close(*metadata.Image) error { n.closed++; return nil }
 
@@ -96,6 +97,19 @@ func TestAReplicaTakesNothingAfterAFailure(t *testing.T) {
 				t.Errorf("commits after the failure: %v", j.commits)
 			}
 		})
+	}
+}
+
+func TestAReplicaSaysWhenItShouldTakeNoMore(t *testing.T) {
+	full := errors.New("the disk is nearly full")
+	j := &noted{fails: full}
+	r := NewReplica(new(metadata.Image), nil, j)
+	if err := r.Ready(); !errors.Is(err, fault.KafkaStorageError) || !errors.Is(err, full) {
+		t.Errorf("Ready() = %v", err)
+	}
+	j.fails = nil
+	if err := errors.Join(r.Ready(), r.Commit(r.Begin(), nil)); err != nil {
+		t.Errorf("with room again: %v", err)
 	}
 }
 

@@ -1,0 +1,122 @@
+//go:build raft
+
+package raftmeta
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// The topic and the partition for which the group that replicates metadata is named.
+const (
+	RaftMetadataTopic = "__raft_metadata"
+	MetadataPartition = 0
+)
+
+// Group is this node's replica of the Raft group.
+type Group interface {
+	// Propose returns nil when data was agreed on and applied by this node's Machine. After an error it may have been, or may yet be.
+	Propose(ctx context.Context, data []byte) error
+	// Barrier returns nil when this node's Machine has applied all that any node had agreed on before.
+	Barrier(ctx context.Context) error
+	// Leader returns the leader's node id as far as this node knows.
+	Leader() (node int32, ok bool)
+	// Close ends the replica. The Machine is not called afterwards.
+	Close() error
+}
+
+// Start creates this node's replica of the group, which applies its log to m.
+type Start func(ctx context.Context, m *Machine) (Group, error)
+
+// Local is the store on this node's disk. The Store that is opened over it owns it.
+type Local interface {
+	Inner
+	Watch(ctx context.Context) iter.Seq[*metadata.Image]
+	Close() error
+}
+
+// Settings say who this node is, and how long it tries.
+type Settings struct {
+	NodeID      int32
+	Boot        uint64        // rises with each start of the node, for good
+	Incarnation [16]byte      // made up at random with the raft directory
+	Patience    time.Duration // for commands and barriers whose context has no deadline
+	Attempt     time.Duration // after which a proposal without an answer is made again, at first; about twice an election
+}
+
+// DefaultSettings returns the defaults for a node.
+func DefaultSettings(node int32, boot uint64, incarnation [16]byte) Settings {
+	return Settings{NodeID: node, Boot: boot, Incarnation: incarnation, Patience: 30 * time.Second, Attempt: time.Second}
+}
+
+// Store is a ports.MetadataStore whose commands a Raft group has agreed on.
+type Store struct {
+	settings Settings
+	local    Local
+	machine  *Machine
+	group    Group
+	close    func() error
+}
+
+var _ ports.MetadataStore = (*Store)(nil)
+
+// Open returns the store over this node's metadata, which local holds, and starts its replica of the group. It does not wait for other
+// nodes. It refuses metadata that was not made by a group, and a node that is known under another incarnation: then it has lost
+// its votes. In any case local is the store's, and closed when it fails.
+func Open(ctx context.Context, set Settings, local Local, start Start, log *slog.Logger) (*Store, error) {
+	s, err := open(ctx, set, local, start, log)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open replicated metadata: %w", err), local.Close())
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, set Settings, local Local, start Start, log *slog.Logger) (*Store, error) {
+	m, err := newMachine(local, set.NodeID, set.Boot, log)
+	if err != nil {
+		return nil, err
+	}
+	if known, ok := m.voters()[set.NodeID]; ok && known != set.Incarnation {
+		return nil, errIncarnation(set.NodeID)
+	}
+	group, err := start(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{settings: set, local: local, machine: m, group: group}
+	s.close = sync.OnceValue(func() error {
+		m.waiters.close(errClosed())
+		return errors.Join(s.group.Close(), s.local.Close())
+	})
+	return s, nil
+}
+
+// Image implements ports.MetadataStore.
+func (s *Store) Image() *metadata.Image { return s.local.Image() }
+
+// Watch implements ports.MetadataStore. It ends when the store is closed, too.
+func (s *Store) Watch(ctx context.Context) iter.Seq[*metadata.Image] { return s.local.Watch(ctx) }
+
+// Leadership implements ports.MetadataStore: who leads the group, as far as this node knows. Any node may Apply.
+func (s *Store) Leadership() ports.Leadership {
+	node, ok := s.group.Leader()
+	if !ok {
+		return ports.Leadership{NodeID: -1}
+	}
+	return ports.Leadership{Local: node == s.settings.NodeID, NodeID: node}
+}
+
+// Voters returns the incarnations of the nodes that have claimed their votes, as far as this node knows. A node that was wiped is told by
+// it: its id is there, with another incarnation.
+func (s *Store) Voters() map[int32][16]byte { return s.machine.voters() }
+
+// Close ends the replica and then the local store. A second Close does nothing.
+func (s *Store) Close() error { return s.close() }

@@ -1,0 +1,222 @@
+//go:build raft
+
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/chronik-stream/chronik/adapters/raftnode"
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+func peers(nodes ...*node) raftnode.Members {
+	m := raftnode.Members{Peers: map[int32]string{}}
+	for _, n := range nodes {
+		m.Peers[n.set.NodeID] = n.set.Address
+	}
+	return m
+}
+
+func TestWhatOneNodeAppliesAllNodesHold(t *testing.T) {
+	c := running(t, 3, nil)
+	apply(t, c.nodes[0], register)
+	for n, from := range c.nodes {
+		got := apply(t, from, topic(fmt.Sprint("topic-", n)))
+		if from.Image().Index() < got.Index {
+			t.Errorf("node %d does not hold what it has applied", n)
+		}
+		for _, other := range c.nodes {
+			img := await(t, other, got.Index)
+			if diff := cmp.Diff(dump(t, from.Image()), dump(t, img)); diff != "" {
+				t.Errorf("node %d (-node %d +it):\n%s", other.set.NodeID, n, diff)
+			}
+		}
+		if _, err := from.Apply(t.Context(), topic("topic-0")); !errors.Is(err, fault.TopicExists) {
+			t.Errorf("node %d: Apply() of a topic that exists = %v", n, err)
+		}
+		if got := from.Leadership(); got != (ports.Leadership{Local: n == 0, NodeID: 0}) {
+			t.Errorf("node %d: Leadership() = %+v", n, got)
+		}
+	}
+}
+
+func TestABarrierOnAFollowerSeesWhatTheLeaderWasTold(t *testing.T) {
+	c := running(t, 3, nil)
+	for range 20 {
+		got := apply(t, c.nodes[0], oneID)
+		if err := c.nodes[1].Barrier(t.Context()); err != nil || c.nodes[1].Image().Index() < got.Index {
+			t.Errorf("Barrier() = %v, image at %d, want %d at least", err, c.nodes[1].Image().Index(), got.Index)
+		}
+	}
+}
+
+// TestAChangeOfLeadersAppliesEveryCommandOnce moves the leadership around and stops a leader while commands are applied on all nodes.
+func TestAChangeOfLeadersAppliesEveryCommandOnce(t *testing.T) {
+	c := running(t, 3, nil)
+	const clients, each = 4, 50
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	given := map[int64]bool{}
+	for _, n := range c.nodes[1:] {
+		for range clients {
+			wg.Go(func() {
+				for range each {
+					got, err := n.Apply(t.Context(), oneID)
+					if err != nil {
+						t.Errorf("node %d: Apply() = %v", n.set.NodeID, err)
+						return
+					}
+					mu.Lock()
+					if given[got.ProducerIDs.First] {
+						t.Errorf("id %d was given twice", got.ProducerIDs.First)
+					}
+					given[got.ProducerIDs.First] = true
+					mu.Unlock()
+				}
+			})
+		}
+	}
+	for _, to := range []int32{1, 2, 0} {
+		if err := c.nodes[0].replica(t).TransferLeadership(t.Context(), to); err != nil {
+			t.Error(err)
+		}
+	}
+	stop(t, c.nodes[0])
+	wg.Wait()
+	if want := int64(2 * clients * each); c.nodes[1].Image().NextProducerID() != want {
+		t.Errorf("%d ids were given to %d commands", c.nodes[1].Image().NextProducerID(), want)
+	}
+	c.restart(t, c.nodes[0])
+	img := await(t, c.nodes[0], c.nodes[1].Image().Index())
+	if diff := cmp.Diff(dump(t, c.nodes[1].Image()), dump(t, img)); diff != "" {
+		t.Errorf("the node that was started again (-other +it):\n%s", diff)
+	}
+}
+
+func TestANodeThatLagsTooFarTakesASnapshotIn(t *testing.T) {
+	c := running(t, 3, func(s *raftnode.Settings) { s.SnapshotEntries, s.CompactionOverhead = 20, 5 })
+	apply(t, c.nodes[0], register)
+	lagging := c.nodes[2]
+	if err := lagging.ClaimVote(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	stop(t, lagging)
+	for n := range 60 {
+		apply(t, c.nodes[0], topic(fmt.Sprint("topic-", n)))
+	}
+	for range 2 {
+		c.restart(t, lagging)
+		got := apply(t, lagging, oneID)
+		if diff := cmp.Diff(dump(t, await(t, c.nodes[0], got.Index)), dump(t, lagging.Image())); diff != "" {
+			t.Errorf("the node that lagged (-other +it):\n%s", diff)
+		}
+		if diff := cmp.Diff(c.nodes[0].Voters(), lagging.Voters()); diff != "" {
+			t.Errorf("voters (-other +it):\n%s", diff)
+		}
+		stop(t, lagging)
+	}
+}
+
+func TestANodeTakesTheMetadataOfAClusterThatItJoins(t *testing.T) {
+	c := running(t, 3, func(s *raftnode.Settings) { s.SnapshotEntries, s.CompactionOverhead = 20, 5 })
+	apply(t, c.nodes[0], register)
+	for n := range 60 {
+		apply(t, c.nodes[0], topic(fmt.Sprint("topic-", n)))
+	}
+	fresh, err := newNode(t.TempDir(), 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.nodes[0].replica(t).AddNonVoting(t.Context(), 3, fresh.set.Address); err != nil {
+		t.Fatal(err)
+	}
+	if err := fresh.start(t.Context(), raftnode.Members{Join: true}); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := fresh.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	await(t, fresh, c.nodes[0].Image().Index())
+	if err := fresh.replica(t).Promote(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := fresh.replica(t).Remove(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	stop(t, c.nodes[2])
+	stop(t, c.nodes[1])
+	got := apply(t, fresh, oneID) // two of the three that are left
+	if diff := cmp.Diff(dump(t, await(t, c.nodes[0], got.Index)), dump(t, fresh.Image())); diff != "" {
+		t.Errorf("the new node (-other +it):\n%s", diff)
+	}
+}
+
+// TestAWipedNodeIsRefused: where something is left, the node does not start; where nothing is, its incarnation tells.
+func TestAWipedNodeIsRefused(t *testing.T) {
+	c := running(t, 3, nil)
+	apply(t, c.nodes[0], register)
+	for _, n := range c.nodes {
+		if err := n.ClaimVote(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wiped := c.nodes[2]
+	if err := wiped.Barrier(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	stop(t, wiped)
+	raft, aside := filepath.Join(wiped.set.Dir, "raft"), filepath.Join(t.TempDir(), "raft")
+	if err := os.Rename(raft, aside); err != nil {
+		t.Fatal(err)
+	}
+	if err := wiped.start(t.Context(), c.members); !errors.Is(err, fault.InconsistentVoterSet) {
+		t.Errorf("start without the raft directory = %v", err)
+	}
+	if err := errors.Join(os.RemoveAll(raft), os.Rename(aside, raft)); err != nil {
+		t.Fatal(err)
+	}
+	c.restart(t, wiped)
+	stop(t, wiped)
+	if err := os.RemoveAll(wiped.set.Dir); err != nil {
+		t.Fatal(err)
+	}
+	m, err := raftnode.Open(wiped.set, discard())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if known, ok := c.nodes[0].Voters()[2]; !ok || !m.Fresh() || known == m.Incarnation() {
+		t.Errorf("a wiped node cannot be told: fresh %t, incarnation %x, known %x", m.Fresh(), m.Incarnation(), known)
+	}
+}
+
+func TestMetadataOfABrokerAloneDoesNotBecomeAClusters(t *testing.T) {
+	c, err := newCluster(t.TempDir(), 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone, err := openAlone(c.nodes[0].set.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := alone.Apply(t.Context(), metadata.InitCluster{ClusterID: "alone"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := alone.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.nodes[0].start(t.Context(), c.members); err == nil {
+		t.Error("it is taken")
+	}
+}

@@ -1,0 +1,84 @@
+//go:build raft
+
+package cluster
+
+import (
+	"context"
+	"testing"
+
+	"github.com/chronik-stream/chronik/core/ports"
+	"github.com/chronik-stream/chronik/core/ports/porttest"
+)
+
+// member is a node of a cluster that runs and ends with it.
+type member struct {
+	*node
+	all *cluster
+}
+
+func (m member) Close() error { return m.all.close() }
+
+// contract runs the contract suite on the leader of clusters.
+func contract(t *testing.T, size int) {
+	t.Helper()
+	clusters := map[string]*cluster{}
+	porttest.MetadataStore(t, func(t *testing.T, dir string) ports.MetadataStore {
+		t.Helper()
+		c, known := clusters[dir]
+		if !known {
+			var err error
+			if c, err = newCluster(dir, size, nil); err != nil {
+				t.Fatal(err)
+			}
+			clusters[dir] = c
+		}
+		if err := c.start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		// The nodes of a directory are opened anew with it: what was opened before has been closed.
+		first := *c.nodes[0]
+		return member{&first, &cluster{nodes: append([]*node{&first}, copies(c.nodes[1:])...)}}
+	})
+}
+
+// copies returns the nodes as they run now.
+func copies(nodes []*node) []*node {
+	all := make([]*node, len(nodes))
+	for n := range nodes {
+		one := *nodes[n]
+		all[n] = &one
+	}
+	return all
+}
+
+func TestAGroupOfOneIsAMetadataStore(t *testing.T)    { contract(t, 1) }
+func TestALeaderOfThreeIsAMetadataStore(t *testing.T) { contract(t, 3) }
+
+// childEnv makes the test binary a child that is to be killed.
+const childEnv = "CHRONIK_CRASH_DIR"
+
+var crash = porttest.Crash{
+	Env: childEnv, Commands: 4_000, Rounds: 5,
+	Open: func(dir string) (ports.MetadataStore, error) {
+		n, err := newNode(dir, 0)
+		if err != nil {
+			return nil, err
+		}
+		n.set.Address, n.set.Listen = "node-0.test:9093", n.set.Address // the address is the cluster's for good, the port is not
+		if err := n.start(context.Background(), peers(n)); err != nil {
+			return nil, err
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), long)
+		defer cancel()
+		return n, n.Barrier(ctx)
+	},
+}
+
+func runChild(dir string) int { return porttest.CrashChild(crash, dir) }
+
+func TestKilledAtAnyMomentANodeLosesNothingAcknowledged(t *testing.T) {
+	if testing.Short() {
+		t.Skip("4,000 commands")
+	}
+	porttest.MetadataStoreCrash(t, crash)
+}

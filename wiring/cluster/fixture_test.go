@@ -1,0 +1,224 @@
+//go:build raft
+
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/chronik-stream/chronik/adapters/raftmeta"
+	"github.com/chronik-stream/chronik/adapters/raftnode"
+	"github.com/chronik-stream/chronik/adapters/walstore"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+func TestMain(m *testing.M) {
+	if dir, ok := os.LookupEnv(childEnv); ok {
+		os.Exit(runChild(dir))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// long is how long a test waits for what must happen.
+const long = 30 * time.Second
+
+// node is a node of a test's cluster: its settings, and what runs of it.
+type node struct {
+	set     raftnode.Settings
+	manager *raftnode.Manager
+	*raftmeta.Store
+}
+
+// newNode returns a node that does not run yet.
+func newNode(dir string, id int32) (*node, error) {
+	set := raftnode.DefaultSettings()
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a free address
+	if err != nil {
+		return nil, err
+	}
+	set.Dir, set.ClusterID, set.NodeID, set.Address = dir, "test", id, l.Addr().String()
+	set.RTT = 10 * time.Millisecond
+	return &node{set: set}, l.Close()
+}
+
+// start starts the node.
+func (n *node) start(ctx context.Context, members raftnode.Members) error {
+	m, err := raftnode.Open(n.set, discard())
+	if err != nil {
+		return err
+	}
+	wal := walstore.DefaultSettings(n.set.Dir)
+	wal.NodeID = n.set.NodeID
+	s, err := OpenMetadata(ctx, m, members, wal, discard())
+	if err != nil {
+		return errors.Join(err, m.Close())
+	}
+	n.manager, n.Store = m, s
+	return nil
+}
+
+// Close stops the node.
+func (n *node) Close() error {
+	if n.Store == nil {
+		return nil
+	}
+	return errors.Join(n.Store.Close(), n.manager.Close())
+}
+
+func (n *node) replica(t *testing.T) *raftnode.Replica {
+	t.Helper()
+	r, ok := n.manager.Replica(MetadataGroup())
+	if !ok {
+		t.Fatalf("node %d has no replica", n.set.NodeID)
+	}
+	return r
+}
+
+// cluster is nodes that are all voters.
+type cluster struct {
+	nodes   []*node
+	members raftnode.Members
+}
+
+// newCluster returns nodes that do not run yet, each with a directory in dir.
+func newCluster(dir string, size int, change func(*raftnode.Settings)) (*cluster, error) {
+	c := &cluster{members: raftnode.Members{Peers: map[int32]string{}}}
+	for id := range int32(size) {
+		own := filepath.Join(dir, fmt.Sprint("node-", id))
+		n, err := newNode(own, id)
+		if err == nil {
+			err = os.MkdirAll(own, 0o755)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if change != nil {
+			change(&n.set)
+		}
+		c.nodes = append(c.nodes, n)
+		c.members.Peers[id] = n.set.Address
+	}
+	return c, nil
+}
+
+// start starts all nodes, and returns when the first one leads.
+func (c *cluster) start(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, long)
+	defer cancel()
+	for _, n := range c.nodes {
+		if err := n.start(ctx, c.members); err != nil {
+			return err
+		}
+	}
+	r, _ := c.nodes[0].manager.Replica(MetadataGroup())
+	for range r.LeaderChanges(ctx) {
+		if _, ok := r.Leader(); ok {
+			break
+		}
+	}
+	return r.TransferLeadership(ctx, 0)
+}
+
+// close stops all nodes.
+func (c *cluster) close() error {
+	var err error
+	for _, n := range c.nodes {
+		err = errors.Join(err, n.Close())
+	}
+	return err
+}
+
+// running returns a running cluster that stops with the test.
+func running(t *testing.T, size int, change func(*raftnode.Settings)) *cluster {
+	t.Helper()
+	c, err := newCluster(t.TempDir(), size, change)
+	if err == nil {
+		err = c.start(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+func (c *cluster) restart(t *testing.T, n *node) {
+	t.Helper()
+	if err := n.start(t.Context(), c.members); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func stop(t *testing.T, n *node) {
+	t.Helper()
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func apply(t *testing.T, n *node, cmd metadata.Command) metadata.Result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), long)
+	defer cancel()
+	got, err := n.Apply(ctx, cmd)
+	if err != nil {
+		t.Fatalf("node %d: Apply(%+v) = %v", n.set.NodeID, cmd, err)
+	}
+	return got
+}
+
+// await returns when the node's image has reached an index.
+func await(t *testing.T, s ports.MetadataStore, index uint64) *metadata.Image {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), long)
+	defer cancel()
+	for img := range s.Watch(ctx) {
+		if img.Index() >= index {
+			return img
+		}
+	}
+	t.Fatalf("image %d does not come; the newest is %d", index, s.Image().Index())
+	return nil
+}
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// openAlone opens the metadata of a broker without a cluster.
+func openAlone(dir string) (ports.MetadataStore, error) {
+	return walstore.Open(walstore.DefaultSettings(dir), discard())
+}
+
+func dump(t *testing.T, img *metadata.Image) string {
+	t.Helper()
+	var text strings.Builder
+	if err := metadata.Dump(&text, img); err != nil {
+		t.Fatal(err)
+	}
+	return text.String()
+}
+
+var (
+	register = metadata.RegisterBroker{ID: 1, Incarnation: [16]byte{1}}
+	oneID    = metadata.AllocateProducerIDs{Count: 1}
+)
+
+func topic(name string) metadata.CreateTopic {
+	id := metadata.TopicID{1}
+	copy(id[1:], name)
+	return metadata.CreateTopic{Name: name, ID: id, Partitions: 3, ReplicationFactor: 1}
+}
