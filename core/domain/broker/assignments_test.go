@@ -51,8 +51,12 @@ func TestLeadersAreElectedWhereThatIsAsked(t *testing.T) {
 	elections := []Election{{Topic: "t"}, {Topic: "t", Partition: 1}, {Topic: "t", Partition: 2}, {Topic: "t", Partition: 3}, {Topic: "t", Partition: -1}, {Topic: "none"}}
 	a.Elect(t.Context(), elections, false)
 	want := []outcome{
-		{0, fault.None}, {1, fault.PreferredLeaderNotAvailable}, {2, fault.ElectionNotNeeded},
-		{3, fault.UnknownTopicOrPartition}, {-1, fault.UnknownTopicOrPartition}, {0, fault.UnknownTopicOrPartition},
+		{0, fault.None},
+		{1, fault.PreferredLeaderNotAvailable},
+		{2, fault.ElectionNotNeeded},
+		{3, fault.UnknownTopicOrPartition},
+		{-1, fault.UnknownTopicOrPartition},
+		{0, fault.UnknownTopicOrPartition},
 	}
 	if diff := cmp.Diff(want, outcomes(elections)); diff != "" {
 		t.Errorf("elections (-want +got):\n%s", diff)
