@@ -2,6 +2,7 @@ package configs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -49,18 +50,28 @@ func (c *Config) Changes(next *Config) []Change {
 // quiet is how long a file must have been left alone before it is read: who writes it may empty it first.
 const quiet = 100 * time.Millisecond
 
-// Watch calls changed after the file at path was written, replaced or created, and then left alone for a moment, until
-// ctx ends. Editors and Kubernetes replace files and links to them, so that it is the folder that is watched.
-func Watch(ctx context.Context, path string, changed func()) error {
+// Watcher notices changes of a configuration file.
+type Watcher struct {
+	path    string
+	target  string // the file that path led to
+	watcher *fsnotify.Watcher
+}
+
+// Watch begins to watch the file at path: what changes it from now on, Run will tell. Editors and Kubernetes replace files and
+// links to them, so that it is the folder that is watched. Close ends it.
+func Watch(path string) (*Watcher, error) {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
-		return fmt.Errorf("watch configuration file: %w", err)
+		return nil, fmt.Errorf("watch configuration file: %w", err)
 	}
-	defer watcher.Close()
 	if err := watcher.Add(filepath.Dir(path)); err != nil {
-		return fmt.Errorf("watch configuration file %s: %w", path, err)
+		return nil, errors.Join(fmt.Errorf("watch configuration file %s: %w", path, err), watcher.Close())
 	}
-	target := resolved(path)
+	return &Watcher{path: path, target: resolved(path), watcher: watcher}, nil
+}
+
+// Run calls changed after the file was written, replaced or created, and then left alone for a moment, until ctx ends.
+func (w *Watcher) Run(ctx context.Context, changed func()) error {
 	settled := time.NewTimer(quiet)
 	settled.Stop()
 	defer settled.Stop()
@@ -68,13 +79,13 @@ func Watch(ctx context.Context, path string, changed func()) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case err := <-watcher.Errors:
-			return fmt.Errorf("watch configuration file %s: %w", path, err)
-		case event := <-watcher.Events:
-			now := resolved(path)
-			written := filepath.Clean(event.Name) == filepath.Clean(path) && event.Has(fsnotify.Write|fsnotify.Create)
-			if now != "" && (written || now != target) {
-				target = now
+		case err := <-w.watcher.Errors:
+			return fmt.Errorf("watch configuration file %s: %w", w.path, err)
+		case event := <-w.watcher.Events:
+			now := resolved(w.path)
+			written := filepath.Clean(event.Name) == filepath.Clean(w.path) && event.Has(fsnotify.Write|fsnotify.Create)
+			if now != "" && (written || now != w.target) {
+				w.target = now
 				settled.Reset(quiet)
 			}
 		case <-settled.C:
@@ -82,6 +93,9 @@ func Watch(ctx context.Context, path string, changed func()) error {
 		}
 	}
 }
+
+// Close ends the watch, after Run has ended.
+func (w *Watcher) Close() error { return w.watcher.Close() }
 
 // resolved returns the file that path leads to, "" when there is none.
 func resolved(path string) string {

@@ -60,17 +60,20 @@ func (l *Log) cleanable(now time.Time) (from, upTo int64, due bool) {
 	cleaned := l.store.cleanedTo(l.name())
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	active := l.active()
+	// A segment that is not durable to its end cannot be read to its end either: what the scan did not see would be lost.
+	upTo = min(l.active().base, l.durableBase)
 	from = max(cleaned, l.start)
-	if from > active.base {
+	if from > upTo {
 		from = l.start
 	}
-	upTo = active.base
 	var clean, dirty int64
 	overdue := false
 	for _, s := range l.segments[:len(l.segments)-1] {
 		if l.config.MinCompactionLag > 0 && now.Sub(time.UnixMilli(s.maxTimestamp)) < l.config.MinCompactionLag {
 			upTo = min(upTo, s.base)
+			break
+		}
+		if s.base >= upTo {
 			break
 		}
 		if s.base < from {

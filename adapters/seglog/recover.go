@@ -113,6 +113,9 @@ func (l *Log) load(recoveryPoint, start int64, scan bool) error {
 		if err := l.cutBehindTear(); err != nil {
 			return err
 		}
+		if err := fs.SyncDir(l.dir); err != nil { // the names that a killed run has left need not be durable
+			return err
+		}
 	}
 	if err := l.findEnd(); err != nil {
 		return err
@@ -322,7 +325,7 @@ func (l *Log) countBefore(s *segment, x *sparseIndex, suffix string, size int, k
 }
 
 // cutBehindTear removes the segments behind one whose end was cut off: they were written later, so they were not synced either, and
-// what was acknowledged of them is in the journal.
+// what was acknowledged of them is in the journal. The caller syncs the directory.
 func (l *Log) cutBehindTear() error {
 	i := slices.IndexFunc(l.segments, func(s *segment) bool { return s.torn })
 	if i < 0 {
@@ -333,67 +336,88 @@ func (l *Log) cutBehindTear() error {
 			return err
 		}
 	}
-	behind := len(l.segments) > i+1
 	l.segments = l.segments[:i+1]
-	if !behind {
-		return nil
-	}
-	return l.store.opt.FS.SyncDir(l.dir)
+	return nil
 }
 
 // findEnd finds the log's end: it lies behind the last batch of the last segment.
 func (l *Log) findEnd() error {
 	s := l.active()
-	l.stored, l.end = s.base, max(s.base, l.start)
-	if s.size > 0 {
-		f, err := l.store.files.acquire(l.path(s.base, logSuffix), false)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		position, err := l.view(s.base, indexSuffix, &s.index, indexEntry).floor(1<<31 - 1)
-		if err != nil {
-			return err
-		}
-		for w := (headerWindow{file: f, limit: s.size}); position < s.size; {
-			b, err := w.at(position)
-			if err == nil && position+int64(b.Size()) > s.size {
-				err = fmt.Errorf("%w at %d", record.ErrIncomplete, position)
-			}
-			if err != nil {
-				return fault.New(fault.KafkaStorageError, "%s: segment %d was closed properly and is damaged: %w", l.name(), s.base, err)
-			}
-			if ts := b.MaxTimestamp(); !s.timed || ts > s.maxTimestamp {
-				s.maxTimestamp, s.maxOffset, s.timed = ts, b.LastOffset(), true
-			}
-			l.recent.add(b.BaseOffset(), s.base, position, int64(b.Size()))
-			l.stored = b.NextOffset()
-			l.end = max(l.stored, l.start)
-			position += int64(b.Size())
-		}
-	}
-	l.durable, l.written, l.recoveryPoint, l.taking = l.end, l.end, l.end, l.end
-	l.durableBase, l.durableSize = s.base, s.size
-	l.planned = plan{base: s.base, size: s.size, marks: int64(s.index.entries(indexEntry)), pending: s.sinceMark, jitter: jitter(l.config)}
-	return l.firstTime(s)
-}
-
-// firstTime finds when the active segment was begun.
-func (l *Log) firstTime(s *segment) error {
-	l.planned.first = time.Now()
-	if s.size == 0 {
-		return nil
-	}
-	f, err := l.store.files.acquire(l.path(s.base, logSuffix), false)
+	tail, err := l.tailOf(s)
 	if err != nil {
 		return err
 	}
+	first, err := l.firstTime(s)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stored, l.end = s.base, max(s.base, l.start)
+	position := s.size
+	for _, b := range tail {
+		position -= int64(b.Size())
+	}
+	for _, b := range tail {
+		if ts := b.MaxTimestamp(); !s.timed || ts > s.maxTimestamp {
+			s.maxTimestamp, s.maxOffset, s.timed = ts, b.LastOffset(), true
+		}
+		l.recent.add(b.BaseOffset(), s.base, position, int64(b.Size()))
+		l.stored = b.NextOffset()
+		l.end = max(l.stored, l.start)
+		position += int64(b.Size())
+	}
+	l.durable, l.written, l.recoveryPoint, l.taking = l.end, l.end, l.end, l.end
+	l.durableBase, l.durableSize = s.base, s.size
+	l.planned = plan{base: s.base, size: s.size, first: first, marks: int64(s.index.entries(indexEntry)), pending: s.sinceMark, jitter: jitter(l.config)}
+	return nil
+}
+
+// tailOf returns the headers of the batches behind a segment's last index mark.
+func (l *Log) tailOf(s *segment) ([]record.Batch, error) {
+	if s.size == 0 {
+		return nil, nil
+	}
+	f, err := l.store.files.acquire(l.path(s.base, logSuffix), false)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	position, err := l.view(s.base, indexSuffix, &s.index, indexEntry).floor(1<<31 - 1)
+	if err != nil {
+		return nil, err
+	}
+	var tail []record.Batch
+	for w := (headerWindow{file: f, limit: s.size}); position < s.size; {
+		b, err := w.at(position)
+		if err == nil && position+int64(b.Size()) > s.size {
+			err = fmt.Errorf("%w at %d", record.ErrIncomplete, position)
+		}
+		if err != nil {
+			return nil, fault.New(fault.KafkaStorageError, "%s: segment %d was closed properly and is damaged: %w", l.name(), s.base, err)
+		}
+		tail = append(tail, slices.Clone(b))
+		position += int64(b.Size())
+	}
+	return tail, nil
+}
+
+// firstTime finds when a segment was begun.
+func (l *Log) firstTime(s *segment) (time.Time, error) {
+	now := time.Now()
+	if s.size == 0 {
+		return now, nil
+	}
+	f, err := l.store.files.acquire(l.path(s.base, logSuffix), false)
+	if err != nil {
+		return now, err
+	}
 	defer f.Close()
 	b, err := (&headerWindow{file: f, limit: s.size}).at(0)
-	if err == nil {
-		l.planned.first = timestampOr(b, l.planned.first)
+	if err != nil {
+		return now, err
 	}
-	return err
+	return timestampOr(b, now), nil
 }
 
 // loadEpochs reads the leader epochs, and from the records what the checkpoint lacks or what lies behind the log's end.

@@ -30,26 +30,41 @@ func (l *Log) Truncate(ctx context.Context, to int64) error {
 	case to < start:
 		return fault.New(fault.OffsetOutOfRange, "cannot truncate %s to %d, it starts at %d", l.name(), to, start)
 	}
-	err := l.Sync() // what stays must not need the journal any more
-	if err == nil {
-		err = l.cut(to)
-	}
-	if err == nil {
-		err = l.store.writeCheckpoints([]*Log{l})
-	}
-	if err == nil {
-		err = l.offlineError()
-	}
-	if err == nil {
-		err = l.writeFloor()
-	}
-	if err == nil && l.store.cleanedTo(l.name()) > to {
-		err = l.store.writeCleaned(l, to)
-	}
-	if err != nil {
+	if err := l.prepareCut(to); err != nil {
 		l.fail(err)
+		return err
 	}
-	return err
+	if err := l.cut(to); err != nil {
+		l.fail(err)
+		return err
+	}
+	return nil
+}
+
+// prepareCut makes true on disk what a start after a crash must know, however far the cut came: what stays needs no journal, which
+// would bring back the rest; and of the segment that is cut nothing is vouched for.
+func (l *Log) prepareCut(to int64) error {
+	if err := l.Sync(); err != nil {
+		return err
+	}
+	l.syncing.Lock() // no sync is under way that would raise it again
+	l.mu.Lock()
+	base := l.segments[l.segmentAt(to)].base // and not to, as a compacted log may end below it
+	l.recoveryPoint, l.written = min(l.recoveryPoint, base), min(l.written, base)
+	l.mu.Unlock()
+	l.syncing.Unlock()
+	if err := l.store.writeCheckpoints([]*Log{l}); err != nil {
+		return err
+	}
+	if err := l.offlineError(); err != nil {
+		return err
+	}
+	if l.store.cleanedTo(l.name()) > to {
+		if err := l.store.writeCleaned(l, to); err != nil {
+			return err
+		}
+	}
+	return l.writeFloor()
 }
 
 // awaitQuiet returns when nothing is on its way to the disk.
@@ -112,16 +127,17 @@ func (l *Log) cut(to int64) error {
 			snapshots = append(snapshots, at)
 		}
 	}
+	fresh := newSegment(s.base) // readers go on with the old one meanwhile
+	if fresh.size, err = f.Size(); err != nil {
+		return err
+	}
+	if err := l.recoverSegment(f, fresh, s.base, math.MaxInt64); err != nil {
+		return err
+	}
 	l.mu.Lock()
-	l.segments = l.segments[:keep+1]
+	l.segments = append(l.segments[:keep:keep], fresh)
 	l.recent.forget()
 	l.mu.Unlock()
-	if s.size, err = f.Size(); err != nil {
-		return err
-	}
-	if err := l.recoverSegment(f, s, s.base, math.MaxInt64); err != nil {
-		return err
-	}
 	if err := l.findEnd(); err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ type world struct {
 	t     *testing.T
 	seed  uint64
 	rand  *rand.Rand
-	fs    *disktest.FS
+	plug  *disktest.Plug
 	opt   Options
 	store *Store
 	logs  []*modelLog
@@ -45,14 +45,15 @@ type modelLog struct {
 	firm      int64 // what is durable whatever the flush policy was before
 	loose     bool  // something was appended that is not to be synced
 	start     int64 // log start offset
+	base      int64 // where the log goes on when nothing above its start was kept
 	truncated bool
 	askedFor  int64 // answered AdvanceStart
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
-	w := &world{t: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 1)), fs: disktest.New()}
+	w := &world{t: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 1)), plug: disktest.NewPlug(rand.New(rand.NewPCG(seed, 2)))}
 	w.opt = Options{
-		Dir: "/data", FS: w.fs, Log: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelError})), MaxOpenFiles: 1 + w.rand.IntN(20),
+		Dir: "/data", FS: w.plug, Log: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelError})), MaxOpenFiles: 1 + w.rand.IntN(20),
 		Journal: journal.Options{FileBytes: 32 << 10, MaxFiles: 2 + w.rand.IntN(3), DirectBytes: []int{-1, 2000, 0}[w.rand.IntN(3)]},
 	}
 	for i := range 1 + w.rand.IntN(4) {
@@ -99,32 +100,42 @@ func (w *world) fatalf(format string, args ...any) {
 
 func (w *world) open() {
 	w.t.Helper()
-	s, err := Open(context.Background(), w.opt)
-	if err != nil {
-		w.fatalf("open store: %v", err)
-	}
-	w.store = s
-	for _, m := range w.logs {
-		w.openLog(m)
+	if err := w.tryOpen(); err != nil {
+		w.fatalf("open: %v", err)
 	}
 }
 
-func (w *world) openLog(m *modelLog) {
-	w.t.Helper()
+// tryOpen opens the store and its logs.
+func (w *world) tryOpen() error {
+	s, err := Open(context.Background(), w.opt)
+	if err != nil {
+		return err
+	}
+	w.store = s
+	for _, m := range w.logs {
+		if err := w.openLog(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *world) openLog(m *modelLog) error {
 	f := newFollower()
 	l, err := w.store.Open(context.Background(), m.id, m.cfg, f)
 	if err != nil {
-		w.fatalf("open %v: %v", m.id, err)
+		return err
 	}
 	f.durable, f.start = l.DurableEnd(), l.StartOffset()
 	m.log, m.f = l.(*Log), f
+	return nil
 }
 
 func (m *modelLog) end() int64 {
 	if n := len(m.batches); n > 0 {
-		return m.batches[n-1].NextOffset()
+		return max(m.base, m.batches[n-1].NextOffset())
 	}
-	return 0
+	return m.base
 }
 
 // next builds the next batch of the log.
@@ -196,20 +207,48 @@ func (m *modelLog) acknowledged() int64 {
 	return m.f.durable
 }
 
-// crash ends the store without its help, and starts it again on what is left.
+// crash ends the store without its help, if the power has not done so, and starts it again on what is left.
 func (w *world) crash(loss disktest.Loss) {
 	w.t.Helper()
-	acked := make([]int64, len(w.logs))
-	for i, m := range w.logs {
-		if acked[i] = m.acknowledged(); m.loose && loss != disktest.Nothing {
-			acked[i] = m.firm
+	acked := w.die(loss)
+	w.open()
+	w.checkAll(acked)
+}
+
+// die ends the store without its help, if the power has not done so. It returns what every log must still hold.
+func (w *world) die(loss disktest.Loss) (acked []int64) {
+	w.t.Helper()
+	if !w.plug.Off() {
+		w.plug.PullNow(loss)
+	}
+	_, loss = w.plug.Crashed()
+	for _, m := range w.logs {
+		_ = m.await(w.t) // what was on its way may be durable
+	}
+	w.leave()
+	for _, m := range w.logs {
+		if m.loose && loss != disktest.Nothing {
+			acked = append(acked, m.firm)
+		} else {
+			acked = append(acked, m.acknowledged())
 		}
 	}
-	after := w.fs.Crash(loss, w.rand)
-	w.fs.Fail(nil)
-	_ = w.store.Close() // of the crashed machine, whose disk nobody will read
-	w.fs, w.opt.FS = after, after
-	w.open()
+	return acked
+}
+
+// leave ends the goroutines of a store without power, and gives the power back to what the crash has left.
+func (w *world) leave() {
+	if w.store != nil {
+		_ = w.store.Close()
+		w.store = nil
+	}
+	w.plug.FS, _ = w.plug.Crashed()
+	w.plug.Pull(-1, disktest.Nothing)
+}
+
+// checkAll compares every log with what it must hold after a crash.
+func (w *world) checkAll(acked []int64) {
+	w.t.Helper()
 	for i, m := range w.logs {
 		w.check(m, acked[i])
 		m.loose, m.firm = false, m.end()
@@ -240,22 +279,31 @@ func (w *world) check(m *modelLog, acked int64) {
 	if start != m.start && end > m.start && (!w.failing || start < m.start) || start < m.askedFor {
 		w.fatalf("%v starts at %d, not %d, ends at %d", m.id, start, m.start, end)
 	}
-	n := len(m.batches)
-	for n > 0 && m.batches[n-1].NextOffset() > end {
-		n--
-	}
-	m.batches = m.batches[:n]
+	m.start = max(m.start, start)
+	m.forget(end)
 	if m.end() != end {
 		w.fatalf("%v ends at %d, inside of a batch", m.id, end)
 	}
 	w.checkRecords(m, start, end)
 	w.checkProducers(m, start)
-	if n > 0 {
+	if n := len(m.batches); n > 0 && !(m.cfg.Compact && m.truncated) {
 		if last := m.batches[n-1].LeaderEpoch(); end > start {
 			if e, ok := l.Epochs().Latest(); !ok || e != last {
 				w.fatalf("%v has leader epoch %d, not %d", m.id, e, last)
 			}
 		}
+	}
+}
+
+// forget takes the batches from end on out of the model.
+func (m *modelLog) forget(end int64) {
+	n := len(m.batches)
+	for n > 0 && m.batches[n-1].NextOffset() > end {
+		n--
+	}
+	m.batches = m.batches[:n]
+	if end == m.start { // it may be durable before records without a sync that it has deleted: it is where the log goes on
+		m.base = max(m.base, end)
 	}
 	m.seqs = map[int64]int32{}
 	for _, b := range m.batches {

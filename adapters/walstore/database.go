@@ -81,8 +81,11 @@ func checkUnused(database string) error {
 	return nil
 }
 
-// load returns the image that db holds: the empty one for an empty db.
-func load(db *badger.DB) (img *metadata.Image, err error) {
+// noteKey is the key of the note that a replica keeps beside the entities. No entity begins with a zero.
+const noteKey = "\x00note"
+
+// load returns the image that db holds, the empty one for an empty db, and the note, nil when there is none.
+func load(db *badger.DB) (img *metadata.Image, note []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v", r)
@@ -93,8 +96,14 @@ func load(db *badger.DB) (img *metadata.Image, err error) {
 		it := txn.NewIterator(badger.IteratorOptions{PrefetchValues: true, PrefetchSize: 100})
 		defer it.Close()
 		for it.Rewind(); it.Valid(); it.Next() {
-			empty = false
 			item := it.Item()
+			if string(item.Key()) == noteKey {
+				if note, err = item.ValueCopy(nil); err != nil {
+					return err
+				}
+				continue
+			}
+			empty = false
 			add := func(value []byte) error { return loader.Add(metadata.Entity(item.Key()), value) }
 			if err := item.Value(add); err != nil {
 				return err
@@ -104,19 +113,27 @@ func load(db *badger.DB) (img *metadata.Image, err error) {
 	})
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case empty:
-		return new(metadata.Image), nil
+		return new(metadata.Image), note, nil
 	default:
-		return loader.Image()
+		img, err = loader.Image()
+		return img, note, err
 	}
 }
 
-// write puts the entities of img into one transaction, and returns how many bytes they are.
-func write(db *badger.DB, img *metadata.Image, entities []metadata.Entity) (int64, error) {
+// write puts the entities of img, and the note unless it is nil, into one transaction, and returns how many
+// bytes they are.
+func write(db *badger.DB, img *metadata.Image, entities []metadata.Entity, note []byte) (int64, error) {
 	txn := db.NewTransaction(true)
 	defer txn.Discard()
 	size := 0
+	if note != nil {
+		if err := txn.Set([]byte(noteKey), note); err != nil {
+			return 0, err
+		}
+		size = len(noteKey) + len(note)
+	}
 	for _, e := range entities {
 		key := []byte(e)
 		value, ok, err := img.EncodeEntity(e)
@@ -136,10 +153,16 @@ func write(db *badger.DB, img *metadata.Image, entities []metadata.Entity) (int6
 	return int64(size), txn.Commit()
 }
 
-// fill writes all of img into db, which is empty. A crash in between leaves no usable store.
-func fill(db *badger.DB, img *metadata.Image) error {
+// fill writes all of img, and the note unless it is nil, into db, which is empty. A crash in between leaves
+// no usable store.
+func fill(db *badger.DB, img *metadata.Image, note []byte) error {
 	batch := db.NewWriteBatch()
 	defer batch.Cancel()
+	if note != nil {
+		if err := batch.Set([]byte(noteKey), note); err != nil {
+			return err
+		}
+	}
 	for e := range img.Entities() {
 		value, _, err := img.EncodeEntity(e)
 		if err != nil {

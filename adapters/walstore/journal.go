@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -36,9 +37,8 @@ type journal struct {
 	bytes, rotateBytes int64
 	unsynced           int64
 
-	wake  chan errand
-	stop  chan struct{}
-	ended chan struct{}
+	wake       chan errand
+	stopKeeper func() // does nothing when the keeper has ended
 }
 
 // errand is what the keeper has to do.
@@ -52,22 +52,40 @@ const (
 func startJournal(set Settings, log *slog.Logger, db *badger.DB, g *guard, s snapshots, img *metadata.Image) *journal {
 	j := &journal{
 		set: set, log: log, db: db, guard: g, snapshots: s,
-		wake: make(chan errand, 2), stop: make(chan struct{}), ended: make(chan struct{}),
+		wake: make(chan errand, 2),
 	}
 	j.last.Store(img)
-	go j.keep(img.Index())
+	j.startKeeper(img.Index())
 	return j
+}
+
+// startKeeper starts the keeper; index is that of the newest snapshot or of the image at the start.
+func (j *journal) startKeeper(index uint64) {
+	stop, ended := make(chan struct{}), make(chan struct{})
+	j.stopKeeper = sync.OnceFunc(func() {
+		close(stop)
+		<-ended
+	})
+	go func() {
+		defer close(ended)
+		j.keep(index, stop)
+	}()
 }
 
 // Commit implements metalog.Journal: one Badger transaction, one sync.
 func (j *journal) Commit(img *metadata.Image, changed []metadata.Entity, commands int) error {
+	return j.commit(img, changed, commands, nil)
+}
+
+// commit commits the note, too, unless it is nil.
+func (j *journal) commit(img *metadata.Image, changed []metadata.Entity, commands int, note []byte) error {
 	if failed := j.failed.Load(); failed != nil {
 		return *failed
 	}
 	if err := checkSpace(j.set.Dir, reserve); err != nil {
 		return err
 	}
-	size, err := write(j.db, img, changed)
+	size, err := write(j.db, img, changed, note)
 	if err != nil {
 		return err
 	}
@@ -125,8 +143,7 @@ func (j *journal) send(e errand) {
 
 // Close implements metalog.Journal.
 func (j *journal) Close(img *metadata.Image) error {
-	close(j.stop)
-	<-j.ended
+	j.stopKeeper()
 	err := j.db.Close() // Badger syncs what it has
 	if err == nil {
 		err = j.guard.reached(img.Index())
@@ -134,9 +151,8 @@ func (j *journal) Close(img *metadata.Image) error {
 	return errors.Join(err, j.guard.close())
 }
 
-// keep is the keeper; index is that of the newest snapshot or of the image at the start.
-func (j *journal) keep(index uint64) {
-	defer close(j.ended)
+// keep is the keeper, until stop is closed.
+func (j *journal) keep(index uint64, stop <-chan struct{}) {
 	rotate := time.NewTicker(j.set.Rotation.MaxSegmentAge)
 	defer rotate.Stop()
 	var flush <-chan time.Time
@@ -159,7 +175,7 @@ func (j *journal) keep(index uint64) {
 			j.collectGarbage()
 		case <-flush:
 			flushed = j.flush(flushed)
-		case <-j.stop:
+		case <-stop:
 			j.snapshot(index)
 			return
 		}

@@ -89,7 +89,7 @@ func replaceDatabase(set Settings, img *metadata.Image, log *slog.Logger) (aside
 		return "", err
 	}
 	making := database + ".restoring"
-	err = errors.Join(os.RemoveAll(making), makeDatabase(making, set, img, log), s.supersede(img.Index()), s.write(img))
+	err = errors.Join(os.RemoveAll(making), makeDatabase(making, set, img, nil, log), s.supersede(img.Index()), s.write(img))
 	if err != nil {
 		return "", err
 	}
@@ -111,12 +111,12 @@ func replaceDatabase(set Settings, img *metadata.Image, log *slog.Logger) (aside
 	return aside, g.close()
 }
 
-func makeDatabase(dir string, set Settings, img *metadata.Image, log *slog.Logger) error {
+func makeDatabase(dir string, set Settings, img *metadata.Image, note []byte, log *slog.Logger) error {
 	db, err := openDatabase(dir, set, log)
 	if err != nil {
 		return err
 	}
-	return errors.Join(fill(db, img), db.Close())
+	return errors.Join(fill(db, img, note), db.Close())
 }
 
 // freeName returns the first of base.1, base.2 … that does not exist.

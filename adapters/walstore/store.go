@@ -31,37 +31,57 @@ type Store struct{ *metalog.Log }
 
 var _ ports.MetadataStore = (*Store)(nil)
 
+// ErrReplica is in the chain of Open's error when the store belongs to a node of a cluster. Alone, the node would decide
+// what the others do not know of.
+var ErrReplica = errors.New("the metadata belongs to a node of a cluster, and this broker runs without one")
+
 // Open opens the store in set.Dir, or creates it where there never was one. It is ErrDamaged when
-// something that was acknowledged is missing or unreadable; nothing is changed then.
+// something that was acknowledged is missing or unreadable, and ErrReplica when OpenReplica has written there;
+// nothing is changed then.
 func Open(set Settings, log *slog.Logger) (*Store, error) {
-	if err := set.Validate(); err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(filepath.Join(set.Dir, snapshotsDir), 0o755); err != nil {
-		return nil, fmt.Errorf("open metadata store: %w", err)
-	}
-	reached, err := expected(set.Dir)
+	j, note, err := openJournal(set, log)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkUnused(filepath.Join(set.Dir, databaseDir)); err != nil {
-		return nil, fmt.Errorf("open metadata store: %w", err)
+	img := j.last.Load()
+	if note != nil {
+		return nil, errors.Join(fmt.Errorf("open metadata store: %w", ErrReplica), j.Close(img))
 	}
-	db, img, err := openImage(set, reached, log)
-	if err != nil {
-		return nil, err
-	}
-	if err := db.Sync(); err != nil { // without fsync, what a killed process wrote may not be on disk yet
-		return nil, errors.Join(fmt.Errorf("open metadata store: %w", err), db.Close())
-	}
-	g, err := openGuard(filepath.Join(set.Dir, guardFile), img.Index())
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open metadata store: %w", err), db.Close())
-	}
-	j := startJournal(set, log, db, g, snapshots{filepath.Join(set.Dir, snapshotsDir)}, img)
 	return &Store{metalog.New(img, j, metalog.Settings{
 		NodeID: set.NodeID, Gather: set.Fsync.BatchSize, Linger: set.Fsync.BatchTimeout,
 	})}, nil
+}
+
+// openJournal returns a running journal, which holds the image that was stored, and the note stored with it.
+func openJournal(set Settings, log *slog.Logger) (*journal, []byte, error) {
+	if err := set.Validate(); err != nil {
+		return nil, nil, err
+	}
+	if err := os.MkdirAll(filepath.Join(set.Dir, snapshotsDir), 0o755); err != nil {
+		return nil, nil, fmt.Errorf("open metadata store: %w", err)
+	}
+	if err := settleReplacement(filepath.Join(set.Dir, databaseDir)); err != nil {
+		return nil, nil, fmt.Errorf("open metadata store: %w", err)
+	}
+	reached, err := expected(set.Dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := checkUnused(filepath.Join(set.Dir, databaseDir)); err != nil {
+		return nil, nil, fmt.Errorf("open metadata store: %w", err)
+	}
+	db, img, note, err := openImage(set, reached, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := db.Sync(); err != nil { // without fsync, what a killed process wrote may not be on disk yet
+		return nil, nil, errors.Join(fmt.Errorf("open metadata store: %w", err), db.Close())
+	}
+	g, err := openGuard(filepath.Join(set.Dir, guardFile), img.Index())
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("open metadata store: %w", err), db.Close())
+	}
+	return startJournal(set, log, db, g, snapshots{filepath.Join(set.Dir, snapshotsDir)}, img), note, nil
 }
 
 // expected returns the index that the store must have reached at least. It is ErrDamaged when there
@@ -85,21 +105,21 @@ func expected(dir string) (uint64, error) {
 	return reached, nil
 }
 
-// openImage opens the database and reads its image, which must have reached an index at least.
-func openImage(set Settings, reached uint64, log *slog.Logger) (*badger.DB, *metadata.Image, error) {
+// openImage opens the database and reads its image, which must have reached an index at least, and its note.
+func openImage(set Settings, reached uint64, log *slog.Logger) (*badger.DB, *metadata.Image, []byte, error) {
 	database := filepath.Join(set.Dir, databaseDir)
 	db, err := openDatabase(database, set, log)
 	if err != nil {
-		return nil, nil, damaged(database, err)
+		return nil, nil, nil, damaged(database, err)
 	}
-	img, err := load(db)
+	img, note, err := load(db)
 	if err == nil && img.Index() < reached {
 		err = fmt.Errorf("it ends at index %d, acknowledged was %d", img.Index(), reached)
 	}
 	if err != nil {
-		return nil, nil, errors.Join(damaged(database, err), db.Close())
+		return nil, nil, nil, errors.Join(damaged(database, err), db.Close())
 	}
-	return db, img, nil
+	return db, img, note, nil
 }
 
 func damaged(database string, cause error) error {

@@ -13,54 +13,82 @@ type standaloneCmd struct{}
 
 // Run serves until ctx ends.
 func (standaloneCmd) Run(ctx context.Context, p *process, s *settings) error {
+	watcher, unwatched := watch(s.file(p.environ)) // before it is read, so that no change is missed
+	defer func() { _ = watcher.Close() }()
 	cfg, err := s.load(p.environ)
 	if err != nil {
 		return err
+	}
+	if unwatched != nil {
+		fmt.Fprintf(p.stderr, "chronik-server: %v; a reload needs a SIGHUP\n", unwatched)
 	}
 	wiring.LimitMemory(cfg)
 	server, err := wiring.Start(context.WithoutCancel(ctx), cfg, p.stderr)
 	if err != nil {
 		return err
 	}
-	reloader := reloader{settings: s, process: p, server: server}
-	watching, stopWatching := context.WithCancel(ctx)
-	var watches sync.WaitGroup
-	watches.Go(func() { reloader.run(watching) })
+	reloader := reloader{settings: s, process: p, server: server, watcher: watcher}
+	reloading, stopReloading := context.WithCancel(ctx)
+	var reloads sync.WaitGroup
+	reloads.Go(func() { reloader.run(reloading) })
 	select {
 	case <-ctx.Done():
 		err = server.Close()
 	case <-server.Done():
 		err = server.Err()
 	}
-	stopWatching()
-	watches.Wait()
+	stopReloading()
+	reloads.Wait()
 	return err
 }
+
+// fileWatcher notices changes of the configuration file.
+type fileWatcher interface {
+	Run(ctx context.Context, changed func()) error
+	Close() error
+}
+
+// watch watches the file at path; without a file, or when it cannot be watched, what it returns notices nothing.
+func watch(path string) (fileWatcher, error) {
+	if path == "" {
+		return blind{}, nil
+	}
+	w, err := configs.Watch(path)
+	if err != nil {
+		return blind{}, err
+	}
+	return w, nil
+}
+
+// blind notices nothing.
+type blind struct{}
+
+func (blind) Run(context.Context, func()) error { return nil }
+func (blind) Close() error                      { return nil }
 
 // reloader takes a changed configuration into use when the file changes and when the process is asked to.
 type reloader struct {
 	settings *settings
 	process  *process
 	server   *wiring.Server
+	watcher  fileWatcher
 }
 
 func (r *reloader) run(ctx context.Context) {
 	changed := make(chan struct{}, 1)
 	var watching sync.WaitGroup
 	defer watching.Wait()
-	if path := r.settings.file(r.process.environ); path != "" {
-		watching.Go(func() {
-			err := configs.Watch(ctx, path, func() {
-				select {
-				case changed <- struct{}{}:
-				default: // a reload is due already
-				}
-			})
-			if err != nil {
-				fmt.Fprintf(r.process.stderr, "chronik-server: %v; a reload needs a SIGHUP from now on\n", err)
+	watching.Go(func() {
+		err := r.watcher.Run(ctx, func() {
+			select {
+			case changed <- struct{}{}:
+			default: // a reload is due already
 			}
 		})
-	}
+		if err != nil {
+			fmt.Fprintf(r.process.stderr, "chronik-server: %v; a reload needs a SIGHUP from now on\n", err)
+		}
+	})
 	for {
 		select {
 		case <-ctx.Done():

@@ -6,9 +6,7 @@ package metalog
 import (
 	"context"
 	"errors"
-	"iter"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
@@ -39,26 +37,15 @@ type Settings struct {
 	Linger time.Duration
 }
 
-// Bounds of one commit: commands, and bytes of those entities that are small.
-const (
-	maxCommands = 256
-	maxBytes    = 512 << 10
-	entityBytes = 1 << 10 // what an entity counts for, beside its key
-)
-
 // Log applies commands durably, in one order. It implements ports.MetadataStore. Its zero value is not usable.
 type Log struct {
+	feed
 	settings Settings
 	journal  Journal
-	image    atomic.Pointer[metadata.Image]
 	queue    chan *request
 	closing  chan struct{}
-	ended    chan struct{}
 	close    func() error // ends the committer and the journal, once
 	failure  error        // of the journal, which takes nothing more; the committer's
-
-	mu    sync.Mutex
-	newer chan struct{} // closed when there is a newer image
 }
 
 var _ ports.MetadataStore = (*Log)(nil)
@@ -80,10 +67,8 @@ func New(img *metadata.Image, journal Journal, settings Settings) *Log {
 		journal:  journal,
 		queue:    make(chan *request, maxCommands),
 		closing:  make(chan struct{}),
-		ended:    make(chan struct{}),
-		newer:    make(chan struct{}),
 	}
-	l.image.Store(img)
+	l.begin(img)
 	l.close = sync.OnceValue(func() error {
 		close(l.closing)
 		<-l.ended
@@ -127,9 +112,6 @@ func (l *Log) Apply(ctx context.Context, cmd metadata.Command) (metadata.Result,
 	}
 }
 
-// Image implements ports.MetadataStore.
-func (l *Log) Image() *metadata.Image { return l.image.Load() }
-
 // Barrier implements ports.MetadataStore: Image is never behind here.
 func (l *Log) Barrier(ctx context.Context) error {
 	select {
@@ -137,31 +119,6 @@ func (l *Log) Barrier(ctx context.Context) error {
 		return errClosed()
 	default:
 		return ctx.Err()
-	}
-}
-
-// Watch implements ports.MetadataStore. It ends when the log is closed, too.
-func (l *Log) Watch(ctx context.Context) iter.Seq[*metadata.Image] {
-	return func(yield func(*metadata.Image) bool) {
-		var seen *metadata.Image
-		for ctx.Err() == nil {
-			l.mu.Lock()
-			newer := l.newer
-			l.mu.Unlock()
-			if img := l.Image(); img != seen {
-				seen = img
-				if !yield(img) {
-					return
-				}
-				continue
-			}
-			select {
-			case <-newer:
-			case <-ctx.Done():
-			case <-l.ended:
-				return
-			}
-		}
 	}
 }
 
@@ -219,65 +176,44 @@ func (l *Log) gather(first *request) []*request {
 	return batch
 }
 
-// commit decides requests from the front of batch, commits what was allowed, answers, and returns how
+// commit decides requests from the front, commits what was allowed, answers, and returns how
 // many requests these were.
-func (l *Log) commit(batch []*request) int {
-	img := l.Image()
-	replies := make([]reply, 0, len(batch))
-	changed := map[metadata.Entity]bool{}
-	allowed, size := 0, 0
-	for _, r := range batch {
-		if size >= maxBytes {
+func (l *Log) commit(requests []*request) int {
+	replies := make([]reply, 0, len(requests))
+	batch := newBatch(l.Image())
+	for _, r := range requests {
+		if batch.Full() {
 			break
 		}
-		next, result, err := metadata.Apply(img, r.cmd)
+		result, err := batch.Apply(r.cmd)
 		replies = append(replies, reply{result, err})
-		if err != nil {
-			continue
-		}
-		img = next
-		allowed++
-		for _, e := range metadata.Touched(img, r.cmd) {
-			if !changed[e] {
-				changed[e] = true
-				size += len(e) + entityBytes
-			}
-		}
 	}
-	if err := l.persist(img, changed, allowed); err != nil {
+	if err := l.persist(batch); err != nil {
 		for n := range replies { // the refusals, too: they were decided against what is not durable
 			replies[n] = reply{err: err}
 		}
 	}
 	for n, got := range replies {
-		batch[n].reply <- got
+		requests[n].reply <- got
 	}
 	return len(replies)
 }
 
-// persist commits img and publishes it.
-func (l *Log) persist(img *metadata.Image, changed map[metadata.Entity]bool, commands int) error {
+// persist commits the batch and publishes its image.
+func (l *Log) persist(b *Batch) error {
 	if l.failure != nil {
 		return l.failure
 	}
-	if commands == 0 {
+	if b.commands == 0 {
 		return nil
 	}
-	entities := make([]metadata.Entity, 0, len(changed))
-	for e := range changed {
-		entities = append(entities, e)
-	}
-	if err := l.journal.Commit(img, entities, commands); err != nil {
+	if err := l.journal.Commit(b.img, b.entities(), b.commands); err != nil {
 		failed := fault.New(fault.KafkaStorageError, "commit metadata: %w", err)
 		if !errors.Is(err, ErrNotTried) {
 			l.failure = failed
 		}
 		return failed
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.image.Store(img)
-	close(l.newer)
-	l.newer = make(chan struct{})
+	l.publish(b.img)
 	return nil
 }

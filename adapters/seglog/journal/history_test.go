@@ -31,7 +31,7 @@ func TestHistories(t *testing.T) {
 		}
 		w := newWorld(t, seed)
 		for range 6 {
-			w.plug.pull(1+w.rand.IntN(120), disktest.Loss(w.rand.IntN(3)))
+			w.plug.Pull(1+w.rand.IntN(120), disktest.Loss(w.rand.IntN(3)))
 			if w.open() == nil {
 				w.act(w.rand.IntN(40))
 				if w.rand.IntN(4) == 0 {
@@ -40,7 +40,7 @@ func TestHistories(t *testing.T) {
 			}
 			w.crash()
 		}
-		w.plug.pull(-1, 0)
+		w.plug.Pull(-1, 0)
 		if err := w.open(); err != nil {
 			w.fatalf("open: %v", err)
 		}
@@ -60,16 +60,16 @@ func TestEveryMomentOfDeathIsSurvived(t *testing.T) {
 					w.opt.DirectBytes = -1
 				}
 				w.step("power goes before operation %d", i/2)
-				w.plug.pull(i/2, loss)
+				w.plug.Pull(i/2, loss)
 				if w.open() == nil {
 					w.act(15)
 					w.awaitAll()
 					w.stop()
 				}
-				reached = w.plug.off != nil
+				reached = w.plug.Off()
 				w.crash()
 				for range 2 {
-					w.plug.pull(-1, disktest.Unsynced)
+					w.plug.Pull(-1, disktest.Unsynced)
 					if err := w.open(); err != nil {
 						w.fatalf("open: %v", err)
 					}
@@ -91,7 +91,7 @@ func TestEveryIOErrorIsSurvived(t *testing.T) {
 		for i := 0; ; i++ {
 			w := newWorld(t, seed)
 			n, failed := 0, ""
-			w.plug.FS.(*disktest.FS).Fail(func(op disktest.Op, path string) error {
+			w.plug.Fail(func(op disktest.Op, path string) error {
 				if n++; n-1 == i {
 					failed = string(op) + " " + path
 					return errInjected
@@ -106,9 +106,9 @@ func TestEveryIOErrorIsSurvived(t *testing.T) {
 				}
 			}
 			w.step("failed: %s", failed)
-			w.plug.snapshot(disktest.Unsynced)
+			w.plug.PullNow(disktest.Unsynced)
 			w.crash()
-			w.plug.pull(-1, 0)
+			w.plug.Pull(-1, 0)
 			if err := w.open(); err != nil {
 				w.fatalf("open: %v", err)
 			}
@@ -122,7 +122,6 @@ func TestEveryIOErrorIsSurvived(t *testing.T) {
 
 var (
 	errInjected = errors.New("injected")
-	errPower    = errors.New("the power is off")
 	errHole     = errors.New("hole")
 )
 
@@ -131,7 +130,7 @@ type world struct {
 	t       *testing.T
 	seed    uint64
 	rand    *rand.Rand
-	plug    *plug
+	plug    *disktest.Plug
 	opt     Options
 	logs    []*modelLog
 	journal *Journal
@@ -142,7 +141,7 @@ type world struct {
 
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{t: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 7))}
-	w.plug = &plug{FS: disktest.New(), rand: rand.New(rand.NewPCG(seed, 8)), left: -1}
+	w.plug = disktest.NewPlug(rand.New(rand.NewPCG(seed, 8)))
 	w.opt = Options{FileBytes: headerSize + 2000 + w.rand.Int64N(20_000), MaxFiles: 2 + w.rand.IntN(3), DirectBytes: []int{-1, 1500, 0}[w.rand.IntN(3)]}
 	for i := range 1 + w.rand.IntN(5) {
 		w.logs = append(w.logs, &modelLog{
@@ -173,7 +172,7 @@ func (w *world) open() error {
 	w.t.Helper()
 	w.step("open")
 	err := w.tryOpen()
-	if err != nil && !errors.Is(err, errPower) && !errors.Is(err, errInjected) {
+	if err != nil && !errors.Is(err, disktest.ErrPower) && !errors.Is(err, errInjected) {
 		w.fatalf("open: %v", err)
 	}
 	return err
@@ -261,7 +260,7 @@ func (w *world) stop() {
 	w.t.Helper()
 	w.step("stop")
 	err := w.journal.Close()
-	if err != nil && !errors.Is(err, errPower) && !errors.Is(err, errInjected) {
+	if err != nil && !errors.Is(err, disktest.ErrPower) && !errors.Is(err, errInjected) {
 		w.fatalf("close: %v", err)
 	}
 	w.stopped = err == nil
@@ -271,7 +270,7 @@ func (w *world) stop() {
 // crash has left of it.
 func (w *world) crash() {
 	w.t.Helper()
-	after, loss := w.plug.crashed()
+	after, loss := w.plug.Crashed()
 	if w.journal != nil {
 		w.awaitAll()
 		_ = w.journal.Close() // only its goroutines are to end
@@ -488,97 +487,4 @@ func (l *modelLog) Done(err error) {
 		close(l.told)
 	}
 	l.taken = nil
-}
-
-// plug is a disk whose power goes before an operation.
-type plug struct {
-	disk.FS
-
-	mu   sync.Mutex
-	rand *rand.Rand
-	left int // operations until the power goes, <0: it stays
-	loss disktest.Loss
-	off  *disktest.FS // what is left
-}
-
-// pull has the power go before the n-th operation from now on.
-func (p *plug) pull(n int, loss disktest.Loss) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.left, p.loss, p.off = n, loss, nil
-}
-
-// snapshot has the power go now.
-func (p *plug) snapshot(loss disktest.Loss) {
-	p.pull(0, loss)
-	_ = p.do(func() error { return nil })
-}
-
-// crashed returns what is left of the disk, after the power is gone.
-func (p *plug) crashed() (*disktest.FS, disktest.Loss) {
-	p.mu.Lock()
-	off := p.off
-	p.mu.Unlock()
-	if off == nil {
-		p.snapshot(p.loss)
-	}
-	return p.off, p.loss
-}
-
-// do does an operation of the disk, or returns errPower when the power is gone.
-func (p *plug) do(operation func() error) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.off != nil {
-		return errPower
-	}
-	if p.left == 0 {
-		p.off = p.FS.(*disktest.FS).Crash(p.loss, p.rand)
-		return errPower
-	}
-	p.left--
-	return operation()
-}
-
-func (p *plug) Open(path string, create bool) (disk.File, error) {
-	var f disk.File
-	err := p.do(func() (err error) {
-		f, err = p.FS.Open(path, create)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &pluggedFile{f, p}, nil
-}
-
-func (p *plug) SyncDir(path string) error {
-	return p.do(func() error { return p.FS.SyncDir(path) })
-}
-
-func (p *plug) MkdirAll(path string) error {
-	return p.do(func() error { return p.FS.MkdirAll(path) })
-}
-
-type pluggedFile struct {
-	disk.File
-	plug *plug
-}
-
-func (f *pluggedFile) WriteAt(b []byte, off int64) (n int, err error) {
-	err = f.plug.do(func() (err error) {
-		n, err = f.File.WriteAt(b, off)
-		return err
-	})
-	return n, err
-}
-
-func (f *pluggedFile) WritevAt(bufs [][]byte, off int64) error {
-	return f.plug.do(func() error { return f.File.WritevAt(bufs, off) })
-}
-
-func (f *pluggedFile) Sync() error { return f.plug.do(f.File.Sync) }
-
-func (f *pluggedFile) Truncate(size int64) error {
-	return f.plug.do(func() error { return f.File.Truncate(size) })
 }

@@ -1,0 +1,83 @@
+//go:build raft
+
+package raftnode
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+)
+
+// patience bounds a request whose context has no deadline.
+const patience = 10 * time.Second
+
+// Replica is this node's replica of a group. Its methods may be called concurrently.
+type Replica struct {
+	manager *Manager
+	group   Group
+	shard   uint64
+	id      uint64
+	machine machine
+	leaders *leaders
+}
+
+// Propose returns when data was agreed on and applied here; on which node it is called does not matter. The error is ErrNoLeader or
+// ErrBusy, or ErrUnknown or ErrClosed: then data may have been applied, or may yet be.
+func (r *Replica) Propose(ctx context.Context, data []byte) error {
+	ctx, cancel := r.bounded(ctx)
+	defer cancel()
+	host := r.manager.host
+	_, err := host.SyncPropose(ctx, host.GetNoOPSession(r.shard), data)
+	return translated(ctx, err)
+}
+
+// Barrier returns when everything is applied here that had been agreed on, on any node, before it was called.
+func (r *Replica) Barrier(ctx context.Context) error {
+	ctx, cancel := r.bounded(ctx)
+	defer cancel()
+	_, err := r.manager.host.SyncRead(ctx, r.shard, nil)
+	return translated(ctx, err)
+}
+
+// Leader returns the node id of the group's leader as far as this node knows.
+func (r *Replica) Leader() (node int32, ok bool) {
+	replica, _, ok, err := r.manager.host.GetLeaderID(r.shard)
+	if err != nil || !ok {
+		return -1, false
+	}
+	return nodeOf(replica), true
+}
+
+// IsLeader reports whether this node leads the group, as far as it knows.
+func (r *Replica) IsLeader() bool {
+	node, ok := r.Leader()
+	return ok && node == r.manager.settings.NodeID
+}
+
+// LeaderChanges yields the leader and then each change of it until ctx ends or the replica closes. A slow reader skips changes.
+func (r *Replica) LeaderChanges(ctx context.Context) iter.Seq[Leader] {
+	return r.leaders.changes(ctx, r.machine.closed)
+}
+
+// Close ends the replica; the other nodes go on. A second Close does nothing. The state machine is not called afterwards.
+func (r *Replica) Close() error {
+	err := r.manager.host.StopReplica(r.shard, r.id)
+	if err != nil && !isClosed(err) {
+		return fmt.Errorf("close replica of raft group %v: %w", r.group, err)
+	}
+	select {
+	case <-r.machine.closed:
+	case <-r.manager.closed:
+	}
+	r.manager.remove(r)
+	return nil
+}
+
+// bounded returns ctx with a deadline.
+func (r *Replica) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, patience)
+}

@@ -1,0 +1,67 @@
+package walstore
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/metalog"
+)
+
+// Replica is a cluster node's metadata in Badger: commands come in the order on which the nodes have agreed.
+type Replica struct{ *metalog.Replica }
+
+// OpenReplica opens the metadata in set.Dir for a node of a cluster, or creates it where there never was any. It
+// is ErrDamaged as for Open.
+func OpenReplica(set Settings, log *slog.Logger) (*Replica, error) {
+	j, note, err := openJournal(set, log)
+	if err != nil {
+		return nil, err
+	}
+	return &Replica{metalog.NewReplica(j.last.Load(), note, replicaJournal{j})}, nil
+}
+
+// replicaJournal is the journal of a metalog.Replica.
+type replicaJournal struct{ *journal }
+
+// Commit implements metalog.ReplicaJournal.
+func (j replicaJournal) Commit(img *metadata.Image, changed []metadata.Entity, commands int, note []byte) error {
+	return j.commit(img, changed, commands, note)
+}
+
+// Replace implements metalog.ReplicaJournal. The new database is made beside the old one and takes its place by
+// renaming; see settleReplacement.
+func (j replicaJournal) Replace(img *metadata.Image, note []byte) error {
+	database := filepath.Join(j.set.Dir, databaseDir)
+	if err := discardReplacement(database); err != nil {
+		return err
+	}
+	if err := makeDatabase(database+incomingSuffix, j.set, img, note, j.log); err != nil {
+		return fmt.Errorf("make the new database: %w", err)
+	}
+	j.stopKeeper()
+	if err := j.db.Close(); err != nil {
+		return fmt.Errorf("close the old database: %w", err)
+	}
+	if err := exchange(database); err != nil {
+		return err
+	}
+	db, err := openDatabase(database, j.set, j.log)
+	if err != nil {
+		return fmt.Errorf("open the new database: %w", err)
+	}
+	j.db = db
+	j.last.Store(img)
+	j.startKeeper(0) // there is no snapshot of img yet
+	return errors.Join(j.guard.reached(img.Index()), j.guard.sync())
+}
+
+// Sync implements metalog.ReplicaJournal.
+func (j replicaJournal) Sync() error {
+	if failed := j.failed.Load(); failed != nil {
+		return *failed
+	}
+	return errors.Join(j.db.Sync(), j.guard.reached(j.last.Load().Index()))
+}

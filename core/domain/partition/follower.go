@@ -1,0 +1,86 @@
+package partition
+
+import "time"
+
+// FetchAnswer is what a leader has answered to a follower's fetch.
+type FetchAnswer struct {
+	To             FollowerFetch // as it was sent
+	OutOfRange     bool          // fault.OffsetOutOfRange; only LogStart is set besides
+	LogStart       int64         // the leader's log start offset, -1 when unknown
+	HighWatermark  int64
+	Diverging      bool // as in FetchReply
+	DivergingEpoch int32
+	DivergingEnd   int64
+}
+
+// NextFetch returns what to ask the leader for. ok is false when there is no leader to ask, and while anything that was
+// fetched is not durable or being cut: a fetch acknowledges what lies before its offset.
+func (r *Replica) NextFetch() (leader int32, f FollowerFetch, ok bool) {
+	if r.role != RoleFollower || r.leader < 0 || r.cutting || r.durable < r.end {
+		return -1, FollowerFetch{}, false
+	}
+	return r.leader, FollowerFetch{
+		Replica: r.id, BrokerEpoch: r.brokerEpoch, LeaderEpoch: r.leaderEpoch, Offset: r.end, LastEpoch: r.lastEpoch(),
+	}, true
+}
+
+// lastEpoch is the epoch of the last record, -1 for none. Epochs that have begun behind it do not count.
+func (r *Replica) lastEpoch() int32 {
+	if r.end == r.start {
+		return NoEpoch
+	}
+	return r.epochs.At(r.end - 1)
+}
+
+// FetchAnswered takes a leader's answer over, unless it is to another fetch than NextFetch returns now: the log may have been cut since, and
+// reach the same offset again with other records. With Append the caller calls Appended for each batch and appends them to the log.
+func (r *Replica) FetchAnswered(a FetchAnswer, now time.Duration) Effects {
+	if _, f, ok := r.NextFetch(); !ok || f != a.To {
+		return Effects{}
+	}
+	switch {
+	case a.OutOfRange && a.LogStart < 0:
+		return Effects{}
+	case a.OutOfRange:
+		r.cutting = true
+		return Effects{Reset: true, To: a.LogStart}
+	case a.Diverging:
+		return r.cutAt(a)
+	}
+	r.leaderHW = max(r.leaderHW, a.HighWatermark)
+	fx := r.raise(now)
+	fx.Append = true
+	if start := min(a.LogStart, r.hw); start > r.start {
+		fx.RaiseStart = start
+	}
+	return fx
+}
+
+// cutAt says where the log has to be cut: where the epoch that the leader knows ended, in the log that ended it first. When
+// this log does not know the epoch either, that is where the largest below it ended, and the next fetch asks
+// about that one (KIP-279). Every answer cuts at least one record: the last one's epoch is in the leader's log for less long.
+func (r *Replica) cutAt(a FetchAnswer) Effects {
+	to := min(a.DivergingEnd, r.end)
+	if found, end := r.epochs.EndOf(a.DivergingEpoch, r.end); found == a.DivergingEpoch {
+		to = min(to, end)
+	} else if found >= 0 {
+		to = end
+	}
+	if to >= r.end || to < 0 {
+		return Effects{} // no leader that follows the protocol says so
+	}
+	r.cutting = true
+	return Effects{Truncate: to >= r.start, Reset: to < r.start, To: to}
+}
+
+// Truncated notes that the log was cut or begun anew, and what it is now.
+func (r *Replica) Truncated(log LogState, now time.Duration) Effects {
+	r.cutting = false
+	r.know(log)
+	r.leaderHW = min(r.leaderHW, r.hw)
+	if v := r.next; v != nil {
+		r.next = nil
+		return r.Install(*v, now)
+	}
+	return Effects{Fetch: r.role == RoleFollower && r.leader >= 0}
+}

@@ -1,0 +1,189 @@
+package simulation
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/chronik-stream/chronik/core/domain/partition"
+)
+
+// entry is a record in the log.
+type entry struct {
+	id    int64
+	epoch int32
+}
+
+// checker holds the cluster to its promises.
+type checker struct {
+	w         *world
+	committed []entry         // what any leader has shown below its high watermark, by offset
+	where     map[int64]int64 // the offset of each committed record of an idempotent producer
+	last      map[int64]int64 // of each idempotent producer, the last committed record
+	leaders   map[int32]int32 // of each epoch, who has raised a high watermark as its leader
+}
+
+func newChecker(w *world) *checker {
+	return &checker{w: w, where: map[int64]int64{}, last: map[int64]int64{}, leaders: map[int32]int32{}}
+}
+
+// raised checks a high watermark that has risen, and takes over what a leader has committed by it.
+func (c *checker) raised(n *node, hw int64) {
+	if c.w.opt.Unclean {
+		return
+	}
+	if n.r.Role() != partition.RoleLeader {
+		if hw > int64(len(c.committed)) {
+			c.w.fail("follower %d has high watermark %d, committed is %d", n.id, hw, len(c.committed))
+			return
+		}
+		c.verify(n, hw)
+		return
+	}
+	c.leads(n)
+	for offset := int64(len(c.committed)); offset < hw; offset++ {
+		e, ok := n.disk.at(offset)
+		if !ok {
+			c.w.fail("leader %d commits offset %d, which it does not have", n.id, offset)
+			return
+		}
+		c.commit(e, offset)
+	}
+	c.verify(n, hw)
+}
+
+// commit takes over a record that was committed: once, and behind the one that its producer has sent before.
+func (c *checker) commit(e entry, offset int64) {
+	c.committed = append(c.committed, e)
+	p := e.id / perProducer
+	if c.w.opt.Deletes || c.w.producers[p-1].acks != -1 {
+		return
+	}
+	if at, ok := c.where[e.id]; ok {
+		c.w.fail("record %d is committed at %d and again at %d", e.id, at, offset)
+	}
+	c.where[e.id] = offset
+	if want := c.last[p]; e.id%perProducer != want {
+		c.w.fail("record %d of producer %d is committed at %d, %d should come next", e.id%perProducer, p, offset, want)
+	}
+	c.last[p]++
+}
+
+// leads checks that n may act as a leader.
+func (c *checker) leads(n *node) {
+	_, epoch := n.r.Leader()
+	if other, ok := c.leaders[epoch]; ok && other != n.id {
+		c.w.fail("both %d and %d lead epoch %d", other, n.id, epoch)
+	}
+	c.leaders[epoch] = n.id
+	if c.w.control.expired[epoch] {
+		c.w.fail("%d leads epoch %d, which has ended with its session", n.id, epoch)
+	}
+}
+
+// verify checks that a log holds what was committed, up to an offset.
+func (c *checker) verify(n *node, upTo int64) {
+	n.verified = max(n.verified, n.disk.begin)
+	for ; n.verified < upTo; n.verified++ {
+		e, ok := n.disk.at(n.verified)
+		if !ok || e != c.committed[n.verified] {
+			c.w.fail("%d has %+v (%v) at %d, committed is %+v", n.id, e, ok, n.verified, c.committed[n.verified])
+			return
+		}
+	}
+}
+
+// same checks that two logs are the same where both have records.
+func (c *checker) same(n, leader *node) {
+	for offset := max(n.disk.begin, leader.disk.begin); offset < leader.disk.end(); offset++ {
+		mine, ok := n.disk.at(offset)
+		if theirs, _ := leader.disk.at(offset); !ok || mine != theirs {
+			c.w.fail("%d has %+v (%v) at %d, the leader %d has %+v", n.id, mine, ok, offset, leader.id, theirs)
+			return
+		}
+	}
+}
+
+// step checks that each member of the ISR that metadata has holds everything that was committed: any may be elected.
+func (c *checker) step() {
+	img := c.w.meta.Image()
+	for _, id := range img.ISR {
+		n := c.w.nodes[id]
+		if n.lost || n.verified == int64(len(c.committed)) && n.durable() >= n.verified {
+			continue
+		}
+		if n.durable() < int64(len(c.committed)) {
+			c.w.fail("%d is in the ISR, but its log ends at %d, committed is %d", id, n.durable(), len(c.committed))
+			return
+		}
+		c.verify(n, int64(len(c.committed)))
+	}
+}
+
+// acknowledged checks a batch that is acknowledged to who wants it replicated.
+func (c *checker) acknowledged(n *node, b batch) {
+	c.leads(n)
+	c.w.out.Acked++
+	if c.w.opt.Unclean {
+		return
+	}
+	for i := range b.count {
+		offset := b.base + i
+		if offset >= int64(len(c.committed)) || c.committed[offset].id != b.id+i {
+			c.w.fail("%d acknowledges record %d at %d, which is not committed there", n.id, b.id+i, offset)
+			return
+		}
+	}
+}
+
+// read checks what a consumer is shown.
+func (c *checker) read(n *node, end int64) {
+	c.leads(n)
+	if c.w.opt.Unclean {
+		return
+	}
+	if end > int64(len(c.committed)) {
+		c.w.fail("%d shows records up to %d, committed is %d", n.id, end, len(c.committed))
+		return
+	}
+	c.verify(n, end)
+}
+
+// unsettled says what is not as it should be long after the last fault, "" when everything is.
+func (c *checker) unsettled() string {
+	img := c.w.meta.Image()
+	switch {
+	case img.Leader < 0:
+		return "there is no leader"
+	case img.Target != nil:
+		return fmt.Sprintf("the reassignment to %v is not done, the ISR is %v", img.Target, img.ISR)
+	case len(img.ISR) != len(img.Replicas):
+		return fmt.Sprintf("the ISR is %v of %v", img.ISR, img.Replicas)
+	}
+	end := c.w.nodes[img.Leader].disk.end()
+	for _, p := range c.w.producers {
+		if len(p.pending) > 0 && !c.w.opt.forgetful() {
+			return fmt.Sprintf("%v waits for %d batches", p, len(p.pending))
+		}
+	}
+	for _, id := range img.Replicas {
+		n := c.w.nodes[id]
+		switch {
+		case n.r == nil:
+			return fmt.Sprintf("%d is not registered", id)
+		case n.disk.end() != end || n.r.HighWatermark() != end || !c.w.opt.Unclean && int64(len(c.committed)) != end:
+			return fmt.Sprintf("%d ends at %d, high watermark %d; the leader %d ends at %d, committed is %d",
+				id, n.disk.end(), n.r.HighWatermark(), img.Leader, end, len(c.committed))
+		case (id == img.Leader) != (n.r.Role() == partition.RoleLeader):
+			return fmt.Sprintf("%d does not know the leader", id)
+		}
+		if c.w.opt.Unclean {
+			c.same(n, c.w.nodes[img.Leader])
+			continue
+		}
+		c.verify(n, end)
+	}
+	if !slices.Contains(img.ISR, img.Leader) {
+		return "the leader is not in sync"
+	}
+	return ""
+}

@@ -1,0 +1,107 @@
+package simulation
+
+import (
+	"slices"
+	"time"
+)
+
+// startFaults has something go wrong, again and again, until the peace.
+func (w *world) startFaults() {
+	w.after(w.between(20*time.Millisecond, 160*time.Millisecond), func() {
+		if !w.calm {
+			w.misfortune()
+			w.startFaults()
+		}
+	})
+}
+
+// misfortune does one thing.
+func (w *world) misfortune() {
+	n := w.nodes[w.rng.IntN(len(w.nodes))]
+	if img := w.meta.Image(); img.Leader >= 0 && w.chance(30) {
+		n = w.nodes[img.Leader]
+	}
+	switch p := w.rng.IntN(100); {
+	case p < 18:
+		w.crash(n, false)
+	case p < 32:
+		w.crash(n, true)
+	case p < 50:
+		w.net.isolate(n.id)
+		w.trace("%d is cut off", n.id)
+	case p < 53:
+		w.net.isolate(controller)
+		w.trace("metadata is cut off")
+	case p < 72:
+		w.net.heal()
+		w.trace("the network heals")
+	case p < 80:
+		if w.meta.Elect(n.id) == nil {
+			w.control.changed("%d is elected", n.id)
+		}
+	case p < 88:
+		d := w.between(20*time.Millisecond, 600*time.Millisecond)
+		w.trace("%d pauses for %v", n.id, d)
+		n.pause.begin(w, d, func() {})
+	case p < 92:
+		w.trace("metadata pauses")
+		w.control.stop(w.between(20*time.Millisecond, 500*time.Millisecond))
+	default:
+		w.reassign()
+	}
+}
+
+// crash ends a node's process and has it start again.
+func (w *world) crash(n *node, power bool) {
+	switch {
+	case !n.up:
+		return
+	case power && w.opt.Lazy:
+		w.blink(n)
+		return
+	}
+	n.crash(power)
+	w.after(w.between(5*time.Millisecond, 600*time.Millisecond), func() {
+		if !n.up {
+			n.start()
+		}
+	})
+}
+
+// blink takes a node's power away and starts it before anybody notices. With a lazy flush policy that is only safe when another
+// member of the ISR has everything, and when metadata hears of it before the node counts again.
+func (w *world) blink(n *node) {
+	img := w.meta.Image()
+	if img.ISR[0] == n.id && len(img.ISR) == 1 || img.Brokers[n.id].Incarnation != n.incarnation {
+		return
+	}
+	n.crash(true)
+	n.start()
+	epoch := w.meta.Register(n.id, n.incarnation)
+	w.control.sessions[n.id] = w.now + session
+	w.control.changed("%d registers at once with epoch %d", n.id, epoch)
+	n.registered(n.incarnation, epoch, w.meta.Image())
+}
+
+// reassign moves the partition to other nodes.
+func (w *world) reassign() {
+	target := make([]int32, 0, replication)
+	for _, id := range w.rng.Perm(len(w.nodes))[:replication] {
+		target = append(target, int32(id))
+	}
+	if !slices.Equal(target, w.meta.Image().Replicas) && w.meta.Reassign(target) == nil {
+		w.control.changed("reassignment to %v", target)
+	}
+}
+
+// peace ends all faults.
+func (w *world) peace() {
+	w.calm = true
+	w.net.heal()
+	w.trace("peace")
+	for _, n := range w.nodes {
+		if !n.up {
+			n.start()
+		}
+	}
+}

@@ -1,0 +1,63 @@
+package simulation
+
+import (
+	"time"
+)
+
+// network carries messages between nodes and the controller: late, twice, out of order, or not at all.
+type network struct {
+	w   *world
+	cut map[[2]int32]bool // links that are cut, one direction each
+}
+
+func newNetwork(w *world) network { return network{w: w, cut: map[[2]int32]bool{}} }
+
+// send has deliver called at the receiver, perhaps, and perhaps twice.
+func (n *network) send(from, to int32, deliver func()) {
+	w := n.w
+	if n.cut[[2]int32{from, to}] || !w.calm && w.chance(2) {
+		return
+	}
+	copies := 1
+	if !w.calm && w.chance(2) {
+		copies = 2
+	}
+	for range copies {
+		delay := w.between(200*time.Microsecond, 3*time.Millisecond)
+		if !w.calm && w.chance(3) {
+			delay = w.between(10*time.Millisecond, 250*time.Millisecond)
+		}
+		w.after(delay, func() { w.at(to, deliver) })
+	}
+}
+
+// at calls do on behalf of a node, when it is up: at once, or when it goes on after a pause.
+func (w *world) at(id int32, do func()) {
+	switch id {
+	case client:
+		do()
+		return
+	case controller:
+		w.control.whenRunning(do)
+		return
+	}
+	w.nodes[id].whenRunning(do)
+}
+
+// isolate cuts links at random around one place.
+func (n *network) isolate(place int32) {
+	for other := int32(controller); other < int32(len(n.w.nodes)); other++ {
+		if other == place || n.w.chance(25) {
+			continue
+		}
+		both := !n.w.chance(20)
+		if both || n.w.chance(50) {
+			n.cut[[2]int32{place, other}] = true
+		}
+		if both || n.w.chance(50) {
+			n.cut[[2]int32{other, place}] = true
+		}
+	}
+}
+
+func (n *network) heal() { clear(n.cut) }

@@ -1,0 +1,213 @@
+package simulation
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/partition"
+)
+
+// append orders a batch behind the log's end, and has it synced some time later.
+func (n *node) append(b batch) {
+	n.r.Appended(b.base, b.next(), b.epoch)
+	n.disk.append(b)
+	if n.w.opt.Lazy || n.w.opt.Breaks == AckDurableOnly {
+		n.written(n.disk.end())
+	}
+	end, d := b.next(), n.disk
+	took := n.w.between(500*time.Microsecond, 5*time.Millisecond)
+	if !n.w.calm && n.w.chance(5) {
+		took = n.w.between(5*time.Millisecond, 150*time.Millisecond)
+	}
+	n.later(took, func() {
+		if n.disk != d || end > d.end() || end <= d.synced {
+			return
+		}
+		d.synced = end
+		n.written(end)
+	})
+}
+
+// written tells the replica what is durable.
+func (n *node) written(end int64) {
+	n.do(n.r.Durable(end, n.clock()))
+	n.acknowledge()
+	if n.w.opt.Breaks != GrowWhenAsked || n.r.Role() != partition.RoleLeader {
+		return
+	}
+	for _, m := range n.joining { // as if they did not count yet
+		if b := n.image.Brokers[m.Broker]; !slices.Contains(n.image.ISR, m.Broker) && b.Epoch == m.Epoch {
+			_, epoch := n.r.Leader()
+			f := partition.FollowerFetch{Replica: m.Broker, BrokerEpoch: m.Epoch, LeaderEpoch: epoch, Offset: n.durable(), LastEpoch: -1}
+			if reply, err := n.r.FollowerFetched(f, n.clock()); err == nil {
+				n.do(reply.Effects)
+			}
+		}
+	}
+}
+
+// cut shortens the log, which takes a while: what was appended is synced first.
+func (n *node) cut(fx partition.Effects) {
+	n.cutting = true
+	to := fx.To
+	r := n.r
+	n.later(n.w.between(time.Millisecond, 30*time.Millisecond), func() {
+		if n.r != r {
+			return
+		}
+		n.cutting = false
+		n.disk.synced = n.disk.end()
+		if fx.Reset {
+			n.disk.reset(to)
+			n.verified = to
+		} else {
+			n.cutDisk(to)
+			n.disk.synced = n.disk.end()
+		}
+		n.w.out.Cuts++
+		n.w.trace("%d cuts its log to %d, reset %v", n.id, to, fx.Reset)
+		n.do(r.Truncated(n.disk.state(n.durable()), n.clock()))
+	})
+}
+
+func (n *node) cutDisk(to int64) {
+	n.disk.cut(to)
+	n.verified = min(n.verified, n.disk.end())
+}
+
+// deleteOld deletes some old records, as retention does.
+func (n *node) deleteOld() {
+	if n.r == nil || n.r.Role() != partition.RoleLeader || n.r.HighWatermark() <= n.disk.begin {
+		return
+	}
+	n.raiseStart(n.disk.begin + n.w.rng.Int64N(n.r.HighWatermark()-n.disk.begin)/2)
+}
+
+func (n *node) raiseStart(start int64) {
+	n.disk.raiseStart(start)
+	n.verified = max(n.verified, n.disk.begin)
+	n.do(n.r.Started(n.disk.begin, n.clock()))
+}
+
+// produce appends a client's batch.
+func (n *node) produce(b batch, acks int16, done func(error)) {
+	if n.r == nil {
+		done(fault.NotLeaderOrFollower)
+		return
+	}
+	if err := n.r.Admit(acks, n.clock()); err != nil {
+		done(err)
+		return
+	}
+	b.raw = slices.Clone(b.raw)
+	dup, err := n.disk.producers.Check(b.raw)
+	if err != nil {
+		done(err)
+		return
+	}
+	_, epoch := n.r.Leader()
+	b.base, b.epoch = n.disk.end(), epoch
+	if dup != nil {
+		b.base = dup.FirstOffset
+	}
+	if acks != 0 {
+		n.acks = append(n.acks, ack{end: b.next(), acks: acks, b: b, done: done})
+	}
+	if dup != nil {
+		n.acknowledge()
+		return
+	}
+	b.raw.SetBaseOffset(b.base)
+	b.raw.SetLeaderEpoch(b.epoch)
+	n.append(b)
+}
+
+// read answers a consumer with the end of what it may read.
+func (n *node) read(epoch int32) (int64, error) {
+	if n.r == nil {
+		return -1, fault.NotLeaderOrFollower
+	}
+	if err := n.r.CheckEpoch(epoch); err != nil {
+		return -1, err
+	}
+	end, err := n.r.Readable(n.clock())
+	if n.w.opt.Breaks == ReadWhenKnown && errors.Is(err, fault.OffsetNotAvailable) {
+		end, err = n.r.HighWatermark(), nil
+	}
+	if err == nil {
+		n.w.check.read(n, end)
+	}
+	return end, err
+}
+
+// fetch asks the leader for more.
+func (n *node) fetch() {
+	if n.r == nil || n.asked > 0 && n.w.now-n.asked < 80*time.Millisecond {
+		return
+	}
+	leader, f, ok := n.r.NextFetch()
+	if !ok {
+		return
+	}
+	asked := f
+	if n.w.opt.Breaks == CompareEpochs {
+		f.LastEpoch = -1
+	}
+	n.asked = n.w.now
+	connections, limit := n.connections, 1+n.w.rng.IntN(8)
+	n.w.net.send(n.id, leader, func() {
+		if n.connections != connections {
+			return
+		}
+		l := n.w.nodes[leader]
+		answer, records, answered := l.serve(f, limit)
+		if !answered {
+			return
+		}
+		answer.To = asked
+		n.w.net.send(leader, n.id, func() { n.answered(answer, records) })
+	})
+}
+
+// serve answers a follower.
+func (n *node) serve(f partition.FollowerFetch, limit int) (a partition.FetchAnswer, records []batch, ok bool) {
+	if n.r == nil {
+		return a, nil, false
+	}
+	reply, err := n.r.FollowerFetched(f, n.clock())
+	a = partition.FetchAnswer{LogStart: n.disk.begin}
+	switch {
+	case errors.Is(err, fault.OffsetOutOfRange):
+		a.OutOfRange = true
+		return a, nil, true
+	case err != nil:
+		return a, nil, false
+	}
+	n.do(reply.Effects)
+	a.HighWatermark = n.r.HighWatermark()
+	a.Diverging, a.DivergingEpoch, a.DivergingEnd = reply.Diverging, reply.DivergingEpoch, reply.DivergingEnd
+	if !reply.Diverging {
+		records = n.disk.read(f.Offset, reply.End, limit)
+	}
+	return a, records, true
+}
+
+// answered takes what the leader has sent.
+func (n *node) answered(a partition.FetchAnswer, records []batch) {
+	if n.r == nil {
+		return
+	}
+	n.asked = 0
+	fx := n.r.FetchAnswered(a, n.clock())
+	if n.w.opt.Breaks == CutByOwnEpochs && fx.Truncate {
+		fx.To = min(a.DivergingEnd, n.disk.end())
+	}
+	n.do(fx)
+	if fx.Append {
+		for _, b := range records {
+			n.append(b)
+		}
+	}
+}
