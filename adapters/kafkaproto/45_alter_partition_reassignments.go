@@ -23,6 +23,9 @@ func (x *exchange) alterPartitionReassignments(req *kmsg.AlterPartitionAssignmen
 	x.services().Assignments.Reassign(ctx, reassignments, req.Version >= 1 && !req.AllowReplicationFactorChange)
 	resp := kmsg.NewPtrAlterPartitionAssignmentsResponse()
 	resp.AllowReplicationFactorChange = req.AllowReplicationFactorChange
+	if len(req.Topics) == 0 {
+		resp.ErrorMessage = new(string) // as Kafka answers
+	}
 	for _, t := range req.Topics {
 		out := kmsg.NewAlterPartitionAssignmentsResponseTopic()
 		out.Topic = t.Topic
@@ -30,7 +33,7 @@ func (x *exchange) alterPartitionReassignments(req *kmsg.AlterPartitionAssignmen
 			r := &reassignments[0]
 			reassignments = reassignments[1:]
 			at := kmsg.NewAlterPartitionAssignmentsResponseTopicPartition()
-			at.Partition, at.ErrorCode, at.ErrorMessage = r.Partition, x.code(r.Err), describe(r.Err)
+			at.Partition, at.ErrorCode, at.ErrorMessage = r.Partition, x.code(r.Err), messageOf(r.Err)
 			out.Partitions = append(out.Partitions, at)
 		}
 		resp.Topics = append(resp.Topics, out)

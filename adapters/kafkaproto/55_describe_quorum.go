@@ -19,6 +19,7 @@ const quorumTopic = "__cluster_metadata"
 
 func (x *exchange) describeQuorum(req *kmsg.DescribeQuorumRequest) *kmsg.DescribeQuorumResponse {
 	resp := kmsg.NewPtrDescribeQuorumResponse()
+	resp.ErrorMessage = new(string) // never null, as Kafka has it
 	if len(req.Topics) != 1 || req.Topics[0].Topic != quorumTopic || len(req.Topics[0].Partitions) != 1 || req.Topics[0].Partitions[0].Partition != 0 {
 		for _, t := range req.Topics {
 			out := kmsg.NewDescribeQuorumResponseTopic()
@@ -39,7 +40,7 @@ func (x *exchange) describeQuorum(req *kmsg.DescribeQuorumRequest) *kmsg.Describ
 		return resp
 	}
 	out, at := kmsg.NewDescribeQuorumResponseTopic(), kmsg.NewDescribeQuorumResponseTopicPartition()
-	out.Topic = quorumTopic
+	out.Topic, at.ErrorMessage = quorumTopic, new(string)
 	at.LeaderID, at.LeaderEpoch, at.HighWatermark = quorum.Leader, quorum.LeaderEpoch, quorum.HighWatermark
 	at.CurrentVoters, at.Observers = replicaStates(quorum.Voters), replicaStates(quorum.Observers)
 	out.Partitions = append(out.Partitions, at)

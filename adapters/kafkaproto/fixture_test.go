@@ -160,9 +160,9 @@ func (f fakeAssignments) Elect(_ context.Context, elections []broker.Election, u
 	}
 }
 
-func (f fakeAssignments) ElectAll(_ context.Context, unclean bool) []broker.Election {
+func (f fakeAssignments) ElectAll(ctx context.Context, unclean bool) []broker.Election {
 	all := []broker.Election{{Topic: "orders", Partition: 1}, {Topic: "orders", Partition: 2}}
-	f.Elect(nil, all, unclean)
+	f.Elect(ctx, all, unclean)
 	return all
 }
 

@@ -122,35 +122,17 @@ func load(db *badger.DB) (img *metadata.Image, note []byte, err error) {
 	}
 }
 
-// write puts the entities of img, and the note unless it is nil, into one transaction, and returns how many
+// write puts the entities of img, and the note unless it is nil, into db, all of them or nothing, and returns how many
 // bytes they are.
 func write(db *badger.DB, img *metadata.Image, entities []metadata.Entity, note []byte) (int64, error) {
-	txn := db.NewTransaction(true)
-	defer txn.Discard()
-	size := 0
-	if note != nil {
-		if err := txn.Set([]byte(noteKey), note); err != nil {
-			return 0, err
-		}
-		size = len(noteKey) + len(note)
+	changes, size, err := changesOf(img, entities, note)
+	if err != nil {
+		return 0, err
 	}
-	for _, e := range entities {
-		key := []byte(e)
-		value, ok, err := img.EncodeEntity(e)
-		switch {
-		case err != nil:
-			return 0, err
-		case ok:
-			err = txn.Set(key, value)
-		default:
-			err = txn.Delete(key)
-		}
-		if err != nil {
-			return 0, err
-		}
-		size += len(key) + len(value)
+	if err = commitAtOnce(db, changes); errors.Is(err, badger.ErrTxnTooBig) {
+		err = commitByRedo(db, changes)
 	}
-	return int64(size), txn.Commit()
+	return size, err
 }
 
 // fill writes all of img, and the note unless it is nil, into db, which is empty. A crash in between leaves

@@ -112,6 +112,9 @@ func openImage(set Settings, reached uint64, log *slog.Logger) (*badger.DB, *met
 	if err != nil {
 		return nil, nil, nil, damaged(database, err)
 	}
+	if err := settleRedo(db); err != nil {
+		return nil, nil, nil, errors.Join(damaged(database, err), db.Close())
+	}
 	img, note, err := load(db)
 	if err == nil && img.Index() < reached {
 		err = fmt.Errorf("it ends at index %d, acknowledged was %d", img.Index(), reached)

@@ -60,8 +60,8 @@ var clusterDifferences = []difference{
 	},
 	{`cluster/versions`, `\.ApiKeys\[(AlterClientQuotas|DescribeClientQuotas)\]: Kafka has something, Chronik nothing`, "there are no quotas"},
 	{
-		`cluster/versions`, `\.ApiKeys\[(AddRaftVoter|AlterPartitionAssignments|AlterReplicaLogDirs|DescribeQuorum|ElectLeaders|RemoveRaftVoter|UnregisterBroker|UpdateFeatures)\]: Kafka has something, Chronik nothing`,
-		"partitions have one copy in one directory, and the metadata is not kept by Kafka's Raft",
+		`cluster/versions`, `\.ApiKeys\[(AddRaftVoter|AlterReplicaLogDirs|RemoveRaftVoter|UpdateFeatures)\]: Kafka has something, Chronik nothing`,
+		"a broker has one directory, and the metadata is not kept by Kafka's Raft",
 	},
 	{
 		`cluster/versions`, `\.ApiKeys\[(ConsumerGroupDescribe|ConsumerGroupHeartbeat|StreamsGroupDescribe|StreamsGroupHeartbeat)\]: Kafka has something, Chronik nothing`,
@@ -84,6 +84,14 @@ var clusterDifferences = []difference{
 		"share groups are not served",
 	},
 	{`malformed/text that is no UTF-8`, `bytes: Kafka has .*`, "Kafka puts signs of its own in place of the bytes; here they come back as they are"},
+}
+
+var assignmentDifferences = []difference{
+	{`assignments/the quorum`, `.*\.(LogEndOffset|HighWatermark): .*`, "the metadata's logs differ"},
+	{
+		`assignments/the quorum`, `\.Nodes\[0\]\.Listeners\[(CONTROLLER|PLAINTEXT)\]: .*`,
+		"Kafka names its controllers' listener; here the metadata is reached by the listeners of clients",
+	},
 }
 
 var groupDifferences = []difference{

@@ -23,7 +23,7 @@ var reviewedDifferences = slices.Concat([]difference{
 		"Kafka creates the topic behind the client's back and has it ask again; here it exists when the answer comes",
 	},
 	{`metadata/by a null name`, `.*ErrorCode: Kafka has -1, Chronik 42`, "Kafka stumbles over the request; here the client is told that it is invalid"},
-}, producingDifferences, fetchingDifferences, configDifferences, clusterDifferences, groupDifferences)
+}, producingDifferences, fetchingDifferences, configDifferences, clusterDifferences, assignmentDifferences, groupDifferences)
 
 var producingDifferences = []difference{
 	{

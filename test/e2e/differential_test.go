@@ -74,6 +74,7 @@ func TestAnswersAreThoseOfApacheKafka(t *testing.T) {
 		{"offsets in logs", logOffsetSteps},
 		{"configs", configSteps},
 		{"cluster", clusterSteps},
+		{"assignments", assignmentSteps},
 		{"groups", groupSteps},
 		{"members", memberSteps},
 		{"committed offsets", committedOffsetSteps},

@@ -313,14 +313,14 @@ func electLeader(img *Image, cmd ElectLeader) (*Image, Result, error) {
 	if err != nil {
 		return nil, Result{}, err
 	}
-	how, unavailable := electPreferred, fault.PreferredLeaderNotAvailable
+	how, unavailable := electPreferred, fault.New(fault.PreferredLeaderNotAvailable, "The preferred leader was not available.")
 	needed := p.Leader != p.Replicas[0]
 	if cmd.Unclean {
-		how, unavailable = electUnclean, fault.EligibleLeadersNotAvailable
+		how, unavailable = electUnclean, fault.New(fault.EligibleLeadersNotAvailable, "Eligible topic partition leaders are not available.")
 		needed = p.Leader == noLeader
 	}
 	if !needed {
-		return nil, Result{}, fault.ElectionNotNeeded // without words, as in Kafka
+		return nil, Result{}, fault.New(fault.ElectionNotNeeded, "Leader election not needed for topic partition.")
 	}
 	img, res, changed := img.change(t, cmd.Partition, *p, how)
 	if !changed {

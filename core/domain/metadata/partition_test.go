@@ -224,8 +224,10 @@ func TestChangesOfPartitionsAndBrokersAreRefusedAsInKafka(t *testing.T) {
 		{"there is a leader", []Command{fence(1)}, ElectLeader{TopicID: TopicID{1}, Unclean: true}, fault.ElectionNotNeeded},
 		{"the preferred leader is fenced", []Command{fence(1)}, ElectLeader{TopicID: TopicID{1}}, fault.PreferredLeaderNotAvailable},
 		{
-			"nobody lives", []Command{fence(1), fence(2), fence(3)},
-			ElectLeader{TopicID: TopicID{1}, Unclean: true}, fault.EligibleLeadersNotAvailable,
+			"nobody lives",
+			[]Command{fence(1), fence(2), fence(3)},
+			ElectLeader{TopicID: TopicID{1}, Unclean: true},
+			fault.EligibleLeadersNotAvailable,
 		},
 		{"an unknown partition to elect", nil, ElectLeader{TopicID: TopicID{1}, Partition: -1}, fault.UnknownTopicOrPartition},
 
@@ -235,17 +237,21 @@ func TestChangesOfPartitionsAndBrokersAreRefusedAsInKafka(t *testing.T) {
 		{"to a replica twice", nil, reassign(1, 1), fault.InvalidReplicaAssignment},
 		{
 			"to another number of replicas", nil,
-			AlterReassignment{TopicID: TopicID{1}, Replicas: []int32{1}, KeepFactor: true}, fault.InvalidReplicationFactor,
+			AlterReassignment{TopicID: TopicID{1}, Replicas: []int32{1}, KeepFactor: true},
+			fault.InvalidReplicationFactor,
 		},
 		{
-			"to another number of replicas while one is under way", []Command{reassign(1, 2, 4)},
-			AlterReassignment{TopicID: TopicID{1}, Replicas: []int32{1, 2, 3, 4}, KeepFactor: true}, fault.InvalidReplicationFactor,
+			"to another number of replicas while one is under way",
+			[]Command{reassign(1, 2, 4)},
+			AlterReassignment{TopicID: TopicID{1}, Replicas: []int32{1, 2, 3, 4}, KeepFactor: true},
+			fault.InvalidReplicationFactor,
 		},
 		{"in an unknown topic", nil, AlterReassignment{TopicID: TopicID{9}}, fault.UnknownTopicOrPartition},
 		{
 			"only new replicas are in sync",
 			[]Command{unfence(4), reassign(4, 2), fence(2), fence(3), isrOf(1, 0, 3, 1, 4), fence(1)},
-			AlterReassignment{TopicID: TopicID{1}}, fault.InvalidReplicaAssignment,
+			AlterReassignment{TopicID: TopicID{1}},
+			fault.InvalidReplicaAssignment,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,0 +1,195 @@
+package walstore
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+)
+
+// A command about a broker may change every topic, which is more than Badger takes in one transaction. Such changes are
+// written down under redo keys first, in one transaction: that is what makes them all of it or nothing. Then they are carried out,
+// as many at once as Badger takes, and the redo is removed. What a crash has left of it is carried out at the next start.
+const (
+	redoPrefix = "\x00redo" // and the part's number
+	redoPart   = 512 << 10  // bytes of a part, which go to the value log
+)
+
+// change is a key's new value; a nil value removes the key.
+type change struct{ key, value []byte }
+
+// changesOf returns the entities as they are in img, and the note unless it is nil, and how many bytes they are.
+func changesOf(img *metadata.Image, entities []metadata.Entity, note []byte) (changes []change, size int64, err error) {
+	changes = make([]change, 0, len(entities)+1)
+	if note != nil {
+		changes = append(changes, change{[]byte(noteKey), note})
+	}
+	for _, e := range entities {
+		value, _, err := img.EncodeEntity(e) // nil when it is not there any more
+		if err != nil {
+			return nil, 0, err
+		}
+		changes = append(changes, change{[]byte(e), value})
+	}
+	for _, c := range changes {
+		size += int64(len(c.key) + len(c.value))
+	}
+	return changes, size, nil
+}
+
+// writer is a transaction or a batch of them.
+type writer interface {
+	Set(key, value []byte) error
+	Delete(key []byte) error
+}
+
+func (c change) write(to writer) error {
+	if c.value == nil {
+		return to.Delete(c.key)
+	}
+	return to.Set(c.key, c.value)
+}
+
+// commitAtOnce makes the changes in one transaction. It is badger.ErrTxnTooBig, and nothing happened, when they are too many.
+func commitAtOnce(db *badger.DB, changes []change) error {
+	txn := db.NewTransaction(true)
+	defer txn.Discard()
+	for _, c := range changes {
+		if err := c.write(txn); err != nil {
+			return err
+		}
+	}
+	return txn.Commit()
+}
+
+// commitByRedo makes changes of any size.
+func commitByRedo(db *badger.DB, changes []change) error {
+	if err := writeRedo(db, changes); err != nil {
+		return err
+	}
+	return carryOut(db, changes)
+}
+
+// writeRedo writes the changes down. When it returns they are as good as made.
+func writeRedo(db *badger.DB, changes []change) error {
+	var parts []change
+	for redo := encodeRedo(changes); len(redo) > 0; {
+		part := redo[:min(redoPart, len(redo))]
+		redo = redo[len(part):]
+		parts = append(parts, change{binary.BigEndian.AppendUint32([]byte(redoPrefix), uint32(len(parts))), part})
+	}
+	if err := commitAtOnce(db, parts); err != nil {
+		return err
+	}
+	return db.Sync()
+}
+
+// encodeRedo returns each change's key and value behind their lengths; that of a value has 1 added, so that 0 removes.
+func encodeRedo(changes []change) []byte {
+	var redo []byte
+	for _, c := range changes {
+		redo = binary.BigEndian.AppendUint32(redo, uint32(len(c.key)))
+		redo = append(redo, c.key...)
+		kept := 0
+		if c.value != nil {
+			kept = len(c.value) + 1
+		}
+		redo = binary.BigEndian.AppendUint32(redo, uint32(kept))
+		redo = append(redo, c.value...)
+	}
+	return redo
+}
+
+// carryOut makes the changes that the redo holds, and removes it.
+func carryOut(db *badger.DB, changes []change) error {
+	batch := db.NewWriteBatch()
+	defer batch.Cancel()
+	for _, c := range changes {
+		if err := c.write(batch); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(batch.Flush(), db.Sync()); err != nil {
+		return err
+	}
+	keys, _, err := readRedo(db)
+	if err != nil {
+		return err
+	}
+	gone := make([]change, len(keys))
+	for n, key := range keys {
+		gone[n].key = key
+	}
+	return commitAtOnce(db, gone)
+}
+
+// settleRedo carries out what a crash has left in the redo.
+func settleRedo(db *badger.DB) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	keys, redo, err := readRedo(db)
+	if err != nil || len(keys) == 0 {
+		return err
+	}
+	changes, err := parseRedo(redo)
+	if err != nil {
+		return err
+	}
+	return carryOut(db, changes)
+}
+
+// readRedo returns the redo and its keys.
+func readRedo(db *badger.DB) (keys [][]byte, redo []byte, err error) {
+	err = db.View(func(txn *badger.Txn) error {
+		it := txn.NewIterator(badger.IteratorOptions{PrefetchValues: true, PrefetchSize: 100, Prefix: []byte(redoPrefix)})
+		defer it.Close()
+		for it.Rewind(); it.Valid(); it.Next() {
+			keys = append(keys, it.Item().KeyCopy(nil))
+			add := func(part []byte) error {
+				redo = append(redo, part...)
+				return nil
+			}
+			if err := it.Item().Value(add); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return keys, redo, err
+}
+
+func parseRedo(redo []byte) ([]change, error) {
+	var changes []change
+	for len(redo) > 0 {
+		key, rest, ok := field(redo, 0)
+		value, rest, ok2 := field(rest, 1)
+		if !ok || !ok2 || len(key) == 0 {
+			return nil, fmt.Errorf("%w: the redo ends in the middle of a change", metadata.ErrCorrupt)
+		}
+		changes = append(changes, change{key, value})
+		redo = rest
+	}
+	return changes, nil
+}
+
+// field reads a length, which was written with so much added, and so many bytes; nil for a length of less.
+func field(in []byte, added uint32) (value, rest []byte, ok bool) {
+	if len(in) < 4 {
+		return nil, nil, false
+	}
+	size, in := binary.BigEndian.Uint32(in), in[4:]
+	if size < added {
+		return nil, in, true
+	}
+	if size -= added; uint64(size) > uint64(len(in)) {
+		return nil, nil, false
+	}
+	return bytes.Clone(in[:size:size]), in[size:], true
+}
