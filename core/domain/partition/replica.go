@@ -224,12 +224,14 @@ func (r *Replica) Tick(now time.Duration) Effects {
 
 // raise raises the high watermark as far as the role allows.
 func (r *Replica) raise(now time.Duration) Effects {
-	to := int64(-1)
+	var to int64
 	switch r.role {
 	case RoleLeader:
 		to = r.replicated(now)
 	case RoleFollower:
 		to = min(r.leaderHW, r.durable)
+	default:
+		return Effects{}
 	}
 	if to <= r.hw {
 		return Effects{}
