@@ -24,7 +24,7 @@ func (r *Replica) NextFetch() (leader int32, f FollowerFetch, ok bool) {
 	}, true
 }
 
-// lastEpoch is the epoch of the last record, -1 for none. Epochs that have begun behind it do not count.
+// lastEpoch is the epoch of the last record, -1 for none.
 func (r *Replica) lastEpoch() int32 {
 	if r.end == r.start {
 		return NoEpoch

@@ -48,6 +48,7 @@ func TestAFollowersHighWatermarkIsTheLeadersAsFarAsItsOwnLogIsDurable(t *testing
 		t.Errorf("effects %+v", fx)
 	}
 	r.Appended(100, 110, 5)
+	r.Tick(0)
 	wantHighWatermark(t, r, 100)
 	r.Durable(110, 0)
 	wantHighWatermark(t, r, 105)

@@ -27,6 +27,21 @@ func TestTheHighWatermarkIsTheLeastDurableEndInTheISRAndNeverFalls(t *testing.T)
 	}
 	fetchFrom(t, r, 3, 105, 0) // an older fetch that comes late
 	wantHighWatermark(t, r, 110)
+	fetchFrom(t, r, 2, 130, 0)
+	fetchFrom(t, r, 3, 130, 0)
+	wantHighWatermark(t, r, 120) // the leader counts with what it has on its own disk
+}
+
+// Between two epochs of one leader there may have been another one, by whom a follower was cut.
+func TestWhatFollowersHadInAnEarlierEpochDoesNotCount(t *testing.T) {
+	r := testLeader(1, 2, 3)
+	appendTo(r, 110, 0)
+	fetchFrom(t, r, 2, 110, 0)
+	fetchFrom(t, r, 3, 100, 0)
+	r.Install(testView(1, 1, 7, 9, 1, 2), 0)
+	wantHighWatermark(t, r, 100)
+	fetchFrom(t, r, 2, 110, 0)
+	wantHighWatermark(t, r, 110)
 }
 
 func TestFollowersGetWhatIsDurableOnTheLeader(t *testing.T) {
@@ -75,6 +90,9 @@ func TestAGrowthCountsFromTheRequestOn(t *testing.T) {
 	wantHighWatermark(t, r, 100)
 	fetchFrom(t, r, 2, 110, 2*testLag)
 	wantHighWatermark(t, r, 110)
+	if fx := r.Install(testView(1, 1, 5, 8, 1, 2), 2*testLag); fx.Propose {
+		t.Error("the change is committed, and nothing is left to propose")
+	}
 }
 
 // A refusal says that one copy of the proposal failed, not that none is on its way.
@@ -124,7 +142,12 @@ func TestAFollowerJoinsAtTheHighWatermarkAndTheEpochsStart(t *testing.T) {
 	if reply := fetchFrom(t, r, 3, 99, 0); reply.Propose {
 		t.Errorf("joins below the epoch's start, where what was committed is not known: %+v", reply)
 	}
+	fetchFrom(t, r, 3, 100, 0)
+	if reply := fetchFrom(t, r, 3, 99, 0); reply.Propose {
+		t.Errorf("joins by an older fetch below the epoch's start: %+v", reply)
+	}
 	appendTo(r, 120, 0)
+	fetchFrom(t, r, 3, 120, 0)
 	fetchFrom(t, r, 2, 110, 0)
 	wantHighWatermark(t, r, 110)
 	r.Durable(120, 0)

@@ -137,6 +137,11 @@ func (r *Replica) Install(v View, now time.Duration) Effects {
 	r.leader, r.leaderEpoch, r.version, r.inSync = v.Leader, v.LeaderEpoch, v.Version, len(v.ISR)
 	// What was proposed against the old version can no more be applied.
 	r.asking, r.open = false, false
+	if elected {
+		// An epoch that this broker led, and that has no records, is not part of the log's history. As one, it would hide
+		// the older epoch that the next leader goes on with there.
+		r.epochs.TruncateFrom(r.end)
+	}
 	switch {
 	case !slices.Contains(v.Replicas, r.id):
 		r.role, r.peers = RoleNone, nil
@@ -224,12 +229,14 @@ func (r *Replica) Tick(now time.Duration) Effects {
 
 // raise raises the high watermark as far as the role allows.
 func (r *Replica) raise(now time.Duration) Effects {
-	to := int64(-1)
+	var to int64
 	switch r.role {
 	case RoleLeader:
 		to = r.replicated(now)
 	case RoleFollower:
 		to = min(r.leaderHW, r.durable)
+	default:
+		return Effects{}
 	}
 	if to <= r.hw {
 		return Effects{}

@@ -133,6 +133,20 @@ func TestALeaderThatIsReplacedFailsWhoWaits(t *testing.T) {
 	}
 }
 
+// Its log ends at 100 in epoch 4 when it is elected in epoch 5; the next leader has more of epoch 4.
+func TestAnEpochWithoutRecordsIsForgottenWithTheLead(t *testing.T) {
+	r := testLeader(1, 2, 3)
+	r.Install(testView(1, 1, 5, 8, 1, 2, 3), 0)
+	if found, end := r.EndOf(5); found != 5 || end != 100 {
+		t.Errorf("as the leader: epoch 5 ends at %d (%d)", end, found)
+	}
+	r.Install(testView(1, 2, 6, 9, 1, 2, 3), 0)
+	r.Appended(100, 110, 4)
+	if found, end := r.EndOf(3); found != 3 || end != 50 {
+		t.Errorf("epoch 3 ended at %d (%d), want 50", end, found)
+	}
+}
+
 func TestALeaderWithoutLeaseStopsAcknowledgingAndServing(t *testing.T) {
 	lease := new(Lease)
 	lease.Renew(0, time.Second)

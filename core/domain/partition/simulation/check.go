@@ -28,6 +28,7 @@ func newChecker(w *world) *checker {
 
 // raised checks a high watermark that has risen, and takes over what a leader has committed by it.
 func (c *checker) raised(n *node, hw int64) {
+	c.history(n)
 	if c.w.opt.Unclean {
 		return
 	}
@@ -49,6 +50,18 @@ func (c *checker) raised(n *node, hw int64) {
 		c.commit(e, offset)
 	}
 	c.verify(n, hw)
+}
+
+// history checks that the replica knows the epochs of the log's records as the log does.
+func (c *checker) history(n *node) {
+	for _, e := range n.disk.epochs.Entries() {
+		if e.Start >= n.disk.end() {
+			continue
+		}
+		if at, before := n.r.EpochAt(e.Start), n.r.EpochAt(e.Start-1); at != e.Epoch || before >= e.Epoch {
+			c.w.fail("epoch %d begins at %d in the log of %d, whose replica has epochs %d and, before it, %d", e.Epoch, e.Start, n.id, at, before)
+		}
+	}
 }
 
 // commit takes over a record that was committed: once, and behind the one that its producer has sent before.

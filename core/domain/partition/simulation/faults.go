@@ -3,6 +3,8 @@ package simulation
 import (
 	"slices"
 	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/partition"
 )
 
 // startFaults has something go wrong, again and again, until the peace.
@@ -81,6 +83,18 @@ func (w *world) blink(n *node) {
 	w.control.sessions[n.id] = w.now + session
 	w.control.changed("%d registers at once with epoch %d", n.id, epoch)
 	n.registered(n.incarnation, epoch, w.meta.Image())
+}
+
+// startle takes, now and then, the power of a node that is about to join the ISR.
+func (w *world) startle(joining []partition.Member) {
+	if !w.opt.Lazy || w.calm || len(joining) == 0 || !w.chance(10) {
+		return
+	}
+	w.after(w.between(0, 5*time.Millisecond), func() {
+		if n := w.nodes[joining[0].Broker]; n.up && !w.calm {
+			w.blink(n)
+		}
+	})
 }
 
 // reassign moves the partition to other nodes.

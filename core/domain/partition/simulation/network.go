@@ -6,25 +6,29 @@ import (
 
 // network carries messages between nodes and the controller: late, twice, out of order, or not at all.
 type network struct {
-	w   *world
-	cut map[[2]int32]bool // links that are cut, one direction each
+	w                 *world
+	cut               map[[2]int32]bool // links that are cut, one direction each
+	lost, twice, late int               // messages of 100 that are
 }
 
-func newNetwork(w *world) network { return network{w: w, cut: map[[2]int32]bool{}} }
+// newNetwork draws how bad the network of this history is.
+func newNetwork(w *world) network {
+	return network{w: w, cut: map[[2]int32]bool{}, lost: w.rng.IntN(6), twice: w.rng.IntN(12), late: w.rng.IntN(12)}
+}
 
 // send has deliver called at the receiver, perhaps, and perhaps twice.
 func (n *network) send(from, to int32, deliver func()) {
 	w := n.w
-	if n.cut[[2]int32{from, to}] || !w.calm && w.chance(2) {
+	if n.cut[[2]int32{from, to}] || !w.calm && w.chance(n.lost) {
 		return
 	}
 	copies := 1
-	if !w.calm && w.chance(2) {
+	if !w.calm && w.chance(n.twice) {
 		copies = 2
 	}
 	for range copies {
 		delay := w.between(200*time.Microsecond, 3*time.Millisecond)
-		if !w.calm && w.chance(3) {
+		if !w.calm && w.chance(n.late) {
 			delay = w.between(10*time.Millisecond, 250*time.Millisecond)
 		}
 		w.after(delay, func() { w.at(to, deliver) })

@@ -13,7 +13,7 @@ type node struct {
 	w      *world
 	id     int32
 	offset time.Duration // of its monotonic clock
-	drift  time.Duration // and how much that gains in a second
+	drift  int64         // and how much that gains, in millionths
 	pause  pause
 
 	disk        *disk // what a crash leaves
@@ -44,13 +44,13 @@ type ack struct {
 func newNode(w *world, id int32) *node {
 	return &node{
 		w: w, id: id, disk: newDisk(),
-		offset: w.between(0, time.Hour), drift: w.between(0, 80*time.Millisecond) - 40*time.Millisecond,
+		offset: w.between(0, time.Hour), drift: w.rng.Int64N(80_000) - 40_000,
 	}
 }
 
 // clock is the node's own monotonic clock.
 func (n *node) clock() time.Duration {
-	return n.offset + n.w.now + n.drift*(n.w.now/time.Millisecond)/1000
+	return n.offset + n.w.now + time.Duration(int64(n.w.now)*n.drift/1_000_000)
 }
 
 // start boots the broker: all that it has written is synced before it registers.
@@ -290,6 +290,7 @@ func (n *node) propose() {
 		}
 	}
 	n.w.trace("%d proposes %+v", n.id, p)
+	n.w.startle(n.joining)
 	switch {
 	case n.w.opt.Breaks == ShrinkWhenCommitted && len(p.ISR) < len(view.ISR):
 		view.ISR, view.Version = nil, p.Version+1

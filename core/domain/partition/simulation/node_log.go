@@ -178,6 +178,14 @@ func (n *node) serve(f partition.FollowerFetch, limit int) (a partition.FetchAns
 	}
 	reply, err := n.r.FollowerFetched(f, n.clock())
 	a = partition.FetchAnswer{LogStart: n.disk.begin}
+	if n.w.opt.Breaks == BeginAnewWhenForgotten && errors.Is(err, fault.OffsetOutOfRange) && f.LastEpoch >= 0 && f.Offset >= n.disk.begin {
+		if f.Offset > n.disk.begin { // what Kafka does
+			a.Diverging, a.DivergingEpoch, a.DivergingEnd = true, f.LastEpoch, n.disk.begin
+			return a, nil, true
+		}
+		f.LastEpoch = -1
+		reply, err = n.r.FollowerFetched(f, n.clock())
+	}
 	switch {
 	case errors.Is(err, fault.OffsetOutOfRange):
 		a.OutOfRange = true
@@ -200,6 +208,9 @@ func (n *node) answered(a partition.FetchAnswer, records []batch) {
 		return
 	}
 	n.asked = 0
+	if _, f, ok := n.r.NextFetch(); n.w.opt.Breaks == MatchAnswers && ok && f.Offset == a.To.Offset && f.LeaderEpoch == a.To.LeaderEpoch {
+		a.To = f
+	}
 	fx := n.r.FetchAnswered(a, n.clock())
 	if n.w.opt.Breaks == CutByOwnEpochs && fx.Truncate {
 		fx.To = min(a.DivergingEnd, n.disk.end())

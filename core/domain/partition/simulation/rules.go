@@ -6,21 +6,23 @@ type Rule uint8
 
 // The rules.
 const (
-	NoRule              Rule = iota
-	AckDurableOnly           // a fetch acknowledges only what is on the follower's disk
-	AckReplicated            // acks -1 waits for the high watermark
-	ShrinkWhenCommitted      // a smaller ISR counts when it is committed
-	GrowWhenAsked            // a larger ISR counts from the request on
-	JoinWhenCaughtUp         // only who has reached the high watermark joins the ISR
-	CutByEpochs              // a log is cut where the epochs part, not at the high watermark
-	CompareEpochs            // a fetch names its last record's epoch
-	CutByOwnEpochs           // a log is cut no later than its own epoch ended (KIP-279)
-	ElectInSync              // leaders come from the ISR
-	LeaveWhenRestarted       // a broker that starts anew leaves the ISR before it counts
-	JoinUnderOwnEpoch        // who joins the ISR does so under its present broker epoch
-	StopWithoutLease         // a leader without lease acknowledges nothing and serves no reads
-	ReadWhenKnown            // a new leader serves reads when it knows what was committed
-	CompareVersion           // metadata decides against the present version only
+	NoRule                 Rule = iota
+	AckDurableOnly              // a fetch acknowledges only what is on the follower's disk
+	AckReplicated               // acks -1 waits for the high watermark
+	ShrinkWhenCommitted         // a smaller ISR counts when it is committed
+	GrowWhenAsked               // a larger ISR counts from the request on
+	JoinWhenCaughtUp            // only who has reached the high watermark joins the ISR
+	CutByEpochs                 // a log is cut where the epochs part, not at the high watermark
+	CompareEpochs               // a fetch names its last record's epoch
+	CutByOwnEpochs              // a log is cut no later than its own epoch ended (KIP-279)
+	MatchAnswers                // an answer counts for the very fetch that it answers
+	BeginAnewWhenForgotten      // a log whose last epoch the leader has deleted begins anew
+	ElectInSync                 // leaders come from the ISR
+	LeaveWhenRestarted          // a broker that starts anew leaves the ISR before it counts
+	JoinUnderOwnEpoch           // who joins the ISR does so under its present broker epoch
+	StopWithoutLease            // a leader without lease acknowledges nothing and serves no reads
+	ReadWhenKnown               // a new leader serves reads when it knows what was committed
+	CompareVersion              // metadata decides against the present version only
 	ruleCount
 )
 
@@ -28,7 +30,7 @@ const (
 func (r Rule) String() string {
 	return [...]string{
 		"no rule", "AckDurableOnly", "AckReplicated", "ShrinkWhenCommitted", "GrowWhenAsked", "JoinWhenCaughtUp", "CutByEpochs",
-		"CompareEpochs", "CutByOwnEpochs", "ElectInSync", "LeaveWhenRestarted", "JoinUnderOwnEpoch",
+		"CompareEpochs", "CutByOwnEpochs", "MatchAnswers", "BeginAnewWhenForgotten", "ElectInSync", "LeaveWhenRestarted", "JoinUnderOwnEpoch",
 		"StopWithoutLease", "ReadWhenKnown", "CompareVersion",
 	}[r]
 }

@@ -92,6 +92,7 @@ func TestEveryBrokenRuleIsNoticed(t *testing.T) {
 		t.Run(rule.String(), func(t *testing.T) {
 			opt := Options{Chaos: chaos, Breaks: rule}
 			opt.Lazy = rule == LeaveWhenRestarted || rule == JoinUnderOwnEpoch
+			opt.Deletes = rule == BeginAnewWhenForgotten
 			for opt.Seed = 1; opt.Seed <= noticedWithin; opt.Seed++ {
 				if out := Run(opt); out.Violation != nil {
 					t.Logf("seed %d: %v", opt.Seed, out.Violation)
