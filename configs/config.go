@@ -83,6 +83,11 @@ type Cluster struct {
 	ReplicationFactor int64
 	MinInsyncReplicas int64
 	Peers             []Peer
+	Name              string // the cluster's, the same on all nodes for good
+	RaftListen        string // host:port that Raft listens on; "" for the peer's address
+	Join              bool   // the node joins a cluster that is there already
+	CAFile            string // with the two below: TLS between the nodes' Raft transports
+	CertFile, KeyFile string
 }
 
 // Peer is one node of the cluster.

@@ -96,6 +96,18 @@ var settings = []setting{
 		func(c *Config) *int64 { return &c.Cluster.ReplicationFactor }),
 	number("cluster.min_insync_replicas", 2, 1, math.MaxInt16, "How many replicas must be in sync for acks=all, where the topic does not say.",
 		func(c *Config) *int64 { return &c.Cluster.MinInsyncReplicas }),
+	text("cluster.name", "chronik", "a name", "The cluster's name, the same on all its nodes for good. Nodes of other names are not listened to.",
+		func(c *Config) *string { return &c.Cluster.Name }, func(t string) bool { return t != "" }),
+	text("cluster.raft_listen", "", `host:port, or "" for the node's raft address`, "Where this node listens for the others' Raft messages.",
+		func(c *Config) *string { return &c.Cluster.RaftListen }, func(t string) bool { return t == "" || isAddress(t) }),
+	toggle("cluster.join", false, "Whether this node joins a cluster that is there already, to which it was added by `chronik-server cluster add-node`.",
+		func(c *Config) *bool { return &c.Cluster.Join }),
+	text("cluster.ca_file", "", `a path, or "" for none`, "The certificate authority of the nodes' certificates: with cert_file and key_file, Raft messages go by mutual TLS.",
+		func(c *Config) *string { return &c.Cluster.CAFile }, func(string) bool { return true }),
+	text("cluster.cert_file", "", `a path, or "" for none`, "This node's certificate, for the host name of its raft address.",
+		func(c *Config) *string { return &c.Cluster.CertFile }, func(string) bool { return true }),
+	text("cluster.key_file", "", `a path, or "" for none`, "The key of this node's certificate.",
+		func(c *Config) *string { return &c.Cluster.KeyFile }, func(string) bool { return true }),
 	peers("cluster.peers", "The nodes of the cluster, this one among them.", func(c *Config) *[]Peer { return &c.Cluster.Peers }),
 }
 

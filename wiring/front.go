@@ -47,11 +47,11 @@ func (m requestMetrics) RequestServed(s kafkaproto.RequestStats) {
 }
 
 func newServices(
-	topics *broker.Topics, c *broker.Configs, cluster *broker.Cluster, assignments *broker.Assignments, quorum *broker.SoleQuorum,
+	topics *broker.Topics, c *broker.Configs, cluster *broker.Cluster, assignments *broker.Assignments, work clusterWork,
 	produce *broker.Produce, fetch *broker.Fetch, offsets *broker.Offsets, groups *broker.Groups,
 ) kafkaproto.Services {
 	return kafkaproto.Services{
-		Topics: topics, Configs: c, Cluster: cluster, Assignments: assignments, Quorum: quorum, Produce: produce, Fetch: fetch, Offsets: offsets, Groups: groups,
+		Topics: topics, Configs: c, Cluster: cluster, Assignments: assignments, Quorum: work.quorum, Controller: work.controller, Produce: produce, Fetch: fetch, Offsets: offsets, Groups: groups,
 	}
 }
 

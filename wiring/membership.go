@@ -1,5 +1,9 @@
 package wiring
 
+import (
+	"github.com/chronik-stream/chronik/adapters/kafkaproto"
+)
+
 //go:generate ./generate
 
 // membership is this node's place among the nodes.
@@ -7,3 +11,12 @@ type membership struct{ nodeID int32 }
 
 // standaloneNodeID is the broker id of a broker without a cluster.
 const standaloneNodeID = 1
+
+// clusterWork is what a broker does as a node of a cluster. Of one that is alone it is the zero value, but for the quorum.
+type clusterWork struct {
+	early      []stage // before clients are served
+	late       []stage // while clients are served
+	controller kafkaproto.Controller
+	quorum     kafkaproto.Quorum
+	ready      func() error // why the node should not be counted on, nil for no reason
+}

@@ -3,29 +3,122 @@
 package wiring
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 
 	"github.com/google/wire"
 
+	"github.com/chronik-stream/chronik/adapters/raftnode"
 	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/ports"
+	"github.com/chronik-stream/chronik/wiring/cluster"
 )
 
-// metadataSet keeps metadata on this node alone unless there is a cluster.
-var metadataSet = wire.NewSet(newReplicaManager, newMembership, openMetadata)
+// metadataSet replicates metadata by Raft when the configuration has a cluster section, and keeps it on this node alone otherwise.
+var metadataSet = wire.NewSet(newMembership, openRaftNode, openNodeMetadata, wire.FieldsOf(new(nodeMetadata), "store"), newMember, registerNode, newLease, newWork)
 
-// replicaManager creates and runs this node's replicas of Raft groups.
-type replicaManager interface{ NodeID() int32 }
-
-// newReplicaManager returns the replica manager, nil when there is none.
-func newReplicaManager() replicaManager { return nil }
-
-// newMembership makes this node one of a cluster when the configuration has a cluster section.
-func newMembership(cfg *configs.Config, replicas replicaManager) (membership, error) {
+func newMembership(cfg *configs.Config) (membership, error) {
 	if !cfg.Clustered() {
 		return membership{nodeID: standaloneNodeID}, nil
 	}
-	if replicas == nil {
-		return membership{}, errors.New("Raft manager required for clustered mode") //nolint:staticcheck // the seed's words
+	if len(cfg.Cluster.Peers) == 0 {
+		return membership{}, fmt.Errorf("%w: cluster.peers names no nodes", errNoManager)
 	}
-	return membership{nodeID: replicas.NodeID()}, nil
+	return membership{nodeID: int32(cfg.Cluster.NodeID)}, nil
+}
+
+var errNoManager = errors.New("Raft manager required for clustered mode") //nolint:staticcheck // the seed's words
+
+// openRaftNode opens this node's side of Raft; nil for a broker without a cluster.
+func openRaftNode(ctx context.Context, cfg *configs.Config, dir dataDir, log *slog.Logger) (*raftnode.Manager, func(), error) {
+	if !cfg.Clustered() {
+		return nil, func() {}, nil
+	}
+	if !cfg.UseWALMetadata {
+		return nil, nil, errors.New("use_wal_metadata = false, allowed true: a cluster keeps its metadata in the write-ahead store")
+	}
+	node, err := cluster.OpenNode(ctx, cfg, dir.path, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	return node, func() {
+		if err := node.Close(); err != nil {
+			log.Error("raft node did not close well", "err", err)
+		}
+	}, nil
+}
+
+// nodeMetadata is the metadata of a node, and its part in replicating that.
+type nodeMetadata struct {
+	store   ports.MetadataStore
+	cluster *cluster.Metadata // nil for a broker without a cluster
+}
+
+// openNodeMetadata opens the metadata: replicated with a cluster section, otherwise as in the standalone binary.
+func openNodeMetadata(ctx context.Context, cfg *configs.Config, dir dataDir, m membership, node *raftnode.Manager, log *slog.Logger) (nodeMetadata, func(), error) {
+	if !cfg.Clustered() {
+		store, cleanup, err := openMetadata(cfg, dir, m, log)
+		return nodeMetadata{store: store}, cleanup, err
+	}
+	if node == nil {
+		return nodeMetadata{}, nil, errNoManager
+	}
+	md, err := cluster.Open(ctx, cfg, node, walSettings(cfg, dir, m), log)
+	if err != nil {
+		return nodeMetadata{}, nil, err
+	}
+	return nodeMetadata{store: md, cluster: md}, func() {
+		if err := md.Close(); err != nil {
+			log.Error("metadata store did not close well", "err", err)
+		}
+	}, nil
+}
+
+func newLease(cfg *configs.Config, clock broker.Clock) *broker.Lease {
+	if cfg.Clustered() {
+		return broker.NewLease(clock)
+	}
+	return broker.NewEndlessLease(clock)
+}
+
+// newMember says who this broker is in its cluster.
+func newMember(cfg *configs.Config, m membership, lease *broker.Lease) (set broker.MembershipSettings, err error) {
+	set = broker.MembershipSettings{NodeID: m.nodeID, Incarnation: newUUID(), Rack: cfg.Kafka["broker.rack"], Lease: lease}
+	if cfg.Clustered() {
+		set.Endpoints, err = cluster.Endpoints(cfg)
+	}
+	return set, err
+}
+
+// registerNode makes the broker one that metadata knows. A node of a cluster waits for a majority.
+func registerNode(
+	ctx context.Context, cfg *configs.Config, m membership, md nodeMetadata, member broker.MembershipSettings, logs ports.LogStore, clock broker.Clock, log *slog.Logger,
+) (registered, error) {
+	if md.cluster == nil {
+		return register(ctx, cfg, m, md.store, logs)
+	}
+	if err := md.cluster.Register(ctx, member, newClusterID(), clock, log); err != nil {
+		return registered{}, err
+	}
+	return registered{md.store}, nil
+}
+
+// newWork returns what the broker does as a node of its cluster; the cleanup ends its connections to the other nodes.
+func newWork(
+	cfg *configs.Config, md nodeMetadata, m membership, member broker.MembershipSettings, store registered, p *broker.Partitions, c *broker.Configs,
+	clock broker.Clock, log *slog.Logger,
+) (clusterWork, func()) {
+	if md.cluster == nil {
+		return newSoleWork(store, m, clock), func() {}
+	}
+	w := cluster.NewWork(cfg, store, member, p, c, clock, log)
+	meta := func(ctx context.Context) error { return w.EnsureMetaTopic(ctx, newTopicID, log) }
+	return clusterWork{
+		early:      []stage{{"replication", w.Replication.Run}, {"controller", w.Controller.Run}},
+		late:       []stage{{"internal topics", meta}, {"membership", w.Membership.Run}},
+		controller: w.Controller, quorum: md.cluster, ready: w.Ready,
+	}, w.Close
 }

@@ -27,12 +27,11 @@ func register(ctx context.Context, cfg *configs.Config, m membership, store port
 				"bring that back, or use another directory", len(stored), stored[0].Topic, stored[0].Partition)
 		}
 	}
-	clusterID := newUUID()
 	cmds := []metadata.Command{
 		metadata.RegisterBroker{ID: m.nodeID, Incarnation: newUUID(), Rack: cfg.Kafka["broker.rack"]},
 	}
 	if store.Image().ClusterID() == "" {
-		cmds = append(cmds, metadata.InitCluster{ClusterID: base64.RawURLEncoding.EncodeToString(clusterID[:])})
+		cmds = append(cmds, metadata.InitCluster{ClusterID: newClusterID()})
 	}
 	if _, exists := store.Image().Topic(metadata.MetaTopic); !exists {
 		cmds = append(cmds, metadata.MetaTopicCommand(newTopicID()))
@@ -46,6 +45,12 @@ func register(ctx context.Context, cfg *configs.Config, m membership, store port
 }
 
 func newTopicID() metadata.TopicID { return newUUID() }
+
+// newClusterID returns a random cluster id as Kafka writes it.
+func newClusterID() string {
+	id := newUUID()
+	return base64.RawURLEncoding.EncodeToString(id[:])
+}
 
 // newUUID returns a random UUID of version 4. Like Kafka's it does not begin with a dash in base64, so that command line tools do not
 // take it for an option.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -45,9 +46,11 @@ type parts struct {
 	Levels     *slog.LevelVar
 	Ready      *readiness
 	Telemetry  *telemetry.Telemetry
+	Work       clusterWork
 }
 
-// Start starts a broker and returns when it serves. It runs until ctx ends or Close is called, and logs to output.
+// Start starts a broker and returns when it serves; a node of a cluster waits for a majority of the nodes. When ctx ends before, the
+// start is given up. The broker runs until Close is called, and logs to output.
 func Start(ctx context.Context, cfg *configs.Config, output io.Writer) (*Server, error) {
 	levels := new(slog.LevelVar)
 	levels.Set(cfg.LogLevel)
@@ -60,7 +63,7 @@ func Start(ctx context.Context, cfg *configs.Config, output io.Writer) (*Server,
 		cleanup()
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Server{parts: p, log: log, cancel: cancel, done: make(chan struct{}), config: cfg}
 	go func() {
 		defer close(s.done)
@@ -82,13 +85,13 @@ func (p *parts) open(ctx context.Context) error {
 
 // run works until ctx ends.
 func (s *Server) run(ctx context.Context) error {
-	stages := []stage{
-		{"partitions", s.Partitions.Run},
-		{"cleaner", s.Cleaner.run},
-		{"groups", s.Groups.Run},
-		{"kafka", s.Kafka.Run},
-		{"readiness", s.Ready.run},
-	}
+	stages := slices.Concat(
+		[]stage{{"partitions", s.Partitions.Run}},
+		s.Work.early,
+		[]stage{{"cleaner", s.Cleaner.run}, {"groups", s.Groups.Run}, {"kafka", s.Kafka.Run}},
+		s.Work.late,
+		[]stage{{"readiness", s.Ready.run}},
+	)
 	if s.HTTP != nil { // stops after the others: it tells that the broker is stopping
 		stages = append([]stage{{"http", s.HTTP.Run}}, stages...)
 	}
@@ -136,9 +139,12 @@ func (s *Server) Close() error {
 }
 
 // readiness knows whether clients can be served.
-type readiness struct{ serving atomic.Bool }
+type readiness struct {
+	serving atomic.Bool
+	work    clusterWork
+}
 
-func newReadiness() *readiness { return new(readiness) }
+func newReadiness(work clusterWork) *readiness { return &readiness{work: work} }
 
 // run is the last stage to start and the first to stop.
 func (r *readiness) run(ctx context.Context) error {
@@ -151,6 +157,9 @@ func (r *readiness) run(ctx context.Context) error {
 func (r *readiness) check() error {
 	if !r.serving.Load() {
 		return errors.New("the broker is starting or stopping")
+	}
+	if r.work.ready != nil {
+		return r.work.ready()
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"maps"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +25,22 @@ func staticConfigs(cfg *configs.Config, dir dataDir) map[string]string {
 	static := maps.Clone(cfg.Kafka)
 	static["log.dirs"] = dir.path
 	static["listeners"] = kafkaListeners(cfg.Listen)
+	if cfg.Clustered() {
+		setDefault := func(key string, value int64) {
+			if _, set := static[key]; !set {
+				static[key] = strconv.FormatInt(value, 10)
+			}
+		}
+		static["node.id"] = strconv.FormatInt(cfg.Cluster.NodeID, 10)
+		replicas, inSync := cfg.Cluster.ReplicationFactor, cfg.Cluster.MinInsyncReplicas
+		setDefault("default.replication.factor", replicas)
+		setDefault("min.insync.replicas", inSync)
+		setDefault("offsets.topic.replication.factor", replicas)
+		setDefault("transaction.state.log.replication.factor", replicas)
+		setDefault("transaction.state.log.min.isr", inSync)
+		setDefault("share.coordinator.state.topic.replication.factor", replicas)
+		setDefault("share.coordinator.state.topic.min.isr", inSync)
+	}
 	if len(cfg.Advertised) > 0 {
 		static["advertised.listeners"] = kafkaListeners(cfg.Advertised)
 	}
@@ -44,8 +61,8 @@ func newTopics(store registered, c *broker.Configs) *broker.Topics {
 }
 
 // newPartitions returns the partitions on this broker; the cleanup closes them before their logs.
-func newPartitions(store registered, logs ports.LogStore, c *broker.Configs, m membership, clock broker.Clock, log *slog.Logger) (*broker.Partitions, func()) {
-	p := broker.NewPartitions(store, logs, c, m.nodeID, nil, clock, log)
+func newPartitions(store registered, logs ports.LogStore, c *broker.Configs, m membership, lease *broker.Lease, clock broker.Clock, log *slog.Logger) (*broker.Partitions, func()) {
+	p := broker.NewPartitions(store, logs, c, m.nodeID, lease, clock, log)
 	return p, p.Close
 }
 
@@ -55,8 +72,9 @@ func newCluster(store registered, logs ports.LogStore, p *broker.Partitions, m m
 
 func newAssignments(store registered) *broker.Assignments { return broker.NewAssignments(store) }
 
-func newQuorum(store registered, m membership, clock broker.Clock) *broker.SoleQuorum {
-	return broker.NewSoleQuorum(store, m.nodeID, clock)
+// newSoleWork is the work of a broker that is alone.
+func newSoleWork(store registered, m membership, clock broker.Clock) clusterWork {
+	return clusterWork{quorum: broker.NewSoleQuorum(store, m.nodeID, clock)}
 }
 
 func newFetch(p *broker.Partitions, c *broker.Configs, clock broker.Clock) *broker.Fetch {

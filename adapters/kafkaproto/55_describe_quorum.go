@@ -55,7 +55,7 @@ func replicaStates(replicas []broker.QuorumReplica) []kmsg.DescribeQuorumRespons
 	states := make([]kmsg.DescribeQuorumResponseTopicPartitionReplicaState, len(replicas))
 	for n, r := range replicas {
 		states[n].Default()
-		states[n].ReplicaID, states[n].LogEndOffset = r.Node, r.LogEndOffset
+		states[n].ReplicaID, states[n].ReplicaDirectoryID, states[n].LogEndOffset = r.Node, r.Directory, r.LogEndOffset
 		states[n].LastFetchTimestamp, states[n].LastCaughtUpTimestamp = r.LastFetch, r.LastCaughtUp
 	}
 	return states

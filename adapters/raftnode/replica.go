@@ -49,6 +49,15 @@ func (r *Replica) Leader() (node int32, ok bool) {
 	return nodeOf(replica), true
 }
 
+// LeaderTerm returns the leader's node id, -1 when none is known, and the newest term.
+func (r *Replica) LeaderTerm() (node, term int32) {
+	replica, at, ok, err := r.manager.host.GetLeaderID(r.shard)
+	if err != nil || !ok {
+		return -1, int32(at)
+	}
+	return nodeOf(replica), int32(at)
+}
+
 // IsLeader reports whether this node leads the group, as far as it knows.
 func (r *Replica) IsLeader() bool {
 	node, ok := r.Leader()

@@ -23,7 +23,7 @@ func (standaloneCmd) Run(ctx context.Context, p *process, s *settings) error {
 		fmt.Fprintf(p.stderr, "chronik-server: %v; a reload needs a SIGHUP\n", unwatched)
 	}
 	wiring.LimitMemory(cfg)
-	server, err := wiring.Start(context.WithoutCancel(ctx), cfg, p.stderr)
+	server, err := wiring.Start(ctx, cfg, p.stderr)
 	if err != nil {
 		return err
 	}

@@ -1,16 +1,23 @@
 //go:build raft
 
-// Package cluster puts the adapters together of which a cluster's metadata is made: a Raft node, the metadata on this node's disk, and
-// the store that replicates it.
+// Package cluster puts the adapters together of which a node of a cluster is made: a Raft node, the metadata on this node's disk, the store that
+// replicates it, and the connections to the other brokers.
 package cluster
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/chronik-stream/chronik/adapters/raftmeta"
 	"github.com/chronik-stream/chronik/adapters/raftnode"
 	"github.com/chronik-stream/chronik/adapters/walstore"
+	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
 // MetadataGroup is the Raft group that agrees on metadata.
@@ -18,17 +25,91 @@ func MetadataGroup() raftnode.Group {
 	return raftnode.Group{Topic: raftmeta.RaftMetadataTopic, Partition: raftmeta.MetadataPartition}
 }
 
-// OpenMetadata opens the metadata that node replicates, with its copy on this node's disk as wal says. Close the store before the node.
-func OpenMetadata(
-	ctx context.Context, node *raftnode.Manager, members raftnode.Members, wal walstore.Settings, log *slog.Logger,
-) (*raftmeta.Store, error) {
+// Metadata is the metadata that a node replicates.
+type Metadata struct {
+	*raftmeta.Store
+	node    *raftnode.Manager
+	replica *raftnode.Replica
+}
+
+// Open opens the metadata of a node as its configuration says, with its copy on this node's disk as wal says. Close it before the node.
+func Open(ctx context.Context, cfg *configs.Config, node *raftnode.Manager, wal walstore.Settings, log *slog.Logger) (*Metadata, error) {
+	return OpenMetadata(ctx, node, members(cfg), wal, log)
+}
+
+// OpenMetadata opens the metadata that node replicates with these members, with its copy on this node's disk as wal says. Close it before
+// the node.
+func OpenMetadata(ctx context.Context, node *raftnode.Manager, members raftnode.Members, wal walstore.Settings, log *slog.Logger) (*Metadata, error) {
 	local, err := walstore.OpenReplica(wal, log)
 	if err != nil {
 		return nil, err
 	}
+	md := &Metadata{node: node}
 	set := raftmeta.DefaultSettings(node.NodeID(), node.Boot(), node.Incarnation())
-	start := func(ctx context.Context, m *raftmeta.Machine) (raftmeta.Group, error) {
-		return node.CreateReplica(ctx, MetadataGroup(), members, m)
+	md.Store, err = raftmeta.Open(ctx, set, local, func(ctx context.Context, m *raftmeta.Machine) (raftmeta.Group, error) {
+		r, err := node.CreateReplica(ctx, MetadataGroup(), members, m)
+		md.replica = r
+		return r, err
+	}, log)
+	if err != nil {
+		return nil, err
 	}
-	return raftmeta.Open(ctx, set, local, start, log)
+	return md, nil
+}
+
+// Register makes this broker one that the cluster knows, fenced, and the cluster one that has an id. It waits for a majority of the nodes until ctx
+// ends.
+func (md *Metadata) Register(ctx context.Context, member broker.MembershipSettings, clusterID string, clock broker.Clock, log *slog.Logger) error {
+	if err := md.agree(ctx, log, md.ClaimVote); err != nil {
+		return fmt.Errorf("claim the vote of node %d: %w", member.NodeID, err)
+	}
+	err := md.agree(ctx, log, func(ctx context.Context) error {
+		_, err := md.Apply(ctx, metadata.InitCluster{ClusterID: clusterID})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("begin the cluster: %w", err)
+	}
+	return broker.NewMembership(md.Store, nil, nil, member, clock, log).Register(ctx)
+}
+
+// attempt is how long a try to reach agreement takes before the log tells of it.
+const attempt = 5 * time.Second
+
+// agree does something that needs a majority of the nodes, again and again while there is none.
+func (md *Metadata) agree(ctx context.Context, log *slog.Logger, do func(context.Context) error) error {
+	for {
+		tried, cancel := context.WithTimeout(ctx, attempt)
+		err := do(tried)
+		cancel()
+		if !errors.Is(err, fault.NotController) || ctx.Err() != nil {
+			return err
+		}
+		log.InfoContext(ctx, "waiting for a majority of the cluster's nodes", "leader", md.Leadership().NodeID)
+	}
+}
+
+// Describe says who keeps the metadata, as far as this node knows.
+func (md *Metadata) Describe(ctx context.Context) (broker.QuorumDescription, error) {
+	m, err := md.replica.Membership(ctx)
+	if err != nil {
+		return broker.QuorumDescription{}, fault.New(fault.NotController, "members of the metadata group: %w", err)
+	}
+	leader, term := md.replica.LeaderTerm()
+	index := int64(md.Image().Index())
+	claimed := md.Voters()
+	describe := func(nodes map[int32]string) (all []broker.QuorumReplica) {
+		for _, node := range sortedKeys(nodes) {
+			r := broker.QuorumReplica{Node: node, Directory: claimed[node], LogEndOffset: -1, LastFetch: -1, LastCaughtUp: -1}
+			if node == md.node.NodeID() || node == leader {
+				now := time.Now().UnixMilli()
+				r.LogEndOffset, r.LastFetch, r.LastCaughtUp = index, now, now
+			}
+			all = append(all, r)
+		}
+		return all
+	}
+	return broker.QuorumDescription{
+		Leader: leader, LeaderEpoch: term, HighWatermark: index, Voters: describe(m.Voters), Observers: describe(m.NonVoters),
+	}, nil
 }

@@ -20,6 +20,7 @@ type MembershipSettings struct {
 	Incarnation [16]byte // of this start, by chance
 	Rack        string
 	Endpoints   []metadata.Endpoint // where clients and other brokers reach it
+	Lease       *Lease              // renewed with the session; nil for none
 
 	HeartbeatInterval time.Duration // default 200 ms
 	HeartbeatTimeout  time.Duration // of one heartbeat; default 500 ms
@@ -184,6 +185,9 @@ func (m *Membership) beat(ctx context.Context, shutDown bool) (ports.BrokerHeart
 	}
 	until := sent.Add(m.settings.SessionTimeout)
 	m.until.Store(&until)
+	if m.settings.Lease != nil {
+		m.settings.Lease.renew(sent, m.settings.SessionTimeout)
+	}
 	if reply.Fenced != m.fenced {
 		m.fenced = reply.Fenced
 		m.log.InfoContext(ctx, "broker is in or out of service", "broker", req.BrokerID, "broker_epoch", req.BrokerEpoch, "fenced", reply.Fenced)

@@ -47,6 +47,8 @@ type replicaQueue interface {
 	propose(p *Partition)
 	// fetch says that p, a follower, may have something new to ask its leader for.
 	fetch(p *Partition)
+	// left says that p is no replica any more: no fetch for it may be under way.
+	left(p *Partition)
 }
 
 // placement is where a batch was put.

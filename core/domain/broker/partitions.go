@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
@@ -26,9 +25,8 @@ type Partitions struct {
 	nodeID  int32
 	clock   Clock
 	log     *slog.Logger
-	lease   *partition.Lease
+	lease   *Lease
 	queue   replicaQueue
-	began   time.Time // of the replicas' monotonic time
 
 	mu     sync.RWMutex
 	topics map[metadata.TopicID]*topicPartitions
@@ -41,12 +39,11 @@ type topicConfigs interface {
 	Int(key string) int64
 }
 
-// NewPartitions returns the registry over logs, of broker nodeID, which is registered. lease says until when the broker may lead; nil:
-// always. All other arguments are required.
-func NewPartitions(store ports.MetadataStore, logs ports.LogStore, configs topicConfigs, nodeID int32, lease *partition.Lease, clock Clock, log *slog.Logger) *Partitions {
+// NewPartitions returns the registry over logs, of broker nodeID, which is registered. All arguments are required.
+func NewPartitions(store ports.MetadataStore, logs ports.LogStore, configs topicConfigs, nodeID int32, lease *Lease, clock Clock, log *slog.Logger) *Partitions {
 	return &Partitions{
 		store: store, logs: logs, configs: configs, nodeID: nodeID, clock: clock, log: log,
-		lease: lease, queue: unreplicated{}, began: clock(), topics: make(map[metadata.TopicID]*topicPartitions),
+		lease: lease, queue: unreplicated{}, topics: make(map[metadata.TopicID]*topicPartitions),
 	}
 }
 
@@ -55,6 +52,7 @@ type unreplicated struct{}
 
 func (unreplicated) propose(*Partition) {}
 func (unreplicated) fetch(*Partition)   {}
+func (unreplicated) left(*Partition)    {}
 
 // Leader returns the partition if this broker leads it. Errors: fault.UnknownTopicOrPartition,
 // NotLeaderOrFollower, KafkaStorageError.

@@ -100,7 +100,9 @@ func (ps *Partitions) asked(id metadata.TopicID) *topicPartitions {
 // leave gives up this broker's replica of a partition, if there is one.
 func (ps *Partitions) leave(ctx context.Context, t *metadata.Topic, index int32) error {
 	if tp := ps.asked(t.ID); tp != nil {
-		tp.close(index, fault.NotLeaderOrFollower)
+		if p := tp.close(index, fault.NotLeaderOrFollower); p != nil {
+			ps.queue.left(p)
+		}
 	}
 	err := ps.logs.Delete(ctx, ports.LogID{Topic: t.Name, TopicID: t.ID, Partition: index})
 	if err != nil && ctx.Err() == nil {

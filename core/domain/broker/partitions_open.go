@@ -108,11 +108,11 @@ func (tp *topicPartitions) end(reason error) (ended []*Partition) {
 	return ended
 }
 
-// close ends one partition, if it is open. It can be opened again.
-func (tp *topicPartitions) close(index int32, reason error) {
+// close ends one partition and returns it, if it is open. It can be opened again.
+func (tp *topicPartitions) close(index int32, reason error) *Partition {
 	at := tp.at(index)
 	if at == nil {
-		return
+		return nil
 	}
 	at.mu.Lock()
 	p := at.partition.Swap(nil)
@@ -120,6 +120,7 @@ func (tp *topicPartitions) close(index int32, reason error) {
 	if p != nil {
 		p.end(reason)
 	}
+	return p
 }
 
 // ended returns why the partitions are not opened any more, nil while they are.
@@ -199,7 +200,7 @@ func (ps *Partitions) openIn(ctx context.Context, tp *topicPartitions, t *metada
 // openLog opens a partition's log. Errors: fault.KafkaStorageError, ctx's.
 func (ps *Partitions) openLog(ctx context.Context, t *metadata.Topic, index int32) (*Partition, error) {
 	cfg := ps.configs.Topic(t.Configs)
-	p := &Partition{topic: t.Name, id: t.ID, index: index, clock: ps.clock, began: ps.began, queue: ps.queue}
+	p := &Partition{topic: t.Name, id: t.ID, index: index, clock: ps.clock, began: ps.lease.began, queue: ps.queue}
 	p.config.Store(&cfg)
 	p.version.Store(-1)
 	l, err := ps.logs.Open(ctx, ports.LogID{Topic: t.Name, TopicID: t.ID, Partition: index}, cfg.Log, p)
@@ -210,7 +211,7 @@ func (ps *Partitions) openLog(ctx context.Context, t *metadata.Topic, index int3
 		return nil, fault.New(fault.KafkaStorageError, "open log of %s-%d: %w", t.Name, index, err)
 	}
 	p.log = l
-	p.replica = partition.NewReplica(ps.nodeID, ps.brokerEpoch(), ps.replicaSettings(&cfg), ps.lease, logState(l), 0)
+	p.replica = partition.NewReplica(ps.nodeID, ps.brokerEpoch(), ps.replicaSettings(&cfg), ps.lease.of, logState(l), 0)
 	p.hw.Store(p.replica.HighWatermark())
 	p.expire(ps.clock())
 	return p, nil

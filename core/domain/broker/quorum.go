@@ -18,6 +18,7 @@ type QuorumDescription struct {
 // QuorumReplica is one node's copy of the metadata's log.
 type QuorumReplica struct {
 	Node         int32
+	Directory    [16]byte // the incarnation under which the node votes; zero when it is not known
 	LogEndOffset int64
 	// When the leader last heard of the replica, and when the replica last had all that the leader had, in milliseconds since 1970;
 	// -1 when it is not known.

@@ -134,6 +134,15 @@ func (r *Replication) fetch(p *Partition) {
 	r.wake()
 }
 
+// left implements replicaQueue.
+func (r *Replication) left(p *Partition) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, f := range r.fetchers {
+		f.remove(p)
+	}
+}
+
 // settle has metadata decide who is in sync with p.
 func (r *Replication) settle(ctx context.Context, p *Partition) {
 	defer func() {

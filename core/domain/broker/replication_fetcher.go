@@ -52,6 +52,20 @@ func (f *fetcher) add(p *Partition) {
 	}
 }
 
+// remove gives up fetching for p, and a request that is under way: its answer, or the leader's view of it, could be taken for one about
+// another log of the same partition.
+func (f *fetcher) remove(p *Partition) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, known := f.follows[p]; !known {
+		return
+	}
+	delete(f.follows, p)
+	if f.interrupt != nil {
+		f.interrupt()
+	}
+}
+
 // run fetches until ctx ends.
 func (f *fetcher) run(ctx context.Context) {
 	for ctx.Err() == nil {

@@ -1,0 +1,128 @@
+//go:build raft
+
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strconv"
+
+	"github.com/chronik-stream/chronik/adapters/raftnode"
+	"github.com/chronik-stream/chronik/adapters/replication"
+	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// OpenNode opens this node's side of Raft. A node without data asks the others first: one that has voted before, and has lost its data,
+// must not vote again.
+func OpenNode(ctx context.Context, cfg *configs.Config, dir string, log *slog.Logger) (*raftnode.Manager, error) {
+	own, ok := peer(cfg, int32(cfg.Cluster.NodeID))
+	if !ok {
+		return nil, fmt.Errorf("cluster.peers does not name this node, cluster.node_id = %d", cfg.Cluster.NodeID)
+	}
+	set := raftnode.DefaultSettings()
+	set.Dir, set.ClusterID, set.NodeID = dir, cfg.Cluster.Name, int32(own.ID)
+	set.Address, set.Listen = own.Raft, cfg.Cluster.RaftListen
+	if c := cfg.Cluster; c.CAFile+c.CertFile+c.KeyFile != "" {
+		set.TLS = &raftnode.TLS{CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile}
+	}
+	node, err := raftnode.Open(set, log)
+	if err != nil {
+		return nil, err
+	}
+	if !node.Fresh() {
+		return node, nil
+	}
+	if err := checkNew(ctx, cfg, int32(own.ID)); err != nil {
+		return nil, errors.Join(err, node.Close())
+	}
+	return node, nil
+}
+
+// checkNew asks the other nodes whether one with this node's id has voted before.
+func checkNew(ctx context.Context, cfg *configs.Config, self int32) error {
+	for _, other := range cfg.Cluster.Peers {
+		if int32(other.ID) == self {
+			continue
+		}
+		voters, err := replication.Voters(ctx, other.Kafka)
+		if err != nil {
+			continue // it does not run yet, or no more
+		}
+		for _, v := range voters {
+			if v.Node == self && v.Directory != [16]byte{} {
+				return fmt.Errorf("node %d has no data, but has been a member of the cluster, as node %d says: what it has voted for is lost. "+
+					"Remove it with `chronik-server cluster remove-node %d`, and let it join under a new node_id", self, other.ID, self)
+			}
+		}
+		return nil
+	}
+	return nil
+}
+
+// peer returns a node's entry among the peers.
+func peer(cfg *configs.Config, id int32) (configs.Peer, bool) {
+	at := slices.IndexFunc(cfg.Cluster.Peers, func(p configs.Peer) bool { return int32(p.ID) == id })
+	if at < 0 {
+		return configs.Peer{}, false
+	}
+	return cfg.Cluster.Peers[at], true
+}
+
+// members are the nodes that the cluster begins with.
+func members(cfg *configs.Config) raftnode.Members {
+	if cfg.Cluster.Join {
+		return raftnode.Members{Join: true}
+	}
+	m := raftnode.Members{Peers: make(map[int32]string, len(cfg.Cluster.Peers))}
+	for _, p := range cfg.Cluster.Peers {
+		m.Peers[int32(p.ID)] = p.Raft
+	}
+	return m
+}
+
+// Endpoints returns where clients and other brokers reach this node, by listener: at the advertised address, or else at the listener's own;
+// where that names no host, at the host of the node's kafka address among the peers.
+func Endpoints(cfg *configs.Config) ([]metadata.Endpoint, error) {
+	own, _ := peer(cfg, int32(cfg.Cluster.NodeID))
+	known, _, err := net.SplitHostPort(own.Kafka)
+	if err != nil {
+		return nil, fmt.Errorf("cluster.peers: kafka address of node %d: %w", own.ID, err)
+	}
+	var all []metadata.Endpoint
+	for _, l := range cfg.Listen {
+		address := cfg.AdvertisedFor(l.Name)
+		if address == "" {
+			address = l.Address
+		}
+		host, text, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, fmt.Errorf("listener %s: %w", l.Name, err)
+		}
+		port, err := strconv.ParseUint(text, 10, 16)
+		if err != nil || port == 0 {
+			return nil, fmt.Errorf("listener %s: port %s, which other brokers cannot be told; give it a port or an advertised_addr", l.Name, text)
+		}
+		if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+			host = known
+		}
+		all = append(all, metadata.Endpoint{Listener: l.Name, Host: host, Port: int32(port)})
+	}
+	return all, nil
+}
+
+// addresses returns where the other brokers are reached: at their first listener, as they have registered it, or as the configuration has it.
+func addresses(cfg *configs.Config, store ports.MetadataStore) func(int32) (string, bool) {
+	return func(node int32) (string, bool) {
+		if b, ok := store.Image().Broker(node); ok && len(b.Endpoints) > 0 {
+			return net.JoinHostPort(b.Endpoints[0].Host, strconv.Itoa(int(b.Endpoints[0].Port))), true
+		}
+		p, ok := peer(cfg, node)
+		return p.Kafka, ok
+	}
+}

@@ -1,0 +1,87 @@
+//go:build raft
+
+package cluster
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/chronik-stream/chronik/adapters/replication"
+	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// Work is what a node does for its cluster.
+type Work struct {
+	Replication *broker.Replication
+	Controller  *broker.Controller
+	Membership  *broker.Membership
+
+	store ports.MetadataStore
+	peers *replication.Peers
+}
+
+// NewWork returns the work of a node. Close it after its services have ended.
+func NewWork(
+	cfg *configs.Config, store ports.MetadataStore, member broker.MembershipSettings, p *broker.Partitions, c *broker.Configs, clock broker.Clock, log *slog.Logger,
+) *Work {
+	peers := replication.New(replication.Settings{NodeID: member.NodeID, Address: addresses(cfg, store)})
+	controller := broker.NewController(store, c, broker.ControllerSettings{}, clock, log)
+	return &Work{
+		Replication: broker.NewReplication(p, store, peers, c, log),
+		Controller:  controller,
+		Membership:  broker.NewMembership(store, controller, peers, member, clock, log),
+		store:       store, peers: peers,
+	}
+}
+
+// Ready returns why the node should not be counted on, nil for no reason.
+func (w *Work) Ready() error {
+	select {
+	case <-w.Membership.Serving():
+		return nil
+	default:
+		return errors.New("the broker is not in service in its cluster yet")
+	}
+}
+
+// Close ends the connections to the other brokers.
+func (w *Work) Close() { w.peers.Close() }
+
+// between is the time between two tries to make a topic.
+const between = 200 * time.Millisecond
+
+// EnsureMetaTopic makes the internal topic __meta when it is missing, once the broker is in service.
+func (w *Work) EnsureMetaTopic(ctx context.Context, newID func() metadata.TopicID, log *slog.Logger) error {
+	select {
+	case <-w.Membership.Serving():
+	case <-ctx.Done():
+		return nil
+	}
+	for tick := time.NewTicker(between); ; {
+		if _, exists := w.store.Image().Topic(metadata.MetaTopic); exists {
+			tick.Stop()
+			break
+		}
+		if _, err := w.store.Apply(ctx, metadata.MetaTopicCommand(newID())); err != nil && !errors.Is(err, fault.TopicExists) && ctx.Err() == nil {
+			log.WarnContext(ctx, "internal topic not made yet", "topic", metadata.MetaTopic, "err", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			tick.Stop()
+			return nil
+		}
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func sortedKeys[V any](m map[int32]V) []int32 { return slices.Sorted(maps.Keys(m)) }
