@@ -87,7 +87,7 @@ var clusterDifferences = []difference{
 }
 
 var assignmentDifferences = []difference{
-	{`assignments/the quorum`, `.*\.(LogEndOffset|HighWatermark): .*`, "the metadata's logs differ"},
+	{`assignments/the quorum`, `.*\.(LogEndOffset|HighWatermark|LeaderEpoch): .*`, "the metadata's logs differ"},
 	{
 		`assignments/the quorum`, `\.Nodes\[0\]\.Listeners\[(CONTROLLER|PLAINTEXT)\]: .*`,
 		"Kafka names its controllers' listener; here the metadata is reached by the listeners of clients",

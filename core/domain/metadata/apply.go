@@ -152,7 +152,7 @@ func checkNewTopic(img *Image, cmd CreateTopic) error {
 	}
 	if key, may := collisionKey(cmd.Name); may {
 		if other, ok := img.collisions.get(key); ok {
-			return fault.New(fault.InvalidTopic, "Topic '%s' collides with existing topic: %s", cmd.Name, other.Name)
+			return fault.New(fault.InvalidTopic, "Topic '%s' collides with existing topic: %s", cmd.Name, other)
 		}
 	}
 	if cmd.ID.IsZero() {

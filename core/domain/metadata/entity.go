@@ -123,7 +123,7 @@ func (i *Image) part(e Entity) (part any, ok bool) {
 	case entityHeader:
 		return headerFields{i.index, i.clusterID, i.nextProducerID}, true
 	case entityTopic:
-		return i.topicIDs.get(key)
+		return i.topicByKey(key)
 	case entityBroker:
 		return i.brokers.get(key)
 	case entityConfig:

@@ -16,8 +16,8 @@ type Image struct {
 	deletions      uint64   // of topics, in this process; not part of what is stored
 	changed        []*Topic // by a command about a broker that made this image; not part of what is stored
 	topics         index[*Topic]
-	topicIDs       index[*Topic]
-	collisions     index[*Topic] // topics whose names have a '.' or '_', by collisionKey
+	topicIDs       index[string] // names of topics by their ids
+	collisions     index[string] // names of topics that have a '.' or '_', by collisionKey
 	brokers        index[*Broker]
 	configs        index[map[string]string] // of everything but topics, by configKey
 }
@@ -35,7 +35,16 @@ func (i *Image) NextProducerID() int64 { return i.nextProducerID }
 func (i *Image) Topic(name string) (*Topic, bool) { return i.topics.get(name) }
 
 // TopicByID returns the topic with that id.
-func (i *Image) TopicByID(id TopicID) (*Topic, bool) { return i.topicIDs.get(string(id[:])) }
+func (i *Image) TopicByID(id TopicID) (*Topic, bool) { return i.topicByKey(string(id[:])) }
+
+// topicByKey returns the topic whose id has these bytes.
+func (i *Image) topicByKey(id string) (*Topic, bool) {
+	name, ok := i.topicIDs.get(id)
+	if !ok {
+		return nil, false
+	}
+	return i.topics.get(name)
+}
 
 // Topics yields all topics in the order of their names.
 func (i *Image) Topics() iter.Seq[*Topic] { return i.TopicsFrom("") }
@@ -97,14 +106,15 @@ func (i *Image) ConfigResources(t ResourceType) iter.Seq[string] {
 // withTopic returns a copy of i in which t stands in place of the topic with its id.
 func (i *Image) withTopic(t *Topic) *Image {
 	next := *i
-	if old, ok := i.TopicByID(t.ID); ok {
-		next.partitions -= len(old.Partitions)
-	}
 	next.partitions += len(t.Partitions)
 	next.topics = i.topics.set(t.Name, t)
-	next.topicIDs = i.topicIDs.set(string(t.ID[:]), t)
+	if old, ok := i.TopicByID(t.ID); ok { // a topic keeps its name
+		next.partitions -= len(old.Partitions)
+		return &next
+	}
+	next.topicIDs = i.topicIDs.set(string(t.ID[:]), t.Name)
 	if key, may := collisionKey(t.Name); may {
-		next.collisions = i.collisions.set(key, t)
+		next.collisions = i.collisions.set(key, t.Name)
 	}
 	return &next
 }

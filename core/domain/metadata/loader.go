@@ -102,9 +102,9 @@ func (l *Loader) addTopic(t *Topic) error {
 		t.Configs = nil
 	}
 	fresh := add(&l.img.topics, t.Name, t)
-	fresh = add(&l.img.topicIDs, string(t.ID[:]), t) && fresh
+	fresh = add(&l.img.topicIDs, string(t.ID[:]), t.Name) && fresh
 	if key, may := collisionKey(t.Name); may {
-		fresh = add(&l.img.collisions, key, t) && fresh
+		fresh = add(&l.img.collisions, key, t.Name) && fresh
 	}
 	if !fresh {
 		return fmt.Errorf("topic %q with id %v is there twice, or collides with another", t.Name, t.ID)

@@ -173,7 +173,6 @@ func (i *Image) leaderless() *Image {
 func (i *Image) withPartitions(change func(*Topic, *Partition) (Partition, bool)) *Image {
 	next := *i
 	var changed []*Topic
-	var replaced map[*Topic]*Topic
 	next.topics = i.topics.mapped(func(t *Topic) (*Topic, bool) {
 		var own []Partition
 		for n := range t.Partitions {
@@ -189,23 +188,11 @@ func (i *Image) withPartitions(change func(*Topic, *Partition) (Partition, bool)
 		if own == nil {
 			return nil, false
 		}
-		if replaced == nil { // where one topic changes, most do
-			changed, replaced = make([]*Topic, 0, i.topics.size), make(map[*Topic]*Topic, i.topics.size)
-		}
 		fresh := *t
 		fresh.Partitions = own
 		changed = append(changed, &fresh)
-		replaced[t] = &fresh
 		return &fresh, true
 	})
-	if len(changed) > 0 {
-		lookup := func(t *Topic) (*Topic, bool) {
-			fresh, ok := replaced[t]
-			return fresh, ok
-		}
-		next.topicIDs = i.topicIDs.mapped(lookup)
-		next.collisions = i.collisions.mapped(lookup)
-	}
 	next.changed = changed
 	return &next
 }
