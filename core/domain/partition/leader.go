@@ -1,6 +1,7 @@
 package partition
 
 import (
+	"math"
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
@@ -56,6 +57,9 @@ func (r *Replica) FollowerFetched(f FollowerFetch, now time.Duration) (FetchRepl
 	if f.BrokerEpoch < p.brokerEpoch {
 		return FetchReply{}, fault.StaleBrokerEpoch
 	}
+	if f.BrokerEpoch > p.brokerEpoch {
+		p.restarted(f.BrokerEpoch)
+	}
 	if f.Offset < r.start || r.forgotten(f.LastEpoch) && !p.committed {
 		return FetchReply{}, fault.OffsetOutOfRange
 	}
@@ -80,15 +84,23 @@ func (r *Replica) forgotten(epoch int32) bool {
 	return epoch >= 0 && len(r.epochs.entries) > 0 && epoch < r.epochs.entries[0].Epoch
 }
 
+// restarted forgets what an earlier incarnation of the follower had.
+func (p *peer) restarted(brokerEpoch int64) {
+	p.brokerEpoch, p.acked, p.ownEnd = brokerEpoch, -1, math.MaxInt64
+	if !p.counted {
+		p.caughtUp = never
+	}
+}
+
 // fetchedAt notes a fetch. As in Kafka, a follower has caught up when it has all that the leader had at the fetch before.
 func (p *peer) fetchedAt(f FollowerFetch, end int64, now time.Duration) {
 	switch {
 	case f.Offset >= end:
 		p.caughtUp = max(p.caughtUp, now)
-	case f.Offset >= p.ownEnd && p.brokerEpoch == f.BrokerEpoch:
+	case f.Offset >= p.ownEnd:
 		p.caughtUp = max(p.caughtUp, p.fetched)
 	}
-	p.brokerEpoch, p.acked, p.fetched, p.ownEnd = f.BrokerEpoch, f.Offset, now, end
+	p.acked, p.fetched, p.ownEnd = f.Offset, now, end
 }
 
 // peer returns the replica on broker id, nil when there is none.

@@ -248,6 +248,20 @@ func TestAFetchOfAnOlderIncarnationAcknowledgesNothing(t *testing.T) {
 	wantHighWatermark(t, r, 100)
 }
 
+func TestWhatAnEarlierIncarnationHadDoesNotCount(t *testing.T) {
+	r := testLeader(1, 2)
+	r.Appended(100, 110, 5)
+	r.Durable(105, 0)
+	fetchFrom(t, r, 2, 110, 0)
+	wantHighWatermark(t, r, 105)
+	f := FollowerFetch{Replica: 2, BrokerEpoch: 21, LeaderEpoch: 5, Offset: 90, LastEpoch: 3}
+	if reply, err := r.FollowerFetched(f, 0); err != nil || !reply.Diverging {
+		t.Fatalf("%+v, %v", reply, err)
+	}
+	r.Durable(110, 0)
+	wantHighWatermark(t, r, 105)
+}
+
 func TestAReplicaOutsideOfTheISRHasToFetchAgainAfterEachChange(t *testing.T) {
 	r := testLeader(1, 2)
 	fetchFrom(t, r, 2, 100, 0)

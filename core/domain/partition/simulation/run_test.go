@@ -36,6 +36,9 @@ func seeds(t *testing.T, usual int) (first, last uint64) {
 	if n := number("SEEDS"); n > 0 {
 		return 1, n
 	}
+	if testing.Short() {
+		usual /= 10
+	}
 	return 1, uint64(usual)
 }
 
@@ -64,19 +67,19 @@ func play(t *testing.T, opt Options, usual int) {
 }
 
 func TestHistoriesWithFaultsKeepThePromises(t *testing.T) {
-	play(t, Options{Chaos: chaos}, 2000)
+	play(t, Options{Chaos: chaos}, 1000)
 }
 
 func TestHistoriesWithLazyFlushKeepThePromises(t *testing.T) {
-	play(t, Options{Chaos: chaos, Lazy: true}, 1000)
+	play(t, Options{Chaos: chaos, Lazy: true}, 500)
 }
 
 func TestHistoriesWithDeletedRecordsKeepThePromises(t *testing.T) {
-	play(t, Options{Chaos: chaos, Deletes: true}, 1000)
+	play(t, Options{Chaos: chaos, Deletes: true}, 500)
 }
 
 func TestReplicasBecomeEqualAfterUncleanElections(t *testing.T) {
-	play(t, Options{Chaos: chaos, Unclean: true}, 1000)
+	play(t, Options{Chaos: chaos, Unclean: true}, 500)
 }
 
 func TestTheSameSeedGivesTheSameHistory(t *testing.T) {
