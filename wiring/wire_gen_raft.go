@@ -15,8 +15,7 @@ import (
 
 // build makes the parts of a broker, in the order of their needs; the cleanup takes them down in reverse. make generate writes it.
 func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *slog.LevelVar) (*parts, func(), error) {
-	wiringReplicaManager := newReplicaManager()
-	wiringMembership, err := newMembership(cfg, wiringReplicaManager)
+	wiringMembership, err := newMembership(cfg)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -24,33 +23,52 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	if err != nil {
 		return nil, nil, err
 	}
-	metadataStore, cleanup2, err := openMetadata(cfg, wiringDataDir, wiringMembership, log)
+	manager, cleanup2, err := openRaftNode(ctx, cfg, wiringDataDir, log)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
-	telemetry, cleanup3, err := openTelemetry(ctx, cfg, wiringMembership, log)
+	wiringNodeMetadata, cleanup3, err := openNodeMetadata(ctx, cfg, wiringDataDir, wiringMembership, manager, log)
 	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	clock := newClock()
+	lease := newLease(cfg, clock)
+	membershipSettings, err := newMember(cfg, wiringMembership, lease)
+	if err != nil {
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	telemetry, cleanup4, err := openTelemetry(ctx, cfg, wiringMembership, log)
+	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
 	v, err := newSyncMetrics(telemetry)
 	if err != nil {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
-	logStore, cleanup4, err := openLogs(ctx, cfg, wiringDataDir, v, log)
+	logStore, cleanup5, err := openLogs(ctx, cfg, wiringDataDir, v, log)
 	if err != nil {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
-	wiringRegistered, err := register(ctx, cfg, wiringMembership, metadataStore, logStore)
+	wiringRegistered, err := registerNode(ctx, cfg, wiringMembership, wiringNodeMetadata, membershipSettings, logStore, clock, log)
 	if err != nil {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -59,6 +77,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	}
 	brokerConfigs, err := newBrokerConfigs(cfg, wiringDataDir, wiringMembership, wiringRegistered, levels)
 	if err != nil {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -66,18 +85,19 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		return nil, nil, err
 	}
 	topics := newTopics(wiringRegistered, brokerConfigs)
-	clock := newClock()
-	partitions, cleanup5 := newPartitions(wiringRegistered, logStore, brokerConfigs, wiringMembership, clock, log)
+	partitions, cleanup6 := newPartitions(wiringRegistered, logStore, brokerConfigs, wiringMembership, lease, clock, log)
 	cluster := newCluster(wiringRegistered, logStore, partitions, wiringMembership)
 	assignments := newAssignments(wiringRegistered)
-	soleQuorum := newQuorum(wiringRegistered, wiringMembership, clock)
+	wiringClusterWork, cleanup7 := newWork(cfg, wiringNodeMetadata, wiringMembership, membershipSettings, wiringRegistered, partitions, brokerConfigs, clock, log)
 	produce := broker.NewProduce(partitions, clock)
 	fetch := newFetch(partitions, brokerConfigs, clock)
 	offsets := broker.NewOffsets(partitions)
 	groups := newGroups(wiringRegistered, partitions, topics, brokerConfigs, wiringMembership, clock, log)
-	services := newServices(topics, brokerConfigs, cluster, assignments, soleQuorum, produce, fetch, offsets, groups)
+	services := newServices(topics, brokerConfigs, cluster, assignments, wiringClusterWork, produce, fetch, offsets, groups)
 	metrics, err := newRequestMetrics(telemetry)
 	if err != nil {
+		cleanup7()
+		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -87,6 +107,8 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	}
 	server, err := newKafkaServer(cfg, services, metrics, telemetry, log)
 	if err != nil {
+		cleanup7()
+		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -94,9 +116,11 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	wiringReadiness := newReadiness()
-	httpapiServer, cleanup6, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness)
+	wiringReadiness := newReadiness(wiringClusterWork)
+	httpapiServer, cleanup8, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness)
 	if err != nil {
+		cleanup7()
+		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -118,8 +142,11 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		Levels:     levels,
 		Ready:      wiringReadiness,
 		Telemetry:  telemetry,
+		Work:       wiringClusterWork,
 	}
 	return wiringParts, func() {
+		cleanup8()
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()

@@ -66,15 +66,16 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	}
 	topics := newTopics(wiringRegistered, brokerConfigs)
 	clock := newClock()
-	partitions, cleanup5 := newPartitions(wiringRegistered, logStore, brokerConfigs, wiringMembership, clock, log)
+	lease := broker.NewEndlessLease(clock)
+	partitions, cleanup5 := newPartitions(wiringRegistered, logStore, brokerConfigs, wiringMembership, lease, clock, log)
 	cluster := newCluster(wiringRegistered, logStore, partitions, wiringMembership)
 	assignments := newAssignments(wiringRegistered)
-	soleQuorum := newQuorum(wiringRegistered, wiringMembership, clock)
+	wiringClusterWork := newSoleWork(wiringRegistered, wiringMembership, clock)
 	produce := broker.NewProduce(partitions, clock)
 	fetch := newFetch(partitions, brokerConfigs, clock)
 	offsets := broker.NewOffsets(partitions)
 	groups := newGroups(wiringRegistered, partitions, topics, brokerConfigs, wiringMembership, clock, log)
-	services := newServices(topics, brokerConfigs, cluster, assignments, soleQuorum, produce, fetch, offsets, groups)
+	services := newServices(topics, brokerConfigs, cluster, assignments, wiringClusterWork, produce, fetch, offsets, groups)
 	metrics, err := newRequestMetrics(telemetry)
 	if err != nil {
 		cleanup5()
@@ -93,7 +94,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	wiringReadiness := newReadiness()
+	wiringReadiness := newReadiness(wiringClusterWork)
 	httpapiServer, cleanup6, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness)
 	if err != nil {
 		cleanup5()
@@ -117,6 +118,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		Levels:     levels,
 		Ready:      wiringReadiness,
 		Telemetry:  telemetry,
+		Work:       wiringClusterWork,
 	}
 	return wiringParts, func() {
 		cleanup6()

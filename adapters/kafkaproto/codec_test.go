@@ -373,7 +373,7 @@ func TestFetchAnswersAreWhatKmsgReads(t *testing.T) {
 		}}
 		x := codec(t, fetchKey, version, nil)
 		x.fetched = resp
-		x.encodeFetch(resp, false)
+		x.encodeFetch(resp, false, false)
 		got := decodeAnswer(t, x, kmsg.NewPtrFetchResponse()).(*kmsg.FetchResponse)
 
 		want := kmsg.NewPtrFetchResponse()
@@ -429,7 +429,7 @@ func TestRecordsThatCannotBeReadBecomeAStorageError(t *testing.T) {
 	x := codec(t, fetchKey, 12, nil)
 	x.conn.server.log = discard()
 	resp := &broker.FetchResponse{Partitions: []broker.FetchedPartition{{FetchTarget: broker.FetchTarget{Topic: "a"}, Records: s}}}
-	x.encodeFetch(resp, false)
+	x.encodeFetch(resp, false, false)
 	got := decodeAnswer(t, x, kmsg.NewPtrFetchResponse()).(*kmsg.FetchResponse)
 	if at := got.Topics[0].Partitions[0]; at.ErrorCode != kerr.KafkaStorageError.Code || len(at.RecordBatches) != 0 {
 		t.Errorf("got %+v", at)

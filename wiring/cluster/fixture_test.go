@@ -64,7 +64,7 @@ func (n *node) start(ctx context.Context, members raftnode.Members) error {
 	if err != nil {
 		return errors.Join(err, m.Close())
 	}
-	n.manager, n.Store = m, s
+	n.manager, n.Store = m, s.Store
 	return nil
 }
 

@@ -52,10 +52,10 @@ func (i *Image) Topics() iter.Seq[*Topic] { return i.TopicsFrom("") }
 // TopicsFrom yields the topics whose names are name or come after it, in order.
 func (i *Image) TopicsFrom(name string) iter.Seq[*Topic] { return values(i.topics.from(name)) }
 
-// ChangedTopics yields the topics that i has otherwise than old: as they were, nil for new ones, and as they are, nil for deleted
+// ChangedTopics yields the topics that i has otherwise than old, by name: as they were, nil for new ones, and as they are, nil for deleted
 // ones. It costs what has changed, not what there is.
 func (i *Image) ChangedTopics(old *Image) iter.Seq2[*Topic, *Topic] {
-	return changes(old.topicIDs, i.topicIDs)
+	return changes(old.topics, i.topics)
 }
 
 // Counts returns the numbers of topics and of partitions.
