@@ -53,8 +53,8 @@ func newCluster(store registered, logs ports.LogStore, p *broker.Partitions, m m
 	return broker.NewCluster(store, m.nodeID, logs, p)
 }
 
-func newFetch(p *broker.Partitions, c *broker.Configs, clock broker.Clock) *broker.Fetch {
-	return broker.NewFetch(p, c, clock)
+func newFetch(cfg *configs.Config, p *broker.Partitions, c *broker.Configs, clock broker.Clock) *broker.Fetch {
+	return broker.NewFetch(p, c, sharesOf(cfg.Memory).sessions, clock)
 }
 
 func newGroups(store registered, p *broker.Partitions, t *broker.Topics, c *broker.Configs, m membership, clock broker.Clock, log *slog.Logger) *broker.Groups {

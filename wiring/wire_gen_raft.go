@@ -70,7 +70,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	partitions, cleanup5 := newPartitions(wiringRegistered, logStore, brokerConfigs, wiringMembership, clock, log)
 	cluster := newCluster(wiringRegistered, logStore, partitions, wiringMembership)
 	produce := broker.NewProduce(partitions, clock)
-	fetch := newFetch(partitions, brokerConfigs, clock)
+	fetch := newFetch(cfg, partitions, brokerConfigs, clock)
 	offsets := broker.NewOffsets(partitions)
 	groups := newGroups(wiringRegistered, partitions, topics, brokerConfigs, wiringMembership, clock, log)
 	services := newServices(topics, brokerConfigs, cluster, produce, fetch, offsets, groups)
