@@ -64,7 +64,9 @@ func newKafkaServer(cfg *configs.Config, s kafkaproto.Services, metrics kafkapro
 	memory := sharesOf(cfg.Memory)
 	return kafkaproto.New(kafkaproto.Settings{
 		Listeners: listeners, Services: s, Logger: log, Metrics: metrics, Tracer: t.Tracer(),
-		Limits: kafkaproto.Limits{RequestMemory: memory.requests, ResponseMemory: memory.answers, Grace: cfg.Grace},
+		Limits: kafkaproto.Limits{
+			ConnectionMemory: memory.connections, RequestMemory: memory.requests, ResponseMemory: memory.answers, Grace: cfg.Grace,
+		},
 	})
 }
 

@@ -30,6 +30,11 @@ func (l *limitedLog) Warn(ctx context.Context, msg string, args ...any) {
 	l.write(ctx, slog.LevelWarn, msg, args)
 }
 
+// Error writes a line at level error, or counts it.
+func (l *limitedLog) Error(ctx context.Context, msg string, args ...any) {
+	l.write(ctx, slog.LevelError, msg, args)
+}
+
 // Info writes a line at level info, or counts it.
 func (l *limitedLog) Info(ctx context.Context, msg string, args ...any) {
 	l.write(ctx, slog.LevelInfo, msg, args)
