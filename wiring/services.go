@@ -57,8 +57,8 @@ func newFetch(cfg *configs.Config, p *broker.Partitions, c *broker.Configs, cloc
 	return broker.NewFetch(p, c, sharesOf(cfg.Memory).sessions, clock)
 }
 
-func newGroups(store registered, p *broker.Partitions, t *broker.Topics, c *broker.Configs, m membership, clock broker.Clock, log *slog.Logger) *broker.Groups {
-	return broker.NewGroups(p, t, c, store, m.nodeID, clock, rand.Reader, log)
+func newGroups(cfg *configs.Config, store registered, p *broker.Partitions, t *broker.Topics, c *broker.Configs, m membership, clock broker.Clock, log *slog.Logger) *broker.Groups {
+	return broker.NewGroups(p, t, c, store, m.nodeID, sharesOf(cfg.Memory).groups, clock, rand.Reader, log)
 }
 
 // cleaner applies retention, compaction and expiry to the logs at an interval.

@@ -11,7 +11,12 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/chronik-stream/chronik/core/limitedlog"
 )
+
+// noisePerPeriod is how many lines clients can cause per limitedlog.Period.
+const noisePerPeriod = 10
 
 // Settings say what a Server serves and with what.
 type Settings struct {
@@ -64,7 +69,7 @@ type Server struct {
 	services Services
 	limits   Limits
 	log      *slog.Logger
-	noise    *limitedLog // for what clients can cause
+	noise    *limitedlog.Log // for what clients can cause
 	metrics  Metrics
 	tracer   trace.Tracer
 
@@ -95,7 +100,7 @@ func New(s Settings) (*Server, error) {
 	s.Limits.ensureDefaults()
 	srv := &Server{
 		services: s.Services, limits: s.Limits, log: s.Logger, metrics: s.Metrics, tracer: s.Tracer,
-		noise:    newLimitedLog(s.Logger),
+		noise:    limitedlog.New(s.Logger, noisePerPeriod),
 		frames:   NewBudget(s.Limits.RequestMemory),
 		answers:  NewBudget(s.Limits.ResponseMemory),
 		buffers:  newBuffers(),
