@@ -53,24 +53,25 @@ func newCluster(store registered, logs ports.LogStore, p *broker.Partitions, m m
 	return broker.NewCluster(store, m.nodeID, logs, p)
 }
 
-func newFetch(p *broker.Partitions, c *broker.Configs, clock broker.Clock) *broker.Fetch {
-	return broker.NewFetch(p, c, clock)
+func newFetch(cfg *configs.Config, p *broker.Partitions, c *broker.Configs, clock broker.Clock) *broker.Fetch {
+	return broker.NewFetch(p, c, sharesOf(cfg.Memory).sessions, clock)
 }
 
-func newGroups(store registered, p *broker.Partitions, t *broker.Topics, c *broker.Configs, m membership, clock broker.Clock, log *slog.Logger) *broker.Groups {
-	return broker.NewGroups(p, t, c, store, m.nodeID, clock, rand.Reader, log)
+func newGroups(cfg *configs.Config, store registered, p *broker.Partitions, t *broker.Topics, c *broker.Configs, m membership, clock broker.Clock, log *slog.Logger) *broker.Groups {
+	return broker.NewGroups(p, t, c, store, m.nodeID, sharesOf(cfg.Memory).groups, clock, rand.Reader, log)
 }
 
 // cleaner applies retention, compaction and expiry to the logs at an interval.
 type cleaner struct {
-	logs    ports.LogStore
-	configs *broker.Configs
-	clock   broker.Clock
-	log     *slog.Logger
+	logs       ports.LogStore
+	partitions *broker.Partitions
+	configs    *broker.Configs
+	clock      broker.Clock
+	log        *slog.Logger
 }
 
-func newCleaner(logs ports.LogStore, c *broker.Configs, clock broker.Clock, log *slog.Logger) *cleaner {
-	return &cleaner{logs: logs, configs: c, clock: clock, log: log}
+func newCleaner(logs ports.LogStore, p *broker.Partitions, c *broker.Configs, clock broker.Clock, log *slog.Logger) *cleaner {
+	return &cleaner{logs: logs, partitions: p, configs: c, clock: clock, log: log}
 }
 
 // run cleans until ctx ends.
@@ -87,5 +88,6 @@ func (c *cleaner) run(ctx context.Context) error {
 		if err := c.logs.Clean(ctx, c.clock()); err != nil && ctx.Err() == nil {
 			c.log.ErrorContext(ctx, "logs not cleaned", "err", err)
 		}
+		c.partitions.Expire(ctx)
 	}
 }

@@ -70,9 +70,9 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	partitions, cleanup5 := newPartitions(wiringRegistered, logStore, brokerConfigs, wiringMembership, clock, log)
 	cluster := newCluster(wiringRegistered, logStore, partitions, wiringMembership)
 	produce := broker.NewProduce(partitions, clock)
-	fetch := newFetch(partitions, brokerConfigs, clock)
+	fetch := newFetch(cfg, partitions, brokerConfigs, clock)
 	offsets := broker.NewOffsets(partitions)
-	groups := newGroups(wiringRegistered, partitions, topics, brokerConfigs, wiringMembership, clock, log)
+	groups := newGroups(cfg, wiringRegistered, partitions, topics, brokerConfigs, wiringMembership, clock, log)
 	services := newServices(topics, brokerConfigs, cluster, produce, fetch, offsets, groups)
 	metrics, err := newRequestMetrics(telemetry)
 	if err != nil {
@@ -102,7 +102,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	wiringCleaner := newCleaner(logStore, brokerConfigs, clock, log)
+	wiringCleaner := newCleaner(logStore, partitions, brokerConfigs, clock, log)
 	wiringParts := &parts{
 		Kafka:      server,
 		HTTP:       httpapiServer,

@@ -34,11 +34,9 @@ type LogConfig struct {
 	MinCompactionLag     time.Duration // min.compaction.lag.ms
 	MaxCompactionLag     time.Duration // max.compaction.lag.ms
 	MinCleanableRatio    float64       // min.cleanable.dirty.ratio
-	MaxBatchBytes        int           // max.message.bytes
 	FlushMessages        int64         // flush.messages
 	FlushAge             time.Duration // flush.ms
 	Flush                FlushPolicy   // when an append counts as durable
-	Preallocate          bool          // preallocate
 	ProducerIDExpiration time.Duration // producer.id.expiration.ms
 }
 

@@ -25,7 +25,7 @@ func TestRestateTakesDynamicConfigsOnly(t *testing.T) {
 	wants("message.max.bytes", 3000)
 	wants("num.partitions", 2)
 	wants("default.replication.factor", 1)
-	if got := f.configs.Topic(nil).Log.MaxBatchBytes; got != 3000 {
+	if got := f.configs.Topic(nil).MaxMessageBytes; got != 3000 {
 		t.Errorf("a topic's max.message.bytes is %d, want 3000", got)
 	}
 

@@ -252,7 +252,7 @@ func TestTopicConfigsAreResolvedForTheWritePath(t *testing.T) {
 		Log: ports.LogConfig{
 			Delete: true, SegmentBytes: 1 << 30, SegmentAge: 7 * 24 * time.Hour, IndexIntervalBytes: 4096, IndexBytes: 10 << 20,
 			RetentionAge: 7 * 24 * time.Hour, RetentionBytes: -1, FileDeleteDelay: time.Minute, DeleteRetention: 24 * time.Hour,
-			MaxCompactionLag: math.MaxInt64, MinCleanableRatio: 0.5, MaxBatchBytes: 1048588, FlushMessages: math.MaxInt64, FlushAge: math.MaxInt64,
+			MaxCompactionLag: math.MaxInt64, MinCleanableRatio: 0.5, FlushMessages: math.MaxInt64, FlushAge: math.MaxInt64,
 			ProducerIDExpiration: 24 * time.Hour,
 		},
 	}
@@ -261,10 +261,10 @@ func TestTopicConfigsAreResolvedForTheWritePath(t *testing.T) {
 	}
 	got = f.configs.Topic(map[string]string{
 		"cleanup.policy": "compact", "message.timestamp.type": "LogAppendTime", "compression.type": "zstd", "compression.zstd.level": "5",
-		"max.message.bytes": "100", "retention.ms": "-1", "retention.bytes": "77", "preallocate": "true",
+		"max.message.bytes": "100", "retention.ms": "-1", "retention.bytes": "77",
 	})
 	if !got.Compacted || !got.Log.Compact || got.Log.Delete || !got.LogAppendTime || got.CompressionType != "zstd" || got.CompressionLevel != 5 ||
-		got.MaxMessageBytes != 100 || got.Log.MaxBatchBytes != 100 || got.Log.RetentionAge >= 0 || got.Log.RetentionBytes != 77 || !got.Log.Preallocate {
+		got.MaxMessageBytes != 100 || got.Log.RetentionAge >= 0 || got.Log.RetentionBytes != 77 {
 		t.Errorf("own configs are not taken: %+v", got)
 	}
 }

@@ -60,11 +60,9 @@ func (r *resolvedConfigs) topicConfig(own map[string]string, node ports.FlushPol
 			MinCompactionLag:     duration("min.compaction.lag.ms"),
 			MaxCompactionLag:     duration("max.compaction.lag.ms"),
 			MinCleanableRatio:    of("min.cleanable.dirty.ratio").(float64),
-			MaxBatchBytes:        int(number("max.message.bytes")),
 			FlushMessages:        number("flush.messages"),
 			FlushAge:             duration("flush.ms"),
 			Flush:                r.flushPolicy(own, number("flush.messages"), node),
-			Preallocate:          of("preallocate").(bool),
 			ProducerIDExpiration: millis(r.int("producer.id.expiration.ms")),
 		},
 	}

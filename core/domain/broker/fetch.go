@@ -88,9 +88,10 @@ type Fetch struct {
 	clock      Clock
 }
 
-// NewFetch returns the fetch service. All arguments are required.
-func NewFetch(partitions *Partitions, configs topicConfigs, clock Clock) *Fetch {
-	return &Fetch{partitions: partitions, configs: configs, sessions: newFetchSessions(clock), clock: clock}
+// NewFetch returns the fetch service. Its sessions take at most memory bytes; who finds no room fetches without one. All arguments
+// are required.
+func NewFetch(partitions *Partitions, configs topicConfigs, memory int64, clock Clock) *Fetch {
+	return &Fetch{partitions: partitions, configs: configs, sessions: newFetchSessions(memory, clock), clock: clock}
 }
 
 // Sessions returns the number of incremental fetch sessions that are kept.
@@ -110,7 +111,10 @@ func (f *Fetch) Fetch(ctx context.Context, req *FetchRequest) *FetchResponse {
 	resp := &FetchResponse{SessionID: round.id}
 	total, urgent := f.readAll(ctx, req, round, resp, limit)
 	if total < int(req.MinBytes) && !urgent && req.MaxWait > 0 {
-		f.wait(ctx, req, round, resp, limit)
+		if release, ok := f.sessions.hold(round); ok {
+			f.wait(ctx, req, round, resp, limit)
+			release()
+		}
 	}
 	round.settle(resp)
 	return resp
@@ -154,14 +158,17 @@ func (f *Fetch) wait(ctx context.Context, req *FetchRequest, round *fetchRound, 
 // readAll fills resp with what every wanted partition has now. It returns the bytes found and whether there is something
 // to tell at once: an error, a diverging epoch.
 func (f *Fetch) readAll(ctx context.Context, req *FetchRequest, round *fetchRound, resp *FetchResponse, limit int) (total int, urgent bool) {
-	resp.Partitions = resp.Partitions[:0]
+	resp.Partitions, round.read = resp.Partitions[:0], round.read[:0]
 	for _, want := range round.wanted {
+		if round.incremental && want.quiet(req.ReadCommitted) {
+			continue
+		}
 		got := f.read(ctx, req, want, min(int(want.ask.MaxBytes), limit-total), total == 0)
 		total += got.Records.Size
 		if got.Err != nil || got.Diverging != nil {
 			urgent = true
 		}
-		resp.Partitions = append(resp.Partitions, got)
+		resp.Partitions, round.read = append(resp.Partitions, got), append(round.read, want)
 	}
 	return total, urgent
 }
@@ -172,12 +179,14 @@ func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartiti
 	got := FetchedPartition{
 		FetchTarget: want.ask.FetchTarget, HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
 	}
-	want.partition = nil
 	if want.err != nil {
 		got.Err = want.err
 		return got
 	}
-	p, err := f.partitions.Leader(ctx, want.topic, want.ask.Partition)
+	p, err := want.partition, error(nil)
+	if p == nil {
+		p, err = f.partitions.Leader(ctx, want.topic, want.ask.Partition)
+	}
 	if err != nil {
 		got.Err = err
 		if errors.Is(err, fault.NotLeaderOrFollower) {
@@ -186,8 +195,9 @@ func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartiti
 		}
 		return got
 	}
-	want.partition = p
+	want.partition, want.epoch = p, p.leaderEpoch.Load()
 	if err := p.failed(); err != nil {
+		want.partition = nil // it may be opened anew
 		got.Err = err
 		return got
 	}

@@ -24,13 +24,20 @@ type memLogs struct {
 	held   bool // nothing becomes durable
 	open   map[string]*memLog
 	delete []ports.LogID
+	// opening, if not nil, is called before a log is opened; its error is Open's.
+	opening func(ports.LogID) error
 }
 
-func newMemLogs(t *testing.T) *memLogs {
+func newMemLogs(t testing.TB) *memLogs {
 	return &memLogs{dir: t.TempDir(), open: make(map[string]*memLog)}
 }
 
 func (s *memLogs) Open(_ context.Context, id ports.LogID, _ ports.LogConfig, events ports.LogEvents) (ports.Log, error) {
+	if s.opening != nil {
+		if err := s.opening(id); err != nil {
+			return nil, err
+		}
+	}
 	f, err := os.Create(filepath.Join(s.dir, fmt.Sprintf("%s-%d", id.Topic, id.Partition)))
 	if err != nil {
 		return nil, err

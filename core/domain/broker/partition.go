@@ -305,9 +305,9 @@ func (p *Partition) settle(ctx context.Context) error {
 	return done.wait(ctx)
 }
 
-// expire forgets idle producers.
-func (p *Partition) expire(now time.Time, age time.Duration) {
+// expire forgets producers that have been idle for producer.id.expiration.ms.
+func (p *Partition) expire(now time.Time) {
 	p.order.Lock()
 	defer p.order.Unlock()
-	p.log.Producers().Expire(now.UnixMilli(), age.Milliseconds())
+	p.log.Producers().Expire(now.UnixMilli(), p.config.Load().Log.ProducerIDExpiration.Milliseconds())
 }

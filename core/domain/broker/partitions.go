@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -38,14 +37,6 @@ type topicConfigs interface {
 	Int(key string) int64
 }
 
-// topicPartitions are the partitions of one topic that have been asked for.
-type topicPartitions struct {
-	mu    sync.Mutex // held while one of the topic's logs is opened
-	topic *metadata.Topic
-	open  map[int32]*Partition
-	gone  bool // the topic was deleted
-}
-
 // NewPartitions returns the registry over logs. All arguments are required.
 func NewPartitions(store ports.MetadataStore, logs ports.LogStore, configs topicConfigs, nodeID int32, clock Clock, log *slog.Logger) *Partitions {
 	return &Partitions{
@@ -67,7 +58,7 @@ func (ps *Partitions) Leader(ctx context.Context, t *metadata.Topic, index int32
 	if err != nil {
 		return nil, err
 	}
-	return ps.openIn(ctx, tp, index)
+	return ps.openIn(ctx, tp, t, index)
 }
 
 // LeaderByName is Leader for a topic's name.
@@ -77,60 +68,6 @@ func (ps *Partitions) LeaderByName(ctx context.Context, topic string, index int3
 		return nil, fault.UnknownTopicOrPartition
 	}
 	return ps.Leader(ctx, t, index)
-}
-
-// of returns the topic's entry, made when it is missing.
-func (ps *Partitions) of(t *metadata.Topic) (*topicPartitions, error) {
-	ps.mu.RLock()
-	tp, closed := ps.topics[t.ID], ps.closed
-	ps.mu.RUnlock()
-	if tp != nil && !closed {
-		return tp, nil
-	}
-	ps.mu.Lock()
-	defer ps.mu.Unlock()
-	if ps.closed {
-		return nil, fault.New(fault.NotLeaderOrFollower, "broker is stopping")
-	}
-	if tp = ps.topics[t.ID]; tp == nil {
-		if _, ok := ps.store.Image().TopicByID(t.ID); !ok {
-			return nil, fault.UnknownTopicOrPartition // deleted since the caller has looked it up
-		}
-		tp = &topicPartitions{topic: t, open: make(map[int32]*Partition)}
-		ps.topics[t.ID] = tp
-	}
-	return tp, nil
-}
-
-// openIn returns the open partition of a topic, opened when it is not.
-func (ps *Partitions) openIn(ctx context.Context, tp *topicPartitions, index int32) (*Partition, error) {
-	tp.mu.Lock()
-	defer tp.mu.Unlock()
-	if p := tp.open[index]; p != nil {
-		return p, nil
-	}
-	if tp.gone {
-		return nil, fault.UnknownTopicOrPartition
-	}
-	cfg := ps.configs.Topic(tp.topic.Configs)
-	p := &Partition{topic: tp.topic.Name, id: tp.topic.ID, index: index, clock: ps.clock}
-	p.config.Store(&cfg)
-	p.leaderEpoch.Store(tp.topic.Partitions[index].LeaderEpoch)
-	id := ports.LogID{Topic: p.topic, TopicID: p.id, Partition: index}
-	l, err := ps.logs.Open(ctx, id, cfg.Log, p)
-	if err != nil {
-		if ctx.Err() == nil {
-			ps.log.ErrorContext(ctx, "cannot open log", "topic", p.topic, "partition", index, "err", err)
-		}
-		if errors.Is(err, fault.KafkaStorageError) || ctx.Err() != nil {
-			return nil, err
-		}
-		return nil, fault.New(fault.KafkaStorageError, "open log of %s-%d: %w", p.topic, index, err)
-	}
-	p.log = l
-	p.hw.Store(l.DurableEnd())
-	tp.open[index] = p
-	return p, nil
 }
 
 // Run follows the metadata until ctx ends: it closes what is deleted, removes the logs of topics that are
@@ -152,40 +89,39 @@ func (ps *Partitions) Run(ctx context.Context) error {
 // follow brings the open partitions in line with img.
 func (ps *Partitions) follow(ctx context.Context, img *metadata.Image) {
 	for _, tp := range ps.known() {
-		t, ok := img.TopicByID(tp.topic.ID)
-		if !ok {
+		if t, ok := img.TopicByID(tp.id); ok {
+			ps.bringInLine(tp, t)
+		} else {
 			ps.drop(ctx, tp)
-			continue
 		}
-		tp.mu.Lock()
-		tp.topic = t
-		if len(tp.open) > 0 {
-			cfg := ps.configs.Topic(t.Configs)
-			for index, p := range tp.open {
-				p.leaderEpoch.Store(t.Partitions[index].LeaderEpoch)
-				p.configure(cfg)
-			}
+	}
+}
+
+// bringInLine has the open partitions of a topic take over what its metadata and the broker's configs say now.
+func (ps *Partitions) bringInLine(tp *topicPartitions, t *metadata.Topic) {
+	tp.mu.Lock()
+	defer tp.mu.Unlock()
+	var cfg *TopicConfig
+	for p := range tp.open() {
+		if cfg == nil {
+			resolved := ps.configs.Topic(t.Configs)
+			cfg = &resolved
 		}
-		tp.mu.Unlock()
+		p.leaderEpoch.Store(t.Partitions[p.index].LeaderEpoch)
+		p.configure(*cfg)
 	}
 }
 
 // drop ends a deleted topic's partitions and removes their logs.
 func (ps *Partitions) drop(ctx context.Context, tp *topicPartitions) {
-	tp.mu.Lock()
-	tp.gone = true
-	open := tp.open
-	tp.open = nil
-	tp.mu.Unlock()
-	for index, p := range open {
-		p.end(fault.UnknownTopicOrPartition)
-		id := ports.LogID{Topic: p.topic, TopicID: p.id, Partition: index}
+	for _, p := range tp.end(fault.UnknownTopicOrPartition) {
+		id := ports.LogID{Topic: p.topic, TopicID: p.id, Partition: p.index}
 		if err := ps.logs.Delete(ctx, id); err != nil && ctx.Err() == nil {
-			ps.log.ErrorContext(ctx, "cannot delete log", "topic", p.topic, "partition", index, "err", err)
+			ps.log.ErrorContext(ctx, "cannot delete log", "topic", p.topic, "partition", p.index, "err", err)
 		}
 	}
 	ps.mu.Lock()
-	delete(ps.topics, tp.topic.ID)
+	delete(ps.topics, tp.id)
 	ps.mu.Unlock()
 }
 
@@ -221,22 +157,18 @@ func (ps *Partitions) Close() {
 	ps.topics = make(map[metadata.TopicID]*topicPartitions)
 	ps.mu.Unlock()
 	for _, tp := range all {
-		tp.mu.Lock()
-		for _, p := range tp.open {
-			p.end(fault.New(fault.NotLeaderOrFollower, "broker is stopping"))
-		}
-		tp.mu.Unlock()
+		tp.end(errStopping)
 	}
 }
+
+// errStopping ends what is asked of partitions when the broker stops.
+var errStopping = fault.New(fault.NotLeaderOrFollower, "broker is stopping")
 
 // Open yields the partitions that have been opened, in no order.
 func (ps *Partitions) Open() iter.Seq[*Partition] {
 	return func(yield func(*Partition) bool) {
 		for _, tp := range ps.known() {
-			tp.mu.Lock()
-			open := slices.Collect(maps.Values(tp.open))
-			tp.mu.Unlock()
-			for _, p := range open {
+			for p := range tp.open() {
 				if !yield(p) {
 					return
 				}
@@ -274,15 +206,15 @@ func (ps *Partitions) LogSizes(ctx context.Context, wanted func(topic string, in
 	}
 }
 
-// Expire has every open partition forget idle producers.
-func (ps *Partitions) Expire(ctx context.Context) error {
+// Expire has every open partition forget the producers that have been idle for producer.id.expiration.ms. It ends early when ctx
+// does.
+func (ps *Partitions) Expire(ctx context.Context) {
 	for p := range ps.Open() {
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return
 		}
-		p.expire(ps.clock(), p.config.Load().Log.ProducerIDExpiration)
+		p.expire(ps.clock())
 	}
-	return nil
 }
 
 // Producers returns the producers that a partition remembers.

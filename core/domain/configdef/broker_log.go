@@ -76,7 +76,7 @@ var brokerLogKeys = []Key{
 		Doc: "How many bytes of records lie between two entries of an index; see the topic's index.interval.bytes.",
 	},
 	{
-		Name: "log.preallocate", Type: Boolean, Default: "false", Update: ClusterWide,
+		Name: "log.preallocate", Type: Boolean, Default: "false", Use: Shown, Update: ClusterWide,
 		Doc: "Whether disk space for a whole segment is reserved; see the topic's preallocate.",
 	},
 	{

@@ -1,10 +1,13 @@
 package configdef_test
 
 import (
-	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,15 +18,66 @@ import (
 // given are the configs that wiring gives the broker from its own configuration; who needs them has them from there.
 var given = []string{"node.id", "broker.id", "broker.rack", "log.dirs", "listeners", "advertised.listeners"}
 
-// A broker config that is said to be honoured must be read somewhere: by its name, or by way of a topic's config or of
-// one in another unit.
+// toCome are fields of topics' configs that only a cluster reads: one replica is always in sync.
+var toCome = []string{"MinInSyncReplicas"}
+
+// A config that is said to be honoured must be read somewhere: by its name, or, one of brokers, by way of a topic's config that is
+// honoured or of one in another unit.
 func TestWhatIsSaidToBeHonouredIsRead(t *testing.T) {
-	root := "../../.."
-	if _, err := os.Stat(filepath.Join(root, "wiring")); err != nil {
-		t.Skip("nothing is wired")
+	source := sources(t, "core", "adapters", "wiring")
+	named := func(name string) bool {
+		// The settings of internal topics are put together of a prefix and the rest.
+		_, rest, ofInternal := strings.Cut(name, "offsets.topic.")
+		return strings.Contains(source, `"`+name+`"`) || ofInternal && strings.Contains(source, `"`+rest+`"`)
 	}
-	var source bytes.Buffer
-	for _, folder := range []string{"core", "adapters", "wiring"} {
+	read := func(name string) bool {
+		return named(name) || slices.ContainsFunc(configdef.Topic.Keys(), func(k configdef.Key) bool {
+			return k.Broker == name && k.Use == configdef.Honoured
+		})
+	}
+	for _, k := range configdef.Topic.Keys() {
+		// Levels are read by the name of their codec.
+		codec, isLevel := strings.CutPrefix(strings.TrimSuffix(k.Name, ".level"), "compression.")
+		if k.Use == configdef.Honoured && !named(k.Name) && (!isLevel || !named(codec)) {
+			t.Errorf("topics: %s is said to be honoured, but nobody reads it", k.Name)
+		}
+	}
+	for _, k := range configdef.Broker.Keys() {
+		if k.Use != configdef.Honoured || slices.Contains(given, k.Name) || read(k.Name) || slices.ContainsFunc(k.Synonyms, read) {
+			continue
+		}
+		t.Errorf("brokers: %s is said to be honoured, but nobody reads it", k.Name)
+	}
+}
+
+// What topics' configs are resolved to must be used by who writes records and by who stores them.
+func TestWhatTopicConfigsAreResolvedToIsUsed(t *testing.T) {
+	for file, of := range map[string]struct{ name, folder string }{
+		"core/ports/logs.go":                  {"LogConfig", "adapters/seglog"},
+		"core/domain/broker/configs_topic.go": {"TopicConfig", "core/domain/broker"},
+	} {
+		fields := fieldsOf(t, filepath.Join(root, file), of.name)
+		if len(fields) == 0 {
+			t.Fatalf("%s has no fields", of.name)
+		}
+		source := sources(t, of.folder, "core/domain/broker")
+		for _, field := range fields {
+			used := regexp.MustCompile(`\.` + field + `\b`)
+			if !slices.Contains(toCome, field) && !used.MatchString(source) {
+				t.Errorf("%s.%s is resolved, but nobody uses it", of.name, field)
+			}
+		}
+	}
+}
+
+// root is the module's directory.
+const root = "../../.."
+
+// sources returns the text of all files under the folders that are no tests, but for the definitions of configs.
+func sources(t *testing.T, folders ...string) string {
+	t.Helper()
+	var source strings.Builder
+	for _, folder := range folders {
 		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") ||
 				strings.Contains(path, "configdef") {
@@ -37,17 +91,27 @@ func TestWhatIsSaidToBeHonouredIsRead(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	read := func(name string) bool {
-		ofTopic := slices.ContainsFunc(configdef.Topic.Keys(), func(k configdef.Key) bool { return k.Broker == name })
-		// The settings of internal topics are put together of a prefix and the rest.
-		_, rest, ofInternal := strings.Cut(name, "offsets.topic.")
-		return ofTopic || bytes.Contains(source.Bytes(), []byte(`"`+name+`"`)) ||
-			ofInternal && bytes.Contains(source.Bytes(), []byte(`"`+rest+`"`))
+	return source.String()
+}
+
+// fieldsOf returns the names of a struct's fields.
+func fieldsOf(t *testing.T, file, name string) (fields []string) {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, k := range configdef.Broker.Keys() {
-		if k.Use != configdef.Honoured || slices.Contains(given, k.Name) || read(k.Name) || slices.ContainsFunc(k.Synonyms, read) {
-			continue
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		spec, ok := n.(*ast.TypeSpec)
+		if !ok || spec.Name.Name != name {
+			return true
 		}
-		t.Errorf("%s is said to be honoured, but nobody reads it", k.Name)
-	}
+		for _, f := range spec.Type.(*ast.StructType).Fields.List {
+			for _, n := range f.Names {
+				fields = append(fields, n.Name)
+			}
+		}
+		return false
+	})
+	return fields
 }

@@ -114,8 +114,9 @@ var topicKeys = []Key{
 			"With fewer it gets NOT_ENOUGH_REPLICAS.",
 	},
 	{
-		Name: "preallocate", Type: Boolean, Default: "false", Broker: "log.preallocate",
-		Doc: "Whether disk space for a whole segment is reserved when the segment is begun.",
+		Name: "preallocate", Type: Boolean, Default: "false", Use: Shown, Broker: "log.preallocate",
+		Doc: "Whether Kafka reserves the disk space of a whole segment when the segment is begun. Here it is the journal whose files are " +
+			"reserved, for all partitions; segments are written behind it.",
 	},
 	{
 		Name: "remote.log.copy.disable", Type: Boolean, Default: "false", Use: Shown,
