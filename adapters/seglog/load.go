@@ -137,6 +137,10 @@ func (l *Log) loadSegment(s *segment, next, recoveryPoint int64, scan bool) erro
 		return l.recoverSegment(f, s, recoveryPoint, recoveryPoint)
 	}
 	ok, err := l.loadIndexes(s)
+	if err == nil && ok { // its last mark leads to the end that is looked for
+		_, err = l.mark(&headerWindow{file: f, limit: s.size}, l.whole(s), func(int64, int64) bool { return true })
+		ok = !s.distrusted
+	}
 	if err != nil {
 		return err
 	}

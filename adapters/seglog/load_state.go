@@ -54,12 +54,13 @@ func (l *Log) tailOf(s *segment) ([]record.Batch, error) {
 		return nil, err
 	}
 	defer f.Close()
-	position, err := l.view(s.base, indexSuffix, &s.index, indexEntry).floor(1<<31 - 1)
+	w := headerWindow{file: f, limit: s.size}
+	position, err := l.mark(&w, l.whole(s), func(int64, int64) bool { return true })
 	if err != nil {
 		return nil, err
 	}
 	var tail []record.Batch
-	for w := (headerWindow{file: f, limit: s.size}); position < s.size; {
+	for position < s.size {
 		b, err := w.at(position)
 		if err == nil && position+int64(b.Size()) > s.size {
 			err = fmt.Errorf("%w at %d", record.ErrIncomplete, position)
@@ -161,9 +162,9 @@ func (l *Log) loadProducers(snapshots []int64) error {
 	return err
 }
 
-// walk visits the headers of the batches from offset from to the log's end. Control batches are visited whole.
+// walk visits the headers of the batches from offset from to the end of what is durable. Control batches are visited whole.
 func (l *Log) walk(from int64, visit func(record.Batch)) error {
-	for from < l.end {
+	for end := l.DurableEnd(); from < end; {
 		l.mu.Lock()
 		p, ok := l.locate(from)
 		l.mu.Unlock()

@@ -37,9 +37,11 @@ type Store struct {
 	dead      map[logName]struct{} // deleted, and perhaps still in checkpoint files
 	unsynced  map[*Log]struct{}    // with writes that no journal covers
 	doomed    []doomed
+	lying     []mending // for mend
 	closed    bool
 
-	checkpoints sync.Mutex // serializes the writing of checkpoint files
+	lies        chan struct{} // lying is not empty
+	checkpoints sync.Mutex    // serializes the writing of checkpoint files
 	stop        context.CancelFunc
 	background  sync.WaitGroup
 }
@@ -57,6 +59,7 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 	s := &Store{
 		opt: opt, files: newFileCache(opt.FS, opt.MaxOpenFiles), slots: make(map[logName]*slot),
 		recovered: make(map[logName]bool), unsynced: make(map[*Log]struct{}), dead: make(map[logName]struct{}),
+		lies: make(chan struct{}, 1),
 	}
 	if err := s.makeDirs(filepath.Join(opt.Dir, journalDir)); err != nil {
 		return nil, fmt.Errorf("open log store: %w", err)
@@ -74,6 +77,7 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.background.Go(func() { s.maintain(running) })
+	s.background.Go(func() { s.mend(running) })
 	return s, nil
 }
 
@@ -148,6 +152,7 @@ func (s *Store) Open(ctx context.Context, id ports.LogID, cfg ports.LogConfig, e
 		return nil, fault.New(fault.KafkaStorageError, "open log of %s: %w", l.name(), err)
 	}
 	place.log = l
+	l.noteOpened()
 	return l, nil
 }
 

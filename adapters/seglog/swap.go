@@ -126,7 +126,7 @@ func (l *Log) finishSwaps(names []string) ([]string, error) {
 	var kept []string
 	for _, name := range names {
 		switch {
-		case strings.HasSuffix(name, deletedSuffix), strings.HasSuffix(name, cleanedSuffix), strings.HasSuffix(name, ".tmp"):
+		case strings.HasSuffix(name, deletedSuffix), strings.HasSuffix(name, cleanedSuffix), strings.HasSuffix(name, temporarySuffix):
 			if err := fs.Remove(filepath.Join(l.dir, name)); err != nil {
 				return nil, err
 			}
