@@ -24,9 +24,12 @@ var indexedConfig = ports.LogConfig{SegmentBytes: 3500, IndexIntervalBytes: 300,
 
 // writeIndexed writes a log of several segments with many index entries, whose timestamps mostly rise, and closes it. It returns its
 // batches.
-func writeIndexed(t *testing.T, dir string) []record.Batch {
+func writeIndexed(t *testing.T, opt Options) []record.Batch {
 	t.Helper()
-	s := openStore(t, dir)
+	s, err := Open(t.Context(), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
 	l, f := openLog(t, s, indexedConfig)
 	var all []record.Batch
 	for i := range 150 {
@@ -125,7 +128,7 @@ func damages(entry int) map[string]func(content []byte) []byte {
 // TestNoIndexHidesARecord damages each index of a log in each way, while the log is open and before a start, and after a crash.
 func TestNoIndexHidesARecord(t *testing.T) {
 	whole := t.TempDir()
-	all := writeIndexed(t, whole)
+	all := writeIndexed(t, Options{Dir: whole})
 	files := indexFiles(t, whole)
 	bases := slices.Collect(maps.Keys(files))
 	slices.Sort(bases)
@@ -212,7 +215,7 @@ func (h heard) WithAttrs([]slog.Attr) slog.Handler     { return h }
 // afterwards.
 func TestALyingIndexIsMadeAnew(t *testing.T) {
 	whole := t.TempDir()
-	all := writeIndexed(t, whole)
+	all := writeIndexed(t, Options{Dir: whole})
 	files := indexFiles(t, whole)
 	for name, content := range files {
 		t.Run(name, func(t *testing.T) {

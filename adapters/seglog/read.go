@@ -166,7 +166,8 @@ func (l *Log) find(f *openFile, p place, offset int64) (position, size int64, ok
 	return 0, 0, false, nil
 }
 
-// mark returns the position of the last marked batch for which keep is true of its last offset and its position, 0 when there is none. The batch is looked at: an index that does not tell the truth is passed over, and made anew.
+// mark returns the position of the last marked batch for which keep is true of its last offset and its position, 0 when
+// there is none. The batch is looked at: an index that does not tell the truth is passed over, and made anew.
 func (l *Log) mark(w *headerWindow, p place, keep func(marked, position int64) bool) (position int64, err error) {
 	decode := func(e []byte) (marked, position int64) {
 		return p.base + int64(binary.BigEndian.Uint32(e)), int64(binary.BigEndian.Uint32(e[4:]))
