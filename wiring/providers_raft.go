@@ -24,6 +24,9 @@ func newMembership(cfg *configs.Config, replicas replicaManager) (membership, er
 	if !cfg.Clustered() {
 		return membership{nodeID: standaloneNodeID}, nil
 	}
+	if !cfg.UseWALMetadata {
+		return membership{}, errors.New("use_wal_metadata = false is for brokers without a cluster: a cluster needs use_wal_metadata = true")
+	}
 	if replicas == nil {
 		return membership{}, errors.New("Raft manager required for clustered mode") //nolint:staticcheck // the seed's words
 	}

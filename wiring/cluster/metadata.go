@@ -22,7 +22,7 @@ func MetadataGroup() raftnode.Group {
 func OpenMetadata(
 	ctx context.Context, node *raftnode.Manager, members raftnode.Members, wal walstore.Settings, log *slog.Logger,
 ) (*raftmeta.Store, error) {
-	local, err := walstore.OpenReplica(wal, log)
+	local, err := walstore.OpenReplica(wal, log) //nolint:contextcheck // what it starts ends with Close, not with ctx
 	if err != nil {
 		return nil, err
 	}
