@@ -14,6 +14,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
+	"github.com/chronik-stream/chronik/core/ports/porttest"
 )
 
 // memLogs is a log store whose disk the test holds in its hand: appends become durable when it says so.
@@ -179,7 +180,12 @@ func (l *memLog) Size() int64        { return l.value(func() int64 { return l.si
 
 func (l *memLog) AdvanceStart(_ context.Context, start int64) error {
 	l.mu.Lock()
+	if start > l.durable {
+		l.mu.Unlock()
+		return fault.OffsetOutOfRange
+	}
 	l.start = max(l.start, start)
+	start = l.start
 	l.mu.Unlock()
 	l.events.Start(start)
 	return nil
@@ -196,11 +202,45 @@ func (l *memLog) OffsetForTimestamp(ms, upTo int64) (ports.TimestampOffset, bool
 	return ports.TimestampOffset{}, false, nil
 }
 
-func (l *memLog) MaxTimestamp(int64) (ports.TimestampOffset, bool, error) {
-	return ports.TimestampOffset{}, false, nil
+func (l *memLog) MaxTimestamp(upTo int64) (ports.TimestampOffset, bool, error) {
+	newest := l.value(func() int64 {
+		ms := int64(record.NoTimestamp)
+		for _, b := range l.batches {
+			if b.BaseOffset() < upTo {
+				ms = max(ms, b.MaxTimestamp())
+			}
+		}
+		return ms
+	})
+	if newest == record.NoTimestamp {
+		return ports.TimestampOffset{}, false, nil
+	}
+	return l.OffsetForTimestamp(newest, upTo)
 }
 
-func (l *memLog) Truncate(context.Context, int64) error { return nil }
-func (l *memLog) Producers() *partition.Producers       { return l.producers }
-func (l *memLog) Epochs() *partition.Epochs             { return l.epochs }
-func (l *memLog) Configure(ports.LogConfig)             {}
+// Truncate cuts at the boundary of a batch.
+func (l *memLog) Truncate(_ context.Context, to int64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	kept := slices.IndexFunc(l.batches, func(b record.Batch) bool { return b.BaseOffset() >= to })
+	if kept < 0 {
+		return nil
+	}
+	l.size = l.positions[kept]
+	l.batches, l.positions = l.batches[:kept], l.positions[:kept]
+	l.end, l.durable = to, min(l.durable, to)
+	l.epochs.TruncateFrom(to)
+	l.producers = partition.NewProducers()
+	for _, b := range l.batches {
+		l.producers.Append(b, b.MaxTimestamp())
+	}
+	return nil
+}
+
+func (l *memLog) Producers() *partition.Producers { return l.producers }
+func (l *memLog) Epochs() *partition.Epochs       { return l.epochs }
+func (l *memLog) Configure(ports.LogConfig)       {}
+
+func TestTheLogsOfTheseTestsKeepThePortsContract(t *testing.T) {
+	porttest.LogStore(t, func(t *testing.T) ports.LogStore { return newMemLogs(t) })
+}
