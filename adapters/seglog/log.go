@@ -229,8 +229,12 @@ func (l *Log) Size() int64 {
 // Configure takes a new config into use.
 func (l *Log) Configure(cfg ports.LogConfig) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.config = withLimits(cfg)
+	l.mu.Unlock()
+	if cfg.Flush != ports.FlushSync { // what is not synced may be due earlier now
+		l.store.noteUnsynced(l)
+		l.store.flushSooner()
+	}
 }
 
 // withLimits replaces what is not set by Kafka's defaults.

@@ -32,7 +32,7 @@ import (
 // Options are the store's settings; zero values take the defaults.
 type Options struct {
 	Dir           string        // the data directory
-	FlushInterval time.Duration // how often logs with ports.FlushInterval are synced: 1 s
+	FlushInterval time.Duration // how long a write to a log with ports.FlushInterval stays unsynced at the most: 1 s
 	MaxOpenFiles  int           // files that are kept open between uses: 1024
 	CleanerMemory int           // bytes for the keys of one compaction: 16 MiB
 	Journal       journal.Options

@@ -36,7 +36,7 @@ type LogConfig struct {
 	MinCleanableRatio    float64       // min.cleanable.dirty.ratio
 	MaxBatchBytes        int           // max.message.bytes
 	FlushMessages        int64         // flush.messages
-	FlushAge             time.Duration // flush.ms
+	FlushAge             time.Duration // flush.ms, 0: at once
 	Flush                FlushPolicy   // when an append counts as durable
 	Preallocate          bool          // preallocate
 	ProducerIDExpiration time.Duration // producer.id.expiration.ms
