@@ -33,13 +33,15 @@ type Store struct {
 	unclean   bool             // the last stop was a crash
 	points    map[logName]int64
 	starts    map[logName]int64
-	cleaned   map[logName]int64    // below is compacted
-	dead      map[logName]struct{} // deleted, and perhaps still in checkpoint files
-	unsynced  map[*Log]struct{}    // with writes that no journal covers
-	flushAt   time.Time            // when flush will look at them, zero for never
-	doomed    []doomed
-	lying     []mending // for mend
-	closed    bool
+	// How often starts was raised, and how many of these raises are in the checkpoint file.
+	startsRaised, startsWritten int64
+	cleaned                     map[logName]int64    // below is compacted
+	dead                        map[logName]struct{} // deleted, and perhaps still in checkpoint files
+	unsynced                    map[*Log]struct{}    // with writes that no journal covers
+	flushAt                     time.Time            // when flush will look at them, zero for never
+	doomed                      []doomed
+	lying                       []mending // for mend
+	closed                      bool
 
 	lies        chan struct{} // lying is not empty
 	sooner      chan struct{} // flush has something to do before flushAt
