@@ -64,7 +64,7 @@ func (l *Log) prepareCut(to int64) error {
 			return err
 		}
 	}
-	return l.writeFloor()
+	return l.writeFloor(l.store.journal.Group())
 }
 
 // awaitQuiet returns when nothing is on its way to the disk.
