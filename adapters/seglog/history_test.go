@@ -126,7 +126,7 @@ func (w *world) truncate(m *modelLog) error {
 		return err
 	}
 	end := m.log.EndOffset()
-	if end > to || end < to && !m.cfg.Compact {
+	if end != to {
 		w.fatalf("%v ends at %d, truncated to %d", m.id, end, to)
 	}
 	m.forget(end)

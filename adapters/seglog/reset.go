@@ -59,9 +59,8 @@ func (l *Log) reset(start int64) error {
 // begin makes the log an empty one that begins at start. Called with the log's lock held.
 func (l *Log) begin(start int64) {
 	l.segments = []*segment{newSegment(start)}
-	l.start, l.end, l.stored, l.durable, l.written, l.recoveryPoint, l.taking = start, start, start, start, start, start, start
-	l.durableBase, l.durableSize = start, 0
-	l.planned = plan{base: start, jitter: jitter(l.config)}
+	l.start = start
+	l.endAt(start)
 	l.storedEpoch, l.checkpointed, l.volatileEnd = -1, start, start
 	l.sinceFlush, l.firstUnsynced = 0, time.Time{}
 	l.recent.forget()

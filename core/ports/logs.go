@@ -122,7 +122,9 @@ type Log interface {
 	// MaxTimestamp returns the first record with the largest timestamp, among those below upTo. ok is
 	// false when the log is empty.
 	MaxTimestamp(upTo int64) (at TimestampOffset, ok bool, err error)
-	// Truncate removes everything from offset to on, durably, and rebuilds Producers and Epochs.
+	// Truncate removes everything from offset to on, durably, and rebuilds Producers and Epochs. The log then ends at to, also where
+	// what lay directly below was compacted away, and over restarts. A batch that to lies within goes as a whole: the log ends where
+	// it began, so that a follower fetches the rest again.
 	Truncate(ctx context.Context, to int64) error
 	// ResetTo removes all records and has the log begin anew, empty, at offset start, which may be above its end or below its
 	// start: Kafka's truncateFullyAndStartAt, for a follower whose log end lies below its leader's log start. When it returns nil,
