@@ -237,6 +237,16 @@ func (l *memLog) Truncate(_ context.Context, to int64) error {
 	return nil
 }
 
+func (l *memLog) ResetTo(_ context.Context, start int64) error {
+	l.mu.Lock()
+	l.batches, l.positions, l.size = nil, nil, 0
+	l.start, l.end, l.durable = start, start, start
+	*l.producers, *l.epochs = *partition.NewProducers(), partition.Epochs{}
+	l.mu.Unlock()
+	l.events.Start(start)
+	return nil
+}
+
 func (l *memLog) Producers() *partition.Producers { return l.producers }
 func (l *memLog) Epochs() *partition.Epochs       { return l.epochs }
 func (l *memLog) Configure(ports.LogConfig)       {}
