@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -70,6 +71,12 @@ func start(t *testing.T, dir string, args ...string) *process {
 // startAt is start for a given address.
 func startAt(t *testing.T, dir, listen string, args ...string) *process {
 	t.Helper()
+	return startUnder(t, nil, dir, listen, args...)
+}
+
+// startUnder is startAt with a command that becomes the broker by executing its arguments; nil for none.
+func startUnder(t *testing.T, wrapper []string, dir, listen string, args ...string) *process {
+	t.Helper()
 	path, err := brokerBinary()
 	if err != nil {
 		t.Fatal(err)
@@ -78,10 +85,11 @@ func startAt(t *testing.T, dir, listen string, args ...string) *process {
 		dir = t.TempDir()
 	}
 	p := &process{dir: dir, log: &lockedBuffer{}, done: make(chan struct{})}
-	p.cmd = exec.Command(path, append([]string{
-		"standalone", "--data-dir", dir, "--listen", listen, "--set", "http.listen=127.0.0.1:0",
+	command := slices.Concat(wrapper, []string{
+		path, "standalone", "--data-dir", dir, "--listen", listen, "--set", "http.listen=127.0.0.1:0",
 		"--set", "kafka.group.initial.rebalance.delay.ms=0", "--set", "log_format=text",
-	}, args...)...)
+	}, args)
+	p.cmd = exec.Command(command[0], command[1:]...)
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

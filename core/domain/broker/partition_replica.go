@@ -147,7 +147,7 @@ func (p *Partition) cut(ctx context.Context, fx partition.Effects) error {
 	defer p.order.Unlock()
 	var err error
 	if fx.Reset {
-		err = p.log.Reset(ctx, fx.To)
+		err = p.log.ResetTo(ctx, fx.To)
 	} else {
 		err = p.log.Truncate(ctx, fx.To)
 	}
