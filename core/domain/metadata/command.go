@@ -92,9 +92,10 @@ type CreatePartitions struct {
 }
 
 // AlterPartition is a leader's change of its partition's in-sync replicas (KIP-497). It holds only against the state that the
-// leader has seen. A reassignment whose replicas are all in sync then is completed. Errors: fault.StaleBrokerEpoch,
-// UnknownTopicID, UnknownTopicOrPartition, FencedLeaderEpoch, NotController (a state from the future), InvalidUpdateVersion,
-// IneligibleReplica, InvalidRequest.
+// leader has seen, and raises the partition's version even if it changes nothing: of two changes against one version, one counts.
+// A reassignment whose replicas are all in sync then is completed. Errors: fault.StaleBrokerEpoch, UnknownTopicID,
+// UnknownTopicOrPartition, FencedLeaderEpoch, NotController (a state from the future), InvalidUpdateVersion, IneligibleReplica,
+// InvalidRequest.
 type AlterPartition struct {
 	TopicID     TopicID `cbor:"1,keyasint"`
 	Partition   int32   `cbor:"2,keyasint"`

@@ -244,8 +244,13 @@ func alterPartition(img *Image, cmd AlterPartition) (*Image, Result, error) {
 	}
 	next := *p
 	next.ISR = slices.Clone(cmd.ISR)
-	img, res, _ := img.change(t, cmd.Partition, next, img.automatic(t))
-	return img, res, nil
+	after, res, changed := img.change(t, cmd.Partition, next, img.automatic(t))
+	if !changed {
+		// Unlike in Kafka the version rises all the same: the leader outbids an earlier proposal so, whose fate it does not know.
+		next.Version++
+		after, res = img.withPartition(t, cmd.Partition, next), Result{Partition: &next}
+	}
+	return after, res, nil
 }
 
 // checkAlterPartition refuses what Kafka's controller refuses, in its order.

@@ -120,6 +120,19 @@ func TestPartitionsChangeAsInKafka(t *testing.T) {
 			Partition{Replicas: []int32{1, 2, 3}, ISR: []int32{1, 3}, Leader: 1, Version: 2},
 		},
 		{
+			"the same in-sync replicas again raise the version, so that what was proposed before is outbid",
+			[]Command{isrOf(1, 0, 0, 1, 2, 3)},
+			Partition{Replicas: []int32{1, 2, 3}, ISR: []int32{1, 2, 3}, Leader: 1, Version: 1},
+		},
+		{
+			"a new incarnation of the last in sync leads under a new epoch, and only when it is in service",
+			[]Command{
+				isrOf(1, 0, 0, 1), RegisterBroker{ID: 1, Incarnation: [16]byte{2}, Fenced: true},
+				unfence(2), UnfenceBroker{ID: 1, Epoch: 7},
+			},
+			Partition{Replicas: []int32{1, 2, 3}, ISR: []int32{1}, Leader: 1, LeaderEpoch: 2, Version: 3},
+		},
+		{
 			"the preferred leader is elected when that is asked for",
 			[]Command{fence(1), unfence(1), isrOf(2, 1, 1, 1, 2, 3), ElectLeader{TopicID: TopicID{1}}},
 			Partition{Replicas: []int32{1, 2, 3}, ISR: []int32{1, 2, 3}, Leader: 1, LeaderEpoch: 2, Version: 3},
