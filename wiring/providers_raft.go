@@ -24,6 +24,9 @@ func newMembership(cfg *configs.Config) (membership, error) {
 	if !cfg.Clustered() {
 		return membership{nodeID: standaloneNodeID}, nil
 	}
+	if !cfg.UseWALMetadata {
+		return membership{}, errors.New("use_wal_metadata = false is for brokers without a cluster: a cluster needs use_wal_metadata = true")
+	}
 	if len(cfg.Cluster.Peers) == 0 {
 		return membership{}, fmt.Errorf("%w: cluster.peers names no nodes", errNoManager)
 	}
@@ -36,9 +39,6 @@ var errNoManager = errors.New("Raft manager required for clustered mode") //noli
 func openRaftNode(ctx context.Context, cfg *configs.Config, dir dataDir, log *slog.Logger) (*raftnode.Manager, func(), error) {
 	if !cfg.Clustered() {
 		return nil, func() {}, nil
-	}
-	if !cfg.UseWALMetadata {
-		return nil, nil, errors.New("use_wal_metadata = false, allowed true: a cluster keeps its metadata in the write-ahead store")
 	}
 	node, err := cluster.OpenNode(ctx, cfg, dir.path, log)
 	if err != nil {

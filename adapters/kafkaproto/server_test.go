@@ -434,12 +434,17 @@ func TestStoppingGivesUpAfterTheGracePeriod(t *testing.T) {
 }
 
 func TestConnectionLimits(t *testing.T) {
-	for _, limit := range []string{"max.connections", "max.connections.per.ip"} {
+	for _, limit := range []string{"max.connections", "max.connections.per.ip", "memory"} {
 		t.Run(limit, func(t *testing.T) {
 			f := newFakes(t)
 			f.ints[limit] = 2
 			m := new(countingMetrics)
-			s := start(t, f, func(st *Settings, _ *Server) { st.Metrics = m })
+			s := start(t, f, func(st *Settings, _ *Server) {
+				st.Metrics = m
+				if limit == "memory" {
+					st.Limits.ConnectionMemory = 2 * connectionCost
+				}
+			})
 			first, second := s.dial(t), s.dial(t)
 			ask[*kmsg.MetadataResponse](first, kmsg.NewPtrMetadataRequest())
 			ask[*kmsg.MetadataResponse](second, kmsg.NewPtrMetadataRequest())

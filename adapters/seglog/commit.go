@@ -144,7 +144,7 @@ func (l *Log) writeBatches(batches []record.Batch) error {
 	return nil
 }
 
-// note brings a batch that stands at s.size into the indexes, as Kafka's LogSegment.append does.
+// note brings a batch that stands at s.size, of which the header is enough, into the indexes, as Kafka's LogSegment.append does.
 func (s *segment) note(b record.Batch, interval int64) {
 	if ts := b.MaxTimestamp(); !s.timed || ts > s.maxTimestamp {
 		s.maxTimestamp, s.maxOffset, s.timed = ts, b.LastOffset(), true
@@ -154,7 +154,7 @@ func (s *segment) note(b record.Batch, interval int64) {
 		s.markTime()
 		s.sinceMark = 0
 	}
-	s.sinceMark += int64(len(b))
+	s.sinceMark += int64(b.Size())
 }
 
 // markTime adds the largest timestamp so far to the time index, if it is larger than the last one there.

@@ -47,6 +47,7 @@ type Log struct {
 	offline       error
 	shutting      error // set by Store.Close: appends are refused, what was accepted is committed
 	deleted       bool
+	opened        bool      // by Store.Open, which until then works on it alone
 	stored        int64     // end of the last batch in the segments, at the start: below the log start offset when that is ahead of what was synced
 	volatileEnd   int64     // end of the last chunk that was neither journaled nor synced at once
 	checkpointed  int64     // the recovery point that is on disk, -1 for not known

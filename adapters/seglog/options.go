@@ -6,8 +6,19 @@
 // reads find file ranges through the sparse indexes and are sent from the page cache. A log without traffic
 // holds no open file and about a kilobyte of memory.
 //
-// Locks, in this order: Store.mu, Log.mu, fileCache.mu. None is held while a disk is waited for, but for opening
-// and deleting a log, which hold only that log's own place in the store.
+// Locks, in the order in which one goroutine takes them. Those of the first group are held while a disk is waited for:
+//
+//	slot.mu            opening and deleting one log; above it stands the partition's lock, of which ports.Log tells
+//	Log.cleaning       retention, compaction, truncation, deletion
+//	Log.writing        writing what was taken to the segments; who holds it keeps the committing goroutine waiting
+//	Log.syncing        syncing segments and their indexes, and cutting or replacing them
+//	Log.indexing       writing new index entries
+//	Store.checkpoints  writing the checkpoint files of all logs
+//
+//	Log.telling        calling LogEvents
+//	Store.mu
+//	Log.mu             held over the disk's answer in two rare places: install, and a roll that an append was quicker than
+//	the journal's two, and fileCache.mu, which is held while a file is closed; no other is taken under these
 package seglog
 
 import (

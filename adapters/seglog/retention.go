@@ -3,6 +3,7 @@ package seglog
 import (
 	"context"
 	"errors"
+	"math"
 	"path/filepath"
 	"slices"
 	"time"
@@ -132,30 +133,27 @@ func (l *Log) rollNow() (rolled bool, err error) {
 	return true, nil
 }
 
-// newestTimestamp returns the largest timestamp in a segment, -1 for one without. It is read from the time index once.
+// newestTimestamp returns the largest timestamp in a segment, -1 for one without.
 func (l *Log) newestTimestamp(s *segment) (int64, error) {
-	l.mu.Lock()
-	timed, newest := s.timed, s.maxTimestamp
-	l.mu.Unlock()
-	if timed {
+	newest := int64(record.NoTimestamp)
+	places := l.timedPlaces(s.base + 1)
+	i := slices.IndexFunc(places, func(t timedPlace) bool { return t.of == s })
+	if i < 0 {
 		return newest, nil
 	}
-	newest = record.NoTimestamp
-	l.mu.Lock()
-	p, ok := l.locate(s.base)
-	l.mu.Unlock()
-	if ok && p.base == s.base {
-		err := l.scan(p, s.base, func(b record.Batch) (bool, error) {
-			newest = max(newest, b.MaxTimestamp())
-			return true, nil
-		})
-		if err != nil {
-			return 0, err
-		}
+	if known, err := l.newest(places[i]); err != nil || known < math.MaxInt64 {
+		return known, err
+	}
+	err := l.headers(places[i].place, s.base, func(b record.Batch) bool {
+		newest = max(newest, b.MaxTimestamp())
+		return true
+	})
+	if err != nil {
+		return 0, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s.maxTimestamp, s.timed = newest, true
+	s.maxTimestamp, s.timed, s.timesChecked = newest, true, true
 	return newest, nil
 }
 

@@ -90,6 +90,7 @@ func (l *Log) cut(to int64) error {
 	keep := l.segmentAt(to)
 	behind := slices.Clone(l.segments[keep+1:])
 	s := l.segments[keep]
+	s.distrusted = true // its indexes are about to change under those who read it
 	p, ok := l.locate(s.base)
 	l.mu.Unlock()
 	for _, b := range slices.Backward(behind) {

@@ -40,7 +40,7 @@ func Open(ctx context.Context, cfg *configs.Config, node *raftnode.Manager, wal 
 // OpenMetadata opens the metadata that node replicates with these members, with its copy on this node's disk as wal says. Close it before
 // the node.
 func OpenMetadata(ctx context.Context, node *raftnode.Manager, members raftnode.Members, wal walstore.Settings, log *slog.Logger) (*Metadata, error) {
-	local, err := walstore.OpenReplica(wal, log)
+	local, err := walstore.OpenReplica(wal, log) //nolint:contextcheck // what it starts ends with Close, not with ctx
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/group"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/domain/record"
+	"github.com/chronik-stream/chronik/core/limitedlog"
 )
 
 // GroupLog keeps the coordinator's records in the partitions of an internal topic.
@@ -50,6 +51,9 @@ var (
 	_ GroupConfigs = (*Configs)(nil)
 )
 
+// eventsPerPeriod is how many lines the events of groups may be per limitedlog.Period.
+const eventsPerPeriod = 100
+
 // Groups is the coordinator of consumer groups. A group's state is what the records in its
 // partition of __consumer_offsets say; every answered change was appended there first.
 //
@@ -65,7 +69,9 @@ type Groups struct {
 	clock   Clock
 	random  io.Reader
 	logger  *slog.Logger
+	events  *limitedlog.Log // what clients cause
 
+	memory     *groupMemory
 	alarms     *groupAlarms
 	background chan func(context.Context) // what Run is to do in goroutines of its own
 	stopped    chan struct{}              // closed when Run ends
@@ -75,11 +81,12 @@ type Groups struct {
 }
 
 // NewGroups returns the coordinator. All arguments are required; random makes member ids, and has to be safe for
-// concurrent use. Its methods answer while Run runs.
-func NewGroups(log GroupLog, topics GroupTopics, configs GroupConfigs, images GroupImages, nodeID int32, clock Clock, random io.Reader, logger *slog.Logger) *Groups {
+// concurrent use. Groups and their members take at most memory bytes, without committed offsets: who wants to join beyond that waits
+// and tries again. The methods answer while Run runs.
+func NewGroups(log GroupLog, topics GroupTopics, configs GroupConfigs, images GroupImages, nodeID int32, memory int64, clock Clock, random io.Reader, logger *slog.Logger) *Groups {
 	return &Groups{
-		log: log, topics: topics, configs: configs, images: images, nodeID: nodeID, clock: clock, random: random, logger: logger,
-		alarms: newGroupAlarms(clock), background: make(chan func(context.Context)), stopped: make(chan struct{}), shards: map[int32]*groupShard{},
+		log: log, topics: topics, configs: configs, images: images, nodeID: nodeID, clock: clock, random: random, logger: logger, events: limitedlog.New(logger, eventsPerPeriod),
+		memory: &groupMemory{limit: memory}, alarms: newGroupAlarms(clock), background: make(chan func(context.Context)), stopped: make(chan struct{}), shards: map[int32]*groupShard{},
 	}
 }
 
@@ -153,6 +160,10 @@ func (g *Groups) Join(ctx context.Context, req group.JoinRequest) group.JoinResp
 	}
 	answer := make(chan group.JoinResponse, 1)
 	found, err := s.step(req.Group, req.MemberID == "", func(e *heldGroup) {
+		if !g.memory.allows(e.Growth(&req)) {
+			answer <- refuse(fault.New(fault.CoordinatorLoadInProgress, "the coordinator has no memory for another member of group %q", req.Group))
+			return
+		}
 		s.perform(ctx, e, e.Join(g.clock(), g.settings(), &req, unique, answer))
 	})
 	switch {
@@ -180,6 +191,10 @@ func (g *Groups) Sync(ctx context.Context, req group.SyncRequest) group.SyncResp
 		return group.SyncResponse{Err: err}
 	}
 	found, err := s.step(req.Group, false, func(e *heldGroup) {
+		if !g.memory.allows(assigned(&req)) {
+			answer <- group.SyncResponse{Err: fault.New(fault.CoordinatorNotAvailable, "the coordinator has no memory for the assignments of group %q", req.Group)}
+			return
+		}
 		s.perform(ctx, e, e.Sync(g.clock(), &req, answer))
 	})
 	switch {

@@ -198,7 +198,7 @@ func startGroups(t *testing.T, log *slowLog, store *watchedStore, configs *fixed
 	ctx, cancel := context.WithCancel(context.Background())
 	g := &groupsFixture{t: t, log: log, store: store, configs: configs}
 	random := &lockedReader{r: rand.NewChaCha8([32]byte{1})}
-	g.Groups = NewGroups(log, existingTopics{&store.memStore}, configs, store, 1, time.Now, random, slog.New(slog.DiscardHandler))
+	g.Groups = NewGroups(log, existingTopics{&store.memStore}, configs, store, 1, 1<<30, time.Now, random, slog.New(slog.DiscardHandler))
 	done := make(chan error, 1)
 	go func() { done <- g.Run(ctx) }()
 	g.stop = sync.OnceFunc(func() {

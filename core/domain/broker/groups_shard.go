@@ -31,6 +31,7 @@ type groupShard struct {
 type heldGroup struct {
 	*group.Group
 	shard *groupShard
+	size  int       // bytes that it is accounted for. Under the shard's lock
 	armed time.Time // when its alarm rings; zero for none. Under the shard's lock
 	place int       // in the alarms' heap, from 1 on. Under the alarms' lock
 }
@@ -159,14 +160,25 @@ func (s *groupShard) each(f func(*heldGroup)) error {
 	return nil
 }
 
-// look sets the group's alarm, or drops the group when it has become nothing.
+// look accounts for the group's size and sets its alarm, or drops it when it has become nothing.
 func (s *groupShard) look(e *heldGroup) {
-	if e.Vacant() && s.groups[e.ID()] == e {
-		delete(s.groups, e.ID())
-		s.owner.alarms.drop(e)
+	if s.groups[e.ID()] != e { // another of its name has taken its place
+		s.forget(e)
 		return
 	}
+	if e.Vacant() {
+		delete(s.groups, e.ID())
+		s.forget(e)
+		return
+	}
+	s.owner.memory.account(e, e.Size())
 	s.owner.alarms.arm(e)
+}
+
+// forget ends what is kept for a group beside itself.
+func (s *groupShard) forget(e *heldGroup) {
+	s.owner.alarms.drop(e)
+	s.owner.memory.account(e, 0)
 }
 
 // write has the group write something and waits until that is durable, ctx ends, or offsets.commit.timeout.ms
@@ -234,8 +246,7 @@ func deliver(fx group.Effects) {
 func (s *groupShard) perform(ctx context.Context, e *heldGroup, fx group.Effects) {
 	deliver(fx)
 	for _, ev := range fx.Events {
-		//nolint:sloglint // the group's texts are constants
-		s.owner.logger.InfoContext(ctx, ev.Text, "group", e.ID(), "member", ev.Member, "generation", ev.Generation, "reason", ev.Reason)
+		s.owner.events.Info(ctx, ev.Text, "group", e.ID(), "member", ev.Member, "generation", ev.Generation, "reason", ev.Reason)
 	}
 	for _, w := range fx.Writes {
 		s.enqueue(ctx, e, w, nil)
@@ -251,7 +262,7 @@ func (s *groupShard) enqueue(ctx context.Context, e *heldGroup, w group.Write, d
 	a := &groupWrite{group: e, write: w, done: done}
 	err := s.order(ctx, a)
 	if err != nil && len(a.waits) == 0 {
-		s.owner.logger.WarnContext(ctx, "group record was refused", "group", e.ID(), "partition", s.partition, "err", err)
+		s.owner.events.Warn(ctx, "group record was refused", "group", e.ID(), "partition", s.partition, "err", err)
 		a.finish(err)
 		s.perform(ctx, e, e.Written(s.owner.clock(), w, err))
 		return
@@ -342,7 +353,7 @@ func (a *groupWrite) finish(err error) {
 func (s *groupShard) unload() {
 	for _, e := range s.groups {
 		deliver(e.Abandon(s.owner.clock(), fault.NotCoordinator))
-		s.owner.alarms.drop(e)
+		s.forget(e)
 	}
 	for _, a := range s.queue {
 		a.finish(fault.NotCoordinator)

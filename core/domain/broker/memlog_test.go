@@ -28,7 +28,7 @@ type memLogs struct {
 	opening func(ports.LogID) error
 }
 
-func newMemLogs(t *testing.T) *memLogs {
+func newMemLogs(t testing.TB) *memLogs {
 	return &memLogs{dir: t.TempDir(), open: make(map[string]*memLog)}
 }
 

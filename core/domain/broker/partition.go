@@ -191,6 +191,14 @@ func (p *Partition) leaderEpoch() int32 {
 	return epoch
 }
 
+// leaderHint names the leader that this broker knows (KIP-951).
+func (p *Partition) leaderHint() *LeaderHint {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	leader, epoch := p.replica.Leader()
+	return &LeaderHint{Leader: leader, LeaderEpoch: epoch}
+}
+
 // lastStable is the end of what read_committed consumers may read.
 func (p *Partition) lastStable() int64 { return p.hw.Load() }
 
