@@ -273,7 +273,9 @@ func checkAlterPartition(img *Image, t *Topic, p *Partition, cmd AlterPartition)
 		return refuse(fault.InvalidRequest, "%d broker epochs for %d replicas", len(cmd.ISREpochs), len(cmd.ISR))
 	case !containsAll(p.Replicas, cmd.ISR) || !distinct(cmd.ISR):
 		return refuse(fault.InvalidRequest, "%v are not among the replicas %v", cmd.ISR, p.Replicas)
-	case !slices.Contains(cmd.ISR, p.Leader):
+	case cmd.Resigns && (len(cmd.ISR) == 0 || slices.Contains(cmd.ISR, p.Leader)):
+		return refuse(fault.InvalidRequest, "%v are none that %d leaves behind", cmd.ISR, p.Leader)
+	case !cmd.Resigns && !slices.Contains(cmd.ISR, p.Leader):
 		return refuse(fault.InvalidRequest, "%v are without the leader, %d", cmd.ISR, p.Leader)
 	}
 	for n, id := range cmd.ISR {
