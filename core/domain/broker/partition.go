@@ -66,6 +66,11 @@ type placement struct {
 // offset, as soon as that is as durable as acks asks (KIP-98). Errors: fault.NotLeaderOrFollower, NotEnoughReplicas, those of the
 // producer's state, KafkaStorageError.
 func (p *Partition) append(b record.Batch, acks int16, done acknowledger, slot int) error {
+	return p.appendIn(partition.NoEpoch, b, acks, done, slot)
+}
+
+// appendIn is append in one leader epoch only, unless that is -1.
+func (p *Partition) appendIn(only int32, b record.Batch, acks int16, done acknowledger, slot int) error {
 	now := p.clock()
 	logAppendTime := p.config.Load().LogAppendTime
 
@@ -74,6 +79,9 @@ func (p *Partition) append(b record.Batch, acks int16, done acknowledger, slot i
 	epoch, err := p.leads(acks)
 	if err != nil {
 		return err
+	}
+	if only >= 0 && epoch != only {
+		return fault.NotLeaderOrFollower
 	}
 	dup, err := p.log.Producers().Check(b)
 	if err != nil {

@@ -241,16 +241,26 @@ func (ps *Partitions) Producers(ctx context.Context, topic string, index int32) 
 // Start orders a batch of the broker's own making behind the end of an internal topic's partition and returns
 // without waiting for any disk. wait returns when the batch is durable on every in-sync replica, or when its ctx ends. The batch must
 // not change until then.
-func (ps *Partitions) Start(ctx context.Context, topic string, index int32, b record.Batch) (wait func(context.Context) error, err error) {
+// Errors of Start are those of a produce, and fault.NotLeaderOrFollower when the partition is led in another epoch.
+func (ps *Partitions) Start(ctx context.Context, topic string, index, leaderEpoch int32, b record.Batch) (wait func(context.Context) error, err error) {
 	p, err := ps.LeaderByName(ctx, topic, index)
 	if err != nil {
 		return nil, err
 	}
 	done := make(fate, 1)
-	if err := p.append(b, allInSync, done, 0); err != nil {
+	if err := p.appendIn(leaderEpoch, b, allInSync, done, 0); err != nil {
 		return nil, err
 	}
 	return done.wait, nil
+}
+
+// LeaderEpoch returns the leader epoch in which this broker leads a partition, and may do so now. Errors are those of LeaderByName.
+func (ps *Partitions) LeaderEpoch(ctx context.Context, topic string, index int32) (int32, error) {
+	p, err := ps.LeaderByName(ctx, topic, index)
+	if err != nil {
+		return -1, err
+	}
+	return p.leads(0)
 }
 
 // readBytes is how much of a log Read reads at once.
