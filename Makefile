@@ -5,12 +5,13 @@ export CGO_ENABLED ?= 0
 GO        ?= go
 DATA      ?= data
 FUZZTIME  ?= 5s
+SEEDS     ?= 10000
 BUILD      = $(GO) build -trimpath -ldflags='-s -w'
 PACKAGES   = $(shell $(GO) list ./... | grep -v /test/e2e)
 LINT       = $(GO) tool -modfile=tools/go.mod golangci-lint run
 
 .DEFAULT_GOAL := help
-.PHONY: help run build build-raft test test-short test-standalone test-raft e2e fetch lint generate fuzz bench clean
+.PHONY: help run build build-raft test test-short test-standalone test-raft e2e fetch lint generate fuzz simulate bench clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +70,9 @@ fuzz: | bin ## Run every fuzz target for a while (FUZZTIME=5s each).
 				grep -q '^    context deadline exceeded' bin/.fuzz || { cat bin/.fuzz; exit 1; }; \
 		done; \
 	done; rm -f bin/.fuzz
+
+simulate: ## Play more histories of a cluster with faults (SEEDS=10000 of each kind; SEED=n plays one, with its last steps).
+	SEED=$(SEED) SEEDS=$(SEEDS) $(GO) test -count=1 -timeout 0 -v -run 'Histories|BecomeEqual' ./core/domain/partition/simulation
 
 bench: build ## Measure Chronik beside Apache Kafka, with the same load.
 	$(GO) -C bench run .

@@ -100,10 +100,8 @@ func registerNode(
 	if md.cluster == nil {
 		return register(ctx, cfg, m, md.store, logs)
 	}
-	if err := md.cluster.Register(ctx, member, newClusterID(), clock, log); err != nil {
-		return registered{}, err
-	}
-	return registered{md.store}, nil
+	epoch, err := md.cluster.Register(ctx, member, newClusterID(), clock, log)
+	return registered{md.store, epoch}, err
 }
 
 // newWork returns what the broker does as a node of its cluster; the cleanup ends its connections to the other nodes.

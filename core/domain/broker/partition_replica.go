@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
@@ -23,6 +24,9 @@ func (p *Partition) install(v partition.View) {
 	p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
 		fx := r.Install(v, now)
 		p.version.Store(max(p.version.Load(), v.Version))
+		if r.Version() == v.Version {
+			p.deletions.decided(v.ISR)
+		}
 		return fx
 	})
 }
@@ -32,11 +36,13 @@ func (p *Partition) tick() {
 	p.step(func(r *partition.Replica, now time.Duration) partition.Effects { return r.Tick(now) })
 }
 
-// followed takes a follower's fetch, and returns the end of what it may have, or where the logs part. Errors are those of
-// partition.Replica.FollowerFetched.
-func (p *Partition) followed(f partition.FollowerFetch) (reply partition.FetchReply, err error) {
+// followed takes the fetch of a follower whose log begins at start, and returns the end of what it may have, or where the logs part.
+// Errors are those of partition.Replica.FollowerFetched.
+func (p *Partition) followed(f partition.FollowerFetch, start int64) (reply partition.FetchReply, err error) {
 	p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
-		reply, err = r.FollowerFetched(f, now)
+		if reply, err = r.FollowerFetched(f, now); err == nil {
+			p.deletions.followed(f.Replica, start)
+		}
 		return reply.Effects
 	})
 	if reason := p.failed(); reason != nil {
@@ -54,6 +60,9 @@ func (p *Partition) proposal(eligible func(broker int32, epoch int64) bool) (pro
 	}
 	return p.replica.Propose(p.now(), eligible)
 }
+
+// offline reports whether the partition is unusable because its log has failed.
+func (p *Partition) offline() bool { return errors.Is(p.failed(), fault.KafkaStorageError) }
 
 // proposalFailed notes that a proposal was refused, or that its fate is not known.
 func (p *Partition) proposalFailed(proposal partition.Proposal) {
