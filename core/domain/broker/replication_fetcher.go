@@ -148,7 +148,7 @@ func (f *fetcher) gather(now time.Time) (round replicaRound, unready int, wait t
 			wait = min(wait, left)
 			continue
 		}
-		_, ask, ok := p.nextFetch()
+		ask, ok := p.nextFetch()
 		if !ok {
 			unready++
 			continue
