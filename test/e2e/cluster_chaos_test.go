@@ -24,17 +24,17 @@ func chaosSettings(t *testing.T) (time.Duration, uint64) {
 	t.Helper()
 	seed, lasts := uint64(time.Now().UnixNano()), time.Duration(0)
 	var err error
-	if text := os.Getenv("CHRONIK_CHAOS_SEED"); text != "" {
+	if text := os.Getenv("CHAOS_SEED"); text != "" {
 		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if text := os.Getenv("CHRONIK_CHAOS_TIME"); text != "" {
+	if text := os.Getenv("CHAOS_TIME"); text != "" {
 		if lasts, err = time.ParseDuration(text); err != nil {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("CHRONIK_CHAOS_TIME=%v CHRONIK_CHAOS_SEED=%d", lasts, seed)
+	t.Logf("CHAOS_TIME=%v CHAOS_SEED=%d", lasts, seed)
 	return lasts, seed
 }
 
@@ -141,7 +141,7 @@ func (c *chaos) rage(t *testing.T, lasts time.Duration) {
 }
 
 func (c *chaos) anyLeader(t *testing.T) *clusterNode {
-	return c.leader(t, "kept", int32(c.random.IntN(c.partitions)))
+	return c.leader(t, "kept", c.random.IntN(c.partitions))
 }
 
 // victim is a node of interest.

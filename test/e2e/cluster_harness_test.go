@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // nodes is a cluster of real processes on loopback.
@@ -31,6 +33,7 @@ type clusterNode struct {
 	args     []string
 	output   *lockedBuffer // of all its processes
 	network  *network
+	admin    *kgo.Client // of this node alone
 }
 
 // startNodes starts a cluster and returns when all its nodes are in service. With a network in between they can be cut off.
@@ -45,6 +48,7 @@ func startNodes(t *testing.T, size int, between *network, args ...string) *nodes
 			kafka, raft = between.gate(t, id, kafka), between.gate(t, id, raft)
 		}
 		n.process = &process{addr: kafka, dir: t.TempDir()}
+		n.admin = client(t, kafka, kgo.RequestRetries(0), kgo.DialTimeout(time.Second))
 		n.args = append(n.args, "--advertised-addr", kafka, "--set", "http.listen=", "--set", fmt.Sprintf("cluster.node_id=%d", id))
 		peers = append(peers, fmt.Sprintf("%d@%s@%s", id, kafka, raft))
 		c.all = append(c.all, n)
@@ -125,21 +129,31 @@ func (c *nodes) seeds() []string {
 // client is a client of the whole cluster.
 func (c *nodes) client(t *testing.T, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	return client(t, c.seeds()[0], append([]kgo.Opt{kgo.SeedBrokers(c.seeds()...), kgo.MetadataMinAge(50 * time.Millisecond)}, opts...)...)
+	return client(t, c.seeds()[0], append([]kgo.Opt{kgo.SeedBrokers(c.seeds()...)}, opts...)...)
 }
 
 // metadata is what a node says of the cluster; it is empty when the node does not answer.
-func (n *clusterNode) metadata(t *testing.T, topics ...string) kadm.Metadata {
+func (n *clusterNode) metadata(t *testing.T, topics ...string) *kmsg.MetadataResponse {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(n.addr), kgo.RequestRetries(0), kgo.DialTimeout(time.Second))
-	if err != nil {
-		t.Fatal(err)
+	req := kmsg.NewPtrMetadataRequest()
+	for _, topic := range topics {
+		req.Topics = append(req.Topics, kmsg.MetadataRequestTopic{Topic: kmsg.StringPtr(topic)})
 	}
-	defer cl.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
-	m, _ := kadm.NewClient(cl).Metadata(ctx, topics...)
-	return m
+	if resp, err := n.admin.SeedBrokers()[0].Request(ctx, req); err == nil {
+		return resp.(*kmsg.MetadataResponse)
+	}
+	return &kmsg.MetadataResponse{ControllerID: -1}
+}
+
+// partitions are a topic's partitions in metadata that was asked for it; nil when it is not known.
+func partitions(m *kmsg.MetadataResponse) []kmsg.MetadataResponseTopicPartition {
+	if len(m.Topics) != 1 || m.Topics[0].ErrorCode != 0 {
+		return nil
+	}
+	slices.SortFunc(m.Topics[0].Partitions, func(a, b kmsg.MetadataResponseTopicPartition) int { return cmp.Compare(a.Partition, b.Partition) })
+	return m.Topics[0].Partitions
 }
 
 // awaitAll returns when each node says that all are in service and who leads the metadata.
@@ -147,30 +161,32 @@ func (c *nodes) awaitAll(t *testing.T) {
 	t.Helper()
 	within(t, 40*time.Second, "all nodes are in service", func() bool {
 		return !slices.ContainsFunc(c.all, func(n *clusterNode) bool {
+			select {
+			case <-n.done:
+				t.Fatalf("node %d has ended", n.id)
+			default:
+			}
 			m := n.metadata(t)
-			return len(m.Brokers) < len(c.all) || m.Controller < 0
+			return len(m.Brokers) < len(c.all) || m.ControllerID < 0
 		})
 	})
 }
 
-// awaitInSync returns when all replicas of a topic are in sync, as all nodes say, and its preferred replicas may lead again.
+// awaitInSync returns when all replicas of a topic are in sync, as all nodes say.
 func (c *nodes) awaitInSync(t *testing.T, topic string) {
 	t.Helper()
 	within(t, time.Minute, "all replicas of "+topic+" are in sync", func() bool {
 		return !slices.ContainsFunc(c.all, func(n *clusterNode) bool {
-			parts := n.metadata(t, topic).Topics[topic].Partitions
-			for _, p := range parts {
-				if p.Leader < 0 || len(p.ISR) < len(p.Replicas) {
-					return true
-				}
-			}
-			return len(parts) == 0
+			parts := partitions(n.metadata(t, topic))
+			return len(parts) == 0 || slices.ContainsFunc(parts, func(p kmsg.MetadataResponseTopicPartition) bool {
+				return p.Leader < 0 || len(p.ISR) < len(p.Replicas)
+			})
 		})
 	})
 }
 
 // ask returns the metadata that the first node answers with for which it holds.
-func (c *nodes) ask(t *testing.T, holds func(kadm.Metadata) bool, topics ...string) (m kadm.Metadata) {
+func (c *nodes) ask(t *testing.T, holds func(*kmsg.MetadataResponse) bool, topics ...string) (m *kmsg.MetadataResponse) {
 	t.Helper()
 	within(t, 30*time.Second, "a node knows the cluster", func() bool {
 		return slices.ContainsFunc(c.all, func(n *clusterNode) bool {
@@ -184,18 +200,17 @@ func (c *nodes) ask(t *testing.T, holds func(kadm.Metadata) bool, topics ...stri
 // controller is the node that leads the metadata.
 func (c *nodes) controller(t *testing.T) *clusterNode {
 	t.Helper()
-	m := c.ask(t, func(m kadm.Metadata) bool { return len(m.Brokers) > 0 && m.Controller > 0 })
-	return c.all[m.Controller-1]
+	return c.all[c.ask(t, func(m *kmsg.MetadataResponse) bool { return m.ControllerID > 0 }).ControllerID-1]
 }
 
 // leader is the node that leads a partition.
-func (c *nodes) leader(t *testing.T, topic string, partition int32) *clusterNode {
+func (c *nodes) leader(t *testing.T, topic string, partition int) *clusterNode {
 	t.Helper()
-	m := c.ask(t, func(m kadm.Metadata) bool {
-		p, ok := m.Topics[topic].Partitions[partition]
-		return ok && p.Leader > 0
+	m := c.ask(t, func(m *kmsg.MetadataResponse) bool {
+		parts := partitions(m)
+		return len(parts) > partition && parts[partition].Leader > 0
 	}, topic)
-	return c.all[m.Topics[topic].Partitions[partition].Leader-1]
+	return c.all[partitions(m)[partition].Leader-1]
 }
 
 // create makes a topic with three replicas.

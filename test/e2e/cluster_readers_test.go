@@ -46,7 +46,7 @@ func (r *readers) consume(ctx context.Context, t *testing.T) {
 	}
 	cl, err := kgo.NewClient(kgo.SeedBrokers(r.seeds...), kgo.ConsumerGroup(groupOfReaders), kgo.ConsumeTopics("kept"),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
-		kgo.SessionTimeout(10*time.Second), kgo.HeartbeatInterval(500*time.Millisecond), kgo.FetchMaxWait(500*time.Millisecond),
+		kgo.SessionTimeout(10*time.Second), kgo.HeartbeatInterval(500*time.Millisecond), kgo.FetchMaxWait(500*time.Millisecond), kgo.MetadataMinAge(100*time.Millisecond),
 		kgo.OnPartitionsAssigned(moved), kgo.OnPartitionsRevoked(moved), kgo.OnPartitionsLost(moved))
 	if err != nil {
 		t.Error(err)

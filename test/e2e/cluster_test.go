@@ -21,8 +21,7 @@ func TestATopicMadeOnAnyNodeIsKnownToTheOthers(t *testing.T) {
 		n.kafka(t, "topics", "--create", "--topic", topic, "--partitions", "3", "--replication-factor", "3")
 		for _, other := range []*clusterNode{c.all[(i+1)%3], c.all[(i+2)%3]} {
 			within(t, 5*time.Second, "node is told of the topic", func() bool {
-				_, ok := other.metadata(t, topic).Topics[topic]
-				return ok
+				return len(partitions(other.metadata(t, topic))) == 3
 			})
 			wants(t, other.kafka(t, "topics", "--list"), topic)
 			wants(t, other.kafka(t, "topics", "--describe", "--topic", topic), "PartitionCount: 3", "ReplicationFactor: 3", "Partition: 2", "Isr: ")
@@ -31,7 +30,7 @@ func TestATopicMadeOnAnyNodeIsKnownToTheOthers(t *testing.T) {
 	c.all[0].kafka(t, "topics", "--delete", "--topic", "made-on-3")
 	within(t, 5*time.Second, "the deleted topic is gone everywhere", func() bool {
 		for _, n := range c.all {
-			if m := n.metadata(t); len(m.Brokers) == 0 || m.Topics.Has("made-on-3") {
+			if m := n.metadata(t, "made-on-3"); len(m.Topics) == 0 || partitions(m) != nil {
 				return false
 			}
 		}

@@ -89,7 +89,7 @@ func newHistory(seeds ...string) *history {
 func (h *history) produce(ctx context.Context, t *testing.T, id, partitions int, interval time.Duration) {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(h.seeds...), kgo.DefaultProduceTopic("kept"), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerLinger(0), kgo.MaxBufferedRecords(500), kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
-		kgo.RequestRetries(1<<30), kgo.RecordRetries(1<<30), kgo.ProducerBatchCompression(kgo.NoCompression()))
+		kgo.RequestRetries(1<<30), kgo.RecordRetries(1<<30), kgo.MetadataMinAge(100*time.Millisecond), kgo.ProducerBatchCompression(kgo.NoCompression()))
 	if err != nil {
 		t.Error(err)
 		return
