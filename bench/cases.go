@@ -123,10 +123,11 @@ func oneAtATime(ctx context.Context, b *broker, _ int, limit time.Duration) (res
 	}
 	defer cl.Close()
 	value := payload(1024)
+	const warmUp = 200
 	var latencies []time.Duration
-	var m *measurement
-	for i, end := 0, time.Now().Add(limit); time.Now().Before(end) && i < 10_000; i++ {
-		if i == 200 {
+	m := begin(b)
+	for i, end := 0, time.Now().Add(limit); (time.Now().Before(end) || i <= warmUp) && i < 10_000; i++ {
+		if i == warmUp {
 			m, latencies = begin(b), nil
 		}
 		sent := time.Now()
