@@ -137,3 +137,39 @@ func TestGroupsOfANewLeaderAreLoadedUnaskedWhenItsLeaseBegins(t *testing.T) {
 		}
 	})
 }
+
+func TestAnEpochThatTheImageDoesNotShowYetIsNoticed(t *testing.T) {
+	runGroups(t, newSlowLog(0), func(t *testing.T, g *groupsFixture) {
+		id := neighbours(1)[0]
+		g.kind(g.Commit(t.Context(), commitOf(id, "", -1, 1)), fault.None)
+		g.log.set(func() { g.log.epoch++ })
+		other := NewGroups(g.log, g.topics, g.configs, g.store, 1, 1<<30, time.Now, g.random, g.logger)
+		ctx, cancel := context.WithCancel(t.Context())
+		var working sync.WaitGroup
+		working.Go(func() { _ = other.Run(ctx) })
+		g.kind(other.Commit(t.Context(), commitOf(id, "", -1, 2)), fault.None)
+		cancel()
+		working.Wait()
+		g.log.set(func() { g.log.epoch++ })
+		if got := g.committed(id); got != 2 {
+			t.Errorf("offset %d, want 2", got)
+		}
+	})
+}
+
+func TestAWriteOfTheEpochBeforeIsNotTakenForOneOfThisEpoch(t *testing.T) {
+	runGroups(t, newSlowLog(time.Second), func(t *testing.T, g *groupsFixture) {
+		id := neighbours(1)[0]
+		before := make(chan error, 1)
+		go func() { before <- g.Commit(t.Context(), commitOf(id, "", -1, 1)) }()
+		time.Sleep(100 * time.Millisecond)
+		g.log.set(func() { g.log.epoch++ })
+		g.committed(id) // loads the shard anew
+		g.kind(<-before, fault.NotCoordinator)
+		began := time.Now()
+		g.kind(g.Commit(t.Context(), commitOf(id, "", -1, 2)), fault.None)
+		if took := time.Since(began); took < time.Second {
+			t.Errorf("acknowledged after %v, before it was durable", took)
+		}
+	})
+}

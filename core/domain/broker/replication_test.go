@@ -8,6 +8,7 @@ import (
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/partition"
 )
 
 func TestABatchIsAcknowledgedWhenItIsDurableOnEveryInSyncReplica(t *testing.T) {
@@ -207,6 +208,49 @@ func TestRecordsAreDeletedWhenEveryInSyncReplicaHasDeletedThem(t *testing.T) {
 		<-answer
 		if q[0].Err != nil || q[0].LowWatermark != 2 || slices.Contains(r.at("orders").ISR, 3) {
 			t.Errorf("%+v after %v, %+v", q[0], time.Since(began), r.at("orders"))
+		}
+	})
+}
+
+// replica returns a broker's replica of "orders".
+func (b *ringBroker) replica() *Partition {
+	b.t.Helper()
+	for p := range b.partitions.Open() {
+		if p.topic == "orders" {
+			return p
+		}
+	}
+	b.t.Fatal("the partition is not open")
+	return nil
+}
+
+func TestNobodyWaitsAtAFollowerForAnAcknowledgement(t *testing.T) {
+	inRing(t, 3, func(t *testing.T, r *ring) {
+		r.broker(1).sent("orders", "a")
+		p := r.broker(2).replica()
+		if err := p.await(ack{end: 5, acks: allInSync, done: make(fate, 1)}, placement{}); !errors.Is(err, fault.NotLeaderOrFollower) {
+			t.Errorf("a duplicate: %v", err)
+		}
+		if err := p.settle(t.Context()); !errors.Is(err, fault.NotLeaderOrFollower) {
+			t.Errorf("a reader: %v", err)
+		}
+	})
+}
+
+func TestWhatIsSaidOfALogFollowsItWhenItIsCut(t *testing.T) {
+	inRing(t, 3, func(t *testing.T, r *ring) {
+		r.broker(1).sent("orders", "a")
+		time.Sleep(time.Second) // the follower learns that it is committed
+		r.isolate(2)
+		p := r.broker(2).replica()
+		if hw := p.hw.Load(); hw != 1 {
+			t.Fatalf("high watermark %d before the cut", hw)
+		}
+		if err := p.cut(t.Context(), partition.Effects{Truncate: true, To: 0}); err != nil {
+			t.Fatal(err)
+		}
+		if hw := p.hw.Load(); hw != 0 || p.grown != 0 {
+			t.Errorf("high watermark %d, durable end %d after the cut, want 0", hw, p.grown)
 		}
 	})
 }
