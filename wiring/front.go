@@ -55,16 +55,18 @@ func newServices(
 	}
 }
 
-// newKafkaServer returns the server of the Kafka protocol. Of the memory, requests and answers may have a
-// quarter each; a sixteenth is for compaction, and the rest for metadata, groups, partitions and the runtime.
+// newKafkaServer returns the server of the Kafka protocol.
 func newKafkaServer(cfg *configs.Config, s kafkaproto.Services, metrics kafkaproto.Metrics, t *telemetry.Telemetry, log *slog.Logger) (*kafkaproto.Server, error) {
 	listeners := make([]kafkaproto.Listener, len(cfg.Listen))
 	for i, l := range cfg.Listen {
 		listeners[i] = kafkaproto.Listener{Name: l.Name, Address: l.Address, Advertised: cfg.AdvertisedFor(l.Name)}
 	}
+	memory := sharesOf(cfg.Memory)
 	return kafkaproto.New(kafkaproto.Settings{
 		Listeners: listeners, Services: s, Logger: log, Metrics: metrics, Tracer: t.Tracer(),
-		Limits: kafkaproto.Limits{RequestMemory: cfg.Memory / 4, ResponseMemory: cfg.Memory / 4, Grace: cfg.Grace},
+		Limits: kafkaproto.Limits{
+			ConnectionMemory: memory.connections, RequestMemory: memory.requests, ResponseMemory: memory.answers, Grace: cfg.Grace,
+		},
 	})
 }
 

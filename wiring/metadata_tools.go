@@ -40,13 +40,20 @@ func OpenMetadataTools(cfg *configs.Config, log *slog.Logger) (*MetadataTools, e
 // Close lets the data directory go.
 func (t *MetadataTools) Close() { t.unlock() }
 
-// Dump writes the metadata as JSON.
+// Dump writes the metadata as JSON, of a cluster's node, too.
 func (t *MetadataTools) Dump(w io.Writer) error {
-	img, err := t.read(t.cfg.UseWALMetadata)
+	if !t.cfg.UseWALMetadata || !hasStore(t.dir, true) {
+		img, err := t.read(t.cfg.UseWALMetadata)
+		if err != nil {
+			return err
+		}
+		return metadata.Dump(w, img)
+	}
+	store, err := walstore.OpenReplica(walSettings(t.cfg, t.dir, t.member), t.log)
 	if err != nil {
 		return err
 	}
-	return metadata.Dump(w, img)
+	return errors.Join(metadata.Dump(w, store.Image()), store.Close())
 }
 
 // Restore makes the write-ahead store anew from a snapshot, "" for the newest valid one, and tells w what it did.

@@ -62,7 +62,7 @@ func newTopics(store registered, c *broker.Configs) *broker.Topics {
 
 // newPartitions returns the partitions on this broker; the cleanup closes them before their logs.
 func newPartitions(store registered, logs ports.LogStore, c *broker.Configs, m membership, lease *broker.Lease, clock broker.Clock, log *slog.Logger) (*broker.Partitions, func()) {
-	p := broker.NewPartitions(store, logs, c, m.nodeID, lease, clock, log)
+	p := broker.NewPartitions(store, logs, c, m.nodeID, store.epoch, lease, clock, log)
 	return p, p.Close
 }
 
@@ -77,12 +77,12 @@ func newSoleWork(store registered, m membership, clock broker.Clock) clusterWork
 	return clusterWork{quorum: broker.NewSoleQuorum(store, m.nodeID, clock)}
 }
 
-func newFetch(p *broker.Partitions, c *broker.Configs, clock broker.Clock) *broker.Fetch {
-	return broker.NewFetch(p, c, clock)
+func newFetch(cfg *configs.Config, p *broker.Partitions, c *broker.Configs, clock broker.Clock) *broker.Fetch {
+	return broker.NewFetch(p, c, sharesOf(cfg.Memory).sessions, clock)
 }
 
-func newGroups(store registered, p *broker.Partitions, t *broker.Topics, c *broker.Configs, m membership, clock broker.Clock, log *slog.Logger) *broker.Groups {
-	return broker.NewGroups(p, t, c, store, m.nodeID, clock, rand.Reader, log)
+func newGroups(cfg *configs.Config, store registered, p *broker.Partitions, t *broker.Topics, c *broker.Configs, m membership, clock broker.Clock, log *slog.Logger) *broker.Groups {
+	return broker.NewGroups(p, t, c, store, m.nodeID, sharesOf(cfg.Memory).groups, clock, rand.Reader, log)
 }
 
 // cleaner applies retention, compaction and expiry to the logs at an interval.

@@ -74,10 +74,10 @@ var flushPolicies = map[string]ports.FlushPolicy{
 	"sync": ports.FlushSync, "interval": ports.FlushInterval, "os": ports.FlushOS,
 }
 
-// openLogs opens the records' store. What other parts of the memory are for: newKafkaServer.
+// openLogs opens the records' store.
 func openLogs(ctx context.Context, cfg *configs.Config, dir dataDir, synced func(time.Duration), log *slog.Logger) (ports.LogStore, func(), error) {
 	store, err := seglog.Open(ctx, seglog.Options{
-		Dir: dir.path, FlushInterval: cfg.FlushInterval, CleanerMemory: int(min(cfg.Memory/16, 16<<20)), Log: log,
+		Dir: dir.path, FlushInterval: cfg.FlushInterval, CleanerMemory: int(sharesOf(cfg.Memory).compaction), Log: log,
 		Journal: journal.Options{FileBytes: cfg.Journal.FileSize, MaxFiles: int(cfg.Journal.MaxFiles), Synced: synced},
 	})
 	if err != nil {

@@ -90,9 +90,9 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	assignments := newAssignments(wiringRegistered)
 	wiringClusterWork, cleanup7 := newWork(cfg, wiringNodeMetadata, wiringMembership, membershipSettings, wiringRegistered, partitions, brokerConfigs, clock, log)
 	produce := broker.NewProduce(partitions, clock)
-	fetch := newFetch(partitions, brokerConfigs, clock)
+	fetch := newFetch(cfg, partitions, brokerConfigs, clock)
 	offsets := broker.NewOffsets(partitions)
-	groups := newGroups(wiringRegistered, partitions, topics, brokerConfigs, wiringMembership, clock, log)
+	groups := newGroups(cfg, wiringRegistered, partitions, topics, brokerConfigs, wiringMembership, clock, log)
 	services := newServices(topics, brokerConfigs, cluster, assignments, wiringClusterWork, produce, fetch, offsets, groups)
 	metrics, err := newRequestMetrics(telemetry)
 	if err != nil {
@@ -142,6 +142,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		Levels:     levels,
 		Ready:      wiringReadiness,
 		Telemetry:  telemetry,
+		Node:       wiringMembership,
 		Work:       wiringClusterWork,
 	}
 	return wiringParts, func() {

@@ -2,6 +2,7 @@ package kafkaproto
 
 import (
 	"regexp"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -44,7 +45,8 @@ func (x *exchange) apiVersions(req *kmsg.ApiVersionsRequest) *kmsg.ApiVersionsRe
 			resp.ErrorCode = kerr.InvalidRequest.Code
 			return resp
 		}
-		x.conn.software = req.ClientSoftwareName + " " + req.ClientSoftwareVersion
+		software := req.ClientSoftwareName + " " + req.ClientSoftwareVersion
+		x.conn.software = strings.Clone(software[:min(len(software), maxKeptID)])
 	}
 	resp.ApiKeys = known.keys
 	return resp

@@ -19,8 +19,11 @@ import (
 // reads go around it.
 const readAhead = 512
 
-// maxInterned bounds the topic names that a connection remembers.
-const maxInterned = 1024
+// Bounds of what a connection remembers of its client.
+const (
+	maxInterned = 128 // names of topics
+	maxKeptID   = 256 // bytes of its id and of its software
+)
 
 // conn is one client's connection. Its reader goroutine owns what is not guarded otherwise.
 type conn struct {
@@ -37,10 +40,10 @@ type conn struct {
 	waits  context.Context // ends with ctx, and before when the server drains
 	drain  context.CancelFunc
 
-	client   string // the client's id, as last sent
-	software string // its name and version (KIP-511)
-	topics   map[string]string
-	largest  int // bytes of the largest frame so far
+	client   string            // the client's id, as last sent; the first bytes of one that is too long to keep
+	software string            // its name and version (KIP-511)
+	topics   map[string]string // names of topics that exist, shared with the metadata
+	largest  int               // bytes of the largest frame so far
 
 	active  atomic.Int64 // the server's tick when bytes last moved
 	reading atomic.Bool  // a frame has begun and has not ended
@@ -140,7 +143,7 @@ func (c *conn) exchange(x *exchange) (err error) {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
 			x.poisoned = true
-			c.server.log.ErrorContext(c.ctx, "request handler panicked", "api", x.apiName(), "panic", p, "stack", string(debug.Stack()))
+			c.server.noise.Error(c.ctx, "request handler panicked", "api", x.apiName(), "panic", p, "stack", string(debug.Stack()))
 			c.close()
 		}
 		if err != nil {
@@ -155,10 +158,7 @@ func (c *conn) exchange(x *exchange) (err error) {
 	if err != nil {
 		return err
 	}
-	if string(h.clientID) != c.client {
-		c.client = string(h.clientID)
-	}
-	x.version, x.correlation, x.clientID, x.body, x.ctx = h.version, h.correlation, c.client, body, c.ctx
+	x.version, x.correlation, x.clientID, x.body, x.ctx = h.version, h.correlation, c.identify(h.clientID), body, c.ctx
 	x.api = c.server.api(h.key)
 	if x.api == nil {
 		return badInput{fmt.Errorf("unknown API key %d", h.key)}
@@ -222,17 +222,32 @@ func (c *conn) mayWrite() bool {
 	return !c.writing && len(c.queue) > 0 && c.queue[0].ready && !c.queue[0].serving
 }
 
-// intern returns b as a string, the same one for the same topic.
+// identify returns the client's id as a string, and keeps it when it is not too long.
+func (c *conn) identify(id []byte) string {
+	if string(id) == c.client {
+		return c.client
+	}
+	s := string(id)
+	c.client = strings.Clone(s[:min(len(s), maxKeptID)])
+	return s
+}
+
+// intern returns a topic's name as a string: for a topic that exists the one in the metadata, which takes no memory here.
 func (c *conn) intern(b []byte) string {
 	if s, ok := c.topics[string(b)]; ok {
 		return s
 	}
-	if c.topics == nil || len(c.topics) >= maxInterned {
+	t, ok := c.server.services.Cluster.Image().Topic(string(b))
+	if !ok {
+		return string(b)
+	}
+	if c.topics == nil {
 		c.topics = make(map[string]string)
 	}
-	s := strings.Clone(string(b))
-	c.topics[s] = s
-	return s
+	if len(c.topics) < maxInterned {
+		c.topics[t.Name] = t.Name
+	}
+	return t.Name
 }
 
 // host returns the address by which clients reach this broker: the advertised one, or else the local address

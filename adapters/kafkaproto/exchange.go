@@ -82,7 +82,7 @@ func (x *exchange) code(err error) int16 {
 	x.errors++
 	code, known := codeOf(err)
 	if !known {
-		x.conn.server.log.ErrorContext(x.ctx, "request met an unexpected error", "api", x.api.name,
+		x.conn.server.noise.Error(x.ctx, "request met an unexpected error", "api", x.api.name,
 			"client_id", x.clientID, "err", err)
 	}
 	return code

@@ -108,6 +108,8 @@ func (s *Server) register(c *conn) (limit string) {
 	switch {
 	case s.draining:
 		return "broker is stopping"
+	case int64(len(s.conns)+1)*connectionCost > s.limits.ConnectionMemory:
+		return "memory"
 	case int64(len(s.conns)) >= most:
 		return "max.connections"
 	case int64(s.perIP[c.remote]) >= mostPerIP:

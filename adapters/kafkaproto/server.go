@@ -11,7 +11,12 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/chronik-stream/chronik/core/limitedlog"
 )
+
+// noisePerPeriod is how many lines clients can cause per limitedlog.Period.
+const noisePerPeriod = 10
 
 // Settings say what a Server serves and with what.
 type Settings struct {
@@ -23,17 +28,25 @@ type Settings struct {
 	Tracer    trace.Tracer // nil: nothing is traced
 }
 
+// connectionCost is about how many bytes of memory a connection takes that has no request: its goroutine's stack, its
+// buffer, the topics that it remembers.
+const connectionCost = 8 << 10
+
 // Limits bound what clients can make the server hold. Those that Kafka has a config for (connections in all and per
-// address, idle time, size of a request) are read from Services.Configs instead, when they are needed.
+// address, idle time, size of a request) are read from Services.Configs, too, when they are needed.
 type Limits struct {
-	RequestMemory  int64         // bytes that requests may take together; default 64 MiB
-	ResponseMemory int64         // bytes that large answers may take together; default 64 MiB
-	PendingAnswers int           // requests of one connection that wait for their answer; default 128
-	Stall          time.Duration // how long a frame or an answer may make no progress; default 30 s
-	Grace          time.Duration // how long requests under way may take when the server stops; default 10 s
+	ConnectionMemory int64         // bytes that connections may take without their requests; default 64 MiB, enough for 8192
+	RequestMemory    int64         // bytes that requests may take together; default 64 MiB
+	ResponseMemory   int64         // bytes that large answers may take together; default 64 MiB
+	PendingAnswers   int           // requests of one connection that wait for their answer; default 128
+	Stall            time.Duration // how long a frame or an answer may make no progress; default 30 s
+	Grace            time.Duration // how long requests under way may take when the server stops; default 10 s
 }
 
 func (l *Limits) ensureDefaults() {
+	if l.ConnectionMemory <= 0 {
+		l.ConnectionMemory = 64 << 20
+	}
 	if l.RequestMemory <= 0 {
 		l.RequestMemory = 64 << 20
 	}
@@ -56,7 +69,7 @@ type Server struct {
 	services Services
 	limits   Limits
 	log      *slog.Logger
-	noise    *limitedLog // for what clients can cause
+	noise    *limitedlog.Log // for what clients can cause
 	metrics  Metrics
 	tracer   trace.Tracer
 
@@ -88,7 +101,7 @@ func New(s Settings) (*Server, error) {
 	s.Limits.ensureDefaults()
 	srv := &Server{
 		services: s.Services, limits: s.Limits, log: s.Logger, metrics: s.Metrics, tracer: s.Tracer,
-		noise:      newLimitedLog(s.Logger),
+		noise:      limitedlog.New(s.Logger, noisePerPeriod),
 		frames:     NewBudget(s.Limits.RequestMemory),
 		answers:    NewBudget(s.Limits.ResponseMemory),
 		buffers:    newBuffers(),

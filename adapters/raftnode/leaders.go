@@ -25,13 +25,14 @@ type leaders struct {
 
 func newLeaders() *leaders { return &leaders{current: Leader{NodeID: -1}, newer: make(chan struct{})} }
 
-// refresh asks dragonboat who leads: its events may come late or in another order.
-func (l *leaders) refresh(r *Replica) {
-	replica, term, ok, err := r.manager.host.GetLeaderID(r.shard)
-	now := Leader{NodeID: -1, Term: term}
-	if err == nil && ok {
-		now.NodeID = nodeOf(replica)
-	}
+// now returns the newest leader.
+func (l *leaders) now() Leader {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.current
+}
+
+func (l *leaders) set(now Leader) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if now == l.current {
@@ -65,7 +66,8 @@ func (l *leaders) changes(ctx context.Context, closed <-chan struct{}) iter.Seq[
 	}
 }
 
-// listener takes dragonboat's events. It must not block.
+// listener takes dragonboat's events, in their order and in one goroutine, which it must not block. What dragonboat answers when it is asked
+// for the leader may be older than the event.
 type listener struct{ manager *Manager }
 
 // LeaderUpdated implements raftio.IRaftEventListener.
@@ -74,6 +76,6 @@ func (l listener) LeaderUpdated(info raftio.LeaderInfo) {
 	r := l.manager.replicas[info.ShardID]
 	l.manager.mu.Unlock()
 	if r != nil {
-		r.leaders.refresh(r)
+		r.leaders.set(Leader{NodeID: nodeOf(info.LeaderID), Term: info.Term})
 	}
 }

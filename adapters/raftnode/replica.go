@@ -42,11 +42,15 @@ func (r *Replica) Barrier(ctx context.Context) error {
 
 // Leader returns the node id of the group's leader as far as this node knows.
 func (r *Replica) Leader() (node int32, ok bool) {
-	replica, _, ok, err := r.manager.host.GetLeaderID(r.shard)
-	if err != nil || !ok {
+	select {
+	case <-r.machine.closed:
 		return -1, false
+	case <-r.manager.closed:
+		return -1, false
+	default:
+		node = r.leaders.now().NodeID
+		return node, node >= 0
 	}
-	return nodeOf(replica), true
 }
 
 // LeaderTerm returns the leader's node id, -1 when none is known, and the newest term.

@@ -67,7 +67,6 @@ func (m *Manager) start(ctx context.Context, r *Replica, members Members) (err e
 	if err != nil {
 		return err
 	}
-	r.leaders.refresh(r)
 	return m.noteGroup(r.group)
 }
 

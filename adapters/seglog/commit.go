@@ -50,9 +50,6 @@ func (l *Log) Write() error {
 	if gone != nil {
 		return gone
 	}
-	if volatile {
-		l.store.noteUnsynced(l)
-	}
 	if l.takenEpoch != nil {
 		if err := l.writeEpochs(l.takenEpoch); err != nil {
 			return err
@@ -76,6 +73,9 @@ func (l *Log) Write() error {
 	l.mu.Unlock()
 	if l.syncFirst {
 		return l.Sync()
+	}
+	if volatile {
+		l.store.noteUnsynced(l)
 	}
 	return nil
 }
@@ -125,11 +125,9 @@ func (l *Log) writeBatches(batches []record.Batch) error {
 	}
 
 	l.mu.Lock()
-	if !s.dirty {
-		s.dirty = true
-		if l.firstUnsynced.IsZero() {
-			l.firstUnsynced = time.Now()
-		}
+	s.dirty = true
+	if l.firstUnsynced.IsZero() {
+		l.firstUnsynced = time.Now()
 	}
 	for _, b := range batches {
 		s.note(b, interval)
@@ -144,7 +142,7 @@ func (l *Log) writeBatches(batches []record.Batch) error {
 	return nil
 }
 
-// note brings a batch that stands at s.size into the indexes, as Kafka's LogSegment.append does.
+// note brings a batch that stands at s.size, of which the header is enough, into the indexes, as Kafka's LogSegment.append does.
 func (s *segment) note(b record.Batch, interval int64) {
 	if ts := b.MaxTimestamp(); !s.timed || ts > s.maxTimestamp {
 		s.maxTimestamp, s.maxOffset, s.timed = ts, b.LastOffset(), true
@@ -154,7 +152,7 @@ func (s *segment) note(b record.Batch, interval int64) {
 		s.markTime()
 		s.sinceMark = 0
 	}
-	s.sinceMark += int64(len(b))
+	s.sinceMark += int64(b.Size())
 }
 
 // markTime adds the largest timestamp so far to the time index, if it is larger than the last one there.

@@ -6,8 +6,19 @@
 // reads find file ranges through the sparse indexes and are sent from the page cache. A log without traffic
 // holds no open file and about a kilobyte of memory.
 //
-// Locks, in this order: Store.mu, Log.mu, fileCache.mu. None is held while a disk is waited for, but for opening
-// and deleting a log, which hold only that log's own place in the store.
+// Locks, in the order in which one goroutine takes them. Those of the first group are held while a disk is waited for:
+//
+//	slot.mu            opening and deleting one log; above it stands the partition's lock, of which ports.Log tells
+//	Log.cleaning       retention, compaction, truncation, reset, deletion, making an index anew
+//	Log.writing        writing what was taken to the segments; who holds it keeps the committing goroutine waiting
+//	Log.syncing        syncing segments and their indexes, and cutting or replacing them
+//	Log.indexing       writing new index entries
+//	Store.checkpoints  writing the checkpoint files of all logs
+//
+//	Log.telling        calling LogEvents
+//	Store.mu
+//	Log.mu             held over the disk's answer in two rare places: install, and a roll that an append was quicker than
+//	the journal's two, and fileCache.mu, which is held while a file is closed; no other is taken under these
 package seglog
 
 import (
@@ -21,7 +32,7 @@ import (
 // Options are the store's settings; zero values take the defaults.
 type Options struct {
 	Dir           string        // the data directory
-	FlushInterval time.Duration // how often logs with ports.FlushInterval are synced: 1 s
+	FlushInterval time.Duration // how long a write to a log with ports.FlushInterval stays unsynced at the most: 1 s
 	MaxOpenFiles  int           // files that are kept open between uses: 1024
 	CleanerMemory int           // bytes for the keys of one compaction: 16 MiB
 	Journal       journal.Options

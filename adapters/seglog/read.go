@@ -44,6 +44,11 @@ func (l *Log) locate(offset int64) (place, bool) {
 	return place{}, false
 }
 
+// whole returns all of a segment as a place, for who has the segment alone.
+func (l *Log) whole(s *segment) place {
+	return place{base: s.base, of: s, limit: s.size, index: l.view(s.base, indexSuffix, &s.index, indexEntry)}
+}
+
 // Read returns the batches from the one that holds offset from on; see ports.Log.
 func (l *Log) Read(from, upTo int64, maxBytes int) (ports.Slice, error) {
 	for {
@@ -143,10 +148,12 @@ func (l *Log) find(f *openFile, p place, offset int64) (position, size int64, ok
 	if p.hinted {
 		return p.hint, p.hintSize, true, nil
 	}
-	if position, err = p.index.floor(offset - p.base); err != nil {
+	w := headerWindow{file: f, limit: p.limit}
+	position, err = l.mark(&w, p, func(marked, _ int64) bool { return marked <= offset })
+	if err != nil {
 		return 0, 0, false, err
 	}
-	for w := (headerWindow{file: f, limit: p.limit}); position < p.limit; position += size {
+	for ; position < p.limit; position += size {
 		b, err := w.at(position)
 		if err != nil {
 			return 0, 0, false, err
@@ -159,13 +166,32 @@ func (l *Log) find(f *openFile, p place, offset int64) (position, size int64, ok
 	return 0, 0, false, nil
 }
 
-// floor returns the position of the last marked batch that ends at the relative offset or before it; 0 without one.
-func (v indexView) floor(relative int64) (int64, error) {
-	entry, ok, err := v.last(func(e []byte) bool { return int64(binary.BigEndian.Uint32(e)) <= relative })
-	if err != nil || !ok {
-		return 0, err
+// mark returns the position of the last marked batch for which keep is true of its last offset and its position, 0 when
+// there is none. The batch is looked at: an index that does not tell the truth is passed over, and made anew.
+func (l *Log) mark(w *headerWindow, p place, keep func(marked, position int64) bool) (position int64, err error) {
+	decode := func(e []byte) (marked, position int64) {
+		return p.base + int64(binary.BigEndian.Uint32(e)), int64(binary.BigEndian.Uint32(e[4:]))
 	}
-	return int64(binary.BigEndian.Uint32(entry[4:])), nil
+	entry, ok, err := p.index.last(func(e []byte) bool { return keep(decode(e)) })
+	if err == nil && !ok {
+		return 0, nil
+	}
+	if err == nil {
+		marked, position := decode(entry)
+		if position >= p.limit && position < l.sizeOf(p.of) {
+			return position, nil // behind what can be read yet
+		}
+		var b record.Batch
+		if b, err = w.at(position); err == nil && b.LastOffset() == marked {
+			return position, nil
+		}
+	}
+	switch {
+	case err == nil, missing(err), errors.Is(err, io.EOF), errors.Is(err, record.ErrIncomplete), errors.Is(err, fault.CorruptMessage):
+		l.distrust(p.of)
+		return 0, nil
+	}
+	return 0, err
 }
 
 // lastBoundary returns the last end of a batch that is not behind want. The batch that ends at from counts as read.
@@ -173,15 +199,12 @@ func (l *Log) lastBoundary(f *openFile, p place, from, want, upTo int64, whole b
 	if want >= p.limit && whole {
 		return p.limit, nil
 	}
-	end := from
-	if entry, ok, err := p.index.last(func(e []byte) bool {
-		return int64(binary.BigEndian.Uint32(e[4:])) <= want && (whole || p.base+int64(binary.BigEndian.Uint32(e)) < upTo)
-	}); err != nil {
+	end, w := from, headerWindow{file: f, limit: p.limit}
+	position, err := l.mark(&w, p, func(marked, position int64) bool { return position <= want && (whole || marked < upTo) })
+	if err != nil {
 		return 0, err
-	} else if ok {
-		end = max(end, int64(binary.BigEndian.Uint32(entry[4:])))
 	}
-	for w := (headerWindow{file: f, limit: p.limit}); end < p.limit; {
+	for end = max(end, position); end < p.limit; {
 		b, err := w.at(end)
 		if err != nil {
 			return 0, err

@@ -31,6 +31,8 @@ type segment struct {
 	torn            bool  // its end was cut off at the start
 	dirty           bool  // written to since its last sync
 	indexDirty      bool  // its indexes were written to since their last sync
+	distrusted      bool  // its indexes do not tell the truth
+	timesChecked    bool  // maxTimestamp is known to be that of the records, not only of the time index
 	next            int64 // end of its records; known after recoverSegment
 
 	index     sparseIndex // offsets to positions

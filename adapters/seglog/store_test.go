@@ -17,8 +17,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// follower is a partition as the log sees it.
-type follower struct {
+// witness is told of a log's events and remembers the last of each kind.
+type witness struct {
 	mu      sync.Mutex
 	durable int64
 	start   int64
@@ -26,9 +26,9 @@ type follower struct {
 	changed chan struct{}
 }
 
-func newFollower() *follower { return &follower{changed: make(chan struct{}, 1)} }
+func newWitness() *witness { return &witness{changed: make(chan struct{}, 1)} }
 
-func (f *follower) set(change func()) {
+func (f *witness) set(change func()) {
 	f.mu.Lock()
 	change()
 	f.mu.Unlock()
@@ -38,12 +38,12 @@ func (f *follower) set(change func()) {
 	}
 }
 
-func (f *follower) Durable(end int64) { f.set(func() { f.durable = end }) }
-func (f *follower) Offline(err error) { f.set(func() { f.offline = err }) }
-func (f *follower) Start(start int64) { f.set(func() { f.start = start }) }
+func (f *witness) Durable(end int64) { f.set(func() { f.durable = end }) }
+func (f *witness) Offline(err error) { f.set(func() { f.offline = err }) }
+func (f *witness) Start(start int64) { f.set(func() { f.start = start }) }
 
 // await returns when everything below end is durable.
-func (f *follower) await(t *testing.T, end int64) {
+func (f *witness) await(t *testing.T, end int64) {
 	t.Helper()
 	deadline := time.After(20 * time.Second)
 	for {
@@ -76,9 +76,9 @@ func openStore(t *testing.T, dir string) *Store {
 
 var testID = ports.LogID{Topic: "orders", TopicID: [16]byte{1, 2, 3}, Partition: 0}
 
-func openLog(t *testing.T, s *Store, cfg ports.LogConfig) (*Log, *follower) {
+func openLog(t *testing.T, s *Store, cfg ports.LogConfig) (*Log, *witness) {
 	t.Helper()
-	f := newFollower()
+	f := newWitness()
 	l, err := s.Open(t.Context(), testID, cfg, f)
 	if err != nil {
 		t.Fatal(err)

@@ -77,7 +77,7 @@ func freeAddr(t *testing.T) string {
 func (n *clusterNode) launch(t *testing.T) {
 	t.Helper()
 	fmt.Fprintf(n.output, "---- node %d starts %s\n", n.id, time.Now().Format(time.StampMilli))
-	p := launch(t, n.dir, n.output, n.args...)
+	p := launch(t, nil, n.dir, n.output, n.args...)
 	p.addr = n.addr
 	n.process = p
 	if n.network != nil {

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -71,10 +72,16 @@ func start(t *testing.T, dir string, args ...string) *process {
 // startAt is start for a given address.
 func startAt(t *testing.T, dir, listen string, args ...string) *process {
 	t.Helper()
+	return startUnder(t, nil, dir, listen, args...)
+}
+
+// startUnder is startAt with a command that becomes the broker by executing its arguments; nil for none.
+func startUnder(t *testing.T, wrapper []string, dir, listen string, args ...string) *process {
+	t.Helper()
 	if dir == "" {
 		dir = t.TempDir()
 	}
-	p := launch(t, dir, &lockedBuffer{}, append([]string{"standalone", "--listen", listen, "--set", "http.listen=127.0.0.1:0"}, args...)...)
+	p := launch(t, wrapper, dir, &lockedBuffer{}, append([]string{"standalone", "--listen", listen, "--set", "http.listen=127.0.0.1:0"}, args...)...)
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
@@ -85,15 +92,18 @@ func startAt(t *testing.T, dir, listen string, args ...string) *process {
 	return p
 }
 
-// launch runs the broker on dir and returns at once. What it logs is added to log.
-func launch(t *testing.T, dir string, log *lockedBuffer, args ...string) *process {
+// launch runs the broker on dir, under wrapper, and returns at once. What it logs is added to log.
+func launch(t *testing.T, wrapper []string, dir string, log *lockedBuffer, args ...string) *process {
 	t.Helper()
 	path, err := brokerBinary()
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &process{dir: dir, log: log, told: make(chan string, 1), done: make(chan struct{})}
-	p.cmd = exec.Command(path, append(args, "--data-dir", dir, "--set", "kafka.group.initial.rebalance.delay.ms=0", "--set", "log_format=text")...)
+	command := slices.Concat(wrapper, []string{path}, args, []string{
+		"--data-dir", dir, "--set", "kafka.group.initial.rebalance.delay.ms=0", "--set", "log_format=text",
+	})
+	p.cmd = exec.Command(command[0], command[1:]...)
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -43,7 +43,7 @@ type node struct {
 // newNode returns a node that does not run yet.
 func newNode(dir string, id int32) (*node, error) {
 	set := raftnode.DefaultSettings()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a free address
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

@@ -96,9 +96,10 @@ type Fetch struct {
 	clock      Clock
 }
 
-// NewFetch returns the fetch service. All arguments are required.
-func NewFetch(partitions *Partitions, configs topicConfigs, clock Clock) *Fetch {
-	return &Fetch{partitions: partitions, configs: configs, sessions: newFetchSessions(clock), clock: clock}
+// NewFetch returns the fetch service. Its sessions take at most memory bytes; who finds no room fetches without one. All arguments
+// are required.
+func NewFetch(partitions *Partitions, configs topicConfigs, memory int64, clock Clock) *Fetch {
+	return &Fetch{partitions: partitions, configs: configs, sessions: newFetchSessions(memory, clock), clock: clock}
 }
 
 // Sessions returns the number of incremental fetch sessions that are kept.
@@ -118,7 +119,14 @@ func (f *Fetch) Fetch(ctx context.Context, req *FetchRequest) *FetchResponse {
 	resp := &FetchResponse{SessionID: round.id}
 	total, urgent := f.readAll(ctx, req, round, resp, limit)
 	if total < int(req.MinBytes) && !urgent && req.MaxWait > 0 {
-		f.wait(ctx, req, round, resp, limit)
+		release, ok := func() {}, req.Follower != nil // brokers are few, and would ask again at once
+		if !ok {
+			release, ok = f.sessions.hold(round)
+		}
+		if ok {
+			f.wait(ctx, req, round, resp, limit)
+			release()
+		}
 	}
 	round.settle(resp)
 	return resp
@@ -160,16 +168,19 @@ func (f *Fetch) wait(ctx context.Context, req *FetchRequest, round *fetchRound, 
 }
 
 // readAll fills resp with what every wanted partition has now. It returns the bytes found and whether there is something
-// to tell at once: an error, a diverging epoch.
+// to tell at once: an error, a diverging epoch, to a follower a log start offset that it has not.
 func (f *Fetch) readAll(ctx context.Context, req *FetchRequest, round *fetchRound, resp *FetchResponse, limit int) (total int, urgent bool) {
-	resp.Partitions = resp.Partitions[:0]
+	resp.Partitions, round.read = resp.Partitions[:0], round.read[:0]
 	for _, want := range round.wanted {
+		if round.incremental && req.Follower == nil && want.quiet(req.ReadCommitted) { // of followers each fetch counts
+			continue
+		}
 		got := f.read(ctx, req, want, min(int(want.ask.MaxBytes), limit-total), total == 0)
 		total += got.Records.Size
-		if got.Err != nil || got.Diverging != nil {
+		if got.Err != nil || got.Diverging != nil || req.Follower != nil && got.LogStartOffset > want.ask.LogStartOffset {
 			urgent = true
 		}
-		resp.Partitions = append(resp.Partitions, got)
+		resp.Partitions, round.read = append(resp.Partitions, got), append(round.read, want)
 	}
 	return total, urgent
 }
@@ -180,12 +191,14 @@ func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartiti
 	got := FetchedPartition{
 		FetchTarget: want.ask.FetchTarget, HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
 	}
-	want.partition = nil
 	if want.err != nil {
 		got.Err = want.err
 		return got
 	}
-	p, err := f.partitions.Leader(ctx, want.topic, want.ask.Partition)
+	p, err := want.partition, error(nil)
+	if p == nil {
+		p, err = f.partitions.Leader(ctx, want.topic, want.ask.Partition)
+	}
 	if err != nil {
 		got.Err = err
 		if errors.Is(err, fault.NotLeaderOrFollower) {
@@ -194,8 +207,9 @@ func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartiti
 		}
 		return got
 	}
-	want.partition = p
+	want.partition, want.epoch = p, p.leaderEpoch()
 	if err := p.failed(); err != nil {
+		want.partition = nil // it may be opened anew
 		got.Err = err
 		return got
 	}
@@ -204,8 +218,8 @@ func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartiti
 		return got
 	}
 	if err := p.checkEpoch(want.ask.CurrentLeaderEpoch); err != nil {
-		got.Err = err
-		got.Leader = &LeaderHint{Leader: f.partitions.nodeID, LeaderEpoch: p.leaderEpoch()}
+		want.partition = nil // it is looked for anew
+		got.Err, got.Leader = err, p.leaderHint()
 		return got
 	}
 	d, err := diverging(p, want.ask)
@@ -253,12 +267,12 @@ func (f *Fetch) replicate(p *Partition, by *Follower, want *wantedPartition, got
 	ask := &want.ask
 	reply, err := p.followed(partition.FollowerFetch{
 		Replica: by.ID, BrokerEpoch: by.Epoch, LeaderEpoch: ask.CurrentLeaderEpoch, Offset: ask.Offset, LastEpoch: ask.LastFetchedEpoch,
-	})
+	}, ask.LogStartOffset)
 	want.seen = reply.End
 	switch {
 	case err != nil:
 		got.Err, got.LogStartOffset = err, p.log.StartOffset() // where a follower that is out of range begins anew
-		got.Leader = &LeaderHint{Leader: f.partitions.nodeID, LeaderEpoch: p.leaderEpoch()}
+		got.Leader = p.leaderHint()
 		return
 	case reply.Diverging:
 		got.Diverging = &EpochEndOffset{Epoch: reply.DivergingEpoch, EndOffset: reply.DivergingEnd}

@@ -20,11 +20,14 @@ const (
 const sessionIdle = 2 * time.Minute
 
 // fetchSessions keeps the incremental fetch sessions of KIP-227: for each, which partitions its consumer wants and what
-// it has been told of them.
+// it has been told of them. Their number and their memory are bounded. Who does not get a session fetches without one.
 type fetchSessions struct {
-	clock Clock
-	mu    sync.Mutex
-	byID  map[int32]*fetchSession
+	clock  Clock
+	memory int // bytes that sessions may take together
+
+	mu   sync.Mutex
+	byID map[int32]*fetchSession
+	used int // bytes of memory
 }
 
 // fetchSession is one consumer's session. Its lock is held for the length of one fetch: a consumer that has two
@@ -36,9 +39,12 @@ type fetchSession struct {
 	useIDs   bool
 	order    []*wantedPartition // in the order in which they are served
 	byTarget map[FetchTarget]*wantedPartition
+	resolved uint64 // index of the image that the partitions were looked up in
 
-	used time.Time // of the last request; guarded by fetchSessions.mu, as is size
-	size int
+	// Guarded by fetchSessions.mu.
+	used time.Time // of the last request
+	size int       // partitions
+	cost int       // bytes of memory
 }
 
 // wantedPartition is what a consumer asks of a partition and what it was last told.
@@ -46,10 +52,12 @@ type wantedPartition struct {
 	ask       FetchPartition
 	topic     *metadata.Topic
 	err       error      // the partition cannot be resolved
-	partition *Partition // once it was read from
+	partition *Partition // once it was read from, until the metadata changes
 	seen      int64      // the end of what could be read then
+	epoch     int32      // and the leader epoch
 
-	told                    bool
+	news                    bool // the consumer has asked anew since
+	told, served            bool
 	highWatermark, logStart int64
 }
 
@@ -57,12 +65,13 @@ type wantedPartition struct {
 type fetchRound struct {
 	id          int32 // 0: no session
 	wanted      []*wantedPartition
+	read        []*wantedPartition // those that the answer is about, in its order
 	session     *fetchSession
 	incremental bool
 }
 
-func newFetchSessions(clock Clock) *fetchSessions {
-	return &fetchSessions{clock: clock, byID: make(map[int32]*fetchSession)}
+func newFetchSessions(memory int64, clock Clock) *fetchSessions {
+	return &fetchSessions{clock: clock, memory: int(memory), byID: make(map[int32]*fetchSession)}
 }
 
 func (s *fetchSessions) len() int {
@@ -83,7 +92,7 @@ func (s *fetchSessions) begin(img *metadata.Image, req *FetchRequest, slots int)
 		}
 		round := &fetchRound{wanted: wanted}
 		if req.SessionEpoch == fullFetchEpoch {
-			s.open(round, req.UsesTopicIDs, slots)
+			s.open(round, img, req.UsesTopicIDs, slots)
 		}
 		return round, nil
 	}
@@ -112,36 +121,41 @@ func (s *fetchSessions) resume(img *metadata.Image, req *FetchRequest) (*fetchRo
 	}
 	session.update(req)
 	for _, w := range session.order {
-		w.resolve(img, session.useIDs)
+		if isNew := w.topic == nil && w.err == nil; isNew || session.resolved != img.Index() {
+			w.resolve(img, session.useIDs)
+		}
+	}
+	session.resolved = img.Index()
+	if len(req.Partitions)+len(req.Forgotten) > 0 && !s.resize(session) {
+		session.mu.Unlock()
+		return nil, fault.FetchSessionIDNotFound // its consumer goes on with a full fetch
 	}
 	session.epoch = nextSessionEpoch(session.epoch)
-	if size := len(session.order); size != session.size {
-		s.mu.Lock()
-		session.size = size
-		s.mu.Unlock()
-	}
 	return &fetchRound{id: session.id, wanted: session.order, session: session, incremental: true}, nil
 }
 
-// open makes a session for round if there is a free place or one whose holder may lose it.
-func (s *fetchSessions) open(round *fetchRound, useIDs bool, slots int) {
+// open makes a session for round if there is memory and a free place, or one whose holder may lose it.
+func (s *fetchSessions) open(round *fetchRound, img *metadata.Image, useIDs bool, slots int) {
 	session := &fetchSession{
 		epoch: nextSessionEpoch(fullFetchEpoch), useIDs: useIDs, order: round.wanted, size: len(round.wanted),
-		byTarget: make(map[FetchTarget]*wantedPartition, len(round.wanted)),
+		resolved: img.Index(),
 	}
-	for _, w := range round.wanted {
-		session.byTarget[w.ask.target(useIDs)] = w
-	}
+	session.cost = session.weigh()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	session.used = s.clock()
-	if len(s.byID) >= slots && !s.evictFor(session) {
+	if !s.reserve(session.cost, nil) || len(s.byID) >= slots && !s.evictFor(session) {
 		return
+	}
+	session.byTarget = make(map[FetchTarget]*wantedPartition, len(round.wanted))
+	for _, w := range round.wanted {
+		session.byTarget[w.ask.target(useIDs)] = w
 	}
 	for session.id == 0 || s.byID[session.id] != nil {
 		session.id = rand.Int32()
 	}
 	s.byID[session.id] = session
+	s.used += session.cost
 	session.mu.Lock() // released by round.done
 	round.id, round.session = session.id, session
 }
@@ -161,9 +175,9 @@ func (s *fetchSessions) evictFor(newcomer *fetchSession) bool {
 	case oldest == nil:
 		return false
 	case newcomer.used.Sub(oldest.used) > sessionIdle:
-		delete(s.byID, oldest.id)
+		s.drop(oldest)
 	case smallest.size < newcomer.size:
-		delete(s.byID, smallest.id)
+		s.drop(smallest)
 	default:
 		return false
 	}
@@ -176,7 +190,9 @@ func (s *fetchSessions) remove(id int32) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.byID, id)
+	if session := s.byID[id]; session != nil {
+		s.drop(session)
+	}
 }
 
 // update takes over what an incremental request adds, changes and forgets.
@@ -184,7 +200,8 @@ func (fs *fetchSession) update(req *FetchRequest) {
 	for _, ask := range req.Partitions {
 		key := ask.target(fs.useIDs)
 		if w := fs.byTarget[key]; w != nil {
-			w.ask = ask
+			ask.Topic, ask.TopicID = w.ask.Topic, w.ask.TopicID
+			w.ask, w.news = ask, true
 			continue
 		}
 		w := &wantedPartition{ask: ask}
@@ -216,9 +233,20 @@ func (p FetchPartition) target(useIDs bool) FetchTarget {
 	return FetchTarget{Topic: p.Topic, Partition: p.Partition}
 }
 
+// quiet reports whether a partition that was read before has nothing that its consumer has not been told.
+func (w *wantedPartition) quiet(readCommitted bool) bool {
+	p := w.partition
+	if p == nil || !w.told || w.news || w.ask.Offset != w.seen {
+		return false
+	}
+	end, err := p.readable(readCommitted)
+	return err == nil && w.seen == end && w.highWatermark == p.hw.Load() && w.epoch == p.leaderEpoch() &&
+		w.logStart == p.log.StartOffset() && p.failed() == nil
+}
+
 // resolve looks the partition's topic up.
 func (w *wantedPartition) resolve(img *metadata.Image, byID bool) {
-	w.err = nil
+	w.err, w.partition = nil, nil
 	var ok bool
 	if byID {
 		if w.topic, ok = img.TopicByID(w.ask.TopicID); !ok {
@@ -242,26 +270,40 @@ func (r *fetchRound) settle(resp *FetchResponse) {
 		return
 	}
 	kept := resp.Partitions[:0]
-	var served, rest []*wantedPartition
+	served := 0
 	for i, got := range resp.Partitions {
-		w := r.wanted[i]
+		w := r.read[i]
 		news := got.Records.Size > 0 || got.Err != nil || got.Diverging != nil || got.PreferredReadReplica >= 0 ||
 			!w.told || w.highWatermark != got.HighWatermark || w.logStart != got.LogStartOffset
 		if news || !r.incremental {
 			kept = append(kept, got)
 		}
-		w.told = got.Err == nil
+		w.news, w.told = false, got.Err == nil
 		w.highWatermark, w.logStart = got.HighWatermark, got.LogStartOffset
-		if got.Records.Size > 0 {
-			served = append(served, w)
-		} else {
-			rest = append(rest, w)
+		if w.served = got.Records.Size > 0; w.served {
+			served++
 		}
 	}
 	resp.Partitions = kept
-	if len(served) > 0 && len(rest) > 0 {
-		r.session.order = append(rest, served...)
+	if served > 0 && served < len(r.wanted) {
+		r.session.order = servedLast(r.wanted, served)
 	}
+}
+
+// servedLast returns the partitions with those behind that were served just now, which it notes no more.
+func servedLast(wanted []*wantedPartition, served int) []*wantedPartition {
+	order := make([]*wantedPartition, len(wanted))
+	first, last := 0, len(wanted)-served
+	for _, w := range wanted {
+		to := &first
+		if w.served {
+			to = &last
+		}
+		order[*to] = w
+		*to++
+		w.served = false
+	}
+	return order
 }
 
 // done ends the round; the session's next request may come.

@@ -218,3 +218,76 @@ func TestFetchSessionMayBeginWithoutPartitions(t *testing.T) {
 		t.Errorf("answered %v with %d partitions", resp.Err, len(resp.Partitions))
 	}
 }
+
+func TestFetchSessionsTakeNoMoreThanTheirMemory(t *testing.T) {
+	f := newFixture(t)
+	f.apply(t, metadata.CreateTopic{Name: "many", ID: metadata.TopicID{2}, Partitions: 100, ReplicationFactor: 1})
+	now := time.Now()
+	f.fetch = NewFetch(f.partitions, f.configs, 100*(wantedCost+10), func() time.Time { return now })
+	partitions := func(n int) (all []FetchPartition) {
+		for i := range n {
+			all = append(all, FetchPartition{
+				FetchTarget: FetchTarget{Topic: "many", Partition: int32(i)}, MaxBytes: 1 << 20, CurrentLeaderEpoch: -1, LastFetchedEpoch: -1,
+			})
+		}
+		return all
+	}
+	fetch := func(id, epoch int32, n int) *FetchResponse {
+		return f.fetch.Fetch(t.Context(), &FetchRequest{
+			Version: 12, MinBytes: 1, MaxBytes: 1 << 20, SessionID: id, SessionEpoch: epoch, Partitions: partitions(n),
+		})
+	}
+	first := fetch(0, fullFetchEpoch, 40).SessionID
+	second := fetch(0, fullFetchEpoch, 40).SessionID
+	if first == 0 || second == 0 {
+		t.Fatalf("sessions %d and %d, want two", first, second)
+	}
+	if got := fetch(0, fullFetchEpoch, 40); got.SessionID != 0 || len(got.Partitions) != 40 {
+		t.Errorf("a third: session %d with %d partitions, want none with 40", got.SessionID, len(got.Partitions))
+	}
+	if got := fetch(second, 1, 90); !errors.Is(got.Err, fault.FetchSessionIDNotFound) {
+		t.Errorf("one that grows too large: %v", got.Err)
+	}
+	if got := fetch(first, 1, 45); got.Err != nil {
+		t.Errorf("one that has room to grow: %v", got.Err)
+	}
+	now = now.Add(sessionIdle + time.Second)
+	if got := fetch(0, fullFetchEpoch, 90); got.SessionID == 0 || f.fetch.Sessions() != 1 {
+		t.Errorf("session %d of %d, want the place of the idle one", got.SessionID, f.fetch.Sessions())
+	}
+	fetch(0, fullFetchEpoch, 1000) // more partitions than there are
+	if fetch(0, fullFetchEpoch, 50).SessionID != 0 {
+		t.Error("a session is there though the memory is used up")
+	}
+	f.fetch.sessions.mu.Lock()
+	defer f.fetch.sessions.mu.Unlock()
+	if want := wantedCost + 90*(wantedCost+4); f.fetch.sessions.used != want {
+		t.Errorf("%d bytes are accounted for, want %d", f.fetch.sessions.used, want)
+	}
+}
+
+func TestAFetchWithoutRoomToWaitIsAnsweredAtOnce(t *testing.T) {
+	f := newFixture(t)
+	f.apply(t, metadata.CreateTopic{Name: "many", ID: metadata.TopicID{2}, Partitions: 100, ReplicationFactor: 1})
+	f.fetch = NewFetch(f.partitions, f.configs, 10*wantedCost, time.Now)
+	synctest.Test(t, func(t *testing.T) {
+		fetch := func(n int32) time.Duration {
+			req := &FetchRequest{Version: 12, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: time.Hour, SessionEpoch: finalFetchEpoch}
+			for i := range n {
+				req.Partitions = append(req.Partitions, FetchPartition{FetchTarget: FetchTarget{Topic: "many", Partition: i}, CurrentLeaderEpoch: -1, LastFetchedEpoch: -1})
+			}
+			began := time.Now()
+			f.fetch.Fetch(t.Context(), req)
+			return time.Since(began)
+		}
+		if took := fetch(100); took != 0 {
+			t.Errorf("a large one waits for %v", took)
+		}
+		if took := fetch(waitsFree); took != time.Hour {
+			t.Errorf("a small one waits for %v, want an hour", took)
+		}
+		if used := f.fetch.sessions.used; used != 0 {
+			t.Errorf("%d bytes are still accounted for", used)
+		}
+	})
+}

@@ -26,21 +26,21 @@ type fixture struct {
 }
 
 // newFixture has one topic, "orders", with two partitions.
-func newFixture(t *testing.T) *fixture {
+func newFixture(t testing.TB) *fixture {
 	f := &fixture{store: &memStore{}, logs: newMemLogs(t), configs: newFixedConfigs()}
 	f.store.image.Store(&metadata.Image{})
 	f.apply(t, metadata.RegisterBroker{ID: 1})
 	f.apply(t, metadata.CreateTopic{Name: "orders", ID: metadata.TopicID{1}, Partitions: 2, ReplicationFactor: 1})
-	f.partitions = NewPartitions(f.store, f.logs, f.configs, 1, NewEndlessLease(time.Now), time.Now, slog.New(slog.DiscardHandler))
+	f.partitions = NewPartitions(f.store, f.logs, f.configs, 1, 1, NewEndlessLease(time.Now), time.Now, slog.New(slog.DiscardHandler))
 	f.produce = NewProduce(f.partitions, time.Now)
-	f.fetch = NewFetch(f.partitions, f.configs, time.Now)
+	f.fetch = NewFetch(f.partitions, f.configs, 64<<20, time.Now)
 	f.offsets = NewOffsets(f.partitions)
 	f.alignment = newAlignment(f.partitions)
 	f.alignment.img = f.store.Image()
 	return f
 }
 
-func (f *fixture) apply(t *testing.T, cmd metadata.Command) {
+func (f *fixture) apply(t testing.TB, cmd metadata.Command) {
 	t.Helper()
 	if _, err := f.store.Apply(t.Context(), cmd); err != nil {
 		t.Fatal(err)

@@ -14,15 +14,19 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/group"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/domain/record"
+	"github.com/chronik-stream/chronik/core/limitedlog"
 )
 
 // GroupLog keeps the coordinator's records in the partitions of an internal topic.
 type GroupLog interface {
+	// LeaderEpoch returns the leader epoch in which this broker leads the partition, and may do so now: its lease has not ended.
+	// Error: fault.NotLeaderOrFollower.
+	LeaderEpoch(ctx context.Context, topic string, partition int32) (int32, error)
 	// Start orders b behind the end of the partition's log and returns without waiting for any disk. b belongs
 	// to the log from then on. wait returns nil when b is durable, and an error when it is not known
 	// to become so; it may be called from another goroutine, once, and be abandoned by ending its ctx. After an
-	// error of Start itself nothing was appended.
-	Start(ctx context.Context, topic string, partition int32, b record.Batch) (wait func(context.Context) error, err error)
+	// error of Start itself nothing was appended: fault.NotLeaderOrFollower when leaderEpoch is not that of LeaderEpoch.
+	Start(ctx context.Context, topic string, partition, leaderEpoch int32, b record.Batch) (wait func(context.Context) error, err error)
 	// Read visits the partition's batches from offset from to the end, those included that were started before
 	// and are still to become durable. A batch is valid until visit returns. An error of visit ends the reading.
 	Read(ctx context.Context, topic string, partition int32, from int64, visit func(record.Batch) error) error
@@ -50,12 +54,16 @@ var (
 	_ GroupConfigs = (*Configs)(nil)
 )
 
+// eventsPerPeriod is how many lines the events of groups may be per limitedlog.Period.
+const eventsPerPeriod = 100
+
 // Groups is the coordinator of consumer groups. A group's state is what the records in its
 // partition of __consumer_offsets say; every answered change was appended there first.
 //
 // Each partition that this broker leads is a shard: its groups, one lock over them, and one queue of what was
 // appended and is not durable yet. The lock is never held while something becomes durable. Partitions are
-// loaded when they are first asked for, and soon after the start.
+// loaded when this broker begins to lead them, or is asked for them, and forgotten when it does so no more: what a shard knows
+// counts for the leader epoch in which it was loaded.
 type Groups struct {
 	log     GroupLog
 	topics  GroupTopics
@@ -65,7 +73,9 @@ type Groups struct {
 	clock   Clock
 	random  io.Reader
 	logger  *slog.Logger
+	events  *limitedlog.Log // what clients cause
 
+	memory     *groupMemory
 	alarms     *groupAlarms
 	background chan func(context.Context) // what Run is to do in goroutines of its own
 	stopped    chan struct{}              // closed when Run ends
@@ -75,11 +85,12 @@ type Groups struct {
 }
 
 // NewGroups returns the coordinator. All arguments are required; random makes member ids, and has to be safe for
-// concurrent use. Its methods answer while Run runs.
-func NewGroups(log GroupLog, topics GroupTopics, configs GroupConfigs, images GroupImages, nodeID int32, clock Clock, random io.Reader, logger *slog.Logger) *Groups {
+// concurrent use. Groups and their members take at most memory bytes, without committed offsets: who wants to join beyond that waits
+// and tries again. The methods answer while Run runs.
+func NewGroups(log GroupLog, topics GroupTopics, configs GroupConfigs, images GroupImages, nodeID int32, memory int64, clock Clock, random io.Reader, logger *slog.Logger) *Groups {
 	return &Groups{
-		log: log, topics: topics, configs: configs, images: images, nodeID: nodeID, clock: clock, random: random, logger: logger,
-		alarms: newGroupAlarms(clock), background: make(chan func(context.Context)), stopped: make(chan struct{}), shards: map[int32]*groupShard{},
+		log: log, topics: topics, configs: configs, images: images, nodeID: nodeID, clock: clock, random: random, logger: logger, events: limitedlog.New(logger, eventsPerPeriod),
+		memory: &groupMemory{limit: memory}, alarms: newGroupAlarms(clock), background: make(chan func(context.Context)), stopped: make(chan struct{}), shards: map[int32]*groupShard{},
 	}
 }
 
@@ -88,10 +99,8 @@ func NewGroups(log GroupLog, topics GroupTopics, configs GroupConfigs, images Gr
 func (g *Groups) Run(ctx context.Context) error {
 	var work sync.WaitGroup
 	work.Go(func() { g.alarms.run(ctx, g.expire) })
-	work.Go(func() {
-		g.loadAll(ctx)
-		g.forgetTopics(ctx)
-	})
+	work.Go(func() { g.follow(ctx) })
+	work.Go(func() { g.forgetTopics(ctx) })
 	work.Go(func() { g.sweepPeriodically(ctx) })
 	for {
 		select {
@@ -153,6 +162,10 @@ func (g *Groups) Join(ctx context.Context, req group.JoinRequest) group.JoinResp
 	}
 	answer := make(chan group.JoinResponse, 1)
 	found, err := s.step(req.Group, req.MemberID == "", func(e *heldGroup) {
+		if !g.memory.allows(e.Growth(&req)) {
+			answer <- refuse(fault.New(fault.CoordinatorLoadInProgress, "the coordinator has no memory for another member of group %q", req.Group))
+			return
+		}
 		s.perform(ctx, e, e.Join(g.clock(), g.settings(), &req, unique, answer))
 	})
 	switch {
@@ -180,6 +193,10 @@ func (g *Groups) Sync(ctx context.Context, req group.SyncRequest) group.SyncResp
 		return group.SyncResponse{Err: err}
 	}
 	found, err := s.step(req.Group, false, func(e *heldGroup) {
+		if !g.memory.allows(assigned(&req)) {
+			answer <- group.SyncResponse{Err: fault.New(fault.CoordinatorNotAvailable, "the coordinator has no memory for the assignments of group %q", req.Group)}
+			return
+		}
 		s.perform(ctx, e, e.Sync(g.clock(), &req, answer))
 	})
 	switch {

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"io"
 	"maps"
 	"slices"
@@ -22,6 +23,8 @@ type groupShard struct {
 
 	mu       sync.Mutex
 	groups   map[string]*heldGroup // nil: not loaded
+	epoch    int32                 // the leader epoch in which they were loaded
+	wanted   int32                 // the newest leader epoch for which they are loaded unasked, -1 for none
 	loading  *groupLoading         // the loading that runs, or the last that failed
 	queue    []*groupWrite         // in the order of the log; not durable yet
 	draining bool                  // a goroutine waits for the head of the queue
@@ -31,6 +34,7 @@ type groupShard struct {
 type heldGroup struct {
 	*group.Group
 	shard *groupShard
+	size  int       // bytes that it is accounted for. Under the shard's lock
 	armed time.Time // when its alarm rings; zero for none. Under the shard's lock
 	place int       // in the alarms' heap, from 1 on. Under the alarms' lock
 }
@@ -67,7 +71,7 @@ func (g *Groups) shard(p int32) *groupShard {
 	defer g.mu.Unlock()
 	s := g.shards[p]
 	if s == nil {
-		s = &groupShard{owner: g, partition: p}
+		s = &groupShard{owner: g, partition: p, epoch: -1, wanted: -1}
 		g.shards[p] = s
 	}
 	return s
@@ -100,9 +104,12 @@ func (g *Groups) led() (out []*groupShard) {
 
 // all returns the shards that this broker leads, loaded.
 func (g *Groups) all(ctx context.Context) ([]*groupShard, error) {
-	shards := g.led()
-	for _, s := range shards {
-		if err := s.load(ctx); err != nil {
+	var shards []*groupShard
+	for _, s := range g.led() {
+		switch err := s.load(ctx); {
+		case err == nil:
+			shards = append(shards, s)
+		case !errors.Is(err, fault.NotCoordinator):
 			return nil, err
 		}
 	}
@@ -159,14 +166,25 @@ func (s *groupShard) each(f func(*heldGroup)) error {
 	return nil
 }
 
-// look sets the group's alarm, or drops the group when it has become nothing.
+// look accounts for the group's size and sets its alarm, or drops it when it has become nothing.
 func (s *groupShard) look(e *heldGroup) {
-	if e.Vacant() && s.groups[e.ID()] == e {
-		delete(s.groups, e.ID())
-		s.owner.alarms.drop(e)
+	if s.groups[e.ID()] != e { // another of its name has taken its place
+		s.forget(e)
 		return
 	}
+	if e.Vacant() {
+		delete(s.groups, e.ID())
+		s.forget(e)
+		return
+	}
+	s.owner.memory.account(e, e.Size())
 	s.owner.alarms.arm(e)
+}
+
+// forget ends what is kept for a group beside itself.
+func (s *groupShard) forget(e *heldGroup) {
+	s.owner.alarms.drop(e)
+	s.owner.memory.account(e, 0)
 }
 
 // write has the group write something and waits until that is durable, ctx ends, or offsets.commit.timeout.ms
@@ -234,8 +252,7 @@ func deliver(fx group.Effects) {
 func (s *groupShard) perform(ctx context.Context, e *heldGroup, fx group.Effects) {
 	deliver(fx)
 	for _, ev := range fx.Events {
-		//nolint:sloglint // the group's texts are constants
-		s.owner.logger.InfoContext(ctx, ev.Text, "group", e.ID(), "member", ev.Member, "generation", ev.Generation, "reason", ev.Reason)
+		s.owner.events.Info(ctx, ev.Text, "group", e.ID(), "member", ev.Member, "generation", ev.Generation, "reason", ev.Reason)
 	}
 	for _, w := range fx.Writes {
 		s.enqueue(ctx, e, w, nil)
@@ -251,7 +268,7 @@ func (s *groupShard) enqueue(ctx context.Context, e *heldGroup, w group.Write, d
 	a := &groupWrite{group: e, write: w, done: done}
 	err := s.order(ctx, a)
 	if err != nil && len(a.waits) == 0 {
-		s.owner.logger.WarnContext(ctx, "group record was refused", "group", e.ID(), "partition", s.partition, "err", err)
+		s.owner.events.Warn(ctx, "group record was refused", "group", e.ID(), "partition", s.partition, "err", err)
 		a.finish(err)
 		s.perform(ctx, e, e.Written(s.owner.clock(), w, err))
 		return
@@ -270,7 +287,7 @@ func (s *groupShard) order(ctx context.Context, a *groupWrite) error {
 	}
 	ctx = context.WithoutCancel(ctx) // what a request has begun is not undone by its end
 	for _, b := range batches {
-		wait, err := s.owner.log.Start(ctx, metadata.OffsetsTopic, s.partition, b)
+		wait, err := s.owner.log.Start(ctx, metadata.OffsetsTopic, s.partition, s.epoch, b)
 		if err != nil {
 			return err
 		}
@@ -313,6 +330,7 @@ func (s *groupShard) drain(ctx context.Context) {
 			return
 		}
 		switch {
+		case len(s.queue) == 0 || s.queue[0] != a: // the shard was unloaded meanwhile, and perhaps loaded anew
 		case err != nil:
 			s.owner.logger.ErrorContext(ctx, "group record is lost, groups will be loaded anew", "partition", s.partition, "err", err)
 			s.queue = s.queue[1:]
@@ -342,7 +360,7 @@ func (a *groupWrite) finish(err error) {
 func (s *groupShard) unload() {
 	for _, e := range s.groups {
 		deliver(e.Abandon(s.owner.clock(), fault.NotCoordinator))
-		s.owner.alarms.drop(e)
+		s.forget(e)
 	}
 	for _, a := range s.queue {
 		a.finish(fault.NotCoordinator)

@@ -175,7 +175,7 @@ func TestGroupsLiveInPartitions(t *testing.T) { // the services together, over a
 		ctx, cancel := context.WithCancel(t.Context())
 		configs := newFixedConfigs()
 		configs.ints = map[string]int64{"group.max.session.timeout.ms": 1 << 30, "group.max.size": 10, "offsets.commit.timeout.ms": 10_000, "offset.metadata.max.bytes": 10, "offsets.retention.check.interval.ms": 1 << 30}
-		g := NewGroups(f.partitions, existingTopics{f.store}, configs, f.store, 1, time.Now, &lockedReader{r: rand.NewChaCha8([32]byte{})}, slog.New(slog.DiscardHandler))
+		g := NewGroups(f.partitions, existingTopics{f.store}, configs, f.store, 1, 1<<30, time.Now, &lockedReader{r: rand.NewChaCha8([32]byte{})}, slog.New(slog.DiscardHandler))
 		done := make(chan error, 1)
 		go func() { done <- g.Run(ctx) }()
 		before, err := g.FetchOffsets(t.Context(), "g", nil, true)
@@ -199,7 +199,9 @@ func TestGroupsLiveInPartitions(t *testing.T) { // the services together, over a
 // nothingLog is a GroupLog that is durable at once and keeps nothing.
 type nothingLog struct{}
 
-func (nothingLog) Start(context.Context, string, int32, record.Batch) (func(context.Context) error, error) {
+func (nothingLog) LeaderEpoch(context.Context, string, int32) (int32, error) { return 0, nil }
+
+func (nothingLog) Start(context.Context, string, int32, int32, record.Batch) (func(context.Context) error, error) {
 	return func(context.Context) error { return nil }, nil
 }
 
@@ -220,7 +222,7 @@ func BenchmarkCommit(b *testing.B) {
 	}
 	configs := newFixedConfigs()
 	configs.ints = map[string]int64{"offsets.commit.timeout.ms": 10_000, "offset.metadata.max.bytes": 10, "offsets.retention.check.interval.ms": 1 << 30}
-	g := NewGroups(nothingLog{}, existingTopics{store}, configs, store, 1, time.Now, nil, slog.New(slog.DiscardHandler))
+	g := NewGroups(nothingLog{}, existingTopics{store}, configs, store, 1, 1<<30, time.Now, nil, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(b.Context())
 	done := make(chan error, 1)
 	go func() { done <- g.Run(ctx) }()

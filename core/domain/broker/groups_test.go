@@ -79,7 +79,7 @@ func TestGroupsOfAnotherBrokerAreNotCoordinatedHere(t *testing.T) {
 			t.Errorf("Coordinator() = %d, %v", id, err)
 		}
 		g.stop()
-		other := NewGroups(g.log, g.topics, g.configs, g.store, 2, time.Now, g.random, g.logger)
+		other := NewGroups(g.log, g.topics, g.configs, g.store, 2, 1<<30, time.Now, g.random, g.logger)
 		g.kind(other.Join(t.Context(), joinRequest("g", "", "")).Err, fault.NotCoordinator)
 		g.kind(other.Commit(t.Context(), commitOf("g", "", -1, 1)), fault.NotCoordinator)
 		g.kind(other.Describe(t.Context(), "g").Err, fault.NotCoordinator)

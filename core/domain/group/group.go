@@ -62,6 +62,7 @@ type Group struct {
 	topics    map[string]bool      // what the members subscribe to
 	parsed    bool                 // topics is known
 	unwritten bool                 // nothing in the log says yet that the group exists
+	weight    int                  // bytes that members and pending ones take
 	assigning bool                 // the generation's assignment is on its way to the log
 
 	joinDeadline time.Time // end of PreparingRebalance

@@ -70,7 +70,7 @@ func (g *Group) joinNew(req *JoinRequest, unique string, w Waiter) {
 	}
 	var until time.Time
 	g.schedule(&until, req.SessionTimeout)
-	g.pending[id] = until
+	g.expect(id, until)
 	g.fx.Joins = append(g.fx.Joins, JoinAnswer{To: w, JoinResponse: JoinResponse{Generation: -1, MemberID: id, Err: fault.MemberIDRequired}})
 }
 
@@ -145,9 +145,11 @@ func (g *Group) replaceStatic(m *member, id string, req *JoinRequest, w Waiter) 
 	g.answerJoin(m, JoinResponse{Generation: -1, MemberID: m.id, Err: fault.FencedInstanceID})
 	g.answerSync(m, SyncResponse{Err: fault.FencedInstanceID})
 	g.rename(m, id)
-	g.change(m, func() { m.update(req) })
+	g.change(m, func() {
+		m.update(req)
+		m.client = req.Client
+	})
 	m.join = w
-	m.client = req.Client
 	g.keepAlive(m)
 	g.report("static member is replaced", id, req.Reason)
 	switch g.state {

@@ -20,7 +20,7 @@ func (g *Group) Leave(now time.Time, members []LeaveMember) (Effects, error) {
 			id = g.static[m.InstanceID]
 		}
 		if _, ok := g.pending[id]; ok {
-			delete(g.pending, id)
+			g.forgetPending(id)
 			g.report("pending member leaves", id, m.Reason)
 			continue
 		}

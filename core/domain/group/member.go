@@ -87,13 +87,13 @@ func (g *Group) insert(m *member) {
 	g.members[m.id] = m
 	g.order = append(g.order, m)
 	g.count(m, 1)
-	delete(g.pending, m.id)
+	g.forgetPending(m.id)
 }
 
 // remove takes a member, pending or not, out of the group. Its waiting requests are answered
 // UnknownMemberID, so that it joins anew if it is still alive.
 func (g *Group) remove(memberID string) {
-	delete(g.pending, memberID)
+	g.forgetPending(memberID)
 	m := g.members[memberID]
 	if m == nil {
 		return
@@ -120,6 +120,7 @@ func (g *Group) rename(m *member, id string) {
 	if g.leader == m.id {
 		g.leader = id
 	}
+	g.weight += 2 * (len(id) - len(m.id))
 	m.id = id
 	g.members[id] = m
 	g.static[m.instanceID] = id
@@ -132,8 +133,23 @@ func (g *Group) change(m *member, by func()) {
 	g.count(m, 1)
 }
 
-// count adds n to the supporters of each of the member's protocols.
+// expect notes a member that was told to come back with its id before until.
+func (g *Group) expect(id string, until time.Time) {
+	g.pending[id] = until
+	g.weight += pendingSize + len(id)
+}
+
+// forgetPending undoes expect.
+func (g *Group) forgetPending(id string) {
+	if _, ok := g.pending[id]; ok {
+		delete(g.pending, id)
+		g.weight -= pendingSize + len(id)
+	}
+}
+
+// count adds n times the member to the group's size and to the supporters of its protocols.
 func (g *Group) count(m *member, n int) {
+	g.weight += n * m.weight()
 	for _, p := range m.protocols {
 		if g.supported[p.Name] += n; g.supported[p.Name] == 0 {
 			delete(g.supported, p.Name)

@@ -220,8 +220,12 @@ func (m *model) check() {
 	if m.g.leader != "" && m.g.members[m.g.leader] == nil {
 		m.rt.Fatalf("leader %s is no member", m.g.leader)
 	}
-	counted := map[string]int{}
+	counted, weight := map[string]int{}, 0
+	for id := range m.g.pending {
+		weight += pendingSize + len(id)
+	}
 	for _, p := range m.g.order {
+		weight += p.weight()
 		if p.deadline.IsZero() && p.join == nil && p.sync == nil {
 			m.rt.Fatalf("%s waits for nothing and may be dead for ever", p.id)
 		}
@@ -231,6 +235,9 @@ func (m *model) check() {
 	}
 	if !maps.Equal(counted, m.g.supported) {
 		m.rt.Fatalf("supporters %v, counted %v", m.g.supported, counted)
+	}
+	if weight != m.g.weight {
+		m.rt.Fatalf("the group weighs %d, counted %d", m.g.weight, weight)
 	}
 	early := m.g.earliest()
 	if !early.IsZero() && (m.g.Wake().IsZero() || m.g.Wake().After(early)) {

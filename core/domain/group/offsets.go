@@ -138,7 +138,9 @@ func (g *Group) bury(w Write) Write {
 	w.Records = append(w.Records, MetadataRecord{Group: g.id})
 	w.purpose = toDelete
 	g.state = Dead
-	clear(g.pending)
+	for id := range g.pending {
+		g.forgetPending(id)
+	}
 	g.wake = time.Time{}
 	return g.track(w)
 }

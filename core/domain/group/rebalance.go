@@ -123,7 +123,7 @@ func (g *Group) electLeader() bool {
 // dropAssignments takes the assignments back and answers every waiting Sync with err.
 func (g *Group) dropAssignments(err error) {
 	for _, m := range g.order {
-		m.assignment = nil
+		g.assign(m, nil)
 		if g.answerSync(m, SyncResponse{Err: err}) {
 			g.keepAlive(m)
 		}
@@ -138,7 +138,7 @@ func (g *Group) Expire(now time.Time) Effects {
 	for _, id := range g.pendingIDs() {
 		if due(g.pending[id]) {
 			g.report("pending member has not come back", id, "")
-			delete(g.pending, id)
+			g.forgetPending(id)
 			g.afterRemoval("")
 		}
 	}

@@ -69,7 +69,7 @@ func (g *Group) assigned(w Write, err error) {
 	}
 	for _, p := range g.metadata.Members {
 		m := g.members[p.MemberID]
-		m.assignment = p.Assignment
+		g.assign(m, p.Assignment)
 		if g.answerSync(m, SyncResponse{ProtocolType: g.protocolType, Protocol: g.protocol, Assignment: p.Assignment}) {
 			g.keepAlive(m)
 		}

@@ -58,11 +58,21 @@ func replaceFile(fs disk.FS, path string, content []byte) error {
 
 // placeFile is replaceFile without the sync of the directory, which is the caller's.
 func placeFile(fs disk.FS, path string, content []byte) error {
-	temporary := path + ".tmp"
-	if err := fs.Remove(temporary); err != nil {
+	if err := writeSynced(fs, path+temporarySuffix, content); err != nil {
 		return err
 	}
-	f, err := fs.Open(temporary, true)
+	return fs.Rename(path+temporarySuffix, path)
+}
+
+// temporarySuffix is the ending of a file that is not complete. A start removes it.
+const temporarySuffix = ".tmp"
+
+// writeSynced writes a new file. Its name is not durable, its content is.
+func writeSynced(fs disk.FS, path string, content []byte) error {
+	if err := fs.Remove(path); err != nil {
+		return err
+	}
+	f, err := fs.Open(path, true)
 	if err != nil {
 		return err
 	}
@@ -70,10 +80,7 @@ func placeFile(fs disk.FS, path string, content []byte) error {
 	if err == nil {
 		err = f.Sync()
 	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return fs.Rename(temporary, path)
+	return errors.Join(err, f.Close())
 }
 
 // formatEpochs writes a leader epoch checkpoint: version 0, the number of lines, then epoch and start offset.

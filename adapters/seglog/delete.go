@@ -1,0 +1,131 @@
+package seglog
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// doomed is a file or directory to be removed.
+type doomed struct {
+	path string
+	when time.Time
+}
+
+// longestName is how many bytes a file's name may have (NAME_MAX).
+const longestName = 255
+
+// Delete takes the log away; see ports.LogStore.
+func (s *Store) Delete(_ context.Context, id ports.LogID) error {
+	place, err := s.slot(id)
+	if err != nil {
+		return err
+	}
+	place.mu.Lock()
+	defer place.mu.Unlock()
+	dir := filepath.Join(s.opt.Dir, logName{id.Topic, id.Partition}.String())
+	if s.isClosed() {
+		return errClosed
+	}
+	stored, err := s.storedID(dir)
+	if err != nil || stored == nil || *stored != id.TopicID {
+		return err
+	}
+	delay := time.Duration(0)
+	if l := place.log; l != nil {
+		delay = l.close(fault.New(fault.KafkaStorageError, "log of %s was deleted", l.name()))
+		place.log = nil
+	}
+	s.mu.Lock()
+	name := logName{id.Topic, id.Partition}
+	s.dead[name] = struct{}{}
+	s.mu.Unlock()
+	return s.discard(dir, delay)
+}
+
+// close ends a log for good, waiting for what is being written, and returns how long its files are to be kept.
+func (l *Log) close(reason error) time.Duration {
+	l.mu.Lock()
+	if l.offline == nil {
+		l.offline = reason
+	}
+	l.deleted = true
+	delay := l.config.FileDeleteDelay
+	l.settled.Broadcast()
+	l.mu.Unlock()
+	// Who works on the files stops soon; nobody begins to.
+	l.cleaning.Lock()
+	defer l.cleaning.Unlock()
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
+	l.store.journal.Forget(l)
+	return delay
+}
+
+// discard renames a log's directory, so that it is gone for all purposes, and has it removed after a delay.
+func (s *Store) discard(dir string, delay time.Duration) error {
+	when := time.Now()
+	ending := fmt.Sprintf(".%032x-delete", when.UnixNano())
+	name := filepath.Base(dir)
+	away := filepath.Join(s.opt.Dir, name[:min(len(name), longestName-len(ending))]+ending)
+	if err := s.opt.FS.Rename(dir, away); err != nil {
+		return err
+	}
+	s.files.forgetDir(dir)
+	if err := s.opt.FS.SyncDir(s.opt.Dir); err != nil {
+		return err
+	}
+	s.doom(away, when.Add(delay))
+	return nil
+}
+
+// doom has a path removed at a later time.
+func (s *Store) doom(path string, when time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.doomed = append(s.doomed, doomed{path, when})
+}
+
+// removeLeftovers removes the directories of logs that an earlier run has deleted.
+func (s *Store) removeLeftovers(ctx context.Context) {
+	names, err := s.opt.FS.ReadDir(s.opt.Dir)
+	if err != nil {
+		return
+	}
+	for _, name := range names {
+		if ctx.Err() != nil {
+			return
+		}
+		if strings.HasSuffix(name, "-delete") {
+			s.doom(filepath.Join(s.opt.Dir, name), time.Time{})
+		}
+	}
+}
+
+// removeDoomed removes what is due.
+func (s *Store) removeDoomed(now time.Time) {
+	s.mu.Lock()
+	var due []string
+	kept := s.doomed[:0]
+	for _, d := range s.doomed {
+		if d.when.After(now) {
+			kept = append(kept, d)
+		} else {
+			due = append(due, d.path)
+		}
+	}
+	s.doomed = kept
+	s.mu.Unlock()
+	for _, path := range due {
+		if err := s.opt.FS.Remove(path); err != nil {
+			s.opt.Log.Error("deleted file cannot be removed", "path", path, "err", err)
+		}
+	}
+}

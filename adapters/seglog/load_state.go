@@ -1,0 +1,222 @@
+package seglog
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/record"
+)
+
+// findEnd finds the log's end: it lies behind the last batch of the last segment.
+func (l *Log) findEnd() error {
+	s := l.active()
+	tail, err := l.tailOf(s)
+	if err != nil {
+		return err
+	}
+	first, err := l.firstTime(s)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stored, l.end = s.base, max(s.base, l.start)
+	position := s.size
+	for _, b := range tail {
+		position -= int64(b.Size())
+	}
+	for _, b := range tail {
+		if ts := b.MaxTimestamp(); !s.timed || ts > s.maxTimestamp {
+			s.maxTimestamp, s.maxOffset, s.timed = ts, b.LastOffset(), true
+		}
+		l.recent.add(b.BaseOffset(), s.base, position, int64(b.Size()))
+		l.stored = b.NextOffset()
+		l.end = max(l.stored, l.start)
+		position += int64(b.Size())
+	}
+	l.durable, l.written, l.recoveryPoint, l.taking = l.end, l.end, l.end, l.end
+	l.durableBase, l.durableSize = s.base, s.size
+	l.planned = plan{base: s.base, size: s.size, first: first, marks: int64(s.index.marks()), pending: s.sinceMark, jitter: jitter(l.config)}
+	return nil
+}
+
+// tailOf returns the headers of the batches behind a segment's last index mark.
+func (l *Log) tailOf(s *segment) ([]record.Batch, error) {
+	if s.size == 0 {
+		return nil, nil
+	}
+	f, err := l.store.files.acquire(l.path(s.base, logSuffix), false)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	w := headerWindow{file: f, limit: s.size}
+	position, err := l.mark(&w, l.whole(s), func(int64, int64) bool { return true })
+	if err != nil {
+		return nil, err
+	}
+	var tail []record.Batch
+	for position < s.size {
+		b, err := w.at(position)
+		if err == nil && position+int64(b.Size()) > s.size {
+			err = fmt.Errorf("%w at %d", record.ErrIncomplete, position)
+		}
+		if err != nil {
+			return nil, fault.New(fault.KafkaStorageError, "%s: segment %d was closed properly and is damaged: %w", l.name(), s.base, err)
+		}
+		tail = append(tail, slices.Clone(b))
+		position += int64(b.Size())
+	}
+	return tail, nil
+}
+
+// firstTime finds when a segment was begun.
+func (l *Log) firstTime(s *segment) (time.Time, error) {
+	now := time.Now()
+	if s.size == 0 {
+		return now, nil
+	}
+	f, err := l.store.files.acquire(l.path(s.base, logSuffix), false)
+	if err != nil {
+		return now, err
+	}
+	defer f.Close()
+	b, err := (&headerWindow{file: f, limit: s.size}).at(0)
+	if err != nil {
+		return now, err
+	}
+	return timestampOr(b, now), nil
+}
+
+// loadEpochs reads the leader epochs, and from the records what the checkpoint lacks or what lies behind the log's end.
+func (l *Log) loadEpochs() error {
+	content, err := readFile(l.store.opt.FS, filepath.Join(l.dir, epochFile))
+	if err != nil {
+		return err
+	}
+	entries, err := parseEpochs(content)
+	if err == nil && len(entries) > 0 || l.end == l.start {
+		l.epochs.Restore(entries)
+		l.epochs.TruncateFrom(l.end)
+		l.noteStoredEpoch()
+		return nil
+	}
+	return l.walk(l.start, func(b record.Batch) {
+		l.epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
+	})
+}
+
+// noteStoredEpoch notes that the checkpoint holds all epochs that are known.
+func (l *Log) noteStoredEpoch() {
+	l.storedEpoch = -1
+	if latest, ok := l.epochs.Latest(); ok {
+		l.storedEpoch = latest
+	}
+}
+
+// loadProducers restores the newest intact snapshot and applies the batches behind it.
+func (l *Log) loadProducers(snapshots []int64) error {
+	slices.Sort(snapshots)
+	from, removed := l.start, false
+	for _, at := range slices.Backward(snapshots) {
+		if at > l.end || at < l.start {
+			if err := l.store.opt.FS.Remove(l.path(at, snapshotSuffix)); err != nil {
+				return err
+			}
+			removed = true
+			continue
+		}
+		content, err := readFile(l.store.opt.FS, l.path(at, snapshotSuffix))
+		if err != nil {
+			return err
+		}
+		producers, err := parseProducers(content)
+		if err != nil {
+			l.store.opt.Log.Warn("producer snapshot is passed over", "topic", l.id.Topic, "partition", l.id.Partition, "offset", at, "err", err)
+			continue
+		}
+		l.producers.Restore(producers)
+		from = at
+		break
+	}
+	if removed { // one from a history that was cut off must not come back
+		if err := l.store.opt.FS.SyncDir(l.dir); err != nil {
+			return err
+		}
+	}
+	// What came from the journal may be of an epoch that the checkpoint does not know, and lies behind the last snapshot.
+	before := len(l.epochs.Entries())
+	err := l.walk(from, func(b record.Batch) {
+		l.producers.Append(b, max(b.MaxTimestamp(), 0))
+		if latest, ok := l.epochs.Latest(); !ok || b.LeaderEpoch() > latest {
+			l.epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
+		}
+	})
+	if entries := l.epochs.Entries(); err == nil && len(entries) != before {
+		err = l.writeEpochs(formatEpochs(entries))
+	}
+	return err
+}
+
+// walk visits the headers of the batches from offset from to the end of what is durable. Control batches are visited whole.
+func (l *Log) walk(from int64, visit func(record.Batch)) error {
+	for end := l.DurableEnd(); from < end; {
+		l.mu.Lock()
+		p, ok := l.locate(from)
+		l.mu.Unlock()
+		if !ok {
+			return nil
+		}
+		f, err := l.store.files.acquire(l.path(p.base, logSuffix), false)
+		if err != nil {
+			return err
+		}
+		next, err := l.walkSegment(f, p, from, visit)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+		if next <= from {
+			return nil
+		}
+		from = next
+	}
+	return nil
+}
+
+func (l *Log) walkSegment(f *openFile, p place, from int64, visit func(record.Batch)) (next int64, err error) {
+	position, _, ok, err := l.find(f, p, from)
+	if err != nil {
+		return 0, err
+	}
+	next = from
+	if !ok {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if i := l.segmentAt(from); i+1 < len(l.segments) {
+			return l.segments[i+1].base, nil
+		}
+		return next, nil
+	}
+	for w := (headerWindow{file: f, limit: p.limit}); position < p.limit; {
+		b, err := w.at(position)
+		if err != nil {
+			return 0, err
+		}
+		size := int64(b.Size())
+		if b.Control() {
+			whole := make(record.Batch, size)
+			if _, err := f.ReadAt(whole, position); err != nil {
+				return 0, err
+			}
+			b = whole
+		}
+		visit(b)
+		next = b.NextOffset()
+		position += size
+	}
+	return next, nil
+}

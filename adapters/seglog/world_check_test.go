@@ -1,0 +1,204 @@
+package seglog
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/chronik-stream/chronik/core/domain/partition"
+	"github.com/chronik-stream/chronik/core/domain/record"
+)
+
+// check compares a log with what it must hold: everything below acked, and nothing that was not appended. What was
+// appended and is not there is forgotten.
+func (w *world) check(m *modelLog, acked int64) {
+	w.t.Helper()
+	l := m.log
+	start, end := l.StartOffset(), l.EndOffset()
+	if to := m.resetting; to != nil {
+		m.resetting = nil
+		if start == *to && end == *to {
+			m.beginAt(*to)
+			acked = *to
+		}
+	}
+	if end < acked || end > m.end() || l.DurableEnd() != end {
+		w.fatalf("%v ends at %d (durable %d), acknowledged was %d, appended %d", m.id, end, l.DurableEnd(), acked, m.end())
+	}
+	if start != m.start && end > m.start && (!w.failing || start < m.start) || start < m.askedFor {
+		w.fatalf("%v starts at %d, not %d, ends at %d", m.id, start, m.start, end)
+	}
+	m.start = max(m.start, start)
+	m.forget(end)
+	if m.end() != end {
+		w.fatalf("%v ends at %d, inside of a batch", m.id, end)
+	}
+	w.checkRecords(m, start, end)
+	w.checkProducers(m, start)
+	if n := len(m.batches); n > 0 && !(m.cfg.Compact && m.truncated) {
+		if last := m.batches[n-1].LeaderEpoch(); end > start {
+			if e, ok := l.Epochs().Latest(); !ok || e != last {
+				w.fatalf("%v has leader epoch %d, not %d", m.id, e, last)
+			}
+		}
+	}
+}
+
+// forget takes the batches from end on out of the model.
+func (m *modelLog) forget(end int64) {
+	n := len(m.batches)
+	for n > 0 && m.batches[n-1].NextOffset() > end {
+		n--
+	}
+	m.batches = m.batches[:n]
+	if end == m.start { // it may be durable before records without a sync that it has deleted: it is where the log goes on
+		m.base = max(m.base, end)
+	}
+	m.seqs = map[int64]int32{}
+	for _, b := range m.batches {
+		if b.HasProducerID() {
+			m.seqs[b.ProducerID()] = record.AddSequence(b.LastSequence(), 1)
+		}
+	}
+}
+
+// read returns the bytes from one offset to another, whole batches.
+func (w *world) read(m *modelLog, from, to int64) []byte {
+	w.t.Helper()
+	var all []byte
+	for from < to {
+		s, err := m.log.Read(from, to, w.rand.IntN(5000))
+		if err != nil {
+			w.fatalf("read %v at %d: %v", m.id, from, err)
+		}
+		buf := make([]byte, s.Size)
+		if err := s.ReadInto(buf); err != nil {
+			w.fatalf("read %v at %d: %v", m.id, from, err)
+		}
+		s.Release()
+		if len(buf) == 0 {
+			return all
+		}
+		all = append(all, buf...)
+		for len(buf) > 0 {
+			b, rest, err := record.Next(buf)
+			if err != nil {
+				w.fatalf("read %v at %d: %v", m.id, from, err)
+			}
+			from, buf = b.NextOffset(), rest
+		}
+	}
+	return all
+}
+
+func (w *world) checkRecords(m *modelLog, start, end int64) {
+	w.t.Helper()
+	if m.cfg.Compact {
+		w.checkCompacted(m, start, end)
+		return
+	}
+	var want []byte
+	for _, b := range m.batches {
+		if b.LastOffset() >= start && b.NextOffset() <= end {
+			want = append(want, b...)
+		}
+	}
+	if got := w.read(m, start, end); !bytes.Equal(got, want) {
+		w.fatalf("%v from %d to %d has %d bytes, want %d, equal up to %d", m.id, start, end, len(got), len(want), common(got, want))
+	}
+}
+
+func common(a, b []byte) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// checkCompacted sees that records are those that were appended, and that the newest of each key is there.
+func (w *world) checkCompacted(m *modelLog, start, end int64) {
+	w.t.Helper()
+	type kv struct{ key, value string }
+	appended, newest := map[int64]kv{}, map[string]int64{}
+	each := func(b record.Batch, visit func(offset int64, r kv)) {
+		for r, err := range b.Records(record.Limits{}) {
+			if err != nil {
+				w.fatalf("%v: %v", m.id, err)
+			}
+			visit(b.BaseOffset()+int64(r.OffsetDelta), kv{string(r.Key), string(r.Value)})
+		}
+	}
+	for _, b := range m.batches {
+		each(b, func(o int64, r kv) {
+			appended[o] = r
+			if o >= start && o < end {
+				newest[r.key] = o
+			}
+		})
+	}
+	found, last := map[int64]bool{}, int64(-1)
+	for rest := w.read(m, start, end); len(rest) > 0; {
+		b, behind, err := record.Next(rest)
+		if err == nil {
+			err = b.VerifyCRC()
+		}
+		if err != nil {
+			w.fatalf("%v: %v", m.id, err)
+		}
+		each(b, func(o int64, r kv) {
+			if appended[o] != r || o <= last {
+				w.fatalf("%v at %d is not what was appended, or out of order behind %d", m.id, o, last)
+			}
+			found[o], last = true, o
+		})
+		rest = behind
+	}
+	if m.truncated { // the newest may have been cut off when older ones were gone already
+		return
+	}
+	for key, o := range newest {
+		if !found[o] {
+			w.fatalf("%v has lost %s at %d, of %d to %d", m.id, key, o, start, end)
+		}
+	}
+}
+
+// checkProducers compares the producers with a replay of everything that was ever appended.
+func (w *world) checkProducers(m *modelLog, start int64) {
+	w.t.Helper()
+	if m.cfg.Compact && m.truncated { // what older batches said may be compacted away
+		return
+	}
+	want := partition.NewProducers()
+	for _, b := range m.batches {
+		want.Append(b, 0)
+	}
+	got := map[int64]partition.Producer{}
+	for p := range m.log.Producers().All() {
+		got[p.ID] = p
+	}
+	for p := range want.All() {
+		g, ok := got[p.ID]
+		delete(got, p.ID)
+		if last := p.Batches[len(p.Batches)-1]; !ok && last.LastOffset < start {
+			continue
+		}
+		if m.cfg.Compact && ok && len(g.Batches) > 0 { // batches may be gone, or smaller, but not the last one
+			g, p := g.Batches[len(g.Batches)-1], p.Batches[len(p.Batches)-1]
+			if g.LastSequence != p.LastSequence || g.LastOffset != p.LastOffset {
+				w.fatalf("%v has a producer's last batch %+v, want %+v", m.id, g, p)
+			}
+			continue
+		}
+		if n := len(g.Batches); !ok || g.Epoch != p.Epoch || n == 0 || n > len(p.Batches) ||
+			!slices.Equal(g.Batches, p.Batches[len(p.Batches)-n:]) || n < len(p.Batches) && start == 0 && !m.cfg.Compact {
+			w.fatalf("%v has producer %+v, want %+v", m.id, g, p)
+		}
+	}
+	for id := range got {
+		w.fatalf("%v has invented producer %d", m.id, id)
+	}
+}
+
+// noteStart takes over where the log starts, after retention.
+func (w *world) noteStart(m *modelLog) { m.start = m.log.StartOffset() }
