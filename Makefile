@@ -5,13 +5,14 @@ export CGO_ENABLED ?= 0
 GO        ?= go
 DATA      ?= data
 FUZZTIME  ?= 5s
+TIME      ?= 10m
 SEEDS     ?= 10000
 BUILD      = $(GO) build -trimpath -ldflags='-s -w'
 PACKAGES   = $(shell $(GO) list ./... | grep -v /test/e2e)
 LINT       = $(GO) tool -modfile=tools/go.mod golangci-lint run
 
 .DEFAULT_GOAL := help
-.PHONY: help run build build-raft test test-short test-standalone test-raft e2e fetch lint generate fuzz simulate bench clean
+.PHONY: help run build build-raft test test-short test-standalone test-raft e2e chaos fetch lint generate fuzz simulate bench clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,7 +46,13 @@ test-raft:
 
 e2e: fetch build build-raft ## Run the real binaries against real clients and tools.
 	$(GO) test -count=1 -timeout 20m ./test/e2e
-	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft $(GO) test -count=1 -tags raft -timeout 10m -run 'KafkaTopics|ConsoleClients|Kcat' ./test/e2e
+	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft $(GO) test -count=1 -tags raft -timeout 20m -run 'KafkaTopics|ConsoleClients|Kcat|$(CLUSTERED)' ./test/e2e
+
+# The tests that need three nodes.
+CLUSTERED = KnownToTheOthers|NoRaftPort|FailOver|Linearizable|Chaos|InACluster
+
+chaos: build-raft ## Kill, pause and cut off nodes while clients work, and check their histories (TIME=10m, SEED=number).
+	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft CHAOS_TIME=$(TIME) CHAOS_SEED=$(SEED) $(GO) test -count=1 -tags raft -timeout 0 -v -run Chaos ./test/e2e
 
 fetch: # the clients and tools of the end-to-end tests, into the cache
 	@command -v kcat >/dev/null || [ "$$(id -u)" != 0 ] || { apt-get update -q && apt-get install -qy kcat; }

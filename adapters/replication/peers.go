@@ -4,9 +4,11 @@ package replication
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
+	"syscall"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -93,6 +95,19 @@ func (p *Peers) keep(l *line, c *conn) bool {
 	}
 	l.conn, l.session = c, session{}
 	return true
+}
+
+// Gone reports whether a broker's process has ended: its machine is there, and nobody listens at the broker's address.
+func (p *Peers) Gone(ctx context.Context, node int32) bool {
+	address, ok := p.settings.Address(node)
+	if !ok {
+		return false
+	}
+	c, err := p.dialer.DialContext(ctx, "tcp", address)
+	if err == nil {
+		_ = c.Close()
+	}
+	return errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // hangUp ends the connection. A fetch session ends with it.

@@ -116,6 +116,7 @@ func (c *chaos) mishaps() []mishap {
 		{"a node is cut off from all", func(t *testing.T) { c.cutOff(t, true) }},
 		{"a node is paused", c.pauseOne},
 		{"the nodes are restarted, one after the other", c.restartEach},
+		{"a node is cut off, and another is killed", c.loseMajority},
 		{"all nodes are killed", c.killAll},
 	}
 }
@@ -181,6 +182,17 @@ func (c *chaos) pauseOne(t *testing.T) {
 	n.pause()
 	c.hold()
 	n.resume()
+}
+
+func (c *chaos) loseMajority(t *testing.T) {
+	cut := c.victim(t)
+	killed := c.all[(int(cut.id)+c.random.IntN(len(c.all)-1))%len(c.all)]
+	c.network.cut(cut.id, false)
+	time.Sleep(time.Duration(c.random.IntN(3000)) * time.Millisecond) // the others may have taken over by then
+	killed.crash()
+	c.hold()
+	c.network.heal(cut.id)
+	killed.launch(t)
 }
 
 func (c *chaos) restartEach(t *testing.T) {

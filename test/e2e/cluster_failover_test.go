@@ -9,38 +9,48 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // TestFailOverIsQuick kills a partition's leader again and again, and measures how long it takes until the next record is acknowledged.
 // The client asks who leads as often as it has to; franz-go by itself asks every five seconds, so that it would measure itself.
 func TestFailOverIsQuick(t *testing.T) {
 	skipInShortMode(t)
+	const parts = 6
 	c := startNodes(t, 3, nil)
-	c.create(t, "watched", 1)
-	cl := c.client(t, kgo.DefaultProduceTopic("watched"), kgo.ProducerLinger(0),
+	c.create(t, "watched", parts)
+	cl := c.client(t, kgo.DefaultProduceTopic("watched"), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }), kgo.RequestRetries(1<<30),
 		kgo.MetadataMinAge(50*time.Millisecond))
-	produce := func() {
+	produce := func(partition int32) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
-		if err := cl.ProduceSync(ctx, kgo.StringRecord("x")).FirstErr(); err != nil {
+		if err := cl.ProduceSync(ctx, &kgo.Record{Partition: partition, Value: []byte("x")}).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var took []time.Duration
-	for range 20 {
-		produce()
-		n := c.leader(t, "watched", 0)
-		led := n == c.controller(t)
+	for round := range 20 {
+		controller := c.controller(t)
+		n := controller
+		if round%2 == 0 { // one that does not lead the metadata
+			n = c.all[int(n.id)%len(c.all)]
+		}
+		led := slices.IndexFunc(partitions(n.metadata(t, "watched")), func(p kmsg.MetadataResponseTopicPartition) bool { return p.Leader == n.id })
+		if led < 0 {
+			t.Fatalf("node %d leads no partition", n.id)
+		}
+		produce(int32(led))
 		began := time.Now()
 		n.crash()
-		produce()
+		produce(int32(led))
 		took = append(took, time.Since(began))
-		t.Logf("node %d killed, which led the metadata: %t; the next record was acknowledged after %v", n.id, led, took[len(took)-1].Round(time.Millisecond))
+		t.Logf("node %d killed, which led the metadata: %t; the next record was acknowledged after %v", n.id, n == controller, took[round].Round(time.Millisecond))
 		n.launch(t)
 		c.awaitAll(t)
 		c.awaitInSync(t, "watched")
+		c.balance(t, "watched")
 	}
 	slices.Sort(took)
 	median, worst := took[len(took)/2], took[len(took)-1]

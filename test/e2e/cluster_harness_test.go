@@ -222,3 +222,17 @@ func (c *nodes) create(t *testing.T, topic string, partitions int32) {
 	}
 	c.awaitInSync(t, topic)
 }
+
+// balance has the preferred replicas of a topic lead, and returns when all nodes know.
+func (c *nodes) balance(t *testing.T, topic string) {
+	t.Helper()
+	if _, err := kadm.NewClient(c.client(t)).ElectLeaders(t.Context(), kadm.ElectPreferredReplica, nil); err != nil {
+		t.Fatal(err)
+	}
+	within(t, 20*time.Second, "the preferred replicas lead "+topic, func() bool {
+		return !slices.ContainsFunc(c.all, func(n *clusterNode) bool {
+			parts := partitions(n.metadata(t, topic))
+			return len(parts) == 0 || slices.ContainsFunc(parts, func(p kmsg.MetadataResponseTopicPartition) bool { return p.Leader != p.Replicas[0] })
+		})
+	})
+}

@@ -92,7 +92,7 @@ func startUnder(t *testing.T, wrapper []string, dir, listen string, args ...stri
 	return p
 }
 
-// launch runs the broker on dir and returns at once. What it logs is added to log.
+// launch runs the broker on dir, under wrapper, and returns at once. What it logs is added to log.
 func launch(t *testing.T, wrapper []string, dir string, log *lockedBuffer, args ...string) *process {
 	t.Helper()
 	path, err := brokerBinary()

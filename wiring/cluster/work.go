@@ -33,7 +33,7 @@ func NewWork(
 	cfg *configs.Config, store ports.MetadataStore, member broker.MembershipSettings, p *broker.Partitions, c *broker.Configs, clock broker.Clock, log *slog.Logger,
 ) *Work {
 	peers := replication.New(replication.Settings{NodeID: member.NodeID, Address: addresses(cfg, store)})
-	controller := broker.NewController(store, c, broker.ControllerSettings{}, clock, log)
+	controller := broker.NewController(store, c, broker.ControllerSettings{Gone: peers.Gone}, clock, log)
 	return &Work{
 		Replication: broker.NewReplication(p, store, peers, c, log),
 		Controller:  controller,

@@ -3,6 +3,8 @@ package broker
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +24,9 @@ type ControllerSettings struct {
 	DisconnectTimeout time.Duration
 	// Poll is at which interval the leadership of the metadata is looked at; default 50 ms.
 	Poll time.Duration
+	// Gone reports whether a broker's process has ended, as far as can be told from here: its machine says that nobody listens. nil when
+	// nothing can be told.
+	Gone func(ctx context.Context, id int32) bool
 }
 
 func (s *ControllerSettings) ensureDefaults() {
@@ -33,6 +38,9 @@ func (s *ControllerSettings) ensureDefaults() {
 	}
 	if s.Poll <= 0 {
 		s.Poll = 50 * time.Millisecond
+	}
+	if s.Gone == nil {
+		s.Gone = func(context.Context, int32) bool { return false }
 	}
 }
 
@@ -47,6 +55,7 @@ type Controller struct {
 
 	mu       sync.Mutex
 	sessions *sessions // nil where this node does not lead
+	began    bool      // this node has begun to lead, and has not looked yet who is gone
 }
 
 // controllerConfigs is what Controller needs of Configs.
@@ -84,6 +93,7 @@ func (c *Controller) watchSessions(ctx context.Context) error {
 		for _, broker := range c.expired(c.clock().Sub(due)) {
 			c.fence(ctx, broker)
 		}
+		c.lookAround(ctx)
 		wait = c.pause()
 	}
 }
@@ -114,8 +124,36 @@ func (c *Controller) leads(img *metadata.Image, now time.Time) bool {
 	case c.sessions == nil:
 		c.sessions = newSessions(c.settings.SessionTimeout)
 		c.sessions.follow(img, now)
+		c.began = true
 	}
 	return true
+}
+
+// lookAround looks for brokers that are gone, when this node has just begun to lead: their heartbeat connections broke at the leader
+// before, and most likely that one is among them itself.
+func (c *Controller) lookAround(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, c.settings.DisconnectTimeout)
+	defer cancel()
+	var looking sync.WaitGroup
+	for _, id := range c.inherited() {
+		looking.Go(func() {
+			if c.settings.Gone(ctx, id) {
+				c.Disconnected(id)
+			}
+		})
+	}
+	looking.Wait()
+}
+
+// inherited returns the brokers in service, once after this node has begun to lead.
+func (c *Controller) inherited() []int32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sessions == nil || !c.began {
+		return nil
+	}
+	c.began = false
+	return slices.Sorted(maps.Keys(c.sessions.brokers))
 }
 
 func (c *Controller) pause() time.Duration {

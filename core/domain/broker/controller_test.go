@@ -275,6 +275,33 @@ func TestANodeThatWasStoppedItselfFencesNobody(t *testing.T) {
 	})
 }
 
+func TestANewLeaderGivesABrokerThatIsGoneNoFullSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &nodes{img: new(metadata.Image), leader: 1}
+		store := nodeStore{n, 1}
+		for id := range int32(3) {
+			if _, err := store.Apply(t.Context(), metadata.RegisterBroker{ID: id + 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		gone := func(_ context.Context, id int32) bool { return id == 3 }
+		c := NewController(store, n, ControllerSettings{Gone: gone}, time.Now, slog.New(slog.DiscardHandler))
+		ended := make(chan error)
+		go func() { ended <- c.Run(ctx) }()
+		time.Sleep(c.settings.DisconnectTimeout + 2*c.settings.Poll)
+		for id, want := range map[int32]bool{1: false, 2: false, 3: true} {
+			if b, _ := store.Image().Broker(id); b.Fenced != want {
+				t.Errorf("broker %d is fenced: %t", id, b.Fenced)
+			}
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestHeartbeatsAreAnsweredAsInKafka(t *testing.T) {
 	image := func(cmds ...metadata.Command) *metadata.Image {
 		img := new(metadata.Image)
