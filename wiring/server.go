@@ -46,11 +46,12 @@ type parts struct {
 	Levels     *slog.LevelVar
 	Ready      *readiness
 	Telemetry  *telemetry.Telemetry
+	Node       membership
 	Work       clusterWork
 }
 
-// Start starts a broker and returns when it serves; a node of a cluster waits for a majority of the nodes. When ctx ends before, the
-// start is given up. The broker runs until Close is called, and logs to output.
+// Start starts a broker and returns when it serves; a node of a cluster waits for a majority of the nodes. It runs until ctx ends or
+// Close is called, and logs to output.
 func Start(ctx context.Context, cfg *configs.Config, output io.Writer) (*Server, error) {
 	levels := new(slog.LevelVar)
 	levels.Set(cfg.LogLevel)
@@ -63,7 +64,7 @@ func Start(ctx context.Context, cfg *configs.Config, output io.Writer) (*Server,
 		cleanup()
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ctx, cancel := context.WithCancel(ctx)
 	s := &Server{parts: p, log: log, cancel: cancel, done: make(chan struct{}), config: cfg}
 	go func() {
 		defer close(s.done)
@@ -107,7 +108,7 @@ func (s *Server) announce(cfg *configs.Config) {
 	}
 	image := s.Store.Image()
 	topics, partitions := image.Counts()
-	s.log.Info("started", "version", Version(), "cluster_id", image.ClusterID(), "node_id", s.Store.Leadership().NodeID,
+	s.log.Info("started", "version", Version(), "cluster_id", image.ClusterID(), "node_id", s.Node.nodeID,
 		"data_dir", s.Dir.path, "topics", topics, "partitions", partitions)
 }
 

@@ -142,6 +142,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		Levels:     levels,
 		Ready:      wiringReadiness,
 		Telemetry:  telemetry,
+		Node:       wiringMembership,
 		Work:       wiringClusterWork,
 	}
 	return wiringParts, func() {

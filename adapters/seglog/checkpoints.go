@@ -47,6 +47,11 @@ func (s *Store) readCheckpoints() error {
 // writeCheckpoints writes the recovery points of these logs. Below its recovery point a log's records and indexes are
 // durable.
 func (s *Store) writeCheckpoints(logs []*Log) error {
+	return s.writePoints(syncedPoints(logs))
+}
+
+// syncedPoints syncs the indexes of those logs whose recovery point is not on disk, and returns the points that are true then.
+func syncedPoints(logs []*Log) map[*Log]int64 {
 	points := make(map[*Log]int64, len(logs))
 	for _, l := range logs {
 		l.mu.Lock()
@@ -62,6 +67,11 @@ func (s *Store) writeCheckpoints(logs []*Log) error {
 		}
 		points[l] = point
 	}
+	return points
+}
+
+// writePoints writes recovery points, and takes deleted logs out of the checkpoint files.
+func (s *Store) writePoints(points map[*Log]int64) error {
 	s.checkpoints.Lock()
 	defer s.checkpoints.Unlock()
 	s.mu.Lock()
@@ -74,7 +84,8 @@ func (s *Store) writeCheckpoints(logs []*Log) error {
 	for l, point := range points {
 		l.mu.Lock()
 		if l.offline == nil {
-			point = min(point, l.recoveryPoint) // lower, if it was truncated meanwhile
+			// Somebody who came later may have written a higher one, on which a gap in the log relies; or the log was truncated.
+			point = min(max(point, l.checkpointed), l.recoveryPoint)
 			s.points[l.name()], l.checkpointed = point, point
 		}
 		l.mu.Unlock()
@@ -121,19 +132,48 @@ func (s *Store) dropCheckpoints(name logName) error {
 	return s.writeCheckpoints(nil)
 }
 
-// writeStart makes a log's start offset durable.
+// writeStart makes a log's start offset durable. Who comes while the file is being written is served by the next writing together.
 func (s *Store) writeStart(l *Log, start int64) error {
-	s.checkpoints.Lock()
-	defer s.checkpoints.Unlock()
 	s.mu.Lock()
 	if gone := l.offlineError(); gone != nil {
 		s.mu.Unlock()
 		return gone
 	}
 	s.starts[l.name()] = max(s.starts[l.name()], start)
-	content := formatOffsets(s.starts)
+	s.startsRaised++
+	mine := s.startsRaised
 	s.mu.Unlock()
-	return s.replaceCheckpoint(logStartFile, content)
+
+	s.checkpoints.Lock()
+	defer s.checkpoints.Unlock()
+	s.mu.Lock()
+	if s.startsWritten >= mine {
+		s.mu.Unlock()
+		return nil
+	}
+	raised, content := s.startsRaised, formatOffsets(s.starts)
+	s.mu.Unlock()
+	if err := s.replaceCheckpoint(logStartFile, content); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.startsWritten = raised
+	return nil
+}
+
+// resetCheckpoints notes, durably, that a log begins anew at start.
+func (s *Store) resetCheckpoints(name logName, start int64) error {
+	s.checkpoints.Lock()
+	defer s.checkpoints.Unlock()
+	s.mu.Lock()
+	s.points[name], s.starts[name] = start, start
+	delete(s.cleaned, name)
+	points, starts, cleaned := formatOffsets(s.points), formatOffsets(s.starts), formatOffsets(s.cleaned)
+	s.mu.Unlock()
+	return errors.Join(
+		s.replaceCheckpoint(recoveryFile, points), s.replaceCheckpoint(logStartFile, starts), s.replaceCheckpoint(cleanerFile, cleaned),
+	)
 }
 
 // cleanedTo returns up to where a log was compacted.

@@ -80,13 +80,14 @@ func (p *Partition) follows() (leader int32, ok bool) {
 }
 
 // nextFetch returns what to ask the leader for; ok is false when there is nothing to ask now.
-func (p *Partition) nextFetch() (leader int32, f partition.FollowerFetch, ok bool) {
+func (p *Partition) nextFetch() (f partition.FollowerFetch, ok bool) {
 	p.tail.Lock()
 	defer p.tail.Unlock()
 	if p.gone != nil {
-		return -1, partition.FollowerFetch{}, false
+		return partition.FollowerFetch{}, false
 	}
-	return p.replica.NextFetch()
+	_, f, ok = p.replica.NextFetch()
+	return f, ok
 }
 
 // answered takes over what the leader has answered to a fetch of this follower, with the records. What it appends is durable some time
@@ -156,7 +157,7 @@ func (p *Partition) cut(ctx context.Context, fx partition.Effects) error {
 	defer p.order.Unlock()
 	var err error
 	if fx.Reset {
-		err = p.log.Reset(ctx, fx.To)
+		err = p.log.ResetTo(ctx, fx.To)
 	} else {
 		err = p.log.Truncate(ctx, fx.To)
 	}

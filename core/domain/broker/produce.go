@@ -108,7 +108,11 @@ func (p *Produce) appendTo(ctx context.Context, img *metadata.Image, req *Produc
 	}
 	// The acknowledgement may come before append returns and lets the request go; so its fields are
 	// written first, under the partition's lock, by slot.
-	return part.append(b, req.Acks, req, i)
+	err = part.append(b, req.Acks, req, i)
+	if errors.Is(err, fault.NotLeaderOrFollower) {
+		at.Leader = part.leaderHint()
+	}
+	return err
 }
 
 // adminClient is the client id that may write to internal topics, as in Kafka.

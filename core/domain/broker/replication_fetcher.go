@@ -148,7 +148,7 @@ func (f *fetcher) gather(now time.Time) (round replicaRound, unready int, wait t
 			wait = min(wait, left)
 			continue
 		}
-		_, ask, ok := p.nextFetch()
+		ask, ok := p.nextFetch()
 		if !ok {
 			unready++
 			continue
@@ -222,7 +222,7 @@ func (f *fetcher) take(ctx context.Context, asked askedReplica, got ports.Replic
 
 // unmoved has the leader not asked at once for what it has refused just now, unless there is something else to ask.
 func (f *fetcher) unmoved(asked askedReplica) {
-	if _, now, ok := asked.partition.nextFetch(); ok && now == asked.fetch {
+	if now, ok := asked.partition.nextFetch(); ok && now == asked.fetch {
 		f.postpone(asked.partition, fetchRetry)
 	}
 }

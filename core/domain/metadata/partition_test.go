@@ -127,8 +127,10 @@ func TestPartitionsChangeAsInKafka(t *testing.T) {
 		{
 			"a new incarnation of the last in sync leads under a new epoch, and only when it is in service",
 			[]Command{
-				isrOf(1, 0, 0, 1), RegisterBroker{ID: 1, Incarnation: [16]byte{2}, Fenced: true},
-				unfence(2), UnfenceBroker{ID: 1, Epoch: 7},
+				isrOf(1, 0, 0, 1),
+				RegisterBroker{ID: 1, Incarnation: [16]byte{2}, Fenced: true},
+				unfence(2),
+				UnfenceBroker{ID: 1, Epoch: 7},
 			},
 			Partition{Replicas: []int32{1, 2, 3}, ISR: []int32{1}, Leader: 1, LeaderEpoch: 2, Version: 3},
 		},
