@@ -97,8 +97,12 @@ func (ps *Partitions) asked(id metadata.TopicID) *topicPartitions {
 	return ps.topics[id]
 }
 
-// leave gives up this broker's replica of a partition, if there is one.
+// leave gives up this broker's replica of a partition, if there is one, unless it has been given one again since: that may be in
+// sync already.
 func (ps *Partitions) leave(ctx context.Context, t *metadata.Topic, index int32) error {
+	if now, ok := ps.store.Image().TopicByID(t.ID); ok && slices.Contains(now.Partitions[index].Replicas, ps.nodeID) {
+		return nil
+	}
 	if tp := ps.asked(t.ID); tp != nil {
 		if p := tp.close(index, fault.NotLeaderOrFollower); p != nil {
 			ps.queue.left(p)

@@ -31,7 +31,7 @@ func TestAProcessTakesNothingThatMetadataSaysToAnotherUnderItsID(t *testing.T) {
 		if at := r.at("orders"); at.Leader != 3 {
 			t.Fatalf("led by %d", at.Leader)
 		}
-		if err, _ := answered(t, r.broker(3).send("orders", 1, "b")); !errors.Is(err, fault.NotLeaderOrFollower) {
+		if _, err := answered(t, r.broker(3).send("orders", 1, "b")); !errors.Is(err, fault.NotLeaderOrFollower) {
 			t.Errorf("a process leads in the place of another: %v", err)
 		}
 	})
@@ -47,5 +47,26 @@ func TestAPartitionThatIsOpenedBeforeItsRegistrationIsSeenHasNoRole(t *testing.T
 	}
 	if err := p.checkEpoch(-1); !errors.Is(err, fault.NotLeaderOrFollower) {
 		t.Errorf("an image from before the registration makes it leader: %v", err)
+	}
+}
+
+func TestAnImageThatIsBehindRemovesNoLog(t *testing.T) {
+	f := newFixture(t)
+	id := metadata.TopicID{1}
+	f.apply(t, metadata.RegisterBroker{ID: 2})
+	f.apply(t, metadata.AlterReassignment{TopicID: id, Replicas: []int32{1, 2}})
+	f.apply(t, metadata.AlterPartition{TopicID: id, BrokerID: 1, BrokerEpoch: 1, Version: 1, ISR: []int32{1, 2}})
+	f.apply(t, metadata.AlterReassignment{TopicID: id, Replicas: []int32{2}})
+	behind := f.store.Image()
+	f.apply(t, metadata.AlterReassignment{TopicID: id, Replicas: []int32{2, 1}})
+	f.alignment.follow(t.Context(), behind)
+	if len(f.logs.delete) > 0 {
+		t.Errorf("deleted %v, of which there is a replica again", f.logs.delete)
+	}
+	f.alignment.follow(t.Context(), f.store.Image())
+	f.apply(t, metadata.AlterReassignment{TopicID: id, Replicas: []int32{2}})
+	f.follow(t)
+	if len(f.logs.delete) != 1 {
+		t.Errorf("deleted %v, want the log of the replica that has gone", f.logs.delete)
 	}
 }

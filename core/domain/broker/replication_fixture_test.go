@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -74,13 +75,11 @@ func inRing(t *testing.T, brokers int32, test func(t *testing.T, r *ring)) {
 func (r *ring) begin(ctx context.Context, working *sync.WaitGroup, id int32) *ringBroker {
 	b := &ringBroker{ring: r, id: id, logs: newMemLogs(r.t), configs: newFixedConfigs(), lease: NewLease(time.Now)}
 	b.configs.topic.MinInSyncReplicas = 2
-	for key, value := range map[string]int64{
+	maps.Copy(b.configs.ints, map[string]int64{
 		"replica.lag.time.max.ms": ringLag.Milliseconds(), "request.timeout.ms": 30_000, "replica.fetch.wait.max.ms": 500,
 		"replica.fetch.min.bytes": 1, "replica.fetch.response.max.bytes": 10 << 20, "replica.fetch.max.bytes": 1 << 20,
 		"replica.socket.timeout.ms": 30_000,
-	} {
-		b.configs.ints[key] = value
-	}
+	})
 	log := slog.New(slog.DiscardHandler)
 	b.partitions = NewPartitions(b, b.logs, b.configs, id, int64(id), b.lease, time.Now, log)
 	b.produce, b.offsets = NewProduce(b.partitions, time.Now), NewOffsets(b.partitions)
@@ -243,22 +242,22 @@ func (b *ringBroker) send(topic string, acks int16, value string) <-chan error {
 }
 
 // answered returns the answer and how long it took, at most a minute.
-func answered(t *testing.T, answer <-chan error) (err error, took time.Duration) {
+func answered(t *testing.T, answer <-chan error) (took time.Duration, err error) {
 	t.Helper()
 	began := time.Now()
 	select {
 	case err = <-answer:
-		return err, time.Since(began)
+		return time.Since(began), err
 	case <-time.After(time.Minute):
 		t.Fatal("there is no answer")
-		return nil, 0
+		return 0, nil
 	}
 }
 
 // sent produces one record to all that are in sync.
 func (b *ringBroker) sent(topic, value string) {
 	b.t.Helper()
-	if err, _ := answered(b.t, b.send(topic, -1, value)); err != nil {
+	if _, err := answered(b.t, b.send(topic, -1, value)); err != nil {
 		b.t.Fatalf("produce %s: %v", value, err)
 	}
 }

@@ -17,7 +17,7 @@ func TestABatchIsAcknowledgedWhenItIsDurableOnEveryInSyncReplica(t *testing.T) {
 		r.broker(2).logs.hold()
 		r.broker(3).logs.hold()
 		answer := r.broker(1).send("orders", -1, "b")
-		if err, took := answered(t, r.broker(1).send("orders", 1, "c")); err != nil || took > time.Millisecond {
+		if took, err := answered(t, r.broker(1).send("orders", 1, "c")); err != nil || took > time.Millisecond {
 			t.Errorf("acks=1 is answered with %v after %v", err, took)
 		}
 		time.Sleep(time.Second)
@@ -27,7 +27,7 @@ func TestABatchIsAcknowledgedWhenItIsDurableOnEveryInSyncReplica(t *testing.T) {
 			t.Fatal("acknowledged before broker 3 has it on its disk")
 		}
 		r.broker(3).logs.release()
-		if err, took := answered(t, answer); err != nil || took > 100*time.Millisecond {
+		if took, err := answered(t, answer); err != nil || took > 100*time.Millisecond {
 			t.Errorf("answered with %v, %v after the last disk", err, took)
 		}
 		r.agree("orders", []int32{1, 2, 3}, "a", "b", "c")
@@ -38,10 +38,10 @@ func TestAFollowerThatStopsLeavesAndRejoinsWhenItHasCaughtUp(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
 		r.broker(1).sent("orders", "a")
 		r.isolate(3)
-		if err, took := answered(t, r.broker(1).send("orders", -1, "b")); err != nil || took < ringLag-time.Second || took > ringLag+time.Second {
+		if took, err := answered(t, r.broker(1).send("orders", -1, "b")); err != nil || took < ringLag-time.Second || took > ringLag+time.Second {
 			t.Errorf("answered with %v after %v, want the time that a follower may lag", err, took)
 		}
-		if err, took := answered(t, r.broker(1).send("orders", -1, "c")); err != nil || took > 100*time.Millisecond {
+		if took, err := answered(t, r.broker(1).send("orders", -1, "c")); err != nil || took > 100*time.Millisecond {
 			t.Errorf("answered with %v after %v, without the follower", err, took)
 		}
 		r.agree("orders", []int32{1, 2}, "a", "b", "c")
@@ -55,13 +55,13 @@ func TestTooFewInSyncReplicasRefuseBeforeAndAfterTheAppend(t *testing.T) {
 		r.broker(1).sent("orders", "a")
 		r.isolate(2)
 		r.isolate(3)
-		if err, _ := answered(t, r.broker(1).send("orders", -1, "b")); !errors.Is(err, fault.NotEnoughReplicasAfterAppend) {
+		if _, err := answered(t, r.broker(1).send("orders", -1, "b")); !errors.Is(err, fault.NotEnoughReplicasAfterAppend) {
 			t.Errorf("after the append: %v", err)
 		}
-		if err, _ := answered(t, r.broker(1).send("orders", -1, "c")); !errors.Is(err, fault.NotEnoughReplicas) {
+		if _, err := answered(t, r.broker(1).send("orders", -1, "c")); !errors.Is(err, fault.NotEnoughReplicas) {
 			t.Errorf("before the append: %v", err)
 		}
-		if err, _ := answered(t, r.broker(1).send("orders", 1, "d")); err != nil {
+		if _, err := answered(t, r.broker(1).send("orders", 1, "d")); err != nil {
 			t.Errorf("acks=1: %v", err)
 		}
 	})
@@ -72,11 +72,11 @@ func TestAReplacedLeaderLosesWhatNobodyHasAcknowledged(t *testing.T) {
 		r.broker(1).sent("orders", "a")
 		r.isolate(1)
 		answer := r.broker(1).send("orders", -1, "lost")
-		if err, _ := answered(t, r.broker(1).send("orders", 1, "lost, too")); err != nil {
+		if _, err := answered(t, r.broker(1).send("orders", 1, "lost, too")); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(ringSession)
-		if err, _ := answered(t, r.broker(1).send("orders", 1, "refused")); !errors.Is(err, fault.NotLeaderOrFollower) {
+		if _, err := answered(t, r.broker(1).send("orders", 1, "refused")); !errors.Is(err, fault.NotLeaderOrFollower) {
 			t.Errorf("without lease: %v", err)
 		}
 		q := []OffsetQuery{{Topic: "orders", CurrentLeaderEpoch: -1, Timestamp: LatestTimestamp}}
@@ -91,7 +91,7 @@ func TestAReplacedLeaderLosesWhatNobodyHasAcknowledged(t *testing.T) {
 		r.broker(2).sent("orders", "b")
 		r.heal(1)
 		r.apply(metadata.UnfenceBroker{ID: 1, Epoch: 1})
-		if err, _ := answered(t, answer); !errors.Is(err, fault.NotLeaderOrFollower) {
+		if _, err := answered(t, answer); !errors.Is(err, fault.NotLeaderOrFollower) {
 			t.Errorf("what waited is answered with %v", err)
 		}
 		r.agree("orders", []int32{1, 2, 3}, "a", "b")
@@ -150,7 +150,7 @@ func TestANewPartitionDoesNotWaitForTheFetchUnderWay(t *testing.T) {
 			time.Sleep(wait)
 			topic := "t" + wait.String()
 			r.create(topic, 1)
-			if err, took := answered(t, r.broker(1).send(topic, -1, "x")); err != nil || took > 100*time.Millisecond {
+			if took, err := answered(t, r.broker(1).send(topic, -1, "x")); err != nil || took > 100*time.Millisecond {
 				t.Errorf("the first batch of %s is answered with %v after %v", topic, err, took)
 			}
 		}
@@ -165,7 +165,7 @@ func TestALeaderWhoseLogFailsResigns(t *testing.T) {
 		if at := r.at("orders"); at.Leader != 2 {
 			t.Fatalf("led by %d", at.Leader)
 		}
-		if err, took := answered(t, r.broker(2).send("orders", -1, "b")); err != nil || took > 200*time.Millisecond {
+		if took, err := answered(t, r.broker(2).send("orders", -1, "b")); err != nil || took > 200*time.Millisecond {
 			t.Errorf("answered with %v after %v", err, took)
 		}
 		r.agree("orders", []int32{2, 3}, "a", "b")

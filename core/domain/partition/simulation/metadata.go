@@ -9,13 +9,11 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/partition"
 )
 
-// topicID is that of the only topic, which has one partition.
-var topicID = metadata.TopicID{1}
-
 // agreed is the metadata that all nodes agree upon: the state machine that the brokers run, and the commands that they send to it.
 // The rules of metadata are broken here, before and behind it.
 type agreed struct {
 	full   *metadata.Image
+	topic  metadata.TopicID // of the only topic, which has one partition
 	image  *image
 	breaks Rule
 }
@@ -52,7 +50,7 @@ func incarnationID(n int) (id [16]byte) {
 
 // newAgreed returns the metadata of a cluster whose brokers are all down.
 func newAgreed(nodes int, opt Options) (*agreed, error) {
-	m := &agreed{full: new(metadata.Image), breaks: opt.Breaks}
+	m := &agreed{full: new(metadata.Image), topic: metadata.TopicID{1}, breaks: opt.Breaks}
 	ids := make([]int32, nodes)
 	for n := range ids {
 		ids[n] = int32(n)
@@ -60,7 +58,7 @@ func newAgreed(nodes int, opt Options) (*agreed, error) {
 			return nil, err
 		}
 	}
-	topic := metadata.CreateTopic{Name: "orders", ID: topicID, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{ids[:replication]}}
+	topic := metadata.CreateTopic{Name: "orders", ID: m.topic, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{ids[:replication]}}
 	if opt.Unclean || opt.Breaks == ElectInSync {
 		topic.Configs = map[string]string{"unclean.leader.election.enable": "true"}
 	}
@@ -94,7 +92,7 @@ func (m *agreed) decide(cmd metadata.Command) (metadata.Result, error) {
 
 // look makes the image of what is agreed now.
 func (m *agreed) look() {
-	t, _ := m.full.TopicByID(topicID)
+	t, _ := m.full.TopicByID(m.topic)
 	img := &image{Partition: t.Partitions[0], index: int64(m.full.Index())}
 	for b := range m.full.Brokers() {
 		img.brokers = append(img.brokers, *b)
@@ -112,15 +110,15 @@ func (m *agreed) register(id int32, incarnation int) (epoch int64, err error) {
 // alter decides a leader's proposal.
 func (m *agreed) alter(by int32, brokerEpoch int64, p partition.Proposal) error {
 	cmd := metadata.AlterPartition{
-		TopicID: topicID, BrokerID: by, BrokerEpoch: brokerEpoch, LeaderEpoch: p.LeaderEpoch, Version: p.Version,
+		TopicID: m.topic, BrokerID: by, BrokerEpoch: brokerEpoch, LeaderEpoch: p.LeaderEpoch, Version: p.Version,
 	}
 	for _, member := range p.ISR {
 		cmd.ISR, cmd.ISREpochs = append(cmd.ISR, member.Broker), append(cmd.ISREpochs, member.Epoch)
 	}
-	switch m.breaks {
-	case CompareVersion:
+	if m.breaks == CompareVersion {
 		cmd.Version = m.image.Version
-	case JoinUnderOwnEpoch:
+	}
+	if m.breaks == JoinUnderOwnEpoch {
 		cmd.ISREpochs = nil
 		for _, id := range cmd.ISR { // who has just registered is fenced: that would hide the mistake
 			if _, err := m.apply(metadata.UnfenceBroker{ID: id, Epoch: m.image.brokers[id].Epoch}); err != nil {
@@ -134,7 +132,7 @@ func (m *agreed) alter(by int32, brokerEpoch int64, p partition.Proposal) error 
 
 // elect makes the preferred replica the leader.
 func (m *agreed) elect() error {
-	_, err := m.apply(metadata.ElectLeader{TopicID: topicID})
+	_, err := m.apply(metadata.ElectLeader{TopicID: m.topic})
 	return err
 }
 
@@ -143,6 +141,6 @@ func (m *agreed) reassign(target []int32) error {
 	if m.image.Leader < 0 && target != nil {
 		return fault.ReassignmentInProgress
 	}
-	_, err := m.apply(metadata.AlterReassignment{TopicID: topicID, Replicas: target})
+	_, err := m.apply(metadata.AlterReassignment{TopicID: m.topic, Replicas: target})
 	return err
 }
