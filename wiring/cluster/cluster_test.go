@@ -92,6 +92,9 @@ func TestAChangeOfLeadersAppliesEveryCommandOnce(t *testing.T) {
 	}
 	stop(t, c.nodes[0])
 	wg.Wait()
+	if err := c.nodes[1].Barrier(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if want := int64(2 * clients * each); c.nodes[1].Image().NextProducerID() != want {
 		t.Errorf("%d ids were given to %d commands", c.nodes[1].Image().NextProducerID(), want)
 	}
@@ -115,6 +118,9 @@ func TestANodeThatLagsTooFarTakesASnapshotIn(t *testing.T) {
 	}
 	for range 2 {
 		c.restart(t, lagging)
+		if err := lagging.Barrier(t.Context()); err != nil { // of its own commands a snapshot would not tell the outcome
+			t.Fatal(err)
+		}
 		got := apply(t, lagging, oneID)
 		if diff := cmp.Diff(dump(t, await(t, c.nodes[0], got.Index)), dump(t, lagging.Image())); diff != "" {
 			t.Errorf("the node that lagged (-other +it):\n%s", diff)

@@ -78,13 +78,14 @@ func (md *Metadata) Register(ctx context.Context, member broker.MembershipSettin
 // attempt is how long a try to reach agreement takes before the log tells of it.
 const attempt = 5 * time.Second
 
-// agree does something that needs a majority of the nodes, again and again while there is none.
+// agree does something that needs a majority of the nodes, and may be done twice, again and again while there is none, or while this node does not
+// know how it went.
 func (md *Metadata) agree(ctx context.Context, log *slog.Logger, do func(context.Context) error) error {
 	for {
 		tried, cancel := context.WithTimeout(ctx, attempt)
 		err := do(tried)
 		cancel()
-		if !errors.Is(err, fault.NotController) || ctx.Err() != nil {
+		if !errors.Is(err, fault.NotController) && !errors.Is(err, fault.RequestTimedOut) || ctx.Err() != nil {
 			return err
 		}
 		log.InfoContext(ctx, "waiting for a majority of the cluster's nodes", "leader", md.Leadership().NodeID)
