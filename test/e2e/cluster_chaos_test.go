@@ -6,15 +6,18 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
@@ -121,6 +124,26 @@ func (c *chaos) mishaps() []mishap {
 	}
 }
 
+// awaitEach returns when a further record was acknowledged in each partition.
+func (h *history) awaitEach(t *testing.T) {
+	t.Helper()
+	counts := func() map[int32]int {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return maps.Clone(h.count)
+	}
+	before := counts()
+	within(t, time.Minute, "a record is acknowledged in each partition", func() bool {
+		now := counts()
+		for partition, n := range before {
+			if now[partition] == n {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 // rage lets mishaps happen, each one once or as long as lasts says.
 func (c *chaos) rage(t *testing.T, lasts time.Duration) {
 	t.Helper()
@@ -160,8 +183,21 @@ func (c *chaos) victim(t *testing.T) *clusterNode {
 	return n
 }
 
-// hold lets a mishap last, for a session or two.
-func (c *chaos) hold() { time.Sleep(time.Duration(2500+c.random.IntN(2000)) * time.Millisecond) }
+// hold lets a mishap last: for less than a session, or until the others say that the node is not in service.
+func (c *chaos) hold(t *testing.T, lost *clusterNode) {
+	t.Helper()
+	if c.random.IntN(3) == 0 {
+		time.Sleep(time.Duration(c.random.IntN(2000)) * time.Millisecond)
+		return
+	}
+	within(t, 20*time.Second, "the others do without the node", func() bool {
+		return !slices.ContainsFunc(c.all, func(n *clusterNode) bool {
+			m := n.metadata(t)
+			return n != lost && (len(m.Brokers) == 0 || slices.ContainsFunc(m.Brokers, func(b kmsg.MetadataResponseBroker) bool { return b.NodeID == lost.id }))
+		})
+	})
+	time.Sleep(time.Duration(c.random.IntN(1000)) * time.Millisecond)
+}
 
 func (c *chaos) kill(t *testing.T, n *clusterNode) {
 	t.Logf("it is node %d", n.id)
@@ -173,14 +209,14 @@ func (c *chaos) kill(t *testing.T, n *clusterNode) {
 func (c *chaos) cutOff(t *testing.T, andClients bool) {
 	n := c.victim(t)
 	c.network.cut(n.id, andClients)
-	c.hold()
+	c.hold(t, n)
 	c.network.heal(n.id)
 }
 
 func (c *chaos) pauseOne(t *testing.T) {
 	n := c.victim(t)
 	n.pause()
-	c.hold()
+	c.hold(t, n)
 	n.resume()
 }
 
@@ -190,7 +226,7 @@ func (c *chaos) loseMajority(t *testing.T) {
 	c.network.cut(cut.id, false)
 	time.Sleep(time.Duration(c.random.IntN(3000)) * time.Millisecond) // the others may have taken over by then
 	killed.crash()
-	c.hold()
+	time.Sleep(time.Duration(c.random.IntN(4000)) * time.Millisecond)
 	c.network.heal(cut.id)
 	killed.launch(t)
 }

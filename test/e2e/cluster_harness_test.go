@@ -105,7 +105,7 @@ func (c *nodes) end(t *testing.T) {
 	if !t.Failed() {
 		return
 	}
-	dir, err := os.MkdirTemp("", "chronik-"+strings.ReplaceAll(t.Name(), "/", "-")+"-")
+	dir, err := os.MkdirTemp("", "chronik-"+strings.ReplaceAll(t.Name(), "/", "-")+"-") //nolint:usetesting // it is kept
 	if err != nil {
 		t.Error(err)
 		return

@@ -70,7 +70,7 @@ type outcome struct {
 }
 
 // topicRegister is a topic: it has a value, or 0 when there is none.
-var topicRegister = porcupine.Model{ //nolint:gochecknoglobals // a constant
+var topicRegister = porcupine.Model{
 	Partition: func(ops []porcupine.Operation) (all [][]porcupine.Operation) {
 		at := make(map[string]int)
 		for _, op := range ops {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -132,26 +131,6 @@ func (h *history) awaitAcks(t *testing.T, n int) {
 		}
 		time.Sleep(time.Millisecond) // polls a condition with a deadline
 	}
-}
-
-// awaitEach returns when a further record was acknowledged in each partition.
-func (h *history) awaitEach(t *testing.T) {
-	t.Helper()
-	counts := func() map[int32]int {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		return maps.Clone(h.count)
-	}
-	before := counts()
-	within(t, time.Minute, "a record is acknowledged in each partition", func() bool {
-		now := counts()
-		for partition, n := range before {
-			if now[partition] == n {
-				return false
-			}
-		}
-		return true
-	})
 }
 
 // check reads everything, compares it with what producers were told, and returns what is where.
