@@ -155,12 +155,24 @@ func unregisterBroker(img *Image, cmd UnregisterBroker) (*Image, Result, error) 
 	switch {
 	case !ok:
 		return nil, Result{}, fault.New(fault.BrokerIDNotRegistered, "Broker ID %d is not currently registered", cmd.ID)
-	case !b.Fenced:
-		return nil, Result{}, fault.New(fault.InvalidRequest, "broker %d is in service: stop it first", cmd.ID)
+	case !b.Fenced && img.holds(cmd.ID):
+		return nil, Result{}, fault.New(fault.InvalidRequest, "broker %d is in service and holds replicas: move them away or stop it first", cmd.ID)
 	}
 	next := *img
 	next.brokers = img.brokers.remove(brokerKey(cmd.ID))
 	return &next, Result{}, nil
+}
+
+// holds reports whether the broker has a replica of a partition. It looks at all partitions.
+func (i *Image) holds(id int32) bool {
+	for t := range i.Topics() {
+		for n := range t.Partitions {
+			if slices.Contains(t.Partitions[n].Replicas, id) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Leads reports whether the broker leads a partition. It looks at all partitions.
