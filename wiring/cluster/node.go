@@ -53,7 +53,7 @@ func checkNew(ctx context.Context, others []configs.Peer, self int32) error {
 		}
 		if quorum[self] != [16]byte{} {
 			return fmt.Errorf("node %d has no data, but has been a member of the cluster, as node %d says: what it has voted for is lost. "+
-				"Replace it with `chronik-server cluster replace-node %d NEW-ID --raft HOST:PORT`, and start it with cluster.node_id = NEW-ID "+
+				"Replace it with `chronik-server cluster replace-node %d NEW-ID HOST:PORT`, and start it with cluster.node_id = NEW-ID "+
 				"and cluster.join = true", self, other.ID, self)
 		}
 		return nil
