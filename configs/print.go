@@ -92,7 +92,7 @@ const documentHead = `# Every setting of a standalone broker with its default. T
 `
 
 const documentTail = `
-# Configs of the broker by Kafka's own names, as in Kafka's server.properties; docs/compatibility.md says which have an effect.
+# Configs of the broker by Kafka's own names, as in Kafka's server.properties; docs/configs.md says which have an effect.
 # Those that are dynamic in Kafka are taken into use when this file changes. Their variables: CHRONIK_KAFKA__NUM_PARTITIONS.
 [kafka]
 # "num.partitions" = 3

@@ -5,15 +5,15 @@ import "context"
 // measure has the broker's state read whenever metrics are collected.
 func (p *parts) measure() error {
 	type gauge struct {
-		name, description, unit string
-		read                    func(ctx context.Context, report func(kind string, value int64))
+		name, description, unit, label string
+		read                           func(ctx context.Context, report func(value string, n int64))
 	}
 	for _, g := range []gauge{
-		{"chronik.topics", "Topics in the metadata.", "", func(_ context.Context, report func(string, int64)) {
+		{"chronik.topics", "Topics in the metadata.", "", "", func(_ context.Context, report func(string, int64)) {
 			topics, _ := p.Store.Image().Counts()
 			report("", int64(topics))
 		}},
-		{"chronik.partitions", "Partitions: all in the metadata, and those whose logs are open here.", "", func(_ context.Context, report func(string, int64)) {
+		{"chronik.partitions", "Partitions: all in the metadata, and those whose logs are open here.", "", "scope", func(_ context.Context, report func(string, int64)) {
 			_, partitions := p.Store.Image().Counts()
 			report("all", int64(partitions))
 			open := int64(0)
@@ -22,7 +22,7 @@ func (p *parts) measure() error {
 			}
 			report("open", open)
 		}},
-		{"chronik.groups", "Consumer groups that this broker coordinates, by state.", "", func(ctx context.Context, report func(string, int64)) {
+		{"chronik.groups", "Consumer groups that this broker coordinates, by state.", "", "state", func(ctx context.Context, report func(string, int64)) {
 			listed, err := p.Groups.List(ctx, nil, nil)
 			if err != nil {
 				return // its partition is being loaded: there is nothing to say yet
@@ -35,16 +35,16 @@ func (p *parts) measure() error {
 				report(state, n)
 			}
 		}},
-		{"chronik.fetch.sessions", "Incremental fetch sessions.", "", func(_ context.Context, report func(string, int64)) {
+		{"chronik.fetch.sessions", "Incremental fetch sessions.", "", "", func(_ context.Context, report func(string, int64)) {
 			report("", int64(p.Fetch.Sessions()))
 		}},
-		{"chronik.memory.used", "Bytes that requests and large answers take.", "By", func(_ context.Context, report func(string, int64)) {
+		{"chronik.memory.used", "Bytes that requests and large answers take.", "By", "holder", func(_ context.Context, report func(string, int64)) {
 			requests, answers := p.Kafka.MemoryUsed()
 			report("requests", requests)
 			report("answers", answers)
 		}},
 	} {
-		if err := p.Telemetry.Gauge(g.name, g.description, g.unit, g.read); err != nil {
+		if err := p.Telemetry.Gauge(g.name, g.description, g.unit, g.label, g.read); err != nil {
 			return err
 		}
 	}

@@ -7,13 +7,13 @@ type shares struct {
 	answers     int64 // a quarter
 	connections int64 // a quarter
 	compaction  int64 // a sixteenth, 16 MiB at most
-	sessions    int64 // a sixteenth: fetch sessions
+	sessions    int64 // an eighth: fetch sessions, and fetches that wait without one
 	groups      int64 // a sixteenth: members of consumer groups
 }
 
 func sharesOf(memory int64) shares {
 	return shares{
 		requests: memory / 4, answers: memory / 4, connections: memory / 4,
-		compaction: min(memory/16, 16<<20), sessions: memory / 16, groups: memory / 16,
+		compaction: min(memory/16, 16<<20), sessions: memory / 8, groups: memory / 16,
 	}
 }

@@ -60,7 +60,7 @@ type nodeMetadata struct {
 // openNodeMetadata opens the metadata: replicated with a cluster section, otherwise as in the standalone binary.
 func openNodeMetadata(ctx context.Context, cfg *configs.Config, dir dataDir, m membership, node *raftnode.Manager, log *slog.Logger) (nodeMetadata, func(), error) {
 	if !cfg.Clustered() {
-		store, cleanup, err := openMetadata(cfg, dir, m, log)
+		store, cleanup, err := openMetadata(cfg, dir, m, log) //nolint:contextcheck // what it starts ends with Close, not with ctx
 		return nodeMetadata{store: store}, cleanup, err
 	}
 	if node == nil {
@@ -100,10 +100,8 @@ func registerNode(
 	if md.cluster == nil {
 		return register(ctx, cfg, m, md.store, logs)
 	}
-	if err := md.cluster.Register(ctx, member, newClusterID(), clock, log); err != nil {
-		return registered{}, err
-	}
-	return registered{md.store}, nil
+	epoch, err := md.cluster.Register(ctx, member, newClusterID(), clock, log)
+	return registered{md.store, epoch}, err
 }
 
 // newWork returns what the broker does as a node of its cluster; the cleanup ends its connections to the other nodes.

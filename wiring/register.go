@@ -12,7 +12,10 @@ import (
 )
 
 // registered is metadata that knows this broker: there is a cluster id, the broker is registered, and __meta exists.
-type registered struct{ ports.MetadataStore }
+type registered struct {
+	ports.MetadataStore
+	epoch int64 // of this process's registration
+}
 
 // register makes store such metadata. It refuses to begin a cluster where records are already: without their metadata they would
 // be taken for those of deleted topics, and removed.
@@ -36,12 +39,15 @@ func register(ctx context.Context, cfg *configs.Config, m membership, store port
 	if _, exists := store.Image().Topic(metadata.MetaTopic); !exists {
 		cmds = append(cmds, metadata.MetaTopicCommand(newTopicID()))
 	}
+	known := registered{MetadataStore: store, epoch: -1}
 	for _, cmd := range cmds {
-		if _, err := store.Apply(ctx, cmd); err != nil {
+		res, err := store.Apply(ctx, cmd)
+		if err != nil {
 			return registered{}, fmt.Errorf("register broker %d: %w", m.nodeID, err)
 		}
+		known.epoch = max(known.epoch, res.BrokerEpoch)
 	}
-	return registered{store}, nil
+	return known, nil
 }
 
 func newTopicID() metadata.TopicID { return newUUID() }

@@ -62,7 +62,7 @@ func newTopics(store registered, c *broker.Configs) *broker.Topics {
 
 // newPartitions returns the partitions on this broker; the cleanup closes them before their logs.
 func newPartitions(store registered, logs ports.LogStore, c *broker.Configs, m membership, lease *broker.Lease, clock broker.Clock, log *slog.Logger) (*broker.Partitions, func()) {
-	p := broker.NewPartitions(store, logs, c, m.nodeID, lease, clock, log)
+	p := broker.NewPartitions(store, logs, c, m.nodeID, store.epoch, lease, clock, log)
 	return p, p.Close
 }
 

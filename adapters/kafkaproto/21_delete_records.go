@@ -1,6 +1,9 @@
 package kafkaproto
 
 import (
+	"context"
+	"time"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-stream/chronik/core/domain/broker"
@@ -15,7 +18,9 @@ func (x *exchange) deleteRecords(req *kmsg.DeleteRecordsRequest) *kmsg.DeleteRec
 			queries = append(queries, broker.DeleteRecordsQuery{Topic: t.Topic, Partition: p.Partition, Offset: p.Offset})
 		}
 	}
-	x.services().Offsets.DeleteRecords(x.ctx, queries)
+	ctx, cancel := context.WithTimeout(x.ctx, time.Duration(req.TimeoutMillis)*time.Millisecond)
+	defer cancel()
+	x.services().Offsets.DeleteRecords(ctx, queries)
 
 	resp := kmsg.NewPtrDeleteRecordsResponse()
 	for _, t := range req.Topics {

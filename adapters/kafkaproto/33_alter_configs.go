@@ -12,24 +12,21 @@ import (
 
 func (x *exchange) alterConfigs(req *kmsg.AlterConfigsRequest) *kmsg.AlterConfigsResponse {
 	resp := kmsg.NewPtrAlterConfigsResponse()
-	times := make(map[broker.ConfigResource]int, len(req.Resources))
+	named := make(namedResources, len(req.Resources))
 	for _, r := range req.Resources {
-		times[broker.ConfigResource{Type: metadata.ResourceType(r.ResourceType), Name: r.ResourceName}]++
+		named.add(r.ResourceType, r.ResourceName)
 	}
 	for _, r := range req.Resources {
-		of := broker.ConfigResource{Type: metadata.ResourceType(r.ResourceType), Name: r.ResourceName}
-		err := repeatedResource(times[of])
+		of, err := named.once(r.ResourceType, r.ResourceName)
+		configs := make(map[string]*string, len(r.Configs))
+		for _, c := range r.Configs {
+			if _, twice := configs[c.Name]; twice && err == nil {
+				err = fault.New(fault.InvalidRequest, "Error due to duplicate config keys")
+			}
+			configs[c.Name] = c.Value
+		}
 		if err == nil {
-			configs := make(map[string]*string, len(r.Configs))
-			for _, c := range r.Configs {
-				if _, twice := configs[c.Name]; twice {
-					err = fault.New(fault.InvalidRequest, "Error due to duplicate config keys")
-				}
-				configs[c.Name] = c.Value
-			}
-			if err == nil {
-				err = x.services().Configs.Replace(x.ctx, of, configs, req.ValidateOnly)
-			}
+			err = x.services().Configs.Replace(x.ctx, of, configs, req.ValidateOnly)
 		}
 		out := kmsg.NewAlterConfigsResponseResource()
 		out.ResourceType, out.ResourceName, out.ErrorCode, out.ErrorMessage = r.ResourceType, r.ResourceName, x.code(err), describe(err)
@@ -38,10 +35,18 @@ func (x *exchange) alterConfigs(req *kmsg.AlterConfigsRequest) *kmsg.AlterConfig
 	return resp
 }
 
-// repeatedResource refuses a resource that a request names more than once.
-func repeatedResource(times int) error {
-	if times > 1 {
-		return fault.New(fault.InvalidRequest, "Each resource must appear at most once.")
+// namedResources counts how often a request names each resource.
+type namedResources map[broker.ConfigResource]int
+
+func (n namedResources) add(kind kmsg.ConfigResourceType, name string) {
+	n[broker.ConfigResource{Type: metadata.ResourceType(kind), Name: name}]++
+}
+
+// once returns the resource, and an error when the request names it more than once.
+func (n namedResources) once(kind kmsg.ConfigResourceType, name string) (broker.ConfigResource, error) {
+	of := broker.ConfigResource{Type: metadata.ResourceType(kind), Name: name}
+	if n[of] > 1 {
+		return of, fault.New(fault.InvalidRequest, "Each resource must appear at most once.")
 	}
-	return nil
+	return of, nil
 }

@@ -4,20 +4,18 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-stream/chronik/core/domain/broker"
-	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
 // IncrementalAlterConfigs: v0-1 (KIP-339).
 
 func (x *exchange) incrementalAlterConfigs(req *kmsg.IncrementalAlterConfigsRequest) *kmsg.IncrementalAlterConfigsResponse {
 	resp := kmsg.NewPtrIncrementalAlterConfigsResponse()
-	times := make(map[broker.ConfigResource]int, len(req.Resources))
+	named := make(namedResources, len(req.Resources))
 	for _, r := range req.Resources {
-		times[broker.ConfigResource{Type: metadata.ResourceType(r.ResourceType), Name: r.ResourceName}]++
+		named.add(r.ResourceType, r.ResourceName)
 	}
 	for _, r := range req.Resources {
-		of := broker.ConfigResource{Type: metadata.ResourceType(r.ResourceType), Name: r.ResourceName}
-		err := repeatedResource(times[of])
+		of, err := named.once(r.ResourceType, r.ResourceName)
 		if err == nil {
 			ops := make([]broker.ConfigOp, len(r.Configs))
 			for i, c := range r.Configs {

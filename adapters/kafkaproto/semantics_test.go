@@ -457,20 +457,34 @@ func TestListOffsetsRefusesTimestampsThatItsVersionDoesNotKnowAndRepetitions(t *
 	}
 }
 
-func TestAFollowerIsToldThatThisIsNotItsLeader(t *testing.T) {
+func TestAFollowersFetchSaysWhoItIs(t *testing.T) {
 	f := newFakes(t)
-	f.fetch = func(context.Context, *broker.FetchRequest) *broker.FetchResponse {
-		t.Error("a follower's fetch reaches the service")
+	var got *broker.Follower
+	f.fetch = func(_ context.Context, req *broker.FetchRequest) *broker.FetchResponse {
+		got = nil
+		if req.Follower != nil {
+			copied := *req.Follower
+			got = &copied
+		}
 		return new(broker.FetchResponse)
 	}
 	c := start(t, f).dial(t)
-	for _, version := range []int16{4, 14, 15, 18} {
-		req := kmsg.NewPtrFetchRequest()
-		req.SetVersion(version)
-		req.ReplicaID, req.ReplicaState.ID = 2, 2
-		req.Topics = []kmsg.FetchRequestTopic{{Topic: "orders", TopicID: metadata.TopicID{1}, Partitions: make([]kmsg.FetchRequestTopicPartition, 1)}}
-		if got := ask[*kmsg.FetchResponse](c, req).Topics[0].Partitions[0]; got.ErrorCode != kerr.NotLeaderForPartition.Code || version >= 16 && got.CurrentLeader.LeaderID != 1 {
-			t.Errorf("version %d: %+v", version, got)
+	for version := int16(4); version <= 18; version++ {
+		for _, id := range []int32{-1, 2} {
+			req := kmsg.NewPtrFetchRequest()
+			req.SetVersion(version)
+			req.ReplicaID, req.ReplicaState.ID, req.ReplicaState.Epoch = id, id, 7
+			ask[*kmsg.FetchResponse](c, req)
+			want := &broker.Follower{ID: 2, Epoch: 7}
+			if version < 15 {
+				want.Epoch = -1
+			}
+			if id < 0 {
+				want = nil
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("version %d, replica %d: (-want +got)\n%s", version, id, diff)
+			}
 		}
 	}
 }

@@ -121,19 +121,48 @@ func (s *Store) dropCheckpoints(name logName) error {
 	return s.writeCheckpoints(nil)
 }
 
-// writeStart makes a log's start offset durable.
+// writeStart makes a log's start offset durable. Who comes while the file is being written is served by the next writing together.
 func (s *Store) writeStart(l *Log, start int64) error {
-	s.checkpoints.Lock()
-	defer s.checkpoints.Unlock()
 	s.mu.Lock()
 	if gone := l.offlineError(); gone != nil {
 		s.mu.Unlock()
 		return gone
 	}
 	s.starts[l.name()] = max(s.starts[l.name()], start)
-	content := formatOffsets(s.starts)
+	s.startsRaised++
+	mine := s.startsRaised
 	s.mu.Unlock()
-	return s.replaceCheckpoint(logStartFile, content)
+
+	s.checkpoints.Lock()
+	defer s.checkpoints.Unlock()
+	s.mu.Lock()
+	if s.startsWritten >= mine {
+		s.mu.Unlock()
+		return nil
+	}
+	raised, content := s.startsRaised, formatOffsets(s.starts)
+	s.mu.Unlock()
+	if err := s.replaceCheckpoint(logStartFile, content); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.startsWritten = raised
+	return nil
+}
+
+// resetCheckpoints notes, durably, that a log begins anew at start.
+func (s *Store) resetCheckpoints(name logName, start int64) error {
+	s.checkpoints.Lock()
+	defer s.checkpoints.Unlock()
+	s.mu.Lock()
+	s.points[name], s.starts[name] = start, start
+	delete(s.cleaned, name)
+	points, starts, cleaned := formatOffsets(s.points), formatOffsets(s.starts), formatOffsets(s.cleaned)
+	s.mu.Unlock()
+	return errors.Join(
+		s.replaceCheckpoint(recoveryFile, points), s.replaceCheckpoint(logStartFile, starts), s.replaceCheckpoint(cleanerFile, cleaned),
+	)
 }
 
 // cleanedTo returns up to where a log was compacted.

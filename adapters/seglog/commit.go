@@ -50,9 +50,6 @@ func (l *Log) Write() error {
 	if gone != nil {
 		return gone
 	}
-	if volatile {
-		l.store.noteUnsynced(l)
-	}
 	if l.takenEpoch != nil {
 		if err := l.writeEpochs(l.takenEpoch); err != nil {
 			return err
@@ -76,6 +73,9 @@ func (l *Log) Write() error {
 	l.mu.Unlock()
 	if l.syncFirst {
 		return l.Sync()
+	}
+	if volatile {
+		l.store.noteUnsynced(l)
 	}
 	return nil
 }
@@ -125,11 +125,9 @@ func (l *Log) writeBatches(batches []record.Batch) error {
 	}
 
 	l.mu.Lock()
-	if !s.dirty {
-		s.dirty = true
-		if l.firstUnsynced.IsZero() {
-			l.firstUnsynced = time.Now()
-		}
+	s.dirty = true
+	if l.firstUnsynced.IsZero() {
+		l.firstUnsynced = time.Now()
 	}
 	for _, b := range batches {
 		s.note(b, interval)

@@ -44,7 +44,11 @@ func (w *world) act(int) {
 			w.fatalf("%v: %v", m.id, err)
 		}
 	}
-	switch w.rand.IntN(18) {
+	switch w.rand.IntN(19) {
+	case 18:
+		must(m.await(w.t))
+		must(w.reset(m))
+		w.check(m, m.end())
 	case 16, 17:
 		must(m.await(w.t))
 		if m.cfg.Flush != ports.FlushSync {
@@ -122,13 +126,38 @@ func (w *world) truncate(m *modelLog) error {
 		return err
 	}
 	end := m.log.EndOffset()
-	if end > to || end < to && !m.cfg.Compact {
+	if end != to {
 		w.fatalf("%v ends at %d, truncated to %d", m.id, end, to)
 	}
 	m.forget(end)
 	m.firm = min(m.firm, end)
 	m.f.set(func() { m.f.durable = end })
 	return nil
+}
+
+// reset has a log begin anew, above its end, below its start, or between. When that fails, it has or it has not.
+func (w *world) reset(m *modelLog) error {
+	w.t.Helper()
+	to := w.rand.Int64N(m.end() + 20)
+	w.step("reset %v to %d", m.id, to)
+	m.resetting = &to
+	if err := m.log.ResetTo(context.Background(), to); err != nil {
+		return err
+	}
+	m.resetting = nil
+	m.beginAt(to)
+	if n := m.log.Producers().Len() + len(m.log.Epochs().Entries()); n != 0 || m.log.Size() != 0 {
+		w.fatalf("%v has %d producers and epochs and %d bytes after a reset", m.id, n, m.log.Size())
+	}
+	return nil
+}
+
+// beginAt makes the model an empty log.
+func (m *modelLog) beginAt(start int64) {
+	m.batches, m.seqs = nil, map[int64]int32{}
+	m.start, m.base, m.askedFor, m.firm = start, start, start, start
+	m.truncated = false
+	m.f.set(func() { m.f.durable = start })
 }
 
 // workUntilDeath does some of everything, until the power goes.
@@ -151,6 +180,9 @@ func (w *world) workUntilDeath(rounds int) {
 		}
 		m := w.logs[w.rand.IntN(len(w.logs))]
 		if w.rand.IntN(3) == 0 && !try(func() error { return w.truncate(m) }) {
+			return
+		}
+		if w.rand.IntN(4) == 0 && !try(func() error { return w.reset(m) }) {
 			return
 		}
 		if w.rand.IntN(2) == 0 && !try(func() error { return w.store.Clean(context.Background(), time.UnixMilli(2000)) }) {

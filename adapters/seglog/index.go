@@ -23,8 +23,8 @@ type sparseIndex struct {
 	tail    []byte // entries behind them
 }
 
-// entries is the number of entries, of the size given.
-func (x *sparseIndex) entries(size int) int { return (int(x.flushed) + len(x.tail)) / size }
+// marks is the number of entries of an offset index.
+func (x *sparseIndex) marks() int { return (int(x.flushed) + len(x.tail)) / indexEntry }
 
 func appendIndexEntry(dst []byte, relative int32, position int32) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, uint32(relative))

@@ -46,6 +46,11 @@ func (l *Log) createSegmentFiles(base int64) error {
 // the log was closed properly, and only its end is looked for.
 func (l *Log) load(recoveryPoint, start int64, scan bool) error {
 	fs := l.store.opt.FS
+	if begin, ok, err := l.finishReset(); err != nil {
+		return err
+	} else if ok {
+		recoveryPoint, start = begin, begin
+	}
 	names, err := fs.ReadDir(l.dir)
 	if err != nil {
 		return err

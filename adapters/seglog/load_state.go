@@ -40,7 +40,7 @@ func (l *Log) findEnd() error {
 	}
 	l.durable, l.written, l.recoveryPoint, l.taking = l.end, l.end, l.end, l.end
 	l.durableBase, l.durableSize = s.base, s.size
-	l.planned = plan{base: s.base, size: s.size, first: first, marks: int64(s.index.entries(indexEntry)), pending: s.sinceMark, jitter: jitter(l.config)}
+	l.planned = plan{base: s.base, size: s.size, first: first, marks: int64(s.index.marks()), pending: s.sinceMark, jitter: jitter(l.config)}
 	return nil
 }
 

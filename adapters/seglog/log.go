@@ -51,7 +51,7 @@ type Log struct {
 	stored        int64     // end of the last batch in the segments, at the start: below the log start offset when that is ahead of what was synced
 	volatileEnd   int64     // end of the last chunk that was neither journaled nor synced at once
 	checkpointed  int64     // the recovery point that is on disk, -1 for not known
-	floor         uint64    // entries of the journal up to this group are from before a truncation
+	floor         uint64    // entries of the journal up to this group are from before a truncation or reset
 	taking        int64     // end of the log before what is pending
 	sinceFlush    int64     // records since the last sync, for flush.messages
 	firstUnsynced time.Time // when the oldest write that is not synced was made
@@ -77,7 +77,7 @@ type Log struct {
 	takenEnd   int64
 	syncFirst  bool // the chunk's volatile write is to be synced at once, by flush.messages
 
-	// cleaning serializes retention, compaction, truncation and deletion with each other.
+	// cleaning serializes retention, compaction, truncation, reset, deletion and the making of new indexes with each other.
 	cleaning sync.Mutex
 }
 
@@ -229,8 +229,12 @@ func (l *Log) Size() int64 {
 // Configure takes a new config into use.
 func (l *Log) Configure(cfg ports.LogConfig) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.config = withLimits(cfg)
+	l.mu.Unlock()
+	if cfg.Flush != ports.FlushSync { // what is not synced may be due earlier now
+		l.store.noteUnsynced(l)
+		l.store.flushSooner()
+	}
 }
 
 // withLimits replaces what is not set by Kafka's defaults.

@@ -167,7 +167,7 @@ func (l *Log) exchange(s, fresh *segment, rename func() error) error {
 	}
 	fresh.dirty, fresh.timesChecked = s.dirty, true
 	if i == len(l.segments)-1 {
-		l.planned.marks += int64(fresh.index.entries(indexEntry) - s.index.entries(indexEntry))
+		l.planned.marks += int64(fresh.index.marks() - s.index.marks())
 	}
 	l.segments[i] = fresh
 	return nil

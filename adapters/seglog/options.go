@@ -9,7 +9,7 @@
 // Locks, in the order in which one goroutine takes them. Those of the first group are held while a disk is waited for:
 //
 //	slot.mu            opening and deleting one log; above it stands the partition's lock, of which ports.Log tells
-//	Log.cleaning       retention, compaction, truncation, deletion
+//	Log.cleaning       retention, compaction, truncation, reset, deletion, making an index anew
 //	Log.writing        writing what was taken to the segments; who holds it keeps the committing goroutine waiting
 //	Log.syncing        syncing segments and their indexes, and cutting or replacing them
 //	Log.indexing       writing new index entries
@@ -32,7 +32,7 @@ import (
 // Options are the store's settings; zero values take the defaults.
 type Options struct {
 	Dir           string        // the data directory
-	FlushInterval time.Duration // how often logs with ports.FlushInterval are synced: 1 s
+	FlushInterval time.Duration // how long a write to a log with ports.FlushInterval stays unsynced at the most: 1 s
 	MaxOpenFiles  int           // files that are kept open between uses: 1024
 	CleanerMemory int           // bytes for the keys of one compaction: 16 MiB
 	Journal       journal.Options

@@ -141,9 +141,9 @@ func (l *Log) readFloor() error {
 	return err
 }
 
-// writeFloor has the next replay pass over what the journal holds of the log.
-func (l *Log) writeFloor() error {
-	return replaceFile(l.store.opt.FS, filepath.Join(l.dir, floorFile), strconv.AppendUint(nil, l.store.journal.Group(), 10))
+// writeFloor has the next replay pass over what the journal holds of the log, up to a group.
+func (l *Log) writeFloor(group uint64) error {
+	return replaceFile(l.store.opt.FS, filepath.Join(l.dir, floorFile), strconv.AppendUint(nil, group, 10))
 }
 
 // forgetFloor removes the floor, durably: it belongs to a journal that was replayed, and groups may count from 1 again.

@@ -45,45 +45,56 @@ func (l *Log) clean(ctx context.Context, now time.Time) error {
 // retain deletes whole segments at the log's beginning: those below the log start offset, and, where the policy is
 // delete, those that are too old or too many.
 func (l *Log) retain(now time.Time, byPolicy bool) error {
-	for {
-		l.mu.Lock()
-		if len(l.segments) < 2 || l.segments[1].base > l.durable {
-			l.mu.Unlock()
-			return l.rollExpired(now, byPolicy)
-		}
-		s, next := l.segments[0], l.segments[1].base
-		total := int64(0)
-		for _, each := range l.segments {
-			total += each.size
-		}
-		cfg, start := l.config, l.start
-		l.mu.Unlock()
-
-		remove := next <= start
-		if !remove && byPolicy {
-			tooMany := cfg.RetentionBytes >= 0 && total-s.size >= cfg.RetentionBytes
-			tooOld := false
-			if cfg.RetentionAge >= 0 {
-				newest, err := l.newestTimestamp(s)
-				if err != nil {
-					return err
-				}
-				tooOld = newest >= 0 && now.Sub(time.UnixMilli(newest)) > cfg.RetentionAge
-			}
-			remove = tooMany || tooOld
-		}
-		if !remove {
-			return nil
-		}
-		if next > start {
+	expired, next, all, err := l.expired(now, byPolicy)
+	if err != nil {
+		return err
+	}
+	if len(expired) > 0 {
+		if next > l.StartOffset() {
 			if err := l.store.writeStart(l, next); err != nil {
 				return err
 			}
 		}
-		if err := l.dropFirst(next); err != nil {
+		if err := l.dropFirst(expired, next); err != nil {
 			return err
 		}
 	}
+	if !all {
+		return nil
+	}
+	return l.rollExpired(now, byPolicy)
+}
+
+// expired returns the first segments of the log, up to one that is to stay, and where that begins. all is true when none but the last
+// readable one stays.
+func (l *Log) expired(now time.Time, byPolicy bool) (first []*segment, next int64, all bool, err error) {
+	l.mu.Lock()
+	segments, cfg, start, durable := slices.Clone(l.segments), l.config, l.start, l.durable
+	total := int64(0)
+	for _, s := range segments {
+		total += s.size
+	}
+	l.mu.Unlock()
+	n := 0
+	for ; n+1 < len(segments) && segments[n+1].base <= durable; n++ {
+		s := segments[n]
+		remove := segments[n+1].base <= start
+		total -= l.sizeOf(s)
+		if !remove && byPolicy {
+			remove = cfg.RetentionBytes >= 0 && total >= cfg.RetentionBytes
+			if !remove && cfg.RetentionAge >= 0 {
+				newest, err := l.newestTimestamp(s)
+				if err != nil {
+					return nil, 0, false, err
+				}
+				remove = newest >= 0 && now.Sub(time.UnixMilli(newest)) > cfg.RetentionAge
+			}
+		}
+		if !remove {
+			return segments[:n], segments[n].base, false, nil
+		}
+	}
+	return segments[:n], segments[n].base, true, nil
 }
 
 // rollExpired begins a new segment when all that the active one holds has expired, so that it can be deleted.
@@ -157,11 +168,10 @@ func (l *Log) newestTimestamp(s *segment) (int64, error) {
 	return newest, nil
 }
 
-// dropFirst takes the first segment out of the log, whose start rises to next at least, and has its files removed in time.
-func (l *Log) dropFirst(next int64) error {
+// dropFirst takes its first segments out of the log, whose start rises to next at least, and has their files removed in time.
+func (l *Log) dropFirst(first []*segment, next int64) error {
 	l.mu.Lock()
-	s := l.segments[0]
-	l.segments = slices.Delete(l.segments, 0, 1)
+	l.segments = slices.Delete(l.segments, 0, len(first))
 	raised := next > l.start
 	l.start = max(l.start, next)
 	delay := l.config.FileDeleteDelay
@@ -169,13 +179,18 @@ func (l *Log) dropFirst(next int64) error {
 	if raised {
 		l.tellStart()
 	}
-	if err := l.store.opt.FS.Remove(l.path(s.base, snapshotSuffix)); err != nil {
-		return err
+	for _, s := range first {
+		if err := l.store.opt.FS.Remove(l.path(s.base, snapshotSuffix)); err != nil {
+			return err
+		}
+		if err := l.retireSegment(s.base, delay); err != nil {
+			return err
+		}
 	}
-	return l.retireSegment(s.base, delay)
+	return l.store.opt.FS.SyncDir(l.dir)
 }
 
-// retireSegment renames a segment's files and has them removed after delay. Who reads them goes on.
+// retireSegment renames a segment's files and has them removed after delay. Who reads them goes on. The caller syncs the directory.
 func (l *Log) retireSegment(base int64, delay time.Duration) error {
 	when := time.Now().Add(delay)
 	for _, suffix := range suffixes {
@@ -193,7 +208,7 @@ func (l *Log) retireSegment(base int64, delay time.Duration) error {
 		l.store.files.forget(path)
 		l.store.doom(path+deletedSuffix, when)
 	}
-	return l.store.opt.FS.SyncDir(l.dir)
+	return nil
 }
 
 // removeSegment removes a segment's files at once.
@@ -210,25 +225,34 @@ func (l *Log) removeSegment(base int64) error {
 
 // AdvanceStart raises the log start offset; see ports.Log.
 func (l *Log) AdvanceStart(_ context.Context, start int64) error {
+	l.syncing.Lock() // the log is not cut or reset meanwhile
+	raised, err := l.raiseStart(start)
+	l.syncing.Unlock()
+	if raised {
+		l.tellStart()
+	}
+	return err
+}
+
+func (l *Log) raiseStart(start int64) (raised bool, err error) {
 	l.mu.Lock()
 	old, durable, gone := l.start, l.durable, l.offline
 	l.mu.Unlock()
 	switch {
 	case gone != nil:
-		return gone
+		return false, gone
 	case start <= old:
-		return nil
+		return false, nil
 	case start > durable:
-		return fault.New(fault.OffsetOutOfRange, "offset %d of %s is above its end %d", start, l.name(), durable)
+		return false, fault.New(fault.OffsetOutOfRange, "offset %d of %s is above its end %d", start, l.name(), durable)
 	}
 	if err := l.store.writeStart(l, start); err != nil {
-		return fault.New(fault.KafkaStorageError, "raise the log start offset of %s: %w", l.name(), err)
+		return false, fault.New(fault.KafkaStorageError, "raise the log start offset of %s: %w", l.name(), err)
 	}
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.start = max(l.start, start)
-	l.mu.Unlock()
-	l.tellStart()
-	return nil
+	return true, nil
 }
 
 // tellStart announces the log start offset.

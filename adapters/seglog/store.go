@@ -33,14 +33,18 @@ type Store struct {
 	unclean   bool             // the last stop was a crash
 	points    map[logName]int64
 	starts    map[logName]int64
-	cleaned   map[logName]int64    // below is compacted
-	dead      map[logName]struct{} // deleted, and perhaps still in checkpoint files
-	unsynced  map[*Log]struct{}    // with writes that no journal covers
-	doomed    []doomed
-	lying     []mending // for mend
-	closed    bool
+	// How often starts was raised, and how many of these raises are in the checkpoint file.
+	startsRaised, startsWritten int64
+	cleaned                     map[logName]int64    // below is compacted
+	dead                        map[logName]struct{} // deleted, and perhaps still in checkpoint files
+	unsynced                    map[*Log]struct{}    // with writes that no journal covers
+	flushAt                     time.Time            // when flush will look at them, zero for never
+	doomed                      []doomed
+	lying                       []mending // for mend
+	closed                      bool
 
 	lies        chan struct{} // lying is not empty
+	sooner      chan struct{} // flush has something to do before flushAt
 	checkpoints sync.Mutex    // serializes the writing of checkpoint files
 	stop        context.CancelFunc
 	background  sync.WaitGroup
@@ -59,7 +63,7 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 	s := &Store{
 		opt: opt, files: newFileCache(opt.FS, opt.MaxOpenFiles), slots: make(map[logName]*slot),
 		recovered: make(map[logName]bool), unsynced: make(map[*Log]struct{}), dead: make(map[logName]struct{}),
-		lies: make(chan struct{}, 1),
+		lies: make(chan struct{}, 1), sooner: make(chan struct{}, 1),
 	}
 	if err := s.makeDirs(filepath.Join(opt.Dir, journalDir)); err != nil {
 		return nil, fmt.Errorf("open log store: %w", err)
@@ -77,6 +81,7 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.background.Go(func() { s.maintain(running) })
+	s.background.Go(func() { s.flush(running) })
 	s.background.Go(func() { s.mend(running) })
 	return s, nil
 }

@@ -34,11 +34,16 @@ func (l *Log) Truncate(ctx context.Context, to int64) error {
 		l.fail(err)
 		return err
 	}
-	if err := l.cut(to); err != nil {
-		l.fail(err)
-		return err
+	gap, err := l.cut(to)
+	if err == nil && gap { // above the recovery point it would be taken for a loss
+		if err = l.store.writeCheckpoints([]*Log{l}); err == nil {
+			err = l.offlineError()
+		}
 	}
-	return nil
+	if err != nil {
+		l.fail(err)
+	}
+	return err
 }
 
 // prepareCut makes true on disk what a start after a crash must know, however far the cut came: what stays needs no journal, which
@@ -64,7 +69,7 @@ func (l *Log) prepareCut(to int64) error {
 			return err
 		}
 	}
-	return l.writeFloor()
+	return l.writeFloor(l.store.journal.Group())
 }
 
 // awaitQuiet returns when nothing is on its way to the disk.
@@ -82,8 +87,9 @@ func (l *Log) awaitQuiet(ctx context.Context) error {
 	return l.offline
 }
 
-// cut shortens the files and reads the state that follows from what is left.
-func (l *Log) cut(to int64) error {
+// cut shortens the files and reads the state that follows from what is left. gap is true when the last record that is left lies
+// further below the log's end, as others were compacted away: then an empty segment says where the log ends.
+func (l *Log) cut(to int64) (gap bool, err error) {
 	l.syncing.Lock()
 	defer l.syncing.Unlock()
 	l.mu.Lock()
@@ -91,62 +97,99 @@ func (l *Log) cut(to int64) error {
 	behind := slices.Clone(l.segments[keep+1:])
 	s := l.segments[keep]
 	s.distrusted = true // its indexes are about to change under those who read it
-	p, ok := l.locate(s.base)
 	l.mu.Unlock()
 	for _, b := range slices.Backward(behind) {
 		if err := l.removeSegment(b.base); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if err := l.store.opt.FS.SyncDir(l.dir); err != nil {
-		return err
+		return false, err
 	}
-	f, err := l.store.files.acquire(l.path(s.base, logSuffix), false)
+	fresh, end, err := l.shorten(s, to)
 	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if ok && p.base == s.base {
-		p.hinted = false
-		position, _, found, err := l.find(f, p, to)
-		if err != nil {
-			return err
-		}
-		if found {
-			if err := errors.Join(f.Truncate(position), f.Sync()); err != nil {
-				return err
-			}
-		}
-	}
-	names, err := l.store.opt.FS.ReadDir(l.dir)
-	if err != nil {
-		return err
-	}
-	var snapshots []int64
-	for _, name := range names {
-		if at, ok := parseSegmentName(name, snapshotSuffix); ok {
-			snapshots = append(snapshots, at)
-		}
-	}
-	fresh := newSegment(s.base) // readers go on with the old one meanwhile
-	if fresh.size, err = f.Size(); err != nil {
-		return err
-	}
-	if err := l.recoverSegment(f, fresh, s.base, math.MaxInt64); err != nil {
-		return err
+		return false, err
 	}
 	l.mu.Lock()
 	l.segments = append(l.segments[:keep:keep], fresh)
 	l.recent.forget()
 	l.mu.Unlock()
 	if err := l.findEnd(); err != nil {
-		return err
+		return false, err
+	}
+	if gap = l.end < end; gap {
+		if err := l.createSegmentFiles(end); err != nil {
+			return false, err
+		}
+		l.mu.Lock()
+		l.segments = append(l.segments, newSegment(end))
+		l.endAt(end)
+		l.mu.Unlock()
 	}
 	l.epochs.TruncateFrom(l.end)
 	l.noteStoredEpoch()
 	if err := l.writeEpochs(formatEpochs(l.epochs.Entries())); err != nil {
-		return err
+		return false, err
 	}
 	*l.producers = *partition.NewProducers()
-	return l.loadProducers(snapshots)
+	snapshots, err := l.snapshots()
+	if err != nil {
+		return false, err
+	}
+	return gap, l.loadProducers(snapshots)
+}
+
+// shorten cuts a segment's file where the batch of offset to begins, and returns the segment anew, for readers go on with the old one
+// meanwhile, and where the log is to end: at to, or where that batch begins.
+func (l *Log) shorten(s *segment, to int64) (fresh *segment, end int64, err error) {
+	f, err := l.store.files.acquire(l.path(s.base, logSuffix), false)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close()
+	end = to
+	l.mu.Lock()
+	whole := l.whole(s)
+	l.mu.Unlock()
+	position, _, found, err := l.find(f, whole, to)
+	if err != nil {
+		return nil, 0, err
+	}
+	if found {
+		b, err := (&headerWindow{file: f, limit: whole.limit}).at(position)
+		if err != nil {
+			return nil, 0, err
+		}
+		end = min(to, b.BaseOffset())
+		if err := errors.Join(f.Truncate(position), f.Sync()); err != nil {
+			return nil, 0, err
+		}
+	}
+	fresh = newSegment(s.base)
+	if fresh.size, err = f.Size(); err != nil {
+		return nil, 0, err
+	}
+	return fresh, end, l.recoverSegment(f, fresh, s.base, math.MaxInt64)
+}
+
+// endAt has the log end at offset end, in an empty segment that begins there. Called with the log's lock held.
+func (l *Log) endAt(end int64) {
+	l.end, l.stored, l.durable, l.written, l.recoveryPoint, l.taking = end, end, end, end, end, end
+	l.durableBase, l.durableSize = end, 0
+	l.planned = plan{base: end, jitter: jitter(l.config)}
+}
+
+// snapshots returns the offsets of the producer snapshots in the log's directory.
+func (l *Log) snapshots() ([]int64, error) {
+	names, err := l.store.opt.FS.ReadDir(l.dir)
+	if err != nil {
+		return nil, err
+	}
+	var all []int64
+	for _, name := range names {
+		if at, ok := parseSegmentName(name, snapshotSuffix); ok {
+			all = append(all, at)
+		}
+	}
+	return all, nil
 }

@@ -46,7 +46,8 @@ type modelLog struct {
 	start     int64 // log start offset
 	base      int64 // where the log goes on when nothing above its start was kept
 	truncated bool
-	askedFor  int64 // answered AdvanceStart
+	askedFor  int64  // answered AdvanceStart
+	resetting *int64 // where a reset, which was not answered, has the log begin anew
 }
 
 func newWorld(t *testing.T, seed uint64) *world {

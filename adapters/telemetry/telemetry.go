@@ -94,15 +94,15 @@ func (t *Telemetry) Tracer() trace.Tracer {
 	return t.traces.Tracer(scope)
 }
 
-// Gauge has read called for each collection of metrics; it reports one value per kind, "" where there is only one.
-func (t *Telemetry) Gauge(name, description, unit string, read func(ctx context.Context, report func(kind string, value int64))) error {
+// Gauge has read called for each collection of metrics; it reports a number for each value of label, "" where there is only one.
+func (t *Telemetry) Gauge(name, description, unit, label string, read func(ctx context.Context, report func(value string, n int64))) error {
 	_, err := t.meter.Int64ObservableGauge(name, metric.WithDescription(description), metric.WithUnit(unit),
 		metric.WithInt64Callback(func(ctx context.Context, o metric.Int64Observer) error {
-			read(ctx, func(kind string, value int64) {
-				if kind == "" {
-					o.Observe(value)
+			read(ctx, func(value string, n int64) {
+				if value == "" {
+					o.Observe(n)
 				} else {
-					o.Observe(value, metric.WithAttributes(attribute.String("kind", kind)))
+					o.Observe(n, metric.WithAttributes(attribute.String(label, value)))
 				}
 			})
 			return nil

@@ -51,7 +51,7 @@ func TestRequestsAreCountedByAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	synced(2 * time.Millisecond)
-	err = tel.Gauge("chronik.groups", "Groups.", "", func(_ context.Context, report func(string, int64)) { report("Stable", 4) })
+	err = tel.Gauge("chronik.groups", "Groups.", "", "state", func(_ context.Context, report func(string, int64)) { report("Stable", 4) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestRequestsAreCountedByAPI(t *testing.T) {
 		`chronik_connections{listener="PLAINTEXT"} 1`,
 		`chronik_connections_refused_total{limit="max.connections",listener="PLAINTEXT"} 1`,
 		`chronik_journal_sync_duration_seconds_count 1`,
-		`chronik_groups{kind="Stable"} 4`,
+		`chronik_groups{state="Stable"} 4`,
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s is missing in:\n%s", want, got)

@@ -35,7 +35,7 @@ type LogConfig struct {
 	MaxCompactionLag     time.Duration // max.compaction.lag.ms
 	MinCleanableRatio    float64       // min.cleanable.dirty.ratio
 	FlushMessages        int64         // flush.messages
-	FlushAge             time.Duration // flush.ms
+	FlushAge             time.Duration // flush.ms, 0: at once
 	Flush                FlushPolicy   // when an append counts as durable
 	ProducerIDExpiration time.Duration // producer.id.expiration.ms
 }
@@ -86,11 +86,11 @@ type LogEvents interface {
 	// Offline says that the log has failed and accepts nothing any more; what was appended
 	// and not yet reported durable may or may not be on disk.
 	Offline(err error)
-	// Start says that the log start offset has risen to start.
+	// Start says that the log start offset has risen to start, or that Log.ResetTo has set it.
 	Start(start int64)
 }
 
-// Log is the records of one partition on this node. Append, Truncate, Producers and Epochs are
+// Log is the records of one partition on this node. Append, Truncate, ResetTo, Producers and Epochs are
 // called by one goroutine at a time (the partition's lock serializes them); the other methods may be
 // called at any time. Offsets and leader epochs are Kafka's.
 type Log interface {
@@ -120,10 +120,15 @@ type Log interface {
 	// MaxTimestamp returns the first record with the largest timestamp, among those below upTo. ok is
 	// false when the log is empty.
 	MaxTimestamp(upTo int64) (at TimestampOffset, ok bool, err error)
-	// Truncate removes everything from offset to on, durably, and rebuilds Producers and Epochs.
+	// Truncate removes everything from offset to on, durably, and rebuilds Producers and Epochs. The log then ends at to, also where
+	// what lay directly below was compacted away, and over restarts. A batch that to lies within goes as a whole: the log ends where
+	// it began, so that a follower fetches the rest again.
 	Truncate(ctx context.Context, to int64) error
-	// Reset removes everything, durably: the log begins anew at offset start, without producers and epochs.
-	Reset(ctx context.Context, start int64) error
+	// ResetTo removes all records and has the log begin anew, empty, at offset start, which may be above its end or below its
+	// start: Kafka's truncateFullyAndStartAt, for a follower whose log end lies below its leader's log start. When it returns nil,
+	// the log starts and ends at start, durably, and Producers and Epochs are empty. A crash before that leaves the log as it was or
+	// as it is to be; after an error the log is offline until the next start. It waits until what was appended is durable.
+	ResetTo(ctx context.Context, start int64) error
 	// Producers is the state of the producers that have appended, as of EndOffset.
 	Producers() *partition.Producers
 	// Epochs is the history of leader epochs, as of EndOffset.

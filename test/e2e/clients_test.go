@@ -16,7 +16,7 @@ func writeFile(t *testing.T, path, text string) {
 func TestKcat(t *testing.T) {
 	skipInShortMode(t)
 	if _, err := exec.LookPath("kcat"); err != nil {
-		t.Fatal("kcat is not installed: apt-get install kcat (make tools does it)")
+		t.Fatal("kcat is not installed: apt-get install kcat (make fetch does it, for root)")
 	}
 	b := start(t, "")
 	command(t, numbered("cat", 200), "kcat", "-b", b.addr, "-P", "-t", "cats", "-z", "lz4")

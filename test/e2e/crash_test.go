@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -46,11 +47,11 @@ func TestAcknowledgedRecordsSurviveKill(t *testing.T) {
 	}
 	admin.Close()
 
-	h := &history{acked: make(map[int64]position)}
+	h := newHistory(b.addr)
 	loading, stopLoading := context.WithCancel(t.Context())
 	var load sync.WaitGroup
 	for id := range producers {
-		load.Go(func() { h.produce(loading, t, addr, id, partitions) })
+		load.Go(func() { h.produce(loading, t, id, partitions, 0) })
 	}
 	for range crashes(t) {
 		h.awaitAcks(t, 1+random.IntN(200))
@@ -62,7 +63,7 @@ func TestAcknowledgedRecordsSurviveKill(t *testing.T) {
 	load.Wait()
 	b.kill()
 	startAt(t, dir, addr)
-	h.check(t, addr)
+	h.check(t)
 	t.Logf("%d records acknowledged", len(h.acked))
 }
 
@@ -74,21 +75,28 @@ type position struct {
 
 // history is what producers were told.
 type history struct {
+	seeds []string // where the brokers are
 	mu    sync.Mutex
 	acked map[int64]position // by record: producer<<40 | sequence
+	count map[int32]int      // of them, by partition
 }
 
-// produce sends numbered records until ctx ends, and then waits for the answers to all of them.
-func (h *history) produce(ctx context.Context, t *testing.T, addr string, id, partitions int) {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.DefaultProduceTopic("kept"), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+func newHistory(seeds ...string) *history {
+	return &history{seeds: seeds, acked: make(map[int64]position), count: make(map[int32]int)}
+}
+
+// produce sends numbered records until ctx ends, one in each interval, and then waits for the answers to all of them.
+func (h *history) produce(ctx context.Context, t *testing.T, id, partitions int, interval time.Duration) {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(h.seeds...), kgo.DefaultProduceTopic("kept"), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerLinger(0), kgo.MaxBufferedRecords(500), kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
-		kgo.RequestRetries(1<<30), kgo.RecordRetries(1<<30), kgo.ProducerBatchCompression(kgo.NoCompression()))
+		kgo.RequestRetries(1<<30), kgo.RecordRetries(1<<30), kgo.MetadataMinAge(100*time.Millisecond), kgo.ProducerBatchCompression(kgo.NoCompression()))
 	if err != nil {
 		t.Error(err)
 		return
 	}
 	defer cl.Close()
-	for n := int64(0); ctx.Err() == nil; n++ {
+	for n, due := int64(0), time.Now(); ctx.Err() == nil; n, due = n+1, due.Add(interval) {
+		time.Sleep(time.Until(due)) // sets the load
 		key := int64(id)<<40 | n
 		r := &kgo.Record{Partition: int32(n % int64(partitions)), Value: binary.BigEndian.AppendUint64(nil, uint64(key))}
 		cl.Produce(context.WithoutCancel(ctx), r, func(r *kgo.Record, err error) {
@@ -99,6 +107,7 @@ func (h *history) produce(ctx context.Context, t *testing.T, addr string, id, pa
 			h.mu.Lock()
 			defer h.mu.Unlock()
 			h.acked[key] = position{r.Partition, r.Offset}
+			h.count[r.Partition]++
 		})
 	}
 	flushing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
@@ -125,10 +134,30 @@ func (h *history) awaitAcks(t *testing.T, n int) {
 	}
 }
 
-// check reads everything and compares it with what producers were told.
-func (h *history) check(t *testing.T, addr string) {
+// awaitEach returns when a further record was acknowledged in each partition.
+func (h *history) awaitEach(t *testing.T) {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.ConsumeTopics("kept"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	counts := func() map[int32]int {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return maps.Clone(h.count)
+	}
+	before := counts()
+	within(t, time.Minute, "a record is acknowledged in each partition", func() bool {
+		now := counts()
+		for partition, n := range before {
+			if now[partition] == n {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// check reads everything, compares it with what producers were told, and returns what is where.
+func (h *history) check(t *testing.T) map[position]int64 {
+	t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(h.seeds...), kgo.ConsumeTopics("kept"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,6 +203,11 @@ func (h *history) check(t *testing.T, addr string) {
 			t.Errorf("record %s was said to be at %v and is at %v", name(key), told, at)
 		}
 	}
+	stored := make(map[position]int64, len(seen))
+	for key, at := range seen {
+		stored[at] = key
+	}
+	return stored
 }
 
 func name(key int64) string { return fmt.Sprintf("%d of producer %d", key&(1<<40-1), key>>40) }

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -56,6 +57,7 @@ type process struct {
 	dir  string // its data directory
 	cmd  *exec.Cmd
 	log  *lockedBuffer
+	told chan string // its first listener's address, as it has logged it
 	done chan struct{}
 }
 
@@ -70,18 +72,38 @@ func start(t *testing.T, dir string, args ...string) *process {
 // startAt is start for a given address.
 func startAt(t *testing.T, dir, listen string, args ...string) *process {
 	t.Helper()
+	return startUnder(t, nil, dir, listen, args...)
+}
+
+// startUnder is startAt with a command that becomes the broker by executing its arguments; nil for none.
+func startUnder(t *testing.T, wrapper []string, dir, listen string, args ...string) *process {
+	t.Helper()
+	if dir == "" {
+		dir = t.TempDir()
+	}
+	p := launch(t, wrapper, dir, &lockedBuffer{}, append([]string{"standalone", "--listen", listen, "--set", "http.listen=127.0.0.1:0"}, args...)...)
+	t.Cleanup(func() {
+		p.kill()
+		if t.Failed() {
+			t.Logf("broker's log:\n%s", p.log.tail(4000))
+		}
+	})
+	p.awaitListening(t)
+	return p
+}
+
+// launch runs the broker on dir, under wrapper, and returns at once. What it logs is added to log.
+func launch(t *testing.T, wrapper []string, dir string, log *lockedBuffer, args ...string) *process {
+	t.Helper()
 	path, err := brokerBinary()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if dir == "" {
-		dir = t.TempDir()
-	}
-	p := &process{dir: dir, log: &lockedBuffer{}, done: make(chan struct{})}
-	p.cmd = exec.Command(path, append([]string{
-		"standalone", "--data-dir", dir, "--listen", listen, "--set", "http.listen=127.0.0.1:0",
-		"--set", "kafka.group.initial.rebalance.delay.ms=0", "--set", "log_format=text",
-	}, args...)...)
+	p := &process{dir: dir, log: log, told: make(chan string, 1), done: make(chan struct{})}
+	command := slices.Concat(wrapper, []string{path}, args, []string{
+		"--data-dir", dir, "--set", "kafka.group.initial.rebalance.delay.ms=0", "--set", "log_format=text",
+	})
+	p.cmd = exec.Command(command[0], command[1:]...)
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -89,33 +111,31 @@ func startAt(t *testing.T, dir, listen string, args ...string) *process {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	address := make(chan string, 1)
 	go func() {
 		defer close(p.done)
 		for lines := bufio.NewScanner(io.TeeReader(stderr, p.log)); lines.Scan(); {
 			if m := listening.FindStringSubmatch(lines.Text()); m != nil {
 				select {
-				case address <- m[1]:
+				case p.told <- m[1]:
 				default:
 				}
 			}
 		}
 		p.cmd.Wait()
 	}()
-	t.Cleanup(func() {
-		p.kill()
-		if t.Failed() {
-			t.Logf("broker's log:\n%s", p.log.tail(4000))
-		}
-	})
+	return p
+}
+
+// awaitListening returns when the broker listens.
+func (p *process) awaitListening(t *testing.T) {
+	t.Helper()
 	select {
-	case p.addr = <-address:
+	case p.addr = <-p.told:
 	case <-p.done:
 		t.Fatalf("the broker ended at its start:\n%s", p.log.tail(4000))
 	case <-time.After(20 * time.Second):
 		t.Fatalf("the broker does not listen:\n%s", p.log.tail(4000))
 	}
-	return p
 }
 
 // kill ends the broker as a crash would.

@@ -69,6 +69,9 @@ func TestKafkaConfigsOffsetsAndDeletion(t *testing.T) {
 	b.kafka(t, "configs", "--alter", "--entity-type", "topics", "--entity-name", "events", "--add-config", "max.message.bytes=2000000,cleanup.policy=delete")
 	wants(t, b.kafka(t, "configs", "--describe", "--entity-type", "topics", "--entity-name", "events"), "max.message.bytes=2000000")
 	b.kafka(t, "configs", "--alter", "--entity-type", "topics", "--entity-name", "events", "--delete-config", "max.message.bytes")
+	if left := b.kafka(t, "configs", "--describe", "--entity-type", "topics", "--entity-name", "events"); strings.Contains(left, "max.message.bytes") || !strings.Contains(left, "cleanup.policy=delete") {
+		t.Errorf("after --delete-config max.message.bytes:\n%s", left)
+	}
 	wants(t, b.kafka(t, "configs", "--describe", "--entity-type", "brokers", "--entity-name", "1", "--all"), "num.partitions=")
 
 	b.kafkaWithInput(t, numbered("event", 50), "console-producer", "--topic", "events")
@@ -89,7 +92,7 @@ func TestKafkaPerformanceAndVerifiableClients(t *testing.T) {
 	b.kafka(t, "topics", "--create", "--topic", "load", "--partitions", "3")
 	wants(t, b.kafka(t, "producer-perf-test", "--topic", "load", "--num-records", "50000", "--record-size", "200",
 		"--throughput", "-1", "--producer-props", "bootstrap.servers="+b.addr), "50000 records sent")
-	wants(t, b.kafka(t, "consumer-perf-test", "--topic", "load", "--messages", "50000"), "50")
+	wants(t, b.kafka(t, "consumer-perf-test", "--topic", "load", "--messages", "50000"), ", 50000, ")
 
 	produced := b.kafka(t, "verifiable-producer", "--topic", "verified", "--max-messages", "1000")
 	wants(t, produced, `"name":"tool_data"`, `"acked":1000`)

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"os/exec"
@@ -14,15 +15,16 @@ const notYet = "TestTxnEtl|TestShareGroup|848"
 // TestFranzGoSuite runs the test-suite of franz-go's client against the broker.
 func TestFranzGoSuite(t *testing.T) {
 	skipInShortMode(t)
-	b := start(t, "")
-	records := os.Getenv("KGO_TEST_RECORDS")
-	if records == "" {
-		records = "20000"
-	}
+	runFranzGoSuite(t, "20000", "KGO_TEST_RF=1", "KGO_SEEDS="+start(t, "").addr)
+}
+
+// runFranzGoSuite runs the suite with so many records, where the environment does not say how many.
+func runFranzGoSuite(t *testing.T, records string, environ ...string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	suite := exec.CommandContext(ctx, "go", "test", "-count=1", "-timeout=9m", "-skip="+notYet, "github.com/twmb/franz-go/pkg/kgo")
-	suite.Env = append(os.Environ(), "KGO_TEST_RF=1", "KGO_SEEDS="+b.addr, "KGO_TEST_RECORDS="+records)
+	suite.Env = append(os.Environ(), append(environ, "KGO_TEST_RECORDS="+cmp.Or(os.Getenv("KGO_TEST_RECORDS"), records))...)
 	if out, err := suite.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out[max(0, len(out)-20000):])
 	}

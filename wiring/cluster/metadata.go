@@ -64,19 +64,21 @@ func OpenMetadata(ctx context.Context, node *raftnode.Manager, members raftnode.
 }
 
 // Register makes this broker one that the cluster knows, fenced, and the cluster one that has an id. It waits for a majority of the nodes until ctx
-// ends.
-func (md *Metadata) Register(ctx context.Context, member broker.MembershipSettings, clusterID string, clock broker.Clock, log *slog.Logger) error {
+// ends, and returns the epoch of the registration.
+func (md *Metadata) Register(ctx context.Context, member broker.MembershipSettings, clusterID string, clock broker.Clock, log *slog.Logger) (epoch int64, err error) {
 	if err := md.agree(ctx, log, md.ClaimVote); err != nil {
-		return fmt.Errorf("claim the vote of node %d: %w", member.NodeID, err)
+		return -1, fmt.Errorf("claim the vote of node %d: %w", member.NodeID, err)
 	}
-	err := md.agree(ctx, log, func(ctx context.Context) error {
+	err = md.agree(ctx, log, func(ctx context.Context) error {
 		_, err := md.Apply(ctx, metadata.InitCluster{ClusterID: clusterID})
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("begin the cluster: %w", err)
+		return -1, fmt.Errorf("begin the cluster: %w", err)
 	}
-	return broker.NewMembership(md.Store, nil, nil, member, clock, log).Register(ctx)
+	m := broker.NewMembership(md.Store, nil, nil, member, clock, log)
+	err = m.Register(ctx)
+	return m.BrokerEpoch(), err
 }
 
 // attempt is how long a try to reach agreement takes before the log tells of it.

@@ -119,7 +119,11 @@ func (f *Fetch) Fetch(ctx context.Context, req *FetchRequest) *FetchResponse {
 	resp := &FetchResponse{SessionID: round.id}
 	total, urgent := f.readAll(ctx, req, round, resp, limit)
 	if total < int(req.MinBytes) && !urgent && req.MaxWait > 0 {
-		if release, ok := f.sessions.hold(round); ok {
+		release, ok := func() {}, req.Follower != nil // brokers are few, and would ask again at once
+		if !ok {
+			release, ok = f.sessions.hold(round)
+		}
+		if ok {
 			f.wait(ctx, req, round, resp, limit)
 			release()
 		}
@@ -164,7 +168,7 @@ func (f *Fetch) wait(ctx context.Context, req *FetchRequest, round *fetchRound, 
 }
 
 // readAll fills resp with what every wanted partition has now. It returns the bytes found and whether there is something
-// to tell at once: an error, a diverging epoch.
+// to tell at once: an error, a diverging epoch, to a follower a log start offset that it has not.
 func (f *Fetch) readAll(ctx context.Context, req *FetchRequest, round *fetchRound, resp *FetchResponse, limit int) (total int, urgent bool) {
 	resp.Partitions, round.read = resp.Partitions[:0], round.read[:0]
 	for _, want := range round.wanted {
@@ -173,7 +177,7 @@ func (f *Fetch) readAll(ctx context.Context, req *FetchRequest, round *fetchRoun
 		}
 		got := f.read(ctx, req, want, min(int(want.ask.MaxBytes), limit-total), total == 0)
 		total += got.Records.Size
-		if got.Err != nil || got.Diverging != nil {
+		if got.Err != nil || got.Diverging != nil || req.Follower != nil && got.LogStartOffset > want.ask.LogStartOffset {
 			urgent = true
 		}
 		resp.Partitions, round.read = append(resp.Partitions, got), append(round.read, want)
@@ -214,8 +218,8 @@ func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartiti
 		return got
 	}
 	if err := p.checkEpoch(want.ask.CurrentLeaderEpoch); err != nil {
-		got.Err = err
-		got.Leader = p.leaderHint()
+		want.partition = nil // it is looked for anew
+		got.Err, got.Leader = err, p.leaderHint()
 		return got
 	}
 	d, err := diverging(p, want.ask)
@@ -230,8 +234,7 @@ func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartiti
 	}
 	upTo, err := p.readable(req.ReadCommitted)
 	if err != nil {
-		want.partition = nil // it is looked for anew
-		got.Err, got.Leader = err, p.leaderHint()
+		got.Err = err
 		return got
 	}
 	want.seen = upTo
@@ -264,7 +267,7 @@ func (f *Fetch) replicate(p *Partition, by *Follower, want *wantedPartition, got
 	ask := &want.ask
 	reply, err := p.followed(partition.FollowerFetch{
 		Replica: by.ID, BrokerEpoch: by.Epoch, LeaderEpoch: ask.CurrentLeaderEpoch, Offset: ask.Offset, LastEpoch: ask.LastFetchedEpoch,
-	})
+	}, ask.LogStartOffset)
 	want.seen = reply.End
 	switch {
 	case err != nil:

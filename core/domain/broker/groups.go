@@ -19,11 +19,14 @@ import (
 
 // GroupLog keeps the coordinator's records in the partitions of an internal topic.
 type GroupLog interface {
+	// LeaderEpoch returns the leader epoch in which this broker leads the partition, and may do so now: its lease has not ended.
+	// Error: fault.NotLeaderOrFollower.
+	LeaderEpoch(ctx context.Context, topic string, partition int32) (int32, error)
 	// Start orders b behind the end of the partition's log and returns without waiting for any disk. b belongs
 	// to the log from then on. wait returns nil when b is durable, and an error when it is not known
 	// to become so; it may be called from another goroutine, once, and be abandoned by ending its ctx. After an
-	// error of Start itself nothing was appended.
-	Start(ctx context.Context, topic string, partition int32, b record.Batch) (wait func(context.Context) error, err error)
+	// error of Start itself nothing was appended: fault.NotLeaderOrFollower when leaderEpoch is not that of LeaderEpoch.
+	Start(ctx context.Context, topic string, partition, leaderEpoch int32, b record.Batch) (wait func(context.Context) error, err error)
 	// Read visits the partition's batches from offset from to the end, those included that were started before
 	// and are still to become durable. A batch is valid until visit returns. An error of visit ends the reading.
 	Read(ctx context.Context, topic string, partition int32, from int64, visit func(record.Batch) error) error
@@ -59,7 +62,8 @@ const eventsPerPeriod = 100
 //
 // Each partition that this broker leads is a shard: its groups, one lock over them, and one queue of what was
 // appended and is not durable yet. The lock is never held while something becomes durable. Partitions are
-// loaded when they are first asked for, and soon after the start.
+// loaded when this broker begins to lead them, or is asked for them, and forgotten when it does so no more: what a shard knows
+// counts for the leader epoch in which it was loaded.
 type Groups struct {
 	log     GroupLog
 	topics  GroupTopics
@@ -95,10 +99,8 @@ func NewGroups(log GroupLog, topics GroupTopics, configs GroupConfigs, images Gr
 func (g *Groups) Run(ctx context.Context) error {
 	var work sync.WaitGroup
 	work.Go(func() { g.alarms.run(ctx, g.expire) })
-	work.Go(func() {
-		g.loadAll(ctx)
-		g.forgetTopics(ctx)
-	})
+	work.Go(func() { g.follow(ctx) })
+	work.Go(func() { g.forgetTopics(ctx) })
 	work.Go(func() { g.sweepPeriodically(ctx) })
 	for {
 		select {

@@ -31,16 +31,28 @@ type slowLog struct {
 	lose    error                    // of wait: what is on its way is lost
 	unread  error                    // of Read
 	starts  int
+	reads   int
+	epoch   int32 // in which this broker leads all partitions
+	deposed error // of LeaderEpoch and Start
 }
 
 func newSlowLog(delay time.Duration) *slowLog {
 	return &slowLog{delay: delay, batches: map[int32][]record.Batch{}, durable: map[int32]int{}}
 }
 
-func (l *slowLog) Start(_ context.Context, _ string, p int32, b record.Batch) (func(context.Context) error, error) {
+func (l *slowLog) LeaderEpoch(context.Context, string, int32) (int32, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.epoch, l.deposed
+}
+
+func (l *slowLog) Start(_ context.Context, _ string, p, epoch int32, b record.Batch) (func(context.Context) error, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.starts++
+	if l.deposed != nil || epoch != l.epoch {
+		return nil, fault.NotLeaderOrFollower
+	}
 	if l.refuse != nil {
 		return nil, l.refuse
 	}
@@ -66,6 +78,7 @@ func (l *slowLog) Start(_ context.Context, _ string, p int32, b record.Batch) (f
 
 func (l *slowLog) Read(ctx context.Context, _ string, p int32, _ int64, visit func(record.Batch) error) error {
 	l.mu.Lock()
+	l.reads++
 	delay := l.readDelay
 	l.mu.Unlock()
 	select {
@@ -147,7 +160,7 @@ func runGroups(t *testing.T, log *slowLog, f func(t *testing.T, g *groupsFixture
 }
 
 func newGroupsFixture(t *testing.T, log *slowLog) *groupsFixture {
-	store := &watchedStore{changed: make(chan struct{}, 1)}
+	store := &watchedStore{changed: make(chan struct{})}
 	store.image.Store(&metadata.Image{})
 	for _, cmd := range []metadata.Command{
 		metadata.RegisterBroker{ID: 1},
@@ -167,26 +180,33 @@ func newGroupsFixture(t *testing.T, log *slowLog) *groupsFixture {
 	return startGroups(t, log, store, configs)
 }
 
-// watchedStore is a memStore whose images can be watched, by one at a time.
+// watchedStore is a memStore whose images can be watched.
 type watchedStore struct {
 	memStore
-	changed chan struct{}
+	mu      sync.Mutex
+	changed chan struct{} // closed with the next command
 }
 
 func (s *watchedStore) Apply(ctx context.Context, cmd metadata.Command) (metadata.Result, error) {
 	res, err := s.memStore.Apply(ctx, cmd)
-	select {
-	case s.changed <- struct{}{}:
-	default:
-	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.changed)
+	s.changed = make(chan struct{})
 	return res, err
 }
 
 func (s *watchedStore) Watch(ctx context.Context) iter.Seq[*metadata.Image] {
 	return func(yield func(*metadata.Image) bool) {
-		for yield(s.Image()) {
+		for {
+			s.mu.Lock()
+			changed := s.changed
+			s.mu.Unlock()
+			if !yield(s.Image()) {
+				return
+			}
 			select {
-			case <-s.changed:
+			case <-changed:
 			case <-ctx.Done():
 				return
 			}

@@ -16,26 +16,33 @@ const loadPatience = time.Second
 
 // groupLoading is one loading of a shard. err is set before done is closed.
 type groupLoading struct {
-	done chan struct{}
-	err  error
+	epoch int32 // the leader epoch that it is for
+	done  chan struct{}
+	err   error
 }
 
-// load returns when the shard is loaded, which it begins when nobody has. Errors: fault.CoordinatorLoadInProgress when
-// it takes long, CoordinatorNotAvailable when it has failed (the next call tries again) or Run has ended.
+// load returns when the shard is loaded in the present leader epoch, which it begins when nobody has. Errors: fault.NotCoordinator when
+// this broker does not lead the partition or may not do so now, CoordinatorLoadInProgress when it takes long,
+// CoordinatorNotAvailable when it has failed (the next call tries again) or Run has ended.
 func (s *groupShard) load(ctx context.Context) error {
 	select {
 	case <-s.owner.stopped:
 		return fault.CoordinatorNotAvailable
 	default:
 	}
+	epoch, err := s.leaderEpoch(ctx)
+	if err != nil {
+		return err
+	}
 	s.mu.Lock()
+	s.outdate(epoch)
 	if s.groups != nil {
 		s.mu.Unlock()
 		return nil
 	}
 	l, first := s.loading, s.loading == nil
 	if first {
-		l = &groupLoading{done: make(chan struct{})}
+		l = &groupLoading{epoch: epoch, done: make(chan struct{})}
 		s.loading = l
 	}
 	s.mu.Unlock()
@@ -56,16 +63,47 @@ func (s *groupShard) load(ctx context.Context) error {
 	}
 }
 
+// leaderEpoch returns the leader epoch in which this broker coordinates the shard's groups.
+func (s *groupShard) leaderEpoch(ctx context.Context) (int32, error) {
+	epoch, err := s.owner.log.LeaderEpoch(ctx, metadata.OffsetsTopic, s.partition)
+	switch {
+	case errors.Is(err, fault.NotLeaderOrFollower):
+		return -1, fault.NotCoordinator
+	case err != nil:
+		return -1, fault.New(fault.CoordinatorNotAvailable, "partition %d of the groups: %w", s.partition, err)
+	}
+	return epoch, nil
+}
+
+// outdate unloads what was loaded in an earlier leader epoch than the one given: others may have written since. It is called under
+// the lock.
+func (s *groupShard) outdate(epoch int32) {
+	if s.groups != nil && s.epoch < epoch || s.loading != nil && s.loading.epoch < epoch {
+		s.unload()
+	}
+}
+
 // read makes the shard's groups from its log and brings them to life.
 func (s *groupShard) read(ctx context.Context, l *groupLoading) {
 	defer close(l.done)
 	began := s.owner.clock()
 	groups, err := s.replay(ctx)
+	if now, lost := s.leaderEpoch(ctx); err == nil && (lost != nil || now != l.epoch) {
+		err = fault.NotCoordinator
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.loading != l { // it was given up
+		l.err = fault.NotCoordinator
+		return
+	}
 	s.loading = nil
 	if ctx.Err() != nil {
 		l.err = fault.CoordinatorNotAvailable
+		return
+	}
+	if errors.Is(err, fault.NotCoordinator) || errors.Is(err, fault.NotLeaderOrFollower) {
+		l.err = fault.NotCoordinator
 		return
 	}
 	if err != nil {
@@ -73,7 +111,7 @@ func (s *groupShard) read(ctx context.Context, l *groupLoading) {
 		l.err = fault.New(fault.CoordinatorNotAvailable, "load the groups of partition %d: %v", s.partition, err)
 		return
 	}
-	s.groups = groups
+	s.groups, s.epoch = groups, l.epoch
 	now, settings := s.owner.clock(), s.owner.settings()
 	for _, e := range groups {
 		s.perform(ctx, e, e.Restore(now, settings))
@@ -130,12 +168,40 @@ func (s *groupShard) replay(ctx context.Context) (map[string]*heldGroup, error) 
 	return groups, err
 }
 
-// loadAll loads what this broker leads, so that sessions of members that are gone end even if nobody asks.
-func (g *Groups) loadAll(ctx context.Context) {
-	for _, s := range g.led() {
-		err := s.load(ctx)
-		for fault.KindOf(err) == fault.CoordinatorLoadInProgress && ctx.Err() == nil {
-			err = s.load(ctx)
+// follow forgets the groups of partitions that this broker does not lead any more, and loads those that it begins to lead, so that
+// sessions of members that are gone end even if nobody asks.
+func (g *Groups) follow(ctx context.Context) {
+	var seen *metadata.Topic
+	for img := range g.images.Watch(ctx) {
+		topic, ok := img.Topic(metadata.OffsetsTopic)
+		if !ok || topic == seen {
+			continue
+		}
+		seen = topic
+		for p := range topic.Partitions {
+			at := &topic.Partitions[p]
+			s := g.shard(int32(p))
+			s.mu.Lock()
+			s.outdate(at.LeaderEpoch)
+			begin := at.Leader == g.nodeID && at.LeaderEpoch > s.wanted
+			if begin {
+				s.wanted = at.LeaderEpoch
+			}
+			s.mu.Unlock()
+			if begin && !g.start(func(ctx context.Context) { s.lead(ctx, at.LeaderEpoch) }) {
+				return
+			}
+		}
+	}
+}
+
+// lead loads the shard, as often as it takes, until another leader epoch begins.
+func (s *groupShard) lead(ctx context.Context, epoch int32) {
+	for ctx.Err() == nil && s.load(ctx) != nil {
+		pause(ctx, loadPatience)
+		topic, ok := s.owner.images.Image().Topic(metadata.OffsetsTopic)
+		if !ok || topic.Partitions[s.partition].LeaderEpoch != epoch {
+			return
 		}
 	}
 }

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"io"
 	"maps"
 	"slices"
@@ -22,6 +23,8 @@ type groupShard struct {
 
 	mu       sync.Mutex
 	groups   map[string]*heldGroup // nil: not loaded
+	epoch    int32                 // the leader epoch in which they were loaded
+	wanted   int32                 // the newest leader epoch for which they are loaded unasked, -1 for none
 	loading  *groupLoading         // the loading that runs, or the last that failed
 	queue    []*groupWrite         // in the order of the log; not durable yet
 	draining bool                  // a goroutine waits for the head of the queue
@@ -68,7 +71,7 @@ func (g *Groups) shard(p int32) *groupShard {
 	defer g.mu.Unlock()
 	s := g.shards[p]
 	if s == nil {
-		s = &groupShard{owner: g, partition: p}
+		s = &groupShard{owner: g, partition: p, epoch: -1, wanted: -1}
 		g.shards[p] = s
 	}
 	return s
@@ -101,9 +104,12 @@ func (g *Groups) led() (out []*groupShard) {
 
 // all returns the shards that this broker leads, loaded.
 func (g *Groups) all(ctx context.Context) ([]*groupShard, error) {
-	shards := g.led()
-	for _, s := range shards {
-		if err := s.load(ctx); err != nil {
+	var shards []*groupShard
+	for _, s := range g.led() {
+		switch err := s.load(ctx); {
+		case err == nil:
+			shards = append(shards, s)
+		case !errors.Is(err, fault.NotCoordinator):
 			return nil, err
 		}
 	}
@@ -281,7 +287,7 @@ func (s *groupShard) order(ctx context.Context, a *groupWrite) error {
 	}
 	ctx = context.WithoutCancel(ctx) // what a request has begun is not undone by its end
 	for _, b := range batches {
-		wait, err := s.owner.log.Start(ctx, metadata.OffsetsTopic, s.partition, b)
+		wait, err := s.owner.log.Start(ctx, metadata.OffsetsTopic, s.partition, s.epoch, b)
 		if err != nil {
 			return err
 		}
@@ -324,6 +330,7 @@ func (s *groupShard) drain(ctx context.Context) {
 			return
 		}
 		switch {
+		case len(s.queue) == 0 || s.queue[0] != a: // the shard was unloaded meanwhile, and perhaps loaded anew
 		case err != nil:
 			s.owner.logger.ErrorContext(ctx, "group record is lost, groups will be loaded anew", "partition", s.partition, "err", err)
 			s.queue = s.queue[1:]

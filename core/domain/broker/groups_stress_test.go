@@ -199,7 +199,9 @@ func TestGroupsLiveInPartitions(t *testing.T) { // the services together, over a
 // nothingLog is a GroupLog that is durable at once and keeps nothing.
 type nothingLog struct{}
 
-func (nothingLog) Start(context.Context, string, int32, record.Batch) (func(context.Context) error, error) {
+func (nothingLog) LeaderEpoch(context.Context, string, int32) (int32, error) { return 0, nil }
+
+func (nothingLog) Start(context.Context, string, int32, int32, record.Batch) (func(context.Context) error, error) {
 	return func(context.Context) error { return nil }, nil
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
+	"github.com/chronik-stream/chronik/core/ports/porttest"
 )
 
 // memLogs is a log store whose disk the test holds in its hand: appends become durable when it says so.
@@ -179,7 +180,12 @@ func (l *memLog) Size() int64        { return l.value(func() int64 { return l.si
 
 func (l *memLog) AdvanceStart(_ context.Context, start int64) error {
 	l.mu.Lock()
+	if start > l.durable {
+		l.mu.Unlock()
+		return fault.OffsetOutOfRange
+	}
 	l.start = max(l.start, start)
+	start = l.start
 	l.mu.Unlock()
 	l.events.Start(start)
 	return nil
@@ -196,37 +202,55 @@ func (l *memLog) OffsetForTimestamp(ms, upTo int64) (ports.TimestampOffset, bool
 	return ports.TimestampOffset{}, false, nil
 }
 
-func (l *memLog) MaxTimestamp(int64) (ports.TimestampOffset, bool, error) {
-	return ports.TimestampOffset{}, false, nil
+func (l *memLog) MaxTimestamp(upTo int64) (ports.TimestampOffset, bool, error) {
+	newest := l.value(func() int64 {
+		ms := int64(record.NoTimestamp)
+		for _, b := range l.batches {
+			if b.BaseOffset() < upTo {
+				ms = max(ms, b.MaxTimestamp())
+			}
+		}
+		return ms
+	})
+	if newest == record.NoTimestamp {
+		return ports.TimestampOffset{}, false, nil
+	}
+	return l.OffsetForTimestamp(newest, upTo)
 }
 
+// Truncate cuts at the boundary of a batch.
 func (l *memLog) Truncate(_ context.Context, to int64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	n := len(l.batches)
-	for n > 0 && l.batches[n-1].NextOffset() > to {
-		n--
-		l.size = l.positions[n]
+	kept := slices.IndexFunc(l.batches, func(b record.Batch) bool { return b.BaseOffset() >= to })
+	if kept < 0 {
+		return nil
 	}
-	l.batches, l.positions = l.batches[:n], l.positions[:n]
-	l.end, l.durable = min(l.end, to), min(l.durable, to)
+	l.size = l.positions[kept]
+	l.batches, l.positions = l.batches[:kept], l.positions[:kept]
+	l.end, l.durable = to, min(l.durable, to)
 	l.epochs.TruncateFrom(to)
-	*l.producers = *partition.NewProducers()
+	l.producers = partition.NewProducers()
 	for _, b := range l.batches {
-		l.producers.Append(b, 0)
+		l.producers.Append(b, b.MaxTimestamp())
 	}
 	return nil
 }
 
-func (l *memLog) Reset(_ context.Context, start int64) error {
+func (l *memLog) ResetTo(_ context.Context, start int64) error {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.batches, l.positions, l.size = nil, nil, 0
 	l.start, l.end, l.durable = start, start, start
-	*l.epochs, *l.producers = partition.Epochs{}, *partition.NewProducers()
+	*l.producers, *l.epochs = *partition.NewProducers(), partition.Epochs{}
+	l.mu.Unlock()
+	l.events.Start(start)
 	return nil
 }
 
 func (l *memLog) Producers() *partition.Producers { return l.producers }
 func (l *memLog) Epochs() *partition.Epochs       { return l.epochs }
 func (l *memLog) Configure(ports.LogConfig)       {}
+
+func TestTheLogsOfTheseTestsKeepThePortsContract(t *testing.T) {
+	porttest.LogStore(t, func(t *testing.T) ports.LogStore { return newMemLogs(t) })
+}

@@ -43,16 +43,6 @@ type EpochQuery struct {
 	Err        error
 }
 
-// DeleteRecordsQuery asks to delete what lies before Offset (-1: the high watermark).
-type DeleteRecordsQuery struct {
-	Topic     string
-	Partition int32
-	Offset    int64
-
-	LowWatermark int64 // -1 with an error
-	Err          error
-}
-
 // Offsets is the service behind ListOffsets, OffsetForLeaderEpoch and DeleteRecords.
 type Offsets struct{ partitions *Partitions }
 
@@ -128,37 +118,4 @@ func (o *Offsets) EpochEnds(ctx context.Context, queries []EpochQuery) {
 		}
 		q.FoundEpoch, q.EndOffset = p.epochEnd(q.Epoch)
 	}
-}
-
-// DeleteRecords answers the queries in place.
-func (o *Offsets) DeleteRecords(ctx context.Context, queries []DeleteRecordsQuery) {
-	for i := range queries {
-		q := &queries[i]
-		q.LowWatermark = -1
-		p, err := o.leader(ctx, q.Topic, q.Partition, -1)
-		if err != nil {
-			q.Err = err
-			continue
-		}
-		q.LowWatermark, q.Err = p.deleteRecords(ctx, q.Offset)
-	}
-}
-
-// deleteRecords raises the log start offset to before, -1 for the high watermark, and returns the new one. A topic
-// that is only compacted keeps its records: fault.PolicyViolation.
-func (p *Partition) deleteRecords(ctx context.Context, before int64) (int64, error) {
-	if cfg := p.config.Load(); !cfg.Log.Delete {
-		return -1, fault.New(fault.PolicyViolation, "records of %s cannot be deleted: its cleanup.policy is not delete", p.topic)
-	}
-	hw := p.hw.Load()
-	if before == -1 {
-		before = hw
-	}
-	if before < 0 || before > hw {
-		return -1, fault.New(fault.OffsetOutOfRange, "offset %d of %s-%d is above the high watermark %d", before, p.topic, p.index, hw)
-	}
-	if err := p.log.AdvanceStart(ctx, before); err != nil {
-		return -1, err
-	}
-	return p.log.StartOffset(), nil
 }

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -32,13 +33,15 @@ type Partition struct {
 	order sync.Mutex
 	log   ports.Log
 
-	tail    sync.Mutex
-	replica *partition.Replica
-	local   ackQueue  // appends that wait to be durable here
-	acks    ackQueue  // appends that wait to be durable on every in-sync replica
-	waiters []*waiter // fetches that wait for more to read
-	grown   int64     // the durable end that waiting followers were told of
-	gone    error     // why nothing can be appended or waited for any more
+	tail      sync.Mutex
+	replica   *partition.Replica
+	local     ackQueue  // appends that wait to be durable here
+	acks      ackQueue  // appends that wait to be durable on every in-sync replica
+	waiters   []*waiter // fetches that wait for more to read
+	deletions deletions // of records, that wait for followers
+	grown     int64     // the durable end after the last step, of which waiting followers were told
+	epoch     int32     // the leader epoch after the last step
+	gone      error     // why nothing can be appended or waited for any more
 }
 
 // replicaQueue takes note of what a replica wants done where a disk or other brokers are waited for. Its methods return at once.
@@ -63,6 +66,11 @@ type placement struct {
 // offset, as soon as that is as durable as acks asks (KIP-98). Errors: fault.NotLeaderOrFollower, NotEnoughReplicas, those of the
 // producer's state, KafkaStorageError.
 func (p *Partition) append(b record.Batch, acks int16, done acknowledger, slot int) error {
+	return p.appendIn(partition.NoEpoch, b, acks, done, slot)
+}
+
+// appendIn is append in one leader epoch only, unless that is -1.
+func (p *Partition) appendIn(only int32, b record.Batch, acks int16, done acknowledger, slot int) error {
 	now := p.clock()
 	logAppendTime := p.config.Load().LogAppendTime
 
@@ -71,6 +79,9 @@ func (p *Partition) append(b record.Batch, acks int16, done acknowledger, slot i
 	epoch, err := p.leads(acks)
 	if err != nil {
 		return err
+	}
+	if only >= 0 && epoch != only {
+		return fault.NotLeaderOrFollower
 	}
 	dup, err := p.log.Producers().Check(b)
 	if err != nil {
@@ -116,14 +127,18 @@ func (p *Partition) Durable(end int64) {
 	p.step(func(r *partition.Replica, now time.Duration) partition.Effects { return r.Durable(end, now) })
 }
 
-// Offline fails everything that waits: the log accepts nothing any more.
+// Offline fails everything that waits: the log accepts nothing any more. If this broker leads, another has to.
 func (p *Partition) Offline(err error) {
 	p.end(fault.New(fault.KafkaStorageError, "log of %s-%d is offline: %w", p.topic, p.index, err))
+	p.queue.propose(p)
 }
 
-// Start is told that records were deleted. Consumers learn of it at their next fetch.
+// Start is told that records were deleted. Followers are told at once, consumers learn of it at their next fetch.
 func (p *Partition) Start(start int64) {
-	p.step(func(r *partition.Replica, now time.Duration) partition.Effects { return r.Started(start, now) })
+	p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
+		p.grown = -1 // as if the log had grown
+		return r.Started(start, now)
+	})
 }
 
 // now is the time that the replica counts in.
@@ -133,7 +148,7 @@ func (p *Partition) now() time.Duration { return p.clock().Sub(p.began) }
 // has to do, with its log, is in the effects that it returns.
 func (p *Partition) step(do func(r *partition.Replica, now time.Duration) partition.Effects) partition.Effects {
 	p.tail.Lock()
-	if p.gone != nil {
+	if p.gone != nil || p.replica == nil { // what happens before there is a replica it learns from the log's state
 		p.tail.Unlock()
 		return partition.Effects{}
 	}
@@ -160,6 +175,7 @@ func (p *Partition) end(reason error) {
 	p.gone = reason
 	r := release{local: p.local, acks: p.acks, err: reason, waiters: p.waiters}
 	p.local, p.acks, p.waiters = nil, nil, nil
+	p.deletions.moved()
 	p.tail.Unlock()
 	r.tell()
 }
@@ -171,13 +187,14 @@ func (p *Partition) failed() error {
 	return p.gone
 }
 
-// checkEpoch compares a client's idea of the leader epoch with the partition's (KIP-320); -1 is not checked.
+// checkEpoch compares a client's idea of the leader epoch with the partition's (KIP-320), -1 is not checked, and then asks whether
+// this broker leads: fault.FencedLeaderEpoch, UnknownLeaderEpoch, NotLeaderOrFollower.
 func (p *Partition) checkEpoch(client int32) error {
 	p.tail.Lock()
 	defer p.tail.Unlock()
 	err := p.replica.CheckEpoch(client)
 	if err == nil {
-		return nil
+		return p.replica.Admit(0, p.now())
 	}
 	_, mine := p.replica.Leader()
 	return fault.New(fault.KindOf(err), "leader epoch %d of %s-%d, it is %d", client, p.topic, p.index, mine)
@@ -207,6 +224,9 @@ func (p *Partition) lastStable() int64 { return p.hw.Load() }
 func (p *Partition) readable(readCommitted bool) (int64, error) {
 	p.tail.Lock()
 	defer p.tail.Unlock()
+	if p.gone != nil {
+		return -1, p.gone
+	}
 	end, err := p.replica.Readable(p.now())
 	if err == nil && readCommitted {
 		end = p.lastStable()
@@ -260,13 +280,25 @@ func (f fate) wait(ctx context.Context) error {
 	}
 }
 
-// settle returns when everything that was appended before is durable on every in-sync replica.
+// settle returns when everything that was appended before is durable on every in-sync replica, however few these are. Errors:
+// fault.NotLeaderOrFollower, KafkaStorageError, ctx's.
 func (p *Partition) settle(ctx context.Context) error {
-	done := make(fate, 1)
-	if err := p.await(ack{end: p.log.EndOffset(), acks: allInSync, done: done}, placement{}); err != nil {
-		return err
+	end := p.log.EndOffset()
+	for w := newWaiter(false); ; {
+		switch upTo, err := p.readable(false); {
+		case err != nil && !errors.Is(err, fault.OffsetNotAvailable):
+			return err
+		case err == nil && upTo >= end:
+			return nil
+		}
+		p.subscribe(w, end-1)
+		select {
+		case <-w.wake:
+		case <-ctx.Done():
+			p.unsubscribe(w)
+			return ctx.Err()
+		}
 	}
-	return done.wait(ctx)
 }
 
 // expire forgets producers that have been idle for producer.id.expiration.ms.

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
@@ -23,6 +24,9 @@ func (p *Partition) install(v partition.View) {
 	p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
 		fx := r.Install(v, now)
 		p.version.Store(max(p.version.Load(), v.Version))
+		if r.Version() == v.Version {
+			p.deletions.decided(v.ISR)
+		}
 		return fx
 	})
 }
@@ -32,11 +36,13 @@ func (p *Partition) tick() {
 	p.step(func(r *partition.Replica, now time.Duration) partition.Effects { return r.Tick(now) })
 }
 
-// followed takes a follower's fetch, and returns the end of what it may have, or where the logs part. Errors are those of
-// partition.Replica.FollowerFetched.
-func (p *Partition) followed(f partition.FollowerFetch) (reply partition.FetchReply, err error) {
+// followed takes the fetch of a follower whose log begins at start, and returns the end of what it may have, or where the logs part.
+// Errors are those of partition.Replica.FollowerFetched.
+func (p *Partition) followed(f partition.FollowerFetch, start int64) (reply partition.FetchReply, err error) {
 	p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
-		reply, err = r.FollowerFetched(f, now)
+		if reply, err = r.FollowerFetched(f, now); err == nil {
+			p.deletions.followed(f.Replica, start)
+		}
 		return reply.Effects
 	})
 	if reason := p.failed(); reason != nil {
@@ -55,6 +61,9 @@ func (p *Partition) proposal(eligible func(broker int32, epoch int64) bool) (pro
 	return p.replica.Propose(p.now(), eligible)
 }
 
+// offline reports whether the partition is unusable because its log has failed.
+func (p *Partition) offline() bool { return errors.Is(p.failed(), fault.KafkaStorageError) }
+
 // proposalFailed notes that a proposal was refused, or that its fate is not known.
 func (p *Partition) proposalFailed(proposal partition.Proposal) {
 	p.tail.Lock()
@@ -71,13 +80,14 @@ func (p *Partition) follows() (leader int32, ok bool) {
 }
 
 // nextFetch returns what to ask the leader for; ok is false when there is nothing to ask now.
-func (p *Partition) nextFetch() (leader int32, f partition.FollowerFetch, ok bool) {
+func (p *Partition) nextFetch() (f partition.FollowerFetch, ok bool) {
 	p.tail.Lock()
 	defer p.tail.Unlock()
 	if p.gone != nil {
-		return -1, partition.FollowerFetch{}, false
+		return partition.FollowerFetch{}, false
 	}
-	return p.replica.NextFetch()
+	_, f, ok = p.replica.NextFetch()
+	return f, ok
 }
 
 // answered takes over what the leader has answered to a fetch of this follower, with the records. What it appends is durable some time
@@ -147,7 +157,7 @@ func (p *Partition) cut(ctx context.Context, fx partition.Effects) error {
 	defer p.order.Unlock()
 	var err error
 	if fx.Reset {
-		err = p.log.Reset(ctx, fx.To)
+		err = p.log.ResetTo(ctx, fx.To)
 	} else {
 		err = p.log.Truncate(ctx, fx.To)
 	}

@@ -86,13 +86,18 @@ func (p *Partition) await(a ack, to placement) error {
 	if p.gone != nil {
 		return p.gone
 	}
+	if p.replica.Role() != partition.RoleLeader { // nobody would answer a any more
+		return fault.NotLeaderOrFollower
+	}
 	a.done.assign(a.slot, to)
-	reached := p.hw.Load()
-	if a.acks != allInSync {
-		reached = p.log.DurableEnd()
+	reached, short := p.hw.Load(), error(nil)
+	if a.acks == allInSync {
+		short = p.replica.Replicated()
+	} else {
+		reached = p.replica.DurableEnd()
 	}
 	if a.end <= reached {
-		a.done.acknowledge(a.slot, nil)
+		a.done.acknowledge(a.slot, short)
 		return nil
 	}
 	line := p.line(a.acks)
@@ -127,35 +132,33 @@ type release struct {
 
 // released takes out of line who is to be told after a step. It is called under the lock.
 func (p *Partition) released(fx partition.Effects) (r release) {
-	if fx.Raised {
-		p.hw.Store(fx.HighWatermark)
-	}
+	p.hw.Store(p.replica.HighWatermark()) // which falls without a word where a log is cut after an unclean election
+	durable := p.replica.DurableEnd()
+	grown := durable > p.grown
+	p.grown = durable
 	if fx.Deposed {
 		r.local, r.acks, r.err, r.waiters = p.local, p.acks, fault.NotLeaderOrFollower, p.waiters
 		p.local, p.acks, p.waiters = nil, nil, nil
 		return r
 	}
-	durable := p.replica.DurableEnd()
 	r.local = p.local.upTo(durable)
 	if len(p.acks) > 0 {
 		r.acks, r.short = p.acks.upTo(p.hw.Load()), p.replica.Replicated()
 	}
-	r.waiters = p.wakeable(fx.Raised, durable)
+	_, epoch := p.replica.Leader()
+	elected := epoch != p.epoch // followers have to ask anew
+	p.epoch = epoch
+	r.waiters = p.wakeable(fx.Raised || elected, grown)
 	return r
 }
 
-// wakeable takes out those who wait and have something to read now.
-func (p *Partition) wakeable(raised bool, durable int64) (wake []*waiter) {
-	if len(p.waiters) == 0 {
-		return nil
-	}
-	grown := durable > p.grown
-	p.grown = max(p.grown, durable)
-	if !raised && !grown {
+// wakeable takes out those who wait and may have something to be told: all, or followers, because the log has grown.
+func (p *Partition) wakeable(all, grown bool) (wake []*waiter) {
+	if len(p.waiters) == 0 || !all && !grown {
 		return nil
 	}
 	p.waiters = slices.DeleteFunc(p.waiters, func(w *waiter) bool {
-		due := raised || grown && w.follower
+		due := all || w.follower
 		if due {
 			wake = append(wake, w)
 		}
@@ -186,7 +189,7 @@ func (p *Partition) subscribe(w *waiter, offset int64) {
 	if w.follower {
 		end = p.replica.DurableEnd()
 	}
-	if p.gone != nil || end > offset {
+	if p.gone != nil || end > offset || p.replica.Role() != partition.RoleLeader {
 		w.notify()
 		return
 	}

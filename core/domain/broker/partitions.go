@@ -23,6 +23,7 @@ type Partitions struct {
 	logs    ports.LogStore
 	configs topicConfigs
 	nodeID  int32
+	epoch   int64 // of this process's registration: what metadata says of another is not for it
 	clock   Clock
 	log     *slog.Logger
 	lease   *Lease
@@ -39,10 +40,10 @@ type topicConfigs interface {
 	Int(key string) int64
 }
 
-// NewPartitions returns the registry over logs, of broker nodeID, which is registered. All arguments are required.
-func NewPartitions(store ports.MetadataStore, logs ports.LogStore, configs topicConfigs, nodeID int32, lease *Lease, clock Clock, log *slog.Logger) *Partitions {
+// NewPartitions returns the registry over logs, of broker nodeID, which is registered under epoch. All arguments are required.
+func NewPartitions(store ports.MetadataStore, logs ports.LogStore, configs topicConfigs, nodeID int32, epoch int64, lease *Lease, clock Clock, log *slog.Logger) *Partitions {
 	return &Partitions{
-		store: store, logs: logs, configs: configs, nodeID: nodeID, clock: clock, log: log,
+		store: store, logs: logs, configs: configs, nodeID: nodeID, epoch: epoch, clock: clock, log: log,
 		lease: lease, queue: unreplicated{}, topics: make(map[metadata.TopicID]*topicPartitions),
 	}
 }
@@ -74,17 +75,24 @@ func (ps *Partitions) replica(ctx context.Context, t *metadata.Topic, index int3
 	}
 	p, err := ps.openIn(ctx, tp, t, index)
 	if err == nil && p.version.Load() < t.Partitions[index].Version {
-		p.install(viewOf(&t.Partitions[index], ps.brokerEpoch()))
+		ps.refresh(p)
 	}
 	return p, err
 }
 
-// brokerEpoch returns the epoch under which this broker is registered, -1 when it is not.
-func (ps *Partitions) brokerEpoch() int64 {
-	if b, ok := ps.store.Image().Broker(ps.nodeID); ok {
-		return b.Epoch
+// refresh has p take over what the newest image says of it. The broker's own registration has to be from the very image that the
+// view is from: one from before it counts for an earlier process.
+func (ps *Partitions) refresh(p *Partition) {
+	img := ps.store.Image()
+	t, ok := img.TopicByID(p.id)
+	if !ok || int(p.index) >= len(t.Partitions) {
+		return
 	}
-	return -1
+	registered := int64(-1)
+	if b, ok := img.Broker(ps.nodeID); ok {
+		registered = b.Epoch
+	}
+	p.install(viewOf(&t.Partitions[p.index], registered))
 }
 
 // replicaSettings are what configs ask of a topic's replicas.
@@ -112,7 +120,7 @@ func (ps *Partitions) bringInLine(tp *topicPartitions, t *metadata.Topic) {
 			cfg = &resolved
 		}
 		p.configure(*cfg, ps.replicaSettings(cfg))
-		p.install(viewOf(&t.Partitions[p.index], ps.brokerEpoch()))
+		ps.refresh(p)
 	}
 }
 
@@ -233,16 +241,26 @@ func (ps *Partitions) Producers(ctx context.Context, topic string, index int32) 
 // Start orders a batch of the broker's own making behind the end of an internal topic's partition and returns
 // without waiting for any disk. wait returns when the batch is durable on every in-sync replica, or when its ctx ends. The batch must
 // not change until then.
-func (ps *Partitions) Start(ctx context.Context, topic string, index int32, b record.Batch) (wait func(context.Context) error, err error) {
+// Errors of Start are those of a produce, and fault.NotLeaderOrFollower when the partition is led in another epoch.
+func (ps *Partitions) Start(ctx context.Context, topic string, index, leaderEpoch int32, b record.Batch) (wait func(context.Context) error, err error) {
 	p, err := ps.LeaderByName(ctx, topic, index)
 	if err != nil {
 		return nil, err
 	}
 	done := make(fate, 1)
-	if err := p.append(b, allInSync, done, 0); err != nil {
+	if err := p.appendIn(leaderEpoch, b, allInSync, done, 0); err != nil {
 		return nil, err
 	}
 	return done.wait, nil
+}
+
+// LeaderEpoch returns the leader epoch in which this broker leads a partition, and may do so now. Errors are those of LeaderByName.
+func (ps *Partitions) LeaderEpoch(ctx context.Context, topic string, index int32) (int32, error) {
+	p, err := ps.LeaderByName(ctx, topic, index)
+	if err != nil {
+		return -1, err
+	}
+	return p.leads(0)
 }
 
 // readBytes is how much of a log Read reads at once.

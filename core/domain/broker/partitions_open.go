@@ -191,7 +191,7 @@ func (ps *Partitions) openIn(ctx context.Context, tp *topicPartitions, t *metada
 	if now, ok := ps.store.Image().TopicByID(tp.id); ok { // it may have changed since the caller has looked it up
 		cfg := ps.configs.Topic(now.Configs)
 		p.configure(cfg, ps.replicaSettings(&cfg))
-		p.install(viewOf(&now.Partitions[index], ps.brokerEpoch()))
+		ps.refresh(p)
 	}
 	at.partition.Store(p)
 	return p, nil
@@ -210,9 +210,11 @@ func (ps *Partitions) openLog(ctx context.Context, t *metadata.Topic, index int3
 		}
 		return nil, fault.New(fault.KafkaStorageError, "open log of %s-%d: %w", t.Name, index, err)
 	}
+	p.tail.Lock() // the log may have something to tell already
 	p.log = l
-	p.replica = partition.NewReplica(ps.nodeID, ps.brokerEpoch(), ps.replicaSettings(&cfg), ps.lease.of, logState(l), 0)
+	p.replica = partition.NewReplica(ps.nodeID, ps.epoch, ps.replicaSettings(&cfg), ps.lease.of, logState(l), 0)
 	p.hw.Store(p.replica.HighWatermark())
+	p.tail.Unlock()
 	p.expire(ps.clock())
 	return p, nil
 }

@@ -143,7 +143,7 @@ func BenchmarkLeader(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	ps := NewPartitions(f.store, f.logs, f.configs, 1, NewEndlessLease(time.Now), time.Now, slog.New(slog.DiscardHandler))
+	ps := NewPartitions(f.store, f.logs, f.configs, 1, 1, NewEndlessLease(time.Now), time.Now, slog.New(slog.DiscardHandler))
 	topic, _ := f.store.Image().Topic("orders")
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {

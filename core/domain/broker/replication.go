@@ -59,6 +59,9 @@ func (r *Replication) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 			for p := range r.partitions.Open() {
+				if p.offline() {
+					r.propose(p)
+				}
 				p.tick()
 			}
 			continue
@@ -145,37 +148,55 @@ func (r *Replication) left(p *Partition) {
 
 // settle has metadata decide who is in sync with p.
 func (r *Replication) settle(ctx context.Context, p *Partition) {
-	defer func() {
-		r.mu.Lock()
-		delete(r.wanted, p)
-		r.mu.Unlock()
-	}()
+	r.decide(ctx, p)
+	r.mu.Lock()
+	delete(r.wanted, p)
+	r.mu.Unlock()
+	r.partitions.refresh(p) // which may want the next change
+}
+
+// decide has metadata decide upon what p proposes, if anything.
+func (r *Replication) decide(ctx context.Context, p *Partition) {
 	img := r.store.Image()
 	proposal, ok := p.proposal(func(id int32, epoch int64) bool {
 		b, known := img.Broker(id)
 		return known && b.Epoch == epoch && b.Active()
 	})
-	if !ok {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, millis(r.configs.Int("request.timeout.ms")))
-	defer cancel()
 	cmd := metadata.AlterPartition{
-		TopicID: p.id, Partition: p.index, BrokerID: r.partitions.nodeID, BrokerEpoch: r.partitions.brokerEpoch(),
+		TopicID: p.id, Partition: p.index, BrokerID: r.partitions.nodeID, BrokerEpoch: r.partitions.epoch,
 		LeaderEpoch: proposal.LeaderEpoch, Version: proposal.Version,
 	}
 	for _, m := range proposal.ISR {
 		cmd.ISR, cmd.ISREpochs = append(cmd.ISR, m.Broker), append(cmd.ISREpochs, m.Epoch)
 	}
-	if _, err := r.store.Apply(ctx, cmd); err != nil {
+	if !ok && (!p.offline() || !resign(img, p, &cmd)) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, millis(r.configs.Int("request.timeout.ms")))
+	defer cancel()
+	res, err := r.store.Apply(ctx, cmd)
+	if err != nil {
 		p.proposalFailed(proposal)
 		if !errors.Is(err, fault.InvalidUpdateVersion) && ctx.Err() == nil { // which only says that metadata has moved on
 			r.log.WarnContext(ctx, "in-sync replicas not changed", "topic", p.topic, "partition", p.index, "err", err)
 		}
 		return
 	}
-	if t, ok := r.store.Image().TopicByID(p.id); ok {
-		p.install(viewOf(&t.Partitions[p.index], cmd.BrokerEpoch))
-		r.log.InfoContext(ctx, "in-sync replicas changed", "topic", p.topic, "partition", p.index, "isr", t.Partitions[p.index].ISR)
+	r.log.InfoContext(ctx, "in-sync replicas changed", "topic", p.topic, "partition", p.index, "isr", res.Partition.ISR, "resigned", cmd.Resigns)
+}
+
+// resign makes cmd the resignation of a leader whose log has failed, unless nobody could follow it.
+func resign(img *metadata.Image, p *Partition, cmd *metadata.AlterPartition) bool {
+	t, ok := img.TopicByID(p.id)
+	if !ok || int(p.index) >= len(t.Partitions) {
+		return false
 	}
+	at := &t.Partitions[p.index]
+	for _, id := range at.ISR {
+		if id != cmd.BrokerID {
+			cmd.ISR = append(cmd.ISR, id)
+		}
+	}
+	cmd.LeaderEpoch, cmd.Version, cmd.Resigns = at.LeaderEpoch, at.Version, true
+	return at.Leader == cmd.BrokerID && len(cmd.ISR) > 0
 }

@@ -39,12 +39,10 @@ func newFetcher(of *Replication, leader int32) *fetcher {
 // add has the fetcher fetch for p, too, and look again. A request that waits at the leader without p is given up.
 func (f *fetcher) add(p *Partition) {
 	f.mu.Lock()
-	if _, known := f.follows[p]; !known {
-		f.follows[p] = time.Time{}
-		if f.interrupt != nil {
-			f.interrupt()
-		}
+	if _, known := f.follows[p]; !known && f.interrupt != nil {
+		f.interrupt()
 	}
+	f.follows[p] = time.Time{}
 	f.mu.Unlock()
 	select {
 	case f.woken <- struct{}{}:
@@ -108,10 +106,14 @@ func (f *fetcher) next(ctx context.Context) replicaRound {
 			return round
 		}
 		retry := time.NewTimer(wait)
+		var late <-chan time.Time
+		if unready > 0 {
+			late = deadline.C
+		}
 		select {
 		case <-f.woken:
 		case <-retry.C:
-		case <-deadline.C:
+		case <-late:
 			if len(round.asked) > 0 {
 				round.req.MaxWait = 0 // the rest will be ready soon
 				retry.Stop()
@@ -129,7 +131,7 @@ func (f *fetcher) next(ctx context.Context) replicaRound {
 // gather asks the replicas what they want. unready counts those that will want something soon; wait is how long it takes until one
 // may be asked for again.
 func (f *fetcher) gather(now time.Time) (round replicaRound, unready int, wait time.Duration) {
-	configs, epoch := f.of.configs, f.of.partitions.brokerEpoch()
+	configs, epoch := f.of.configs, f.of.partitions.epoch
 	round = replicaRound{asked: make(map[replicaName]askedReplica), req: ports.ReplicaFetch{
 		BrokerEpoch: epoch, MaxWait: millis(configs.Int("replica.fetch.wait.max.ms")), MinBytes: int32(configs.Int("replica.fetch.min.bytes")),
 		MaxBytes: int32(configs.Int("replica.fetch.response.max.bytes")),
@@ -146,7 +148,7 @@ func (f *fetcher) gather(now time.Time) (round replicaRound, unready int, wait t
 			wait = min(wait, left)
 			continue
 		}
-		_, ask, ok := p.nextFetch()
+		ask, ok := p.nextFetch()
 		if !ok {
 			unready++
 			continue
@@ -168,6 +170,12 @@ func (f *fetcher) fetch(ctx context.Context, round replicaRound) error {
 	for p, from := range f.follows {
 		if asked := round.asked[replicaName{p.id, p.index}]; asked.partition == nil && from.IsZero() {
 			round.req.MaxWait = min(round.req.MaxWait, settling) // it has come in between
+		}
+	}
+	for at, asked := range round.asked {
+		if _, known := f.follows[asked.partition]; !known { // it has left in between
+			delete(round.asked, at)
+			cancel()
 		}
 	}
 	f.interrupt = cancel
@@ -196,7 +204,7 @@ func (f *fetcher) take(ctx context.Context, asked askedReplica, got ports.Replic
 	p := asked.partition
 	outOfRange := errors.Is(got.Err, fault.OffsetOutOfRange)
 	if got.Err != nil && !outOfRange {
-		f.postpone(p, fetchRetry)
+		f.unmoved(asked)
 		return
 	}
 	err := p.answered(ctx, partition.FetchAnswer{
@@ -204,11 +212,18 @@ func (f *fetcher) take(ctx context.Context, asked askedReplica, got ports.Replic
 		Diverging: got.Diverging, DivergingEpoch: got.DivergingEpoch, DivergingEnd: got.DivergingEnd,
 	}, got.Records)
 	switch {
-	case err == nil && outOfRange && got.LogStart < 0:
-		f.postpone(p, fetchRetry)
+	case err == nil && (outOfRange || got.Diverging):
+		f.unmoved(asked)
 	case err != nil && ctx.Err() == nil:
 		f.of.log.ErrorContext(ctx, "cannot replicate", "topic", p.topic, "partition", p.index, "leader", f.leader, "err", err)
 		f.postpone(p, fetchRestore)
+	}
+}
+
+// unmoved has the leader not asked at once for what it has refused just now, unless there is something else to ask.
+func (f *fetcher) unmoved(asked askedReplica) {
+	if now, ok := asked.partition.nextFetch(); ok && now == asked.fetch {
+		f.postpone(asked.partition, fetchRetry)
 	}
 }
 

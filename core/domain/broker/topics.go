@@ -222,16 +222,25 @@ func (t *Topics) Delete(ctx context.Context, name string, id metadata.TopicID) (
 		return nil, fault.New(fault.TopicDeletionDisabled, "Topic deletion is disabled.")
 	}
 	topic, err := find(t.store.Image(), name, id)
-	if err != nil {
-		return nil, err
-	}
-	if topic.Name == metadata.MetaTopic {
-		return nil, fault.New(fault.InvalidTopic, "Deletion of internal topic %s is prohibited.", topic.Name)
-	}
-	if _, err := t.store.Apply(ctx, metadata.DeleteTopic{ID: topic.ID}); err != nil {
-		if name != "" && errors.Is(err, fault.UnknownTopicID) { // another has deleted it
-			return nil, unknownTopic()
+	for {
+		switch {
+		case err == nil && topic.Name == metadata.MetaTopic:
+			return nil, fault.New(fault.InvalidTopic, "Deletion of internal topic %s is prohibited.", topic.Name)
+		case err == nil:
+			_, err = t.store.Apply(ctx, metadata.DeleteTopic{ID: topic.ID})
 		}
+		if !errors.Is(err, fault.UnknownTopicOrPartition) && !errors.Is(err, fault.UnknownTopicID) {
+			break
+		}
+		// This node may not know yet that the topic was made, or that it was made anew.
+		if waited := t.store.Barrier(ctx); waited != nil {
+			return nil, waited
+		}
+		if topic, err = find(t.store.Image(), name, id); err != nil {
+			break
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
 	return topic, nil

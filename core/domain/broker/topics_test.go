@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"testing"
@@ -134,6 +135,38 @@ func TestManyWhoNeedAMissingTopicGetTheSame(t *testing.T) {
 	want, _ := topics.store.Image().Topic(metadata.OffsetsTopic)
 	if err != nil || got != want {
 		t.Errorf("%+v, %v; want %+v", got, err, want)
+	}
+}
+
+// behind is metadata whose image is old until somebody asks for a new one, as on a node that does not lead it.
+type behind struct {
+	*memStore
+	old *metadata.Image // nil: the image is the newest
+}
+
+func (b *behind) Image() *metadata.Image {
+	if b.old != nil {
+		return b.old
+	}
+	return b.memStore.Image()
+}
+
+func (b *behind) Barrier(ctx context.Context) error {
+	b.old = nil
+	return b.memStore.Barrier(ctx)
+}
+
+func TestATopicThatThisNodeDoesNotKnowYetIsDeleted(t *testing.T) {
+	topics, f := newTopics(t, nil)
+	old := f.store.Image()
+	f.apply(t, metadata.CreateTopic{Name: "young", ID: metadata.TopicID{70}, Partitions: 1, ReplicationFactor: 1})
+	f.apply(t, metadata.DeleteTopic{ID: metadata.TopicID{1}})
+	f.apply(t, metadata.CreateTopic{Name: "plain", ID: metadata.TopicID{71}, Partitions: 1, ReplicationFactor: 1})
+	for name, want := range map[string]metadata.TopicID{"young": {70}, "plain": {71}} {
+		late := NewTopics(&behind{f.store, old}, topics.configs, topics.newID)
+		if got, err := late.Delete(t.Context(), name, metadata.TopicID{}); err != nil || got.ID != want {
+			t.Errorf("delete %s: %+v, %v; want topic %v", name, got, err, want)
+		}
 	}
 }
 

@@ -44,7 +44,7 @@ Chronik knows every config that Apache Kafka 4.3.1 shows, by the same name, type
 
 - **honoured**: it has the effect that Kafka gives it.
 - **shown**: it is accepted, kept and shown, and has no other effect. It tunes something inside Kafka that does not exist
-  here (a thread pool, say), or a feature that is not served, so that there is nothing for it to act on.
+  here (a thread pool, say), a feature that is not served, or something that Chronik decides by itself, as its text then says.
 - **fixed**: only the default is accepted. Another value would promise what Chronik does not do, and is refused, at the start
   as well as later.
 

@@ -39,7 +39,7 @@ type Use uint8
 // The uses.
 const (
 	Honoured Use = iota // it has the effect that Kafka gives it
-	Shown               // accepted and shown; what it tunes in Kafka does not exist here, and clients cannot tell
+	Shown               // accepted and shown; what it tunes in Kafka does not exist here or is decided otherwise, and clients cannot tell
 	Fixed               // only the default is accepted: another value would promise what this broker does not do
 )
 

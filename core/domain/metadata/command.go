@@ -92,9 +92,10 @@ type CreatePartitions struct {
 }
 
 // AlterPartition is a leader's change of its partition's in-sync replicas (KIP-497). It holds only against the state that the
-// leader has seen. A reassignment whose replicas are all in sync then is completed. Errors: fault.StaleBrokerEpoch,
-// UnknownTopicID, UnknownTopicOrPartition, FencedLeaderEpoch, NotController (a state from the future), InvalidUpdateVersion,
-// IneligibleReplica, InvalidRequest.
+// leader has seen, and raises the partition's version even if it changes nothing: of two changes against one version, one counts.
+// A reassignment whose replicas are all in sync then is completed. Errors: fault.StaleBrokerEpoch, UnknownTopicID,
+// UnknownTopicOrPartition, FencedLeaderEpoch, NotController (a state from the future), InvalidUpdateVersion, IneligibleReplica,
+// InvalidRequest.
 type AlterPartition struct {
 	TopicID     TopicID `cbor:"1,keyasint"`
 	Partition   int32   `cbor:"2,keyasint"`
@@ -106,6 +107,9 @@ type AlterPartition struct {
 	// ISREpochs are the broker epochs of ISR (KIP-903), so that a replica that has restarted since the leader saw it
 	// catch up does not get in; -1 is not checked, and nil checks none.
 	ISREpochs []int64 `cbor:"8,keyasint,omitempty"`
+	// Resigns says that the leader leaves the in-sync replicas, and so the lead: its log has failed. ISR is without it, then.
+	// Kafka's brokers report the failed directory instead.
+	Resigns bool `cbor:"9,keyasint,omitempty"`
 }
 
 // ElectLeader elects a partition's preferred leader, the first of its replicas, or with Unclean any replica that lives where

@@ -244,8 +244,13 @@ func alterPartition(img *Image, cmd AlterPartition) (*Image, Result, error) {
 	}
 	next := *p
 	next.ISR = slices.Clone(cmd.ISR)
-	img, res, _ := img.change(t, cmd.Partition, next, img.automatic(t))
-	return img, res, nil
+	after, res, changed := img.change(t, cmd.Partition, next, img.automatic(t))
+	if !changed {
+		// Unlike in Kafka the version rises all the same: the leader outbids an earlier proposal so, whose fate it does not know.
+		next.Version++
+		after, res = img.withPartition(t, cmd.Partition, next), Result{Partition: &next}
+	}
+	return after, res, nil
 }
 
 // checkAlterPartition refuses what Kafka's controller refuses, in its order.
@@ -268,7 +273,9 @@ func checkAlterPartition(img *Image, t *Topic, p *Partition, cmd AlterPartition)
 		return refuse(fault.InvalidRequest, "%d broker epochs for %d replicas", len(cmd.ISREpochs), len(cmd.ISR))
 	case !containsAll(p.Replicas, cmd.ISR) || !distinct(cmd.ISR):
 		return refuse(fault.InvalidRequest, "%v are not among the replicas %v", cmd.ISR, p.Replicas)
-	case !slices.Contains(cmd.ISR, p.Leader):
+	case cmd.Resigns && (len(cmd.ISR) == 0 || slices.Contains(cmd.ISR, p.Leader)):
+		return refuse(fault.InvalidRequest, "%v are none that %d leaves behind", cmd.ISR, p.Leader)
+	case !cmd.Resigns && !slices.Contains(cmd.ISR, p.Leader):
 		return refuse(fault.InvalidRequest, "%v are without the leader, %d", cmd.ISR, p.Leader)
 	}
 	for n, id := range cmd.ISR {

@@ -111,7 +111,9 @@ func checkStep(t *rapid.T, before, after *Image, cmd Command) {
 			p := &topic.Partitions[n]
 			checkPartition(t, after, p, cmd)
 			if existed {
-				checkChange(t, before, &old.Partitions[n], p, cmd)
+				alter, ok := cmd.(AlterPartition)
+				confirmed := ok && alter.TopicID == topic.ID && int(alter.Partition) == n
+				checkChange(t, before, &old.Partitions[n], p, cmd, confirmed)
 			}
 		}
 	}
@@ -142,11 +144,12 @@ func checkPartition(t *rapid.T, img *Image, p *Partition, cmd Command) {
 	}
 }
 
-func checkChange(t *rapid.T, before *Image, old, p *Partition, cmd Command) {
+// checkChange checks what has become of a partition. confirmed says that its leader has had the in-sync replicas decided.
+func checkChange(t *rapid.T, before *Image, old, p *Partition, cmd Command, confirmed bool) {
 	same := old.Leader == p.Leader && slices.Equal(old.Replicas, p.Replicas) && slices.Equal(old.ISR, p.ISR) &&
 		slices.Equal(old.Adding, p.Adding) && slices.Equal(old.Removing, p.Removing)
 	wantVersion, raised := old.Version+1, p.LeaderEpoch == old.LeaderEpoch+1
-	if same {
+	if same && !confirmed {
 		wantVersion = old.Version
 	}
 	switch {

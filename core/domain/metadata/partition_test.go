@@ -120,6 +120,26 @@ func TestPartitionsChangeAsInKafka(t *testing.T) {
 			Partition{Replicas: []int32{1, 2, 3}, ISR: []int32{1, 3}, Leader: 1, Version: 2},
 		},
 		{
+			"the same in-sync replicas again raise the version, so that what was proposed before is outbid",
+			[]Command{isrOf(1, 0, 0, 1, 2, 3)},
+			Partition{Replicas: []int32{1, 2, 3}, ISR: []int32{1, 2, 3}, Leader: 1, Version: 1},
+		},
+		{
+			"a new incarnation of the last in sync leads under a new epoch, and only when it is in service",
+			[]Command{
+				isrOf(1, 0, 0, 1),
+				RegisterBroker{ID: 1, Incarnation: [16]byte{2}, Fenced: true},
+				unfence(2),
+				UnfenceBroker{ID: 1, Epoch: 7},
+			},
+			Partition{Replicas: []int32{1, 2, 3}, ISR: []int32{1}, Leader: 1, LeaderEpoch: 2, Version: 3},
+		},
+		{
+			"a leader that resigns is followed by the next in sync",
+			[]Command{AlterPartition{TopicID: TopicID{1}, BrokerID: 1, BrokerEpoch: 1, ISR: []int32{2, 3}, Resigns: true}},
+			Partition{Replicas: []int32{1, 2, 3}, ISR: []int32{2, 3}, Leader: 2, LeaderEpoch: 1, Version: 1},
+		},
+		{
 			"the preferred leader is elected when that is asked for",
 			[]Command{fence(1), unfence(1), isrOf(2, 1, 1, 1, 2, 3), ElectLeader{TopicID: TopicID{1}}},
 			Partition{Replicas: []int32{1, 2, 3}, ISR: []int32{1, 2, 3}, Leader: 1, LeaderEpoch: 2, Version: 3},
@@ -215,6 +235,8 @@ func TestChangesOfPartitionsAndBrokersAreRefusedAsInKafka(t *testing.T) {
 		{"a replica twice", nil, isrOf(1, 0, 0, 1, 2, 2), fault.InvalidRequest},
 		{"without the leader", nil, isrOf(1, 0, 0, 2, 3), fault.InvalidRequest},
 		{"nobody", nil, isrOf(1, 0, 0), fault.InvalidRequest},
+		{"a leader that resigns and stays", nil, alter(func(c *AlterPartition) { c.Resigns = true }), fault.InvalidRequest},
+		{"a leader that resigns and leaves nobody", nil, alter(func(c *AlterPartition) { c.Resigns, c.ISR = true, nil }), fault.InvalidRequest},
 		{"a fenced replica", []Command{fence(3)}, isrOf(1, 0, 1, 1, 2, 3), fault.IneligibleReplica},
 		{"a replica that shuts down", []Command{ShutDownBroker{ID: 3, Epoch: 3}}, isrOf(1, 0, 1, 1, 2, 3), fault.IneligibleReplica},
 		{"another incarnation of a replica", nil, alter(func(c *AlterPartition) { c.ISREpochs = []int64{-1, 9} }), fault.IneligibleReplica},

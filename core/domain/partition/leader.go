@@ -51,8 +51,11 @@ func (r *Replica) FollowerFetched(f FollowerFetch, now time.Duration) (FetchRepl
 		return FetchReply{}, fault.NotLeaderOrFollower
 	}
 	p := r.peer(f.Replica)
-	if p == nil {
-		return FetchReply{}, fault.UnknownLeaderEpoch // as in Kafka: the leader may be the one who has not heard yet
+	switch {
+	case p == nil && f.LeaderEpoch < 0:
+		return FetchReply{}, fault.NotLeaderOrFollower // as in Kafka: who names no epoch may be the one who is behind
+	case p == nil:
+		return FetchReply{}, fault.UnknownLeaderEpoch // and who names the present one has heard what the leader has not
 	}
 	if f.BrokerEpoch < p.brokerEpoch {
 		return FetchReply{}, fault.StaleBrokerEpoch

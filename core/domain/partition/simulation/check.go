@@ -118,7 +118,7 @@ func (c *checker) same(n, leader *node) {
 
 // step checks that each member of the ISR that metadata has holds everything that was committed: any may be elected.
 func (c *checker) step() {
-	img := c.w.meta.Image()
+	img := c.w.meta.image
 	for _, id := range img.ISR {
 		n := c.w.nodes[id]
 		if n.lost || n.verified == int64(len(c.committed)) && n.durable() >= n.verified {
@@ -163,12 +163,12 @@ func (c *checker) read(n *node, end int64) {
 
 // unsettled says what is not as it should be long after the last fault, "" when everything is.
 func (c *checker) unsettled() string {
-	img := c.w.meta.Image()
+	img := c.w.meta.image
 	switch {
 	case img.Leader < 0:
 		return "there is no leader"
-	case img.Target != nil:
-		return fmt.Sprintf("the reassignment to %v is not done, the ISR is %v", img.Target, img.ISR)
+	case img.Reassigning():
+		return fmt.Sprintf("the reassignment of %v is not done: adding %v, removing %v, the ISR is %v", img.Replicas, img.Adding, img.Removing, img.ISR)
 	case len(img.ISR) != len(img.Replicas):
 		return fmt.Sprintf("the ISR is %v of %v", img.ISR, img.Replicas)
 	}

@@ -115,7 +115,7 @@ func (p *producer) send(s *sending) {
 }
 
 // someImage returns what some running node knows, nil when it knows nothing.
-func (w *world) someImage() *Image {
+func (w *world) someImage() *image {
 	for range 3 {
 		if n := w.nodes[w.rng.IntN(len(w.nodes))]; n.up && n.image != nil {
 			return n.image

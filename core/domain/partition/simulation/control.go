@@ -1,6 +1,10 @@
 package simulation
 
-import "time"
+import (
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+)
 
 // control is the metadata leader: it decides commands and keeps the brokers' sessions.
 type control struct {
@@ -34,28 +38,30 @@ func (c *control) stop(d time.Duration) {
 
 // expire fences the brokers whose sessions have ended.
 func (c *control) expire() {
-	img := c.w.meta.Image()
-	for id, b := range img.Brokers {
-		if b.Fenced || c.sessions[id] > c.w.now {
+	for _, b := range c.w.meta.image.brokers {
+		if b.Fenced || c.sessions[b.ID] > c.w.now {
 			continue
 		}
-		before := c.w.meta.Image()
-		if err := c.w.meta.Fence(int32(id), b.Epoch); err == nil && before.Leader == int32(id) {
+		before := c.w.meta.image
+		if _, err := c.w.meta.apply(metadata.FenceBroker{ID: b.ID, Epoch: b.Epoch}); err != nil {
+			c.w.fail("fence %d: %v", b.ID, err)
+		}
+		if before.Leader == b.ID {
 			c.expired[before.LeaderEpoch] = true
 		}
-		c.changed("session of %d ended", id)
+		c.changed("session of %d ended", b.ID)
 	}
 }
 
 // heartbeat reports whether the broker's session is extended. It is unfenced when it has seen its own registration.
 func (c *control) heartbeat(id int32, epoch, seen int64) bool {
-	b := c.w.meta.Image().Brokers[id]
+	b := c.w.meta.image.brokers[id]
 	if b.Epoch != epoch || b.Fenced && seen < b.Epoch {
 		return false
 	}
 	c.sessions[id] = c.w.now + session
 	if b.Fenced {
-		if c.w.meta.Unfence(id, epoch) != nil {
+		if _, err := c.w.meta.apply(metadata.UnfenceBroker{ID: id, Epoch: epoch}); err != nil {
 			return false
 		}
 		c.changed("%d is unfenced", id)
@@ -65,9 +71,9 @@ func (c *control) heartbeat(id int32, epoch, seen int64) bool {
 
 // changed tells all nodes of the newest image.
 func (c *control) changed(format string, args ...any) {
-	img := c.w.meta.Image()
+	img := c.w.meta.image
 	if c.w.opt.Trace > 0 {
-		c.w.trace("metadata %d: "+format+"; leader %d epoch %d version %d isr %v replicas %v", append(append([]any{img.Index}, args...),
+		c.w.trace("metadata %d: "+format+"; leader %d epoch %d version %d isr %v replicas %v", append(append([]any{img.index}, args...),
 			img.Leader, img.LeaderEpoch, img.Version, img.ISR, img.Replicas)...)
 	}
 	for _, n := range c.w.nodes {

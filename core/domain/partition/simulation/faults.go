@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/domain/partition"
 )
 
@@ -20,7 +21,7 @@ func (w *world) startFaults() {
 // misfortune does one thing.
 func (w *world) misfortune() {
 	n := w.nodes[w.rng.IntN(len(w.nodes))]
-	if img := w.meta.Image(); img.Leader >= 0 && w.chance(30) {
+	if img := w.meta.image; img.Leader >= 0 && w.chance(30) {
 		n = w.nodes[img.Leader]
 	}
 	switch p := w.rng.IntN(100); {
@@ -38,8 +39,8 @@ func (w *world) misfortune() {
 		w.net.heal()
 		w.trace("the network heals")
 	case p < 80:
-		if w.meta.Elect(n.id) == nil {
-			w.control.changed("%d is elected", n.id)
+		if w.meta.elect() == nil {
+			w.control.changed("the preferred leader is elected")
 		}
 	case p < 88:
 		d := w.between(20*time.Millisecond, 600*time.Millisecond)
@@ -48,6 +49,12 @@ func (w *world) misfortune() {
 	case p < 92:
 		w.trace("metadata pauses")
 		w.control.stop(w.between(20*time.Millisecond, 500*time.Millisecond))
+	case p < 94:
+		w.shutDown(n)
+	case p < 96:
+		if w.meta.reassign(nil) == nil {
+			w.control.changed("the reassignment is taken back")
+		}
 	default:
 		w.reassign()
 	}
@@ -70,19 +77,36 @@ func (w *world) crash(n *node, power bool) {
 	})
 }
 
+// shutDown begins a node's controlled shutdown: it serves until it ends, some time later.
+func (w *world) shutDown(n *node) {
+	incarnation := n.incarnation
+	if _, err := w.meta.apply(metadata.ShutDownBroker{ID: n.id, Epoch: n.brokerEpoch}); err != nil {
+		return
+	}
+	w.control.changed("%d shuts down", n.id)
+	w.after(w.between(5*time.Millisecond, 200*time.Millisecond), func() {
+		if n.incarnation == incarnation {
+			w.crash(n, false)
+		}
+	})
+}
+
 // blink takes a node's power away and starts it before anybody notices. With a lazy flush policy that is only safe when another
 // member of the ISR has everything, and when metadata hears of it before the node counts again.
 func (w *world) blink(n *node) {
-	img := w.meta.Image()
-	if img.ISR[0] == n.id && len(img.ISR) == 1 || img.Brokers[n.id].Incarnation != n.incarnation {
+	img := w.meta.image
+	if img.ISR[0] == n.id && len(img.ISR) == 1 || img.incarnation(n.id) != n.incarnation {
 		return
 	}
 	n.crash(true)
 	n.start()
-	epoch := w.meta.Register(n.id, n.incarnation)
+	epoch, err := w.meta.register(n.id, n.incarnation)
+	if err != nil {
+		w.fail("register %d: %v", n.id, err)
+	}
 	w.control.sessions[n.id] = w.now + session
 	w.control.changed("%d registers at once with epoch %d", n.id, epoch)
-	n.registered(n.incarnation, epoch, w.meta.Image())
+	n.registered(n.incarnation, epoch, w.meta.image)
 }
 
 // startle takes, now and then, the power of a node that is about to join the ISR.
@@ -103,7 +127,7 @@ func (w *world) reassign() {
 	for _, id := range w.rng.Perm(len(w.nodes))[:replication] {
 		target = append(target, int32(id))
 	}
-	if !slices.Equal(target, w.meta.Image().Replicas) && w.meta.Reassign(target) == nil {
+	if !slices.Equal(target, w.meta.image.Replicas) && w.meta.reassign(target) == nil {
 		w.control.changed("reassignment to %v", target)
 	}
 }

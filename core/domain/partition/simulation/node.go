@@ -18,7 +18,7 @@ type node struct {
 
 	disk        *disk // what a crash leaves
 	incarnation int
-	image       *Image // newest seen; kept through crashes, as a log of metadata is
+	image       *image // newest seen; kept through crashes, as a log of metadata is
 	verified    int64  // the log is the same as what was committed, up to here
 
 	up          bool
@@ -121,22 +121,25 @@ func (n *node) register() {
 	}
 	incarnation := n.incarnation
 	n.w.net.send(n.id, controller, func() {
-		if old := n.w.meta.Image().Brokers[n.id].Incarnation; incarnation < old {
-			return // metadata knows incarnations by random ids and refuses old ones by the broker's guard
+		old := n.w.meta.image.brokers[n.id].Epoch
+		if incarnation < n.w.meta.image.incarnation(n.id) {
+			return // to metadata it would be a new one: of two processes with one id the one that registers last stays
 		}
-		known := n.w.meta.Image().Index
-		epoch := n.w.meta.Register(n.id, incarnation)
-		if n.w.meta.Image().Index != known {
+		epoch, err := n.w.meta.register(n.id, incarnation)
+		if err != nil {
+			n.w.fail("register %d: %v", n.id, err)
+		}
+		if epoch != old {
 			n.w.control.sessions[n.id] = n.w.now + session
 			n.w.control.changed("%d registers with epoch %d", n.id, epoch)
 		}
-		img := n.w.meta.Image()
+		img := n.w.meta.image
 		n.w.net.send(controller, n.id, func() { n.registered(incarnation, epoch, img) })
 	})
 	n.later(60*time.Millisecond, n.register)
 }
 
-func (n *node) registered(incarnation int, epoch int64, img *Image) {
+func (n *node) registered(incarnation int, epoch int64, img *image) {
 	if incarnation != n.incarnation || n.brokerEpoch >= 0 {
 		return
 	}
@@ -160,11 +163,11 @@ func (n *node) durable() int64 {
 }
 
 // install takes an image over, unless a newer one has come before.
-func (n *node) install(img *Image) {
-	if n.image == nil || img.Index > n.image.Index {
+func (n *node) install(img *image) {
+	if n.image == nil || img.index > n.image.index {
 		n.image = img
 	}
-	if n.r == nil || n.image.Brokers[n.id].Epoch != n.brokerEpoch {
+	if n.r == nil || n.image.brokers[n.id].Epoch != n.brokerEpoch {
 		return
 	}
 	if !slices.Contains(n.image.Replicas, n.id) {
@@ -198,14 +201,14 @@ func (n *node) beat() {
 	}
 	sent, epoch, seen, incarnation := n.clock(), n.brokerEpoch, int64(-1), n.incarnation
 	if n.image != nil {
-		seen = n.image.Index
+		seen = n.image.index
 	}
 	n.w.net.send(n.id, controller, func() {
 		if !n.w.control.heartbeat(n.id, epoch, seen) {
 			n.tell(incarnation)
 			return
 		}
-		img := n.w.meta.Image()
+		img := n.w.meta.image
 		n.w.net.send(controller, n.id, func() {
 			if n.incarnation == incarnation && n.lease != nil {
 				n.lease.Renew(sent, session*85/100)
@@ -217,7 +220,7 @@ func (n *node) beat() {
 
 // tell sends the newest image to a node that is behind.
 func (n *node) tell(incarnation int) {
-	img := n.w.meta.Image()
+	img := n.w.meta.image
 	n.w.net.send(controller, n.id, func() {
 		if n.incarnation == incarnation {
 			n.install(img)
@@ -301,19 +304,19 @@ func (n *node) propose() {
 	case n.w.opt.Breaks == JoinWhenCaughtUp:
 		p.ISR = nil
 		for _, id := range view.Replicas {
-			if b := n.image.Brokers[id]; !b.Fenced {
+			if b := n.image.brokers[id]; !b.Fenced {
 				p.ISR = append(p.ISR, partition.Member{Broker: id, Epoch: b.Epoch})
 			}
 		}
 	}
 	epoch := n.brokerEpoch
 	n.w.net.send(n.id, controller, func() {
-		err := n.w.meta.Alter(n.id, epoch, p)
+		err := n.w.meta.alter(n.id, epoch, p)
 		if err == nil {
 			n.w.out.Changes++
 			n.w.control.changed("%d alters", n.id)
 		}
-		img := n.w.meta.Image()
+		img := n.w.meta.image
 		n.w.net.send(controller, n.id, func() {
 			if n.r != r {
 				return

@@ -38,7 +38,7 @@ func (n *node) written(end int64) {
 		return
 	}
 	for _, m := range n.joining { // as if they did not count yet
-		if b := n.image.Brokers[m.Broker]; !slices.Contains(n.image.ISR, m.Broker) && b.Epoch == m.Epoch {
+		if b := n.image.brokers[m.Broker]; !slices.Contains(n.image.ISR, m.Broker) && b.Epoch == m.Epoch {
 			_, epoch := n.r.Leader()
 			f := partition.FollowerFetch{Replica: m.Broker, BrokerEpoch: m.Epoch, LeaderEpoch: epoch, Offset: n.durable(), LastEpoch: -1}
 			if reply, err := n.r.FollowerFetched(f, n.clock()); err == nil {

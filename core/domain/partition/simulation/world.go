@@ -1,6 +1,7 @@
 // Package simulation plays a small cluster that replicates one partition: replicas, disks, metadata, network, producers and
 // consumers in one goroutine on virtual time, with everything that can go wrong drawn from a seed. The replicas are
-// partition.Replica, as the broker runs it. After every step the promises of the protocol are checked.
+// partition.Replica, as the broker runs it, and metadata decides by metadata.Apply. After every step the promises of the
+// protocol are checked.
 package simulation
 
 import (
@@ -54,7 +55,7 @@ type world struct {
 	sequence  int
 	calm      bool // faults are over
 	net       network
-	meta      Metadata
+	meta      *agreed
 	control   *control
 	nodes     []*node
 	producers []*producer
@@ -72,7 +73,11 @@ func Run(opt Options) Outcome {
 	}
 	w.check = newChecker(w)
 	w.net = newNetwork(w)
-	w.meta = newModel(n, replication, opt)
+	var err error
+	if w.meta, err = newAgreed(n, opt); err != nil {
+		w.fail("begin: %v", err)
+		return w.out
+	}
 	w.control = newControl(w, n)
 	for id := range int32(n) {
 		w.nodes = append(w.nodes, newNode(w, id))
@@ -84,7 +89,7 @@ func Run(opt Options) Outcome {
 	w.startClients()
 	w.startFaults()
 	w.play()
-	w.out.Committed, w.out.Elections = len(w.check.committed), int(w.meta.Image().LeaderEpoch)
+	w.out.Committed, w.out.Elections = len(w.check.committed), int(w.meta.image.LeaderEpoch)
 	return w.out
 }
 

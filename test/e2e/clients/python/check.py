@@ -6,6 +6,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, To
 from confluent_kafka.admin import AdminClient, ConfigResource, NewPartitions, NewTopic, ResourceType
 
 bootstrap = sys.argv[1]
+replicas = int(sys.argv[2]) if len(sys.argv) > 2 else 1
 admin = AdminClient({"bootstrap.servers": bootstrap})
 
 
@@ -25,7 +26,7 @@ def consume(consumer, count, seconds=30):
     return got
 
 
-admin.create_topics([NewTopic("py", num_partitions=4, replication_factor=1)])["py"].result()
+admin.create_topics([NewTopic("py", num_partitions=4, replication_factor=replicas)])["py"].result()
 for codec in ("none", "gzip", "snappy", "lz4", "zstd"):
     failed = []
     producer = Producer({"bootstrap.servers": bootstrap, "compression.type": codec, "enable.idempotence": True, "linger.ms": 5})

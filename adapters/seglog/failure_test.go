@@ -1,0 +1,160 @@
+package seglog
+
+import (
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
+	"github.com/chronik-stream/chronik/adapters/seglog/journal"
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/record"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// settle returns when everything below end is durable, or with what has taken the log offline.
+func (f *witness) settle(t *testing.T, end int64) error {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	for {
+		f.mu.Lock()
+		durable, offline := f.durable, f.offline
+		f.mu.Unlock()
+		if offline != nil || durable >= end {
+			return offline
+		}
+		select {
+		case <-f.changed:
+		case <-deadline:
+			t.Fatalf("neither offline nor durable up to %d: %d", end, durable)
+		}
+	}
+}
+
+// TestAFailedDiskTakesOfflineWhatItHoldsAndLosesNothing fails one kind of operation from a moment on. The logs that it concerns go offline
+// and stay so when the disk works again, as the kernel may have dropped what was not synced; others go on; the next start has all that
+// was acknowledged, and takes more.
+func TestAFailedDiskTakesOfflineWhatItHoldsAndLosesNothing(t *testing.T) {
+	inJournal := func(path string) bool { return strings.Contains(path, "/journal/") }
+	ofA := func(path string) bool {
+		return strings.HasPrefix(path, "/data/a-0/") && strings.HasSuffix(path, logSuffix)
+	}
+	for _, c := range []struct {
+		name   string
+		err    error
+		fails  func(op disktest.Op, path string) bool
+		direct int // see journal.Options
+		others bool
+	}{
+		{"the journal cannot be synced", syscall.EIO, func(op disktest.Op, path string) bool { return op == disktest.OpSync && inJournal(path) }, -1, false},
+		{"one log's segment cannot be synced", syscall.EIO, func(op disktest.Op, path string) bool { return op == disktest.OpSync && ofA(path) }, 1, true},
+		{"no space for the journal", syscall.ENOSPC, func(op disktest.Op, path string) bool { return op == disktest.OpWrite && inJournal(path) }, -1, false},
+		{"no space for one log's segment", syscall.ENOSPC, func(op disktest.Op, path string) bool { return op == disktest.OpWrite && ofA(path) }, -1, true},
+		{"no space for one log's next segment", syscall.ENOSPC, func(op disktest.Op, path string) bool {
+			return op == disktest.OpOpen && ofA(path) && !strings.HasSuffix(path, segmentName(0, logSuffix))
+		}, -1, true},
+		{"no space for anything", syscall.ENOSPC, func(op disktest.Op, _ string) bool { return op == disktest.OpWrite }, -1, false},
+		{"no space for anything, around the journal", syscall.ENOSPC, func(op disktest.Op, _ string) bool { return op == disktest.OpWrite }, 1, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			fs := disktest.New()
+			opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 32 << 10, DirectBytes: c.direct}}
+			names := []string{"a", "b"}
+			cfg := ports.LogConfig{SegmentBytes: 1000, RetentionAge: -1, RetentionBytes: -1}
+			s, logs, witnesses := openNamed(t, opt, cfg, names)
+			put := func(l *Log) error {
+				return l.Append([]record.Batch{batch(t, l, 20, 1000)}, time.Now())
+			}
+			for i, l := range logs {
+				if err := errors.Join(put(l), witnesses[i].settle(t, 20)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			fs.Fail(func(op disktest.Op, path string) error {
+				if c.fails(op, path) {
+					return c.err
+				}
+				return nil
+			})
+			for i, l := range logs { // more than one segment takes
+				err := errors.Join(put(l), witnesses[i].settle(t, 40))
+				if i == 1 && c.others {
+					if err != nil {
+						t.Errorf("a log with a sound file fails: %v", err)
+					}
+					continue
+				}
+				if !errors.Is(err, c.err) {
+					t.Errorf("log %s goes offline by %v", names[i], err)
+				}
+			}
+			fs.Fail(nil)
+			for i, l := range logs {
+				err := put(l)
+				if i == 1 && c.others {
+					if err := errors.Join(err, witnesses[i].settle(t, 60)); err != nil {
+						t.Error(err)
+					}
+					continue
+				}
+				if !errors.Is(err, fault.KafkaStorageError) || !errors.Is(l.Sync(), fault.KafkaStorageError) {
+					t.Errorf("an append to %s after the failure: %v; a sync: %v", names[i], err, l.Sync())
+				}
+				if _, err := l.Read(0, 20, 100); !errors.Is(err, fault.KafkaStorageError) {
+					t.Errorf("a read of %s after the failure: %v", names[i], err)
+				}
+				if witnesses[i].durable != 20 || l.DurableEnd() != 20 {
+					t.Errorf("%s has announced %d, durable is %d", names[i], witnesses[i].durable, l.DurableEnd())
+				}
+			}
+			killed := fs.Crash(disktest.Nothing, nil)
+			unplugged := fs.Crash(disktest.Unsynced, nil)
+			torn := fs.Crash(disktest.SomeBlocks, rand.New(rand.NewPCG(1, 1)))
+			_ = s.Close() // says what has failed
+			for how, left := range map[string]*disktest.FS{"closed": fs, "killed": killed, "unplugged": unplugged, "unplugged and torn": torn} {
+				opt := opt
+				opt.FS = left
+				s, again, fresh := openNamed(t, opt, cfg, names)
+				for i, l := range again {
+					if end := l.EndOffset(); end < witnesses[i].durable || end%20 != 0 {
+						t.Errorf("%s: %s ends at %d, acknowledged was %d", how, names[i], end, witnesses[i].durable)
+					}
+					wantOffsets(t, offsets(t, l, 4000), 0, l.EndOffset())
+					end := l.EndOffset() + 20
+					if err := errors.Join(put(l), fresh[i].settle(t, end)); err != nil {
+						t.Errorf("%s: %s takes nothing: %v", how, names[i], err)
+					}
+					wantOffsets(t, offsets(t, l, 4000), 0, end)
+				}
+				if err := s.Close(); err != nil {
+					t.Errorf("%s: %v", how, err)
+				}
+			}
+		})
+	}
+}
+
+// openNamed opens a store with one log for each topic.
+func openNamed(t *testing.T, opt Options, cfg ports.LogConfig, topics []string) (*Store, []*Log, []*witness) {
+	t.Helper()
+	s, err := Open(t.Context(), opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	var logs []*Log
+	var witnesses []*witness
+	for _, topic := range topics {
+		f := newWitness()
+		l, err := s.Open(t.Context(), ports.LogID{Topic: topic, TopicID: [16]byte{1}}, cfg, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.durable = l.DurableEnd()
+		logs, witnesses = append(logs, l.(*Log)), append(witnesses, f)
+	}
+	return s, logs, witnesses
+}

@@ -1,0 +1,280 @@
+package porttest
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/partition"
+	"github.com/chronik-stream/chronik/core/domain/record"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// LogStore checks the contract of ports.LogStore and of its logs, as far as it holds without a restart. open returns an empty store;
+// the suite closes it.
+func LogStore(t *testing.T, open func(t *testing.T) ports.LogStore) {
+	t.Helper()
+	for name, test := range map[string]func(*testing.T, *openedLog){
+		"a new log is empty":                         newLogIsEmpty,
+		"what is appended becomes durable, in order": appendedIsDurable,
+		"Read returns whole batches within bounds":   readIsBounded,
+		"the log start offset only rises":            startRises,
+		"records are found by their timestamps":      foundByTimestamp,
+		"producers and leader epochs are remembered": stateFollows,
+		"what is truncated was never there":          truncated,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			defer func() {
+				if err := errors.Join(s.Close(), s.Close()); err != nil {
+					t.Errorf("Close(), twice: %v", err)
+				}
+			}()
+			l := &openedLog{changed: make(chan struct{}, 1)}
+			log, err := s.Open(t.Context(), ports.LogID{Topic: "orders", TopicID: topicID("orders")}, ports.LogConfig{SegmentBytes: 1 << 20}, l)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.Log = log
+			test(t, l)
+		})
+	}
+}
+
+// openedLog is a log and what it has told.
+type openedLog struct {
+	ports.Log
+	changed chan struct{}
+
+	mu      sync.Mutex
+	durable []int64 // as it was announced
+	start   int64
+	offline error
+}
+
+func (l *openedLog) tell(change func()) {
+	l.mu.Lock()
+	change()
+	l.mu.Unlock()
+	select {
+	case l.changed <- struct{}{}:
+	default:
+	}
+}
+
+// Durable implements ports.LogEvents.
+func (l *openedLog) Durable(end int64) { l.tell(func() { l.durable = append(l.durable, end) }) }
+
+// Offline implements ports.LogEvents.
+func (l *openedLog) Offline(err error) { l.tell(func() { l.offline = err }) }
+
+// Start implements ports.LogEvents.
+func (l *openedLog) Start(start int64) { l.tell(func() { l.start = start }) }
+
+// until waits until what the log has told fulfils the condition.
+func (l *openedLog) until(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.After(20 * time.Second); ; {
+		l.mu.Lock()
+		ok, offline := holds(), l.offline
+		l.mu.Unlock()
+		switch {
+		case offline != nil:
+			t.Fatalf("the log went offline: %v", offline)
+		case ok:
+			return
+		}
+		select {
+		case <-l.changed:
+		case <-deadline:
+			t.Fatalf("%s: not within 20 s", what)
+		}
+	}
+}
+
+// add appends a batch with one record for each timestamp, waits until it is durable and returns it.
+func (l *openedLog) add(t *testing.T, epoch int32, timestamps ...int64) record.Batch {
+	t.Helper()
+	base := l.EndOffset()
+	b := record.NewBuilder(record.Options{BaseOffset: base, Producer: &record.Producer{ID: 7, Sequence: int32(base)}})
+	for _, ms := range timestamps {
+		b.Append(ms, []byte("key"), []byte("value"))
+	}
+	batch, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch.SetLeaderEpoch(epoch)
+	want := slices.Clone(batch)
+	if err := l.Append([]record.Batch{batch}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	end := base + int64(len(timestamps))
+	l.until(t, "the batch is durable", func() bool { return len(l.durable) > 0 && l.durable[len(l.durable)-1] >= end })
+	return want
+}
+
+// read returns the bytes of a Read.
+func (l *openedLog) read(t *testing.T, from, upTo int64, maxBytes int) []byte {
+	t.Helper()
+	s, err := l.Read(from, upTo, maxBytes)
+	if err != nil {
+		t.Fatalf("Read(%d, %d, %d) = %v", from, upTo, maxBytes, err)
+	}
+	defer s.Release()
+	buf := make([]byte, s.Size)
+	if err := s.ReadInto(buf); err != nil {
+		t.Fatal(err)
+	}
+	return buf
+}
+
+// offsets checks the log's offsets.
+func (l *openedLog) offsets(t *testing.T, start, end int64) {
+	t.Helper()
+	if l.StartOffset() != start || l.EndOffset() != end || l.DurableEnd() != end {
+		t.Errorf("the log is from %d to %d, durable to %d; want %d to %d", l.StartOffset(), l.EndOffset(), l.DurableEnd(), start, end)
+	}
+}
+
+func newLogIsEmpty(t *testing.T, l *openedLog) {
+	l.offsets(t, 0, 0)
+	if got := l.read(t, 0, 0, 1<<20); len(got) > 0 || l.Size() != 0 {
+		t.Errorf("%d bytes are read, the size is %d", len(got), l.Size())
+	}
+	if _, ok, err := l.OffsetForTimestamp(0, 0); ok || err != nil {
+		t.Errorf("OffsetForTimestamp() = %t, %v", ok, err)
+	}
+	if _, ok, err := l.MaxTimestamp(0); ok || err != nil {
+		t.Errorf("MaxTimestamp() = %t, %v", ok, err)
+	}
+}
+
+func appendedIsDurable(t *testing.T, l *openedLog) {
+	var want []byte
+	for range 20 {
+		want = append(want, l.add(t, 0, 1, 2, 3)...)
+	}
+	l.offsets(t, 0, 60)
+	if !slices.IsSorted(l.durable) {
+		t.Errorf("durable ends were announced as %v", l.durable)
+	}
+	if got := l.read(t, 0, 60, 1<<20); !bytes.Equal(got, want) || l.Size() != int64(len(want)) {
+		t.Errorf("%d bytes are read and %d are the size, want the %d that were appended", len(got), l.Size(), len(want))
+	}
+}
+
+func readIsBounded(t *testing.T, l *openedLog) {
+	first, second := l.add(t, 0, 1, 2, 3), l.add(t, 0, 4, 5)
+	both := slices.Concat(first, second)
+	for _, c := range []struct {
+		from, upTo int64
+		maxBytes   int
+		want       []byte
+	}{
+		{0, 5, len(both), both},
+		{0, 5, len(both) - 1, first},
+		{0, 5, 1, first}, // KIP-74
+		{1, 5, len(both), both},
+		{3, 5, 1 << 20, second},
+		{0, 4, 1 << 20, first},
+		{0, 2, 1 << 20, nil},
+		{5, 5, 1 << 20, nil},
+	} {
+		if got := l.read(t, c.from, c.upTo, c.maxBytes); !bytes.Equal(got, c.want) {
+			t.Errorf("Read(%d, %d, %d) returns %d bytes, want %d", c.from, c.upTo, c.maxBytes, len(got), len(c.want))
+		}
+	}
+	for _, from := range []int64{-1, 6} {
+		if _, err := l.Read(from, 10, 1<<20); !errors.Is(err, fault.OffsetOutOfRange) {
+			t.Errorf("Read(%d) = %v, want OffsetOutOfRange", from, err)
+		}
+	}
+}
+
+func startRises(t *testing.T, l *openedLog) {
+	l.add(t, 0, 1, 2, 3)
+	l.add(t, 0, 4, 5, 6)
+	for _, step := range []struct{ to, want int64 }{{3, 3}, {1, 3}, {6, 6}} {
+		if err := l.AdvanceStart(t.Context(), step.to); err != nil {
+			t.Fatal(err)
+		}
+		l.until(t, "the start is told", func() bool { return l.start == step.want })
+		l.offsets(t, step.want, 6)
+	}
+	if err := l.AdvanceStart(t.Context(), 7); !errors.Is(err, fault.OffsetOutOfRange) {
+		t.Errorf("AdvanceStart() above the end = %v", err)
+	}
+	if _, err := l.Read(2, 6, 1<<20); !errors.Is(err, fault.OffsetOutOfRange) {
+		t.Errorf("Read() below the start = %v", err)
+	}
+}
+
+func foundByTimestamp(t *testing.T, l *openedLog) {
+	l.add(t, 0, 10, 30, 20)
+	l.add(t, 4, 40, 50, 50)
+	at := func(offset, ms int64, epoch int32) *ports.TimestampOffset {
+		return &ports.TimestampOffset{Offset: offset, Timestamp: ms, LeaderEpoch: epoch}
+	}
+	found := func(got ports.TimestampOffset, ok bool, err error) *ports.TimestampOffset {
+		if err != nil {
+			t.Error(err)
+		}
+		if !ok {
+			return nil
+		}
+		return &got
+	}
+	for _, c := range []struct {
+		ms, upTo int64
+		want     *ports.TimestampOffset
+	}{{0, 6, at(0, 10, 0)}, {11, 6, at(1, 30, 0)}, {31, 6, at(3, 40, 4)}, {45, 6, at(4, 50, 4)}, {51, 6, nil}, {31, 3, nil}} {
+		if diff := cmp.Diff(c.want, found(l.OffsetForTimestamp(c.ms, c.upTo))); diff != "" {
+			t.Errorf("OffsetForTimestamp(%d, %d) (-want +got):\n%s", c.ms, c.upTo, diff)
+		}
+	}
+	if diff := cmp.Diff(at(4, 50, 4), found(l.MaxTimestamp(6))); diff != "" {
+		t.Errorf("MaxTimestamp(6) (-want +got):\n%s", diff)
+	}
+}
+
+func stateFollows(t *testing.T, l *openedLog) {
+	l.add(t, 1, 1, 2)
+	l.add(t, 3, 3)
+	var ends []int64
+	for p := range l.Producers().All() {
+		ends = append(ends, p.ID, p.Batches[len(p.Batches)-1].LastOffset)
+	}
+	if diff := cmp.Diff([]int64{7, 2}, ends); diff != "" {
+		t.Errorf("producers and their last offsets (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]partition.EpochStart{{Epoch: 1, Start: 0}, {Epoch: 3, Start: 2}}, l.Epochs().Entries()); diff != "" {
+		t.Errorf("leader epochs (-want +got):\n%s", diff)
+	}
+}
+
+func truncated(t *testing.T, l *openedLog) {
+	first := l.add(t, 1, 1, 2)
+	l.add(t, 3, 3)
+	if err := l.Truncate(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	l.offsets(t, 0, 2)
+	if got := l.read(t, 0, 2, 1<<20); !bytes.Equal(got, first) {
+		t.Errorf("%d bytes are left, want the %d of the first batch", len(got), len(first))
+	}
+	if diff := cmp.Diff([]partition.EpochStart{{Epoch: 1, Start: 0}}, l.Epochs().Entries()); diff != "" {
+		t.Errorf("leader epochs (-want +got):\n%s", diff)
+	}
+	for p := range l.Producers().All() {
+		if last := p.Batches[len(p.Batches)-1].LastOffset; last != 1 {
+			t.Errorf("a producer's last offset is %d, want 1", last)
+		}
+	}
+}

@@ -1,0 +1,186 @@
+//go:build raft
+
+package e2e
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// network stands between the nodes of a cluster: each node is reached through gates, and what a node that is cut off sends or should get
+// waits there, as in a network that loses all packets. Nobody is told; connections stay open and go on once the node is back.
+type network struct {
+	mu      sync.Mutex
+	changed *sync.Cond
+	pids    map[int]int32  // whose connections are a node's
+	apart   map[int32]bool // nodes that do not reach the others
+	deaf    map[int32]bool // nodes that clients do not reach, and the others neither
+	closed  bool
+}
+
+// clients is the sender of connections that are no node's.
+const clients int32 = 0
+
+func newNetwork(t *testing.T) *network {
+	n := &network{pids: make(map[int]int32), apart: make(map[int32]bool), deaf: make(map[int32]bool)}
+	n.changed = sync.NewCond(&n.mu)
+	t.Cleanup(func() { n.change(func() { n.closed = true }) })
+	return n
+}
+
+func (n *network) change(do func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	do()
+	n.changed.Broadcast()
+}
+
+// runs says which process is a node.
+func (n *network) runs(node int32, pid int) { n.change(func() { n.pids[pid] = node }) }
+
+// cut separates a node from the others, and from the clients, too, when these are to be lost to it.
+func (n *network) cut(node int32, andClients bool) {
+	n.change(func() { n.apart[node], n.deaf[node] = true, andClients })
+}
+
+// heal ends a cut.
+func (n *network) heal(node int32) { n.change(func() { delete(n.apart, node); delete(n.deaf, node) }) }
+
+// await returns when what one sends reaches the other.
+func (n *network) await(from, to int32) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for !n.closed && (n.deaf[from] || n.deaf[to] || from != clients && (n.apart[from] || n.apart[to])) {
+		n.changed.Wait()
+	}
+}
+
+// gate listens where a node is to be reached and returns the address. target is the node's own address.
+func (n *network) gate(t *testing.T, node int32, target string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go n.carry(c, node, target)
+		}
+	}()
+	return l.Addr().String()
+}
+
+// carry passes on what the two ends of a connection send.
+func (n *network) carry(in net.Conn, node int32, target string) {
+	defer in.Close()
+	from := n.sender(in)
+	n.await(from, node)
+	out, err := net.Dial("tcp", target)
+	if err != nil {
+		return
+	}
+	defer out.Close()
+	done := make(chan struct{}, 2)
+	for _, way := range []struct{ to, from net.Conn }{{out, in}, {in, out}} {
+		go func() {
+			defer func() { done <- struct{}{} }()
+			for buf := make([]byte, 64<<10); ; {
+				read, err := way.from.Read(buf)
+				n.await(from, node)
+				if _, failed := way.to.Write(buf[:read]); failed != nil || err != nil {
+					return
+				}
+			}
+		}()
+	}
+	<-done // what breaks on one side, breaks on the other
+}
+
+// sender returns the node at the other end of a connection.
+func (n *network) sender(c net.Conn) int32 {
+	inode, err := inodeOf(c.RemoteAddr().(*net.TCPAddr), c.LocalAddr().(*net.TCPAddr))
+	if err != nil {
+		return clients // it has gone already
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for pid, node := range n.pids {
+		if sockets(pid)[inode] {
+			return node
+		}
+	}
+	return clients
+}
+
+// inodeOf returns the inode of the socket of a connection of this machine.
+func inodeOf(local, remote *net.TCPAddr) (string, error) {
+	table, err := connections("tcp")
+	for _, c := range table {
+		if c.local == procAddr(local) && c.remote == procAddr(remote) {
+			return c.inode, nil
+		}
+	}
+	return "", cmp.Or(err, io.EOF)
+}
+
+// openSocket is a line of /proc/net/tcp.
+type openSocket struct{ local, remote, state, inode string }
+
+func connections(table string) (all []openSocket, err error) {
+	text, err := os.ReadFile("/proc/net/" + table)
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) > 9 {
+			all = append(all, openSocket{f[1], f[2], f[3], f[9]})
+		}
+	}
+	return all, err
+}
+
+// sockets returns the inodes of a process' sockets.
+func sockets(pid int) map[string]bool {
+	all := make(map[string]bool)
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	for _, file := range files {
+		if link, err := os.Readlink(file); err == nil && strings.HasPrefix(link, "socket:[") {
+			all[strings.Trim(link, "socket:[]")] = true
+		}
+	}
+	return all
+}
+
+// listens returns where the broker listens.
+func (p *process) listens(t *testing.T) (all []string) {
+	t.Helper()
+	const listening = "0A"
+	own := sockets(p.cmd.Process.Pid)
+	for _, table := range []string{"tcp", "tcp6"} {
+		open, err := connections(table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range open {
+			if c.state == listening && own[c.inode] {
+				all = append(all, c.local)
+			}
+		}
+	}
+	return all
+}
+
+// procAddr is an address of IPv4 as /proc/net/tcp has it.
+func procAddr(a *net.TCPAddr) string {
+	ip := a.IP.To4()
+	return fmt.Sprintf("%02X%02X%02X%02X:%04X", ip[3], ip[2], ip[1], ip[0], a.Port)
+}
