@@ -47,6 +47,11 @@ func (s *Store) readCheckpoints() error {
 // writeCheckpoints writes the recovery points of these logs. Below its recovery point a log's records and indexes are
 // durable.
 func (s *Store) writeCheckpoints(logs []*Log) error {
+	return s.writePoints(syncedPoints(logs))
+}
+
+// syncedPoints syncs the indexes of those logs whose recovery point is not on disk, and returns the points that are true then.
+func syncedPoints(logs []*Log) map[*Log]int64 {
 	points := make(map[*Log]int64, len(logs))
 	for _, l := range logs {
 		l.mu.Lock()
@@ -62,6 +67,11 @@ func (s *Store) writeCheckpoints(logs []*Log) error {
 		}
 		points[l] = point
 	}
+	return points
+}
+
+// writePoints writes recovery points, and takes deleted logs out of the checkpoint files.
+func (s *Store) writePoints(points map[*Log]int64) error {
 	s.checkpoints.Lock()
 	defer s.checkpoints.Unlock()
 	s.mu.Lock()
@@ -74,7 +84,8 @@ func (s *Store) writeCheckpoints(logs []*Log) error {
 	for l, point := range points {
 		l.mu.Lock()
 		if l.offline == nil {
-			point = min(point, l.recoveryPoint) // lower, if it was truncated meanwhile
+			// Somebody who came later may have written a higher one, on which a gap in the log relies; or the log was truncated.
+			point = min(max(point, l.checkpointed), l.recoveryPoint)
 			s.points[l.name()], l.checkpointed = point, point
 		}
 		l.mu.Unlock()

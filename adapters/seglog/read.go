@@ -178,8 +178,8 @@ func (l *Log) mark(w *headerWindow, p place, keep func(marked, position int64) b
 	}
 	if err == nil {
 		marked, position := decode(entry)
-		if position >= p.limit && position < l.sizeOf(p.of) {
-			return position, nil // behind what can be read yet
+		if position >= w.limit { // perhaps behind what can be read yet
+			w = &headerWindow{file: w.file, limit: l.sizeOf(p.of)}
 		}
 		var b record.Batch
 		if b, err = w.at(position); err == nil && b.LastOffset() == marked {

@@ -112,3 +112,46 @@ func TestLogStartsThatRiseTogetherAreWrittenTogether(t *testing.T) {
 		}
 	}
 }
+
+// TestARecoveryPointIsNotLoweredByAnOlderOne writes points in another order than they were taken in: compaction leaves gaps only below
+// the point that it has written itself.
+func TestARecoveryPointIsNotLoweredByAnOlderOne(t *testing.T) {
+	s, l, f := openMemory(t, ports.LogConfig{RetentionAge: -1})
+	onDisk := func() int64 {
+		t.Helper()
+		content, err := readFile(s.opt.FS, "/data/"+recoveryFile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		points, err := parseOffsets(content)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return points[l.name()]
+	}
+	put(t, l, f, 1000, time.UnixMilli(0))
+	if err := l.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	older := syncedPoints([]*Log{l})
+	put(t, l, f, 1000, time.UnixMilli(0))
+	if err := l.checkpoint(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.writePoints(older); err != nil {
+		t.Fatal(err)
+	}
+	if got := onDisk(); got != 2 {
+		t.Errorf("the recovery point went to %d", got)
+	}
+	older = map[*Log]int64{l: 2}
+	if err := l.Truncate(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.writePoints(older); err != nil {
+		t.Fatal(err)
+	}
+	if got := onDisk(); got > 1 {
+		t.Errorf("the recovery point is %d, above the end of a truncated log", got)
+	}
+}

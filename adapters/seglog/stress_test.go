@@ -3,11 +3,16 @@ package seglog
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/record"
@@ -87,4 +92,82 @@ func TestEverythingAtOnce(t *testing.T) {
 func batches(t *testing.T, l *Log) []record.Batch {
 	t.Helper()
 	return []record.Batch{batch(t, l, 5, l.EndOffset())}
+}
+
+// TestReadersGoOnWhileIndexesAreMadeAnew damages indexes again and again, while the log is appended to, read, searched, truncated and
+// compacted.
+func TestReadersGoOnWhileIndexesAreMadeAnew(t *testing.T) {
+	fs := disktest.New()
+	s, err := Open(t.Context(), Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 256 << 10}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	l, f := openLog(t, s, ports.LogConfig{SegmentBytes: 8 << 10, IndexIntervalBytes: 200, RetentionAge: -1, RetentionBytes: -1, Compact: true, MinCleanableRatio: 0.1})
+	done := make(chan struct{})
+	var all sync.WaitGroup
+	until := func(what func(r *rand.Rand) error) {
+		all.Go(func() {
+			for r := rand.New(rand.NewPCG(1, 2)); ; {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if err := what(r); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	until(func(r *rand.Rand) error { // one wrong byte
+		files, err := fs.ReadDir("/data/orders-0")
+		if err != nil {
+			return err
+		}
+		files = slices.DeleteFunc(files, func(name string) bool { return !strings.HasSuffix(name, "index") })
+		x, err := fs.Open("/data/orders-0/"+files[r.IntN(len(files))], false)
+		if err != nil {
+			return nil //nolint:nilerr // it was deleted meanwhile
+		}
+		size, err := x.Size()
+		if err == nil && size > 0 {
+			_, err = x.WriteAt([]byte{byte(r.Uint32())}, r.Int64N(size))
+		}
+		return errors.Join(err, x.Close())
+	})
+	for range 2 {
+		until(func(r *rand.Rand) error {
+			end := l.DurableEnd()
+			if end == 0 {
+				return nil
+			}
+			from := r.Int64N(end)
+			slice, err := l.Read(from, math.MaxInt64, 2000) // what lies below end may be compacted away
+			if err != nil {
+				return err
+			}
+			defer slice.Release()
+			buf := make([]byte, slice.Size)
+			if err := slice.ReadInto(buf); err != nil {
+				return err
+			}
+			first, _, err := record.Next(buf)
+			if err == nil && first.LastOffset() < from {
+				err = fmt.Errorf("a read at %d begins with the batch of %d to %d", from, first.BaseOffset(), first.LastOffset())
+			}
+			return err
+		})
+	}
+	until(func(*rand.Rand) error { _, _, err := l.OffsetForTimestamp(500, math.MaxInt64); return err })
+	until(func(*rand.Rand) error { return s.Clean(t.Context(), time.UnixMilli(10_000)) })
+	for i := range int64(150) {
+		if err := l.Append(batches(t, l), time.UnixMilli(i)); err != nil {
+			t.Fatal(err)
+		}
+		f.await(t, l.EndOffset())
+	}
+	close(done)
+	all.Wait()
 }

@@ -246,7 +246,7 @@ func (c *Controller) next(img *metadata.Image, b *metadata.Broker, req ports.Bro
 	switch {
 	case now == fenced && req.WantShutDown:
 		return gone
-	case now == fenced && !req.WantFence && req.MetadataIndex >= b.Epoch:
+	case now == fenced && !req.WantFence && req.MetadataIndex >= b.Epoch && c.mayReturn(b.ID, req.MetadataIndex):
 		return inService
 	case now == inService && req.WantFence && !req.WantShutDown:
 		return fenced
@@ -259,6 +259,12 @@ func (c *Controller) next(img *metadata.Image, b *metadata.Broker, req ports.Bro
 		return gone
 	}
 	return now
+}
+
+func (c *Controller) mayReturn(id int32, index int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sessions != nil && c.sessions.mayReturn(id, index)
 }
 
 func (c *Controller) handedOver(id int32) bool {

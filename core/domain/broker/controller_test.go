@@ -302,7 +302,15 @@ func TestHeartbeatsAreAnsweredAsInKafka(t *testing.T) {
 		leave bool
 	}{
 		{name: "not caught up", img: image(), req: ports.BrokerHeartbeat{BrokerEpoch: 1}, want: ports.BrokerHeartbeatReply{Fenced: true}, fence: true},
-		{name: "caught up", img: image(), req: ports.BrokerHeartbeat{BrokerEpoch: 1, MetadataIndex: 1}, want: ports.BrokerHeartbeatReply{CaughtUp: true}},
+		{name: "caught up", img: image(), req: ports.BrokerHeartbeat{BrokerEpoch: 1, MetadataIndex: 9}, want: ports.BrokerHeartbeatReply{CaughtUp: true}},
+		{
+			name: "does not know that others lead in its place", img: image(unfenced, metadata.FenceBroker{ID: 1, Epoch: 1}),
+			req: ports.BrokerHeartbeat{BrokerEpoch: 1, MetadataIndex: 2}, want: ports.BrokerHeartbeatReply{CaughtUp: true, Fenced: true}, fence: true,
+		},
+		{
+			name: "knows that others lead in its place", img: image(unfenced, metadata.FenceBroker{ID: 1, Epoch: 1}),
+			req: ports.BrokerHeartbeat{BrokerEpoch: 1, MetadataIndex: 9}, want: ports.BrokerHeartbeatReply{CaughtUp: true},
+		},
 		{
 			name: "does not want to serve yet", img: image(), req: ports.BrokerHeartbeat{BrokerEpoch: 1, MetadataIndex: 1, WantFence: true},
 			want: ports.BrokerHeartbeatReply{CaughtUp: true, Fenced: true}, fence: true,

@@ -271,7 +271,9 @@ func (f *Fetch) replicate(p *Partition, by *Follower, want *wantedPartition, got
 	want.seen = reply.End
 	switch {
 	case err != nil:
-		got.Err, got.LogStartOffset = err, p.log.StartOffset() // where a follower that is out of range begins anew
+		if got.Err = err; errors.Is(err, fault.OffsetOutOfRange) {
+			got.LogStartOffset = p.log.StartOffset() // where the follower begins anew
+		}
 		got.Leader = p.leaderHint()
 		return
 	case reply.Diverging:

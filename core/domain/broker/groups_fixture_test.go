@@ -189,11 +189,16 @@ type watchedStore struct {
 
 func (s *watchedStore) Apply(ctx context.Context, cmd metadata.Command) (metadata.Result, error) {
 	res, err := s.memStore.Apply(ctx, cmd)
+	s.tell()
+	return res, err
+}
+
+// tell wakes who watches.
+func (s *watchedStore) tell() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	close(s.changed)
 	s.changed = make(chan struct{})
-	return res, err
 }
 
 func (s *watchedStore) Watch(ctx context.Context) iter.Seq[*metadata.Image] {

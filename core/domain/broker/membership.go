@@ -185,7 +185,8 @@ func (m *Membership) beat(ctx context.Context, shutDown bool) (ports.BrokerHeart
 	}
 	until := sent.Add(m.settings.SessionTimeout)
 	m.until.Store(&until)
-	if m.settings.Lease != nil {
+	// A fenced broker may not know yet who leads in its place. It is told that it is in service when it does.
+	if m.settings.Lease != nil && !reply.Fenced {
 		m.settings.Lease.renew(sent, m.settings.SessionTimeout)
 	}
 	if reply.Fenced != m.fenced {

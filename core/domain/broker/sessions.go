@@ -14,6 +14,7 @@ import (
 type sessions struct {
 	timeout time.Duration
 	brokers map[int32]*session
+	fenced  map[int32]int64 // of each fenced broker, the index of the first image that was seen to say so
 }
 
 // session is that of a broker in service.
@@ -26,7 +27,7 @@ type session struct {
 }
 
 func newSessions(timeout time.Duration) *sessions {
-	return &sessions{timeout: timeout, brokers: make(map[int32]*session)}
+	return &sessions{timeout: timeout, brokers: make(map[int32]*session), fenced: make(map[int32]int64)}
 }
 
 // follow has a session for each broker that img has in service, a full one for those that had none, and no other.
@@ -36,8 +37,16 @@ func (s *sessions) follow(img *metadata.Image, now time.Time) {
 			delete(s.brokers, id)
 		}
 	}
+	for id := range s.fenced {
+		if b, ok := img.Broker(id); !ok || !b.Fenced {
+			delete(s.fenced, id)
+		}
+	}
 	for b := range img.Brokers() {
 		if b.Fenced {
+			if _, known := s.fenced[b.ID]; !known {
+				s.fenced[b.ID] = int64(img.Index())
+			}
 			continue
 		}
 		of := s.brokers[b.ID]
@@ -57,6 +66,10 @@ func (s *sessions) touch(id int32, index int64, now time.Time) {
 		of.deadline, of.index = now.Add(s.timeout), max(of.index, index)
 	}
 }
+
+// mayReturn reports whether a fenced broker that has seen the image with this index knows that it was fenced, and so
+// that others lead what it has led.
+func (s *sessions) mayReturn(id int32, index int64) bool { return index >= s.fenced[id] }
 
 // shorten leaves the broker's session at most so much time.
 func (s *sessions) shorten(id int32, left time.Duration, now time.Time) {

@@ -11,11 +11,12 @@ type control struct {
 	w        *world
 	pause    pause
 	sessions []time.Duration // when each ends
+	fenced   []int64         // the index of the image in which each was fenced last
 	expired  map[int32]bool  // leader epochs that ended because a session did
 }
 
 func newControl(w *world, nodes int) *control {
-	return &control{w: w, sessions: make([]time.Duration, nodes), expired: map[int32]bool{}}
+	return &control{w: w, sessions: make([]time.Duration, nodes), fenced: make([]int64, nodes), expired: map[int32]bool{}}
 }
 
 func (c *control) start() {
@@ -46,6 +47,7 @@ func (c *control) expire() {
 		if _, err := c.w.meta.apply(metadata.FenceBroker{ID: b.ID, Epoch: b.Epoch}); err != nil {
 			c.w.fail("fence %d: %v", b.ID, err)
 		}
+		c.fenced[b.ID] = c.w.meta.image.index
 		if before.Leader == b.ID {
 			c.expired[before.LeaderEpoch] = true
 		}
@@ -53,10 +55,11 @@ func (c *control) expire() {
 	}
 }
 
-// heartbeat reports whether the broker's session is extended. It is unfenced when it has seen its own registration.
+// heartbeat reports whether the broker's session is extended. It is unfenced when it has seen its own registration, and that it was
+// fenced.
 func (c *control) heartbeat(id int32, epoch, seen int64) bool {
 	b := c.w.meta.image.brokers[id]
-	if b.Epoch != epoch || b.Fenced && seen < b.Epoch {
+	if b.Epoch != epoch || b.Fenced && seen < max(b.Epoch, c.fenced[id]) {
 		return false
 	}
 	c.sessions[id] = c.w.now + session

@@ -13,7 +13,11 @@ type network struct {
 
 // newNetwork draws how bad the network of this history is.
 func newNetwork(w *world) network {
-	return network{w: w, cut: map[[2]int32]bool{}, lost: w.rng.IntN(6), twice: w.rng.IntN(12), late: w.rng.IntN(12)}
+	n := network{w: w, cut: map[[2]int32]bool{}, lost: w.rng.IntN(6), twice: w.rng.IntN(12), late: w.rng.IntN(12)}
+	if w.opt.Breaks == MatchAnswers { // which it takes a rare order of messages to notice
+		n.twice, n.late = 40, 40
+	}
+	return n
 }
 
 // send has deliver called at the receiver, perhaps, and perhaps twice.

@@ -24,7 +24,6 @@ type node struct {
 	up          bool
 	lost        bool // it has lost records since it was registered
 	brokerEpoch int64
-	connections int // those from before are closed, and what was under way in them is lost
 	lease       *partition.Lease
 	r           *partition.Replica
 	acks        []ack
@@ -190,7 +189,6 @@ func (n *node) remove() {
 	n.w.trace("%d deletes its replica", n.id)
 	n.do(n.r.Install(n.image.view(n.id), n.clock()))
 	n.disk, n.verified, n.cutting = newDisk(), 0, false
-	n.connections++
 	n.open()
 }
 
@@ -208,13 +206,12 @@ func (n *node) beat() {
 			n.tell(incarnation)
 			return
 		}
-		img := n.w.meta.image
 		n.w.net.send(controller, n.id, func() {
 			if n.incarnation == incarnation && n.lease != nil {
 				n.lease.Renew(sent, session*85/100)
 			}
-			n.install(img)
 		})
+		n.tell(incarnation)
 	})
 }
 

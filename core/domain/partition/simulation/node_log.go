@@ -156,11 +156,8 @@ func (n *node) fetch() {
 		f.LastEpoch = -1
 	}
 	n.asked = n.w.now
-	connections, limit := n.connections, 1+n.w.rng.IntN(8)
+	limit := 1 + n.w.rng.IntN(8)
 	n.w.net.send(n.id, leader, func() {
-		if n.connections != connections {
-			return
-		}
 		l := n.w.nodes[leader]
 		answer, records, answered := l.serve(f, limit)
 		if !answered {

@@ -1,0 +1,52 @@
+package broker
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// answers is a controller that answers every heartbeat alike.
+type answers ports.BrokerHeartbeatReply
+
+func (a *answers) Heartbeat(context.Context, ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error) {
+	return ports.BrokerHeartbeatReply(*a), nil
+}
+
+func TestOnlyTheHeartbeatOfABrokerInServiceRenewsItsLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &nodes{img: new(metadata.Image), leader: 1}
+		lease, controller := NewLease(time.Now), &answers{Fenced: true}
+		settings := MembershipSettings{NodeID: 1, Incarnation: [16]byte{1}, Lease: lease}
+		m := NewMembership(nodeStore{n, 1}, controller, nodeStore{n, 1}, settings, time.Now, slog.New(slog.DiscardHandler))
+		if err := m.Register(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		live := func() bool { return lease.of.Live(time.Since(lease.began)) }
+		beat := func() {
+			if _, err := m.beat(t.Context(), false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if beat(); live() {
+			t.Error("a fenced broker may lead: it need not know yet who leads in its place")
+		}
+		controller.Fenced = false
+		if beat(); !live() {
+			t.Error("a broker in service may not lead")
+		}
+		time.Sleep(1699 * time.Millisecond)
+		if !live() {
+			t.Error("the lease ends early")
+		}
+		time.Sleep(2 * time.Millisecond)
+		if live() {
+			t.Error("the lease is as long as the session")
+		}
+	})
+}
