@@ -175,6 +175,21 @@ func (i *Image) holds(id int32) bool {
 	return false
 }
 
+// Behind returns in how many partitions that have a leader the broker is a replica and not in sync. Those that it is only about to get do not
+// count. It looks at all partitions.
+func (i *Image) Behind(id int32) int {
+	count := 0
+	for t := range i.Topics() {
+		for n := range t.Partitions {
+			p := &t.Partitions[n]
+			if p.Leader != noLeader && slices.Contains(p.Replicas, id) && !slices.Contains(p.ISR, id) && !slices.Contains(p.Adding, id) {
+				count++
+			}
+		}
+	}
+	return count
+}
+
 // Leads reports whether the broker leads a partition. It looks at all partitions.
 func (i *Image) Leads(id int32) bool {
 	for t := range i.Topics() {
