@@ -254,7 +254,7 @@ func TestACleanRestartIsNotNoticed(t *testing.T) {
 	const partitions = 6
 	c.create(t, "kept", partitions)
 	cl := c.client(t, kgo.DefaultProduceTopic("kept"), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()), kgo.ProducerLinger(0),
-		kgo.RecordDeliveryTimeout(10*time.Second))
+		kgo.RecordDeliveryTimeout(10*time.Second), kgo.MetadataMinAge(100*time.Millisecond))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var slowest time.Duration

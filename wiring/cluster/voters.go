@@ -109,8 +109,44 @@ func asFault(err error) error {
 // look is the time between two looks at whether this node may vote.
 const look = 2 * time.Second
 
-// Vote gives this node a vote once it has caught up, if there is one to be had, until ctx ends. A voter remains one.
+// Vote gives this node a vote once it has caught up, if there is one to be had. A voter remains one. When ctx ends, it hands the leadership of
+// the metadata over, so that the others need not find out by themselves that the leader is gone.
 func (md *Metadata) Vote(ctx context.Context, log *slog.Logger) error {
+	md.awaitVote(ctx, log)
+	<-ctx.Done()
+	md.handOver(context.WithoutCancel(ctx), log)
+	return nil
+}
+
+// handingOver bounds how long a node that stops tries to have another lead.
+const handingOver = 2 * time.Second
+
+// handOver has another voter lead the metadata, if this node does and there is one in service.
+func (md *Metadata) handOver(ctx context.Context, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(ctx, handingOver)
+	defer cancel()
+	if !md.replica.IsLeader() {
+		return
+	}
+	m, err := md.replica.Membership(ctx)
+	if err != nil {
+		log.WarnContext(ctx, "leadership of the metadata is not handed over", "err", err)
+		return
+	}
+	for _, to := range sortedKeys(m.Voters) {
+		if b, ok := md.Image().Broker(to); !ok || !b.Active() || to == md.node.NodeID() {
+			continue
+		}
+		if err := md.replica.TransferLeadership(ctx, to); err != nil {
+			log.WarnContext(ctx, "leadership of the metadata is not handed over", "to", to, "err", err)
+			return
+		}
+		log.InfoContext(ctx, "leadership of the metadata is handed over", "to", to)
+		return
+	}
+}
+
+func (md *Metadata) awaitVote(ctx context.Context, log *slog.Logger) {
 	tick := time.NewTicker(look)
 	defer tick.Stop()
 	for votes := false; !votes; {
@@ -124,11 +160,9 @@ func (md *Metadata) Vote(ctx context.Context, log *slog.Logger) error {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return nil
+			return
 		}
 	}
-	<-ctx.Done()
-	return nil
 }
 
 func (md *Metadata) takeVote(ctx context.Context) (votes bool, err error) {
