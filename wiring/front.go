@@ -51,7 +51,8 @@ func newServices(
 	produce *broker.Produce, fetch *broker.Fetch, offsets *broker.Offsets, groups *broker.Groups,
 ) kafkaproto.Services {
 	return kafkaproto.Services{
-		Topics: topics, Configs: c, Cluster: cluster, Assignments: assignments, Quorum: work.quorum, Controller: work.controller, Produce: produce, Fetch: fetch, Offsets: offsets, Groups: groups,
+		Topics: topics, Configs: c, Cluster: cluster, Assignments: assignments, Quorum: work.quorum, Voters: work.voters, Controller: work.controller,
+		Produce: produce, Fetch: fetch, Offsets: offsets, Groups: groups,
 	}
 }
 

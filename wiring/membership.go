@@ -18,5 +18,6 @@ type clusterWork struct {
 	late       []stage // while clients are served
 	controller kafkaproto.Controller
 	quorum     kafkaproto.Quorum
+	voters     kafkaproto.Voters
 	ready      func() error // why the node should not be counted on, nil for no reason
 }

@@ -114,9 +114,10 @@ func newWork(
 	}
 	w := cluster.NewWork(cfg, store, member, p, c, clock, log)
 	meta := func(ctx context.Context) error { return w.EnsureMetaTopic(ctx, newTopicID, log) }
+	vote := func(ctx context.Context) error { return md.cluster.Vote(ctx, log) }
 	return clusterWork{
 		early:      []stage{{"replication", w.Replication.Run}, {"controller", w.Controller.Run}},
-		late:       []stage{{"internal topics", meta}, {"membership", w.Membership.Run}},
-		controller: w.Controller, quorum: md.cluster, ready: w.Ready,
+		late:       []stage{{"vote", vote}, {"internal topics", meta}, {"membership", w.Membership.Run}},
+		controller: w.Controller, quorum: md.cluster, voters: md.cluster, ready: w.Ready,
 	}, w.Close
 }

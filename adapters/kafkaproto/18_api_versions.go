@@ -23,10 +23,10 @@ type apiVersions struct {
 	software *regexp.Regexp
 }
 
-func advertised(apis []*api) apiVersions {
+func advertised(apis []*api, clustered bool) apiVersions {
 	v := apiVersions{software: regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$`)}
 	for _, a := range apis {
-		if a == nil || a.internal {
+		if a == nil || a.internal || a.clustered && !clustered {
 			continue
 		}
 		key := kmsg.NewApiVersionsResponseApiKey()

@@ -1,6 +1,8 @@
 package kafkaproto
 
 import (
+	"context"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-stream/chronik/core/domain/broker"
@@ -49,6 +51,7 @@ func (x *exchange) electLeaders(req *kmsg.ElectLeadersRequest) *kmsg.ElectLeader
 		return resp
 	default:
 		x.services().Assignments.Elect(ctx, elections, unclean)
+		x.electSelf(ctx, elections, unclean)
 	}
 	for _, t := range req.Topics {
 		out := kmsg.NewElectLeadersResponseTopic()
@@ -60,6 +63,19 @@ func (x *exchange) electLeaders(req *kmsg.ElectLeadersRequest) *kmsg.ElectLeader
 		resp.Topics = append(resp.Topics, out)
 	}
 	return resp
+}
+
+// electSelf makes this broker the leader of the metadata when that is asked for.
+func (x *exchange) electSelf(ctx context.Context, elections []broker.Election, unclean bool) {
+	voters := x.services().Voters
+	if voters == nil || unclean {
+		return
+	}
+	for i := range elections {
+		if e := &elections[i]; e.Topic == quorumTopic && e.Partition == 0 {
+			e.Err = voters.Lead(ctx)
+		}
+	}
 }
 
 func (x *exchange) elected(e *broker.Election) kmsg.ElectLeadersResponseTopicPartition {

@@ -2,7 +2,7 @@ package kafkaproto
 
 import "github.com/twmb/franz-go/pkg/kmsg"
 
-// UnregisterBroker: v0 (KIP-631). A broker that is in service is not forgotten; Kafka would cut it off.
+// UnregisterBroker: v0 (KIP-631). A broker that is in service and holds replicas is not forgotten; Kafka would cut it off.
 
 func (x *exchange) unregisterBroker(req *kmsg.UnregisterBrokerRequest) *kmsg.UnregisterBrokerResponse {
 	ctx, stop := x.waiting(true)

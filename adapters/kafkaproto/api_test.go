@@ -41,7 +41,7 @@ func TestVersionsAreThoseOfApacheKafka(t *testing.T) {
 
 func TestEveryAPIAnswersInEveryVersionWithWhatKmsgReads(t *testing.T) {
 	f := newFakes(t)
-	f.controller = new(fakeController)
+	f.controller, f.voters = new(fakeController), new(fakeVoters)
 	s := start(t, f)
 	c := s.dial(t)
 	r := rand.New(rand.NewPCG(5, 6))

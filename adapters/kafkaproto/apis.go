@@ -17,6 +17,8 @@ type api struct {
 
 	// internal is an API between brokers, which is not announced to clients, and served in a cluster only.
 	internal bool
+	// clustered is an API that is served, and announced, in a cluster only.
+	clustered bool
 
 	// note tells users what is special about this broker's answers; "" for nothing.
 	note string
@@ -121,7 +123,7 @@ func apiTable() []api {
 		}},
 		{key: 43, min: 0, max: 2, serve: message(kmsg.NewPtrElectLeadersRequest, (*exchange).electLeaders), schema: schema{
 			tInt8.from(1), topicPartitions.orNull(), tInt32,
-		}},
+		}, note: "In a cluster, a preferred election of __cluster_metadata-0 makes the broker that is asked the leader of the metadata."},
 		{key: 44, min: 0, max: 1, serve: message(kmsg.NewPtrIncrementalAlterConfigsRequest, (*exchange).incrementalAlterConfigs), schema: schema{
 			array(tInt8, tString, array(tString, tInt8, tString)), tBool,
 		}},
@@ -151,13 +153,23 @@ func apiTable() []api {
 		}},
 		{key: 64, min: 0, max: 0, serve: message(kmsg.NewPtrUnregisterBrokerRequest, (*exchange).unregisterBroker), schema: schema{
 			tInt32,
-		}, note: "A broker in service is not unregistered: the answer is INVALID_REQUEST."},
+		}, note: "A broker that is in service and holds replicas is not unregistered: the answer is INVALID_REQUEST."},
 		{key: 74, min: 0, max: 1, serve: message(kmsg.NewPtrListConfigResourcesRequest, (*exchange).listConfigResources), schema: schema{
 			values(tInt8).from(1),
 		}},
 		{key: 75, min: 0, max: 0, serve: message(kmsg.NewPtrDescribeTopicPartitionsRequest, (*exchange).describeTopicPartitions), schema: schema{
 			array(tString), tInt32, optional(tString, tInt32),
 		}},
+		{
+			key: 80, min: 0, max: 1, clustered: true, serve: message(kmsg.NewPtrAddRaftVoterRequest, (*exchange).addRaftVoter), schema: schema{
+				tString, tInt32, tInt32, tUUID, array(tString, tString, tInt16), tBool.from(1),
+			}, note: "In a cluster only. The node begins without a vote, and takes one when it runs and has caught up, if fewer than five have one.",
+		},
+		{
+			key: 81, min: 0, max: 0, clustered: true, serve: message(kmsg.NewPtrRemoveRaftVoterRequest, (*exchange).removeRaftVoter), schema: schema{
+				tString, tInt32, tUUID,
+			}, note: "In a cluster only. Nodes without a vote are removed by it, too; the node's broker must be unregistered before.",
+		},
 	}
 }
 
@@ -233,7 +245,7 @@ func (s *Server) api(key int16) *api {
 	if key < 0 || int(key) >= len(s.apis) {
 		return nil
 	}
-	if a := s.apis[key]; a != nil && a.internal && s.services.Controller == nil {
+	if a := s.apis[key]; a != nil && (a.internal && s.services.Controller == nil || a.clustered && s.services.Voters == nil) {
 		return nil
 	}
 	return s.apis[key]

@@ -115,6 +115,8 @@ var codes = map[fault.Kind]*kerr.Error{
 	fault.StaleMemberEpoch:                   kerr.StaleMemberEpoch,
 	fault.UnsupportedEndpointType:            kerr.UnsupportedEndpointType,
 	fault.RebootstrapRequired:                kerr.RebootstrapRequired,
+	fault.DuplicateVoter:                     kerr.DuplicateVoter,
+	fault.VoterNotFound:                      kerr.VoterNotFound,
 	// Kafka has no code for a broker that is at its limits. This one makes clients back off and retry.
 	fault.Overloaded: kerr.ThrottlingQuotaExceeded,
 }

@@ -36,6 +36,7 @@ type fakes struct {
 	reassign   func([]broker.Reassignment, bool)
 	unregister func(int32) error
 	quorum     func() (broker.QuorumDescription, error)
+	voters     Voters
 	controller Controller
 
 	committed *group.CommitRequest
@@ -59,7 +60,7 @@ type (
 func (f *fakes) services() Services {
 	return Services{
 		Topics: fakeTopics{f}, Configs: fakeConfigs{f}, Cluster: fakeCluster{f}, Produce: fakeProduce{f}, Fetch: fakeFetch{f},
-		Offsets: fakeOffsets{f}, Groups: fakeGroups{f}, Assignments: fakeAssignments{f}, Quorum: fakeQuorum{f}, Controller: f.controller,
+		Offsets: fakeOffsets{f}, Groups: fakeGroups{f}, Assignments: fakeAssignments{f}, Quorum: fakeQuorum{f}, Voters: f.voters, Controller: f.controller,
 	}
 }
 

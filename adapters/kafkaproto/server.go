@@ -111,7 +111,7 @@ func New(s Settings) (*Server, error) {
 		heartbeats: make(map[int32]*conn),
 	}
 	srv.apis = indexAPIs(apiTable())
-	srv.versions = advertised(srv.apis)
+	srv.versions = advertised(srv.apis, s.Services.Voters != nil)
 	for _, l := range s.Listeners {
 		if err := srv.addListener(l); err != nil {
 			return nil, err

@@ -11,13 +11,14 @@ import (
 )
 
 // Services are what the protocol's APIs call. The methods are documented at their implementations in
-// core/domain/broker. All of them are required, but Controller.
+// core/domain/broker. All of them are required, but Voters and Controller.
 type Services struct {
 	Topics      Topics
 	Configs     Configs
 	Cluster     Cluster
 	Assignments Assignments
 	Quorum      Quorum
+	Voters      Voters // nil unless the broker is a node of a cluster
 	Produce     Produce
 	Fetch       Fetch
 	Offsets     Offsets
@@ -77,6 +78,18 @@ type Assignments interface {
 // Quorum describes who keeps the metadata; see broker.SoleQuorum.
 type Quorum interface {
 	Describe(ctx context.Context) (broker.QuorumDescription, error)
+}
+
+// Voters changes who keeps the metadata.
+type Voters interface {
+	// Add lets a node take part that other nodes reach at a raft address. Errors: fault.DuplicateVoter, InvalidRequest, NotController and
+	// RequestTimedOut: then it may have been done, or may yet be.
+	Add(ctx context.Context, node int32, address string) error
+	// Remove takes a node out for good. A directory that is not zero must be the one under which the node votes. Errors: fault.VoterNotFound, and
+	// those of Add but DuplicateVoter.
+	Remove(ctx context.Context, node int32, directory [16]byte) error
+	// Lead makes this node lead the metadata. Errors: fault.PreferredLeaderNotAvailable for a node without a vote, NotController and RequestTimedOut.
+	Lead(ctx context.Context) error
 }
 
 // Controller is what is needed of broker.Controller.

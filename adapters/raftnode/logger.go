@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -27,14 +29,39 @@ func routeLogs(log *slog.Logger) {
 }
 
 // routed is the logger of one of dragonboat's packages. What goes wrong is a warning, since what matters comes back as an error or ends
-// the process; the rest is for debugging.
+// the process; the rest is for debugging, and so is what is routine.
 type routed struct{ pkg string }
+
+// routine are parts of warnings that a healthy cluster gives, too. In a raft group it is what is said in any election, and what had to be tried again
+// because of it: that there is no leader is told by who waits for one. Between nodes it is that one does not run: that it "became unreachable"
+// is warned of once.
+var routine = map[string][]string{ //nolint:gochecknoglobals // a table
+	"raft": {
+		"became PreVote candidate", "became candidate", "received RequestVote", "received RequestPreVote", "sent RequestVote", "sent RequestPreVote",
+		"dropped RequestVote", "dropped RequestPreVote", "with higher term", "after receiving higher term", "campaign skipped", "cast vote", "cast preVote",
+		"rejected vote", "rejected preVote", " votes and ", " preVotes and ", "rejection from", "received RequestVoteResp", "received RequestPreVoteResp",
+		"dropped proposal", "dropped read index", "dropped ReadIndex", "dropped LeaderTransfer", "LeaderTransfer ignored", "no remote for",
+	},
+	"transport": {"connect: connection refused", "connection reset by peer", "broken pipe", "EOF", "failed to get the header", "failed to get poison ack"},
+}
+
+func (r routed) isRoutine(text string) bool {
+	return slices.ContainsFunc(routine[r.pkg], func(part string) bool { return strings.Contains(text, part) })
+}
 
 func (r routed) SetLevel(logger.LogLevel)            {}
 func (r routed) Debugf(format string, args ...any)   { r.say(slog.LevelDebug, format, args) }
 func (r routed) Infof(format string, args ...any)    { r.say(slog.LevelDebug, format, args) }
-func (r routed) Warningf(format string, args ...any) { r.say(slog.LevelWarn, format, args) }
-func (r routed) Errorf(format string, args ...any)   { r.say(slog.LevelWarn, format, args) }
+func (r routed) Warningf(format string, args ...any) { r.warn(format, args) }
+func (r routed) Errorf(format string, args ...any)   { r.warn(format, args) }
+
+func (r routed) warn(format string, args []any) {
+	level := slog.LevelWarn
+	if r.isRoutine(fmt.Sprintf(format, args...)) {
+		level = slog.LevelDebug
+	}
+	r.say(level, format, args)
+}
 
 // Panicf says why the process ends, and ends it: dragonboat calls it in goroutines of its own.
 func (r routed) Panicf(format string, args ...any) {

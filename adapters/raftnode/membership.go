@@ -14,6 +14,7 @@ import (
 type Membership struct {
 	Voters    map[int32]string
 	NonVoters map[int32]string // they get what was agreed on, and have no say in it
+	Removed   map[int32]bool   // they never come back under their ids
 	change    uint64           // the last change's number, which the next one must name
 }
 
@@ -25,7 +26,15 @@ func (r *Replica) Membership(ctx context.Context) (Membership, error) {
 	if err != nil {
 		return Membership{}, translated(ctx, err)
 	}
-	return Membership{Voters: byNode(got.Nodes), NonVoters: byNode(got.NonVotings), change: got.ConfigChangeID}, nil
+	return Membership{Voters: byNode(got.Nodes), NonVoters: byNode(got.NonVotings), Removed: removed(got.Removed), change: got.ConfigChangeID}, nil
+}
+
+func removed(replicas map[uint64]struct{}) map[int32]bool {
+	nodes := make(map[int32]bool, len(replicas))
+	for replica := range replicas {
+		nodes[nodeOf(replica)] = true
+	}
+	return nodes
 }
 
 func byNode(replicas map[uint64]string) map[int32]string {

@@ -25,6 +25,7 @@ type cli struct {
 
 	Standalone standaloneCmd `cmd:"" default:"withargs" help:"Run the broker (the default)."`
 	Config     configCmd     `cmd:"" help:"Print the effective configuration as TOML, with where each value came from."`
+	Cluster    clusterCmd    `cmd:"" help:"Look at a running cluster, and change who is in it, who holds what and who leads."`
 	Metadata   metadataCmd   `cmd:"" help:"Look at, restore or move the metadata of a broker that does not run."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
@@ -49,7 +50,10 @@ Examples:
       the same from the environment: CHRONIK_ and the key, two underscores for each dot
 
   chronik-server config --config chronik.toml
-      what would be in effect, and why`
+      what would be in effect, and why
+
+  chronik-server cluster status --bootstrap-server node1:9092
+      who is in a cluster, and how it is`
 
 // exited ends the program from within kong.
 type exited int
@@ -70,7 +74,7 @@ func execute(ctx context.Context, p process) (code int) {
 		kong.Name("chronik-server"), kong.Description(description), kong.Writers(p.stdout, p.stderr),
 		kong.Exit(func(code int) { panic(exited(code)) }),
 		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: false, WrapUpperBound: 110}),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(&p, &c.settings),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(&p, &c, &c.settings),
 	)
 	if err != nil {
 		fmt.Fprintf(p.stderr, "chronik-server: %v\n", err)

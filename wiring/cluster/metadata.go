@@ -30,11 +30,17 @@ type Metadata struct {
 	*raftmeta.Store
 	node    *raftnode.Manager
 	replica *raftnode.Replica
+	others  []configs.Peer // whom to ask while nothing is agreed on
 }
 
 // Open opens the metadata of a node as its configuration says, with its copy on this node's disk as wal says. Close it before the node.
 func Open(ctx context.Context, cfg *configs.Config, node *raftnode.Manager, wal walstore.Settings, log *slog.Logger) (*Metadata, error) {
-	return OpenMetadata(ctx, node, members(cfg), wal, log)
+	md, err := OpenMetadata(ctx, node, members(cfg), wal, log)
+	if err != nil {
+		return nil, err
+	}
+	md.others = others(cfg)
+	return md, nil
 }
 
 // OpenMetadata opens the metadata that node replicates with these members, with its copy on this node's disk as wal says. Close it before
@@ -88,7 +94,9 @@ func (md *Metadata) agree(ctx context.Context, log *slog.Logger, do func(context
 		if !errors.Is(err, fault.NotController) && !errors.Is(err, fault.RequestTimedOut) || ctx.Err() != nil {
 			return err
 		}
-		log.InfoContext(ctx, "waiting for a majority of the cluster's nodes", "leader", md.Leadership().NodeID)
+		if err := md.diagnose(ctx, log); err != nil {
+			return err
+		}
 	}
 }
 

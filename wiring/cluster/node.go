@@ -38,31 +38,32 @@ func OpenNode(ctx context.Context, cfg *configs.Config, dir string, log *slog.Lo
 	if !node.Fresh() {
 		return node, nil
 	}
-	if err := checkNew(ctx, cfg, int32(own.ID)); err != nil {
+	if err := checkNew(ctx, others(cfg), int32(own.ID)); err != nil {
 		return nil, errors.Join(err, node.Close())
 	}
 	return node, nil
 }
 
 // checkNew asks the other nodes whether one with this node's id has voted before.
-func checkNew(ctx context.Context, cfg *configs.Config, self int32) error {
-	for _, other := range cfg.Cluster.Peers {
-		if int32(other.ID) == self {
-			continue
-		}
-		voters, err := replication.Voters(ctx, other.Kafka)
+func checkNew(ctx context.Context, others []configs.Peer, self int32) error {
+	for _, other := range others {
+		quorum, err := replication.AskQuorum(ctx, other.Kafka)
 		if err != nil {
 			continue // it does not run yet, or no more
 		}
-		for _, v := range voters {
-			if v.Node == self && v.Directory != [16]byte{} {
-				return fmt.Errorf("node %d has no data, but has been a member of the cluster, as node %d says: what it has voted for is lost. "+
-					"Remove it with `chronik-server cluster remove-node %d`, and let it join under a new node_id", self, other.ID, self)
-			}
+		if quorum[self] != [16]byte{} {
+			return fmt.Errorf("node %d has no data, but has been a member of the cluster, as node %d says: what it has voted for is lost. "+
+				"Replace it with `chronik-server cluster replace-node %d NEW-ID HOST:PORT`, and start it with cluster.node_id = NEW-ID "+
+				"and cluster.join = true", self, other.ID, self)
 		}
 		return nil
 	}
 	return nil
+}
+
+// others returns the peers but this node.
+func others(cfg *configs.Config) []configs.Peer {
+	return slices.DeleteFunc(slices.Clone(cfg.Cluster.Peers), func(p configs.Peer) bool { return p.ID == cfg.Cluster.NodeID })
 }
 
 // peer returns a node's entry among the peers.

@@ -5,6 +5,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -24,8 +25,10 @@ type Work struct {
 	Controller  *broker.Controller
 	Membership  *broker.Membership
 
-	store ports.MetadataStore
-	peers *replication.Peers
+	nodeID int32
+	clock  broker.Clock
+	store  ports.MetadataStore
+	peers  *replication.Peers
 }
 
 // NewWork returns the work of a node. Close it after its services have ended.
@@ -38,18 +41,31 @@ func NewWork(
 		Replication: broker.NewReplication(p, store, peers, c, log),
 		Controller:  controller,
 		Membership:  broker.NewMembership(store, controller, peers, member, clock, log),
-		store:       store, peers: peers,
+		nodeID:      member.NodeID, clock: clock, store: store, peers: peers,
 	}
 }
 
-// Ready returns why the node should not be counted on, nil for no reason.
+// Ready returns why the node should not be counted on, nil for no reason: it is in service, and in sync with the leaders that it follows.
 func (w *Work) Ready() error {
 	select {
 	case <-w.Membership.Serving():
-		return nil
 	default:
 		return errors.New("the broker is not in service in its cluster yet")
 	}
+	img := w.store.Image()
+	b, registered := img.Broker(w.nodeID)
+	switch {
+	case w.Membership.SessionUntil().Before(w.clock()):
+		return errors.New("the broker's heartbeats are not answered: it is cut off from the cluster, or there is no leader of the metadata")
+	case !registered || b.Fenced:
+		return errors.New("the broker is fenced")
+	case b.ShuttingDown:
+		return errors.New("the broker hands over what it leads")
+	}
+	if behind := img.Behind(w.nodeID); behind > 0 {
+		return fmt.Errorf("%d replicas have not caught up with their leaders", behind)
+	}
+	return nil
 }
 
 // Close ends the connections to the other brokers.

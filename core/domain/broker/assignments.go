@@ -108,7 +108,7 @@ func each(n int, do func(int)) {
 }
 
 // Unregister forgets a broker that will not come back. Errors: fault.BrokerIDNotRegistered, and InvalidRequest for one that is in
-// service.
+// service and holds replicas.
 func (a *Assignments) Unregister(ctx context.Context, id int32) error {
 	_, err := a.store.Apply(ctx, metadata.UnregisterBroker{ID: id})
 	return err

@@ -211,7 +211,7 @@ func (m *Membership) replaced(ctx context.Context, err error) error {
 	}
 	switch b, ok := m.store.Image().Broker(m.settings.NodeID); {
 	case !ok:
-		return fmt.Errorf("broker %d was unregistered: %w", m.settings.NodeID, err)
+		return fmt.Errorf("broker %d was removed from its cluster, it was unregistered: %w", m.settings.NodeID, err)
 	case b.Incarnation != m.settings.Incarnation:
 		return fmt.Errorf("another process has started as broker %d: %w", m.settings.NodeID, err)
 	}

@@ -114,6 +114,8 @@ const (
 	StaleMemberEpoch                               // the member's epoch is behind the group's
 	UnsupportedEndpointType                        // an endpoint type that is not served
 	RebootstrapRequired                            // the client's cluster is another: bootstrap again
+	DuplicateVoter                                 // the node has a vote already
+	VoterNotFound                                  // the node is no member of the quorum
 	Overloaded                                     // the broker is at a limit that it was given: back off and retry
 )
 
@@ -223,6 +225,8 @@ var names = [...]string{
 	StaleMemberEpoch:                   "the member's epoch is behind the group's",
 	UnsupportedEndpointType:            "an endpoint type that is not served",
 	RebootstrapRequired:                "the client's cluster is another: bootstrap again",
+	DuplicateVoter:                     "the node has a vote already",
+	VoterNotFound:                      "the node is no member of the quorum",
 	Overloaded:                         "the broker is at a limit that it was given: back off and retry",
 }
 

@@ -155,12 +155,39 @@ func unregisterBroker(img *Image, cmd UnregisterBroker) (*Image, Result, error) 
 	switch {
 	case !ok:
 		return nil, Result{}, fault.New(fault.BrokerIDNotRegistered, "Broker ID %d is not currently registered", cmd.ID)
-	case !b.Fenced:
-		return nil, Result{}, fault.New(fault.InvalidRequest, "broker %d is in service: stop it first", cmd.ID)
+	case !b.Fenced && img.holds(cmd.ID):
+		return nil, Result{}, fault.New(fault.InvalidRequest, "broker %d is in service and holds replicas: move them away or stop it first", cmd.ID)
 	}
 	next := *img
 	next.brokers = img.brokers.remove(brokerKey(cmd.ID))
 	return &next, Result{}, nil
+}
+
+// holds reports whether the broker has a replica of a partition. It looks at all partitions.
+func (i *Image) holds(id int32) bool {
+	for t := range i.Topics() {
+		for n := range t.Partitions {
+			if slices.Contains(t.Partitions[n].Replicas, id) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Behind returns in how many partitions that have a leader the broker is a replica and not in sync. Those that it is only about to get do not
+// count. It looks at all partitions.
+func (i *Image) Behind(id int32) int {
+	count := 0
+	for t := range i.Topics() {
+		for n := range t.Partitions {
+			p := &t.Partitions[n]
+			if p.Leader != noLeader && slices.Contains(p.Replicas, id) && !slices.Contains(p.ISR, id) && !slices.Contains(p.Adding, id) {
+				count++
+			}
+		}
+	}
+	return count
 }
 
 // Leads reports whether the broker leads a partition. It looks at all partitions.

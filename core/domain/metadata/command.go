@@ -59,8 +59,8 @@ type ShutDownBroker struct {
 }
 
 // UnregisterBroker forgets a broker that will not come back. Partitions keep it as a replica until they are reassigned.
-// Errors: fault.BrokerIDNotRegistered, and InvalidRequest for a broker that is not fenced: unlike Kafka, which lets a live
-// broker be cut off so.
+// Errors: fault.BrokerIDNotRegistered, and InvalidRequest for a broker that is not fenced and holds replicas: unlike Kafka, which lets
+// such a broker be cut off.
 type UnregisterBroker struct {
 	ID int32 `cbor:"1,keyasint"`
 }

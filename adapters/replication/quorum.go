@@ -5,23 +5,19 @@ package replication
 import (
 	"context"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Voter is a node that has a say in the metadata.
-type Voter struct {
-	Node      int32
-	Directory [16]byte // the incarnation under which it has voted; zero when it has not
-}
+// askQuorum bounds the question, which is asked before there is anything else to do.
+const askQuorum = 2 * time.Second
 
-// askVoters bounds the question, which is asked before there is anything else to do.
-const askVoters = 2 * time.Second
-
-// Voters asks a broker who votes on the metadata, by Kafka's DescribeQuorum.
-func Voters(ctx context.Context, address string) ([]Voter, error) {
-	ctx, cancel := context.WithTimeout(ctx, askVoters)
+// AskQuorum asks a broker which nodes keep the metadata, with and without a vote, by Kafka's DescribeQuorum. The answer holds the incarnation
+// under which each has begun, zero for one that has not begun yet.
+func AskQuorum(ctx context.Context, address string) (map[int32][16]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, askQuorum)
 	defer cancel()
 	c, err := dial(ctx, &net.Dialer{}, address, "new-node")
 	if err != nil {
@@ -39,13 +35,13 @@ func Voters(ctx context.Context, address string) ([]Voter, error) {
 	if err := faultOf(resp.ErrorCode); err != nil {
 		return nil, err
 	}
-	var voters []Voter
+	nodes := map[int32][16]byte{}
 	for _, t := range resp.Topics {
 		for _, p := range t.Partitions {
-			for _, v := range p.CurrentVoters {
-				voters = append(voters, Voter{v.ReplicaID, v.ReplicaDirectoryID})
+			for _, v := range slices.Concat(p.CurrentVoters, p.Observers) {
+				nodes[v.ReplicaID] = v.ReplicaDirectoryID
 			}
 		}
 	}
-	return voters, nil
+	return nodes, nil
 }

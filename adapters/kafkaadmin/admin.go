@@ -1,0 +1,147 @@
+package kafkaadmin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Settings say which cluster to administer and how. All of them are required.
+type Settings struct {
+	Bootstrap []string // host:port of nodes to begin with
+	Step      int      // how many partitions are moved at once
+	Say       func(string)
+}
+
+// Admin administers a cluster. It is for one goroutine.
+type Admin struct {
+	settings Settings
+	brokers  map[int32]string // addresses, as far as they are known
+	conns    map[string]*conn
+	avoid    int32 // a node that is not asked, -1 for none
+}
+
+// New returns an Admin that has not connected to anything yet.
+func New(s Settings) *Admin {
+	return &Admin{settings: s, brokers: map[int32]string{}, conns: map[string]*conn{}, avoid: -1}
+}
+
+// Close ends the connections.
+func (a *Admin) Close() {
+	for _, c := range a.conns {
+		c.close()
+	}
+	a.conns = map[string]*conn{}
+}
+
+func (a *Admin) say(format string, args ...any) { a.settings.Say(fmt.Sprintf(format, args...)) }
+
+// addresses returns where nodes may be reached: those first that there are connections to.
+func (a *Admin) addresses() []string {
+	var all []string
+	for id, address := range a.brokers {
+		if id != a.avoid {
+			all = append(all, address)
+		}
+	}
+	slices.Sort(all)
+	for _, address := range a.settings.Bootstrap {
+		if avoided, known := a.brokers[a.avoid]; !slices.Contains(all, address) && (!known || address != avoided) {
+			all = append([]string{address}, all...)
+		}
+	}
+	slices.SortStableFunc(all, func(x, y string) int {
+		switch {
+		case a.conns[x] != nil && a.conns[y] == nil:
+			return -1
+		case a.conns[x] == nil && a.conns[y] != nil:
+			return 1
+		}
+		return 0
+	})
+	return all
+}
+
+// at asks the broker at an address.
+func (a *Admin) at(ctx context.Context, address string, req kmsg.Request) (kmsg.Response, error) {
+	c := a.conns[address]
+	if c == nil {
+		var err error
+		if c, err = dial(ctx, address); err != nil {
+			return nil, err
+		}
+		a.conns[address] = c
+	}
+	resp, err := c.ask(ctx, req)
+	if err != nil && !errors.Is(err, errNotServed) {
+		c.close()
+		delete(a.conns, address)
+	}
+	return resp, err
+}
+
+// any asks any node that can be reached.
+func (a *Admin) any(ctx context.Context, req kmsg.Request) (kmsg.Response, error) {
+	var failed error
+	for _, address := range a.addresses() {
+		resp, err := a.at(ctx, address, req)
+		if err == nil || errors.Is(err, errNotServed) || ctx.Err() != nil {
+			return resp, err
+		}
+		failed = errors.Join(failed, err)
+	}
+	return nil, failed
+}
+
+// ask is any with the answer's type.
+func ask[Resp kmsg.Response](ctx context.Context, a *Admin, req kmsg.Request) (Resp, error) {
+	resp, err := a.any(ctx, req)
+	if err != nil {
+		var none Resp
+		return none, err
+	}
+	return resp.(Resp), nil
+}
+
+// between is the time between two looks at what is waited for.
+const between = 250 * time.Millisecond
+
+// pause waits for a while, and returns an error when ctx ends.
+func pause(ctx context.Context) error {
+	timer := time.NewTimer(between)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
+// insist does something until it succeeds or fails for good. What fails because the metadata has no leader for a moment, or because another change
+// came in between, is tried again.
+func insist(ctx context.Context, do func() error) error {
+	for {
+		err := do()
+		if !errors.Is(err, kerr.NotController) && !errors.Is(err, kerr.RequestTimedOut) && !errors.Is(err, kerr.InvalidUpdateVersion) {
+			return err
+		}
+		if ended := pause(ctx); ended != nil {
+			return errors.Join(ended, err)
+		}
+	}
+}
+
+// failure returns the error of an answer, nil for code 0.
+func failure(code int16, message *string) error {
+	err := kerr.ErrorForCode(code)
+	if err != nil && message != nil && *message != "" {
+		return fmt.Errorf("%s: %w", *message, err)
+	}
+	return err
+}

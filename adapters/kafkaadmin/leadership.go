@@ -1,0 +1,149 @@
+package kafkaadmin
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Transferred is what became of leaderships.
+type Transferred struct {
+	MetadataLeader int32  `json:"metadata_leader"`
+	Elected        int    `json:"elected"` // partitions that got another leader
+	Moves          []Move `json:"moves"`   // partitions that prefer another leader now
+}
+
+// TransferLeadership makes a node the leader of the metadata.
+func (a *Admin) TransferLeadership(ctx context.Context, to int32) (*Transferred, error) {
+	v, err := a.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.known(to); err != nil {
+		return nil, err
+	}
+	if err := a.lead(ctx, v, to); err != nil {
+		return nil, err
+	}
+	return &Transferred{MetadataLeader: to}, nil
+}
+
+// lead makes a node the leader of the metadata: it is the node itself that is asked.
+func (a *Admin) lead(ctx context.Context, v *view, node int32) error {
+	if v.leader == node {
+		return nil
+	}
+	req := kmsg.NewPtrElectLeadersRequest()
+	req.TimeoutMillis = int32(askTimeout.Milliseconds())
+	req.Topics = []kmsg.ElectLeadersRequestTopic{{Topic: quorumTopic, Partitions: []int32{0}}}
+	return insist(ctx, func() error {
+		resp, err := a.at(ctx, a.brokers[node], req)
+		if err == nil {
+			_, err = outcome(resp.(*kmsg.ElectLeadersResponse))
+		}
+		if err != nil {
+			return fmt.Errorf("let node %d lead the metadata: %w", node, err)
+		}
+		a.say("node %d leads the metadata", node)
+		return nil
+	})
+}
+
+// leadElsewhere has the metadata led by another node than this one.
+func (a *Admin) leadElsewhere(ctx context.Context, v *view, node int32) (int32, error) {
+	if v.leader != node {
+		return v.leader, nil
+	}
+	var failed error
+	for _, id := range v.voters {
+		if id == node || !v.inService(id) {
+			continue
+		}
+		if failed = a.lead(ctx, v, id); failed == nil {
+			return id, nil
+		}
+	}
+	if failed == nil {
+		failed = fmt.Errorf("no other voter than node %d is in service to lead the metadata", node)
+	}
+	return node, failed
+}
+
+// DrainLeadership takes all leaderships off a node: partitions are led by their other replicas, and prefer them from now on, until Rebalance. What
+// only that node can lead stays with it.
+func (a *Admin) DrainLeadership(ctx context.Context, node int32) (*Transferred, error) {
+	v, err := a.awaitNoMoves(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.known(node); err != nil {
+		return nil, err
+	}
+	t := &Transferred{}
+	if t.MetadataLeader, err = a.leadElsewhere(ctx, v, node); err != nil {
+		return nil, err
+	}
+	if t.Moves, err = a.move(ctx, v.layout().LeadElsewhere(node)); err != nil {
+		return nil, err
+	}
+	if v, err = a.look(ctx); err != nil {
+		return nil, err
+	}
+	t.Elected, err = a.elect(ctx, v.ledBy(node))
+	return t, err
+}
+
+// ledBy returns the partitions that a broker leads and that prefer another one.
+func (v *view) ledBy(node int32) []partition {
+	var all []partition
+	for name, p := range v.partitions() {
+		if p.Leader == node && p.Replicas[0] != node {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// Balanced is what was done to even out the load.
+type Balanced struct {
+	Dry     bool   `json:"dry_run"` // nothing was done
+	Moves   []Move `json:"moves"`
+	Elected int    `json:"elected"` // partitions whose preferred leader leads again
+}
+
+// Rebalance spreads replicas and leaderships evenly over the brokers in service. dry only says what it would do.
+func (a *Admin) Rebalance(ctx context.Context, dry bool) (*Balanced, error) {
+	v, err := a.awaitNoMoves(ctx)
+	if err != nil {
+		return nil, err
+	}
+	plan := v.layout().Balance()
+	b := &Balanced{Dry: dry}
+	if dry {
+		for _, m := range plan {
+			b.Moves = append(b.Moves, Move{m.Topic, m.Index, m.Replicas})
+		}
+		return b, nil
+	}
+	if b.Moves, err = a.move(ctx, plan); err != nil {
+		return nil, err
+	}
+	if v, err = a.look(ctx); err != nil {
+		return nil, err
+	}
+	b.Elected, err = a.elect(ctx, v.notPreferred())
+	return b, err
+}
+
+// notPreferred returns the partitions whose preferred leader could lead and does not.
+func (v *view) notPreferred() []partition {
+	var all []partition
+	for name, p := range v.partitions() {
+		if first := p.Replicas[0]; p.Leader >= 0 && p.Leader != first && slices.Contains(p.ISR, first) && v.inService(first) {
+			all = append(all, name)
+		}
+	}
+	return all
+}

@@ -1,0 +1,175 @@
+package kafkaadmin
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/core/domain/layout"
+)
+
+// Move is a partition that got other replicas, or the same ones in another order.
+type Move struct {
+	Topic     string  `json:"topic"`
+	Partition int32   `json:"partition"`
+	Replicas  []int32 `json:"replicas"`
+}
+
+// move carries the moves out, a few at once, and returns when the replicas are all in sync.
+func (a *Admin) move(ctx context.Context, moves []layout.Move) ([]Move, error) {
+	var done []Move
+	for step := range slices.Chunk(moves, a.settings.Step) {
+		if err := insist(ctx, func() error { return a.reassign(ctx, step) }); err != nil {
+			return done, err
+		}
+		if err := a.awaitMoved(ctx, step); err != nil {
+			return done, err
+		}
+		for _, m := range step {
+			done = append(done, Move{m.Topic, m.Index, m.Replicas})
+		}
+		a.say("moved %d of %d partitions", len(done), len(moves))
+	}
+	return done, nil
+}
+
+// reassign begins moves.
+func (a *Admin) reassign(ctx context.Context, moves []layout.Move) error {
+	req := kmsg.NewPtrAlterPartitionAssignmentsRequest()
+	req.AllowReplicationFactorChange = true
+	req.Topics = byTopic(moves, func(topic string, of []layout.Move) kmsg.AlterPartitionAssignmentsRequestTopic {
+		t := kmsg.NewAlterPartitionAssignmentsRequestTopic()
+		t.Topic = topic
+		for _, m := range of {
+			p := kmsg.NewAlterPartitionAssignmentsRequestTopicPartition()
+			p.Partition, p.Replicas = m.Index, m.Replicas
+			t.Partitions = append(t.Partitions, p)
+		}
+		return t
+	})
+	resp, err := ask[*kmsg.AlterPartitionAssignmentsResponse](ctx, a, req)
+	if err == nil {
+		err = failure(resp.ErrorCode, resp.ErrorMessage)
+	}
+	if err != nil {
+		return fmt.Errorf("reassign partitions: %w", err)
+	}
+	var failed []error
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			err := failure(p.ErrorCode, p.ErrorMessage)
+			if err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) { // it was deleted meanwhile
+				failed = append(failed, fmt.Errorf("reassign %s-%d: %w", t.Topic, p.Partition, err))
+			}
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// byTopic makes a request's topics of moves.
+func byTopic[T any](moves []layout.Move, topic func(string, []layout.Move) T) []T {
+	sorted := slices.Clone(moves)
+	slices.SortStableFunc(sorted, func(x, y layout.Move) int { return cmp.Compare(x.Topic, y.Topic) })
+	var all []T
+	for len(sorted) > 0 {
+		n := slices.IndexFunc(sorted, func(m layout.Move) bool { return m.Topic != sorted[0].Topic })
+		if n < 0 {
+			n = len(sorted)
+		}
+		all = append(all, topic(sorted[0].Topic, sorted[:n]))
+		sorted = sorted[n:]
+	}
+	return all
+}
+
+// awaitMoved returns when none of the partitions is being reassigned.
+func (a *Admin) awaitMoved(ctx context.Context, moves []layout.Move) error {
+	for {
+		v := &view{moving: map[partition]kmsg.ListPartitionReassignmentsResponseTopicPartition{}}
+		if err := insist(ctx, func() error { return a.lookAtMoves(ctx, v) }); err != nil {
+			return err
+		}
+		left := slices.IndexFunc(moves, func(m layout.Move) bool {
+			_, moving := v.moving[partition{m.Topic, m.Index}]
+			return moving
+		})
+		if left < 0 {
+			return nil
+		}
+		if err := pause(ctx); err != nil {
+			return fmt.Errorf("%s is still being moved to brokers %v, which goes on: %w", partition{moves[left].Topic, moves[left].Index}, moves[left].Replicas, err)
+		}
+	}
+}
+
+// awaitNoMoves returns when no partition is being reassigned, so that a plan can be made.
+func (a *Admin) awaitNoMoves(ctx context.Context) (*view, error) {
+	for told := false; ; told = true {
+		v, err := a.look(ctx)
+		if err != nil || len(v.moving) == 0 {
+			return v, err
+		}
+		if !told {
+			a.say("waiting for %d partitions that are being reassigned already", len(v.moving))
+		}
+		if err := pause(ctx); err != nil {
+			return nil, fmt.Errorf("%d partitions are being reassigned: %w", len(v.moving), err)
+		}
+	}
+}
+
+// elect has the preferred leaders elected, and returns for how many partitions that changed something.
+func (a *Admin) elect(ctx context.Context, partitions []partition) (int, error) {
+	if len(partitions) == 0 {
+		return 0, nil
+	}
+	moves := make([]layout.Move, len(partitions))
+	for n, p := range partitions {
+		moves[n] = layout.Move{Topic: p.topic, Index: p.index}
+	}
+	req := kmsg.NewPtrElectLeadersRequest()
+	req.TimeoutMillis = int32(askTimeout.Milliseconds())
+	req.Topics = byTopic(moves, func(topic string, of []layout.Move) kmsg.ElectLeadersRequestTopic {
+		t := kmsg.NewElectLeadersRequestTopic()
+		t.Topic = topic
+		for _, m := range of {
+			t.Partitions = append(t.Partitions, m.Index)
+		}
+		return t
+	})
+	elected := 0
+	err := insist(ctx, func() error {
+		resp, err := ask[*kmsg.ElectLeadersResponse](ctx, a, req)
+		if err != nil {
+			return fmt.Errorf("elect leaders: %w", err)
+		}
+		changed, err := outcome(resp)
+		elected += changed
+		return err
+	})
+	return elected, err
+}
+
+// outcome returns in how many partitions an election has changed the leader, and what went wrong.
+func outcome(resp *kmsg.ElectLeadersResponse) (int, error) {
+	if err := failure(resp.ErrorCode, nil); err != nil {
+		return 0, fmt.Errorf("elect leaders: %w", err)
+	}
+	changed, failed := 0, []error(nil)
+	for _, t := range resp.Topics {
+		for _, p := range t.Partitions {
+			switch err := failure(p.ErrorCode, p.ErrorMessage); {
+			case err == nil:
+				changed++
+			case !errors.Is(err, kerr.ElectionNotNeeded):
+				failed = append(failed, fmt.Errorf("elect a leader of %s-%d: %w", t.Topic, p.Partition, err))
+			}
+		}
+	}
+	return changed, errors.Join(failed...)
+}

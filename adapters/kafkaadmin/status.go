@@ -1,0 +1,119 @@
+package kafkaadmin
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+)
+
+// Status is what a cluster looks like.
+type Status struct {
+	ClusterID       string `json:"cluster_id"`
+	MetadataLeader  int32  `json:"metadata_leader"` // -1 for none
+	MetadataEpoch   int32  `json:"metadata_epoch"`
+	Nodes           []Node `json:"nodes"`
+	Topics          int    `json:"topics"`
+	Partitions      int    `json:"partitions"`
+	Leaderless      int    `json:"leaderless_partitions"`
+	UnderReplicated int    `json:"under_replicated_partitions"`
+	Reassigning     int    `json:"reassigning_partitions"`
+}
+
+// Node is a node of a cluster.
+type Node struct {
+	ID      int32  `json:"id"`
+	Address string `json:"address"` // "" when its broker is not registered
+	Rack    string `json:"rack"`
+	State   string `json:"state"`    // "in service", "fenced", or "not registered" for one that was added and has not been started
+	Quorum  string `json:"quorum"`   // "leader", "voter", "observer", or "none"
+	Holds   int    `json:"replicas"` // of partitions
+	Leads   int    `json:"leads"`
+	Behind  int    `json:"out_of_sync_replicas"`
+}
+
+// Status looks at the cluster.
+func (a *Admin) Status(ctx context.Context) (*Status, error) {
+	v, err := a.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &Status{ClusterID: v.clusterID, MetadataLeader: v.leader, MetadataEpoch: v.epoch, Topics: len(v.topics), Reassigning: len(v.moving)}
+	nodes := map[int32]*Node{}
+	for _, id := range slices.Concat(v.voters, v.observers) {
+		nodes[id] = &Node{ID: id, State: "not registered"}
+	}
+	for _, b := range v.brokers {
+		n := &Node{ID: b.NodeID, Address: a.brokers[b.NodeID], State: "in service"}
+		if b.IsFenced {
+			n.State = "fenced"
+		}
+		if b.Rack != nil {
+			n.Rack = *b.Rack
+		}
+		nodes[b.NodeID] = n
+	}
+	for _, p := range v.partitions() {
+		s.Partitions++
+		if p.Leader < 0 {
+			s.Leaderless++
+		}
+		if len(p.ISR) < len(p.Replicas) {
+			s.UnderReplicated++
+		}
+		for _, id := range p.Replicas {
+			n := nodes[id]
+			if n == nil { // a broker that was unregistered
+				n = &Node{ID: id, State: "not registered"}
+				nodes[id] = n
+			}
+			n.Holds++
+			if !slices.Contains(p.ISR, id) {
+				n.Behind++
+			}
+			if id == p.Leader {
+				n.Leads++
+			}
+		}
+	}
+	for _, n := range nodes {
+		n.Quorum = v.standing(n.ID)
+		s.Nodes = append(s.Nodes, *n)
+	}
+	slices.SortFunc(s.Nodes, func(x, y Node) int { return cmp.Compare(x.ID, y.ID) })
+	return s, nil
+}
+
+func (v *view) standing(id int32) string {
+	switch {
+	case id == v.leader:
+		return "leader"
+	case slices.Contains(v.voters, id):
+		return "voter"
+	case slices.Contains(v.observers, id):
+		return "observer"
+	}
+	return "none"
+}
+
+// Print writes the status for people.
+func (s *Status) Print(w io.Writer) error {
+	leader := fmt.Sprintf("led by node %d, epoch %d", s.MetadataLeader, s.MetadataEpoch)
+	if s.MetadataLeader < 0 {
+		leader = "without a leader"
+	}
+	fmt.Fprintf(w, "cluster %s, metadata %s\n\n", s.ClusterID, leader)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "NODE\tADDRESS\tRACK\tSTATE\tQUORUM\tREPLICAS\tLEADS\tOUT OF SYNC")
+	for _, n := range s.Nodes {
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%d\t%d\t%d\n", n.ID, cmp.Or(n.Address, "-"), cmp.Or(n.Rack, "-"), n.State, n.Quorum, n.Holds, n.Leads, n.Behind)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%d topics, %d partitions: %d without leader, %d under-replicated, %d being reassigned\n",
+		s.Topics, s.Partitions, s.Leaderless, s.UnderReplicated, s.Reassigning)
+	return err
+}

@@ -1,0 +1,17 @@
+package kafkaproto
+
+import "github.com/twmb/franz-go/pkg/kmsg"
+
+// RemoveRaftVoter: v0 (KIP-853). A directory id of zero stands for whichever is the voter's.
+
+func (x *exchange) removeRaftVoter(req *kmsg.RemoveRaftVoterRequest) *kmsg.RemoveRaftVoterResponse {
+	ctx, stop := x.waiting(true)
+	defer stop()
+	err := x.checkCluster(req.ClusterID)
+	if err == nil {
+		err = x.services().Voters.Remove(ctx, req.VoterID, req.VoterDirectoryID)
+	}
+	resp := kmsg.NewPtrRemoveRaftVoterResponse()
+	resp.ErrorCode, resp.ErrorMessage = x.code(err), describe(err)
+	return resp
+}

@@ -1,0 +1,34 @@
+//go:build raft
+
+package raftnode
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+)
+
+func TestOnlyRealProblemsAreWarnings(t *testing.T) {
+	var out bytes.Buffer
+	before := route.to.Load()
+	route.to.Store(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelInfo})))
+	defer route.to.Store(before)
+	raft, transport := routed{"raft"}, routed{"transport"}
+	raft.Warningf("%s became candidate", "x")
+	raft.Warningf("%s received %s with higher term (%d) from %s", "x", "RequestVote", 3, "n2")
+	raft.Warningf("%s received %d votes and %d rejections, quorum is %d", "x", 2, 0, 2)
+	raft.Warningf("%s dropped proposal, no leader", "x")
+	transport.Errorf("Nodehost %s failed to get a connection to %s, %v", "a", "b", "dial tcp b: connect: connection refused")
+	raft.Infof("information")
+	if out.Len() > 0 {
+		t.Errorf("routine is told: %s", out.String())
+	}
+	for _, problem := range []string{"has lost quorum", "became unreachable", "x509: certificate signed by unknown authority"} {
+		raft.Warningf("%s", problem)
+		transport.Errorf("%s", problem)
+		if n := strings.Count(out.String(), problem); n != 2 {
+			t.Errorf("%q was told %d times, want twice: %s", problem, n, out.String())
+		}
+	}
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/chronik-stream/chronik/wiring"
+)
+
+type clusterCmd struct {
+	BootstrapServer []string      `default:"localhost:9092" placeholder:"HOST:PORT" help:"Where a node of the cluster serves Kafka clients. Several with commas between, or repeat it."`
+	JSON            bool          `name:"json" help:"Print the outcome as JSON; progress goes to the standard error."`
+	Timeout         time.Duration `default:"1h" help:"After how long to give up. What is being moved then goes on."`
+	Step            int           `default:"20" help:"How many partitions are moved at once."`
+
+	Status             statusCmd      `cmd:"" help:"Show the nodes, their part in the metadata's quorum, and what they hold and lead."`
+	AddNode            addNodeCmd     `cmd:"" help:"Let a new node join. Start it afterwards, with cluster.join = true."`
+	RemoveNode         removeNodeCmd  `cmd:"" help:"Move everything off a node and take it out of the cluster for good. A node that runs stops by itself."`
+	ReplaceNode        replaceNodeCmd `cmd:"" help:"Let a new node join, give it what another one holds, and remove that one, which may be dead."`
+	Rebalance          rebalanceCmd   `cmd:"" help:"Spread replicas and leaderships evenly over the nodes, over racks first."`
+	TransferLeadership transferCmd    `cmd:"" help:"Make a node the leader of the metadata, or take all leaderships off a node."`
+}
+
+// Validate implements kong's interface.
+func (c *clusterCmd) Validate() error {
+	if c.Step < 1 {
+		return fmt.Errorf("--step %d: want 1 at least", c.Step)
+	}
+	return nil
+}
+
+// outcome is what a command prints.
+type outcome interface {
+	// Print writes it for people.
+	Print(w io.Writer) error
+}
+
+// run does something with the cluster and prints what came of it.
+func (c *clusterCmd) run(ctx context.Context, p *process, do func(context.Context, *wiring.ClusterAdmin) (outcome, error)) error {
+	progress := p.stdout
+	if c.JSON {
+		progress = p.stderr
+	}
+	admin := wiring.OpenClusterAdmin(c.BootstrapServer, c.Step, func(line string) { fmt.Fprintln(progress, line) })
+	defer admin.Close()
+	bounded, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("not done within %v", c.Timeout))
+	defer cancel()
+	got, err := do(bounded, admin)
+	if err != nil {
+		return fmt.Errorf("cluster at %s: %w", strings.Join(c.BootstrapServer, ","), err)
+	}
+	if c.JSON {
+		out := json.NewEncoder(p.stdout)
+		out.SetIndent("", "  ")
+		return out.Encode(got)
+	}
+	return got.Print(p.stdout)
+}
+
+type statusCmd struct{}
+
+// Run shows the cluster.
+func (statusCmd) Run(ctx context.Context, p *process, c *cli) error {
+	return c.Cluster.run(ctx, p, func(ctx context.Context, a *wiring.ClusterAdmin) (outcome, error) { return a.Status(ctx) })
+}
+
+type addNodeCmd struct {
+	Node int32  `arg:"" help:"The new node's cluster.node_id, which no node of this cluster has had before."`
+	Raft string `arg:"" name:"raft-address" help:"The new node's raft address, host:port, as it stands in its cluster.peers."`
+	Wait bool   `help:"Wait until the node has been started and is in service."`
+}
+
+// Run adds the node.
+func (n *addNodeCmd) Run(ctx context.Context, p *process, c *cli) error {
+	return c.Cluster.run(ctx, p, func(ctx context.Context, a *wiring.ClusterAdmin) (outcome, error) {
+		return a.AddNode(ctx, n.Node, n.Raft, n.Wait)
+	})
+}
+
+type removeNodeCmd struct {
+	Node  int32 `arg:"" help:"The node's id."`
+	Force bool  `help:"Remove a node that will never run again, though nobody else may have all that it had."`
+}
+
+// Run removes the node.
+func (n *removeNodeCmd) Run(ctx context.Context, p *process, c *cli) error {
+	return c.Cluster.run(ctx, p, func(ctx context.Context, a *wiring.ClusterAdmin) (outcome, error) {
+		return a.RemoveNode(ctx, n.Node, n.Force)
+	})
+}
+
+type replaceNodeCmd struct {
+	Node  int32  `arg:"" help:"The id of the node that goes."`
+	By    int32  `arg:"" help:"The cluster.node_id of the one that comes, which no node of this cluster has had before."`
+	Raft  string `arg:"" name:"raft-address" help:"The raft address of the one that comes, host:port."`
+	Force bool   `help:"Go on though nobody else may have all that the one that goes had."`
+}
+
+// Run replaces the node.
+func (n *replaceNodeCmd) Run(ctx context.Context, p *process, c *cli) error {
+	return c.Cluster.run(ctx, p, func(ctx context.Context, a *wiring.ClusterAdmin) (outcome, error) {
+		return a.ReplaceNode(ctx, n.Node, n.By, n.Raft, n.Force)
+	})
+}
+
+type rebalanceCmd struct {
+	DryRun bool `help:"Only say what would be moved."`
+}
+
+// Run evens out the load.
+func (r *rebalanceCmd) Run(ctx context.Context, p *process, c *cli) error {
+	return c.Cluster.run(ctx, p, func(ctx context.Context, a *wiring.ClusterAdmin) (outcome, error) {
+		return a.Rebalance(ctx, r.DryRun)
+	})
+}
+
+type transferCmd struct {
+	To   int32 `xor:"which" required:"" placeholder:"NODE" help:"Let this node lead the metadata."`
+	From int32 `xor:"which" required:"" placeholder:"NODE" help:"Take all leaderships off this node, those of partitions too. The command rebalance gives them back."`
+}
+
+// Run transfers leaderships.
+func (t *transferCmd) Run(ctx context.Context, p *process, c *cli) error {
+	return c.Cluster.run(ctx, p, func(ctx context.Context, a *wiring.ClusterAdmin) (outcome, error) {
+		if t.From != 0 {
+			return a.DrainLeadership(ctx, t.From)
+		}
+		return a.TransferLeadership(ctx, t.To)
+	})
+}

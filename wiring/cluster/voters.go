@@ -1,0 +1,203 @@
+//go:build raft
+
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/chronik-stream/chronik/adapters/raftnode"
+	"github.com/chronik-stream/chronik/adapters/replication"
+	"github.com/chronik-stream/chronik/core/domain/fault"
+)
+
+// maxVoters is up to how many nodes take a vote. With more of them, each decision would wait for more answers and hardly be any safer.
+const maxVoters = 5
+
+// Add implements kafkaproto.Voters. The node begins without a vote.
+func (md *Metadata) Add(ctx context.Context, node int32, address string) error {
+	m, err := md.replica.Membership(ctx)
+	if err != nil {
+		return asFault(err)
+	}
+	switch known, follows := m.NonVoters[node]; {
+	case m.Voters[node] != "":
+		return fault.New(fault.DuplicateVoter, "node %d is a member of the cluster, at raft address %s", node, m.Voters[node])
+	case m.Removed[node]:
+		return fault.New(fault.InvalidRequest, "node %d was removed from the cluster, and no node can join under that id again: give it another node_id "+
+			"and an empty data directory", node)
+	case follows && known != address:
+		return fault.New(fault.DuplicateVoter, "node %d is added already, at raft address %s: remove it first", node, known)
+	}
+	for _, nodes := range []map[int32]string{m.Voters, m.NonVoters} {
+		for other, at := range nodes {
+			if other != node && at == address {
+				return fault.New(fault.InvalidRequest, "raft address %s is node %d's", address, other)
+			}
+		}
+	}
+	return asFault(md.replica.AddNonVoting(ctx, node, address))
+}
+
+// Remove implements kafkaproto.Voters. A node whose broker is registered stays, and so does one without whose vote the others could not decide.
+func (md *Metadata) Remove(ctx context.Context, node int32, directory [16]byte) error {
+	m, err := md.replica.Membership(ctx)
+	if err != nil {
+		return asFault(err)
+	}
+	_, votes := m.Voters[node]
+	_, follows := m.NonVoters[node]
+	_, registered := md.Image().Broker(node)
+	switch {
+	case !votes && !follows:
+		return fault.New(fault.VoterNotFound, "node %d is no member of the cluster", node)
+	case directory != [16]byte{} && directory != md.Voters()[node]:
+		return fault.New(fault.VoterNotFound, "node %d votes under another directory id", node)
+	case registered:
+		return fault.New(fault.InvalidRequest, "broker %d is registered: unregister it first", node)
+	}
+	if votes {
+		rest, alive := 0, 0
+		for other := range m.Voters {
+			if other == node {
+				continue
+			}
+			rest++
+			if b, ok := md.Image().Broker(other); ok && !b.Fenced {
+				alive++
+			}
+		}
+		if alive <= rest/2 {
+			return fault.New(fault.InvalidRequest, "without node %d, %d of %d voters are in service, which is no majority", node, alive, rest)
+		}
+	}
+	return asFault(md.replica.Remove(ctx, node))
+}
+
+// Lead implements kafkaproto.Voters.
+func (md *Metadata) Lead(ctx context.Context) error {
+	m, err := md.replica.Membership(ctx)
+	if err != nil {
+		return asFault(err)
+	}
+	self := md.node.NodeID()
+	if _, votes := m.Voters[self]; !votes {
+		return fault.New(fault.PreferredLeaderNotAvailable, "node %d has no vote", self)
+	}
+	return asFault(md.replica.TransferLeadership(ctx, self))
+}
+
+// asFault returns what clients are told of an error of the group.
+func asFault(err error) error {
+	kind := fault.Unknown
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, raftnode.ErrNoLeader), errors.Is(err, raftnode.ErrBusy), errors.Is(err, raftnode.ErrClosed):
+		kind = fault.NotController
+	case errors.Is(err, raftnode.ErrUnknown):
+		kind = fault.RequestTimedOut
+	case errors.Is(err, raftnode.ErrConflict):
+		kind = fault.InvalidUpdateVersion
+	}
+	return fault.New(kind, "%w", err)
+}
+
+// look is the time between two looks at whether this node may vote.
+const look = 2 * time.Second
+
+// Vote gives this node a vote once it has caught up, if there is one to be had. A voter remains one. When ctx ends, it hands the leadership of
+// the metadata over, so that the others need not find out by themselves that the leader is gone.
+func (md *Metadata) Vote(ctx context.Context, log *slog.Logger) error {
+	md.awaitVote(ctx, log)
+	<-ctx.Done()
+	md.handOver(context.WithoutCancel(ctx), log)
+	return nil
+}
+
+// handingOver bounds how long a node that stops tries to have another lead.
+const handingOver = 2 * time.Second
+
+// handOver has another voter lead the metadata, if this node does and there is one in service.
+func (md *Metadata) handOver(ctx context.Context, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(ctx, handingOver)
+	defer cancel()
+	if !md.replica.IsLeader() {
+		return
+	}
+	m, err := md.replica.Membership(ctx)
+	if err != nil {
+		log.WarnContext(ctx, "leadership of the metadata is not handed over", "err", err)
+		return
+	}
+	for _, to := range sortedKeys(m.Voters) {
+		if b, ok := md.Image().Broker(to); !ok || !b.Active() || to == md.node.NodeID() {
+			continue
+		}
+		if err := md.replica.TransferLeadership(ctx, to); err != nil {
+			log.WarnContext(ctx, "leadership of the metadata is not handed over", "to", to, "err", err)
+			return
+		}
+		log.InfoContext(ctx, "leadership of the metadata is handed over", "to", to)
+		return
+	}
+}
+
+func (md *Metadata) awaitVote(ctx context.Context, log *slog.Logger) {
+	tick := time.NewTicker(look)
+	defer tick.Stop()
+	for votes := false; !votes; {
+		var err error
+		if votes, err = md.takeVote(ctx); err != nil && ctx.Err() == nil {
+			log.DebugContext(ctx, "no vote yet", "err", err)
+		}
+		if votes {
+			log.InfoContext(ctx, "this node votes on the metadata", "node", md.node.NodeID())
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (md *Metadata) takeVote(ctx context.Context) (votes bool, err error) {
+	m, err := md.replica.Membership(ctx)
+	if err != nil {
+		return false, err
+	}
+	if _, votes := m.Voters[md.node.NodeID()]; votes {
+		return true, nil
+	}
+	if len(m.Voters) >= maxVoters {
+		return false, nil
+	}
+	err = md.replica.Promote(ctx)
+	return err == nil, err
+}
+
+// diagnose says why this node may get no answer from a majority, and returns an error when it never will.
+func (md *Metadata) diagnose(ctx context.Context, log *slog.Logger) error {
+	self := md.node.NodeID()
+	for _, other := range md.others {
+		quorum, err := replication.AskQuorum(ctx, other.Kafka)
+		if err != nil {
+			continue
+		}
+		if _, member := quorum[self]; member {
+			break
+		}
+		if md.Image().Index() > 0 {
+			return fmt.Errorf("node %d was removed from the cluster, as node %d says: to let it join again, give it a new node_id and an empty data "+
+				"directory, add that with `chronik-server cluster add-node`, and start it with cluster.join = true", self, other.ID)
+		}
+		log.InfoContext(ctx, "waiting to be added to the cluster: chronik-server cluster add-node", "node", self)
+		return nil
+	}
+	log.InfoContext(ctx, "waiting for a majority of the cluster's nodes", "leader", md.Leadership().NodeID)
+	return nil
+}
