@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -62,15 +63,20 @@ func startNodes(t *testing.T, size int, between *network, args ...string) *nodes
 	return c
 }
 
-// freeAddr returns an address of loopback that nobody listens at.
+// freeAddr returns an address of loopback that nobody listens at. Its port is none that the system gives to connections: one of those could
+// take it while the node is down.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const lowest, beyond = 10_000, 32_768
+	for range 1000 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", lowest+rand.IntN(beyond-lowest)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no free port")
+	return ""
 }
 
 // launch starts a node that does not run and returns at once.
@@ -160,12 +166,14 @@ func partitions(m *kmsg.MetadataResponse) []kmsg.MetadataResponseTopicPartition 
 func (c *nodes) awaitAll(t *testing.T) {
 	t.Helper()
 	within(t, 40*time.Second, "all nodes are in service", func() bool {
-		return !slices.ContainsFunc(c.all, func(n *clusterNode) bool {
+		for _, n := range c.all {
 			select {
 			case <-n.done:
 				t.Fatalf("node %d has ended", n.id)
 			default:
 			}
+		}
+		return !slices.ContainsFunc(c.all, func(n *clusterNode) bool {
 			m := n.metadata(t)
 			return len(m.Brokers) < len(c.all) || m.ControllerID < 0
 		})

@@ -37,6 +37,7 @@ type Partition struct {
 	replica   *partition.Replica
 	local     ackQueue  // appends that wait to be durable here
 	acks      ackQueue  // appends that wait to be durable on every in-sync replica
+	held      ackQueue  // appends that have failed, and whose bytes the log still needs
 	waiters   []*waiter // fetches that wait for more to read
 	deletions deletions // of records, that wait for followers
 	grown     int64     // the durable end after the last step, of which waiting followers were told
@@ -130,6 +131,7 @@ func (p *Partition) Durable(end int64) {
 // Offline fails everything that waits: the log accepts nothing any more. If this broker leads, another has to.
 func (p *Partition) Offline(err error) {
 	p.end(fault.New(fault.KafkaStorageError, "log of %s-%d is offline: %w", p.topic, p.index, err))
+	p.letGo()
 	p.queue.propose(p)
 }
 
@@ -149,7 +151,9 @@ func (p *Partition) now() time.Duration { return p.clock().Sub(p.began) }
 func (p *Partition) step(do func(r *partition.Replica, now time.Duration) partition.Effects) partition.Effects {
 	p.tail.Lock()
 	if p.gone != nil || p.replica == nil { // what happens before there is a replica it learns from the log's state
+		r := release{held: p.written()}
 		p.tail.Unlock()
+		r.tell()
 		return partition.Effects{}
 	}
 	fx := do(p.replica, p.now())
@@ -165,7 +169,7 @@ func (p *Partition) step(do func(r *partition.Replica, now time.Duration) partit
 	return fx
 }
 
-// end makes the partition unusable for the reason given and lets go all who wait.
+// end makes the partition unusable for the reason given and lets go all who wait, appends when the log does not need their bytes any more.
 func (p *Partition) end(reason error) {
 	p.tail.Lock()
 	if p.gone != nil {
@@ -173,8 +177,9 @@ func (p *Partition) end(reason error) {
 		return
 	}
 	p.gone = reason
-	r := release{local: p.local, acks: p.acks, err: reason, waiters: p.waiters}
-	p.local, p.acks, p.waiters = nil, nil, nil
+	p.hold(reason)
+	r := release{held: p.written(), waiters: p.waiters}
+	p.waiters = nil
 	p.deletions.moved()
 	p.tail.Unlock()
 	r.tell()

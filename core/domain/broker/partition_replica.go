@@ -166,6 +166,7 @@ func (p *Partition) cut(ctx context.Context, fx partition.Effects) error {
 	}
 	state := logState(p.log)
 	p.step(func(r *partition.Replica, now time.Duration) partition.Effects { return r.Truncated(state, now) })
+	p.letGo() // what was cut off was durable before
 	return nil
 }
 

@@ -16,7 +16,8 @@ type ack struct {
 	end  int64 // the offset behind it
 	acks int16 // what the producer asks for
 	done acknowledger
-	slot int // what the append was to its request
+	slot int   // what the append was to its request
+	err  error // why it has failed, nil while it may succeed
 }
 
 // ackQueue is acks in the order of their offsets.
@@ -31,6 +32,36 @@ func (q *ackQueue) upTo(end int64) []ack {
 	ready := (*q)[:n:n]
 	*q = (*q)[n:]
 	return ready
+}
+
+// hold has every append fail for the reason given. Its bytes belong to the log until that has made them durable, and to whoever sent them
+// from the answer on: so they are answered then. Called under the lock.
+func (p *Partition) hold(reason error) {
+	for _, line := range []*ackQueue{&p.local, &p.acks} {
+		for _, a := range *line {
+			a.err = reason
+			p.held = append(p.held, a)
+		}
+		*line = nil
+	}
+	slices.SortStableFunc(p.held, func(a, b ack) int { return cmp.Compare(a.end, b.end) })
+}
+
+// written takes out of the appends that are held those whose bytes the log has made durable. Called under the lock.
+func (p *Partition) written() []ack {
+	if len(p.held) == 0 {
+		return nil
+	}
+	return p.held.upTo(p.log.DurableEnd())
+}
+
+// letGo answers the appends that are held: the log does not need their bytes any more.
+func (p *Partition) letGo() {
+	p.tail.Lock()
+	r := release{held: p.held}
+	p.held = nil
+	p.tail.Unlock()
+	r.tell()
 }
 
 // acknowledger is told of an append: first where it was put, then, when it is durable or lost, of its fate.
@@ -125,8 +156,8 @@ func (p *Partition) withdraw(acks int16, done acknowledger, slot int) bool {
 // release is who has waited long enough.
 type release struct {
 	local, acks []ack
-	err         error // of all appends, when the broker leads no longer
 	short       error // of those that every in-sync replica was to have
+	held        []ack // that have failed before
 	waiters     []*waiter
 }
 
@@ -137,10 +168,12 @@ func (p *Partition) released(fx partition.Effects) (r release) {
 	grown := durable > p.grown
 	p.grown = durable
 	if fx.Deposed {
-		r.local, r.acks, r.err, r.waiters = p.local, p.acks, fault.NotLeaderOrFollower, p.waiters
-		p.local, p.acks, p.waiters = nil, nil, nil
+		p.hold(fault.NotLeaderOrFollower)
+		r.held, r.waiters = p.written(), p.waiters
+		p.waiters = nil
 		return r
 	}
+	r.held = p.written()
 	r.local = p.local.upTo(durable)
 	if len(p.acks) > 0 {
 		r.acks, r.short = p.acks.upTo(p.hw.Load()), p.replica.Replicated()
@@ -169,13 +202,17 @@ func (p *Partition) wakeable(all, grown bool) (wake []*waiter) {
 
 func (r release) tell() {
 	for _, a := range r.local {
-		a.done.acknowledge(a.slot, r.err)
+		a.done.acknowledge(a.slot, nil)
 	}
 	for _, a := range r.acks {
-		a.done.acknowledge(a.slot, cmp.Or(r.err, r.short))
+		a.done.acknowledge(a.slot, r.short)
+	}
+	for _, a := range r.held {
+		a.done.acknowledge(a.slot, a.err)
 	}
 	clear(r.local) // the queues' arrays live on
 	clear(r.acks)
+	clear(r.held)
 	for _, w := range r.waiters {
 		w.notify()
 	}

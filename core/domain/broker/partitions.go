@@ -131,6 +131,7 @@ func (ps *Partitions) drop(ctx context.Context, tp *topicPartitions) {
 		if err := ps.logs.Delete(ctx, id); err != nil && ctx.Err() == nil {
 			ps.log.ErrorContext(ctx, "cannot delete log", "topic", p.topic, "partition", p.index, "err", err)
 		}
+		p.letGo()
 	}
 	ps.mu.Lock()
 	delete(ps.topics, tp.id)
@@ -169,7 +170,9 @@ func (ps *Partitions) Close() {
 	ps.topics = make(map[metadata.TopicID]*topicPartitions)
 	ps.mu.Unlock()
 	for _, tp := range all {
-		tp.end(errStopping)
+		for _, p := range tp.end(errStopping) {
+			p.letGo() // the connections are closed
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
@@ -72,6 +73,41 @@ func TestProduceFailsWhenTheLogGoesOffline(t *testing.T) {
 	}
 	if got := f.sent(t, newBatch(t, record.Options{}, "b")); !errors.Is(got.Err, fault.KafkaStorageError) {
 		t.Errorf("a later produce was answered %v", got.Err)
+	}
+}
+
+// The answer gives the bytes back to who has sent them, and others are put in their place.
+func TestProduceIsNotAnsweredWhileTheLogNeedsItsBytes(t *testing.T) {
+	for name, lose := range map[string]func(f *fixture, p *Partition){
+		"another leads": func(_ *fixture, p *Partition) {
+			p.install(partition.View{Leader: 2, LeaderEpoch: 7, Version: 7, Replicas: []int32{2, 1}, ISR: []int32{2, 1}, BrokerEpoch: 1})
+		},
+		"the partition is closed": func(f *fixture, _ *Partition) {
+			f.partitions.asked(metadata.TopicID{1}).close(0, fault.NotLeaderOrFollower)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.sent(t, newBatch(t, record.Options{}, "a"))
+			topic, _ := f.store.Image().Topic("orders")
+			p, err := f.partitions.Leader(t.Context(), topic, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.logs.hold()
+			req, done := f.send(t, newBatch(t, record.Options{}, "b"))
+			lose(f, p)
+			select {
+			case <-done:
+				t.Error("answered before the log has written the batch")
+			default:
+			}
+			f.logs.release()
+			<-done
+			if err := req.Partitions[0].Err; !errors.Is(err, fault.NotLeaderOrFollower) {
+				t.Errorf("answered with %v", err)
+			}
+		})
 	}
 }
 
