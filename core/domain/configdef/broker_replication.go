@@ -3,23 +3,23 @@ package configdef
 // brokerReplicationKeys is about replication between brokers.
 var brokerReplicationKeys = []Key{
 	{
-		Name: "replica.lag.time.max.ms", Type: Long, Default: "30000", Use: Shown,
+		Name: "replica.lag.time.max.ms", Type: Long, Default: "30000",
 		Doc: "After how many milliseconds behind the leader a follower counts as out of sync.",
 	},
 	{
-		Name: "replica.fetch.max.bytes", Type: Int, Default: "1048576", Valid: atLeast(0), Use: Shown,
+		Name: "replica.fetch.max.bytes", Type: Int, Default: "1048576", Valid: atLeast(0),
 		Doc: "How many bytes of one partition a follower fetches at once.",
 	},
 	{
-		Name: "replica.fetch.response.max.bytes", Type: Int, Default: "10485760", Valid: atLeast(0), Use: Shown,
+		Name: "replica.fetch.response.max.bytes", Type: Int, Default: "10485760", Valid: atLeast(0),
 		Doc: "How many bytes a follower fetches at once in all.",
 	},
 	{
-		Name: "replica.fetch.min.bytes", Type: Int, Default: "1", Use: Shown,
+		Name: "replica.fetch.min.bytes", Type: Int, Default: "1",
 		Doc: "How many bytes a follower waits for.",
 	},
 	{
-		Name: "replica.fetch.wait.max.ms", Type: Int, Default: "500", Use: Shown,
+		Name: "replica.fetch.wait.max.ms", Type: Int, Default: "500",
 		Doc: "For how many milliseconds a follower's fetch waits for new records.",
 	},
 	{
@@ -31,7 +31,7 @@ var brokerReplicationKeys = []Key{
 		Doc: "At which interval, in milliseconds, high watermarks are noted on disk.",
 	},
 	{
-		Name: "replica.socket.timeout.ms", Type: Int, Default: "30000", Use: Shown,
+		Name: "replica.socket.timeout.ms", Type: Int, Default: "30000",
 		Doc: "For how many milliseconds a follower waits for the leader's answer.",
 	},
 	{
