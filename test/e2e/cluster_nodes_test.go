@@ -62,7 +62,7 @@ func (c *nodes) status(t *testing.T) (s clusterStatus) {
 	return s
 }
 
-// quorum names the nodes with a vote, and whether all the others are in service.
+// quorum names the nodes with a vote.
 func (s clusterStatus) quorum() (voters []int32) {
 	for _, n := range s.Nodes {
 		if n.Quorum == "voter" || n.Quorum == "leader" {
