@@ -8,17 +8,27 @@ FUZZTIME  ?= 5s
 TIME      ?= 10m
 SEEDS     ?= 10000
 BUILD      = $(GO) build -trimpath -ldflags='-s -w'
+PEERS      = 1@localhost:9092@localhost:9192,2@localhost:9093@localhost:9193,3@localhost:9094@localhost:9194
 PACKAGES   = $(shell $(GO) list ./... | grep -v /test/e2e)
 LINT       = $(GO) tool -modfile=tools/go.mod golangci-lint run
 
 .DEFAULT_GOAL := help
-.PHONY: help run build build-raft test test-short test-standalone test-raft e2e chaos fetch lint generate fuzz simulate bench clean
+.PHONY: help run cluster build build-raft test test-short test-standalone test-raft e2e chaos fetch lint generate fuzz simulate bench clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## Build the broker and serve on localhost:9092, with its data in ./data (DATA=dir).
 	bin/chronik-server --listen localhost:9092 --data-dir $(DATA)
+
+# Ctrl-C wakes the shell, which ends the nodes and waits until they have stopped.
+cluster: build-raft ## Run a cluster of three nodes on localhost:9092 to 9094, with its data in ./data/node1 to node3. Ctrl-C stops it.
+	@trap : INT TERM; nodes=; \
+	for n in 1 2 3; do \
+		bin/chronik-server-raft --listen localhost:909$$((n + 1)) --data-dir $(DATA)/node$$n --set http.listen=localhost:946$$((n + 3)) \
+			--set cluster.node_id=$$n --set cluster.peers=$(PEERS) & nodes="$$nodes $$!"; \
+	done; \
+	wait $$nodes; kill $$nodes 2>/dev/null; wait $$nodes || true
 
 build: ## Build the standalone broker: bin/chronik-server.
 	$(BUILD) -o bin/chronik-server ./cmd/chronik-server

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -276,4 +277,24 @@ func FuzzLoadFile(f *testing.F) { // whatever is in a file: an error or a config
 			}
 		}
 	})
+}
+
+func TestTheSampleOfAClusterShowsEveryKeyOfTheSection(t *testing.T) {
+	text, err := os.ReadFile("cluster.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range settings {
+		if s := &settings[i]; s.section() == "cluster" && s.key() != "peers" && !strings.Contains(string(text), "\n"+s.key()+" = ") &&
+			!strings.Contains(string(text), "\n# "+s.key()+" = ") {
+			t.Errorf("%s is not shown", s.name)
+		}
+	}
+	c := load(t, Sources{File: "cluster.toml", Environ: []string{
+		"CHRONIK_CLUSTER__NODE_ID=2", "CHRONIK_CLUSTER__JOIN=true", "CHRONIK_CLUSTER__PEERS=2@b:1@b:2,9@c:1@c:2", "CHRONIK_CLUSTER__RAFT_LISTEN=:7",
+	}})
+	want := []Peer{{2, "b:1", "b:2"}, {9, "c:1", "c:2"}}
+	if c.Cluster.NodeID != 2 || !c.Cluster.Join || c.Cluster.RaftListen != ":7" || !slices.Equal(c.Cluster.Peers, want) || c.Cluster.Name != "chronik" {
+		t.Errorf("with the environment: %+v", c.Cluster)
+	}
 }

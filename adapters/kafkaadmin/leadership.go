@@ -27,7 +27,7 @@ func (a *Admin) TransferLeadership(ctx context.Context, to int32) (*Transferred,
 	if err := a.lead(ctx, v, to); err != nil {
 		return nil, err
 	}
-	return &Transferred{MetadataLeader: to}, nil
+	return &Transferred{MetadataLeader: to, Moves: []Move{}}, nil
 }
 
 // lead makes a node the leader of the metadata: it is the node itself that is asked.
@@ -120,7 +120,7 @@ func (a *Admin) Rebalance(ctx context.Context, dry bool) (*Balanced, error) {
 		return nil, err
 	}
 	plan := v.layout().Balance()
-	b := &Balanced{Dry: dry}
+	b := &Balanced{Dry: dry, Moves: []Move{}}
 	if dry {
 		for _, m := range plan {
 			b.Moves = append(b.Moves, Move{m.Topic, m.Index, m.Replicas})

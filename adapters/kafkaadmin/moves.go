@@ -22,7 +22,7 @@ type Move struct {
 
 // move carries the moves out, a few at once, and returns when the replicas are all in sync.
 func (a *Admin) move(ctx context.Context, moves []layout.Move) ([]Move, error) {
-	var done []Move
+	done := []Move{}
 	for step := range slices.Chunk(moves, a.settings.Step) {
 		if err := insist(ctx, func() error { return a.reassign(ctx, step) }); err != nil {
 			return done, err

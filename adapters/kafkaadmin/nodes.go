@@ -122,7 +122,7 @@ const attempts = 5
 // remove takes a node out; what it holds goes to the broker heir first of all, -1 for none.
 func (a *Admin) remove(ctx context.Context, node, heir int32, force bool) (*Removed, error) {
 	a.avoid = node
-	r := &Removed{Node: node}
+	r := &Removed{Node: node, Moves: []Move{}}
 	for attempt := 1; ; attempt++ {
 		v, err := a.awaitNoMoves(ctx)
 		if err != nil {
@@ -140,7 +140,7 @@ func (a *Admin) remove(ctx context.Context, node, heir int32, force bool) (*Remo
 		if err != nil {
 			return nil, err
 		}
-		r.Left = nil
+		r.Left = []string{}
 		for _, s := range stuck {
 			r.Left = append(r.Left, partition{s.Topic, s.Index}.String())
 		}

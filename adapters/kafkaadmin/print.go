@@ -20,6 +20,9 @@ func (r *Removed) Print(w io.Writer) error {
 
 // Print writes what was done for people.
 func (t *Transferred) Print(w io.Writer) error {
+	if len(t.Moves) == 0 && t.Elected == 0 {
+		return nil // it was told along the way
+	}
 	_, err := fmt.Fprintf(w, "node %d leads the metadata, %d partitions got another leader\n", t.MetadataLeader, t.Elected)
 	return err
 }

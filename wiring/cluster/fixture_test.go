@@ -37,6 +37,7 @@ const long = 30 * time.Second
 type node struct {
 	set     raftnode.Settings
 	manager *raftnode.Manager
+	md      *Metadata
 	*raftmeta.Store
 }
 
@@ -64,7 +65,7 @@ func (n *node) start(ctx context.Context, members raftnode.Members) error {
 	if err != nil {
 		return errors.Join(err, m.Close())
 	}
-	n.manager, n.Store = m, s.Store
+	n.manager, n.md, n.Store = m, s, s.Store
 	return nil
 }
 

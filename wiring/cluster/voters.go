@@ -19,9 +19,9 @@ const maxVoters = 5
 
 // Add implements kafkaproto.Voters. The node begins without a vote.
 func (md *Metadata) Add(ctx context.Context, node int32, address string) error {
-	m, err := md.replica.Membership(ctx)
+	m, err := md.membership(ctx)
 	if err != nil {
-		return asFault(err)
+		return err
 	}
 	switch known, follows := m.NonVoters[node]; {
 	case m.Voters[node] != "":
@@ -44,9 +44,9 @@ func (md *Metadata) Add(ctx context.Context, node int32, address string) error {
 
 // Remove implements kafkaproto.Voters. A node whose broker is registered stays, and so does one without whose vote the others could not decide.
 func (md *Metadata) Remove(ctx context.Context, node int32, directory [16]byte) error {
-	m, err := md.replica.Membership(ctx)
+	m, err := md.membership(ctx)
 	if err != nil {
-		return asFault(err)
+		return err
 	}
 	_, votes := m.Voters[node]
 	_, follows := m.NonVoters[node]
@@ -79,15 +79,26 @@ func (md *Metadata) Remove(ctx context.Context, node int32, directory [16]byte) 
 
 // Lead implements kafkaproto.Voters.
 func (md *Metadata) Lead(ctx context.Context) error {
-	m, err := md.replica.Membership(ctx)
+	m, err := md.membership(ctx)
 	if err != nil {
-		return asFault(err)
+		return err
 	}
 	self := md.node.NodeID()
 	if _, votes := m.Voters[self]; !votes {
 		return fault.New(fault.PreferredLeaderNotAvailable, "node %d has no vote", self)
 	}
 	return asFault(md.replica.TransferLeadership(ctx, self))
+}
+
+// membership returns who the members are, with an image at least as new. It waits for a while for a leader that can tell.
+func (md *Metadata) membership(ctx context.Context) (raftnode.Membership, error) {
+	ctx, cancel := context.WithTimeout(ctx, attempt)
+	defer cancel()
+	if err := md.Barrier(ctx); err != nil {
+		return raftnode.Membership{}, err
+	}
+	m, err := md.replica.Membership(ctx)
+	return m, asFault(err)
 }
 
 // asFault returns what clients are told of an error of the group.
@@ -128,7 +139,7 @@ func (md *Metadata) handOver(ctx context.Context, log *slog.Logger) {
 	if !md.replica.IsLeader() {
 		return
 	}
-	m, err := md.replica.Membership(ctx)
+	m, err := md.membership(ctx)
 	if err != nil {
 		log.WarnContext(ctx, "leadership of the metadata is not handed over", "err", err)
 		return
@@ -166,7 +177,7 @@ func (md *Metadata) awaitVote(ctx context.Context, log *slog.Logger) {
 }
 
 func (md *Metadata) takeVote(ctx context.Context) (votes bool, err error) {
-	m, err := md.replica.Membership(ctx)
+	m, err := md.membership(ctx)
 	if err != nil {
 		return false, err
 	}

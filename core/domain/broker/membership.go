@@ -218,7 +218,8 @@ func (m *Membership) replaced(ctx context.Context, err error) error {
 	return nil
 }
 
-// leave has other brokers take over what this one leads.
+// leave has other brokers take over what this one leads. When no heartbeat is answered for two sessions, this broker has been fenced, or there is
+// nobody to take over, as when all nodes are stopped together.
 func (m *Membership) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, m.settings.ShutdownTimeout)
 	defer cancel()
@@ -230,6 +231,9 @@ func (m *Membership) leave(ctx context.Context) {
 			return
 		case errors.Is(err, fault.StaleBrokerEpoch):
 			return // nobody counts on this incarnation
+		case err != nil && m.clock().After(m.SessionUntil().Add(m.settings.SessionTimeout)):
+			m.log.WarnContext(ctx, "broker stops without having handed over: its heartbeats are not answered", "broker", m.settings.NodeID)
+			return
 		}
 		pause(ctx, m.settings.RetryInterval)
 	}

@@ -3,6 +3,7 @@ package layout
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -86,8 +87,11 @@ func TestWhatCannotLeaveABrokerIsStuck(t *testing.T) {
 
 func TestABrokerThatHasToLeadNothingComesLast(t *testing.T) {
 	l := &Layout{Brokers: brokers("", "", ""), Partitions: []Partition{
-		{"a", 0, []int32{1, 2, 3}, []int32{1, 2, 3}}, {"a", 1, []int32{1, 2, 3}, []int32{1, 2, 3}}, {"a", 2, []int32{2, 1, 3}, []int32{1, 2, 3}},
-		{"a", 3, []int32{1, 2}, []int32{1}}, {"a", 4, []int32{1}, []int32{1}},
+		{"a", 0, []int32{1, 2, 3}, []int32{1, 2, 3}},
+		{"a", 1, []int32{1, 2, 3}, []int32{1, 2, 3}},
+		{"a", 2, []int32{2, 1, 3}, []int32{1, 2, 3}},
+		{"a", 3, []int32{1, 2}, []int32{1}},
+		{"a", 4, []int32{1}, []int32{1}},
 	}}
 	want := []Move{{"a", 0, []int32{3, 2, 1}}, {"a", 1, []int32{2, 3, 1}}}
 	if diff := cmp.Diff(want, l.LeadElsewhere(1)); diff != "" {
@@ -134,7 +138,7 @@ func TestBalancedLayoutsAreEven(t *testing.T) {
 		racks := rapid.IntRange(1, 3).Draw(t, "racks")
 		l := &Layout{}
 		for n := range size {
-			l.Brokers = append(l.Brokers, Broker{ID: int32(n + 1), Rack: fmt.Sprint(n % racks), Alive: rapid.IntRange(0, 9).Draw(t, "alive") > 0})
+			l.Brokers = append(l.Brokers, Broker{ID: int32(n + 1), Rack: strconv.Itoa(n % racks), Alive: rapid.IntRange(0, 9).Draw(t, "alive") > 0})
 		}
 		for n := range rapid.IntRange(0, 30).Draw(t, "partitions") {
 			ids := rapid.Permutation([]int32{1, 2, 3, 4, 5, 6, 7}[:size]).Draw(t, "replicas")

@@ -293,6 +293,41 @@ func TestACompletedReassignmentTellsTheOldLeaderWhoLeads(t *testing.T) {
 	}
 }
 
+func TestABrokerInServiceThatHoldsNothingCanBeUnregistered(t *testing.T) {
+	img := trio(t, unfence(4))
+	if b, ok := img.Broker(4); !ok || b.Fenced {
+		t.Fatalf("broker 4 is %+v", b)
+	}
+	img, _, err := Apply(img, UnregisterBroker{ID: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, known := img.Broker(4); known {
+		t.Error("it is still known")
+	}
+}
+
+func TestABrokerIsBehindWhereItIsNotInSyncWithALeader(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		before []Command
+		want   int
+	}{
+		{"in sync", nil, 0},
+		{"out of sync", []Command{isrOf(1, 0, 0, 1, 2)}, 1},
+		{"without a leader to follow", []Command{isrOf(1, 0, 0, 1), fence(1)}, 0},
+		{"about to get a replica", []Command{unfence(4), reassign(1, 2, 4)}, 0},
+	} {
+		broker := int32(3)
+		if c.name == "about to get a replica" {
+			broker = 4
+		}
+		if got := trio(t, c.before...).Behind(broker); got != c.want {
+			t.Errorf("%s: behind in %d partitions, want %d", c.name, got, c.want)
+		}
+	}
+}
+
 func TestAnUnregisteredBrokerIsForgottenButInItsPartitions(t *testing.T) {
 	img := trio(t, fence(3), UnregisterBroker{ID: 3})
 	topic, _ := img.Topic("t")

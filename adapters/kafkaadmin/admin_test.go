@@ -1,0 +1,119 @@
+package kafkaadmin
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/core/domain/layout"
+)
+
+// viewOf is a cluster with these voters, of which some are in service.
+func viewOf(voters []int32, alive ...int32) *view {
+	v := &view{voters: voters, leader: alive[0]}
+	for _, id := range alive {
+		v.brokers = append(v.brokers, kmsg.DescribeClusterResponseBroker{NodeID: id})
+	}
+	return v
+}
+
+func TestANodeStaysWithoutWhichThereIsNoMajority(t *testing.T) {
+	for _, c := range []struct {
+		voters, alive []int32
+		node          int32
+		refused       bool
+	}{
+		{[]int32{1, 2, 3}, []int32{1, 2, 3}, 3, false},
+		{[]int32{1, 2, 3}, []int32{1, 2}, 3, false},
+		{[]int32{1, 2, 3}, []int32{1, 2}, 2, true},
+		{[]int32{1, 2, 3}, []int32{1, 2}, 4, false}, // has no vote
+		{[]int32{1}, []int32{1}, 1, true},
+		{[]int32{1, 2, 3, 4, 5}, []int32{1, 2, 3}, 3, true},
+		{[]int32{1, 2, 3, 4, 5}, []int32{1, 2, 3}, 5, false},
+	} {
+		if err := viewOf(c.voters, c.alive...).checkMajority(c.node); (err != nil) != c.refused {
+			t.Errorf("voters %v, in service %v, without %d: %v", c.voters, c.alive, c.node, err)
+		}
+	}
+}
+
+func TestARefusalNamesWhatIsInTheWay(t *testing.T) {
+	stuck := []layout.Stuck{{Topic: "alone", Index: 0, Lost: true}}
+	for n := range int32(7) {
+		stuck = append(stuck, layout.Stuck{Topic: "full", Index: n})
+	}
+	err := refusal(3, stuck, false)
+	for _, part := range []string{"full-0, full-1, full-2, full-3, full-4 and 2 more: add a node first", "only node 3 has all of alone-0"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q is missing in: %v", part, err)
+		}
+	}
+	if refusal(3, stuck, true) != nil || refusal(3, nil, false) != nil {
+		t.Error("it is refused with force, or for no reason")
+	}
+}
+
+func TestOnlyWhatMayPassIsInsistedOn(t *testing.T) {
+	for _, c := range []struct {
+		err   error
+		tries int
+	}{{kerr.NotController, 2}, {kerr.RequestTimedOut, 2}, {kerr.InvalidUpdateVersion, 2}, {kerr.InvalidRequest, 1}, {nil, 1}} {
+		tries := 0
+		err := insist(t.Context(), func() error {
+			if tries++; tries > 1 {
+				return nil
+			}
+			return c.err
+		})
+		if tries != c.tries || c.tries == 2 && err != nil || c.tries == 1 && !errors.Is(err, c.err) {
+			t.Errorf("%v: %d tries, %v", c.err, tries, err)
+		}
+	}
+	enough := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(enough)
+	if err := insist(ctx, func() error { return kerr.NotController }); !errors.Is(err, enough) || !errors.Is(err, kerr.NotController) {
+		t.Errorf("in the end: %v", err)
+	}
+}
+
+func TestWhoeverAnswersIsAsked(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := l.Addr().String()
+	l.Close()
+	a := New(Settings{Bootstrap: []string{gone}, Step: 1, Say: func(string) {}})
+	defer a.Close()
+	if _, err := a.Status(t.Context()); err == nil || !strings.Contains(err.Error(), "refused") {
+		t.Errorf("Status() = %v", err)
+	}
+	a.brokers, a.avoid = map[int32]string{1: "b1:1", 2: "b2:2", 3: gone}, 3
+	if got := a.addresses(); strings.Join(got, " ") != "b1:1 b2:2" {
+		t.Errorf("asked are %v", got)
+	}
+}
+
+func TestAStatusIsATable(t *testing.T) {
+	s := &Status{ClusterID: "c", MetadataLeader: 1, MetadataEpoch: 4, Topics: 2, Partitions: 9, Leaderless: 1, Nodes: []Node{
+		{ID: 1, Address: "a:9092", Rack: "r", State: "in service", Quorum: "leader", Holds: 9, Leads: 8, Behind: 1}, {ID: 22, State: "not registered", Quorum: "observer"},
+	}}
+	want := `cluster c, metadata led by node 1, epoch 4
+
+NODE  ADDRESS  RACK  STATE           QUORUM    REPLICAS  LEADS  OUT OF SYNC
+1     a:9092   r     in service      leader    9         8      1
+22    -        -     not registered  observer  0         0      0
+
+2 topics, 9 partitions: 1 without leader, 0 under-replicated, 0 being reassigned
+`
+	var out strings.Builder
+	if err := s.Print(&out); err != nil || out.String() != want {
+		t.Errorf("%v, got:\n%s", err, out.String())
+	}
+}
