@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -82,30 +83,36 @@ func (n *network) gate(t *testing.T, node int32, target string) string {
 	return l.Addr().String()
 }
 
-// carry passes on what the two ends of a connection send.
+// carry passes on what the two ends of a connection send. One to a node that does not listen is reset: its machine would refuse it.
 func (n *network) carry(in net.Conn, node int32, target string) {
 	defer in.Close()
 	from := n.sender(in)
 	n.await(from, node)
 	out, err := net.Dial("tcp", target)
 	if err != nil {
+		in.(*net.TCPConn).SetLinger(0)
 		return
 	}
 	defer out.Close()
+	var answered atomic.Int64
 	done := make(chan struct{}, 2)
-	for _, way := range []struct{ to, from net.Conn }{{out, in}, {in, out}} {
-		go func() {
-			defer func() { done <- struct{}{} }()
-			for buf := make([]byte, 64<<10); ; {
-				read, err := way.from.Read(buf)
-				n.await(from, node)
-				if _, failed := way.to.Write(buf[:read]); failed != nil || err != nil {
-					return
-				}
+	pass := func(to, of net.Conn, passed *atomic.Int64) {
+		defer func() { done <- struct{}{} }()
+		for buf := make([]byte, 64<<10); ; {
+			read, err := of.Read(buf)
+			n.await(from, node)
+			if _, failed := to.Write(buf[:read]); failed != nil || err != nil {
+				return
 			}
-		}()
+			passed.Add(int64(read))
+		}
 	}
+	go pass(out, in, new(atomic.Int64))
+	go pass(in, out, &answered)
 	<-done // what breaks on one side, breaks on the other
+	if answered.Load() == 0 {
+		in.(*net.TCPConn).SetLinger(0)
+	}
 }
 
 // sender returns the node at the other end of a connection.
