@@ -16,7 +16,7 @@ LINT       = $(GO) tool -modfile=tools/go.mod golangci-lint run
 .PHONY: help run cluster build build-raft test test-short test-standalone test-raft e2e chaos fetch lint generate fuzz simulate bench clean
 
 help: ## Print this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## Build the broker and serve on localhost:9092, with its data in ./data (DATA=dir).
 	bin/chronik-server --listen localhost:9092 --data-dir $(DATA)
