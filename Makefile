@@ -55,7 +55,7 @@ test-raft:
 
 e2e: fetch build build-raft ## Run the real binaries against real clients and tools.
 	$(GO) test -count=1 -timeout 20m ./test/e2e
-	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft $(GO) test -count=1 -tags raft -timeout 10m -run 'KafkaTopics|ConsoleClients|Kcat' ./test/e2e
+	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft $(GO) test -count=1 -tags raft -timeout 10m -run 'KafkaTopics|ConsoleClients|Kcat|AClusterGrows|ADeadNode|ANodeThatIsNot|ACleanRestart|KafkasToolsForClusters' ./test/e2e
 
 fetch: # the clients and tools of the end-to-end tests, into the cache
 	@command -v kcat >/dev/null || [ "$$(id -u)" != 0 ] || { apt-get update -q && apt-get install -qy kcat; }
