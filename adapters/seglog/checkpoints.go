@@ -3,6 +3,9 @@ package seglog
 import (
 	"errors"
 	"path/filepath"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // readCheckpoints reads what the last run has left, and takes away the mark of a clean stop.
@@ -50,9 +53,15 @@ func (s *Store) writeCheckpoints(logs []*Log) error {
 	return s.writePoints(syncedPoints(logs))
 }
 
+// syncsAtOnce is how many logs' indexes are synced together: a file system commits what it has to for many at once.
+const syncsAtOnce = 16
+
 // syncedPoints syncs the indexes of those logs whose recovery point is not on disk, and returns the points that are true then.
 func syncedPoints(logs []*Log) map[*Log]int64 {
+	var mu sync.Mutex
 	points := make(map[*Log]int64, len(logs))
+	var syncing errgroup.Group
+	syncing.SetLimit(syncsAtOnce)
 	for _, l := range logs {
 		l.mu.Lock()
 		point := l.recoveryPoint
@@ -61,12 +70,18 @@ func syncedPoints(logs []*Log) map[*Log]int64 {
 		if !changed {
 			continue
 		}
-		if err := l.syncIndexes(); err != nil {
-			l.fail(err)
-			continue
-		}
-		points[l] = point
+		syncing.Go(func() error {
+			if err := l.syncIndexes(); err != nil {
+				l.fail(err)
+				return nil //nolint:nilerr // the log is offline for it; the others go on
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			points[l] = point
+			return nil
+		})
 	}
+	_ = syncing.Wait() // nothing fails as a whole
 	return points
 }
 

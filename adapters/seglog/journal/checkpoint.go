@@ -1,9 +1,10 @@
 package journal
 
 import (
-	"errors"
 	"maps"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -12,6 +13,8 @@ const (
 	// prepareAfter is how many bytes are journaled before a second file is pre-written: a broker that hardly
 	// writes needs none.
 	prepareAfter = 1 << 20
+	// syncsAtOnce is how many logs sync together before a file is freed: a file system commits what it has to for many at once.
+	syncsAtOnce = 16
 )
 
 // checkpoint frees full files, once their logs have synced what is in them, and keeps a pre-written file at hand, until stop.
@@ -79,11 +82,12 @@ func (fl *files) addReady() {
 
 // empty has the file's logs sync, and marks it as free.
 func (fl *files) empty(f *file, logs []Log) error {
-	var errs []error
+	var syncing errgroup.Group
+	syncing.SetLimit(syncsAtOnce)
 	for _, l := range logs {
-		errs = append(errs, l.Sync())
+		syncing.Go(l.Sync)
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err := syncing.Wait(); err != nil {
 		return err
 	}
 	if err := fl.opt.Freeing(); err != nil {
