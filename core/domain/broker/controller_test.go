@@ -55,9 +55,20 @@ func (s nodeStore) Leadership() ports.Leadership {
 	defer s.mu.Unlock()
 	return ports.Leadership{Local: s.leader == s.node, NodeID: s.leader}
 }
-func (s nodeStore) Barrier(context.Context) error                   { return nil }
 func (s nodeStore) Watch(context.Context) iter.Seq[*metadata.Image] { return nil }
 func (s nodeStore) Close() error                                    { return nil }
+
+// Barrier implements ports.MetadataStore: who reaches nobody has no majority.
+func (s nodeStore) Barrier(ctx context.Context) error {
+	s.mu.Lock()
+	lost := s.away[s.node]
+	s.mu.Unlock()
+	if lost {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return nil
+}
 
 // Heartbeat implements ports.Peers.
 func (s nodeStore) Heartbeat(ctx context.Context, node int32, req ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error) {

@@ -174,7 +174,10 @@ func (m *Membership) beat(ctx context.Context, shutDown bool) (ports.BrokerHeart
 	)
 	switch leader := m.store.Leadership(); {
 	case leader.Local:
-		reply, err = m.local.Heartbeat(ctx, req)
+		// A leader that the others no longer follow would grant itself a session, and go on serving while another leads.
+		if err = m.store.Barrier(ctx); err == nil {
+			reply, err = m.local.Heartbeat(ctx, req)
+		}
 	case leader.NodeID < 0:
 		return reply, fault.New(fault.NotController, "nobody is known to lead the metadata")
 	default:
