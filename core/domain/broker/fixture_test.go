@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -87,10 +88,13 @@ func newBatch(t *testing.T, o record.Options, values ...string) []byte {
 
 // memStore keeps metadata in memory.
 type memStore struct {
-	image atomic.Pointer[metadata.Image]
+	deciding sync.Mutex // one command after the other
+	image    atomic.Pointer[metadata.Image]
 }
 
 func (s *memStore) Apply(_ context.Context, cmd metadata.Command) (metadata.Result, error) {
+	s.deciding.Lock()
+	defer s.deciding.Unlock()
 	next, res, err := metadata.Apply(s.image.Load(), cmd)
 	s.image.Store(next)
 	return res, err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
@@ -212,9 +213,10 @@ func TestRecordsAreDeletedWhenEveryInSyncReplicaHasDeletedThem(t *testing.T) {
 	})
 }
 
-// replica returns a broker's replica of "orders".
+// replica returns a broker's replica of "orders", after all that follows from what was done before.
 func (b *ringBroker) replica() *Partition {
 	b.t.Helper()
+	synctest.Wait()
 	for p := range b.partitions.Open() {
 		if p.topic == "orders" {
 			return p
