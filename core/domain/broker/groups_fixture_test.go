@@ -60,9 +60,7 @@ func (l *slowLog) Start(_ context.Context, _ string, p, epoch int32, b record.Ba
 	place := len(l.batches[p])
 	ready := time.Now().Add(l.delay)
 	return func(ctx context.Context) error {
-		select {
-		case <-time.After(time.Until(ready)):
-		case <-ctx.Done():
+		if pause(ctx, time.Until(ready)); ctx.Err() != nil {
 			return ctx.Err()
 		}
 		l.mu.Lock()
@@ -81,9 +79,7 @@ func (l *slowLog) Read(ctx context.Context, _ string, p int32, _ int64, visit fu
 	l.reads++
 	delay := l.readDelay
 	l.mu.Unlock()
-	select {
-	case <-time.After(delay):
-	case <-ctx.Done():
+	if pause(ctx, delay); ctx.Err() != nil {
 		return ctx.Err()
 	}
 	l.mu.Lock()

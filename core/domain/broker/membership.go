@@ -125,6 +125,9 @@ func mayPass(err error) bool {
 
 // pause waits for d or until ctx ends.
 func pause(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
