@@ -154,3 +154,17 @@ func BenchmarkLeader(b *testing.B) {
 		}
 	})
 }
+
+func TestAnImageThatIsBehindTakesNoNewTopicAway(t *testing.T) {
+	f := newFixture(t)
+	behind := f.store.Image()
+	f.apply(t, metadata.CreateTopic{Name: "new", ID: metadata.TopicID{9}, Partitions: 1, ReplicationFactor: 1})
+	if _, err := f.partitions.LeaderByName(t.Context(), "new", 0); err != nil {
+		t.Fatal(err)
+	}
+	newAlignment(f.partitions).follow(t.Context(), behind)
+	p, err := f.partitions.LeaderByName(t.Context(), "new", 0)
+	if err != nil || p.failed() != nil || len(f.logs.delete) > 0 {
+		t.Errorf("partition of the new topic: %v, %v, deleted %v", err, p.failed(), f.logs.delete)
+	}
+}
