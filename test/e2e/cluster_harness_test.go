@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -59,7 +60,7 @@ func startNodes(t *testing.T, size int, between *network, args ...string) *nodes
 	for _, n := range c.all {
 		n.args = append(n.args, "--set", "cluster.peers="+strings.Join(peers, ","))
 		for _, arg := range args {
-			n.args = append(n.args, strings.ReplaceAll(arg, "{id}", fmt.Sprint(n.id)))
+			n.args = append(n.args, strings.ReplaceAll(arg, "{id}", strconv.Itoa(int(n.id))))
 		}
 		n.launch(t)
 	}

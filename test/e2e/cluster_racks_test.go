@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -56,7 +57,7 @@ func TestAConsumerReadsInItsRack(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		for range records {
-			if err := producer.ProduceSync(ctx, kgo.StringRecord(fmt.Sprint(next))).FirstErr(); err != nil {
+			if err := producer.ProduceSync(ctx, kgo.StringRecord(strconv.Itoa(next))).FirstErr(); err != nil {
 				t.Fatal(err)
 			}
 			began := time.Now()
@@ -66,7 +67,7 @@ func TestAConsumerReadsInItsRack(t *testing.T) {
 					t.Fatalf("record %d does not come", next)
 				}
 				fetches.EachRecord(func(r *kgo.Record) {
-					if string(r.Value) != fmt.Sprint(next) || r.Offset != int64(next) {
+					if string(r.Value) != strconv.Itoa(next) || r.Offset != int64(next) {
 						t.Errorf("record %s at %d, want %d", r.Value, r.Offset, next)
 					}
 					got++

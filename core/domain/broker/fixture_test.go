@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -87,10 +88,13 @@ func newBatch(t *testing.T, o record.Options, values ...string) []byte {
 
 // memStore keeps metadata in memory.
 type memStore struct {
-	image atomic.Pointer[metadata.Image]
+	applying sync.Mutex // one command at a time
+	image    atomic.Pointer[metadata.Image]
 }
 
 func (s *memStore) Apply(_ context.Context, cmd metadata.Command) (metadata.Result, error) {
+	s.applying.Lock()
+	defer s.applying.Unlock()
 	next, res, err := metadata.Apply(s.image.Load(), cmd)
 	s.image.Store(next)
 	return res, err

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
-	"maps"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -26,11 +25,6 @@ func (r *ring) coordinators() (groups map[int32]*groupsFixture, stop func()) {
 	var working sync.WaitGroup
 	groups = map[int32]*groupsFixture{}
 	for _, b := range r.brokers {
-		maps.Copy(b.configs.ints, map[string]int64{
-			"group.min.session.timeout.ms": 6000, "group.max.session.timeout.ms": 1800000, "group.initial.rebalance.delay.ms": 100,
-			"group.max.size": 1 << 31, "offsets.retention.minutes": 10080, "offsets.retention.check.interval.ms": 600000,
-			"offset.metadata.max.bytes": 4096, "offsets.commit.timeout.ms": 5000,
-		})
 		random := &lockedReader{r: rand.NewChaCha8([32]byte{byte(b.id)})}
 		g := &groupsFixture{t: r.t}
 		g.Groups = NewGroups(b.partitions, existingTopics{&r.store.memStore}, b.configs, b, b.id, 1<<30, time.Now, random, slog.New(slog.DiscardHandler))

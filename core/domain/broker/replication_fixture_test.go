@@ -84,7 +84,10 @@ func (r *ring) begin(ctx context.Context, working *sync.WaitGroup, id int32) *ri
 	maps.Copy(b.configs.ints, map[string]int64{
 		"replica.lag.time.max.ms": ringLag.Milliseconds(), "request.timeout.ms": 30_000, "replica.fetch.wait.max.ms": 500,
 		"replica.fetch.min.bytes": 1, "replica.fetch.response.max.bytes": 10 << 20, "replica.fetch.max.bytes": 1 << 20,
-		"replica.socket.timeout.ms": 30_000,
+		"replica.socket.timeout.ms":    30_000,
+		"group.min.session.timeout.ms": 6000, "group.max.session.timeout.ms": 1800000, "group.initial.rebalance.delay.ms": 100,
+		"group.max.size": 1 << 31, "offsets.retention.minutes": 10080, "offsets.retention.check.interval.ms": 600000,
+		"offset.metadata.max.bytes": 4096, "offsets.commit.timeout.ms": 5000,
 	})
 	if at, _ := r.store.Image().Broker(id); at.Rack != "" {
 		b.configs.texts = map[string]string{"replica.selector.class": rackAware}
