@@ -60,7 +60,7 @@ func (f *alignment) follow(ctx context.Context, img *metadata.Image) {
 func (f *alignment) bury(ctx context.Context, img *metadata.Image) {
 	ps := f.partitions
 	for _, tp := range ps.known() {
-		if _, ok := img.TopicByID(tp.id); !ok {
+		if _, ok := ps.store.Image().TopicByID(tp.id); !ok { // img may be older than the topic
 			ps.drop(ctx, tp)
 		}
 	}

@@ -154,3 +154,17 @@ func BenchmarkLeader(b *testing.B) {
 		}
 	})
 }
+
+func TestATopicThatIsYoungerThanTheImageFollowedIsKept(t *testing.T) {
+	f := newFixture(t)
+	old := f.store.Image()
+	f.apply(t, metadata.CreateTopic{Name: "young", ID: metadata.TopicID{2}, Partitions: 1, ReplicationFactor: 1})
+	p, err := f.partitions.LeaderByName(t.Context(), "young", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newAlignment(f.partitions).follow(t.Context(), old)
+	if len(f.logs.delete) > 0 || p.failed() != nil {
+		t.Errorf("deleted %v, the partition has ended: %v", f.logs.delete, p.failed())
+	}
+}
