@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -38,6 +39,7 @@ type clusterNode struct {
 }
 
 // startNodes starts a cluster and returns when all its nodes are in service. With a network in between they can be cut off.
+// In args {id} stands for the node's id.
 func startNodes(t *testing.T, size int, between *network, args ...string) *nodes {
 	t.Helper()
 	c := &nodes{network: between}
@@ -56,7 +58,10 @@ func startNodes(t *testing.T, size int, between *network, args ...string) *nodes
 	}
 	t.Cleanup(func() { c.end(t) })
 	for _, n := range c.all {
-		n.args = append(append(n.args, "--set", "cluster.peers="+strings.Join(peers, ",")), args...)
+		n.args = append(n.args, "--set", "cluster.peers="+strings.Join(peers, ","))
+		for _, arg := range args {
+			n.args = append(n.args, strings.ReplaceAll(arg, "{id}", strconv.Itoa(int(n.id))))
+		}
 		n.launch(t)
 	}
 	c.awaitAll(t)

@@ -91,15 +91,25 @@ func (r *FetchResponse) Release() {
 // Fetch is the service behind Kafka's Fetch.
 type Fetch struct {
 	partitions *Partitions
-	configs    topicConfigs
+	configs    fetchConfigs
 	sessions   *fetchSessions
 	clock      Clock
+	byRack     bool // consumers read from a replica in their own rack
 }
 
 // NewFetch returns the fetch service. Its sessions take at most memory bytes; who finds no room fetches without one. All arguments
 // are required.
-func NewFetch(partitions *Partitions, configs topicConfigs, memory int64, clock Clock) *Fetch {
-	return &Fetch{partitions: partitions, configs: configs, sessions: newFetchSessions(memory, clock), clock: clock}
+func NewFetch(partitions *Partitions, configs fetchConfigs, memory int64, clock Clock) *Fetch {
+	return &Fetch{
+		partitions: partitions, configs: configs, sessions: newFetchSessions(memory, clock), clock: clock,
+		byRack: configs.String("replica.selector.class") == rackAware,
+	}
+}
+
+// fetchConfigs is what fetches need to know of configs; see Configs.
+type fetchConfigs interface {
+	Int(key string) int64
+	String(key string) string
 }
 
 // Sessions returns the number of incremental fetch sessions that are kept.
@@ -136,8 +146,12 @@ func (f *Fetch) Fetch(ctx context.Context, req *FetchRequest) *FetchResponse {
 func (f *Fetch) wait(ctx context.Context, req *FetchRequest, round *fetchRound, resp *FetchResponse, limit int) {
 	timeout := time.NewTimer(req.MaxWait)
 	defer timeout.Stop()
+	follower := int32(noFollower)
+	if req.Follower != nil {
+		follower = req.Follower.ID
+	}
 	for {
-		w := newWaiter(req.Follower != nil)
+		w := newWaiter(follower, req.anywhere())
 		for _, want := range round.wanted {
 			if want.partition != nil {
 				want.partition.subscribe(w, want.seen)
@@ -168,7 +182,8 @@ func (f *Fetch) wait(ctx context.Context, req *FetchRequest, round *fetchRound, 
 }
 
 // readAll fills resp with what every wanted partition has now. It returns the bytes found and whether there is something
-// to tell at once: an error, a diverging epoch, to a follower a log start offset that it has not.
+// to tell at once: an error, a diverging epoch, another broker to read from, to a follower a log start offset that it has not, or a high
+// watermark that its consumers wait for.
 func (f *Fetch) readAll(ctx context.Context, req *FetchRequest, round *fetchRound, resp *FetchResponse, limit int) (total int, urgent bool) {
 	resp.Partitions, round.read = resp.Partitions[:0], round.read[:0]
 	for _, want := range round.wanted {
@@ -177,7 +192,8 @@ func (f *Fetch) readAll(ctx context.Context, req *FetchRequest, round *fetchRoun
 		}
 		got := f.read(ctx, req, want, min(int(want.ask.MaxBytes), limit-total), total == 0)
 		total += got.Records.Size
-		if got.Err != nil || got.Diverging != nil || req.Follower != nil && got.LogStartOffset > want.ask.LogStartOffset {
+		if got.Err != nil || got.Diverging != nil || got.PreferredReadReplica >= 0 ||
+			req.Follower != nil && (got.LogStartOffset > want.ask.LogStartOffset || want.behind && f.byRack) {
 			urgent = true
 		}
 		resp.Partitions, round.read = append(resp.Partitions, got), append(round.read, want)
@@ -196,7 +212,11 @@ func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartiti
 		return got
 	}
 	p, err := want.partition, error(nil)
-	if p == nil {
+	switch {
+	case p != nil:
+	case req.anywhere():
+		p, err = f.partitions.Replica(ctx, want.topic, want.ask.Partition)
+	default:
 		p, err = f.partitions.Leader(ctx, want.topic, want.ask.Partition)
 	}
 	if err != nil {
@@ -215,6 +235,9 @@ func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartiti
 	}
 	if req.Follower != nil {
 		f.replicate(p, req.Follower, want, &got, maxBytes, first)
+		return got
+	}
+	if req.anywhere() && readCopy(p, want, &got, maxBytes, first) {
 		return got
 	}
 	if err := p.checkEpoch(want.ask.CurrentLeaderEpoch); err != nil {
@@ -242,8 +265,10 @@ func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartiti
 		got.Err = fault.New(fault.OffsetOutOfRange, "offset %d of %s-%d is outside %d to %d", want.ask.Offset, p.topic, p.index, start, p.hw.Load())
 		return got
 	}
-	if got.Records, got.Err = slice(p, want.ask.Offset, upTo, maxBytes, first); got.Err != nil {
-		return got
+	if got.PreferredReadReplica = f.nearest(p, req, want); got.PreferredReadReplica < 0 {
+		if got.Records, got.Err = slice(p, want.ask.Offset, upTo, maxBytes, first); got.Err != nil {
+			return got
+		}
 	}
 	got.HighWatermark, got.LastStableOffset, got.LogStartOffset = p.hw.Load(), p.lastStable(), p.log.StartOffset()
 	return got
@@ -268,7 +293,7 @@ func (f *Fetch) replicate(p *Partition, by *Follower, want *wantedPartition, got
 	reply, err := p.followed(partition.FollowerFetch{
 		Replica: by.ID, BrokerEpoch: by.Epoch, LeaderEpoch: ask.CurrentLeaderEpoch, Offset: ask.Offset, LastEpoch: ask.LastFetchedEpoch,
 	}, ask.LogStartOffset)
-	want.seen = reply.End
+	want.seen, want.behind = reply.End, reply.Behind
 	switch {
 	case err != nil:
 		if got.Err = err; errors.Is(err, fault.OffsetOutOfRange) {

@@ -111,6 +111,7 @@ func (s *memStore) Watch(context.Context) iter.Seq[*metadata.Image] {
 type fixedConfigs struct {
 	topic TopicConfig
 	ints  map[string]int64
+	texts map[string]string
 }
 
 func newFixedConfigs() *fixedConfigs {
@@ -125,3 +126,4 @@ func newFixedConfigs() *fixedConfigs {
 
 func (c *fixedConfigs) Topic(map[string]string) TopicConfig { return c.topic }
 func (c *fixedConfigs) Int(key string) int64                { return c.ints[key] }
+func (c *fixedConfigs) String(key string) string            { return c.texts[key] }

@@ -197,9 +197,17 @@ func (p *Partition) failed() error {
 func (p *Partition) checkEpoch(client int32) error {
 	p.tail.Lock()
 	defer p.tail.Unlock()
+	if err := p.compareEpoch(client); err != nil {
+		return err
+	}
+	return p.replica.Admit(0, p.now())
+}
+
+// compareEpoch is checkEpoch whoever leads. Called under the lock.
+func (p *Partition) compareEpoch(client int32) error {
 	err := p.replica.CheckEpoch(client)
 	if err == nil {
-		return p.replica.Admit(0, p.now())
+		return nil
 	}
 	_, mine := p.replica.Leader()
 	return fault.New(fault.KindOf(err), "leader epoch %d of %s-%d, it is %d", client, p.topic, p.index, mine)
@@ -289,7 +297,7 @@ func (f fate) wait(ctx context.Context) error {
 // fault.NotLeaderOrFollower, KafkaStorageError, ctx's.
 func (p *Partition) settle(ctx context.Context) error {
 	end := p.log.EndOffset()
-	for w := newWaiter(false); ; {
+	for w := newWaiter(noFollower, false); ; {
 		switch upTo, err := p.readable(false); {
 		case err != nil && !errors.Is(err, fault.OffsetNotAvailable):
 			return err

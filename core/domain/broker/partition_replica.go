@@ -79,6 +79,30 @@ func (p *Partition) follows() (leader int32, ok bool) {
 	return leader, p.gone == nil && leader >= 0 && p.replica.Role() == partition.RoleFollower
 }
 
+// shown returns the end of what a consumer with this idea of the leader epoch may read from a follower; follows is false when this
+// replica is none. Errors: fault.FencedLeaderEpoch, UnknownLeaderEpoch, NotLeaderOrFollower when the lease has ended.
+func (p *Partition) shown(epoch int32) (end int64, follows bool, err error) {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	if p.replica.Role() != partition.RoleFollower {
+		return -1, false, nil
+	}
+	if err := p.compareEpoch(epoch); err != nil {
+		return -1, true, err
+	}
+	end, err = p.replica.Shown(p.now())
+	return end, true, err
+}
+
+// serves returns the end of what the follower on broker id is known to have; ok is false when it is not in sync or does not have offset.
+func (p *Partition) serves(id int32, offset int64) (end int64, ok bool) {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	end, ok = p.replica.InSync(id)
+	start, known := p.deletions.starts[id]
+	return end, ok && known && start <= offset && offset <= end
+}
+
 // nextFetch returns what to ask the leader for; ok is false when there is nothing to ask now.
 func (p *Partition) nextFetch() (f partition.FollowerFetch, ok bool) {
 	p.tail.Lock()

@@ -74,10 +74,15 @@ type acknowledger interface {
 // waiter is a fetch that waits for new records in any of its partitions.
 type waiter struct {
 	wake     chan struct{}
-	follower bool // it may have what is durable here, consumers only what is below the high watermark
+	follower int32 // may have what is durable here, consumers (noFollower) only what is below the high watermark
+	anywhere bool  // it may wait at a follower
 }
 
-func newWaiter(follower bool) *waiter { return &waiter{make(chan struct{}, 1), follower} }
+const noFollower = -1
+
+func newWaiter(follower int32, anywhere bool) *waiter {
+	return &waiter{make(chan struct{}, 1), follower, anywhere}
+}
 
 func (w *waiter) notify() {
 	select {
@@ -191,7 +196,7 @@ func (p *Partition) wakeable(all, grown bool) (wake []*waiter) {
 		return nil
 	}
 	p.waiters = slices.DeleteFunc(p.waiters, func(w *waiter) bool {
-		due := all || w.follower
+		due := all || w.follower != noFollower
 		if due {
 			wake = append(wake, w)
 		}
@@ -218,15 +223,16 @@ func (r release) tell() {
 	}
 }
 
-// subscribe has w notified when there is more to read than up to offset, or the partition ends.
+// subscribe has w notified when there is more to read than up to offset, or the partition ends, and a follower when the high
+// watermark has risen since it fetched.
 func (p *Partition) subscribe(w *waiter, offset int64) {
 	p.tail.Lock()
 	defer p.tail.Unlock()
-	end := p.hw.Load()
-	if w.follower {
-		end = p.replica.DurableEnd()
+	end, behind, role := p.hw.Load(), false, p.replica.Role()
+	if w.follower != noFollower {
+		end, behind = p.replica.DurableEnd(), p.replica.Behind(w.follower)
 	}
-	if p.gone != nil || end > offset || p.replica.Role() != partition.RoleLeader {
+	if p.gone != nil || end > offset || behind || role != partition.RoleLeader && (role != partition.RoleFollower || !w.anywhere) {
 		w.notify()
 		return
 	}

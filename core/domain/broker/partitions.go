@@ -67,6 +67,17 @@ func (ps *Partitions) Leader(ctx context.Context, t *metadata.Topic, index int32
 	return ps.replica(ctx, t, index)
 }
 
+// Replica returns the partition if this broker has a replica of it, whoever leads. Errors are those of Leader.
+func (ps *Partitions) Replica(ctx context.Context, t *metadata.Topic, index int32) (*Partition, error) {
+	if index < 0 || int(index) >= len(t.Partitions) {
+		return nil, fault.UnknownTopicOrPartition
+	}
+	if !slices.Contains(t.Partitions[index].Replicas, ps.nodeID) {
+		return nil, fault.NotLeaderOrFollower
+	}
+	return ps.replica(ctx, t, index)
+}
+
 // replica returns the partition, which is to have a replica here, opened and up to date with t.
 func (ps *Partitions) replica(ctx context.Context, t *metadata.Topic, index int32) (*Partition, error) {
 	tp, err := ps.of(t)

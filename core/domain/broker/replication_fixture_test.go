@@ -51,11 +51,17 @@ const (
 
 // inRing runs test with so many brokers.
 func inRing(t *testing.T, brokers int32, test func(t *testing.T, r *ring)) {
+	inRacks(t, make([]string, brokers), test)
+}
+
+// inRacks runs test with a broker in each of these racks; "" is none.
+func inRacks(t *testing.T, racks []string, test func(t *testing.T, r *ring)) {
+	brokers := int32(len(racks))
 	synctest.Test(t, func(t *testing.T) {
 		r := &ring{t: t, store: &watchedStore{changed: make(chan struct{})}, asked: map[int32]int{}}
 		r.store.image.Store(&metadata.Image{})
 		for id := int32(1); id <= brokers; id++ {
-			r.apply(metadata.RegisterBroker{ID: id})
+			r.apply(metadata.RegisterBroker{ID: id, Rack: racks[id-1]})
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		var working sync.WaitGroup
@@ -83,6 +89,9 @@ func (r *ring) begin(ctx context.Context, working *sync.WaitGroup, id int32) *ri
 		"group.max.size": 1 << 31, "offsets.retention.minutes": 10080, "offsets.retention.check.interval.ms": 600000,
 		"offset.metadata.max.bytes": 4096, "offsets.commit.timeout.ms": 5000,
 	})
+	if at, _ := r.store.Image().Broker(id); at.Rack != "" {
+		b.configs.texts = map[string]string{"replica.selector.class": rackAware}
+	}
 	log := slog.New(slog.DiscardHandler)
 	b.partitions = NewPartitions(b, b.logs, b.configs, id, int64(id), b.lease, time.Now, log)
 	b.produce, b.offsets = NewProduce(b.partitions, time.Now), NewOffsets(b.partitions)

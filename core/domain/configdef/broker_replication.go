@@ -39,8 +39,9 @@ var brokerReplicationKeys = []Key{
 		Doc: "The size of the receive buffer of a follower's connections, in bytes.",
 	},
 	{
-		Name: "replica.selector.class", Type: String, Null: true, Use: Fixed,
-		Doc: "A Java class that chooses the replica that a consumer reads from. This broker loads no Java classes.",
+		Name: "replica.selector.class", Type: String, Null: true, Valid: oneOf("org.apache.kafka.common.replica.RackAwareReplicaSelector"),
+		Doc: "What chooses the replica that a consumer reads from: null for the leader, or the one Java class whose part this broker plays, " +
+			"for a replica in the rack that the consumer names in its client.rack. It has to be the same on all brokers.",
 	},
 	{
 		Name: "num.replica.fetchers", Type: Int, Default: "1", Valid: atLeast(1), Use: Shown, Update: ClusterWide,

@@ -1,6 +1,10 @@
 package partition
 
-import "time"
+import (
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+)
 
 // FetchAnswer is what a leader has answered to a follower's fetch.
 type FetchAnswer struct {
@@ -22,6 +26,15 @@ func (r *Replica) NextFetch() (leader int32, f FollowerFetch, ok bool) {
 	return r.leader, FollowerFetch{
 		Replica: r.id, BrokerEpoch: r.brokerEpoch, LeaderEpoch: r.leaderEpoch, Offset: r.end, LastEpoch: r.lastEpoch(),
 	}, true
+}
+
+// Shown returns the end of what consumers may read from a follower (KIP-392): what it knows to be committed. The error is
+// fault.NotLeaderOrFollower: it follows nobody, or its lease has ended, and it may have been left behind without its knowing.
+func (r *Replica) Shown(now time.Duration) (int64, error) {
+	if r.role != RoleFollower || !r.lease.Live(now) {
+		return -1, fault.NotLeaderOrFollower
+	}
+	return r.hw, nil
 }
 
 // lastEpoch is the epoch of the last record, -1 for none.

@@ -1,7 +1,11 @@
 package partition
 
 import (
+	"errors"
 	"testing"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
 // testFollower is broker 2 in epoch 5 of leader 1, with 100 durable records of epochs 3 (from 0) and 4 (from 50).
@@ -168,4 +172,25 @@ func TestABrokerThatIsNoReplicaAnyMoreStops(t *testing.T) {
 	if _, _, ok := r.NextFetch(); ok || r.Role() != RoleNone {
 		t.Errorf("role %v, asks %v", r.Role(), ok)
 	}
+}
+
+func TestAFollowerShowsConsumersWhatIsCommittedWhileItsLeaseHolds(t *testing.T) {
+	lease := new(Lease)
+	lease.Renew(0, 10)
+	r := testReplica(2, lease, LogState{End: 100, Durable: 100, Epochs: []EpochStart{{Epoch: 3}}})
+	refused := func(now time.Duration) {
+		t.Helper()
+		if end, err := r.Shown(now); !errors.Is(err, fault.NotLeaderOrFollower) {
+			t.Errorf("shows up to %d, %v", end, err)
+		}
+	}
+	refused(0) // it has no role yet
+	r.Install(testView(2, 1, 5, 7, 1, 2, 3), 0)
+	r.FetchAnswered(FetchAnswer{To: nextFetch(t, r), HighWatermark: 60}, 0)
+	if end, err := r.Shown(9); end != 60 || err != nil {
+		t.Errorf("shows up to %d, %v", end, err)
+	}
+	refused(10)
+	r.Install(testView(2, 2, 6, 8, 1, 2, 3), 0)
+	refused(0) // it leads
 }

@@ -20,6 +20,7 @@ type FollowerFetch struct {
 type FetchReply struct {
 	Effects
 	End            int64 // of what the follower may have
+	Behind         bool  // the high watermark has risen above what the follower was told last
 	Diverging      bool  // no records: the follower's log parts from the leader's
 	DivergingEpoch int32 // the largest epoch known to the leader that is not above the follower's
 	DivergingEnd   int64 // where it ended
@@ -76,6 +77,7 @@ func (r *Replica) FollowerFetched(f FollowerFetch, now time.Duration) (FetchRepl
 	}
 	p.fetchedAt(f, r.durable, now)
 	reply := FetchReply{Effects: r.raise(now), End: r.durable}
+	reply.Behind, p.told = r.hw > p.told, r.hw
 	reply.Propose = !p.counted && !p.barred && r.mayJoin(p, now) && !r.asking
 	return reply, nil
 }
@@ -89,7 +91,7 @@ func (r *Replica) forgotten(epoch int32) bool {
 
 // restarted forgets what an earlier incarnation of the follower had.
 func (p *peer) restarted(brokerEpoch int64) {
-	p.brokerEpoch, p.acked, p.ownEnd = brokerEpoch, -1, math.MaxInt64
+	p.brokerEpoch, p.acked, p.told, p.ownEnd = brokerEpoch, -1, 0, math.MaxInt64
 	if !p.counted {
 		p.caughtUp = never
 	}
@@ -114,6 +116,21 @@ func (r *Replica) peer(id int32) *peer {
 		}
 	}
 	return nil
+}
+
+// Behind reports whether the high watermark has risen since the follower on broker id fetched last.
+func (r *Replica) Behind(id int32) bool {
+	p := r.peer(id)
+	return p != nil && r.hw > p.told
+}
+
+// InSync returns the end of what the follower on broker id is known to have on its disk. ok is false when the ISR that metadata has is
+// without it, or it has not fetched from this leader yet. It does not allocate.
+func (r *Replica) InSync(id int32) (end int64, ok bool) {
+	if p := r.peer(id); p != nil && p.committed && p.acked >= 0 {
+		return p.acked, true
+	}
+	return -1, false
 }
 
 // replicated returns what every replica has on its disk that is in the ISR, or that may be without the leader's knowing. Who is about

@@ -299,3 +299,42 @@ func TestTheHighWatermarkIsNeverBelowTheLogStart(t *testing.T) {
 		t.Errorf("effects %+v", fx)
 	}
 }
+
+func TestWhatAFollowerIsKnownToHaveCountsWhileItIsInSync(t *testing.T) {
+	r := testLeader(1, 2)
+	known := func(id int32) int64 { end, _ := r.InSync(id); return end }
+	if known(2) != -1 {
+		t.Errorf("%d before the first fetch", known(2))
+	}
+	appendTo(r, 130, 0)
+	fetchFrom(t, r, 2, 120, 0)
+	fetchFrom(t, r, 3, 130, 0)
+	if known(2) != 120 || known(3) != -1 || known(1) != -1 || known(7) != -1 {
+		t.Errorf("of 2 in the ISR %d, of 3 outside of it %d, of the leader %d, of a stranger %d", known(2), known(3), known(1), known(7))
+	}
+	r.Install(testView(1, 1, 5, 8, 1), 0)
+	if end, ok := r.InSync(2); ok || end != -1 {
+		t.Errorf("%d after it has left the ISR", end)
+	}
+}
+
+func TestAFollowerIsBehindUntilItFetchesAfterTheHighWatermarkHasRisen(t *testing.T) {
+	r := testLeader(1, 2, 3)
+	appendTo(r, 110, 0)
+	fetchFrom(t, r, 2, 110, 0)
+	if r.Behind(2) {
+		t.Error("behind without a rise")
+	}
+	if reply := fetchFrom(t, r, 3, 110, 0); !reply.Behind || r.Behind(3) {
+		t.Errorf("its fetch raises the high watermark: %+v, and then it is behind: %v", reply, r.Behind(3))
+	}
+	if !r.Behind(2) || r.Behind(7) {
+		t.Errorf("behind: 2 %v, a stranger %v", r.Behind(2), r.Behind(7))
+	}
+	if reply := fetchFrom(t, r, 2, 110, 0); !reply.Behind {
+		t.Errorf("the answer brings the news: %+v", reply)
+	}
+	if reply := fetchFrom(t, r, 2, 110, 0); reply.Behind || r.Behind(2) {
+		t.Errorf("the next brings none: %+v", reply)
+	}
+}

@@ -94,6 +94,7 @@ type peer struct {
 	barred      bool          // may not join the ISR, at the last look
 	brokerEpoch int64         // of its last fetch
 	acked       int64         // what it has on its disk ends here, -1 when unknown
+	told        int64         // the high watermark at its last fetch
 	caughtUp    time.Duration // when it last had everything
 	fetched     time.Duration // when it fetched last
 	ownEnd      int64         // the leader's durable end at that time

@@ -198,6 +198,9 @@ func TestTheHotPathDoesNotAllocate(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Tick(now)
+		if acked, ok := r.InSync(2); acked != end || !ok || !r.Behind(2) {
+			t.Fatalf("follower 2 has %d", acked)
+		}
 	})
 	wantHighWatermark(t, r, end)
 	if allocations != 0 {
