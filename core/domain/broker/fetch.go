@@ -153,8 +153,11 @@ func (f *Fetch) wait(ctx context.Context, req *FetchRequest, round *fetchRound, 
 	for {
 		w := newWaiter(follower, req.anywhere())
 		for _, want := range round.wanted {
-			if want.partition != nil {
-				want.partition.subscribe(w, want.seen)
+			if p := want.partition; p != nil {
+				p.subscribe(w, want.seen)
+				if req.Follower != nil && p.log.StartOffset() > want.ask.LogStartOffset { // records were deleted meanwhile
+					w.notify()
+				}
 			}
 		}
 		expired := false
