@@ -73,7 +73,7 @@ func syncedPoints(logs []*Log) map[*Log]int64 {
 		syncing.Go(func() error {
 			if err := l.syncIndexes(); err != nil {
 				l.fail(err)
-				return nil //nolint:nilerr // the log is offline for it; the others go on
+				return nil // the log is offline for it; the others go on
 			}
 			mu.Lock()
 			defer mu.Unlock()
