@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -42,7 +43,7 @@ var clusterCases = []benchCase{
 	{"1000p", "1,000 more partitions with 3 replicas, idle", idlePartitions, true},
 }
 
-// topic makes a topic for one measurement, with as many replicas as the brokers' default says, and returns when all are in sync.
+// topic makes a topic for one measurement, with the brokers' default of replicas, and returns when each broker has one in sync.
 func topic(ctx context.Context, s *system, partitions int32) (string, error) {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(s.addrs...))
 	if err != nil {
@@ -56,18 +57,18 @@ func topic(ctx context.Context, s *system, partitions int32) (string, error) {
 	}
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		topics, err := admin.ListTopics(ctx, name)
-		if err == nil && inSync(topics[name], int(partitions)) {
+		if err == nil && inSync(topics[name], int(partitions), len(s.addrs)) {
 			return name, nil
 		}
 		if time.Now().After(deadline) || ctx.Err() != nil {
-			return "", fmt.Errorf("the replicas of %s are not in sync (%w)", name, err)
+			return "", fmt.Errorf("the replicas of %s do not get in sync: %w", name, cmp.Or(err, context.DeadlineExceeded))
 		}
 	}
 }
 
-func inSync(t kadm.TopicDetail, partitions int) bool {
+func inSync(t kadm.TopicDetail, partitions, replicas int) bool {
 	for _, p := range t.Partitions {
-		if p.Err != nil || p.Leader < 0 || len(p.ISR) < len(p.Replicas) {
+		if p.Err != nil || p.Leader < 0 || len(p.ISR) < replicas {
 			return false
 		}
 	}

@@ -13,8 +13,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // system is what is measured: the one broker, or the brokers of a cluster, all on this machine.
@@ -53,23 +53,23 @@ func startChronik(ctx context.Context, binary string, n int) (*system, error) {
 
 // startKafka starts n brokers that are controllers too. More than one have replication factor 3 and min.insync.replicas 2 as Chronik's.
 func startKafka(ctx context.Context, script string, n int) (*system, error) {
-	ports, err := freePorts(n)
+	ports, err := freePorts(2 * n)
 	if err != nil {
 		return nil, err
 	}
-	s, err := newSystem("kafka", ports)
+	s, err := newSystem("kafka", ports[:n])
 	if err != nil {
 		return nil, err
 	}
 	var voters []string
-	for i, port := range ports {
-		voters = append(voters, fmt.Sprintf("%d@127.0.0.1:%d", i+1, port+1)) // where the script puts the controller
+	for i := range n {
+		voters = append(voters, fmt.Sprintf("%d@127.0.0.1:%d", i+1, ports[n+i]))
 	}
-	for i, port := range ports {
-		args := []string{s.nodeDir(i), strconv.Itoa(port)}
+	for i, addr := range s.addrs {
+		args := []string{s.nodeDir(i), strconv.Itoa(ports[i]), fmt.Sprintf("node.id=%d", i+1), "controller.quorum.voters=" + strings.Join(voters, ","),
+			fmt.Sprintf("listeners=PLAINTEXT://%s,CONTROLLER://127.0.0.1:%d", addr, ports[n+i])}
 		if n > 1 {
-			args = append(args, fmt.Sprintf("node.id=%d", i+1), "controller.quorum.voters="+strings.Join(voters, ","),
-				"default.replication.factor=3", "min.insync.replicas=2", "offsets.topic.replication.factor=3")
+			args = append(args, "default.replication.factor=3", "min.insync.replicas=2", "offsets.topic.replication.factor=3")
 		}
 		// Formatted beforehand: that is no part of a start.
 		if out, err := exec.CommandContext(ctx, script, append([]string{"format"}, args...)...).CombinedOutput(); err != nil {
@@ -111,35 +111,52 @@ func (s *system) start(ctx context.Context) error {
 			return err
 		}
 	}
+	serving, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
 	for i, addr := range s.addrs {
-		for deadline := began.Add(time.Minute); !s.complete(ctx, addr); time.Sleep(time.Millisecond) {
-			if time.Now().After(deadline) || ctx.Err() != nil {
-				log, _ := os.ReadFile(s.nodeDir(i) + ".log")
-				s.stop()
-				return fmt.Errorf("%s does not serve at %s; its log ends:\n%s", s.name, addr, log[max(0, len(log)-2000):])
-			}
+		if err := s.serves(serving, addr); err != nil {
+			s.end()
+			return fmt.Errorf("%s does not serve at %s (%w); see %s.log", s.name, addr, err, s.nodeDir(i))
 		}
 	}
 	s.startup = time.Since(began)
 	return nil
 }
 
-// complete reports whether the broker at addr answers and lists all brokers.
-func (s *system) complete(ctx context.Context, addr string) bool {
-	c, err := net.DialTimeout("tcp", addr, time.Second)
-	if err != nil {
-		return false
+// serves returns when the broker at addr answers and lists all brokers.
+func (s *system) serves(ctx context.Context, addr string) error {
+	var dialer net.Dialer
+	for { // a refused connection costs next to nothing, so that this does not slow down the start
+		c, err := dialer.DialContext(ctx, "tcp", addr)
+		if err == nil {
+			c.Close()
+			break
+		}
+		if ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(time.Millisecond)
 	}
-	c.Close()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.RequestRetries(0))
 	if err != nil {
-		return false
+		return err
 	}
 	defer cl.Close()
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	m, err := kadm.NewClient(cl).BrokerMetadata(ctx)
-	return err == nil && len(m.Brokers) == len(s.addrs)
+	noTopics := kmsg.NewPtrMetadataRequest()
+	noTopics.Topics = []kmsg.MetadataRequestTopic{}
+	for {
+		brokers := 0
+		if answer, err := noTopics.RequestWith(ctx, cl); err == nil { // kadm would answer out of its cache
+			brokers = len(answer.Brokers)
+		}
+		if brokers == len(s.addrs) {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%d of %d brokers are known: %w", brokers, len(s.addrs), ctx.Err())
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // freePorts returns n ports that nobody listens on.
@@ -158,6 +175,11 @@ func freePorts(n int) ([]int, error) {
 
 // stop ends the brokers and removes their data.
 func (s *system) stop() {
+	s.end()
+	os.RemoveAll(s.dir)
+}
+
+func (s *system) end() {
 	var running sync.WaitGroup
 	for _, cmd := range s.cmds {
 		if cmd.Process == nil {
@@ -171,7 +193,6 @@ func (s *system) stop() {
 		})
 	}
 	running.Wait()
-	os.RemoveAll(s.dir)
 }
 
 // cpu is the processor time that the brokers have used so far, in user and kernel mode.
