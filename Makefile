@@ -13,10 +13,10 @@ PACKAGES   = $(shell $(GO) list ./... | grep -v /test/e2e)
 LINT       = $(GO) tool -modfile=tools/go.mod golangci-lint run
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster build build-raft test test-short test-standalone test-raft e2e chaos fetch lint generate fuzz simulate bench clean
+.PHONY: help run cluster build build-raft test test-short test-standalone test-raft e2e chaos fetch lint generate fuzz simulate bench bench-cluster clean
 
 help: ## Print this list.
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## Build the broker and serve on localhost:9092, with its data in ./data (DATA=dir).
 	bin/chronik-server --listen localhost:9092 --data-dir $(DATA)
@@ -93,6 +93,9 @@ simulate: ## Play more histories of a cluster with faults (SEEDS=10000 of each k
 
 bench: build ## Measure Chronik beside Apache Kafka, with the same load.
 	$(GO) -C bench run .
+
+bench-cluster: build-raft ## Measure three nodes of Chronik and three of Apache Kafka, one cluster after the other.
+	$(GO) -C bench run . -nodes 3 -chronik ../bin/chronik-server-raft
 
 clean: ## Remove what was built; the data stays.
 	rm -rf bin

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -17,35 +18,65 @@ import (
 type benchCase struct {
 	name    string
 	what    string
-	measure func(ctx context.Context, b *broker, round int, limit time.Duration) (result, error)
+	measure func(ctx context.Context, s *system, limit time.Duration) (result, error)
+	once    bool // it leaves something behind, so that it cannot run in rounds
 }
 
-var cases = []benchCase{
-	{"1k", "1 KiB records, 6 partitions, acks=all", producing(6, 1024, 400_000)},
-	{"100b", "100 B records, 6 partitions, acks=all", producing(6, 100, 2_000_000)},
-	{"one", "one 1 KiB record at a time, acks=all", oneAtATime},
-	{"500p", "1 KiB records, 500 partitions, acks=all", producing(500, 1024, 300_000)},
-	{"read", "catch-up reads of 1 KiB records, 6 partitions", catchUp},
-	{"e2e", "end to end at 5,000 records/s of 1 KiB", endToEnd},
-	{"idle", "2,000 idle connections", idleConnections},
+// standaloneCases are those of one broker.
+var standaloneCases = []benchCase{
+	{"1k", "1 KiB records, 6 partitions, acks=all", producing(6, 1024, 400_000), false},
+	{"100b", "100 B records, 6 partitions, acks=all", producing(6, 100, 2_000_000), false},
+	{"one", "one 1 KiB record at a time, acks=all", oneAtATime, false},
+	{"500p", "1 KiB records, 500 partitions, acks=all", producing(500, 1024, 300_000), false},
+	{"read", "catch-up reads of 1 KiB records, 6 partitions", catchUp, false},
+	{"e2e", "end to end at 5,000 records/s of 1 KiB", endToEnd, false},
+	{"idle", "2,000 idle connections", idleConnections, false},
 }
 
-// topic makes a topic for one measurement.
-func topic(ctx context.Context, b *broker, partitions int32) (string, error) {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(b.addr))
+// clusterCases are those of a cluster.
+var clusterCases = []benchCase{
+	{"1k", "1 KiB records, 6 partitions, acks=all", producing(6, 1024, 400_000), false},
+	{"100b", "100 B records, 6 partitions, acks=all", producing(6, 100, 2_000_000), false},
+	{"one", "one 1 KiB record at a time, acks=all", oneAtATime, false},
+	{"60p", "1 KiB records, 60 partitions, acks=all", producing(60, 1024, 400_000), false},
+	{"read", "catch-up reads of 1 KiB records, 6 partitions", catchUp, false},
+	{"1000p", "1,000 more partitions with 3 replicas, idle", idlePartitions, true},
+}
+
+// topic makes a topic for one measurement, with the brokers' default of replicas, and returns when each broker has one in sync.
+func topic(ctx context.Context, s *system, partitions int32) (string, error) {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(s.addrs...))
 	if err != nil {
 		return "", err
 	}
 	defer cl.Close()
+	admin := kadm.NewClient(cl)
 	name := fmt.Sprintf("bench-%08x", rand.Uint32())
-	if _, err := kadm.NewClient(cl).CreateTopic(ctx, partitions, 1, nil, name); err != nil {
+	if _, err := admin.CreateTopic(ctx, partitions, -1, nil, name); err != nil {
 		return "", err
 	}
-	return name, nil
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		topics, err := admin.ListTopics(ctx, name)
+		if err == nil && inSync(topics[name], int(partitions), len(s.addrs)) {
+			return name, nil
+		}
+		if time.Now().After(deadline) || ctx.Err() != nil {
+			return "", fmt.Errorf("the replicas of %s do not get in sync: %w", name, cmp.Or(err, context.DeadlineExceeded))
+		}
+	}
 }
 
-func deleteTopic(ctx context.Context, b *broker, name string) {
-	if cl, err := kgo.NewClient(kgo.SeedBrokers(b.addr)); err == nil {
+func inSync(t kadm.TopicDetail, partitions, replicas int) bool {
+	for _, p := range t.Partitions {
+		if p.Err != nil || p.Leader < 0 || len(p.ISR) < replicas {
+			return false
+		}
+	}
+	return len(t.Partitions) == partitions
+}
+
+func deleteTopic(ctx context.Context, s *system, name string) {
+	if cl, err := kgo.NewClient(kgo.SeedBrokers(s.addrs...)); err == nil {
 		kadm.NewClient(cl).DeleteTopic(ctx, name)
 		cl.Close()
 	}
@@ -61,8 +92,8 @@ func payload(size int) []byte {
 }
 
 // fill sends up to n records within limit and returns how many were acknowledged, and their latencies.
-func fill(ctx context.Context, b *broker, topic string, size, n int, limit time.Duration) (int, []time.Duration, error) {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(b.addr), kgo.DefaultProduceTopic(topic), kgo.ProducerBatchCompression(kgo.NoCompression()),
+func fill(ctx context.Context, s *system, topic string, size, n int, limit time.Duration) (int, []time.Duration, error) {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(s.addrs...), kgo.DefaultProduceTopic(topic), kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.RecordPartitioner(kgo.RoundRobinPartitioner()), kgo.MaxBufferedRecords(20_000), kgo.ProducerLinger(5*time.Millisecond))
 	if err != nil {
 		return 0, nil, err
@@ -94,30 +125,30 @@ func fill(ctx context.Context, b *broker, topic string, size, n int, limit time.
 	return acked, latencies, failed
 }
 
-func producing(partitions int32, size, records int) func(context.Context, *broker, int, time.Duration) (result, error) {
-	return func(ctx context.Context, b *broker, _ int, limit time.Duration) (result, error) {
-		name, err := topic(ctx, b, partitions)
+func producing(partitions int32, size, records int) func(context.Context, *system, time.Duration) (result, error) {
+	return func(ctx context.Context, s *system, limit time.Duration) (result, error) {
+		name, err := topic(ctx, s, partitions)
 		if err != nil {
 			return result{}, err
 		}
-		defer deleteTopic(ctx, b, name)
+		defer deleteTopic(ctx, s, name)
 		// Warms up: the topic's logs are opened, and Java's compilers have seen the path.
-		if _, _, err := fill(ctx, b, name, size, records, limit/2); err != nil {
+		if _, _, err := fill(ctx, s, name, size, records, limit/2); err != nil {
 			return result{}, err
 		}
-		m := begin(b)
-		n, latencies, err := fill(ctx, b, name, size, records, limit)
+		m := begin(s)
+		n, latencies, err := fill(ctx, s, name, size, records, limit)
 		return m.end(n, size, latencies), err
 	}
 }
 
-func oneAtATime(ctx context.Context, b *broker, _ int, limit time.Duration) (result, error) {
-	name, err := topic(ctx, b, 1)
+func oneAtATime(ctx context.Context, s *system, limit time.Duration) (result, error) {
+	name, err := topic(ctx, s, 1)
 	if err != nil {
 		return result{}, err
 	}
-	defer deleteTopic(ctx, b, name)
-	cl, err := kgo.NewClient(kgo.SeedBrokers(b.addr), kgo.DefaultProduceTopic(name), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerLinger(0))
+	defer deleteTopic(ctx, s, name)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(s.addrs...), kgo.DefaultProduceTopic(name), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerLinger(0))
 	if err != nil {
 		return result{}, err
 	}
@@ -125,10 +156,10 @@ func oneAtATime(ctx context.Context, b *broker, _ int, limit time.Duration) (res
 	value := payload(1024)
 	const warmUp = 200
 	var latencies []time.Duration
-	m := begin(b)
+	m := begin(s)
 	for i, end := 0, time.Now().Add(limit); (time.Now().Before(end) || i <= warmUp) && i < 10_000; i++ {
 		if i == warmUp {
-			m, latencies = begin(b), nil
+			m, latencies = begin(s), nil
 		}
 		sent := time.Now()
 		if err := cl.ProduceSync(ctx, &kgo.Record{Value: value}).FirstErr(); err != nil {
@@ -139,19 +170,19 @@ func oneAtATime(ctx context.Context, b *broker, _ int, limit time.Duration) (res
 	return m.end(len(latencies), 1024, latencies), nil
 }
 
-func catchUp(ctx context.Context, b *broker, _ int, limit time.Duration) (result, error) {
-	name, err := topic(ctx, b, 6)
+func catchUp(ctx context.Context, s *system, limit time.Duration) (result, error) {
+	name, err := topic(ctx, s, 6)
 	if err != nil {
 		return result{}, err
 	}
-	defer deleteTopic(ctx, b, name)
+	defer deleteTopic(ctx, s, name)
 	const records = 400_000
-	n, _, err := fill(ctx, b, name, 1024, records, 3*limit)
+	n, _, err := fill(ctx, s, name, 1024, records, 3*limit)
 	if err != nil {
 		return result{}, err
 	}
-	m := begin(b)
-	cl, err := kgo.NewClient(kgo.SeedBrokers(b.addr), kgo.ConsumeTopics(name), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+	m := begin(s)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(s.addrs...), kgo.ConsumeTopics(name), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchMaxBytes(50<<20), kgo.FetchMaxPartitionBytes(1<<20))
 	if err != nil {
 		return result{}, err
@@ -168,15 +199,15 @@ func catchUp(ctx context.Context, b *broker, _ int, limit time.Duration) (result
 	return m.end(read, 1024, nil), nil
 }
 
-func endToEnd(ctx context.Context, b *broker, _ int, limit time.Duration) (result, error) {
-	name, err := topic(ctx, b, 6)
+func endToEnd(ctx context.Context, s *system, limit time.Duration) (result, error) {
+	name, err := topic(ctx, s, 6)
 	if err != nil {
 		return result{}, err
 	}
-	defer deleteTopic(ctx, b, name)
+	defer deleteTopic(ctx, s, name)
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
-	consumer, err := kgo.NewClient(kgo.SeedBrokers(b.addr), kgo.ConsumeTopics(name), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	consumer, err := kgo.NewClient(kgo.SeedBrokers(s.addrs...), kgo.ConsumeTopics(name), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		return result{}, err
 	}
@@ -195,13 +226,13 @@ func endToEnd(ctx context.Context, b *broker, _ int, limit time.Duration) (resul
 			})
 		}
 	})
-	producer, err := kgo.NewClient(kgo.SeedBrokers(b.addr), kgo.DefaultProduceTopic(name), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerLinger(0))
+	producer, err := kgo.NewClient(kgo.SeedBrokers(s.addrs...), kgo.DefaultProduceTopic(name), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerLinger(0))
 	if err != nil {
 		return result{}, err
 	}
 	defer producer.Close()
 	value := payload(1024)
-	m, sent := begin(b), 0
+	m, sent := begin(s), 0
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for end := time.Now().Add(limit); time.Now().Before(end); <-tick.C {
@@ -224,8 +255,8 @@ func endToEnd(ctx context.Context, b *broker, _ int, limit time.Duration) (resul
 	return m.end(sent, 1024, latencies), nil
 }
 
-func idleConnections(ctx context.Context, b *broker, _ int, limit time.Duration) (result, error) {
-	before := b.rss()
+func idleConnections(ctx context.Context, s *system, limit time.Duration) (result, error) {
+	before := s.rss()
 	var conns []net.Conn
 	defer func() {
 		for _, c := range conns {
@@ -234,7 +265,7 @@ func idleConnections(ctx context.Context, b *broker, _ int, limit time.Duration)
 	}()
 	var dialer net.Dialer
 	for range 2000 {
-		c, err := dialer.DialContext(ctx, "tcp", b.addr)
+		c, err := dialer.DialContext(ctx, "tcp", s.addrs[0])
 		if err != nil {
 			return result{}, err
 		}
@@ -247,9 +278,22 @@ func idleConnections(ctx context.Context, b *broker, _ int, limit time.Duration)
 			return result{}, err
 		}
 	}
-	m := begin(b)
+	m := begin(s)
 	time.Sleep(min(limit, 3*time.Second)) // what is measured is doing nothing
 	r := m.end(0, 0, nil)
-	r.extra = b.rss() - before
+	r.extra = s.rss() - before
+	return r, nil
+}
+
+func idlePartitions(ctx context.Context, s *system, limit time.Duration) (result, error) {
+	before := s.rss()
+	if _, err := topic(ctx, s, 1000); err != nil {
+		return result{}, err
+	}
+	time.Sleep(limit) // lets the brokers finish what the making of partitions has begun
+	m := begin(s)
+	time.Sleep(limit)
+	r := m.end(0, 0, nil)
+	r.extra = s.rss() - before
 	return r, nil
 }

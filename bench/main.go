@@ -26,52 +26,86 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	var names []string
-	for _, c := range cases {
-		names = append(names, c.name)
-	}
-	only := flag.String("cases", strings.Join(names, ","), "which cases to run, separated by commas")
+	nodes := flag.Int("nodes", 1, "how many brokers of each kind: 1, or 3 for clusters")
+	only := flag.String("cases", "", "which cases to run, separated by commas; all by default")
 	seconds := flag.Int("seconds", 8, "how long a throughput case sends, at the most")
-	rounds := flag.Int("rounds", 3, "how often each case runs on each broker, in turn; the medians are printed")
+	rounds := flag.Int("rounds", 3, "how often each case runs on each system; the medians are printed")
 	binary := flag.String("chronik", "../bin/chronik-server", "the broker's binary")
 	kafka := flag.String("kafka", "../test/e2e/kafka/kafka", "the script that runs Apache Kafka")
 	flag.Parse()
 
-	chronik, err := startChronik(ctx, *binary)
-	if err != nil {
+	chronik := func() (*system, error) { return startChronik(ctx, *binary, *nodes) }
+	apache := func() (*system, error) { return startKafka(ctx, *kafka, *nodes) }
+	r := runner{wanted: standaloneCases, rounds: *rounds, limit: time.Duration(*seconds) * time.Second, results: make(map[string]map[string]result)}
+	if *nodes > 1 {
+		r.wanted = clusterCases
+	}
+	if *only != "" {
+		r.wanted = slices.DeleteFunc(r.wanted, func(c benchCase) bool { return !slices.Contains(strings.Split(*only, ","), c.name) })
+	}
+	if *nodes == 1 {
+		return r.run(ctx, chronik, apache)
+	}
+	// Two clusters at once are too many for a small machine: one after the other.
+	if err := r.run(ctx, chronik); err != nil {
 		return err
 	}
-	defer chronik.stop()
-	apache, err := startKafka(ctx, *kafka)
-	if err != nil {
-		return err
-	}
-	defer apache.stop()
-	brokers := []*broker{chronik, apache}
+	return r.run(ctx, apache)
+}
 
-	fmt.Printf("start-up to the first answer, idle memory\n")
-	time.Sleep(2 * time.Second) // lets both settle before their idle memory is read
-	for _, b := range brokers {
-		fmt.Printf("  %-8s %7.0f ms %7.1f MiB\n", b.name, float64(b.startup.Microseconds())/1000, float64(b.rss())/(1<<20))
-	}
-	fmt.Printf("  ratio    %7.3f    %7.3f\n", chronik.startup.Seconds()/apache.startup.Seconds(), float64(chronik.rss())/float64(apache.rss()))
+// runner runs cases, and prints each when both systems have done it.
+type runner struct {
+	wanted  []benchCase
+	rounds  int
+	limit   time.Duration
+	results map[string]map[string]result // by the case and the system
+}
 
-	wanted := strings.Split(*only, ",")
-	for _, c := range cases {
-		if !slices.Contains(wanted, c.name) {
-			continue
+// run starts systems, measures them in turn, and stops them.
+func (r *runner) run(ctx context.Context, starts ...func() (*system, error)) error {
+	var systems []*system
+	for _, start := range starts {
+		s, err := start()
+		if err != nil {
+			return err
 		}
-		results := make(map[string][]result)
-		for round := range *rounds {
-			for _, b := range brokers {
-				r, err := c.measure(ctx, b, round, time.Duration(*seconds)*time.Second)
+		defer s.stop()
+		systems = append(systems, s)
+	}
+	time.Sleep(2 * time.Second) // lets them settle before their idle memory is read
+	for _, s := range systems {
+		r.add("start", s, result{elapsed: s.startup, rss: s.rss()})
+	}
+	if len(r.results["start"]) == 2 {
+		reportStart(r.results["start"])
+	}
+	for _, c := range r.wanted {
+		found := make(map[*system][]result)
+		for round := range r.rounds {
+			if c.once && round > 0 {
+				break
+			}
+			for _, s := range systems {
+				one, err := c.measure(ctx, s, r.limit)
 				if err != nil {
-					return fmt.Errorf("%s on %s: %w", c.name, b.name, err)
+					return fmt.Errorf("%s on %s: %w", c.name, s.name, err)
 				}
-				results[b.name] = append(results[b.name], r)
+				found[s] = append(found[s], one)
 			}
 		}
-		report(c, median(results[chronik.name]), median(results[apache.name]))
+		for _, s := range systems {
+			r.add(c.name, s, median(found[s]))
+		}
+		if len(r.results[c.name]) == 2 {
+			report(c, r.results[c.name])
+		}
 	}
 	return nil
+}
+
+func (r *runner) add(name string, s *system, found result) {
+	if r.results[name] == nil {
+		r.results[name] = make(map[string]result)
+	}
+	r.results[name][s.name] = found
 }

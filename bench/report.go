@@ -19,17 +19,17 @@ type result struct {
 
 // measurement is one that is under way.
 type measurement struct {
-	b     *broker
+	s     *system
 	began time.Time
 	cpu   time.Duration
 }
 
-func begin(b *broker) *measurement {
-	return &measurement{b: b, began: time.Now(), cpu: b.cpu()}
+func begin(s *system) *measurement {
+	return &measurement{s: s, began: time.Now(), cpu: s.cpu()}
 }
 
 func (m *measurement) end(records, size int, latencies []time.Duration) result {
-	r := result{elapsed: time.Since(m.began), records: records, bytes: int64(records) * int64(size), cpu: m.b.cpu() - m.cpu, rss: m.b.rss()}
+	r := result{elapsed: time.Since(m.began), records: records, bytes: int64(records) * int64(size), cpu: m.s.cpu() - m.cpu, rss: m.s.rss()}
 	if len(latencies) > 0 {
 		slices.Sort(latencies)
 		at := func(q float64) time.Duration { return latencies[min(len(latencies)-1, int(q*float64(len(latencies))))] }
@@ -71,32 +71,43 @@ func median(rs []result) result {
 	return r
 }
 
-// report prints one case: a line for each broker, and one of ratios (Chronik divided by Kafka).
-func report(c benchCase, chronik, kafka result) {
-	fmt.Printf("\n%s: %s\n", c.name, c.what)
-	if chronik.records == 0 {
-		fmt.Printf("  %-8s %9s %12s %10s\n", "", "CPU %", "added MiB", "RSS MiB")
-		for _, r := range []struct {
-			name string
-			result
-		}{{"chronik", chronik}, {"kafka", kafka}} {
-			fmt.Printf("  %-8s %9.2f %12.1f %10.1f\n", r.name, r.cpuShare(), mib(r.extra), mib(r.rss))
-		}
-		fmt.Printf("  %-8s %9s %12.2f %10.2f\n", "ratio", "", float64(chronik.extra)/float64(kafka.extra), float64(chronik.rss)/float64(kafka.rss))
-		return
+// systems are the names of what is compared, in the order of the lines.
+var systems = [2]string{"chronik", "kafka"}
+
+// reportStart prints how long each system takes to start, and its memory after that.
+func reportStart(results map[string]result) {
+	fmt.Println("start-up until it serves, idle memory")
+	for _, name := range systems {
+		r := results[name]
+		fmt.Printf("  %-8s %7.0f ms %7.1f MiB\n", name, ms(r.elapsed), mib(r.rss))
 	}
-	fmt.Printf("  %-8s %11s %9s %9s %9s %9s %9s %9s\n", "", "records/s", "MB/s", "p50 ms", "p99 ms", "p99.9 ms", "CPU s/GB", "RSS MiB")
-	for _, r := range []struct {
-		name string
-		result
-	}{{"chronik", chronik}, {"kafka", kafka}} {
-		fmt.Printf("  %-8s %11.0f %9.1f %9.2f %9.2f %9.2f %9.2f %9.1f\n", r.name, r.rate(), r.megabytes(), ms(r.p50), ms(r.p99), ms(r.p999), r.cpuPerGB(), mib(r.rss))
-	}
+	chronik, kafka := results[systems[0]], results[systems[1]]
+	fmt.Printf("  %-8s %7.3f    %7.3f\n", "ratio", chronik.elapsed.Seconds()/kafka.elapsed.Seconds(), mib(chronik.rss)/mib(kafka.rss))
+}
+
+// report prints one case: a line for each system, and one of ratios (Chronik divided by Kafka).
+func report(c benchCase, results map[string]result) {
+	chronik, kafka := results[systems[0]], results[systems[1]]
 	ratio := func(a, b float64) string {
 		if b == 0 {
 			return "-"
 		}
 		return fmt.Sprintf("%.2f", a/b)
+	}
+	fmt.Printf("\n%s: %s\n", c.name, c.what)
+	if chronik.records == 0 {
+		fmt.Printf("  %-8s %9s %12s %10s\n", "", "CPU %", "added MiB", "RSS MiB")
+		for _, name := range systems {
+			r := results[name]
+			fmt.Printf("  %-8s %9.2f %12.1f %10.1f\n", name, r.cpuShare(), mib(r.extra), mib(r.rss))
+		}
+		fmt.Printf("  %-8s %9s %12s %10s\n", "ratio", ratio(chronik.cpuShare(), kafka.cpuShare()), ratio(mib(chronik.extra), mib(kafka.extra)), ratio(mib(chronik.rss), mib(kafka.rss)))
+		return
+	}
+	fmt.Printf("  %-8s %11s %9s %9s %9s %9s %9s %9s\n", "", "records/s", "MB/s", "p50 ms", "p99 ms", "p99.9 ms", "CPU s/GB", "RSS MiB")
+	for _, name := range systems {
+		r := results[name]
+		fmt.Printf("  %-8s %11.0f %9.1f %9.2f %9.2f %9.2f %9.2f %9.1f\n", name, r.rate(), r.megabytes(), ms(r.p50), ms(r.p99), ms(r.p999), r.cpuPerGB(), mib(r.rss))
 	}
 	fmt.Printf("  %-8s %11s %9s %9s %9s %9s %9s %9s\n", "ratio", ratio(chronik.rate(), kafka.rate()), ratio(chronik.megabytes(), kafka.megabytes()),
 		ratio(ms(chronik.p50), ms(kafka.p50)), ratio(ms(chronik.p99), ms(kafka.p99)), ratio(ms(chronik.p999), ms(kafka.p999)),
