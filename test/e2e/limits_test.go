@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -20,7 +21,7 @@ import (
 func TestTenThousandPartitionsIn64MiB(t *testing.T) {
 	skipInShortMode(t)
 	const limit = 64 << 20
-	b, group := startLimited(t, limit, "--set", "memory=48MiB")
+	b, group := startLimited(t, limit, "--set", "memory=40MiB")
 	cl := client(t, b.addr, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxBytes(1<<20))
 	const topics, partitions = 10, 1000
@@ -58,8 +59,10 @@ func TestTenThousandPartitionsIn64MiB(t *testing.T) {
 		hostile(t, b.addr)
 	}
 	cl.AddConsumeTopics(names...)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
 	for read := 0; read < 2*topics*partitions; {
-		fetches := cl.PollFetches(t.Context())
+		fetches := cl.PollFetches(ctx)
 		if err := fetches.Err(); err != nil {
 			t.Fatal(err)
 		}

@@ -268,9 +268,9 @@ func (p *Partition) producers() []partition.Producer {
 	return slices.Collect(p.log.Producers().All())
 }
 
-// configure takes configs into use.
-func (p *Partition) configure(cfg TopicConfig, settings partition.ReplicaSettings) {
-	p.config.Store(&cfg)
+// configure takes configs into use, which the topic's partitions share.
+func (p *Partition) configure(cfg *TopicConfig, settings partition.ReplicaSettings) {
+	p.config.Store(cfg)
 	p.log.Configure(cfg.Log)
 	p.tail.Lock()
 	defer p.tail.Unlock()

@@ -127,10 +127,9 @@ func (ps *Partitions) bringInLine(tp *topicPartitions, t *metadata.Topic) {
 	var cfg *TopicConfig
 	for p := range tp.open() {
 		if cfg == nil {
-			resolved := ps.configs.Topic(t.Configs)
-			cfg = &resolved
+			cfg = tp.shared(ps.configs.Topic(t.Configs))
 		}
-		p.configure(*cfg, ps.replicaSettings(cfg))
+		p.configure(cfg, ps.replicaSettings(cfg))
 		ps.refresh(p)
 	}
 }

@@ -23,8 +23,17 @@ type topicPartitions struct {
 	id     metadata.TopicID
 	places atomic.Pointer[[]*place] // by partition, as far as was asked for
 
-	mu   sync.Mutex // guards gone, the growth of places and what changes in open partitions
-	gone error      // why nothing is opened any more, nil while it is
+	mu     sync.Mutex   // guards what follows, the growth of places and what changes in open partitions
+	gone   error        // why nothing is opened any more, nil while it is
+	config *TopicConfig // of the open partitions
+}
+
+// shared returns cfg, the one that the open partitions have where it is the same. The lock is held.
+func (tp *topicPartitions) shared(cfg TopicConfig) *TopicConfig {
+	if tp.config == nil || *tp.config != cfg {
+		tp.config = &cfg
+	}
+	return tp.config
 }
 
 // place is where a partition is once it is open. Who finds it there takes no lock.
@@ -189,8 +198,8 @@ func (ps *Partitions) openIn(ctx context.Context, tp *topicPartitions, t *metada
 	tp.mu.Lock()
 	defer tp.mu.Unlock()
 	if now, ok := ps.store.Image().TopicByID(tp.id); ok { // it may have changed since the caller has looked it up
-		cfg := ps.configs.Topic(now.Configs)
-		p.configure(cfg, ps.replicaSettings(&cfg))
+		cfg := tp.shared(ps.configs.Topic(now.Configs))
+		p.configure(cfg, ps.replicaSettings(cfg))
 		ps.refresh(p)
 	}
 	at.partition.Store(p)
