@@ -262,15 +262,22 @@ func TestABrokerWhosePlaceWasTakenStops(t *testing.T) {
 	})
 }
 
+// threeNodes returns three registered brokers, of which the first leads the metadata, and that one's store.
+func threeNodes(t *testing.T) (*nodes, nodeStore) {
+	t.Helper()
+	n := &nodes{img: new(metadata.Image), leader: 1}
+	store := nodeStore{n, 1}
+	for id := range int32(3) {
+		if _, err := store.Apply(t.Context(), metadata.RegisterBroker{ID: id + 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return n, store
+}
+
 func TestANodeThatWasStoppedItselfFencesNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := &nodes{img: new(metadata.Image), leader: 1}
-		store := nodeStore{n, 1}
-		for id := range int32(3) {
-			if _, err := store.Apply(t.Context(), metadata.RegisterBroker{ID: id + 1}); err != nil {
-				t.Fatal(err)
-			}
-		}
+		n, store := threeNodes(t)
 		c := NewController(store, n, ControllerSettings{}, time.Now, slog.New(slog.DiscardHandler))
 		if over := c.expired(0); len(over) != 0 {
 			t.Errorf("over at once: %+v", over)
@@ -288,13 +295,7 @@ func TestANodeThatWasStoppedItselfFencesNobody(t *testing.T) {
 
 func TestANewLeaderGivesABrokerThatIsGoneNoFullSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := &nodes{img: new(metadata.Image), leader: 1}
-		store := nodeStore{n, 1}
-		for id := range int32(3) {
-			if _, err := store.Apply(t.Context(), metadata.RegisterBroker{ID: id + 1}); err != nil {
-				t.Fatal(err)
-			}
-		}
+		n, store := threeNodes(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		gone := func(_ context.Context, id int32) bool { return id == 3 }
 		c := NewController(store, n, ControllerSettings{Gone: gone}, time.Now, slog.New(slog.DiscardHandler))
