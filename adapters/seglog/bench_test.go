@@ -61,7 +61,7 @@ func benchmarkAppend(b *testing.B, logs, size, direct int) {
 	opened, events := make([]ports.Log, logs), make([]acks, logs)
 	for i := range logs {
 		events[i] = acks{make(chan int64, 1)}
-		opened[i], err = s.Open(b.Context(), ports.LogID{Topic: "t", TopicID: [16]byte{1}, Partition: int32(i)}, ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}, events[i])
+		opened[i], err = s.Open(b.Context(), ports.LogID{Topic: "t", TopicID: [16]byte{1}, Partition: int32(i)}, &ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}, events[i])
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -104,7 +104,7 @@ func BenchmarkTailRead(b *testing.B) {
 	}
 	defer s.Close()
 	a := acks{make(chan int64, 1)}
-	l, err := s.Open(b.Context(), testID, ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}, a)
+	l, err := s.Open(b.Context(), testID, &ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}, a)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func BenchmarkOpenLogs(b *testing.B) {
 		}
 		var logs []ports.Log
 		for i := range n {
-			l, err := s.Open(b.Context(), id(i), ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}, acks{})
+			l, err := s.Open(b.Context(), id(i), &ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}, acks{})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -14,29 +14,26 @@ import (
 func (l *Log) Take() journal.Chunk {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.taken, l.pending = l.pending, l.taken[:0]
-	l.takenRolls, l.rolls = l.rolls, l.takenRolls[:0]
-	l.takenEpoch, l.epochsDirty = l.epochsDirty, nil
-	l.queued = false
-	l.takenEnd = l.end
-	previous := l.taking
-	l.taking = l.end
-	c := journal.Chunk{ID: l.id, Previous: previous, BaseOffset: l.taken[0].BaseOffset(), Batches: l.taken, Volatile: l.config.Flush != ports.FlushSync}
+	t := l.pending
+	l.taken, l.pending = t, nil
+	t.end = l.end
+	c := journal.Chunk{ID: l.id, Previous: l.takenEnd, BaseOffset: t.batches[0].BaseOffset(), Batches: t.batches, Volatile: l.config.Flush != ports.FlushSync}
+	l.takenEnd = t.end
 	// The journal must not hold what does not follow the journal or what is synced: a replay could not apply it.
 	hanging := !c.Volatile && l.volatileEnd > l.recoveryPoint
 	switch {
 	case l.offline != nil || hanging:
 		c.Volatile = true
 	case c.Volatile:
-		l.volatileEnd = l.takenEnd
+		l.volatileEnd = t.end
 	}
 	records := int64(0)
-	for _, b := range l.taken {
+	for _, b := range t.batches {
 		c.Bytes += len(b)
 		records += int64(b.Count())
 	}
 	l.sinceFlush += records
-	l.syncFirst = hanging || c.Volatile && l.config.FlushMessages > 0 && l.sinceFlush >= l.config.FlushMessages
+	t.syncFirst = hanging || c.Volatile && l.config.FlushMessages > 0 && l.sinceFlush >= l.config.FlushMessages
 	return c
 }
 
@@ -50,14 +47,15 @@ func (l *Log) Write() error {
 	if gone != nil {
 		return gone
 	}
-	if l.takenEpoch != nil {
-		if err := l.writeEpochs(l.takenEpoch); err != nil {
+	t := l.taken
+	if t.epochs != nil {
+		if err := l.writeEpochs(t.epochs); err != nil {
 			return err
 		}
 	}
 	from := 0
-	for _, r := range l.takenRolls {
-		if err := l.writeBatches(l.taken[from:r.at]); err != nil {
+	for _, r := range t.rolls {
+		if err := l.writeBatches(t.batches[from:r.at]); err != nil {
 			return err
 		}
 		from = r.at
@@ -65,13 +63,13 @@ func (l *Log) Write() error {
 			return err
 		}
 	}
-	if err := l.writeBatches(l.taken[from:]); err != nil {
+	if err := l.writeBatches(t.batches[from:]); err != nil {
 		return err
 	}
 	l.mu.Lock()
-	l.written = l.takenEnd
+	l.written = t.end
 	l.mu.Unlock()
-	if l.syncFirst {
+	if t.syncFirst {
 		return l.Sync()
 	}
 	if volatile {
@@ -83,7 +81,7 @@ func (l *Log) Write() error {
 // writeEpochs writes the leader epoch checkpoint. It holds nothing that the batches themselves do not say: a log whose checkpoint
 // is missing or torn reads it from them. So the first one, which every new log writes, needs no sync.
 func (l *Log) writeEpochs(content []byte) error {
-	path := filepath.Join(l.dir, epochFile)
+	path := filepath.Join(l.dir(), epochFile)
 	exists, err := l.store.opt.FS.Exists(path)
 	if err != nil {
 		return err
@@ -317,6 +315,9 @@ func (l *Log) syncFile(s *segment, suffix string) error {
 
 // Done announces what was taken as durable, or takes the log offline.
 func (l *Log) Done(err error) {
+	t := l.taken
+	l.taken = nil
+	defer l.store.chunks.put(t)
 	if err != nil {
 		l.fail(err)
 		return
@@ -328,11 +329,9 @@ func (l *Log) Done(err error) {
 		l.mu.Unlock()
 		return
 	}
-	l.durable = l.takenEnd
+	l.durable = t.end
 	l.durableBase, l.durableSize = l.active().base, l.active().size
-	end := l.durable
-	clear(l.taken)
-	l.settled.Broadcast()
+	l.settle()
 	l.mu.Unlock()
-	l.events.Durable(end)
+	l.events.Durable(t.end)
 }

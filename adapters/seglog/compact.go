@@ -181,7 +181,7 @@ type compaction struct {
 	upTo   int64
 	lastOf map[int64]int64
 	now    int64 // milliseconds
-	config ports.LogConfig
+	config *ports.LogConfig
 }
 
 // rewrite writes what is left of a group of segments into one, and puts that in their place.

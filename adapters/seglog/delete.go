@@ -28,7 +28,7 @@ func (s *Store) Delete(_ context.Context, id ports.LogID) error {
 	}
 	place.mu.Lock()
 	defer place.mu.Unlock()
-	dir := filepath.Join(s.opt.Dir, logName{id.Topic, id.Partition}.String())
+	dir := s.dirOf(logName{id.Topic, id.Partition})
 	if s.isClosed() {
 		return errClosed
 	}
@@ -56,7 +56,7 @@ func (l *Log) close(reason error) time.Duration {
 	}
 	l.deleted = true
 	delay := l.config.FileDeleteDelay
-	l.settled.Broadcast()
+	l.settle()
 	l.mu.Unlock()
 	// Who works on the files stops soon; nobody begins to.
 	l.cleaning.Lock()

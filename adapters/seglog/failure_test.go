@@ -149,7 +149,7 @@ func openNamed(t *testing.T, opt Options, cfg ports.LogConfig, topics []string) 
 	var witnesses []*witness
 	for _, topic := range topics {
 		f := newWitness()
-		l, err := s.Open(t.Context(), ports.LogID{Topic: topic, TopicID: [16]byte{1}}, cfg, f)
+		l, err := s.Open(t.Context(), ports.LogID{Topic: topic, TopicID: [16]byte{1}}, &cfg, f)
 		if err != nil {
 			t.Fatal(err)
 		}

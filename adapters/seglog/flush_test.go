@@ -101,7 +101,7 @@ func TestAShorterFlushTimeIsForWhatWasWrittenBefore(t *testing.T) {
 		f.await(t, 5)
 		time.Sleep(time.Hour)
 		cfg.FlushAge = 10 * time.Second
-		l.Configure(cfg)
+		configure(l, cfg)
 		synctest.Wait()
 		if l.mu.Lock(); l.recoveryPoint != 5 {
 			t.Errorf("synced up to %d", l.recoveryPoint)

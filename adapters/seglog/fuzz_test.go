@@ -81,7 +81,7 @@ func overwrite(t *testing.T, fs disk.FS, path string, content []byte) {
 // FuzzParseProducers holds that what is parsed is written and parsed as the same again, and what is not is fault.CorruptMessage. The
 // checksum of the input is made right.
 func FuzzParseProducers(f *testing.F) {
-	producers := partition.NewProducers()
+	producers := new(partition.Producers)
 	f.Add(formatProducers(producers))
 	for i := range int64(12) {
 		b := record.NewBuilder(record.Options{BaseOffset: i, Producer: &record.Producer{ID: i % 2, Sequence: int32(i / 2)}})
@@ -104,7 +104,7 @@ func FuzzParseProducers(f *testing.F) {
 			}
 			return
 		}
-		first, second := partition.NewProducers(), partition.NewProducers()
+		first, second := new(partition.Producers), new(partition.Producers)
 		first.Restore(parsed)
 		again, err := parseProducers(formatProducers(first))
 		if err != nil {

@@ -53,13 +53,13 @@ func (w *world) act(int) {
 		must(m.await(w.t))
 		if m.cfg.Flush != ports.FlushSync {
 			m.cfg.Flush = ports.FlushSync
-			m.log.Configure(m.cfg)
+			configure(m.log, m.cfg)
 			must(w.append(m))
 			must(m.await(w.t))
 			m.loose, m.firm = false, m.end()
 		} else if w.rand.IntN(3) == 0 {
 			m.cfg.Flush = ports.FlushOS
-			m.log.Configure(m.cfg)
+			configure(m.log, m.cfg)
 			m.firm = m.end()
 		}
 		w.step("flush policy of %v: %d", m.id, m.cfg.Flush)

@@ -12,10 +12,10 @@ import (
 // create makes a new, empty log's directory and first segment, durably.
 func (l *Log) create() error {
 	fs := l.store.opt.FS
-	if err := fs.MkdirAll(l.dir); err != nil {
+	if err := fs.MkdirAll(l.dir()); err != nil {
 		return err
 	}
-	if err := placeFile(fs, filepath.Join(l.dir, partitionFile), formatPartition(l.id.TopicID)); err != nil {
+	if err := placeFile(fs, filepath.Join(l.dir(), partitionFile), formatPartition(l.id.TopicID)); err != nil {
 		return err
 	}
 	if err := l.createSegmentFiles(0); err != nil { // which syncs the directory
@@ -39,7 +39,7 @@ func (l *Log) createSegmentFiles(base int64) error {
 			return err
 		}
 	}
-	return l.store.opt.FS.SyncDir(l.dir)
+	return l.store.opt.FS.SyncDir(l.dir())
 }
 
 // load opens an existing log. Records from recoveryPoint on are checked, and cut off where they are torn; with scan false
@@ -51,14 +51,14 @@ func (l *Log) load(recoveryPoint, start int64, scan bool) error {
 	} else if ok {
 		recoveryPoint, start = begin, begin
 	}
-	names, err := fs.ReadDir(l.dir)
+	names, err := fs.ReadDir(l.dir())
 	if err != nil {
 		return err
 	}
 	if slices.Contains(names, unappliedFile) {
 		return fault.New(fault.KafkaStorageError, "%s has records in %s that do not follow the end of its segments: "+
 			"acknowledged records between them are lost; restore the segments, or remove that file to accept the loss",
-			l.name(), filepath.Join(l.dir, unappliedFile))
+			l.name(), filepath.Join(l.dir(), unappliedFile))
 	}
 	if names, err = l.finishSwaps(names); err != nil {
 		return err
@@ -110,7 +110,7 @@ func (l *Log) load(recoveryPoint, start int64, scan bool) error {
 		if err := l.cutBehindTear(); err != nil {
 			return err
 		}
-		if err := fs.SyncDir(l.dir); err != nil { // the names that a killed run has left need not be durable
+		if err := fs.SyncDir(l.dir()); err != nil { // the names that a killed run has left need not be durable
 			return err
 		}
 	}
@@ -118,7 +118,7 @@ func (l *Log) load(recoveryPoint, start int64, scan bool) error {
 		return err
 	}
 	if l.end < recoveryPoint {
-		return fault.New(fault.KafkaStorageError, "%s ends at offset %d, and was synced up to %d: acknowledged records are lost", l.dir, l.end, recoveryPoint)
+		return fault.New(fault.KafkaStorageError, "%s ends at offset %d, and was synced up to %d: acknowledged records are lost", l.dir(), l.end, recoveryPoint)
 	}
 	l.start = min(l.start, l.end)
 	if err := l.loadEpochs(); err != nil {

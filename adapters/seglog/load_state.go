@@ -38,7 +38,7 @@ func (l *Log) findEnd() error {
 		l.end = max(l.stored, l.start)
 		position += int64(b.Size())
 	}
-	l.durable, l.written, l.recoveryPoint, l.taking = l.end, l.end, l.end, l.end
+	l.durable, l.written, l.recoveryPoint, l.takenEnd = l.end, l.end, l.end, l.end
 	l.durableBase, l.durableSize = s.base, s.size
 	l.planned = plan{base: s.base, size: s.size, first: first, marks: int64(s.index.marks()), pending: s.sinceMark, jitter: jitter(l.config)}
 	return nil
@@ -75,26 +75,26 @@ func (l *Log) tailOf(s *segment) ([]record.Batch, error) {
 }
 
 // firstTime finds when a segment was begun.
-func (l *Log) firstTime(s *segment) (time.Time, error) {
+func (l *Log) firstTime(s *segment) (milliseconds int64, err error) {
 	now := time.Now()
 	if s.size == 0 {
-		return now, nil
+		return now.UnixMilli(), nil
 	}
 	f, err := l.store.files.acquire(l.path(s.base, logSuffix), false)
 	if err != nil {
-		return now, err
+		return 0, err
 	}
 	defer f.Close()
 	b, err := (&headerWindow{file: f, limit: s.size}).at(0)
 	if err != nil {
-		return now, err
+		return 0, err
 	}
 	return timestampOr(b, now), nil
 }
 
 // loadEpochs reads the leader epochs, and from the records what the checkpoint lacks or what lies behind the log's end.
 func (l *Log) loadEpochs() error {
-	content, err := readFile(l.store.opt.FS, filepath.Join(l.dir, epochFile))
+	content, err := readFile(l.store.opt.FS, filepath.Join(l.dir(), epochFile))
 	if err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func (l *Log) loadProducers(snapshots []int64) error {
 		break
 	}
 	if removed { // one from a history that was cut off must not come back
-		if err := l.store.opt.FS.SyncDir(l.dir); err != nil {
+		if err := l.store.opt.FS.SyncDir(l.dir()); err != nil {
 			return err
 		}
 	}

@@ -1,7 +1,6 @@
 package seglog
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -21,15 +20,14 @@ var _ ports.Log = (*Log)(nil)
 type Log struct {
 	store  *Store
 	id     ports.LogID
-	dir    string
 	events ports.LogEvents
 
 	// Under the partition's lock, of which ports.Log tells.
-	producers *partition.Producers
-	epochs    *partition.Epochs
+	producers partition.Producers
+	epochs    partition.Epochs
 
 	mu            sync.Mutex
-	config        ports.LogConfig
+	config        *ports.LogConfig
 	segments      []*segment // oldest first; the last one is written to
 	start         int64      // log start offset
 	end           int64      // of what was appended
@@ -38,25 +36,22 @@ type Log struct {
 	durableSize   int64      // and how much of that segment is
 	written       int64      // end of what is in the segments
 	recoveryPoint int64      // below is synced in the segments
-	pending       []record.Batch
-	rolls         []roll // in pending
-	queued        bool   // submitted to the journal and not taken
+	pending       *chunk     // submitted to the journal and not taken, nil when there is nothing
 	planned       plan
-	storedEpoch   int32  // the newest in the leader epoch checkpoint, or on the way there; -1 for none
-	epochsDirty   []byte // leader epoch checkpoint to be written with the next chunk
 	offline       error
-	shutting      error // set by Store.Close: appends are refused, what was accepted is committed
+	storedEpoch   int32 // the newest in the leader epoch checkpoint, or on the way there; -1 for none
+	shutting      bool  // set by Store.Close: appends are refused, what was accepted is committed
 	deleted       bool
 	opened        bool      // by Store.Open, which until then works on it alone
 	stored        int64     // end of the last batch in the segments, at the start: below the log start offset when that is ahead of what was synced
 	volatileEnd   int64     // end of the last chunk that was neither journaled nor synced at once
 	checkpointed  int64     // the recovery point that is on disk, -1 for not known
 	floor         uint64    // entries of the journal up to this group are from before a truncation or reset
-	taking        int64     // end of the log before what is pending
+	takenEnd      int64     // end of what was taken: what is pending follows there
 	sinceFlush    int64     // records since the last sync, for flush.messages
 	firstUnsynced time.Time // when the oldest write that is not synced was made
 	recent        tailCache
-	settled       sync.Cond // on mu: a chunk was committed, or the log went offline
+	settled       chan struct{} // closed when a chunk was committed or the log went offline; nil while nobody waits for that
 
 	// writing is held while the committing goroutine writes: who takes it waits for that, and keeps more from coming.
 	writing sync.Mutex
@@ -70,18 +65,41 @@ type Log struct {
 	// telling serializes the calls of events.
 	telling sync.Mutex
 
-	// The committing goroutine's own.
-	taken      []record.Batch
-	takenRolls []roll
-	takenEpoch []byte
-	takenEnd   int64
-	syncFirst  bool // the chunk's volatile write is to be synced at once, by flush.messages
+	// taken is the committing goroutine's own: what it commits.
+	taken *chunk
 
 	// cleaning serializes retention, compaction, truncation, reset, deletion and the making of new indexes with each other.
 	cleaning sync.Mutex
 }
 
-// roll is where a new segment begins in what is pending.
+// chunk is what is appended to a log between two commits.
+type chunk struct {
+	batches   []record.Batch
+	rolls     []roll
+	epochs    []byte // leader epoch checkpoint to be written with it
+	end       int64  // of its last batch; known when it is taken
+	syncFirst bool   // its volatile write is to be synced at once, by flush.messages
+}
+
+// chunks lends chunks, for a log needs one only while something is on its way to the disk.
+type chunks struct{ pool sync.Pool }
+
+func (c *chunks) get() *chunk {
+	if free, ok := c.pool.Get().(*chunk); ok {
+		return free
+	}
+	return new(chunk)
+}
+
+// put takes a chunk back, without what it holds.
+func (c *chunks) put(used *chunk) {
+	clear(used.batches)
+	clear(used.rolls)
+	*used = chunk{batches: used.batches[:0], rolls: used.rolls[:0]}
+	c.pool.Put(used)
+}
+
+// roll is where a new segment begins in a chunk.
 type roll struct {
 	at       int // index of the segment's first batch
 	base     int64
@@ -93,54 +111,63 @@ type roll struct {
 type plan struct {
 	base    int64
 	size    int64
-	first   time.Time // when its first batch was appended, or that batch's timestamp
-	marks   int64     // offset index entries, at the most
-	pending int64     // bytes since the last of them
+	first   int64 // milliseconds: when its first batch was appended, or that batch's timestamp
+	marks   int64 // offset index entries, at the most
+	pending int64 // bytes since the last of them
 	jitter  time.Duration
 }
 
 // Append orders the batches behind the log's end; see ports.Log.
 func (l *Log) Append(batches []record.Batch, now time.Time) error {
 	l.mu.Lock()
-	if err := errors.Join(l.offline, l.shutting); err != nil {
-		l.mu.Unlock()
-		return err
+	defer l.mu.Unlock()
+	switch {
+	case l.offline != nil:
+		return l.offline
+	case l.shutting:
+		return errClosed
+	case len(batches) == 0:
+		return nil
+	}
+	first := l.pending == nil
+	if first {
+		l.pending = l.store.chunks.get()
 	}
 	for _, b := range batches {
 		if l.rollsBefore(b, now) {
-			l.rolls = append(l.rolls, roll{at: len(l.pending), base: b.BaseOffset(), gap: b.BaseOffset() != l.end, snapshot: formatProducers(l.producers)})
+			l.pending.rolls = append(l.pending.rolls, roll{
+				at: len(l.pending.batches), base: b.BaseOffset(), gap: b.BaseOffset() != l.end, snapshot: formatProducers(&l.producers),
+			})
 			l.planned = plan{base: b.BaseOffset(), jitter: jitter(l.config)}
 		}
 		if l.planned.size == 0 {
 			l.planned.first = timestampOr(b, now)
 		}
 		l.planned.add(int64(len(b)), l.config.IndexIntervalBytes)
-		l.pending = append(l.pending, b)
+		l.pending.batches = append(l.pending.batches, b)
 		l.end = b.NextOffset()
 		l.producers.Append(b, now.UnixMilli())
 		l.epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
 		if b.LeaderEpoch() > l.storedEpoch { // the caller may have assigned it before its first batch
 			l.storedEpoch = b.LeaderEpoch()
-			l.epochsDirty = formatEpochs(l.epochs.Entries())
+			l.pending.epochs = formatEpochs(l.epochs.Entries())
 		}
 	}
-	if !l.queued && len(l.pending) > 0 {
-		l.queued = true
+	if first {
 		l.store.journal.Submit(l) // with the lock held: after shutting or fail nothing is submitted any more
 	}
-	l.mu.Unlock()
 	return nil
 }
 
 // rollsBefore reports whether a new segment begins with b: as in Kafka when it does not fit by size, age, index or
 // relative offset.
 func (l *Log) rollsBefore(b record.Batch, now time.Time) bool {
-	p, c := &l.planned, &l.config
+	p, c := &l.planned, l.config
 	if p.size == 0 {
 		return false
 	}
 	return p.size+int64(len(b)) > c.SegmentBytes ||
-		c.SegmentAge > 0 && timestampOr(b, now).Sub(p.first) > c.SegmentAge-p.jitter ||
+		c.SegmentAge > 0 && time.Duration(timestampOr(b, now)-p.first)*time.Millisecond > c.SegmentAge-p.jitter ||
 		(p.marks+1)*indexEntry > c.IndexBytes ||
 		b.LastOffset()-p.base > math.MaxInt32
 }
@@ -154,16 +181,16 @@ func (p *plan) add(size, interval int64) {
 	p.size += size
 }
 
-// timestampOr returns a batch's own time, or now for one without.
-func timestampOr(b record.Batch, now time.Time) time.Time {
+// timestampOr returns a batch's own time, or now for one without, in milliseconds.
+func timestampOr(b record.Batch, now time.Time) int64 {
 	if ts := b.MaxTimestamp(); ts >= 0 {
-		return time.UnixMilli(ts)
+		return ts
 	}
-	return now
+	return now.UnixMilli()
 }
 
 // jitter spreads the rolling of segments that were begun at the same time.
-func jitter(c ports.LogConfig) time.Duration {
+func jitter(c *ports.LogConfig) time.Duration {
 	if c.SegmentJitter <= 0 {
 		return 0
 	}
@@ -179,7 +206,7 @@ func (l *Log) fail(err error) {
 	first := l.offline == nil
 	if first {
 		l.offline = fault.New(fault.KafkaStorageError, "log of %s is offline: %w", l.name(), err)
-		l.settled.Broadcast()
+		l.settle()
 	}
 	l.mu.Unlock()
 	if first {
@@ -192,7 +219,18 @@ func (l *Log) fail(err error) {
 	}
 }
 
+// settle wakes who waits for a chunk to be committed. Called with the log's lock held.
+func (l *Log) settle() {
+	if l.settled != nil {
+		close(l.settled)
+		l.settled = nil
+	}
+}
+
 func (l *Log) name() logName { return logName{l.id.Topic, l.id.Partition} }
+
+// dir is the log's directory.
+func (l *Log) dir() string { return l.store.dirOf(l.name()) }
 
 // StartOffset is the log start offset.
 func (l *Log) StartOffset() int64 {
@@ -227,7 +265,7 @@ func (l *Log) Size() int64 {
 }
 
 // Configure takes a new config into use.
-func (l *Log) Configure(cfg ports.LogConfig) {
+func (l *Log) Configure(cfg *ports.LogConfig) {
 	l.mu.Lock()
 	l.config = withLimits(cfg)
 	l.mu.Unlock()
@@ -237,8 +275,12 @@ func (l *Log) Configure(cfg ports.LogConfig) {
 	}
 }
 
-// withLimits replaces what is not set by Kafka's defaults.
-func withLimits(c ports.LogConfig) ports.LogConfig {
+// withLimits replaces what is not set by Kafka's defaults. A config that sets it all stays shared.
+func withLimits(cfg *ports.LogConfig) *ports.LogConfig {
+	if cfg.SegmentBytes > 0 && cfg.IndexIntervalBytes > 0 && cfg.IndexBytes > 0 {
+		return cfg
+	}
+	c := *cfg
 	if c.SegmentBytes <= 0 {
 		c.SegmentBytes = 1 << 30
 	}
@@ -248,14 +290,14 @@ func withLimits(c ports.LogConfig) ports.LogConfig {
 	if c.IndexBytes <= 0 {
 		c.IndexBytes = 10 << 20
 	}
-	return c
+	return &c
 }
 
 // Producers is the state of the producers that have appended.
-func (l *Log) Producers() *partition.Producers { return l.producers }
+func (l *Log) Producers() *partition.Producers { return &l.producers }
 
 // Epochs is the history of leader epochs.
-func (l *Log) Epochs() *partition.Epochs { return l.epochs }
+func (l *Log) Epochs() *partition.Epochs { return &l.epochs }
 
 // segmentAt returns the index of the segment that holds offset, or where the log's first one is behind it, 0.
 func (l *Log) segmentAt(offset int64) int {

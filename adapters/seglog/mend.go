@@ -151,7 +151,7 @@ func (l *Log) replaceIndexes(s, fresh *segment) error {
 	}); err != nil {
 		return err
 	}
-	return fs.SyncDir(l.dir)
+	return fs.SyncDir(l.dir())
 }
 
 // exchange puts fresh in the place of s, if that is still there, when rename has changed the files.

@@ -23,6 +23,7 @@ package seglog
 
 import (
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"github.com/chronik-stream/chronik/adapters/seglog/disk"
@@ -41,6 +42,7 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
+	o.Dir = filepath.Clean(o.Dir)
 	if o.FlushInterval == 0 {
 		o.FlushInterval = time.Second
 	}

@@ -23,8 +23,8 @@ func (r *recovery) apply(e journal.Entry) error {
 	name := logName{e.ID.Topic, e.ID.Partition}
 	l, known := r.logs[name]
 	if !known {
-		l = r.store.empty(e.ID, ports.LogConfig{}, nil)
-		stored, err := r.store.storedID(l.dir)
+		l = r.store.empty(e.ID, &ports.LogConfig{}, nil)
+		stored, err := r.store.storedID(l.dir())
 		if err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ const unappliedFile = "unapplied.batches"
 
 // keepUnapplied saves an entry of the journal that cannot be applied, durably.
 func (l *Log) keepUnapplied(payload []byte) error {
-	path := filepath.Join(l.dir, unappliedFile)
+	path := filepath.Join(l.dir(), unappliedFile)
 	f, err := l.store.opt.FS.Open(path, true)
 	if err != nil {
 		return err
@@ -126,14 +126,14 @@ func (l *Log) keepUnapplied(payload []byte) error {
 	if err == nil {
 		err = f.Sync()
 	}
-	return errors.Join(err, f.Close(), l.store.opt.FS.SyncDir(l.dir))
+	return errors.Join(err, f.Close(), l.store.opt.FS.SyncDir(l.dir()))
 }
 
 // floorFile says up to which group the journal's entries are from before a truncation.
 const floorFile = "journal-floor"
 
 func (l *Log) readFloor() error {
-	content, err := readFile(l.store.opt.FS, filepath.Join(l.dir, floorFile))
+	content, err := readFile(l.store.opt.FS, filepath.Join(l.dir(), floorFile))
 	if err != nil || content == nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (l *Log) readFloor() error {
 
 // writeFloor has the next replay pass over what the journal holds of the log, up to a group.
 func (l *Log) writeFloor(group uint64) error {
-	return replaceFile(l.store.opt.FS, filepath.Join(l.dir, floorFile), strconv.AppendUint(nil, group, 10))
+	return replaceFile(l.store.opt.FS, filepath.Join(l.dir(), floorFile), strconv.AppendUint(nil, group, 10))
 }
 
 // forgetFloor removes the floor, durably: it belongs to a journal that was replayed, and groups may count from 1 again.
@@ -152,8 +152,8 @@ func (l *Log) forgetFloor() error {
 		return nil
 	}
 	l.floor = 0
-	if err := l.store.opt.FS.Remove(filepath.Join(l.dir, floorFile)); err != nil {
+	if err := l.store.opt.FS.Remove(filepath.Join(l.dir(), floorFile)); err != nil {
 		return err
 	}
-	return l.store.opt.FS.SyncDir(l.dir)
+	return l.store.opt.FS.SyncDir(l.dir())
 }

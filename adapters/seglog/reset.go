@@ -44,15 +44,15 @@ func (l *Log) reset(start int64) error {
 		return err
 	}
 	group := l.store.journal.Group()
-	if err := replaceFile(l.store.opt.FS, filepath.Join(l.dir, resetFile), fmt.Appendf(nil, "%d %d", start, group)); err != nil {
+	if err := replaceFile(l.store.opt.FS, filepath.Join(l.dir(), resetFile), fmt.Appendf(nil, "%d %d", start, group)); err != nil {
 		return err
 	}
 	// Who reads finds nothing from now on; the files of the old segments may go.
 	l.mu.Lock()
 	l.begin(start)
 	l.mu.Unlock()
-	*l.epochs = partition.Epochs{}
-	*l.producers = *partition.NewProducers()
+	l.epochs = partition.Epochs{}
+	l.producers = partition.Producers{}
 	return l.makeReset(start, group)
 }
 
@@ -69,7 +69,7 @@ func (l *Log) begin(start int64) {
 // makeReset makes a new beginning on disk that was decided. It can be repeated.
 func (l *Log) makeReset(start int64, group uint64) error {
 	fs := l.store.opt.FS
-	names, err := fs.ReadDir(l.dir)
+	names, err := fs.ReadDir(l.dir())
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (l *Log) makeReset(start int64, group uint64) error {
 		if name == partitionFile || name == resetFile || strings.HasSuffix(name, deletedSuffix) {
 			continue
 		}
-		path := filepath.Join(l.dir, name)
+		path := filepath.Join(l.dir(), name)
 		if err := fs.Remove(path); err != nil {
 			return err
 		}
@@ -92,21 +92,21 @@ func (l *Log) makeReset(start int64, group uint64) error {
 	if err := l.store.resetCheckpoints(l.name(), start); err != nil {
 		return err
 	}
-	if err := fs.Remove(filepath.Join(l.dir, resetFile)); err != nil {
+	if err := fs.Remove(filepath.Join(l.dir(), resetFile)); err != nil {
 		return err
 	}
-	return fs.SyncDir(l.dir)
+	return fs.SyncDir(l.dir())
 }
 
 // finishReset makes a new beginning that a crash has interrupted. ok is false when there is none.
 func (l *Log) finishReset() (start int64, ok bool, err error) {
-	content, err := readFile(l.store.opt.FS, filepath.Join(l.dir, resetFile))
+	content, err := readFile(l.store.opt.FS, filepath.Join(l.dir(), resetFile))
 	if err != nil || content == nil {
 		return 0, false, err
 	}
 	var group uint64
 	if _, err := fmt.Sscanf(string(content), "%d %d", &start, &group); err != nil || start < 0 {
-		return 0, false, fault.New(fault.CorruptMessage, "%s says %q, not where the log begins", filepath.Join(l.dir, resetFile), content)
+		return 0, false, fault.New(fault.CorruptMessage, "%s says %q, not where the log begins", filepath.Join(l.dir(), resetFile), content)
 	}
 	return start, true, l.makeReset(start, group)
 }

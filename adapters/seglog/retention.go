@@ -121,7 +121,7 @@ func (l *Log) rollNow() (rolled bool, err error) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	l.mu.Lock()
-	busy := l.offline != nil || l.queued || l.written != l.end || l.durable != l.end || l.active().size == 0
+	busy := l.offline != nil || l.pending != nil || l.written != l.end || l.durable != l.end || l.active().size == 0
 	end, s := l.end, l.active()
 	l.mu.Unlock()
 	if busy {
@@ -135,7 +135,7 @@ func (l *Log) rollNow() (rolled bool, err error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.queued || l.end != end {
+	if l.pending != nil || l.end != end {
 		return false, l.removeSegment(end) // an append was quicker
 	}
 	l.segments = append(l.segments, newSegment(end))
@@ -187,7 +187,7 @@ func (l *Log) dropFirst(first []*segment, next int64) error {
 			return err
 		}
 	}
-	return l.store.opt.FS.SyncDir(l.dir)
+	return l.store.opt.FS.SyncDir(l.dir())
 }
 
 // retireSegment renames a segment's files and has them removed after delay. Who reads them goes on. The caller syncs the directory.
@@ -264,5 +264,5 @@ func (l *Log) tellStart() {
 
 // writeSnapshot writes the producers' state at offset.
 func (l *Log) writeSnapshot(offset int64, content []byte) error {
-	return replaceFile(l.store.opt.FS, filepath.Join(l.dir, segmentName(offset, snapshotSuffix)), content)
+	return replaceFile(l.store.opt.FS, filepath.Join(l.dir(), segmentName(offset, snapshotSuffix)), content)
 }

@@ -1,7 +1,6 @@
 package seglog
 
 import (
-	"fmt"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -43,7 +42,11 @@ type segment struct {
 func newSegment(base int64) *segment { return &segment{base: base, markedTimestamp: -1} }
 
 // segmentName returns the name of a segment's file.
-func segmentName(base int64, suffix string) string { return fmt.Sprintf("%020d%s", base, suffix) }
+func segmentName(base int64, suffix string) string {
+	const zeros = "00000000000000000000"
+	digits := strconv.FormatInt(base, 10)
+	return zeros[len(digits):] + digits + suffix
+}
 
 // parseSegmentName returns the base offset in a file's name with this suffix.
 func parseSegmentName(name, suffix string) (base int64, ok bool) {
@@ -57,7 +60,7 @@ func parseSegmentName(name, suffix string) (base int64, ok bool) {
 
 // path returns the path of the segment's file with this suffix.
 func (l *Log) path(base int64, suffix string) string {
-	return filepath.Join(l.dir, segmentName(base, suffix))
+	return l.dir() + string(filepath.Separator) + segmentName(base, suffix)
 }
 
 // suffixes are those of all files that belong to a segment.

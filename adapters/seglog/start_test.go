@@ -67,7 +67,7 @@ func TestLogStartsThatRiseTogetherAreWrittenTogether(t *testing.T) {
 	var all []*Log
 	for i := range logs {
 		f := newWitness()
-		l, err := s.Open(t.Context(), id(i), cfg, f)
+		l, err := s.Open(t.Context(), id(i), &cfg, f)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +106,7 @@ func TestLogStartsThatRiseTogetherAreWrittenTogether(t *testing.T) {
 	}
 	defer s.Close()
 	for i := range logs {
-		l, err := s.Open(t.Context(), id(i), cfg, newWitness())
+		l, err := s.Open(t.Context(), id(i), &cfg, newWitness())
 		if err != nil || l.StartOffset() != int64(1+i%4) {
 			t.Errorf("log %d starts at %d, %v", i, l.StartOffset(), err)
 		}

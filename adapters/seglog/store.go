@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
-	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -25,6 +25,7 @@ type Store struct {
 	opt     Options
 	files   *fileCache
 	journal *journal.Journal
+	chunks  chunks
 	vector  [][]byte // the committing goroutine's
 
 	mu        sync.Mutex
@@ -111,7 +112,7 @@ func (s *Store) makeDirs(dir string) error {
 }
 
 // Open opens the partition's log; see ports.LogStore.
-func (s *Store) Open(ctx context.Context, id ports.LogID, cfg ports.LogConfig, events ports.LogEvents) (ports.Log, error) {
+func (s *Store) Open(ctx context.Context, id ports.LogID, cfg *ports.LogConfig, events ports.LogEvents) (ports.Log, error) {
 	place, err := s.slot(id)
 	if err != nil {
 		return nil, err
@@ -128,7 +129,7 @@ func (s *Store) Open(ctx context.Context, id ports.LogID, cfg ports.LogConfig, e
 		return nil, err
 	}
 	l := s.empty(id, cfg, events)
-	stored, err := s.storedID(l.dir)
+	stored, err := s.storedID(l.dir())
 	switch {
 	case err != nil:
 		return nil, err
@@ -144,7 +145,7 @@ func (s *Store) Open(ctx context.Context, id ports.LogID, cfg ports.LogConfig, e
 		}
 	default:
 		if stored != nil { // left of a topic that had the same name
-			err = s.discard(l.dir, cfg.FileDeleteDelay)
+			err = s.discard(l.dir(), cfg.FileDeleteDelay)
 		}
 		if err == nil {
 			err = s.dropCheckpoints(l.name())
@@ -162,13 +163,13 @@ func (s *Store) Open(ctx context.Context, id ports.LogID, cfg ports.LogConfig, e
 }
 
 // empty returns a log that is not open yet.
-func (s *Store) empty(id ports.LogID, cfg ports.LogConfig, events ports.LogEvents) *Log {
-	l := &Log{
-		store: s, id: id, dir: filepath.Join(s.opt.Dir, logName{id.Topic, id.Partition}.String()), events: events,
-		config: withLimits(cfg), producers: partition.NewProducers(), epochs: &partition.Epochs{}, storedEpoch: -1, checkpointed: -1,
-	}
-	l.settled.L = &l.mu
-	return l
+func (s *Store) empty(id ports.LogID, cfg *ports.LogConfig, events ports.LogEvents) *Log {
+	return &Log{store: s, id: id, events: events, config: withLimits(cfg), storedEpoch: -1, checkpointed: -1}
+}
+
+// dirOf returns the directory of a log.
+func (s *Store) dirOf(name logName) string {
+	return s.opt.Dir + string(filepath.Separator) + name.topic + "-" + strconv.Itoa(int(name.partition))
 }
 
 var errClosed = fault.New(fault.KafkaStorageError, "log store is closed")
@@ -260,7 +261,7 @@ func (s *Store) Close() error {
 	logs := s.opened()
 	for _, l := range logs {
 		l.mu.Lock()
-		l.shutting = errClosed
+		l.shutting = true
 		l.mu.Unlock()
 	}
 	errs := []error{s.journal.Close()}
@@ -305,7 +306,7 @@ func (l *Log) shut() error {
 		return err
 	}
 	if end > s.base || l.producers.Len() > 0 {
-		if err := l.writeSnapshot(end, formatProducers(l.producers)); err != nil {
+		if err := l.writeSnapshot(end, formatProducers(&l.producers)); err != nil {
 			return err
 		}
 	}

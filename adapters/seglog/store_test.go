@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"go.uber.org/goleak"
 
@@ -79,13 +80,16 @@ var testID = ports.LogID{Topic: "orders", TopicID: [16]byte{1, 2, 3}, Partition:
 func openLog(t *testing.T, s *Store, cfg ports.LogConfig) (*Log, *witness) {
 	t.Helper()
 	f := newWitness()
-	l, err := s.Open(t.Context(), testID, cfg, f)
+	l, err := s.Open(t.Context(), testID, &cfg, f)
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.durable = l.DurableEnd()
 	return l.(*Log), f
 }
+
+// configure has the log take a config into use that nobody changes any more.
+func configure(l ports.Log, cfg ports.LogConfig) { l.Configure(&cfg) }
 
 // batch builds a batch of n records at the log's end.
 func batch(t *testing.T, l *Log, n int, ms int64) record.Batch {
@@ -257,7 +261,7 @@ func TestRetentionAndDeleteRecords(t *testing.T) {
 	wantOffsets(t, offsets(t, l, 4000), 123, 500)
 
 	cfg.RetentionBytes = 10 << 10
-	l.Configure(cfg)
+	configure(l, cfg)
 	if err := s.Clean(t.Context(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +271,7 @@ func TestRetentionAndDeleteRecords(t *testing.T) {
 	wantOffsets(t, offsets(t, l, 4000), l.StartOffset(), 500)
 
 	cfg.RetentionAge = time.Hour
-	l.Configure(cfg)
+	configure(l, cfg)
 	if err := s.Clean(t.Context(), time.Now().Add(2*time.Hour)); err != nil {
 		t.Fatal(err)
 	}
@@ -381,5 +385,14 @@ func TestAnEpochAssignedBeforeItsFirstBatchIsStoredWithThat(t *testing.T) {
 	content, err := os.ReadFile(filepath.Join(dir, "orders-0", epochFile))
 	if err != nil || string(content) != "0\n1\n0 0\n" {
 		t.Errorf("the checkpoint holds %q, %v", content, err)
+	}
+}
+
+func TestALogWithoutTrafficTakesLittleMemory(t *testing.T) {
+	if size := unsafe.Sizeof(Log{}); size > 480 { // a size class of the allocator
+		t.Errorf("a log takes %d bytes", size)
+	}
+	if size := unsafe.Sizeof(segment{}); size > 144 {
+		t.Errorf("a segment takes %d bytes", size)
 	}
 }

@@ -48,7 +48,7 @@ func TestEverythingAtOnce(t *testing.T) {
 	}
 	for i := range int32(3) {
 		id := ports.LogID{Topic: "busy", TopicID: [16]byte{1}, Partition: i}
-		l, err := s.Open(t.Context(), id, cfg, acks{make(chan int64, 1)})
+		l, err := s.Open(t.Context(), id, &cfg, acks{make(chan int64, 1)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +75,7 @@ func TestEverythingAtOnce(t *testing.T) {
 		})
 		until(func() error { _, _, err := l.MaxTimestamp(math.MaxInt64); return err })
 		until(func() error { _, _, err := l.OffsetForTimestamp(500, math.MaxInt64); return err })
-		until(func() error { l.Configure(cfg); return l.AdvanceStart(context.Background(), l.DurableEnd()/2) })
+		until(func() error { configure(l, cfg); return l.AdvanceStart(context.Background(), l.DurableEnd()/2) })
 	}
 	until(func() error { return s.Clean(context.Background(), time.Now()) })
 	<-closed

@@ -19,7 +19,7 @@ func (l *Log) swap(group []timedPlace, fresh *segment) error {
 	if err := fs.Rename(path+cleanedSuffix, path+swapSuffix); err != nil {
 		return err
 	}
-	if err := fs.SyncDir(l.dir); err != nil {
+	if err := fs.SyncDir(l.dir()); err != nil {
 		return err
 	}
 	replaced, err := l.install(group, fresh, path)
@@ -87,10 +87,10 @@ func (l *Log) completeSwap(name string, names []string) (string, error) {
 	final := name[:len(name)-len(swapSuffix)]
 	base, ok := parseSegmentName(final, logSuffix)
 	if !ok {
-		return "", fmt.Errorf("%s is no segment", filepath.Join(l.dir, name))
+		return "", fmt.Errorf("%s is no segment", filepath.Join(l.dir(), name))
 	}
 	next := base + 1
-	f, err := l.store.files.acquire(filepath.Join(l.dir, name), false)
+	f, err := l.store.files.acquire(filepath.Join(l.dir(), name), false)
 	if err != nil {
 		return "", err
 	}
@@ -105,7 +105,7 @@ func (l *Log) completeSwap(name string, names []string) (string, error) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return "", err
 	}
-	l.store.files.forget(filepath.Join(l.dir, name))
+	l.store.files.forget(filepath.Join(l.dir(), name))
 	for _, other := range names {
 		if at, ok := parseSegmentName(other, logSuffix); ok && at >= base && at < next {
 			if err := l.removeSegment(at); err != nil {
@@ -113,10 +113,10 @@ func (l *Log) completeSwap(name string, names []string) (string, error) {
 			}
 		}
 	}
-	if err := fs.Rename(filepath.Join(l.dir, name), filepath.Join(l.dir, final)); err != nil {
+	if err := fs.Rename(filepath.Join(l.dir(), name), filepath.Join(l.dir(), final)); err != nil {
 		return "", err
 	}
-	return final, fs.SyncDir(l.dir)
+	return final, fs.SyncDir(l.dir())
 }
 
 // finishSwaps completes or undoes a compaction that a crash has interrupted, and removes what was to be deleted. It returns the
@@ -127,7 +127,7 @@ func (l *Log) finishSwaps(names []string) ([]string, error) {
 	for _, name := range names {
 		switch {
 		case strings.HasSuffix(name, deletedSuffix), strings.HasSuffix(name, cleanedSuffix), strings.HasSuffix(name, temporarySuffix):
-			if err := fs.Remove(filepath.Join(l.dir, name)); err != nil {
+			if err := fs.Remove(filepath.Join(l.dir(), name)); err != nil {
 				return nil, err
 			}
 		case strings.HasSuffix(name, logSuffix+swapSuffix):
@@ -142,7 +142,7 @@ func (l *Log) finishSwaps(names []string) ([]string, error) {
 	}
 	slices.Sort(kept)
 	return slices.DeleteFunc(slices.Compact(kept), func(name string) bool {
-		exists, err := fs.Exists(filepath.Join(l.dir, name))
+		exists, err := fs.Exists(filepath.Join(l.dir(), name))
 		return err == nil && !exists
 	}), nil
 }

@@ -74,15 +74,22 @@ func (l *Log) prepareCut(to int64) error {
 
 // awaitQuiet returns when nothing is on its way to the disk.
 func (l *Log) awaitQuiet(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, l.settled.Broadcast)
-	defer stop()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for l.offline == nil && l.durable < l.end {
+		if l.settled == nil {
+			l.settled = make(chan struct{})
+		}
+		settled := l.settled
+		l.mu.Unlock()
+		select {
+		case <-settled:
+		case <-ctx.Done():
+		}
+		l.mu.Lock()
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		l.settled.Wait()
 	}
 	return l.offline
 }
@@ -103,7 +110,7 @@ func (l *Log) cut(to int64) (gap bool, err error) {
 			return false, err
 		}
 	}
-	if err := l.store.opt.FS.SyncDir(l.dir); err != nil {
+	if err := l.store.opt.FS.SyncDir(l.dir()); err != nil {
 		return false, err
 	}
 	fresh, end, err := l.shorten(s, to)
@@ -131,7 +138,7 @@ func (l *Log) cut(to int64) (gap bool, err error) {
 	if err := l.writeEpochs(formatEpochs(l.epochs.Entries())); err != nil {
 		return false, err
 	}
-	*l.producers = *partition.NewProducers()
+	l.producers = partition.Producers{}
 	snapshots, err := l.snapshots()
 	if err != nil {
 		return false, err
@@ -174,14 +181,14 @@ func (l *Log) shorten(s *segment, to int64) (fresh *segment, end int64, err erro
 
 // endAt has the log end at offset end, in an empty segment that begins there. Called with the log's lock held.
 func (l *Log) endAt(end int64) {
-	l.end, l.stored, l.durable, l.written, l.recoveryPoint, l.taking = end, end, end, end, end, end
+	l.end, l.stored, l.durable, l.written, l.recoveryPoint, l.takenEnd = end, end, end, end, end, end
 	l.durableBase, l.durableSize = end, 0
 	l.planned = plan{base: end, jitter: jitter(l.config)}
 }
 
 // snapshots returns the offsets of the producer snapshots in the log's directory.
 func (l *Log) snapshots() ([]int64, error) {
-	names, err := l.store.opt.FS.ReadDir(l.dir)
+	names, err := l.store.opt.FS.ReadDir(l.dir())
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ func TestACompactedLogEndsWhereItWasTruncatedTo(t *testing.T) {
 					put(t, l, f, 1000, time.UnixMilli(0)) // one key
 				}
 				cfg.SegmentBytes = 1 << 20
-				l.Configure(cfg)
+				configure(l, cfg)
 				if err := s.Clean(t.Context(), time.UnixMilli(2000)); err != nil {
 					t.Fatal(err)
 				}

@@ -169,7 +169,7 @@ func (w *world) checkProducers(m *modelLog, start int64) {
 	if m.cfg.Compact && m.truncated { // what older batches said may be compacted away
 		return
 	}
-	want := partition.NewProducers()
+	want := new(partition.Producers)
 	for _, b := range m.batches {
 		want.Append(b, 0)
 	}

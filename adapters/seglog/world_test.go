@@ -122,7 +122,8 @@ func (w *world) tryOpen() error {
 
 func (w *world) openLog(m *modelLog) error {
 	f := newWitness()
-	l, err := w.store.Open(context.Background(), m.id, m.cfg, f)
+	cfg := m.cfg // which the test changes later
+	l, err := w.store.Open(context.Background(), m.id, &cfg, f)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ const (
 )
 
 // TestAStoreWith100000PartitionsOpensFastAndStaysSmall prints how long it takes to open a large
-// store, what creating one more topic costs there, and what it all takes of the heap.
+// store, what creating one more topic costs there, and what it all takes of the heap. The limits hold without the race detector.
 func TestAStoreWith100000PartitionsOpensFastAndStaysSmall(t *testing.T) {
 	if testing.Short() {
 		t.Skip("writes 100,000 topics")
@@ -47,7 +47,10 @@ func TestAStoreWith100000PartitionsOpensFastAndStaysSmall(t *testing.T) {
 			if topics != shape.topics || partitions != shape.topics*shape.partitions {
 				t.Errorf("opened with %d topics, %d partitions", topics, partitions)
 			}
-			if opened > maxOpen && !raceDetector() {
+			if raceDetector() {
+				return // the times are those of the detector
+			}
+			if opened > maxOpen {
 				t.Errorf("opening took %v, allowed %v", opened, maxOpen)
 			}
 			if p99 > maxCreate {
@@ -57,7 +60,7 @@ func TestAStoreWith100000PartitionsOpensFastAndStaysSmall(t *testing.T) {
 	}
 }
 
-// raceDetector reports whether the test runs under the race detector, which makes opening several times slower.
+// raceDetector reports whether the test runs under the race detector, with which all is several times slower.
 func raceDetector() bool {
 	info, ok := debug.ReadBuildInfo()
 	return ok && slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "-race" && s.Value == "true" })

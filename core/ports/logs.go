@@ -54,9 +54,9 @@ const (
 // concurrently.
 type LogStore interface {
 	// Open opens the partition's log, and creates it when it is missing. A log is open at most
-	// once. events is told of what happens to the log from then on; the log's offsets are set when
+	// once. cfg may be shared by many logs and is not changed any more. events is told of what happens to the log from then on; the log's offsets are set when
 	// Open returns.
-	Open(ctx context.Context, id LogID, cfg LogConfig, events LogEvents) (Log, error)
+	Open(ctx context.Context, id LogID, cfg *LogConfig, events LogEvents) (Log, error)
 	// Delete takes the log away at once and frees its disk space after cfg.FileDeleteDelay or at
 	// the next start. The log's methods fail with fault.KafkaStorageError from then on. Deleting
 	// a log that does not exist does nothing.
@@ -133,8 +133,8 @@ type Log interface {
 	Producers() *partition.Producers
 	// Epochs is the history of leader epochs, as of EndOffset.
 	Epochs() *partition.Epochs
-	// Configure takes a new config into use for what follows.
-	Configure(cfg LogConfig)
+	// Configure takes a new config into use for what follows. It stays shared, like the one that the log was opened with.
+	Configure(cfg *LogConfig)
 	// Size returns the bytes that the log's records take on disk.
 	Size() int64
 }

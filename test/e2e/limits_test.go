@@ -21,7 +21,7 @@ import (
 func TestTenThousandPartitionsIn64MiB(t *testing.T) {
 	skipInShortMode(t)
 	const limit = 64 << 20
-	b, group := startLimited(t, limit, "--set", "memory=40MiB")
+	b, group := startLimited(t, limit, "--set", "memory=48MiB")
 	cl := client(t, b.addr, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxBytes(1<<20))
 	const topics, partitions = 10, 1000

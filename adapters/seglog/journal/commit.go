@@ -15,6 +15,9 @@ type member struct {
 	err       error
 }
 
+// maxMembers bounds a group, and so what the journal remembers of it. Writing that many logs takes longer than one more sync.
+const maxMembers = 1024
+
 // write is what the writer has to write and sync: the vector, at pos of file.
 type write struct {
 	file *file
@@ -46,6 +49,9 @@ func (j *Journal) run() {
 
 // add takes what the log has to commit into the group. A group is at most half a file, unless one chunk alone is larger.
 func (j *Journal) add(l Log) {
+	if len(j.group) == maxMembers {
+		j.commit()
+	}
 	m := member{log: l, chunk: l.Take()}
 	if !m.chunk.Volatile {
 		if j.journaled > 0 && int64(j.bytes+m.chunk.Bytes) > j.opt.FileBytes/2 {

@@ -3,6 +3,7 @@ package journal
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"slices"
 
 	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
@@ -51,13 +52,11 @@ func (j *Journal) encode() (size int) {
 	need := 0
 	for i := range j.group {
 		if m := &j.group[i]; m.journaled {
-			need += (m.chunk.Bytes/maxPayload + len(m.chunk.Batches) + 1) * (entryHeader + padded(len(m.chunk.ID.Topic)))
+			entries := min(2*m.chunk.Bytes/maxPayload+1, len(m.chunk.Batches)) // any two that follow each other exceed maxPayload
+			need += entries * (entryHeader + padded(len(m.chunk.ID.Topic)))
 		}
 	}
-	if cap(j.headers) < need {
-		j.headers = make([]byte, 0, 2*need)
-	}
-	j.headers, j.vector = j.headers[:0], j.vector[:0]
+	j.headers, j.vector = slices.Grow(j.headers[:0], need), j.vector[:0]
 	for i := range j.group {
 		m := &j.group[i]
 		if !m.journaled {

@@ -33,7 +33,7 @@ func newMemLogs(t testing.TB) *memLogs {
 	return &memLogs{dir: t.TempDir(), open: make(map[string]*memLog)}
 }
 
-func (s *memLogs) Open(_ context.Context, id ports.LogID, _ ports.LogConfig, events ports.LogEvents) (ports.Log, error) {
+func (s *memLogs) Open(_ context.Context, id ports.LogID, _ *ports.LogConfig, events ports.LogEvents) (ports.Log, error) {
 	if s.opening != nil {
 		if err := s.opening(id); err != nil {
 			return nil, err
@@ -43,7 +43,7 @@ func (s *memLogs) Open(_ context.Context, id ports.LogID, _ ports.LogConfig, eve
 	if err != nil {
 		return nil, err
 	}
-	l := &memLog{store: s, file: f, events: events, producers: partition.NewProducers(), epochs: &partition.Epochs{}}
+	l := &memLog{store: s, file: f, events: events, producers: new(partition.Producers), epochs: &partition.Epochs{}}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open[f.Name()] = l
@@ -230,7 +230,7 @@ func (l *memLog) Truncate(_ context.Context, to int64) error {
 	l.batches, l.positions = l.batches[:kept], l.positions[:kept]
 	l.end, l.durable = to, min(l.durable, to)
 	l.epochs.TruncateFrom(to)
-	l.producers = partition.NewProducers()
+	l.producers = new(partition.Producers)
 	for _, b := range l.batches {
 		l.producers.Append(b, b.MaxTimestamp())
 	}
@@ -241,7 +241,7 @@ func (l *memLog) ResetTo(_ context.Context, start int64) error {
 	l.mu.Lock()
 	l.batches, l.positions, l.size = nil, nil, 0
 	l.start, l.end, l.durable = start, start, start
-	*l.producers, *l.epochs = *partition.NewProducers(), partition.Epochs{}
+	*l.producers, *l.epochs = partition.Producers{}, partition.Epochs{}
 	l.mu.Unlock()
 	l.events.Start(start)
 	return nil
@@ -249,7 +249,7 @@ func (l *memLog) ResetTo(_ context.Context, start int64) error {
 
 func (l *memLog) Producers() *partition.Producers { return l.producers }
 func (l *memLog) Epochs() *partition.Epochs       { return l.epochs }
-func (l *memLog) Configure(ports.LogConfig)       {}
+func (l *memLog) Configure(*ports.LogConfig)      {}
 
 func TestTheLogsOfTheseTestsKeepThePortsContract(t *testing.T) {
 	porttest.LogStore(t, func(t *testing.T) ports.LogStore { return newMemLogs(t) })

@@ -271,7 +271,7 @@ func (p *Partition) producers() []partition.Producer {
 // configure takes configs into use, which the topic's partitions share.
 func (p *Partition) configure(cfg *TopicConfig, settings partition.ReplicaSettings) {
 	p.config.Store(cfg)
-	p.log.Configure(cfg.Log)
+	p.log.Configure(&cfg.Log)
 	p.tail.Lock()
 	defer p.tail.Unlock()
 	p.replica.Configure(settings)

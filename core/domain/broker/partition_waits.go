@@ -30,7 +30,9 @@ func (q *ackQueue) upTo(end int64) []ack {
 		n++
 	}
 	ready := (*q)[:n:n]
-	*q = (*q)[n:]
+	if *q = (*q)[n:]; len(*q) == 0 {
+		*q = nil // or what was taken out would stay in memory until the next append
+	}
 	return ready
 }
 

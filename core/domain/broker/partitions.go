@@ -127,7 +127,7 @@ func (ps *Partitions) bringInLine(tp *topicPartitions, t *metadata.Topic) {
 	var cfg *TopicConfig
 	for p := range tp.open() {
 		if cfg == nil {
-			cfg = tp.shared(ps.configs.Topic(t.Configs))
+			cfg = tp.share(ps.configs.Topic(t.Configs))
 		}
 		p.configure(cfg, ps.replicaSettings(cfg))
 		ps.refresh(p)

@@ -28,8 +28,8 @@ type topicPartitions struct {
 	config *TopicConfig // of the open partitions
 }
 
-// shared returns cfg, the one that the open partitions have where it is the same. The lock is held.
-func (tp *topicPartitions) shared(cfg TopicConfig) *TopicConfig {
+// share returns cfg, the one that the open partitions have where it is the same. Called with the lock held.
+func (tp *topicPartitions) share(cfg TopicConfig) *TopicConfig {
 	if tp.config == nil || *tp.config != cfg {
 		tp.config = &cfg
 	}
@@ -183,7 +183,10 @@ func (ps *Partitions) openIn(ctx context.Context, tp *topicPartitions, t *metada
 	if at.failed != nil && ps.clock().Before(at.failed.again) {
 		return nil, at.failed.err
 	}
-	p, err := ps.openLog(ctx, t, index)
+	tp.mu.Lock()
+	cfg := tp.share(ps.configs.Topic(t.Configs))
+	tp.mu.Unlock()
+	p, err := ps.openLog(ctx, t, index, cfg)
 	if err != nil && ctx.Err() != nil {
 		return nil, err // the request has ended, and nothing is known of the log
 	}
@@ -198,8 +201,9 @@ func (ps *Partitions) openIn(ctx context.Context, tp *topicPartitions, t *metada
 	tp.mu.Lock()
 	defer tp.mu.Unlock()
 	if now, ok := ps.store.Image().TopicByID(tp.id); ok { // it may have changed since the caller has looked it up
-		cfg := tp.shared(ps.configs.Topic(now.Configs))
-		p.configure(cfg, ps.replicaSettings(cfg))
+		if newest := tp.share(ps.configs.Topic(now.Configs)); newest != cfg {
+			p.configure(newest, ps.replicaSettings(newest))
+		}
 		ps.refresh(p)
 	}
 	at.partition.Store(p)
@@ -207,12 +211,11 @@ func (ps *Partitions) openIn(ctx context.Context, tp *topicPartitions, t *metada
 }
 
 // openLog opens a partition's log. Errors: fault.KafkaStorageError, ctx's.
-func (ps *Partitions) openLog(ctx context.Context, t *metadata.Topic, index int32) (*Partition, error) {
-	cfg := ps.configs.Topic(t.Configs)
+func (ps *Partitions) openLog(ctx context.Context, t *metadata.Topic, index int32, cfg *TopicConfig) (*Partition, error) {
 	p := &Partition{topic: t.Name, id: t.ID, index: index, clock: ps.clock, began: ps.lease.began, queue: ps.queue}
-	p.config.Store(&cfg)
+	p.config.Store(cfg)
 	p.version.Store(-1)
-	l, err := ps.logs.Open(ctx, ports.LogID{Topic: t.Name, TopicID: t.ID, Partition: index}, cfg.Log, p)
+	l, err := ps.logs.Open(ctx, ports.LogID{Topic: t.Name, TopicID: t.ID, Partition: index}, &cfg.Log, p)
 	if err != nil {
 		if errors.Is(err, fault.KafkaStorageError) || ctx.Err() != nil {
 			return nil, err
@@ -221,7 +224,7 @@ func (ps *Partitions) openLog(ctx context.Context, t *metadata.Topic, index int3
 	}
 	p.tail.Lock() // the log may have something to tell already
 	p.log = l
-	p.replica = partition.NewReplica(ps.nodeID, ps.epoch, ps.replicaSettings(&cfg), ps.lease.of, logState(l), 0)
+	p.replica = partition.NewReplica(ps.nodeID, ps.epoch, ps.replicaSettings(cfg), ps.lease.of, logState(l), 0)
 	p.hw.Store(p.replica.HighWatermark())
 	p.tail.Unlock()
 	p.expire(ps.clock())

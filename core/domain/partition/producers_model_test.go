@@ -117,7 +117,7 @@ func (m *model) decide(e event) (dup int64, kind fault.Kind) {
 
 func TestProducersDecideAsAModelThatKeepsTheWholeLog(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p, m, now := NewProducers(), &model{expired: map[int64]int{}}, int64(1000)
+		p, m, now := new(Producers), &model{expired: map[int64]int{}}, int64(1000)
 		var sent []event
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			now += int64(rapid.IntRange(0, 10).Draw(t, "time"))
@@ -131,7 +131,7 @@ func TestProducersDecideAsAModelThatKeepsTheWholeLog(t *testing.T) {
 					}
 				}
 			case "restore":
-				restored := NewProducers()
+				restored := new(Producers)
 				restored.Restore(p.All())
 				if diff := gocmp.Diff(slices.Collect(p.All()), slices.Collect(restored.All())); diff != "" {
 					t.Fatalf("restored (-before +after):\n%s", diff)

@@ -37,7 +37,7 @@ func LogStore(t *testing.T, open func(t *testing.T) ports.LogStore) {
 				}
 			}()
 			l := &openedLog{changed: make(chan struct{}, 1)}
-			log, err := s.Open(t.Context(), ports.LogID{Topic: "orders", TopicID: topicID("orders")}, ports.LogConfig{SegmentBytes: 1 << 20}, l)
+			log, err := s.Open(t.Context(), ports.LogID{Topic: "orders", TopicID: topicID("orders")}, &ports.LogConfig{SegmentBytes: 1 << 20}, l)
 			if err != nil {
 				t.Fatal(err)
 			}

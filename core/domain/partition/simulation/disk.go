@@ -25,7 +25,7 @@ type disk struct {
 	producers *partition.Producers
 }
 
-func newDisk() *disk { return &disk{producers: partition.NewProducers()} }
+func newDisk() *disk { return &disk{producers: new(partition.Producers)} }
 
 func (d *disk) end() int64 {
 	if n := len(d.batches); n > 0 {
@@ -47,7 +47,7 @@ func (d *disk) cut(to int64) {
 	}
 	d.synced = min(d.synced, d.end())
 	d.epochs.TruncateFrom(d.end())
-	d.producers = partition.NewProducers()
+	d.producers = new(partition.Producers)
 	for _, b := range d.batches {
 		d.producers.Append(b.raw, 0)
 	}
@@ -55,7 +55,7 @@ func (d *disk) cut(to int64) {
 
 // reset begins the log anew at an offset.
 func (d *disk) reset(at int64) {
-	*d = disk{begin: at, synced: at, producers: partition.NewProducers()}
+	*d = disk{begin: at, synced: at, producers: new(partition.Producers)}
 }
 
 // raiseStart deletes whole batches below start.
