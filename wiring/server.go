@@ -18,6 +18,7 @@ import (
 	"github.com/chronik-stream/chronik/adapters/telemetry"
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/ports"
 )
 
 // Server is a running broker.
@@ -142,10 +143,11 @@ func (s *Server) Close() error {
 // readiness knows whether clients can be served.
 type readiness struct {
 	serving atomic.Bool
+	logs    ports.LogStore
 	work    clusterWork
 }
 
-func newReadiness(work clusterWork) *readiness { return &readiness{work: work} }
+func newReadiness(logs ports.LogStore, work clusterWork) *readiness { return &readiness{logs: logs, work: work} }
 
 // run is the last stage to start and the first to stop.
 func (r *readiness) run(ctx context.Context) error {
@@ -158,6 +160,9 @@ func (r *readiness) run(ctx context.Context) error {
 func (r *readiness) check() error {
 	if !r.serving.Load() {
 		return errors.New("the broker is starting or stopping")
+	}
+	if err := r.logs.Err(); err != nil {
+		return fmt.Errorf("nothing can be made durable any more, look at the disk and restart the broker: %w", err)
 	}
 	if r.work.ready != nil {
 		return r.work.ready()

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/ports"
 )
 
 func TestMain(m *testing.M) {
@@ -220,6 +222,26 @@ func TestMetricsAndHealthAreServed(t *testing.T) {
 		t.Errorf("/nothing: %d", status)
 	}
 }
+
+func TestABrokerThatCanMakeNothingDurableIsNotReady(t *testing.T) {
+	logs := &failedLogs{}
+	r := newReadiness(logs, clusterWork{})
+	r.serving.Store(true)
+	if err := r.check(); err != nil {
+		t.Errorf("with a sound disk: %v", err)
+	}
+	if logs.err = syscall.EIO; !errors.Is(r.check(), syscall.EIO) {
+		t.Errorf("with a failed one: %v", r.check())
+	}
+}
+
+// failedLogs is a store of logs that may have failed.
+type failedLogs struct {
+	ports.LogStore
+	err error
+}
+
+func (l *failedLogs) Err() error { return l.err }
 
 // await waits until holds says so; it gives what it has seen, too.
 func await(t *testing.T, what string, holds func() (seen string, ok bool)) {

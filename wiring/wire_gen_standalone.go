@@ -94,7 +94,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	wiringReadiness := newReadiness(wiringClusterWork)
+	wiringReadiness := newReadiness(logStore, wiringClusterWork)
 	httpapiServer, cleanup6, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness)
 	if err != nil {
 		cleanup5()

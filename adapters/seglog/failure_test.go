@@ -92,6 +92,10 @@ func TestAFailedDiskTakesOfflineWhatItHoldsAndLosesNothing(t *testing.T) {
 				}
 			}
 			fs.Fail(nil)
+			throughJournal := c.direct < 0
+			if err := s.Err(); throughJournal && !c.others != errors.Is(err, c.err) {
+				t.Errorf("the store fails by %v", err)
+			}
 			for i, l := range logs {
 				err := put(l)
 				if i == 1 && c.others {

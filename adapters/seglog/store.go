@@ -172,6 +172,9 @@ func (s *Store) dirOf(name logName) string {
 	return s.opt.Dir + string(filepath.Separator) + name.topic + "-" + strconv.Itoa(int(name.partition))
 }
 
+// Err returns why the journal takes no more; see ports.LogStore.
+func (s *Store) Err() error { return s.journal.Err() }
+
 var errClosed = fault.New(fault.KafkaStorageError, "log store is closed")
 
 func (s *Store) isClosed() bool {

@@ -54,8 +54,8 @@ const (
 // concurrently.
 type LogStore interface {
 	// Open opens the partition's log, and creates it when it is missing. A log is open at most
-	// once. cfg may be shared by many logs and is not changed any more. events is told of what happens to the log from then on; the log's offsets are set when
-	// Open returns.
+	// once. cfg may be shared by many logs and is not changed any more. events is told of what happens
+	// to the log from then on; the log's offsets are set when Open returns.
 	Open(ctx context.Context, id LogID, cfg *LogConfig, events LogEvents) (Log, error)
 	// Delete takes the log away at once and frees its disk space after cfg.FileDeleteDelay or at
 	// the next start. The log's methods fail with fault.KafkaStorageError from then on. Deleting
@@ -67,6 +67,8 @@ type LogStore interface {
 	Clean(ctx context.Context, now time.Time) error
 	// Dir describes the directory that holds the logs, for DescribeLogDirs.
 	Dir() (LogDir, error)
+	// Err returns why no log can make anything durable any more, nil while they can. Only a restart helps.
+	Err() error
 	// Close flushes everything and closes every log. A second Close does nothing.
 	Close() error
 }

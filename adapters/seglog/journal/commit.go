@@ -57,7 +57,7 @@ func (j *Journal) add(l Log) {
 		if j.journaled > 0 && int64(j.bytes+m.chunk.Bytes) > j.opt.FileBytes/2 {
 			j.commit()
 		}
-		if m.err = j.failed; m.err == nil {
+		if m.err = j.Err(); m.err == nil {
 			m.journaled = true
 			j.bytes += m.chunk.Bytes
 			j.journaled++
@@ -143,10 +143,13 @@ func (j *Journal) throughJournal() {
 
 // fail ends the journal's service: what is in its file from now on is not known. Logs that need no journal go on.
 func (j *Journal) fail(err error) {
-	j.failed = fmt.Errorf("journal: %w", err)
+	failed := fmt.Errorf("journal: %w", err)
+	j.mu.Lock()
+	j.failed = failed
+	j.mu.Unlock()
 	for i := range j.group {
 		if m := &j.group[i]; m.journaled {
-			m.err = j.failed
+			m.err = failed
 		}
 	}
 }

@@ -96,6 +96,7 @@ type Journal struct {
 	arrived sync.Cond // the queue is not empty, or the journal closes
 	queue   []Log     // logs with something to commit, in the order of their arrival
 	closing bool
+	failed  error // why nothing is journaled any more; set by the committer
 
 	groups atomic.Uint64 // number of the last group
 
@@ -106,7 +107,6 @@ type Journal struct {
 	journaled int // members of group that are to be journaled
 	headers   []byte
 	vector    [][]byte
-	failed    error
 	writes    chan write
 	written   chan error
 
@@ -170,6 +170,13 @@ func (j *Journal) Submit(l Log) {
 	}
 }
 
+// Err returns why nothing is journaled any more, nil while it is.
+func (j *Journal) Err() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.failed
+}
+
 // Syncs is the number of syncs that commits have waited for.
 func (j *Journal) Syncs() int64 { return j.syncs.Load() }
 
@@ -194,7 +201,7 @@ func (j *Journal) Close() error {
 	j.committing.Wait() // which may need a checkpoint to go on
 	j.files.stop()
 	j.checkpointing.Wait()
-	err := j.failed
+	err := j.Err()
 	if err == nil {
 		err = j.files.settle()
 	}

@@ -59,6 +59,7 @@ func (s *memLogs) Delete(_ context.Context, id ports.LogID) error {
 
 func (s *memLogs) Stored() ([]ports.LogID, error)         { return nil, nil }
 func (s *memLogs) Clean(context.Context, time.Time) error { return nil }
+func (s *memLogs) Err() error                             { return nil }
 func (s *memLogs) Dir() (ports.LogDir, error)             { return ports.LogDir{Path: s.dir}, nil }
 func (s *memLogs) Close() error                           { return nil }
 

@@ -43,6 +43,9 @@ func LogStore(t *testing.T, open func(t *testing.T) ports.LogStore) {
 			}
 			l.Log = log
 			test(t, l)
+			if err := s.Err(); err != nil {
+				t.Errorf("the store has failed: %v", err)
+			}
 		})
 	}
 }
