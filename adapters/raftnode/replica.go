@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"iter"
 	"time"
+
+	"github.com/chronik-stream/chronik/core/latest"
 )
 
 // patience bounds a request whose context has no deadline.
@@ -19,7 +21,7 @@ type Replica struct {
 	shard   uint64
 	id      uint64
 	machine machine
-	leaders *leaders
+	leaders *latest.Value[Leader]
 }
 
 // Propose returns when data was agreed on and applied here; on which node it is called does not matter. The error is ErrNoLeader or
@@ -48,7 +50,7 @@ func (r *Replica) Leader() (node int32, ok bool) {
 	case <-r.manager.closed:
 		return -1, false
 	default:
-		node = r.leaders.now().NodeID
+		node = r.leaders.Get().NodeID
 		return node, node >= 0
 	}
 }
@@ -70,7 +72,7 @@ func (r *Replica) IsLeader() bool {
 
 // LeaderChanges yields the leader and then each change of it until ctx ends or the replica closes. A slow reader skips changes.
 func (r *Replica) LeaderChanges(ctx context.Context) iter.Seq[Leader] {
-	return r.leaders.changes(ctx, r.machine.closed)
+	return r.leaders.Changes(ctx, r.machine.closed)
 }
 
 // Close ends the replica; the other nodes go on. A second Close does nothing. The state machine is not called afterwards.

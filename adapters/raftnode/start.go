@@ -10,6 +10,8 @@ import (
 	"github.com/lni/dragonboat/v4/config"
 	"github.com/lni/dragonboat/v4/raftio"
 	"github.com/lni/dragonboat/v4/statemachine"
+
+	"github.com/chronik-stream/chronik/core/latest"
 )
 
 // Members say how a group begins on this node. They are looked at when the node has no replica of it yet.
@@ -25,7 +27,7 @@ type Members struct {
 func (m *Manager) CreateReplica(ctx context.Context, g Group, members Members, sm StateMachine) (*Replica, error) {
 	r := &Replica{
 		manager: m, group: g, shard: g.shard(), id: replicaID(m.settings.NodeID),
-		machine: machine{sm, make(chan struct{})}, leaders: newLeaders(),
+		machine: machine{sm, make(chan struct{})}, leaders: latest.New(Leader{NodeID: -1}),
 	}
 	if err := m.add(r); err != nil {
 		return nil, err

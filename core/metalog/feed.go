@@ -3,58 +3,25 @@ package metalog
 import (
 	"context"
 	"iter"
-	"sync"
-	"sync/atomic"
 
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/latest"
 )
 
-// feed holds the newest image and tells who waits for a newer one.
+// feed hands out the newest image.
 type feed struct {
-	image atomic.Pointer[metadata.Image]
-	ended chan struct{} // closed when no newer image will come
-
-	mu    sync.Mutex
-	newer chan struct{} // closed when there is a newer image
+	images *latest.Value[*metadata.Image]
+	ended  chan struct{} // closed when no newer image will come
 }
 
-func (f *feed) begin(img *metadata.Image) {
-	f.ended, f.newer = make(chan struct{}), make(chan struct{})
-	f.image.Store(img)
-}
+func newFeed(img *metadata.Image) feed { return feed{latest.New(img), make(chan struct{})} }
 
 // Image implements ports.MetadataStore.
-func (f *feed) Image() *metadata.Image { return f.image.Load() }
+func (f *feed) Image() *metadata.Image { return f.images.Get() }
 
 // Watch implements ports.MetadataStore. It ends when the store is closed, too.
 func (f *feed) Watch(ctx context.Context) iter.Seq[*metadata.Image] {
-	return func(yield func(*metadata.Image) bool) {
-		var seen *metadata.Image
-		for ctx.Err() == nil {
-			f.mu.Lock()
-			newer := f.newer
-			f.mu.Unlock()
-			if img := f.Image(); img != seen {
-				seen = img
-				if !yield(img) {
-					return
-				}
-				continue
-			}
-			select {
-			case <-newer:
-			case <-ctx.Done():
-			case <-f.ended:
-				return
-			}
-		}
-	}
+	return f.images.Changes(ctx, f.ended)
 }
 
-func (f *feed) publish(img *metadata.Image) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.image.Store(img)
-	close(f.newer)
-	f.newer = make(chan struct{})
-}
+func (f *feed) publish(img *metadata.Image) { f.images.Set(img) }

@@ -63,12 +63,12 @@ type reply struct {
 // New returns a running Log that goes on from img, which journal holds already. Close ends it.
 func New(img *metadata.Image, journal Journal, settings Settings) *Log {
 	l := &Log{
+		feed:     newFeed(img),
 		settings: settings,
 		journal:  journal,
 		queue:    make(chan *request, maxCommands),
 		closing:  make(chan struct{}),
 	}
-	l.begin(img)
 	l.close = sync.OnceValue(func() error {
 		close(l.closing)
 		<-l.ended

@@ -35,8 +35,7 @@ type Replica struct {
 
 // NewReplica returns a Replica that goes on from img and note, which journal holds already.
 func NewReplica(img *metadata.Image, note []byte, journal ReplicaJournal) *Replica {
-	r := &Replica{journal: journal, note: note}
-	r.begin(img)
+	r := &Replica{feed: newFeed(img), journal: journal, note: note}
 	r.close = sync.OnceValue(func() error {
 		close(r.ended)
 		return r.journal.Close(r.Image())
