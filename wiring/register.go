@@ -31,10 +31,10 @@ func register(ctx context.Context, cfg *configs.Config, m membership, store port
 		}
 	}
 	cmds := []metadata.Command{
-		metadata.RegisterBroker{ID: m.nodeID, Incarnation: newUUID(), Rack: cfg.Kafka["broker.rack"]},
+		metadata.RegisterBroker{ID: m.nodeID, Incarnation: newUUID(), Rack: cfg.Kafka["broker.rack"], Features: metadata.SupportedFeatures()},
 	}
 	if store.Image().ClusterID() == "" {
-		cmds = append(cmds, metadata.InitCluster{ClusterID: newClusterID()})
+		cmds = append(cmds, metadata.InitCluster{ClusterID: newClusterID(), Features: metadata.NewestFeatures()})
 	}
 	if _, exists := store.Image().Topic(metadata.MetaTopic); !exists {
 		cmds = append(cmds, metadata.MetaTopicCommand(newTopicID()))

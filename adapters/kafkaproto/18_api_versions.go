@@ -6,6 +6,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
 // ApiVersions: v0-4. A version that is not known is answered in version 0 with UNSUPPORTED_VERSION and the
@@ -14,12 +16,13 @@ import (
 // * v3: flexible, except for the header of the answer; the client's name and version (KIP-511), tagged features (KIP-584)
 // * v4: features may have a lowest level of 0
 //
-// No feature is announced: transaction.version, group.version, share.version and streams.version are switches of
+// Of Kafka's features none is announced: transaction.version, group.version, share.version and streams.version are switches of
 // what is not served yet, and clients take their absence for "off".
 
 // apiVersions are the answers, which are the same for every client.
 type apiVersions struct {
 	keys     []kmsg.ApiVersionsResponseApiKey
+	features []kmsg.ApiVersionsResponseSupportedFeature
 	software *regexp.Regexp
 }
 
@@ -32,6 +35,11 @@ func advertised(apis []*api, clustered bool) apiVersions {
 		key := kmsg.NewApiVersionsResponseApiKey()
 		key.ApiKey, key.MinVersion, key.MaxVersion = a.key, a.min, a.max
 		v.keys = append(v.keys, key)
+	}
+	for name, levels := range metadata.SupportedFeatures() {
+		f := kmsg.NewApiVersionsResponseSupportedFeature()
+		f.Name, f.MinVersion, f.MaxVersion = name, levels.Min, levels.Max
+		v.features = append(v.features, f)
 	}
 	return v
 }
@@ -49,6 +57,16 @@ func (x *exchange) apiVersions(req *kmsg.ApiVersionsRequest) *kmsg.ApiVersionsRe
 		x.conn.software = strings.Clone(software[:min(len(software), maxKeptID)])
 	}
 	resp.ApiKeys = known.keys
+	resp.SupportedFeatures = known.features
+	img := x.services().Cluster.Image()
+	if epoch := img.FeaturesEpoch(); epoch > 0 {
+		resp.FinalizedFeaturesEpoch = epoch
+	}
+	for name, level := range img.Features() {
+		f := kmsg.NewApiVersionsResponseFinalizedFeature()
+		f.Name, f.MinVersionLevel, f.MaxVersionLevel = name, level, level
+		resp.FinalizedFeatures = append(resp.FinalizedFeatures, f)
+	}
 	return resp
 }
 

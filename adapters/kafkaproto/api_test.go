@@ -9,8 +9,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
 // TestVersionsAreThoseOfApacheKafka holds the table against what Kafka 4.3.1 announces.
@@ -66,15 +70,61 @@ func TestEveryAPIAnswersInEveryVersionWithWhatKmsgReads(t *testing.T) {
 	}
 }
 
-func TestApiVersionsNamesEveryAPIAndNoFeature(t *testing.T) {
-	s := start(t, newFakes(t))
+func TestUpdateFeaturesMakesAllUpdatesOrNone(t *testing.T) {
+	f := newFakes(t)
+	f.apply(t, metadata.RegisterBroker{ID: 1, Features: map[string]metadata.LevelRange{metadata.VersionFeature: {Min: 1, Max: 3}, "other": {Min: 0, Max: 1}}})
+	c := start(t, f).dial(t)
+	for _, step := range []struct {
+		version, code int16
+		validate      bool
+		other         int16
+		upgrade       int8
+		level         int16 // of chronik.version afterwards
+	}{
+		{1, 0, true, 1, 1, 0},
+		{2, kerr.InvalidUpdateVersion.Code, false, 2, 1, 0},
+		{2, kerr.InvalidUpdateVersion.Code, false, 1, 4, 0},
+		{0, 0, false, 1, 0, 3},
+		{2, 0, false, 1, 1, 3},
+	} {
+		req := kmsg.NewPtrUpdateFeaturesRequest()
+		req.SetVersion(step.version)
+		req.ValidateOnly = step.validate
+		req.FeatureUpdates = []kmsg.UpdateFeaturesRequestFeatureUpdate{
+			{Feature: metadata.VersionFeature, MaxVersionLevel: 3, UpgradeType: 1}, {Feature: "other", MaxVersionLevel: step.other, UpgradeType: step.upgrade},
+		}
+		resp := ask[*kmsg.UpdateFeaturesResponse](c, req)
+		if resp.ErrorCode != step.code || (resp.ErrorMessage != nil) != (step.code != 0) {
+			t.Errorf("%+v: answered %+v", step, resp)
+		}
+		if got := f.image.Load().FeatureLevel(metadata.VersionFeature); got != step.level {
+			t.Errorf("%+v: the level is %d", step, got)
+		}
+		if results := len(resp.Results); step.version < 2 && step.code == 0 && results != 2 {
+			t.Errorf("%+v: %d results", step, results)
+		}
+	}
+}
+
+func TestApiVersionsNamesEveryAPIAndChroniksVersionAlone(t *testing.T) {
+	f := newFakes(t)
+	s := start(t, f)
+	f.apply(t, metadata.RegisterBroker{ID: 1, Features: metadata.SupportedFeatures()})
+	f.apply(t, metadata.UpdateFeature{Name: metadata.VersionFeature, Level: 1})
 	for version := range int16(5) {
 		req := kmsg.NewPtrApiVersionsRequest()
 		req.SetVersion(version)
 		req.ClientSoftwareName, req.ClientSoftwareVersion = "kgo", "1.2.3"
 		resp := ask[*kmsg.ApiVersionsResponse](s.dial(t), req)
-		if resp.ErrorCode != 0 || len(resp.ApiKeys) != len(s.versions.keys) || len(resp.FinalizedFeatures) != 0 || resp.FinalizedFeaturesEpoch != -1 {
+		if resp.ErrorCode != 0 || len(resp.ApiKeys) != len(s.versions.keys) {
 			t.Errorf("version %d: %+v", version, resp)
+		}
+		supported := []kmsg.ApiVersionsResponseSupportedFeature{{Name: "chronik.version", MinVersion: 1, MaxVersion: 1}}
+		finalized := []kmsg.ApiVersionsResponseFinalizedFeature{{Name: "chronik.version", MinVersionLevel: 1, MaxVersionLevel: 1}}
+		tags := cmpopts.IgnoreUnexported(kmsg.Tags{})
+		if version >= 3 && (!cmp.Equal(resp.SupportedFeatures, supported, tags) || !cmp.Equal(resp.FinalizedFeatures, finalized, tags) ||
+			resp.FinalizedFeaturesEpoch != f.image.Load().FeaturesEpoch()) {
+			t.Errorf("version %d: features %+v, %+v, epoch %d", version, resp.SupportedFeatures, resp.FinalizedFeatures, resp.FinalizedFeaturesEpoch)
 		}
 		produce := resp.ApiKeys[0]
 		if produce.ApiKey != 0 || produce.MinVersion != 0 || produce.MaxVersion != 13 {

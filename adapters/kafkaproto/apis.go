@@ -142,6 +142,9 @@ func apiTable() []api {
 		{key: 55, min: 0, max: 2, serve: message(kmsg.NewPtrDescribeQuorumRequest, (*exchange).describeQuorum), schema: schema{
 			array(tString, array(tInt32)),
 		}, note: "The metadata is described as if it were kept in __cluster_metadata."},
+		{key: 57, min: 0, max: 2, serve: message(kmsg.NewPtrUpdateFeaturesRequest, (*exchange).updateFeatures), schema: schema{
+			tInt32, array(tString, tInt16, tBool.to(0), tInt8.from(1)), tBool.from(1),
+		}, note: "The one feature is chronik.version."},
 		{key: 60, min: 0, max: 2, serve: message(kmsg.NewPtrDescribeClusterRequest, (*exchange).describeCluster), schema: schema{
 			tBool, tInt8.from(1), tBool.from(2),
 		}},

@@ -134,6 +134,20 @@ func (f fakeConfigs) Alter(context.Context, broker.ConfigResource, []broker.Conf
 
 func (f fakeCluster) Image() *metadata.Image { return f.image.Load() }
 func (f fakeCluster) NodeID() int32          { return 1 }
+func (f fakeCluster) UpdateFeatures(_ context.Context, updates []metadata.UpdateFeature, validateOnly bool) error {
+	img := f.image.Load()
+	for _, u := range updates {
+		next, _, err := metadata.Apply(img, u)
+		if err != nil {
+			return err
+		}
+		img = next
+	}
+	if !validateOnly {
+		f.image.Store(img)
+	}
+	return nil
+}
 func (f fakeCluster) ControllerID() int32    { return 1 }
 func (f fakeCluster) LogDir(_ context.Context, wanted func(string, int32) bool) (ports.LogDir, []broker.LogUsage, error) {
 	var logs []broker.LogUsage

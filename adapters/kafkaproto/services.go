@@ -65,6 +65,7 @@ type Cluster interface {
 	LogDir(ctx context.Context, wanted func(topic string, partition int32) bool) (ports.LogDir, []broker.LogUsage, error)
 	Producers(ctx context.Context, topic string, partitionIndex int32) ([]partition.Producer, error)
 	InitProducerID(ctx context.Context, id int64, epoch int16) (newID int64, newEpoch int16, err error)
+	UpdateFeatures(ctx context.Context, updates []metadata.UpdateFeature, validateOnly bool) error
 }
 
 // Assignments is what is needed of broker.Assignments.

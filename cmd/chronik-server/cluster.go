@@ -23,6 +23,7 @@ type clusterCmd struct {
 	ReplaceNode        replaceNodeCmd `cmd:"" help:"Let a new node join, give it what another one holds, and remove that one, which may be dead."`
 	Rebalance          rebalanceCmd   `cmd:"" help:"Spread replicas and leaderships evenly over the nodes, over racks first."`
 	TransferLeadership transferCmd    `cmd:"" help:"Make a node the leader of the metadata, or take all leaderships off a node."`
+	Upgrade            upgradeCmd     `cmd:"" help:"Have the cluster write in the newest version that all its nodes can read. Older programs cannot join afterwards."`
 }
 
 // Validate implements kong's interface.
@@ -130,5 +131,16 @@ func (t *transferCmd) Run(ctx context.Context, p *process, c *cli) error {
 			return a.DrainLeadership(ctx, t.From)
 		}
 		return a.TransferLeadership(ctx, t.To)
+	})
+}
+
+type upgradeCmd struct {
+	DryRun bool `help:"Only say which version that is."`
+}
+
+// Run upgrades what the cluster writes.
+func (u *upgradeCmd) Run(ctx context.Context, p *process, c *cli) error {
+	return c.Cluster.run(ctx, p, func(ctx context.Context, a *wiring.ClusterAdmin) (outcome, error) {
+		return a.Upgrade(ctx, u.DryRun)
 	})
 }

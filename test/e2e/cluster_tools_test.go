@@ -16,6 +16,7 @@ func TestKafkasToolsForClustersWork(t *testing.T) {
 	n.kafka(t, "topics", "--create", "--topic", "moved", "--replica-assignment", "1:2,2:1")
 	wants(t, n.kafka(t, "metadata-quorum", "describe", "--status"), "LeaderId:", "CurrentVoters:", `"id": 3`, "CurrentObservers:       []")
 	wants(t, c.all[1].kafka(t, "metadata-quorum", "describe", "--replication"), "Leader", "Follower")
+	wants(t, c.cluster(t, "upgrade"), "the cluster writes in version 1, the newest that all its nodes can read")
 
 	plan := filepath.Join(t.TempDir(), "plan.json")
 	writeFile(t, plan, `{"version": 1, "partitions": [{"topic": "moved", "partition": 0, "replicas": [3, 2]}, {"topic": "moved", "partition": 1, "replicas": [2, 3]}]}`)

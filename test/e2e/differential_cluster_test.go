@@ -12,6 +12,16 @@ func apiVersions(name, version string) func(*world, int16) kmsg.Request {
 	})
 }
 
+func feature(name string, level int16, upgrade int8) kmsg.UpdateFeaturesRequestFeatureUpdate {
+	return kmsg.UpdateFeaturesRequestFeatureUpdate{Feature: name, MaxVersionLevel: level, UpgradeType: upgrade, AllowDowngrade: upgrade != 1}
+}
+
+func updateFeatures(validate bool, updates ...kmsg.UpdateFeaturesRequestFeatureUpdate) func(*world, int16) kmsg.Request {
+	return ask(kmsg.NewPtrUpdateFeaturesRequest, func(_ *world, r *kmsg.UpdateFeaturesRequest) {
+		r.FeatureUpdates, r.ValidateOnly = updates, validate
+	})
+}
+
 func describeCluster(endpoints int8, edit ...func(*kmsg.DescribeClusterRequest)) func(*world, int16) kmsg.Request {
 	return ask(kmsg.NewPtrDescribeClusterRequest, func(_ *world, r *kmsg.DescribeClusterRequest) {
 		r.EndpointType = endpoints
@@ -55,6 +65,12 @@ var clusterSteps = slices.Concat(made("dir", 2), []step{
 	on("versions for no name", 3, 4, apiVersions("", "1.0")),
 	on("versions for a bad version", 3, 4, apiVersions("differential", "one two")),
 	on("versions in a version that is not", 5, 6, apiVersions("differential", "1.0")),
+	on("update no feature", 0, 2, updateFeatures(false)),
+	on("update an unknown feature", 0, 2, updateFeatures(false, feature("no.feature", 1, 1))),
+	on("update an unknown feature, only to see", 1, 2, updateFeatures(true, feature("no.feature", 1, 1))),
+	on("lower an unknown feature", 0, 2, updateFeatures(false, feature("no.feature", 1, 2))),
+	on("update a feature to a negative level", 0, 2, updateFeatures(false, feature("no.feature", -1, 1))),
+	on("update a feature by an unknown type", 1, 2, updateFeatures(false, feature("no.feature", 1, 9))),
 	on("the cluster", 0, 2, describeCluster(1)),
 	on("the cluster and operations", 0, 2, describeCluster(1, func(r *kmsg.DescribeClusterRequest) { r.IncludeClusterAuthorizedOperations = true })),
 	on("the cluster with fenced brokers", 2, 2, describeCluster(1, func(r *kmsg.DescribeClusterRequest) { r.IncludeFencedBrokers = true })),

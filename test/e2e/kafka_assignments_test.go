@@ -40,3 +40,19 @@ func TestKafkaMetadataQuorum(t *testing.T) {
 	wants(t, b.kafka(t, "metadata-quorum", "describe", "--status"), "LeaderId:               1", "CurrentVoters:", "CurrentObservers:       []")
 	wants(t, b.kafka(t, "metadata-quorum", "describe", "--replication"), "Leader")
 }
+
+func TestKafkaFeatures(t *testing.T) {
+	skipInShortMode(t)
+	b := start(t, "")
+	wants(t, b.kafka(t, "features", "describe"), "Feature: chronik.version", "SupportedMaxVersion: 1", "FinalizedVersionLevel: 1")
+	b.kafka(t, "features", "upgrade", "--feature", "chronik.version=1")
+	for feature, refusal := range map[string]string{
+		"chronik.version=2": "Broker 1 only supports versions 1-1", "group.version=1": "Broker 1 does not support this feature",
+	} {
+		out, err := tryCommand(t, "", "kafka/kafka", "features", "--bootstrap-server", b.addr, "upgrade", "--feature", feature)
+		if err == nil {
+			t.Errorf("%s is set", feature)
+		}
+		wants(t, out, refusal)
+	}
+}

@@ -70,7 +70,7 @@ func (md *Metadata) Register(ctx context.Context, member broker.MembershipSettin
 		return -1, fmt.Errorf("claim the vote of node %d: %w", member.NodeID, err)
 	}
 	err = md.agree(ctx, log, func(ctx context.Context) error {
-		_, err := md.Apply(ctx, metadata.InitCluster{ClusterID: clusterID})
+		_, err := md.Apply(ctx, metadata.InitCluster{ClusterID: clusterID, Features: metadata.NewestFeatures()})
 		return err
 	})
 	if err != nil {

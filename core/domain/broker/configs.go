@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
-	"sync"
 	"sync/atomic"
 
 	"github.com/chronik-stream/chronik/core/domain/configdef"
@@ -82,7 +81,6 @@ type Configs struct {
 	levels LogLevels
 
 	resolved atomic.Pointer[resolvedConfigs]
-	altering sync.Mutex // makes reading, changing and applying configs one step
 }
 
 // NewConfigs returns the config service of broker nodeID. static is what the broker was started with, by Kafka's
@@ -107,14 +105,12 @@ func NewConfigs(store ports.MetadataStore, nodeID int32, static map[string]strin
 
 // Restate replaces what the broker was started with by what it would be started with now. Of the configs that cannot be changed
 // while it runs, the values of the start stay. What was set while it ran keeps its precedence. The error is that of NewConfigs;
-// then nothing has changed.
+// then nothing has changed. It is for one goroutine at a time.
 func (c *Configs) Restate(static map[string]string) error {
 	next, err := c.withIDs(static)
 	if err != nil {
 		return err
 	}
-	c.altering.Lock()
-	defer c.altering.Unlock()
 	started := *c.static.Load()
 	for _, k := range configdef.Broker.Keys() {
 		if k.Update != configdef.ReadOnly {

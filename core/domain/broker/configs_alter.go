@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -36,8 +37,6 @@ func (c *Configs) Replace(ctx context.Context, r ConfigResource, configs map[str
 	if err := c.checkAlterable(r); err != nil {
 		return err
 	}
-	c.altering.Lock()
-	defer c.altering.Unlock()
 	cmd := metadata.AlterConfigs{Type: r.Type, Name: r.Name, Replace: true, Set: set}
 	return c.alter(ctx, cmd, set, validateOnly)
 }
@@ -57,10 +56,22 @@ func (c *Configs) Alter(ctx context.Context, r ConfigResource, ops []ConfigOp, v
 	if err := c.checkAlterable(r); err != nil {
 		return err
 	}
-	c.altering.Lock()
-	defer c.altering.Unlock()
+	for {
+		err := c.tryAlter(ctx, r, ops, validateOnly)
+		if !errors.Is(err, fault.InvalidUpdateVersion) {
+			return err
+		}
+		if err := c.store.Barrier(ctx); err != nil { // another change came first, perhaps on another broker
+			return err
+		}
+	}
+}
+
+// tryAlter carries out ops against the configs that are known here. Error, beside those of Alter: fault.InvalidUpdateVersion when there
+// are newer ones.
+func (c *Configs) tryAlter(ctx context.Context, r ConfigResource, ops []ConfigOp, validateOnly bool) error {
 	old := c.store.Image().Configs(r.Type, r.Name)
-	cmd := metadata.AlterConfigs{Type: r.Type, Name: r.Name, Set: make(map[string]string)}
+	cmd := metadata.AlterConfigs{Type: r.Type, Name: r.Name, Set: make(map[string]string), Against: true, Seen: old}
 	for _, op := range ops {
 		switch op.Op {
 		case OpSet:

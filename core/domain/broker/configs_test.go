@@ -1,9 +1,14 @@
 package broker
 
 import (
+	"context"
+	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -105,6 +110,53 @@ func TestAlterRefusesWithKafkasMessages(t *testing.T) {
 		if f.store.Image() != before {
 			t.Errorf("%v %v: refused, but the metadata has changed", c.of, c.ops)
 		}
+	}
+}
+
+// laggingStore is metadata that a broker knows as of the last Barrier.
+type laggingStore struct {
+	ports.MetadataStore
+	known atomic.Pointer[metadata.Image]
+}
+
+func (s *laggingStore) Image() *metadata.Image { return s.known.Load() }
+
+func (s *laggingStore) Barrier(context.Context) error {
+	s.known.Store(s.MetadataStore.Image())
+	return nil
+}
+
+func TestBrokersThatAppendToOneListAtOnceLoseNothing(t *testing.T) {
+	f := newConfigsFixture(t, nil)
+	const brokers, each = 3, 20
+	var want []string
+	var appending sync.WaitGroup
+	for b := range brokers {
+		store := &laggingStore{MetadataStore: f.store}
+		store.known.Store(f.store.Image())
+		configs, err := NewConfigs(store, 1, nil, ports.FlushSync, f.level)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range each {
+			want = append(want, fmt.Sprintf("%d:%d", n, b))
+		}
+		appending.Go(func() {
+			for n := range each {
+				op := appendTo("leader.replication.throttled.replicas", fmt.Sprintf("%d:%d", n, b))
+				if err := configs.Alter(t.Context(), ConfigResource{metadata.ResourceTopic, "plain"}, []ConfigOp{op}, false); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	appending.Wait()
+	topic, _ := f.store.Image().Topic("plain")
+	got := strings.Split(topic.Configs["leader.replication.throttled.replicas"], ",")
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("the list is %v", got)
 	}
 }
 

@@ -99,6 +99,7 @@ func (m *Membership) SessionUntil() time.Time {
 func (m *Membership) Register(ctx context.Context) error {
 	cmd := metadata.RegisterBroker{
 		ID: m.settings.NodeID, Incarnation: m.settings.Incarnation, Rack: m.settings.Rack, Endpoints: m.settings.Endpoints, Fenced: true,
+		Features: metadata.SupportedFeatures(),
 	}
 	for {
 		attempt, cancel := context.WithTimeout(ctx, m.settings.RegisterTimeout)

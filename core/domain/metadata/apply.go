@@ -52,6 +52,8 @@ func decide(img *Image, cmd Command) (*Image, Result, error) {
 		return alterReassignment(img, cmd)
 	case AlterConfigs:
 		return alterConfigs(img, cmd)
+	case UpdateFeature:
+		return updateFeature(img, cmd)
 	case AllocateProducerIDs:
 		return allocateProducerIDs(img, cmd)
 	default:
@@ -63,12 +65,18 @@ func initCluster(img *Image, cmd InitCluster) (*Image, Result, error) {
 	if cmd.ClusterID == "" {
 		return nil, Result{}, fault.New(fault.InvalidRequest, "the cluster id is empty")
 	}
+	if err := checkText(slices.Collect(maps.Keys(cmd.Features))...); err != nil {
+		return nil, Result{}, err
+	}
 	if err := checkText(cmd.ClusterID); err != nil {
 		return nil, Result{}, err
 	}
 	next := *img
 	if next.clusterID == "" {
 		next.clusterID = cmd.ClusterID
+		if len(cmd.Features) > 0 {
+			next.features, next.featuresEpoch = maps.Clone(cmd.Features), img.index+1
+		}
 	}
 	return &next, Result{}, nil
 }

@@ -136,6 +136,10 @@ func TestRefusalsHaveKafkasKindsAndMessages(t *testing.T) {
 		{AlterConfigs{Type: ResourceBroker, Name: "9"}, fault.BrokerIDNotRegistered, "No node with id 9 found."},
 		{AlterConfigs{Type: ResourceGroup}, fault.InvalidRequest, "Default group resources are not allowed."},
 		{AlterConfigs{Type: ResourceClientMetrics}, fault.InvalidRequest, "Subscription name can't be empty"},
+		{
+			AlterConfigs{Type: ResourceTopic, Name: "orders", Set: map[string]string{"retention.ms": "1"}, Against: true, Seen: map[string]string{"retention.ms": "2"}},
+			fault.InvalidUpdateVersion, "the configs of topic orders were changed meanwhile",
+		},
 		{AlterConfigs{Type: 99, Name: "x"}, fault.InvalidRequest, "Unknown resource type 99"},
 		{
 			AlterConfigs{Type: ResourceGroup, Name: "g", Set: map[string]string{"nonsense": "1"}},
@@ -194,7 +198,7 @@ func TestANewIncarnationRaisesTheBrokerEpochAndARetryDoesNot(t *testing.T) {
 }
 
 func TestInitClusterKeepsTheFirstID(t *testing.T) {
-	if img := cluster(t, 0, InitCluster{"one"}, InitCluster{"two"}); img.ClusterID() != "one" || img.Index() != 2 {
+	if img := cluster(t, 0, InitCluster{ClusterID: "one"}, InitCluster{ClusterID: "two"}); img.ClusterID() != "one" || img.Index() != 2 {
 		t.Errorf("cluster id %q at index %d", img.ClusterID(), img.Index())
 	}
 }

@@ -1,6 +1,7 @@
 package metadata
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -18,6 +19,8 @@ type Broker struct {
 	Endpoints []Endpoint `cbor:"6,keyasint,omitempty"` // where clients and brokers reach it; none standalone
 	// ShuttingDown is set during a controlled shutdown: the broker has handed over what it led, and serves until it ends.
 	ShuttingDown bool `cbor:"7,keyasint,omitempty"`
+	// Features are what the broker's program supports.
+	Features map[string]LevelRange `cbor:"8,keyasint,omitempty"`
 }
 
 // Endpoint is an address of a broker, by the name of the listener that it belongs to.
@@ -46,9 +49,12 @@ func registerBroker(img *Image, cmd RegisterBroker) (*Image, Result, error) {
 	if err := checkRegistration(cmd); err != nil {
 		return nil, Result{}, err
 	}
+	if err := checkFeatures(img, cmd); err != nil {
+		return nil, Result{}, err
+	}
 	b := &Broker{
 		ID: cmd.ID, Incarnation: cmd.Incarnation, Epoch: int64(img.index) + 1, Rack: cmd.Rack,
-		Fenced: cmd.Fenced, Endpoints: slices.Clone(cmd.Endpoints),
+		Fenced: cmd.Fenced, Endpoints: slices.Clone(cmd.Endpoints), Features: maps.Clone(cmd.Features),
 	}
 	old, known := img.Broker(cmd.ID)
 	again := known && old.Incarnation == cmd.Incarnation
@@ -67,7 +73,10 @@ func registerBroker(img *Image, cmd RegisterBroker) (*Image, Result, error) {
 }
 
 // maxEndpoints bounds what a broker may say about itself.
-const maxEndpoints = 64
+const (
+	maxEndpoints = 64
+	maxFeatures  = 64
+)
 
 func checkRegistration(cmd RegisterBroker) error {
 	if cmd.ID < 0 {
@@ -75,6 +84,12 @@ func checkRegistration(cmd RegisterBroker) error {
 	}
 	if len(cmd.Endpoints) > maxEndpoints {
 		return fault.New(fault.InvalidRequest, "broker %d has %d endpoints, allowed %d", cmd.ID, len(cmd.Endpoints), maxEndpoints)
+	}
+	if len(cmd.Features) > maxFeatures {
+		return fault.New(fault.InvalidRequest, "broker %d has %d features, allowed %d", cmd.ID, len(cmd.Features), maxFeatures)
+	}
+	if err := checkText(slices.Collect(maps.Keys(cmd.Features))...); err != nil {
+		return err
 	}
 	listeners := make(map[string]bool, len(cmd.Endpoints))
 	for _, e := range cmd.Endpoints {

@@ -22,20 +22,31 @@ type Result struct {
 // Block is a range of producer ids: First, First+1, … First+Count-1.
 type Block struct{ First, Count int64 }
 
-// InitCluster gives the cluster its id. It changes nothing when there is one already.
+// InitCluster gives the cluster its id, and the features their first levels. It changes nothing when there is an id already.
 type InitCluster struct {
-	ClusterID string `cbor:"1,keyasint"`
+	ClusterID string           `cbor:"1,keyasint"`
+	Features  map[string]int16 `cbor:"2,keyasint,omitempty"`
 }
 
 // RegisterBroker announces a broker's start. A registration with a new incarnation replaces the old one, which loses its place
 // among the in-sync replicas and its leaderships when the new one is Fenced, as a broker of a cluster is until it has caught
-// up. The same incarnation again keeps its epoch and its state, and takes a new address. Error: fault.InvalidRequest.
+// up. The same incarnation again keeps its epoch and its state, and takes a new address. Errors: fault.InvalidRequest, and
+// UnsupportedVersion when the broker's program does not support the level of one of the cluster's features.
 type RegisterBroker struct {
-	ID          int32      `cbor:"1,keyasint"`
-	Incarnation [16]byte   `cbor:"2,keyasint"`
-	Rack        string     `cbor:"3,keyasint"`
-	Endpoints   []Endpoint `cbor:"4,keyasint,omitempty"`
-	Fenced      bool       `cbor:"5,keyasint,omitempty"`
+	ID          int32                 `cbor:"1,keyasint"`
+	Incarnation [16]byte              `cbor:"2,keyasint"`
+	Rack        string                `cbor:"3,keyasint"`
+	Endpoints   []Endpoint            `cbor:"4,keyasint,omitempty"`
+	Fenced      bool                  `cbor:"5,keyasint,omitempty"`
+	Features    map[string]LevelRange `cbor:"6,keyasint,omitempty"`
+}
+
+// UpdateFeature raises a feature to a level that all registered brokers support. A downgrade is always refused, with Downgrade set for
+// another reason. Error: fault.InvalidUpdateVersion.
+type UpdateFeature struct {
+	Name      string `cbor:"1,keyasint"`
+	Level     int16  `cbor:"2,keyasint"`
+	Downgrade bool   `cbor:"3,keyasint,omitempty"`
 }
 
 // FenceBroker takes a broker, whose session has ended, out of service: it leaves all in-sync replicas, except where it is the
@@ -132,14 +143,17 @@ type AlterReassignment struct {
 	KeepFactor bool    `cbor:"4,keyasint,omitempty"`
 }
 
-// AlterConfigs changes the configs of one resource; the caller has worked out appends and subtractions
-// against Image. Errors: fault.UnknownTopicOrPartition, InvalidConfig, InvalidRequest.
+// AlterConfigs changes the configs of one resource; the caller has worked out appends and subtractions, and checked the whole, against
+// those that it has seen. Errors: fault.UnknownTopicOrPartition, InvalidConfig, InvalidRequest, and InvalidUpdateVersion when Against is set
+// and the resource's configs are not Seen any more.
 type AlterConfigs struct {
 	Type    ResourceType      `cbor:"1,keyasint"`
 	Name    string            `cbor:"2,keyasint"`
 	Replace bool              `cbor:"3,keyasint"` // keys not in Set lose their values
 	Set     map[string]string `cbor:"4,keyasint"`
 	Delete  []string          `cbor:"5,keyasint"`
+	Against bool              `cbor:"6,keyasint,omitempty"`
+	Seen    map[string]string `cbor:"7,keyasint,omitempty"`
 }
 
 // AllocateProducerIDs reserves the next Count producer ids for good.
@@ -152,6 +166,7 @@ func (RegisterBroker) command()      {}
 func (FenceBroker) command()         {}
 func (UnfenceBroker) command()       {}
 func (ShutDownBroker) command()      {}
+func (UpdateFeature) command()       {}
 func (UnregisterBroker) command()    {}
 func (CreateTopic) command()         {}
 func (DeleteTopic) command()         {}

@@ -18,6 +18,9 @@ func alterConfigs(img *Image, cmd AlterConfigs) (*Image, Result, error) {
 			return nil, Result{}, fault.New(fault.InvalidRequest, "config %s is both set and deleted", key)
 		}
 	}
+	if cmd.Against && !maps.Equal(cmd.Seen, img.Configs(cmd.Type, cmd.Name)) {
+		return nil, Result{}, fault.New(fault.InvalidUpdateVersion, "the configs of %s %s were changed meanwhile", cmd.Type, cmd.Name)
+	}
 	set := make(map[string]string, len(cmd.Set))
 	if !cmd.Replace {
 		maps.Copy(set, img.Configs(cmd.Type, cmd.Name))

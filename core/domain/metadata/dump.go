@@ -16,13 +16,15 @@ import (
 const dumpVersion = 1
 
 type dump struct {
-	Version        int             `json:"version"`
-	Index          uint64          `json:"index"`
-	ClusterID      string          `json:"cluster_id"`
-	NextProducerID int64           `json:"next_producer_id"`
-	Brokers        []dumpedBroker  `json:"brokers"`
-	Topics         []dumpedTopic   `json:"topics"`
-	Configs        []dumpedConfigs `json:"configs"`
+	Version        int              `json:"version"`
+	Index          uint64           `json:"index"`
+	ClusterID      string           `json:"cluster_id"`
+	NextProducerID int64            `json:"next_producer_id"`
+	Features       map[string]int16 `json:"features,omitempty"`
+	FeaturesEpoch  uint64           `json:"features_epoch,omitempty"`
+	Brokers        []dumpedBroker   `json:"brokers"`
+	Topics         []dumpedTopic    `json:"topics"`
+	Configs        []dumpedConfigs  `json:"configs"`
 }
 
 type dumpedBroker struct {
@@ -32,8 +34,9 @@ type dumpedBroker struct {
 	Rack        string `json:"rack,omitempty"`
 	Fenced      bool   `json:"fenced"`
 	// What brokers of a cluster have beside that.
-	ShuttingDown bool             `json:"shutting_down,omitempty"`
-	Endpoints    []dumpedEndpoint `json:"endpoints,omitempty"`
+	ShuttingDown bool                  `json:"shutting_down,omitempty"`
+	Endpoints    []dumpedEndpoint      `json:"endpoints,omitempty"`
+	Features     map[string]LevelRange `json:"features,omitempty"`
 }
 
 type dumpedEndpoint struct {
@@ -86,8 +89,12 @@ func Dump(w io.Writer, img *Image) error {
 	out.field("index", img.index)
 	out.field("cluster_id", img.clusterID)
 	out.field("next_producer_id", img.nextProducerID)
+	if len(img.features) > 0 {
+		out.field("features", img.features)
+		out.field("features_epoch", img.featuresEpoch)
+	}
 	list(out, "brokers", img.Brokers(), func(b *Broker) any {
-		d := dumpedBroker{b.ID, hex.EncodeToString(b.Incarnation[:]), b.Epoch, b.Rack, b.Fenced, b.ShuttingDown, nil}
+		d := dumpedBroker{b.ID, hex.EncodeToString(b.Incarnation[:]), b.Epoch, b.Rack, b.Fenced, b.ShuttingDown, nil, b.Features}
 		for _, e := range b.Endpoints {
 			d.Endpoints = append(d.Endpoints, dumpedEndpoint(e))
 		}
@@ -188,9 +195,9 @@ func (d *dump) image() (*Image, error) {
 		return nil, fmt.Errorf("next producer id %d", d.NextProducerID)
 	}
 	l := NewLoader()
-	l.header = &headerFields{d.Index, d.ClusterID, d.NextProducerID}
+	l.header = &headerFields{d.Index, d.ClusterID, d.NextProducerID, d.Features, d.FeaturesEpoch}
 	for _, b := range d.Brokers {
-		broker := &Broker{ID: b.ID, Epoch: b.Epoch, Rack: b.Rack, Fenced: b.Fenced, ShuttingDown: b.ShuttingDown}
+		broker := &Broker{ID: b.ID, Epoch: b.Epoch, Rack: b.Rack, Fenced: b.Fenced, ShuttingDown: b.ShuttingDown, Features: b.Features}
 		for _, e := range b.Endpoints {
 			broker.Endpoints = append(broker.Endpoints, Endpoint(e))
 		}

@@ -31,6 +31,7 @@ const (
 	kindAlterPartition      kind = 12
 	kindElectLeader         kind = 13
 	kindAlterReassignment   kind = 14
+	kindUpdateFeature       kind = 15
 )
 
 // envelope is an encoded command. Version belongs to the kind; it is raised when the body's fields change.
@@ -59,6 +60,7 @@ var decoders = map[kind]func([]byte) (Command, error){
 	kindAlterPartition:      body[AlterPartition],
 	kindElectLeader:         body[ElectLeader],
 	kindAlterReassignment:   body[AlterReassignment],
+	kindUpdateFeature:       body[UpdateFeature],
 }
 
 func kindOf(cmd Command) (kind, bool) {
@@ -91,6 +93,8 @@ func kindOf(cmd Command) (kind, bool) {
 		return kindElectLeader, true
 	case AlterReassignment:
 		return kindAlterReassignment, true
+	case UpdateFeature:
+		return kindUpdateFeature, true
 	}
 	return 0, false
 }

@@ -15,7 +15,8 @@ func everyCommand() []Command {
 	return []Command{
 		InitCluster{ClusterID: "cluster"},
 		RegisterBroker{ID: 1, Incarnation: [16]byte{1, 2}, Rack: "east"},
-		RegisterBroker{ID: 2, Incarnation: [16]byte{3}, Fenced: true, Endpoints: []Endpoint{{"PLAINTEXT", "b2", 9092}}},
+		RegisterBroker{ID: 2, Incarnation: [16]byte{3}, Fenced: true, Endpoints: []Endpoint{{"PLAINTEXT", "b2", 9092}}, Features: supports(1, 2)},
+		UpdateFeature{Name: VersionFeature, Level: 2, Downgrade: true},
 		FenceBroker{ID: 1, Epoch: 2},
 		UnfenceBroker{ID: 1, Epoch: 2},
 		ShutDownBroker{ID: 1, Epoch: 2},
@@ -27,7 +28,7 @@ func everyCommand() []Command {
 		CreateTopic{Name: "t", ID: TopicID{3}, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{{1}}, Configs: map[string]string{"b": "2", "a": "1"}},
 		DeleteTopic{ID: TopicID{3}},
 		CreatePartitions{Topic: "t", Count: 7, Assignments: [][]int32{{1, 2}, {2, 1}}},
-		AlterConfigs{Type: ResourceGroup, Name: "g", Replace: true, Set: map[string]string{"a": "1"}, Delete: []string{"b"}},
+		AlterConfigs{Type: ResourceGroup, Name: "g", Replace: true, Set: map[string]string{"a": "1"}, Delete: []string{"b"}, Against: true, Seen: map[string]string{"b": "2"}},
 		AllocateProducerIDs{Count: 1000},
 	}
 }
@@ -86,7 +87,7 @@ func snapshotOf(tb testing.TB, img *Image) []byte {
 }
 
 func TestEveryTornOrChangedSnapshotIsRefused(t *testing.T) {
-	whole := snapshotOf(t, cluster(t, 2, InitCluster{"cluster"}))
+	whole := snapshotOf(t, cluster(t, 2, InitCluster{ClusterID: "cluster"}))
 	for n := range whole {
 		if _, err := DecodeImage(bytes.NewReader(whole[:n])); !errors.Is(err, ErrCorrupt) {
 			t.Fatalf("the first %d of %d bytes: %v", n, len(whole), err)
@@ -192,7 +193,7 @@ func FuzzDecodeCommand(f *testing.F) {
 // FuzzDecodeImage: what decodes, encodes to what decodes to the same; what does not is one of two errors.
 func FuzzDecodeImage(f *testing.F) {
 	f.Add(snapshotOf(f, new(Image)))
-	f.Add(snapshotOf(f, cluster(f, 2, InitCluster{"cluster"})))
+	f.Add(snapshotOf(f, cluster(f, 2, InitCluster{ClusterID: "cluster"})))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		img, err := DecodeImage(bytes.NewReader(in))
 		if err != nil {

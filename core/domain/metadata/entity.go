@@ -23,9 +23,11 @@ const header = Entity(entityHeader)
 const entityVersion = 1
 
 type headerFields struct {
-	Index          uint64 `cbor:"1,keyasint"`
-	ClusterID      string `cbor:"2,keyasint"`
-	NextProducerID int64  `cbor:"3,keyasint"`
+	Index          uint64           `cbor:"1,keyasint"`
+	ClusterID      string           `cbor:"2,keyasint"`
+	NextProducerID int64            `cbor:"3,keyasint"`
+	Features       map[string]int16 `cbor:"4,keyasint,omitempty"`
+	FeaturesEpoch  uint64           `cbor:"5,keyasint,omitempty"`
 }
 
 func topicEntity(id TopicID) Entity       { return entity(entityTopic, string(id[:])) }
@@ -121,7 +123,7 @@ func (i *Image) EncodeEntity(e Entity) (value []byte, ok bool, err error) {
 func (i *Image) part(e Entity) (part any, ok bool) {
 	switch what, key := split(e); what {
 	case entityHeader:
-		return headerFields{i.index, i.clusterID, i.nextProducerID}, true
+		return headerFields{i.index, i.clusterID, i.nextProducerID, i.features, i.featuresEpoch}, true
 	case entityTopic:
 		return i.topicByKey(key)
 	case entityBroker:

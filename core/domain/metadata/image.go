@@ -12,9 +12,11 @@ type Image struct {
 	index          uint64
 	clusterID      string
 	nextProducerID int64
-	partitions     int      // over all topics
-	deletions      uint64   // of topics, in this process; not part of what is stored
-	changed        []*Topic // by a command about a broker that made this image; not part of what is stored
+	features       map[string]int16 // levels, by name
+	featuresEpoch  uint64           // number of the last command that has changed them
+	partitions     int              // over all topics
+	deletions      uint64           // of topics, in this process; not part of what is stored
+	changed        []*Topic         // by a command about a broker that made this image; not part of what is stored
 	topics         index[*Topic]
 	topicIDs       index[string] // names of topics by their ids
 	collisions     index[string] // names of topics that have a '.' or '_', by collisionKey

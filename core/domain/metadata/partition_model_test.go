@@ -24,11 +24,12 @@ func aClusterCommand(t *rapid.T, img *Image) Command {
 	}
 	topic := TopicID{rapid.ByteRange(1, 2).Draw(t, "topic")}
 	index := rapid.Int32Range(0, 2).Draw(t, "partition")
-	switch rapid.IntRange(0, 13).Draw(t, "command") {
+	switch rapid.IntRange(0, 14).Draw(t, "command") {
 	case 0, 1:
 		return RegisterBroker{
 			ID: id, Incarnation: [16]byte{rapid.ByteRange(1, 3).Draw(t, "incarnation")}, Fenced: rapid.Bool().Draw(t, "fenced"),
 			Rack: rapid.SampledFrom([]string{"", "east"}).Draw(t, "rack"), Endpoints: []Endpoint{{"PLAINTEXT", fmt.Sprint("b", id), 9092}},
+			Features: supports(1, rapid.Int16Range(2, 4).Draw(t, "supported")),
 		}
 	case 2, 3:
 		return FenceBroker{ID: id, Epoch: epoch}
@@ -46,7 +47,9 @@ func aClusterCommand(t *rapid.T, img *Image) Command {
 		return CreateTopic{Name: fmt.Sprint("t.", topic[0]), ID: topic, Partitions: 2, ReplicationFactor: int16(rapid.IntRange(1, 3).Draw(t, "rf"))}
 	case 9:
 		return ElectLeader{TopicID: topic, Partition: index, Unclean: rapid.Bool().Draw(t, "unclean")}
-	case 10, 11:
+	case 10:
+		return UpdateFeature{Name: VersionFeature, Level: rapid.Int16Range(1, 4).Draw(t, "level"), Downgrade: rapid.IntRange(0, 9).Draw(t, "downgrade") == 0}
+	case 11, 12:
 		cmd := AlterReassignment{TopicID: topic, Partition: index, KeepFactor: rapid.Bool().Draw(t, "keep")}
 		if rapid.IntRange(0, 2).Draw(t, "cancel") > 0 {
 			cmd.Replicas = replicas(0)
@@ -89,8 +92,9 @@ func TestPartitionsKeepTheirPromisesWhateverHappensToBrokers(t *testing.T) {
 			checkStep(t, img, next, cmd)
 			img = next
 		}
+		apply(InitCluster{ClusterID: "cluster", Features: map[string]int16{VersionFeature: 1}})
 		for id := range int32(3) {
-			apply(RegisterBroker{ID: id + 1, Incarnation: [16]byte{1}})
+			apply(RegisterBroker{ID: id + 1, Incarnation: [16]byte{1}, Features: supports(1, 2)})
 		}
 		apply(CreateTopic{Name: "t.1", ID: TopicID{1}, Partitions: 2, ReplicationFactor: 3})
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
@@ -102,6 +106,15 @@ func TestPartitionsKeepTheirPromisesWhateverHappensToBrokers(t *testing.T) {
 
 // checkStep checks an image, and what has become of the one before it.
 func checkStep(t *rapid.T, before, after *Image, cmd Command) {
+	level := after.FeatureLevel(VersionFeature)
+	if level < before.FeatureLevel(VersionFeature) {
+		t.Fatalf("%#v: the cluster is at %d, and was at %d", cmd, level, before.FeatureLevel(VersionFeature))
+	}
+	for b := range after.Brokers() {
+		if s := b.Features[VersionFeature]; level < s.Min || level > s.Max {
+			t.Fatalf("%#v: the cluster is at %d, and broker %d supports %v", cmd, level, b.ID, s)
+		}
+	}
 	for topic := range after.Topics() {
 		if byID, ok := after.TopicByID(topic.ID); !ok || byID != topic {
 			t.Fatalf("%#v: topic %s has another entry by its id", cmd, topic.Name)

@@ -1,0 +1,97 @@
+package kafkaadmin
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+)
+
+// Upgraded is what became of the version of what a cluster writes.
+type Upgraded struct {
+	From int16 `json:"from"`
+	To   int16 `json:"to"`
+	Dry  bool  `json:"dry_run"`
+}
+
+// Upgrade has the cluster write in the newest version that all its nodes can read. A dry run only says which that is.
+func (a *Admin) Upgrade(ctx context.Context, dry bool) (*Upgraded, error) {
+	v, err := a.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	u := &Upgraded{Dry: dry}
+	for n, b := range v.brokers {
+		f, err := a.featuresOf(ctx, a.brokers[b.NodeID])
+		if err != nil {
+			return nil, fmt.Errorf("ask node %d which versions it supports: %w", b.NodeID, err)
+		}
+		u.From = max(u.From, f.now)
+		if n == 0 || f.newest < u.To {
+			u.To = f.newest
+		}
+	}
+	if u.From >= u.To {
+		u.To = u.From
+		return u, nil
+	}
+	req := kmsg.NewPtrUpdateFeaturesRequest()
+	req.TimeoutMillis, req.ValidateOnly = int32(askTimeout.Milliseconds()), dry
+	update := kmsg.NewUpdateFeaturesRequestFeatureUpdate()
+	update.Feature, update.MaxVersionLevel, update.UpgradeType = metadata.VersionFeature, u.To, 1
+	req.FeatureUpdates = append(req.FeatureUpdates, update)
+	err = insist(ctx, func() error {
+		resp, err := ask[*kmsg.UpdateFeaturesResponse](ctx, a, req)
+		if err == nil {
+			err = failure(resp.ErrorCode, resp.ErrorMessage)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("upgrade to version %d: %w", u.To, err)
+	}
+	return u, nil
+}
+
+// features is what a node says of the version in which its cluster writes.
+type features struct{ now, newest int16 }
+
+func (a *Admin) featuresOf(ctx context.Context, address string) (f features, err error) {
+	req := kmsg.NewPtrApiVersionsRequest()
+	req.ClientSoftwareName, req.ClientSoftwareVersion = "chronik-server", "cluster"
+	resp, err := a.at(ctx, address, req)
+	if err != nil {
+		return f, err
+	}
+	answer := resp.(*kmsg.ApiVersionsResponse)
+	if err := failure(answer.ErrorCode, nil); err != nil {
+		return f, err
+	}
+	for _, s := range answer.SupportedFeatures {
+		if s.Name == metadata.VersionFeature {
+			f.newest = s.MaxVersion
+		}
+	}
+	for _, s := range answer.FinalizedFeatures {
+		if s.Name == metadata.VersionFeature {
+			f.now = s.MaxVersionLevel
+		}
+	}
+	return f, nil
+}
+
+// Print writes what was done for people.
+func (u *Upgraded) Print(w io.Writer) (err error) {
+	switch {
+	case u.From == u.To:
+		_, err = fmt.Fprintf(w, "the cluster writes in version %d, the newest that all its nodes can read\n", u.To)
+	case u.Dry:
+		_, err = fmt.Fprintf(w, "the cluster would be upgraded from version %d to version %d\n", u.From, u.To)
+	default:
+		_, err = fmt.Fprintf(w, "the cluster was upgraded from version %d to version %d\n", u.From, u.To)
+	}
+	return err
+}
