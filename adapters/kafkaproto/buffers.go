@@ -8,7 +8,7 @@ import (
 // The pooled buffers' sizes, in bytes: from the smallest, four steps to each doubling.
 const (
 	smallestBuffer = 1 << 9
-	largestBuffer  = 1 << 22
+	largestBuffer  = 1 << 23
 	bufferSteps    = 4
 )
 

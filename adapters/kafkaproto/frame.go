@@ -13,6 +13,8 @@ const (
 	smallestFrame = 10
 	// firstRead is how much of a large frame is taken memory for before more of it has come.
 	firstRead = 64 << 10
+	// trustedPart is the part of the largest frame that a connection which has sent as much before is trusted with at once.
+	trustedPart = 8
 )
 
 // frame is a request's bytes without their size, in memory that release gives back.
@@ -74,7 +76,7 @@ func (c *conn) readFrame(f *frame) error {
 		f.pool.put(f.buf)
 		f.buf = grown
 	}
-	c.largest = max(c.largest, min(size, largestBuffer))
+	c.largest = max(c.largest, min(size, largestBuffer, c.server.maxFrame/trustedPart))
 	return nil
 }
 
