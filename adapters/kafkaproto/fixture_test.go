@@ -148,7 +148,7 @@ func (f fakeCluster) UpdateFeatures(_ context.Context, updates []metadata.Update
 	}
 	return nil
 }
-func (f fakeCluster) ControllerID() int32    { return 1 }
+func (f fakeCluster) ControllerID() int32 { return 1 }
 func (f fakeCluster) LogDir(_ context.Context, wanted func(string, int32) bool) (ports.LogDir, []broker.LogUsage, error) {
 	var logs []broker.LogUsage
 	for t := range f.image.Load().Topics() {

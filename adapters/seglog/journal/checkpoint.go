@@ -13,19 +13,23 @@ const (
 	// prepareAfter is how many bytes are journaled before a second file is pre-written: a broker that hardly
 	// writes needs none.
 	prepareAfter = 1 << 20
+	// spareFiles is how many files are kept to be written to next, while others can be freed later: all that are full are freed
+	// together then, for each log that is in any of them has to sync.
+	spareFiles = 2
 	// syncsAtOnce is how many logs sync together before a file is freed: a file system commits what it has to for many at once.
 	syncsAtOnce = 16
 )
 
-// checkpoint frees full files, once their logs have synced what is in them, and keeps a pre-written file at hand, until stop.
+// checkpoint frees full files when few others are left, once their logs have synced what is in them, and keeps a pre-written file at
+// hand, until stop.
 func (fl *files) checkpoint() {
 	fl.mu.Lock()
 	defer fl.mu.Unlock()
 	for !fl.stopping {
 		switch {
-		case len(fl.full) > 0:
-			fl.freeOldest()
-		case fl.written >= prepareAfter && len(fl.free) == 0 && fl.count < 2:
+		case len(fl.full) > 0 && len(fl.free)+fl.opt.MaxFiles-fl.count < spareFiles:
+			fl.freeFull()
+		case fl.written >= prepareAfter && len(fl.free) == 0 && fl.count < fl.opt.MaxFiles:
 			fl.addReady()
 		default:
 			fl.changed.Wait()
@@ -33,28 +37,37 @@ func (fl *files) checkpoint() {
 	}
 }
 
-// freeOldest frees the file that is full for longest. It is called with the lock held, and gives it up for a while.
-func (fl *files) freeOldest() {
-	f := fl.full[0]
-	logs := slices.Collect(maps.Keys(f.logs))
+// freeFull frees the files that are full, the oldest first. It is called with the lock held, and gives it up for a while.
+func (fl *files) freeFull() {
+	full, logs := slices.Clone(fl.full), make(map[Log]struct{})
+	for _, f := range full {
+		maps.Copy(logs, f.logs)
+	}
 	fl.mu.Unlock()
-	err := fl.empty(f, logs)
-	if err == nil && !f.ready {
-		if err := fl.prepare(f); err != nil {
-			fl.opt.Log.Error("journal file cannot be prepared", "path", f.path, "err", err)
-		}
-	}
+	err := fl.sync(logs)
 	fl.mu.Lock()
-	fl.full = fl.full[1:]
-	if err != nil {
-		// What the file holds may be nowhere else: it stays as it is, for the next start to replay.
-		fl.opt.Log.Error("journal file cannot be freed", "path", f.path, "err", err)
-		fl.kept = append(fl.kept, f)
-		fl.count--
-	} else {
-		fl.free = append(fl.free, f)
+	for _, f := range full {
+		fl.mu.Unlock()
+		if err == nil {
+			err = f.release()
+		}
+		if err == nil && !f.ready {
+			if err := fl.prepare(f); err != nil {
+				fl.opt.Log.Error("journal file cannot be prepared", "path", f.path, "err", err)
+			}
+		}
+		fl.mu.Lock()
+		fl.full = fl.full[1:]
+		if err != nil {
+			// What the file holds may be nowhere else: it stays as it is, for the next start to replay.
+			fl.opt.Log.Error("journal file cannot be freed", "path", f.path, "err", err)
+			fl.kept = append(fl.kept, f)
+			fl.count--
+		} else {
+			fl.free = append(fl.free, f)
+		}
+		fl.changed.Broadcast()
 	}
-	fl.changed.Broadcast()
 }
 
 // addReady makes a file and pre-writes it. It is called with the lock held, and gives it up for a while.
@@ -80,20 +93,17 @@ func (fl *files) addReady() {
 	fl.changed.Broadcast()
 }
 
-// empty has the file's logs sync, and marks it as free.
-func (fl *files) empty(f *file, logs []Log) error {
+// sync has logs sync, and remembers that they have.
+func (fl *files) sync(logs map[Log]struct{}) error {
 	var syncing errgroup.Group
 	syncing.SetLimit(syncsAtOnce)
-	for _, l := range logs {
+	for l := range logs {
 		syncing.Go(l.Sync)
 	}
 	if err := syncing.Wait(); err != nil {
 		return err
 	}
-	if err := fl.opt.Freeing(); err != nil {
-		return err
-	}
-	return f.release()
+	return fl.opt.Freeing()
 }
 
 // prepare writes the file's whole length once, so that later writes change nothing but data.
@@ -136,12 +146,21 @@ func (fl *files) stop() {
 
 // settle frees every file after the last commit.
 func (fl *files) settle() error {
-	used := fl.full
+	used, logs := fl.full, make(map[Log]struct{})
 	if fl.current != nil {
 		used = append(used, fl.current)
 	}
 	for _, f := range used {
-		if err := fl.empty(f, slices.Collect(maps.Keys(f.logs))); err != nil {
+		maps.Copy(logs, f.logs)
+	}
+	if len(used) == 0 {
+		return nil
+	}
+	if err := fl.sync(logs); err != nil {
+		return err
+	}
+	for _, f := range used {
+		if err := f.release(); err != nil {
 			return err
 		}
 	}

@@ -31,6 +31,7 @@ type testLog struct {
 	waiting int64 // offset behind what was taken
 	written int64
 	synced  int64
+	syncs   int
 	done    chan error
 }
 
@@ -82,6 +83,7 @@ func (l *testLog) Sync() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.synced = l.written
+	l.syncs++
 	return nil
 }
 
@@ -205,6 +207,24 @@ func TestFilesAreRecycledWhenTheirLogsHaveSynced(t *testing.T) {
 	}
 	j2.Close()
 	j.Close()
+}
+
+func TestFullFilesAreFreedTogether(t *testing.T) {
+	opt := Options{FileBytes: 64 << 10, MaxFiles: 4, DirectBytes: -1}
+	j, _ := open(t, t.TempDir(), opt)
+	a := newTestLog("a")
+	const batches = 1000
+	for range batches {
+		a.append(j, testBatch)
+		wait(t, a)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	filled := batches * testBatch / int(opt.FileBytes)
+	if a.syncs == 0 || a.syncs > filled*2/3 {
+		t.Errorf("the log had to sync %d times for %d files", a.syncs, filled)
+	}
 }
 
 // TestDamage cuts and flips every part of a journal and sees that it is either the torn tail of the last group, or noticed.
