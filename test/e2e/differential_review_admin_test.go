@@ -76,6 +76,10 @@ var clusterDifferences = []difference{
 		"Kafka's features are switches of what is not served, and clients take their absence for off; Chronik's version is its own",
 	},
 	{
+		`cluster/(update|lower) an unknown feature.*`, `\.ErrorMessage: Kafka has ".* Local controller 1 does not support this feature\.", Chronik ".* Broker 1 does not support this feature\."`,
+		"brokers are asked, there are no controllers beside them",
+	},
+	{
 		`cluster/the coordinator of a transaction`, `.*(ErrorCode: Kafka has 0, Chronik 35|NodeID: Kafka has 1, Chronik -1|ErrorMessage: .*, Chronik "transactions are not served")`,
 		"transactions are not served",
 	},
