@@ -10,6 +10,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/domain/partition"
+	"github.com/chronik-stream/chronik/core/ports"
 )
 
 func TestABatchIsAcknowledgedWhenItIsDurableOnEveryInSyncReplica(t *testing.T) {
@@ -170,6 +171,20 @@ func TestALeaderWhoseLogFailsResigns(t *testing.T) {
 			t.Errorf("answered with %v after %v", err, took)
 		}
 		r.agree("orders", []int32{2, 3}, "a", "b")
+	})
+}
+
+func TestALeaderWhoseLogCannotBeOpenedResigns(t *testing.T) {
+	inRing(t, 3, func(t *testing.T, r *ring) {
+		r.broker(1).logs.opening = func(ports.LogID) error { return errors.New("a full disk") }
+		r.create("late", 1)
+		time.Sleep(time.Second)
+		if at := r.at("late"); at.Leader != 2 || slices.Contains(at.ISR, 1) {
+			t.Fatalf("led by %d, in sync are %v", at.Leader, at.ISR)
+		}
+		if took, err := answered(t, r.broker(2).send("late", -1, "a")); err != nil || took > 200*time.Millisecond {
+			t.Errorf("answered with %v after %v", err, took)
+		}
 	})
 }
 
