@@ -34,7 +34,7 @@ type TLS struct{ CAFile, CertFile, KeyFile string }
 // DefaultSettings returns the defaults: an election after 600 ms to 1.2 s without a leader.
 func DefaultSettings() Settings {
 	return Settings{
-		RTT: 30 * time.Millisecond, ElectionRTT: 20, HeartbeatRTT: 2,
+		RTT: 15 * time.Millisecond, ElectionRTT: 40, HeartbeatRTT: 4,
 		SnapshotEntries: 10_000, CompactionOverhead: 1_000,
 	}
 }
