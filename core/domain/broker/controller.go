@@ -3,8 +3,6 @@ package broker
 import (
 	"context"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -19,13 +17,12 @@ import (
 type ControllerSettings struct {
 	// SessionTimeout is how long a broker may be silent before it is fenced; default 2 s.
 	SessionTimeout time.Duration
-	// DisconnectTimeout is how long a broker may stay away whose heartbeat connection broke, as that of a killed process
-	// does; default 300 ms. It must leave room for a new connection.
-	DisconnectTimeout time.Duration
+	// GoneTimeout is how long it may take to find out whether a broker is gone; default 300 ms.
+	GoneTimeout time.Duration
 	// Poll is at which interval the leadership of the metadata is looked at; default 50 ms.
 	Poll time.Duration
-	// Gone reports whether a broker's process has ended, as far as can be told from here: its machine says that nobody listens. nil when
-	// nothing can be told.
+	// Gone reports whether a broker's process has ended, as far as can be told from here: its machine says that nobody listens. Such a
+	// broker need not be waited for until its session ends, for it serves nobody. nil when nothing can be told.
 	Gone func(ctx context.Context, id int32) bool
 }
 
@@ -33,8 +30,8 @@ func (s *ControllerSettings) ensureDefaults() {
 	if s.SessionTimeout <= 0 {
 		s.SessionTimeout = 2 * time.Second
 	}
-	if s.DisconnectTimeout <= 0 {
-		s.DisconnectTimeout = 300 * time.Millisecond
+	if s.GoneTimeout <= 0 {
+		s.GoneTimeout = 300 * time.Millisecond
 	}
 	if s.Poll <= 0 {
 		s.Poll = 50 * time.Millisecond
@@ -55,7 +52,8 @@ type Controller struct {
 
 	mu       sync.Mutex
 	sessions *sessions // nil where this node does not lead
-	began    bool      // this node has begun to lead, and has not looked yet who is gone
+
+	hurried chan struct{} // there is something to do for watchSessions
 }
 
 // controllerConfigs is what Controller needs of Configs.
@@ -67,7 +65,7 @@ type controllerConfigs interface {
 // NewController returns the controller of this node. Run makes it work.
 func NewController(store ports.MetadataStore, configs controllerConfigs, settings ControllerSettings, clock Clock, log *slog.Logger) *Controller {
 	settings.ensureDefaults()
-	return &Controller{store: store, configs: configs, settings: settings, clock: clock, log: log}
+	return &Controller{store: store, configs: configs, settings: settings, clock: clock, log: log, hurried: make(chan struct{}, 1)}
 }
 
 // Run watches the sessions until ctx ends.
@@ -80,6 +78,8 @@ func (c *Controller) Run(ctx context.Context) error {
 
 // watchSessions fences the brokers whose sessions are over.
 func (c *Controller) watchSessions(ctx context.Context) error {
+	var looking sync.WaitGroup
+	defer looking.Wait()
 	wait := c.settings.Poll
 	for {
 		due := c.clock().Add(wait)
@@ -89,11 +89,14 @@ func (c *Controller) watchSessions(ctx context.Context) error {
 			timer.Stop()
 			return nil
 		case <-timer.C:
+		case <-c.hurried:
+			timer.Stop()
 		}
-		for _, broker := range c.expired(c.clock().Sub(due)) {
+		late := c.clock().Sub(due)
+		c.lookAround(ctx, &looking)
+		for _, broker := range c.expired(late) {
 			c.fence(ctx, broker)
 		}
-		c.lookAround(ctx)
 		wait = c.pause()
 	}
 }
@@ -107,7 +110,7 @@ func (c *Controller) expired(late time.Duration) []ended {
 	if !c.leads(img, now) {
 		return nil
 	}
-	if late > c.settings.DisconnectTimeout/4 {
+	if late > c.settings.Poll {
 		c.sessions.extend(late)
 	}
 	c.sessions.follow(img, now)
@@ -124,36 +127,49 @@ func (c *Controller) leads(img *metadata.Image, now time.Time) bool {
 	case c.sessions == nil:
 		c.sessions = newSessions(c.settings.SessionTimeout)
 		c.sessions.follow(img, now)
-		c.began = true
+		for id := range c.sessions.brokers { // most likely the leader before is among those that are gone
+			c.sessions.suspect(id)
+		}
 	}
 	return true
 }
 
-// lookAround looks for brokers that are gone, when this node has just begun to lead: their heartbeat connections broke at the leader
-// before, and most likely that one is among them itself.
-func (c *Controller) lookAround(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, c.settings.DisconnectTimeout)
-	defer cancel()
-	var looking sync.WaitGroup
-	for _, id := range c.inherited() {
+// lookAround finds out which brokers are gone, and ends their sessions. It does not wait for that: looking does.
+func (c *Controller) lookAround(ctx context.Context, looking *sync.WaitGroup) {
+	for _, id := range c.suspects() {
 		looking.Go(func() {
-			if c.settings.Gone(ctx, id) {
-				c.Disconnected(id)
-			}
+			ctx, cancel := context.WithTimeout(ctx, c.settings.GoneTimeout)
+			defer cancel()
+			c.looked(id, c.settings.Gone(ctx, id))
 		})
 	}
-	looking.Wait()
 }
 
-// inherited returns the brokers in service, once after this node has begun to lead.
-func (c *Controller) inherited() []int32 {
+// suspects returns the brokers in service that may be gone, and that nobody looks after yet.
+func (c *Controller) suspects() []int32 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.sessions == nil || !c.began {
+	if !c.leads(c.store.Image(), c.clock()) {
 		return nil
 	}
-	c.began = false
-	return slices.Sorted(maps.Keys(c.sessions.brokers))
+	return c.sessions.look()
+}
+
+// looked takes note of whether a suspect is gone.
+func (c *Controller) looked(id int32, gone bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sessions != nil && c.sessions.looked(id, gone, c.clock()) {
+		c.hurry()
+	}
+}
+
+// hurry has watchSessions look at once what there is to do.
+func (c *Controller) hurry() {
+	select {
+	case c.hurried <- struct{}{}:
+	default: // it is about to look
+	}
 }
 
 func (c *Controller) pause() time.Duration {
@@ -193,14 +209,16 @@ func (c *Controller) isOver(broker ended) bool {
 	return of != nil && of.epoch == broker.epoch && now.After(of.deadline)
 }
 
-// Disconnected says that the connection over which the broker has sent its last heartbeat broke. A further heartbeat gives it
-// a full session again.
+// Disconnected says that the connection over which the broker has sent its last heartbeat broke, as that of a killed process does. Until it
+// is heard of again, it is looked after whether it is gone.
 func (c *Controller) Disconnected(brokerID int32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.sessions != nil {
-		c.sessions.shorten(brokerID, c.settings.DisconnectTimeout, c.clock())
+	if c.sessions == nil {
+		return
 	}
+	c.sessions.suspect(brokerID)
+	c.hurry()
 }
 
 // Heartbeat takes a broker's heartbeat, and fences, unfences or shuts it down as it wants and may, as Kafka's controller does.

@@ -23,6 +23,7 @@ type nodes struct {
 	img         *metadata.Image
 	leader      int32
 	away        map[int32]bool // who reaches nobody
+	ended       map[int32]bool // whose process has ended
 	controllers map[int32]*Controller
 	balance     bool
 }
@@ -115,10 +116,10 @@ func (n *nodes) inService(id int32) bool {
 // inCluster runs test in virtual time with count brokers, of which 1 leads the metadata. stop stops one in good order.
 func inCluster(t *testing.T, count int32, test func(t *testing.T, n *nodes, stop func(id int32))) {
 	synctest.Test(t, func(t *testing.T) {
-		n := &nodes{img: new(metadata.Image), leader: 1, away: map[int32]bool{}, controllers: map[int32]*Controller{}}
+		n := &nodes{img: new(metadata.Image), leader: 1, away: map[int32]bool{}, ended: map[int32]bool{}, controllers: map[int32]*Controller{}}
 		log := slog.New(slog.DiscardHandler)
 		for id := int32(1); id <= count; id++ {
-			n.controllers[id] = NewController(nodeStore{n, id}, n, ControllerSettings{}, time.Now, log)
+			n.controllers[id] = NewController(nodeStore{n, id}, n, ControllerSettings{Gone: n.gone}, time.Now, log)
 		}
 		var g errgroup.Group
 		stops := map[int32]func(){}
@@ -152,6 +153,17 @@ func inCluster(t *testing.T, count int32, test func(t *testing.T, n *nodes, stop
 			t.Error(err)
 		}
 	})
+}
+
+// gone finds out nothing of a broker that is only away: nothing answers.
+func (n *nodes) gone(ctx context.Context, id int32) bool {
+	n.mu.Lock()
+	away, ended := n.away[id], n.ended[id]
+	n.mu.Unlock()
+	if away && !ended {
+		<-ctx.Done()
+	}
+	return ended
 }
 
 func (n *nodes) create(t *testing.T, replicas ...int32) {
@@ -188,13 +200,46 @@ func TestAKilledBrokerIsNoticedByItsConnection(t *testing.T) {
 		n.set(func() { n.away[2] = true })
 		time.Sleep(time.Second) // its last heartbeat is answered or lost
 		n.controllers[1].Disconnected(2)
-		time.Sleep(250 * time.Millisecond)
+		time.Sleep(500 * time.Millisecond)
 		if p := n.partition(t); p.Leader != 2 {
-			t.Errorf("it has had no time to connect again: %+v", p)
+			t.Errorf("its process has not ended, and its session is not over: %+v", p)
 		}
-		time.Sleep(100 * time.Millisecond)
+		n.set(func() { n.ended[2] = true })
+		time.Sleep(360 * time.Millisecond) // somebody is looking already
 		if p := n.partition(t); p.Leader != 3 {
 			t.Errorf("not fenced in time: %+v", p)
+		}
+	})
+}
+
+func TestABrokerThatIsGoneWhenItsConnectionBreaksIsFencedAtOnce(t *testing.T) {
+	inCluster(t, 3, func(t *testing.T, n *nodes, _ func(int32)) {
+		n.create(t, 2, 3, 1)
+		n.set(func() { n.away[2], n.ended[2] = true, true })
+		time.Sleep(time.Second)
+		if p := n.partition(t); p.Leader != 2 {
+			t.Errorf("fenced before anything was noticed: %+v", p)
+		}
+		n.controllers[1].Disconnected(2)
+		synctest.Wait()
+		if p := n.partition(t); p.Leader != 3 {
+			t.Errorf("not fenced at once: %+v", p)
+		}
+	})
+}
+
+func TestABrokerOfWhichNothingCanBeFoundOutIsFencedAfterItsSession(t *testing.T) {
+	inCluster(t, 3, func(t *testing.T, n *nodes, _ func(int32)) {
+		n.create(t, 2, 3, 1)
+		n.set(func() { n.away[2] = true })
+		n.controllers[1].Disconnected(2)
+		time.Sleep(1700 * time.Millisecond)
+		if p := n.partition(t); p.Leader != 2 {
+			t.Errorf("before the session was over: %+v", p)
+		}
+		time.Sleep(700 * time.Millisecond)
+		if p := n.partition(t); p.Leader != 3 {
+			t.Errorf("after the session was over: %+v", p)
 		}
 	})
 }
@@ -301,7 +346,7 @@ func TestANewLeaderGivesABrokerThatIsGoneNoFullSession(t *testing.T) {
 		c := NewController(store, n, ControllerSettings{Gone: gone}, time.Now, slog.New(slog.DiscardHandler))
 		ended := make(chan error)
 		go func() { ended <- c.Run(ctx) }()
-		time.Sleep(c.settings.DisconnectTimeout + 2*c.settings.Poll)
+		time.Sleep(2 * c.settings.Poll)
 		for id, want := range map[int32]bool{1: false, 2: false, 3: true} {
 			if b, _ := store.Image().Broker(id); b.Fenced != want {
 				t.Errorf("broker %d is fenced: %t", id, b.Fenced)

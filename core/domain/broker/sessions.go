@@ -14,7 +14,10 @@ import (
 type sessions struct {
 	timeout time.Duration
 	brokers map[int32]*session
-	fenced  map[int32]int64 // of each fenced broker, the index of the first image that was seen to say so
+	// suspects may have ended without a word: their heartbeat connections broke, or they were not heard of since this node leads.
+	// Each says whether somebody is looking after it.
+	suspects map[int32]bool
+	fenced   map[int32]int64 // of each fenced broker, the index of the first image that was seen to say so
 }
 
 // session is that of a broker in service.
@@ -27,7 +30,7 @@ type session struct {
 }
 
 func newSessions(timeout time.Duration) *sessions {
-	return &sessions{timeout: timeout, brokers: make(map[int32]*session), fenced: make(map[int32]int64)}
+	return &sessions{timeout: timeout, brokers: make(map[int32]*session), suspects: make(map[int32]bool), fenced: make(map[int32]int64)}
 }
 
 // follow has a session for each broker that img has in service, a full one for those that had none, and no other.
@@ -35,6 +38,7 @@ func (s *sessions) follow(img *metadata.Image, now time.Time) {
 	for id := range s.brokers {
 		if b, ok := img.Broker(id); !ok || b.Fenced {
 			delete(s.brokers, id)
+			delete(s.suspects, id)
 		}
 	}
 	for id := range s.fenced {
@@ -53,6 +57,7 @@ func (s *sessions) follow(img *metadata.Image, now time.Time) {
 		if of == nil || of.epoch != b.Epoch {
 			of = &session{epoch: b.Epoch, deadline: now.Add(s.timeout)}
 			s.brokers[b.ID] = of
+			delete(s.suspects, b.ID)
 		}
 		if b.ShuttingDown && of.handedOver == 0 {
 			of.handedOver = int64(img.Index())
@@ -62,6 +67,7 @@ func (s *sessions) follow(img *metadata.Image, now time.Time) {
 
 // touch renews the broker's session, if it has one.
 func (s *sessions) touch(id int32, index int64, now time.Time) {
+	delete(s.suspects, id)
 	if of := s.brokers[id]; of != nil {
 		of.deadline, of.index = now.Add(s.timeout), max(of.index, index)
 	}
@@ -71,11 +77,34 @@ func (s *sessions) touch(id int32, index int64, now time.Time) {
 // that others lead what it has led.
 func (s *sessions) mayReturn(id int32, index int64) bool { return index >= s.fenced[id] }
 
-// shorten leaves the broker's session at most so much time.
-func (s *sessions) shorten(id int32, left time.Duration, now time.Time) {
-	if of := s.brokers[id]; of != nil && of.deadline.After(now.Add(left)) {
-		of.deadline = now.Add(left)
+// suspect has somebody look whether the broker is gone, if it has a session.
+func (s *sessions) suspect(id int32) {
+	if _, known := s.suspects[id]; !known && s.brokers[id] != nil {
+		s.suspects[id] = false
 	}
+}
+
+// look returns the suspects that nobody is looking after. The caller does, and tells by looked.
+func (s *sessions) look() (ids []int32) {
+	for id, watched := range s.suspects {
+		if !watched {
+			ids = append(ids, id)
+			s.suspects[id] = true
+		}
+	}
+	return ids
+}
+
+// looked ends the session of a suspect that is gone, unless it was heard of meanwhile, and reports whether it has done so.
+func (s *sessions) looked(id int32, gone bool, now time.Time) bool {
+	if _, still := s.suspects[id]; !still {
+		return false
+	}
+	s.suspects[id] = false
+	if gone {
+		s.brokers[id].deadline = now.Add(-1)
+	}
+	return gone
 }
 
 // extend gives all sessions more time: so long nobody could have been heard.

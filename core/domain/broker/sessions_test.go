@@ -17,23 +17,28 @@ func TestSessionsEndWhenNothingIsHeardAndNotBefore(t *testing.T) {
 		for id := range int32(3) {
 			img, _, _ = metadata.Apply(img, metadata.RegisterBroker{ID: id, Incarnation: [16]byte{1}})
 		}
-		s, deadline := newSessions(timeout), map[int32]time.Time{}
+		s, deadline, suspected := newSessions(timeout), map[int32]time.Time{}, map[int32]bool{}
 		s.follow(img, now)
 		for id := range int32(3) {
 			deadline[id] = now.Add(timeout)
 		}
 		for range rapid.IntRange(1, 50).Draw(t, "steps") {
 			id := rapid.Int32Range(0, 2).Draw(t, "broker")
-			switch rapid.IntRange(0, 4).Draw(t, "step") {
+			switch rapid.IntRange(0, 5).Draw(t, "step") {
 			case 0:
 				now = now.Add(time.Duration(rapid.IntRange(1, 70).Draw(t, "ms")) * time.Millisecond)
 			case 1:
 				s.touch(id, 1, now)
-				deadline[id] = now.Add(timeout)
+				deadline[id], suspected[id] = now.Add(timeout), false
 			case 2:
-				s.shorten(id, timeout/3, now)
-				if now.Add(timeout / 3).Before(deadline[id]) {
-					deadline[id] = now.Add(timeout / 3)
+				s.suspect(id)
+				suspected[id] = true
+			case 5:
+				if s.looked(id, true, now) != suspected[id] {
+					t.Fatalf("broker %d, which is suspected: %t, is taken for something else", id, suspected[id])
+				}
+				if suspected[id] {
+					deadline[id] = now.Add(-1)
 				}
 			case 3:
 				s.extend(time.Millisecond)
