@@ -55,7 +55,7 @@ func TestFailOverIsQuick(t *testing.T) {
 	slices.Sort(took)
 	median, worst := took[len(took)/2], took[len(took)-1]
 	t.Logf("fail-over: median %v, worst %v", median.Round(time.Millisecond), worst.Round(time.Millisecond))
-	if worst > 10*time.Second {
-		t.Errorf("the worst fail-over took %v", worst)
+	if median > 1500*time.Millisecond || worst > 5*time.Second { // wanted are 1 s and 3 s, on a machine that does nothing else
+		t.Errorf("fail-over took %v, at the worst %v", median, worst)
 	}
 }
