@@ -70,6 +70,7 @@ type FetchedPartition struct {
 	Leader               *LeaderHint     // KIP-951
 	Aborted              []AbortedTxn    // read_committed only; nil otherwise
 	Records              ports.Slice
+	counted              int // bytes that the quota of replication has counted
 }
 
 // EpochEndOffset is a leader epoch and the offset at which it ended.
@@ -94,7 +95,8 @@ type Fetch struct {
 	configs    fetchConfigs
 	sessions   *fetchSessions
 	clock      Clock
-	byRack     bool // consumers read from a replica in their own rack
+	byRack     bool              // consumers read from a replica in their own rack
+	throttle   *replicationQuota // of what followers that are not in sync get
 }
 
 // NewFetch returns the fetch service. Its sessions take at most memory bytes; who finds no room fetches without one. All arguments
@@ -102,7 +104,7 @@ type Fetch struct {
 func NewFetch(partitions *Partitions, configs fetchConfigs, memory int64, clock Clock) *Fetch {
 	return &Fetch{
 		partitions: partitions, configs: configs, sessions: newFetchSessions(memory, clock), clock: clock,
-		byRack: configs.String("replica.selector.class") == rackAware,
+		byRack: configs.String("replica.selector.class") == rackAware, throttle: newReplicationQuota(configs, clock),
 	}
 }
 
@@ -152,22 +154,30 @@ func (f *Fetch) wait(ctx context.Context, req *FetchRequest, round *fetchRound, 
 	}
 	for {
 		w := newWaiter(follower, req.anywhere())
+		var throttled *Partition
 		for _, want := range round.wanted {
-			if p := want.partition; p != nil {
+			p := want.partition
+			switch {
+			case p != nil && want.throttled:
+				throttled = p
+			case p != nil:
 				p.subscribe(w, want.seen)
 				if req.Follower != nil && p.log.StartOffset() > want.ask.LogStartOffset { // records were deleted meanwhile
 					w.notify()
 				}
 			}
 		}
+		due, stop := f.due(throttled)
 		expired := false
 		select {
 		case <-w.wake:
+		case <-due:
 		case <-timeout.C:
 			expired = true
 		case <-ctx.Done():
 			expired = true
 		}
+		stop()
 		for _, want := range round.wanted {
 			if want.partition != nil {
 				want.partition.unsubscribe(w)
@@ -176,6 +186,7 @@ func (f *Fetch) wait(ctx context.Context, req *FetchRequest, round *fetchRound, 
 		if expired {
 			return // what was found before is the answer
 		}
+		f.takeBack(resp)
 		resp.Release()
 		total, urgent := f.readAll(ctx, req, round, resp, limit)
 		if total >= int(req.MinBytes) || urgent {
@@ -296,7 +307,7 @@ func (f *Fetch) replicate(p *Partition, by *Follower, want *wantedPartition, got
 	reply, err := p.followed(partition.FollowerFetch{
 		Replica: by.ID, BrokerEpoch: by.Epoch, LeaderEpoch: ask.CurrentLeaderEpoch, Offset: ask.Offset, LastEpoch: ask.LastFetchedEpoch,
 	}, ask.LogStartOffset)
-	want.seen, want.behind = reply.End, reply.Behind
+	want.seen, want.behind, want.throttled = reply.End, reply.Behind, false
 	switch {
 	case err != nil:
 		if got.Err = err; errors.Is(err, fault.OffsetOutOfRange) {
@@ -306,6 +317,10 @@ func (f *Fetch) replicate(p *Partition, by *Follower, want *wantedPartition, got
 		return
 	case reply.Diverging:
 		got.Diverging = &EpochEndOffset{Epoch: reply.DivergingEpoch, EndOffset: reply.DivergingEnd}
+	case ask.Offset < reply.End && !reply.InSync && p.config.Load().LeaderThrottle.Replicas.Has(p.index):
+		if f.sendThrottled(p, want, reply.End, got, maxBytes, first); got.Err != nil {
+			return
+		}
 	default:
 		if got.Records, got.Err = slice(p, ask.Offset, reply.End, maxBytes, first); got.Err != nil {
 			return

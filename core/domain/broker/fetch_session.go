@@ -55,6 +55,7 @@ type wantedPartition struct {
 	partition *Partition // once it was read from, until the metadata changes
 	seen      int64      // the end of what could be read then
 	epoch     int32      // and the leader epoch
+	throttled bool       // its follower has to wait for what is there
 	behind    bool       // its follower was not told yet then how far the high watermark has risen
 
 	news                    bool // the consumer has asked anew since

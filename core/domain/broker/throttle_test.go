@@ -1,0 +1,152 @@
+package broker
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+)
+
+const (
+	moved = 20 // records of about a megabyte
+	rate  = 2_000_000
+)
+
+// throttleReplicas sets which replicas of "orders" are throttled, as leader and as followers.
+func (r *ring) throttleReplicas(leader, follower string) {
+	r.t.Helper()
+	r.apply(metadata.AlterConfigs{Type: metadata.ResourceTopic, Name: "orders", Set: map[string]string{
+		"leader.replication.throttled.replicas": leader, "follower.replication.throttled.replicas": follower,
+	}})
+	synctest.Wait() // all brokers have heard of it
+}
+
+// fill produces what is to be moved.
+func (r *ring) fill() {
+	r.t.Helper()
+	for range moved {
+		r.broker(1).sent("orders", strings.Repeat("x", 1_000_000))
+	}
+}
+
+// move has "orders" replicated by broker 4 in place of broker 3.
+func (r *ring) move() {
+	r.t.Helper()
+	topic, _ := r.store.Image().Topic("orders")
+	r.apply(metadata.AlterReassignment{TopicID: topic.ID, Replicas: []int32{1, 2, 4}})
+}
+
+// arrives returns how long it takes until broker 4 is in sync, at most a limit, and how long a producer has waited in the meantime.
+func (r *ring) arrives(limit time.Duration) (took, slowest time.Duration) {
+	r.t.Helper()
+	began := time.Now()
+	for time.Since(began) < limit && !slices.Contains(r.at("orders").ISR, 4) {
+		waited, err := answered(r.t, r.broker(1).send("orders", -1, "meanwhile"))
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		slowest = max(slowest, waited)
+		time.Sleep(10 * time.Millisecond)
+	}
+	return time.Since(began), slowest
+}
+
+func TestAReplicaComesAsFastAsTheThrottleAllows(t *testing.T) {
+	const throttled = moved * time.Second / (rate / 1_000_000)
+	for name, c := range map[string]struct {
+		leaders, followers       string
+		leaderRate, followerRate int64
+		atLeast, atMost          time.Duration
+	}{
+		"by the leader":                       {"0:1,0:2,0:3", "", rate, rate, throttled - 2*time.Second, throttled + time.Second},
+		"by the follower":                     {"", "0:4", rate, rate, throttled - 2*time.Second, throttled + time.Second},
+		"by both, as the tool has it":         {"0:1,0:2,0:3", "0:4", rate, rate, throttled - 2*time.Second, throttled + time.Second},
+		"by the slower, of all replicas":      {"*", "*", 2 * rate, rate, throttled - 2*time.Second, throttled + time.Second},
+		"not, where no rate is set":           {"*", "*", math.MaxInt64, math.MaxInt64, 0, time.Second},
+		"not, where no replicas are named":    {"", "", 1, 1, 0, time.Second},
+		"not, where other replicas are named": {"0:2,1:1", "0:1,0:2,0:3,1:4", 1, 1, 0, time.Second},
+		"not, where the followers are named to the leader, and the other way round": {"0:4", "0:1", 1, 1, 0, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inRing(t, 4, func(t *testing.T, r *ring) {
+				r.fill()
+				r.throttle(c.leaderRate, c.followerRate)
+				r.throttleReplicas(c.leaders, c.followers)
+				r.move()
+				took, slowest := r.arrives(time.Minute)
+				if took < c.atLeast || took > c.atMost {
+					t.Errorf("it took %v, want %v to %v", took, c.atLeast, c.atMost)
+				}
+				if slowest > 10*time.Millisecond {
+					t.Errorf("a producer has waited %v", slowest)
+				}
+			})
+		})
+	}
+}
+
+func TestAThrottleThatChangesCountsAtOnce(t *testing.T) {
+	for name, c := range map[string]struct{ leaders, followers string }{"of the leader": {"*", ""}, "of the follower": {"", "*"}} {
+		for what, change := range map[string]func(r *ring){
+			"its rate":     func(r *ring) { r.throttle(math.MaxInt64, math.MaxInt64) },
+			"its replicas": func(r *ring) { r.throttleReplicas("", "") },
+		} {
+			t.Run(name+", "+what, func(t *testing.T) {
+				inRing(t, 4, func(t *testing.T, r *ring) {
+					r.fill()
+					r.throttle(0, 0)
+					r.throttleReplicas(c.leaders, c.followers)
+					r.move()
+					if took, _ := r.arrives(9 * time.Second); took < 9*time.Second {
+						t.Fatalf("it took %v at a rate of nothing", took)
+					}
+					change(r)
+					if took, _ := r.arrives(time.Minute); took > time.Second {
+						t.Errorf("it took %v after the change", took)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestReplicasInSyncAreNotThrottled(t *testing.T) {
+	inRing(t, 3, func(t *testing.T, r *ring) {
+		r.throttle(1, 1)
+		r.throttleReplicas("*", "*")
+		for range moved {
+			if took, err := answered(t, r.broker(1).send("orders", -1, strings.Repeat("x", 1_000_000))); err != nil || took > 10*time.Millisecond {
+				t.Fatalf("answered with %v after %v", err, took)
+			}
+		}
+		if leader, follower := r.broker(1).fetch.ThrottledRate(), r.broker(2).fetch.ThrottledRate(); leader != 0 || follower != 0 {
+			t.Errorf("%d and %d bytes per second are counted", leader, follower)
+		}
+	})
+}
+
+func TestAReplicaThatWaitsForTheThrottleCostsNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		leaders, followers string
+		most               int // fetches of broker 4 in ten seconds
+	}{"at the leader": {"*", "", 21}, "as the follower": {"", "*", 0}} {
+		t.Run(name, func(t *testing.T) {
+			inRing(t, 4, func(t *testing.T, r *ring) {
+				r.fill()
+				r.throttle(0, 0)
+				r.throttleReplicas(c.leaders, c.followers)
+				r.move()
+				time.Sleep(500 * time.Millisecond)
+				before := r.fetches(1)
+				time.Sleep(10 * time.Second)
+				if n := r.fetches(1) - before; n > c.most+2*21 { // those of brokers 2 and 3 wait half a second each
+					t.Errorf("the leader was asked %d times", n)
+				}
+			})
+		})
+	}
+}
