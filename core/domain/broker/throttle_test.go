@@ -130,23 +130,90 @@ func TestReplicasInSyncAreNotThrottled(t *testing.T) {
 }
 
 func TestAReplicaThatWaitsForTheThrottleCostsNothing(t *testing.T) {
-	for name, c := range map[string]struct {
-		leaders, followers string
-		most               int // fetches of broker 4 in ten seconds
-	}{"at the leader": {"*", "", 21}, "as the follower": {"", "*", 0}} {
+	for name, c := range map[string]struct{ leaders, followers string }{"at the leader": {"*", ""}, "as the follower": {"", "*"}} {
 		t.Run(name, func(t *testing.T) {
 			inRing(t, 4, func(t *testing.T, r *ring) {
 				r.fill()
+				r.apply(metadata.CreateTopic{ // for which broker 4 fetches all the time
+					Name: "other", ID: metadata.TopicID{9}, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{{1, 4}},
+				})
 				r.throttle(0, 0)
 				r.throttleReplicas(c.leaders, c.followers)
 				r.move()
 				time.Sleep(500 * time.Millisecond)
 				before := r.fetches(1)
 				time.Sleep(10 * time.Second)
-				if n := r.fetches(1) - before; n > c.most+2*21 { // those of brokers 2 and 3 wait half a second each
+				if n := r.fetches(1) - before; n > 3*21 { // each of the three followers' fetches waits half a second
 					t.Errorf("the leader was asked %d times", n)
+				}
+				if len(r.broker(4).values("orders")) == moved {
+					t.Error("nothing was throttled")
 				}
 			})
 		})
 	}
+}
+
+// asks has broker 4, which fetches nothing by itself, fetch "orders" of broker 1.
+func (r *ring) asks(offset int64, minBytes int32, maxWait time.Duration) (got *FetchedPartition, took time.Duration) {
+	r.t.Helper()
+	topic, _ := r.store.Image().Topic("orders")
+	began := time.Now()
+	resp := r.broker(1).fetch.Fetch(r.t.Context(), &FetchRequest{
+		MaxWait: maxWait, MinBytes: minBytes, MaxBytes: 10 << 20, UsesTopicIDs: true, SessionEpoch: -1, Follower: &Follower{ID: 4, Epoch: 4},
+		Partitions: []FetchPartition{{
+			FetchTarget: FetchTarget{TopicID: topic.ID}, Offset: offset, MaxBytes: 1 << 20, CurrentLeaderEpoch: -1, LastFetchedEpoch: -1,
+		}},
+	})
+	defer resp.Release()
+	if resp.Err != nil || resp.Partitions[0].Err != nil {
+		r.t.Fatal(resp.Err, resp.Partitions[0].Err)
+	}
+	return &resp.Partitions[0], time.Since(began)
+}
+
+// throttledByHand is a ring of four brokers, each in a rack or none, whose last is to get "orders" from the first at that rate, and is cut off.
+func throttledByHand(t *testing.T, racks []string, rate int64, test func(t *testing.T, r *ring)) {
+	inRacks(t, racks, func(t *testing.T, r *ring) {
+		r.fill()
+		r.throttle(rate, math.MaxInt64)
+		r.throttleReplicas("*", "")
+		r.isolate(4)
+		r.move()
+		synctest.Wait()
+		test(t, r)
+	})
+}
+
+func TestAFetchThatWaitsForTheThrottleIsAnsweredWhenItIsDue(t *testing.T) {
+	throttledByHand(t, make([]string, 4), 500_000, func(t *testing.T, r *ring) {
+		for offset, due := range []time.Duration{0, 2 * time.Second, 2 * time.Second} {
+			if got, took := r.asks(int64(offset), 1, time.Minute); took < due || took > due+100*time.Millisecond || got.Records.Size < 1_000_000 {
+				t.Errorf("offset %d: %d bytes after %v, want one record after %v", offset, got.Records.Size, took, due)
+			}
+		}
+	})
+}
+
+// For consumers that read from followers, these are told of the high watermark at once; one that is throttled would ask all the time.
+func TestAThrottledFetchIsNotAnsweredForAHighWatermark(t *testing.T) {
+	throttledByHand(t, []string{"a", "b", "c", "d"}, 0, func(t *testing.T, r *ring) {
+		r.asks(0, 1, time.Second)
+		for range 3 {
+			r.broker(1).sent("orders", "meanwhile")
+			if got, took := r.asks(1, 1, time.Second); took < time.Second || got.Records.Size > 0 {
+				t.Errorf("%d bytes after %v", got.Records.Size, took)
+			}
+		}
+	})
+}
+
+func TestWhatIsReadAgainForTheSameAnswerCountsOnce(t *testing.T) {
+	throttledByHand(t, make([]string, 4), 1<<40, func(t *testing.T, r *ring) {
+		time.AfterFunc(500*time.Millisecond, func() { r.broker(1).send("orders", -1, "meanwhile") })
+		got, _ := r.asks(0, 1<<30, time.Second)
+		if rate := r.broker(1).fetch.ThrottledRate(); rate != int64(got.Records.Size) || rate == 0 {
+			t.Errorf("counted are %d bytes, sent %d", rate, got.Records.Size)
+		}
+	})
 }
