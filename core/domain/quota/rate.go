@@ -11,9 +11,9 @@ import (
 // spans size. So the rate of a short burst is that of one sample, and it takes until the end of all samples to be forgotten. It counts in
 // times since any moment of the caller's choice. It is not safe for concurrent use.
 type Rate struct {
-	num     int
-	size    time.Duration
-	samples []sample // the oldest first
+	size    time.Duration // of a sample
+	window  time.Duration // of all of them
+	samples []sample      // the oldest first
 }
 
 type sample struct {
@@ -21,11 +21,17 @@ type sample struct {
 	bytes int64
 }
 
-// forever is as long as anybody has to wait.
-const forever = time.Duration(math.MaxInt64)
+// forever is longer than anybody counts, and can be added to any time.
+const forever = time.Duration(math.MaxInt64 / 2)
 
 // NewRate returns a rate that nothing counts for yet. num and size are at least 1.
-func NewRate(num int, size time.Duration) *Rate { return &Rate{num: max(num, 1), size: max(size, 1)} }
+func NewRate(num int, size time.Duration) *Rate {
+	window := forever
+	if time.Duration(num) < forever/size {
+		window = time.Duration(num) * size
+	}
+	return &Rate{size: size, window: window}
+}
 
 // Record counts so many bytes. What did not flow after all is counted again, below zero.
 func (r *Rate) Record(bytes int64, now time.Duration) {
@@ -54,10 +60,10 @@ func (r *Rate) Wait(limit int64, now time.Duration) time.Duration {
 		switch within := span(total, limit); {
 		case within <= r.size:
 			return at - now
-		case within < r.window(): // as long as this sample counts, the same bytes spread over a time that grows
+		case within < r.window: // as long as this sample counts, the same bytes spread over a time that grows
 			return max(oldest.start+within, at) - now
 		}
-		at = oldest.start + r.window()
+		at = oldest.start + r.window
 		total -= oldest.bytes
 	}
 	return at - now
@@ -66,13 +72,11 @@ func (r *Rate) Wait(limit int64, now time.Duration) time.Duration {
 // expire forgets the samples that began before all that counts.
 func (r *Rate) expire(now time.Duration) {
 	gone := 0
-	for gone < len(r.samples) && now-r.samples[gone].start >= r.window() {
+	for gone < len(r.samples) && now-r.samples[gone].start >= r.window {
 		gone++
 	}
 	r.samples = append(r.samples[:0], r.samples[gone:]...)
 }
-
-func (r *Rate) window() time.Duration { return time.Duration(r.num) * r.size }
 
 func (r *Rate) total() (bytes int64) {
 	for _, s := range r.samples {

@@ -1,6 +1,7 @@
 package quota
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -33,6 +34,17 @@ func TestABurstCountsForOneSampleAndIsForgottenAfterAll(t *testing.T) {
 		if got := r.Wait(c.limit, c.now); got != c.waited {
 			t.Errorf("at %v the wait for %d is %v, want %v", c.now, c.limit, got, c.waited)
 		}
+	}
+}
+
+func TestTheLargestWindowIsNotTooLarge(t *testing.T) {
+	r := NewRate(math.MaxInt32, math.MaxInt32*time.Second)
+	r.Record(1000, time.Hour)
+	if got := r.Wait(0, 2*time.Hour); got < 1000*time.Hour {
+		t.Errorf("the wait is %v", got)
+	}
+	if got := r.Wait(1, 2*time.Hour); got != 0 {
+		t.Errorf("the wait is %v for what one sample may have", got)
 	}
 }
 
