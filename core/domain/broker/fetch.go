@@ -212,6 +212,10 @@ func (f *Fetch) readAll(ctx context.Context, req *FetchRequest, round *fetchRoun
 		}
 		resp.Partitions, round.read = append(resp.Partitions, got), append(round.read, want)
 	}
+	if req.Follower != nil {
+		old, failed := f.catchUp(round, resp, total, limit)
+		total, urgent = total+old, urgent || failed
+	}
 	return total, urgent
 }
 
@@ -221,6 +225,7 @@ func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartiti
 	got := FetchedPartition{
 		FetchTarget: want.ask.FetchTarget, HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
 	}
+	want.late, want.throttled = false, false
 	if want.err != nil {
 		got.Err = want.err
 		return got
@@ -307,7 +312,7 @@ func (f *Fetch) replicate(p *Partition, by *Follower, want *wantedPartition, got
 	reply, err := p.followed(partition.FollowerFetch{
 		Replica: by.ID, BrokerEpoch: by.Epoch, LeaderEpoch: ask.CurrentLeaderEpoch, Offset: ask.Offset, LastEpoch: ask.LastFetchedEpoch,
 	}, ask.LogStartOffset)
-	want.seen, want.behind, want.throttled = reply.End, reply.Behind, false
+	want.seen, want.behind = reply.End, reply.Behind
 	switch {
 	case err != nil:
 		if got.Err = err; errors.Is(err, fault.OffsetOutOfRange) {
@@ -317,10 +322,8 @@ func (f *Fetch) replicate(p *Partition, by *Follower, want *wantedPartition, got
 		return
 	case reply.Diverging:
 		got.Diverging = &EpochEndOffset{Epoch: reply.DivergingEpoch, EndOffset: reply.DivergingEnd}
-	case ask.Offset < reply.End && !reply.InSync && p.config.Load().LeaderThrottle.Replicas.Has(p.index):
-		if f.sendThrottled(p, want, reply.End, got, maxBytes, first); got.Err != nil {
-			return
-		}
+	case ask.Offset < reply.End && !reply.InSync:
+		want.late, want.behind = true, false // it has no use for a high watermark; see catchUp
 	default:
 		if got.Records, got.Err = slice(p, ask.Offset, reply.End, maxBytes, first); got.Err != nil {
 			return

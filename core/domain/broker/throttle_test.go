@@ -157,14 +157,10 @@ func TestAReplicaThatWaitsForTheThrottleCostsNothing(t *testing.T) {
 // asks has broker 4, which fetches nothing by itself, fetch "orders" of broker 1.
 func (r *ring) asks(offset int64, minBytes int32, maxWait time.Duration) (got *FetchedPartition, took time.Duration) {
 	r.t.Helper()
-	topic, _ := r.store.Image().Topic("orders")
+	req := r.fetchOf(4, 1<<20, "orders")
+	req.MaxWait, req.MinBytes, req.Partitions[0].Offset = maxWait, minBytes, offset
 	began := time.Now()
-	resp := r.broker(1).fetch.Fetch(r.t.Context(), &FetchRequest{
-		MaxWait: maxWait, MinBytes: minBytes, MaxBytes: 10 << 20, UsesTopicIDs: true, SessionEpoch: -1, Follower: &Follower{ID: 4, Epoch: 4},
-		Partitions: []FetchPartition{{
-			FetchTarget: FetchTarget{TopicID: topic.ID}, Offset: offset, MaxBytes: 1 << 20, CurrentLeaderEpoch: -1, LastFetchedEpoch: -1,
-		}},
-	})
+	resp := r.broker(1).fetch.Fetch(r.t.Context(), req)
 	defer resp.Release()
 	if resp.Err != nil || resp.Partitions[0].Err != nil {
 		r.t.Fatal(resp.Err, resp.Partitions[0].Err)
