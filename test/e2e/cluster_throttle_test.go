@@ -71,7 +71,7 @@ func (c *nodes) move(t *testing.T, topic, replicas string, options ...string) (r
 	}
 	producing, stop := context.WithCancel(t.Context())
 	var working sync.WaitGroup
-	working.Go(func() { result.waits = c.produceTo(t, producing, topic, "live") })
+	working.Go(func() { result.waits = c.produceTo(producing, t, topic, "live") })
 	working.Go(func() { result.took = c.awaitMove(t, topic) })
 	wants(t, tool(append([]string{"--execute"}, options...)...), "Successfully started partition reassignment for "+topic+"-0")
 	if out := c.all[0].kafka(t, "configs", "--describe", "--entity-type", "topics", "--entity-name", topic); strings.Contains(out, "throttled") != (options != nil) {
@@ -102,7 +102,9 @@ func (c *nodes) moving(t *testing.T, topic string) bool {
 func (c *nodes) awaitMove(t *testing.T, topic string) time.Duration {
 	t.Helper()
 	before := partitions(c.all[0].metadata(t, topic))[0].Replicas
-	changed := func() bool { return c.moving(t, topic) || !slices.Equal(partitions(c.all[0].metadata(t, topic))[0].Replicas, before) }
+	changed := func() bool {
+		return c.moving(t, topic) || !slices.Equal(partitions(c.all[0].metadata(t, topic))[0].Replicas, before)
+	}
 	within(t, time.Minute, topic+" is to be moved", changed)
 	began := time.Now()
 	within(t, time.Minute, topic+" is moved", func() bool { return !c.moving(t, topic) })
@@ -110,7 +112,7 @@ func (c *nodes) awaitMove(t *testing.T, topic string) time.Duration {
 }
 
 // produceTo writes small records to partition 0 of the topics, one after the other, until ctx ends, and returns the waits for the answers.
-func (c *nodes) produceTo(t *testing.T, ctx context.Context, topics ...string) (waits []time.Duration) {
+func (c *nodes) produceTo(ctx context.Context, t *testing.T, topics ...string) (waits []time.Duration) {
 	t.Helper()
 	cl := c.client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
 	for ctx.Err() == nil {
