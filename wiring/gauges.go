@@ -43,6 +43,12 @@ func (p *parts) measure() error {
 			report("requests", requests)
 			report("answers", answers)
 		}},
+		{"chronik.replication.throttled", "Bytes per second of throttled replicas: sent as their leader, and fetched as a follower.", "By/s", "role", func(_ context.Context, report func(string, int64)) {
+			report("leader", p.Fetch.ThrottledRate())
+			if p.Work.throttled != nil {
+				report("follower", p.Work.throttled())
+			}
+		}},
 	} {
 		if err := p.Telemetry.Gauge(g.name, g.description, g.unit, g.label, g.read); err != nil {
 			return err

@@ -20,4 +20,5 @@ type clusterWork struct {
 	quorum     kafkaproto.Quorum
 	voters     kafkaproto.Voters
 	ready      func() error // why the node should not be counted on, nil for no reason
+	throttled  func() int64 // bytes per second that are fetched for throttled replicas, nil where nothing is fetched
 }

@@ -119,5 +119,6 @@ func newWork(
 		early:      []stage{{"replication", w.Replication.Run}, {"controller", w.Controller.Run}},
 		late:       []stage{{"vote", vote}, {"internal topics", meta}, {"membership", w.Membership.Run}},
 		controller: w.Controller, quorum: md.cluster, voters: md.cluster, ready: w.Ready,
+		throttled: w.Replication.ThrottledRate,
 	}, w.Close
 }

@@ -211,6 +211,7 @@ func TestMetricsAndHealthAreServed(t *testing.T) {
 		`chronik_requests_total{api="Produce",listener="PLAINTEXT"} 1`, `chronik_request_duration_seconds_bucket{api="Produce"`,
 		`chronik_request_received_bytes_total{api="Produce"`, `chronik_connections{listener="PLAINTEXT"}`, "chronik_topics 2",
 		`chronik_partitions{scope="open"} `, "chronik_journal_sync_duration_seconds_count", `chronik_memory_used_bytes{holder="requests"}`,
+		`chronik_replication_throttled_bytes_per_second{role="leader"} 0`,
 		"go_goroutines", "process_resident_memory_bytes",
 	} {
 		await(t, want+" is in /metrics", func() (string, bool) { // a request is counted once its answer has left

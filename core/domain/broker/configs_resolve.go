@@ -2,6 +2,7 @@ package broker
 
 import (
 	"maps"
+	"math"
 	"strings"
 
 	"github.com/chronik-stream/chronik/core/domain/configdef"
@@ -68,7 +69,7 @@ func (c *Configs) resolveWith(static *map[string]string, own, cluster map[string
 			r.flushSet = true
 		}
 	}
-	r.topic = r.topicConfig(nil, c.flush)
+	r.topic = r.topicConfig(nil, c.flush, c.nodeID)
 	return r
 }
 
@@ -137,5 +138,13 @@ func (e *effectiveConfigs) value(key string) effectiveValue {
 }
 
 func (e *effectiveConfigs) int(key string) int64 { return e.value(key).parsed.(int64) }
+
+// limit is int for a config that limits something when it is set, and nothing while it is null.
+func (e *effectiveConfigs) limit(key string) int64 {
+	if n, ok := e.value(key).parsed.(int64); ok {
+		return n
+	}
+	return math.MaxInt64
+}
 
 func (e *effectiveConfigs) bool(key string) bool { return e.value(key).parsed.(bool) }

@@ -13,10 +13,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/chronik-stream/chronik/core/domain/configdef"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/quota"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -301,6 +303,7 @@ func TestTopicConfigsAreResolvedForTheWritePath(t *testing.T) {
 	got := f.ownTopic()
 	want := TopicConfig{
 		MaxMessageBytes: 1048588, TimestampBeforeMax: math.MaxInt64, TimestampAfterMax: 3600000, CompressionType: "producer", MinInSyncReplicas: 1,
+		LeaderThrottle: Throttle{Rate: math.MaxInt64}, FollowerThrottle: Throttle{Rate: math.MaxInt64},
 		Log: ports.LogConfig{
 			Delete: true, SegmentBytes: 1 << 30, SegmentAge: 7 * 24 * time.Hour, IndexIntervalBytes: 4096, IndexBytes: 10 << 20,
 			RetentionAge: 7 * 24 * time.Hour, RetentionBytes: -1, FileDeleteDelay: time.Minute, DeleteRetention: 24 * time.Hour,
@@ -308,7 +311,7 @@ func TestTopicConfigsAreResolvedForTheWritePath(t *testing.T) {
 			ProducerIDExpiration: 24 * time.Hour,
 		},
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(quota.Replicas{})); diff != "" {
 		t.Errorf("defaults (-want +got):\n%s", diff)
 	}
 	got = f.configs.Topic(map[string]string{
@@ -393,4 +396,29 @@ func TestResourcesWithConfigsAreListed(t *testing.T) {
 	if _, err := f.configs.Resources(3); fault.KindOf(err) != fault.UnsupportedVersion {
 		t.Errorf("an unknown type: %v", err)
 	}
+}
+
+func TestThrottlesAreThoseOfTheTopicAtTheRatesOfTheBroker(t *testing.T) {
+	f := newConfigsFixture(t, nil)
+	want := func(what string, leader, follower bool, leaderRate, followerRate int64) {
+		t.Helper()
+		c := f.ownTopic()
+		if l, f := c.LeaderThrottle, c.FollowerThrottle; l.Replicas.Has(0) != leader || f.Replicas.Has(0) != follower || l.Rate != leaderRate || f.Rate != followerRate {
+			t.Errorf("%s: %+v, %+v", what, l, f)
+		}
+	}
+	want("at first", false, false, math.MaxInt64, math.MaxInt64)
+	f.alter(t, metadata.ResourceTopic, "plain", "leader.replication.throttled.replicas", "0:1,0:2")
+	f.alter(t, metadata.ResourceTopic, "plain", "follower.replication.throttled.replicas", "0:2")
+	want("of this broker's replicas", true, false, math.MaxInt64, math.MaxInt64)
+	f.alter(t, metadata.ResourceTopic, "plain", "follower.replication.throttled.replicas", "*")
+	f.alter(t, metadata.ResourceBroker, "", "leader.replication.throttled.rate", "5")
+	f.alter(t, metadata.ResourceBroker, "", "follower.replication.throttled.rate", "6")
+	want("with rates for all brokers", true, true, 5, 6)
+	f.alter(t, metadata.ResourceBroker, "1", "leader.replication.throttled.rate", "7")
+	want("with a rate for this one", true, true, 7, 6)
+	if err := f.configs.Alter(t.Context(), thisBroker(), []ConfigOp{remove("leader.replication.throttled.rate")}, false); err != nil {
+		t.Fatal(err)
+	}
+	want("without it again", true, true, 5, 6)
 }

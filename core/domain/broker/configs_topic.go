@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/configdef"
+	"github.com/chronik-stream/chronik/core/domain/quota"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -19,7 +20,15 @@ type TopicConfig struct {
 	CompressionLevel   int
 	Compacted          bool
 	MinInSyncReplicas  int
+	LeaderThrottle     Throttle // of what this broker sends to followers that are not in sync
+	FollowerThrottle   Throttle // of what it fetches as a follower
 	Log                ports.LogConfig
+}
+
+// Throttle limits the bandwidth that replication takes (KIP-73).
+type Throttle struct {
+	Replicas quota.Replicas // this broker's, of the topic
+	Rate     int64          // bytes per second of all throttled replicas on this broker together, math.MaxInt64 for no limit
 }
 
 // Topic returns the effective configs of a topic with these own configs, resolved for the write path.
@@ -28,14 +37,15 @@ func (c *Configs) Topic(own map[string]string) TopicConfig {
 	if len(own) == 0 {
 		return r.topic
 	}
-	return r.topicConfig(own, c.flush)
+	return r.topicConfig(own, c.flush, c.nodeID)
 }
 
-// topicConfig resolves the configs of a topic.
-func (r *resolvedConfigs) topicConfig(own map[string]string, node ports.FlushPolicy) TopicConfig {
+// topicConfig resolves the configs of a topic, for broker nodeID.
+func (r *resolvedConfigs) topicConfig(own map[string]string, node ports.FlushPolicy, nodeID int32) TopicConfig {
 	of := func(key string) any { return r.topicValue(own, key) }
 	number := func(key string) int64 { return of(key).(int64) }
 	duration := func(key string) time.Duration { return millis(number(key)) }
+	replicas := func(key string) quota.Replicas { return quota.ReplicasOn(nodeID, of(key).([]string)) }
 	policies := of("cleanup.policy").([]string)
 	t := TopicConfig{
 		MaxMessageBytes:    int(number("max.message.bytes")),
@@ -45,6 +55,8 @@ func (r *resolvedConfigs) topicConfig(own map[string]string, node ports.FlushPol
 		CompressionType:    of("compression.type").(string),
 		Compacted:          slices.Contains(policies, "compact"),
 		MinInSyncReplicas:  int(number("min.insync.replicas")),
+		LeaderThrottle:     Throttle{replicas("leader.replication.throttled.replicas"), r.limit("leader.replication.throttled.rate")},
+		FollowerThrottle:   Throttle{replicas("follower.replication.throttled.replicas"), r.limit("follower.replication.throttled.rate")},
 		Log: ports.LogConfig{
 			Compact:              slices.Contains(policies, "compact"),
 			Delete:               slices.Contains(policies, "delete"),

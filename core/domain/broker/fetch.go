@@ -70,6 +70,7 @@ type FetchedPartition struct {
 	Leader               *LeaderHint     // KIP-951
 	Aborted              []AbortedTxn    // read_committed only; nil otherwise
 	Records              ports.Slice
+	counted              int // bytes that the quota of replication has counted
 }
 
 // EpochEndOffset is a leader epoch and the offset at which it ended.
@@ -94,7 +95,8 @@ type Fetch struct {
 	configs    fetchConfigs
 	sessions   *fetchSessions
 	clock      Clock
-	byRack     bool // consumers read from a replica in their own rack
+	byRack     bool              // consumers read from a replica in their own rack
+	throttle   *replicationQuota // of what followers that are not in sync get
 }
 
 // NewFetch returns the fetch service. Its sessions take at most memory bytes; who finds no room fetches without one. All arguments
@@ -102,7 +104,7 @@ type Fetch struct {
 func NewFetch(partitions *Partitions, configs fetchConfigs, memory int64, clock Clock) *Fetch {
 	return &Fetch{
 		partitions: partitions, configs: configs, sessions: newFetchSessions(memory, clock), clock: clock,
-		byRack: configs.String("replica.selector.class") == rackAware,
+		byRack: configs.String("replica.selector.class") == rackAware, throttle: newReplicationQuota(configs, clock),
 	}
 }
 
@@ -152,22 +154,30 @@ func (f *Fetch) wait(ctx context.Context, req *FetchRequest, round *fetchRound, 
 	}
 	for {
 		w := newWaiter(follower, req.anywhere())
+		var throttled *Partition
 		for _, want := range round.wanted {
-			if p := want.partition; p != nil {
+			p := want.partition
+			switch {
+			case p != nil && want.throttled:
+				throttled = p
+			case p != nil:
 				p.subscribe(w, want.seen)
 				if req.Follower != nil && p.log.StartOffset() > want.ask.LogStartOffset { // records were deleted meanwhile
 					w.notify()
 				}
 			}
 		}
+		due, stop := f.due(throttled)
 		expired := false
 		select {
 		case <-w.wake:
+		case <-due:
 		case <-timeout.C:
 			expired = true
 		case <-ctx.Done():
 			expired = true
 		}
+		stop()
 		for _, want := range round.wanted {
 			if want.partition != nil {
 				want.partition.unsubscribe(w)
@@ -176,6 +186,7 @@ func (f *Fetch) wait(ctx context.Context, req *FetchRequest, round *fetchRound, 
 		if expired {
 			return // what was found before is the answer
 		}
+		f.takeBack(resp)
 		resp.Release()
 		total, urgent := f.readAll(ctx, req, round, resp, limit)
 		if total >= int(req.MinBytes) || urgent {
@@ -201,6 +212,10 @@ func (f *Fetch) readAll(ctx context.Context, req *FetchRequest, round *fetchRoun
 		}
 		resp.Partitions, round.read = append(resp.Partitions, got), append(round.read, want)
 	}
+	if req.Follower != nil {
+		old, failed := f.catchUp(round, resp, total, limit)
+		total, urgent = total+old, urgent || failed
+	}
 	return total, urgent
 }
 
@@ -210,6 +225,7 @@ func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartiti
 	got := FetchedPartition{
 		FetchTarget: want.ask.FetchTarget, HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
 	}
+	want.late, want.throttled = false, false
 	if want.err != nil {
 		got.Err = want.err
 		return got
@@ -306,6 +322,8 @@ func (f *Fetch) replicate(p *Partition, by *Follower, want *wantedPartition, got
 		return
 	case reply.Diverging:
 		got.Diverging = &EpochEndOffset{Epoch: reply.DivergingEpoch, EndOffset: reply.DivergingEnd}
+	case ask.Offset < reply.End && !reply.InSync:
+		want.late, want.behind = true, false // it has no use for a high watermark; see catchUp
 	default:
 		if got.Records, got.Err = slice(p, ask.Offset, reply.End, maxBytes, first); got.Err != nil {
 			return

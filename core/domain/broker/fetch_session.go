@@ -55,6 +55,8 @@ type wantedPartition struct {
 	partition *Partition // once it was read from, until the metadata changes
 	seen      int64      // the end of what could be read then
 	epoch     int32      // and the leader epoch
+	late      bool       // its follower lacks records, and nobody waits for that
+	throttled bool       // and it has to wait itself, for the bandwidth
 	behind    bool       // its follower was not told yet then how far the high watermark has risen
 
 	news                    bool // the consumer has asked anew since

@@ -112,6 +112,8 @@ type fixedConfigs struct {
 	topic TopicConfig
 	ints  map[string]int64
 	texts map[string]string
+	// throttle, if there is one, adds what the topic's own configs say of throttled replicas.
+	throttle func(of *TopicConfig, own map[string]string)
 }
 
 func newFixedConfigs() *fixedConfigs {
@@ -120,10 +122,19 @@ func newFixedConfigs() *fixedConfigs {
 			MaxMessageBytes: 1 << 20, TimestampBeforeMax: 1<<63 - 1, TimestampAfterMax: time.Hour.Milliseconds(), CompressionType: "producer",
 			Log: ports.LogConfig{Delete: true, SegmentBytes: 1 << 30},
 		},
-		ints: map[string]int64{"max.incremental.fetch.session.cache.slots": 1000, "fetch.max.bytes": 57671680},
+		ints: map[string]int64{
+			"max.incremental.fetch.session.cache.slots": 1000, "fetch.max.bytes": 57671680,
+			"replication.quota.window.num": 11, "replication.quota.window.size.seconds": 1,
+		},
 	}
 }
 
-func (c *fixedConfigs) Topic(map[string]string) TopicConfig { return c.topic }
-func (c *fixedConfigs) Int(key string) int64                { return c.ints[key] }
-func (c *fixedConfigs) String(key string) string            { return c.texts[key] }
+func (c *fixedConfigs) Topic(own map[string]string) TopicConfig {
+	t := c.topic
+	if c.throttle != nil {
+		c.throttle(&t, own)
+	}
+	return t
+}
+func (c *fixedConfigs) Int(key string) int64     { return c.ints[key] }
+func (c *fixedConfigs) String(key string) string { return c.texts[key] }

@@ -270,11 +270,14 @@ func (p *Partition) producers() []partition.Producer {
 
 // configure takes configs into use, which the topic's partitions share.
 func (p *Partition) configure(cfg *TopicConfig, settings partition.ReplicaSettings) {
-	p.config.Store(cfg)
+	old := p.config.Swap(cfg)
 	p.log.Configure(&cfg.Log)
 	p.tail.Lock()
-	defer p.tail.Unlock()
 	p.replica.Configure(settings)
+	p.tail.Unlock()
+	if old.FollowerThrottle != cfg.FollowerThrottle {
+		p.queue.fetch(p) // it may wait for no reason now
+	}
 }
 
 // fate is an acknowledger whose one acknowledgement can be waited for. It has room for it.

@@ -114,6 +114,22 @@ func (p *Partition) nextFetch() (f partition.FollowerFetch, ok bool) {
 	return f, ok
 }
 
+// fetchWait returns how long this follower has to wait with its next fetch for the sake of the bandwidth, 0 when it need not. One
+// that producers may wait for never has to.
+func (p *Partition) fetchWait(q *replicationQuota) time.Duration {
+	throttle := &p.config.Load().FollowerThrottle
+	if !throttle.Replicas.Has(p.index) {
+		return 0
+	}
+	p.tail.Lock()
+	keepsUp := p.replica.KeepsUp()
+	p.tail.Unlock()
+	if keepsUp {
+		return 0
+	}
+	return q.wait(throttle.Rate)
+}
+
 // answered takes over what the leader has answered to a fetch of this follower, with the records. What it appends is durable some time
 // later; cutting the log is waited for.
 func (p *Partition) answered(ctx context.Context, a partition.FetchAnswer, records []byte) error {

@@ -20,6 +20,7 @@ type Replication struct {
 	peers      ports.Peers
 	configs    topicConfigs
 	log        *slog.Logger
+	throttle   *replicationQuota // of what is fetched
 
 	woken chan struct{} // there is something for Run to begin
 
@@ -40,7 +41,8 @@ const (
 func NewReplication(partitions *Partitions, store ports.MetadataStore, peers ports.Peers, configs topicConfigs, log *slog.Logger) *Replication {
 	r := &Replication{
 		partitions: partitions, store: store, peers: peers, configs: configs, log: log,
-		woken: make(chan struct{}, 1), wanted: make(map[*Partition]bool), fetchers: make(map[int32]*fetcher),
+		throttle: newReplicationQuota(configs, partitions.clock),
+		woken:    make(chan struct{}, 1), wanted: make(map[*Partition]bool), fetchers: make(map[int32]*fetcher),
 	}
 	partitions.queue = r
 	return r
@@ -105,6 +107,9 @@ func (r *Replication) wake() {
 	default: // it has been woken and has not looked yet
 	}
 }
+
+// ThrottledRate returns how many bytes per second are fetched for replicas that are throttled.
+func (r *Replication) ThrottledRate() int64 { return r.throttle.perSecond() }
 
 // propose implements replicaQueue.
 func (r *Replication) propose(p *Partition) {

@@ -148,6 +148,11 @@ func (f *fetcher) gather(now time.Time) (round replicaRound, unready int, wait t
 			wait = min(wait, left)
 			continue
 		}
+		if left := p.fetchWait(f.of.throttle); left > 0 {
+			f.follows[p] = now.Add(left)
+			wait = min(wait, left)
+			continue
+		}
 		ask, ok := p.nextFetch()
 		if !ok {
 			unready++
@@ -202,6 +207,9 @@ func (f *fetcher) fetch(ctx context.Context, round replicaRound) error {
 // take takes in what the leader has answered for one partition.
 func (f *fetcher) take(ctx context.Context, asked askedReplica, got ports.ReplicaFetched) {
 	p := asked.partition
+	if p.config.Load().FollowerThrottle.Replicas.Has(p.index) {
+		f.of.throttle.count(len(got.Records)) // in sync or not, as in Kafka: the rate is that of all that the throttled replicas fetch
+	}
 	outOfRange := errors.Is(got.Err, fault.OffsetOutOfRange)
 	if got.Err != nil && !outOfRange {
 		f.unmoved(asked)

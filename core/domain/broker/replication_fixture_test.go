@@ -5,8 +5,11 @@ import (
 	"iter"
 	"log/slog"
 	"maps"
+	"math"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +18,7 @@ import (
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/quota"
 	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -25,6 +29,8 @@ type ring struct {
 	t       *testing.T
 	store   *watchedStore
 	brokers []*ringBroker
+
+	leaderRate, followerRate atomic.Int64 // of throttled replicas, on each broker
 
 	mu    sync.Mutex
 	asked map[int32]int // fetches of other brokers, by the broker that was asked
@@ -60,6 +66,7 @@ func inRacks(t *testing.T, racks []string, test func(t *testing.T, r *ring)) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &ring{t: t, store: &watchedStore{changed: make(chan struct{})}, asked: map[int32]int{}}
 		r.store.image.Store(&metadata.Image{})
+		r.throttle(math.MaxInt64, math.MaxInt64)
 		for id := int32(1); id <= brokers; id++ {
 			r.apply(metadata.RegisterBroker{ID: id, Rack: racks[id-1]})
 		}
@@ -91,6 +98,11 @@ func (r *ring) begin(ctx context.Context, working *sync.WaitGroup, id int32) *ri
 	})
 	if at, _ := r.store.Image().Broker(id); at.Rack != "" {
 		b.configs.texts = map[string]string{"replica.selector.class": rackAware}
+	}
+	b.configs.throttle = func(of *TopicConfig, own map[string]string) {
+		throttled := func(key string) quota.Replicas { return quota.ReplicasOn(id, strings.Split(own[key], ",")) }
+		of.LeaderThrottle = Throttle{throttled("leader.replication.throttled.replicas"), r.leaderRate.Load()}
+		of.FollowerThrottle = Throttle{throttled("follower.replication.throttled.replicas"), r.followerRate.Load()}
 	}
 	log := slog.New(slog.DiscardHandler)
 	b.partitions = NewPartitions(b, b.logs, b.configs, id, int64(id), b.lease, time.Now, log)
@@ -129,6 +141,15 @@ func (r *ring) create(topic string, leader int32) {
 	replicas = slices.Concat(replicas[at:], replicas[:at])
 	topics, _ := r.store.Image().Counts()
 	r.apply(metadata.CreateTopic{Name: topic, ID: metadata.TopicID{byte(topics + 1)}, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{replicas}})
+}
+
+// throttle changes the rates of throttled replicas.
+func (r *ring) throttle(leader, follower int64) {
+	r.leaderRate.Store(leader)
+	r.followerRate.Store(follower)
+	for _, b := range r.brokers {
+		b.partitions.Reconfigure()
+	}
 }
 
 // at returns what metadata says of a topic's partition.

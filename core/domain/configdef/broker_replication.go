@@ -52,23 +52,25 @@ var brokerReplicationKeys = []Key{
 		Doc: "How many threads move replicas between log directories. This broker has one log directory.",
 	},
 	{
-		Name: "leader.replication.throttled.rate", Type: Long, Null: true, Valid: atLeast(0), Use: Shown, Update: ClusterWide, Unlisted: true,
-		Doc: "How many bytes per second a leader sends to throttled replicas.",
+		Name: "leader.replication.throttled.rate", Type: Long, Null: true, Valid: atLeast(0), Update: ClusterWide, Unlisted: true,
+		Doc: "How many bytes per second this broker sends of all partitions that leader.replication.throttled.replicas names for it, to followers " +
+			"that are not in sync. What followers in sync get is neither throttled nor, other than in Kafka, counted.",
 	},
 	{
-		Name: "follower.replication.throttled.rate", Type: Long, Null: true, Valid: atLeast(0), Use: Shown, Update: ClusterWide, Unlisted: true,
-		Doc: "How many bytes per second throttled followers fetch.",
+		Name: "follower.replication.throttled.rate", Type: Long, Null: true, Valid: atLeast(0), Update: ClusterWide, Unlisted: true,
+		Doc: "How many bytes per second this broker fetches for all replicas that follower.replication.throttled.replicas names for it. Those that " +
+			"are in sync count and are not throttled.",
 	},
 	{
 		Name: "replica.alter.log.dirs.io.max.bytes.per.second", Type: Long, Null: true, Valid: atLeast(0), Use: Shown, Update: ClusterWide, Unlisted: true,
-		Doc: "How many bytes per second replicas are moved at between log directories.",
+		Doc: "How many bytes per second replicas are moved at between log directories. This broker has one log directory.",
 	},
 	{
-		Name: "replication.quota.window.num", Type: Int, Default: "11", Valid: atLeast(1), Use: Shown,
+		Name: "replication.quota.window.num", Type: Int, Default: "11", Valid: atLeast(1),
 		Doc: "How many samples the measurement of throttled replication keeps.",
 	},
 	{
-		Name: "replication.quota.window.size.seconds", Type: Int, Default: "1", Valid: atLeast(1), Use: Shown,
+		Name: "replication.quota.window.size.seconds", Type: Int, Default: "1", Valid: atLeast(1),
 		Doc: "How many seconds each of those samples spans.",
 	},
 	{

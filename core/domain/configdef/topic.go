@@ -55,18 +55,18 @@ var topicKeys = []Key{
 			"broker's sync of every acknowledged append; see flush.messages.",
 	},
 	{
-		Name: "follower.replication.throttled.replicas", Type: List, Default: "", Valid: throttledReplicas, Use: Shown,
-		Doc: "The replicas whose fetching as followers is throttled, as partition:broker, or * for all of them. " +
-			"Tools that move partitions set and remove it.",
+		Name: "follower.replication.throttled.replicas", Type: List, Default: "", Valid: throttledReplicas,
+		Doc: "The replicas whose fetching as followers is throttled while they are not in sync, as partition:broker, or * for all of them, by " +
+			"the broker's follower.replication.throttled.rate. Tools that move partitions set and remove it.",
 	},
 	{
 		Name: "index.interval.bytes", Type: Int, Default: "4096", Valid: atLeast(0), Broker: "log.index.interval.bytes",
 		Doc: "About how many bytes of records lie between two entries of the offset index.",
 	},
 	{
-		Name: "leader.replication.throttled.replicas", Type: List, Default: "", Valid: throttledReplicas, Use: Shown,
-		Doc: "The replicas to which the leader's sending is throttled, as partition:broker, or * for all of them. " +
-			"Tools that move partitions set and remove it.",
+		Name: "leader.replication.throttled.replicas", Type: List, Default: "", Valid: throttledReplicas,
+		Doc: "The replicas whose sending as leaders, to followers that are not in sync, is throttled, as partition:broker, or * for all of " +
+			"them, by the broker's leader.replication.throttled.rate. Tools that move partitions set and remove it.",
 	},
 	{
 		Name: "local.retention.bytes", Type: Long, Default: "-2", Valid: atLeast(-2), Use: Shown, Broker: "log.local.retention.bytes",

@@ -37,6 +37,10 @@ func (r *Replica) Shown(now time.Duration) (int64, error) {
 	return r.hw, nil
 }
 
+// KeepsUp reports whether this follower is in the ISR, or has everything that its leader has called committed in its last answer: as in Kafka,
+// producers may wait for it then.
+func (r *Replica) KeepsUp() bool { return r.member || r.heard && r.end >= r.leaderHW }
+
 // lastEpoch is the epoch of the last record, -1 for none.
 func (r *Replica) lastEpoch() int32 {
 	if r.end == r.start {
@@ -60,7 +64,7 @@ func (r *Replica) FetchAnswered(a FetchAnswer, now time.Duration) Effects {
 	case a.Diverging:
 		return r.cutAt(a)
 	}
-	r.leaderHW = max(r.leaderHW, a.HighWatermark)
+	r.leaderHW, r.heard = max(r.leaderHW, a.HighWatermark), true
 	fx := r.raise(now)
 	fx.Append = true
 	if start := min(a.LogStart, r.hw); start > r.start {

@@ -194,3 +194,24 @@ func TestAFollowerShowsConsumersWhatIsCommittedWhileItsLeaseHolds(t *testing.T) 
 	r.Install(testView(2, 2, 6, 8, 1, 2, 3), 0)
 	refused(0) // it leads
 }
+
+func TestAFollowerKeepsUpInTheISRAndWithWhatItsLeaderHasCalledCommitted(t *testing.T) {
+	r := testFollower()
+	if !r.KeepsUp() {
+		t.Error("a member of the ISR does not keep up")
+	}
+	r.Install(testView(2, 1, 5, 8, 1, 3), 0)
+	if r.KeepsUp() {
+		t.Error("one that has not heard of its leader keeps up")
+	}
+	for _, committed := range []int64{60, 100, 101} {
+		r.FetchAnswered(FetchAnswer{To: nextFetch(t, r), HighWatermark: committed}, 0)
+		if want := committed <= 100; r.KeepsUp() != want {
+			t.Errorf("its log ends at 100, up to %d is committed, and it keeps up: %v", committed, r.KeepsUp())
+		}
+	}
+	r.Install(testView(2, 3, 6, 9, 1, 3), 0)
+	if r.KeepsUp() {
+		t.Error("one that has not heard of its new leader keeps up")
+	}
+}

@@ -21,6 +21,7 @@ type FetchReply struct {
 	Effects
 	End            int64 // of what the follower may have
 	Behind         bool  // the high watermark has risen above what the follower was told last
+	InSync         bool  // the follower is in the ISR, or the high watermark waits for it as if it were
 	Diverging      bool  // no records: the follower's log parts from the leader's
 	DivergingEpoch int32 // the largest epoch known to the leader that is not above the follower's
 	DivergingEnd   int64 // where it ended
@@ -78,6 +79,7 @@ func (r *Replica) FollowerFetched(f FollowerFetch, now time.Duration) (FetchRepl
 	p.fetchedAt(f, r.durable, now)
 	reply := FetchReply{Effects: r.raise(now), End: r.durable}
 	reply.Behind, p.told = r.hw > p.told, r.hw
+	reply.InSync = r.awaited(p, now)
 	reply.Propose = !p.counted && !p.barred && r.mayJoin(p, now) && !r.asking
 	return reply, nil
 }
@@ -142,11 +144,16 @@ func (r *Replica) replicated(now time.Duration) int64 {
 	}
 	to := r.durable
 	for i := range r.peers {
-		if p := &r.peers[i]; p.counted || !p.barred && r.recent(p, now) {
+		if p := &r.peers[i]; r.awaited(p, now) {
 			to = min(to, p.acked)
 		}
 	}
 	return to
+}
+
+// awaited reports whether the high watermark waits for p.
+func (r *Replica) awaited(p *peer, now time.Duration) bool {
+	return p.counted || !p.barred && r.recent(p, now)
 }
 
 // recent reports whether p had everything not longer ago than MaxLag.

@@ -338,3 +338,27 @@ func TestAFollowerIsBehindUntilItFetchesAfterTheHighWatermarkHasRisen(t *testing
 		t.Errorf("the next brings none: %+v", reply)
 	}
 }
+
+func TestAFollowerIsInSyncAsLongAsTheHighWatermarkWaitsForIt(t *testing.T) {
+	r := testLeader(1, 3)
+	if reply := fetchFrom(t, r, 3, 50, 0); !reply.InSync {
+		t.Error("a member of the ISR is not in sync")
+	}
+	if reply := fetchFrom(t, r, 2, 50, 0); reply.InSync {
+		t.Error("one that has never caught up is in sync")
+	}
+	fetchFrom(t, r, 3, 100, 0)
+	if reply := fetchFrom(t, r, 2, 100, 0); !reply.InSync {
+		t.Error("one that has caught up is not in sync")
+	}
+	appendTo(r, 200, 0)
+	if reply := fetchFrom(t, r, 2, 150, testLag); !reply.InSync {
+		t.Error("one that had caught up not long ago is not in sync")
+	}
+	fetchFrom(t, r, 3, 200, testLag)
+	wantHighWatermark(t, r, 150)
+	appendTo(r, 300, testLag)
+	if reply := fetchFrom(t, r, 2, 160, 3*testLag); reply.InSync {
+		t.Error("one that had caught up long ago is in sync")
+	}
+}

@@ -48,6 +48,8 @@ type Replica struct {
 
 	// As a follower.
 	leaderHW int64
+	heard    bool // from this leader, which has told its high watermark
+	member   bool // of the committed ISR
 }
 
 // ReplicaSettings is what configs ask of a replica.
@@ -155,8 +157,9 @@ func (r *Replica) Install(v View, now time.Duration) Effects {
 		r.meet(v, elected, now)
 	default:
 		r.role, r.peers = RoleFollower, nil
+		r.member = slices.Contains(v.ISR, r.id)
 		if elected {
-			r.leaderHW = r.hw
+			r.leaderHW, r.heard = r.hw, false
 		}
 	}
 	fx := r.raise(now)

@@ -1,0 +1,131 @@
+//go:build raft
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// TestKafkasToolsForClustersThrottleMoves has Kafka's tool move a partition of 40 MB by 4 MB a second and then back without a throttle,
+// while producers go on.
+func TestKafkasToolsForClustersThrottleMoves(t *testing.T) {
+	skipInShortMode(t)
+	const size, rate = 40_000_000, 4_000_000
+	c := startNodes(t, 3, nil)
+	n := c.all[0]
+	n.kafka(t, "topics", "--create", "--topic", "heavy", "--replica-assignment", "1:2")
+	n.kafka(t, "topics", "--create", "--topic", "live", "--replica-assignment", "1:2:3")
+	fill(t, c, "heavy", size)
+
+	there := c.move(t, "heavy", "[1, 3]", "--throttle", "4000000")
+	if want := size * time.Second / rate; there.took < want*8/10 || there.took > 2*want {
+		t.Errorf("with a throttle it took %v, want about %v", there.took, want)
+	}
+	back := c.move(t, "heavy", "[1, 2]")
+	if back.took > there.took/2 {
+		t.Errorf("without a throttle it took %v", back.took)
+	}
+	t.Logf("with a throttle it took %v, the producers' median was %v, their slowest %v", there.took, there.median(), there.slowest())
+	t.Logf("without it took %v, the producers' median was %v, their slowest %v", back.took, back.median(), back.slowest())
+}
+
+// fill produces so many bytes to partition 0 of a topic.
+func fill(t *testing.T, c *nodes, topic string, size int) {
+	t.Helper()
+	cl := c.client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.DefaultProduceTopic(topic))
+	value := bytes.Repeat([]byte("x"), 10_000)
+	var records []*kgo.Record
+	for range size / len(value) {
+		records = append(records, &kgo.Record{Value: value})
+	}
+	if err := cl.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// moveResult is how long it took to move a partition, and how long producers waited for each answer meanwhile.
+type moveResult struct {
+	took  time.Duration
+	waits []time.Duration // in order
+}
+
+func (r moveResult) median() time.Duration  { return r.waits[len(r.waits)/2] }
+func (r moveResult) slowest() time.Duration { return r.waits[len(r.waits)-1] }
+
+// move has partition 0 of a topic moved, and returns when Kafka's tool says that it is. Producers write to it and to "live".
+func (c *nodes) move(t *testing.T, topic, replicas string, options ...string) (result moveResult) {
+	t.Helper()
+	plan := filepath.Join(t.TempDir(), "plan.json")
+	writeFile(t, plan, `{"version": 1, "partitions": [{"topic": "`+topic+`", "partition": 0, "replicas": `+replicas+`}]}`)
+	tool := func(args ...string) string {
+		return c.all[0].kafka(t, "reassign-partitions", append(args, "--reassignment-json-file", plan)...)
+	}
+	producing, stop := context.WithCancel(t.Context())
+	var working sync.WaitGroup
+	working.Go(func() { result.waits = c.produceTo(producing, t, topic, "live") })
+	working.Go(func() { result.took = c.awaitMove(t, topic) })
+	wants(t, tool(append([]string{"--execute"}, options...)...), "Successfully started partition reassignment for "+topic+"-0")
+	if out := c.all[0].kafka(t, "configs", "--describe", "--entity-type", "topics", "--entity-name", topic); strings.Contains(out, "throttled") != (options != nil) {
+		t.Errorf("with %q the topic has %s", options, out)
+	}
+	within(t, time.Minute, topic+" is moved", func() bool { return !c.moving(t, topic) })
+	wants(t, tool("--verify"), "Reassignment of partition "+topic+"-0 is completed.", "Clearing topic-level throttles on topic "+topic)
+	stop()
+	working.Wait()
+	for kind, names := range map[string][]string{"topics": {topic}, "brokers": {"1", "2", "3"}} {
+		for _, name := range names {
+			if out := c.all[0].kafka(t, "configs", "--describe", "--entity-type", kind, "--entity-name", name); strings.Contains(out, "throttled") {
+				t.Errorf("throttles are left:\n%s", out)
+			}
+		}
+	}
+	return result
+}
+
+// moving reports whether a replica of partition 0 is to leave or to come.
+func (c *nodes) moving(t *testing.T, topic string) bool {
+	t.Helper()
+	parts := partitions(c.all[0].metadata(t, topic))
+	return len(parts) != 1 || len(parts[0].Replicas) != 2 || len(parts[0].ISR) != 2
+}
+
+// awaitMove returns how long partition 0 moves, from when it is seen to begin.
+func (c *nodes) awaitMove(t *testing.T, topic string) time.Duration {
+	t.Helper()
+	before := partitions(c.all[0].metadata(t, topic))[0].Replicas
+	changed := func() bool {
+		return c.moving(t, topic) || !slices.Equal(partitions(c.all[0].metadata(t, topic))[0].Replicas, before)
+	}
+	within(t, time.Minute, topic+" is to be moved", changed)
+	began := time.Now()
+	within(t, time.Minute, topic+" is moved", func() bool { return !c.moving(t, topic) })
+	return time.Since(began)
+}
+
+// produceTo writes small records to partition 0 of the topics, one after the other, until ctx ends, and returns the waits for the answers.
+func (c *nodes) produceTo(ctx context.Context, t *testing.T, topics ...string) (waits []time.Duration) {
+	t.Helper()
+	cl := c.client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))
+	for ctx.Err() == nil {
+		for _, topic := range topics {
+			began := time.Now()
+			if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Value: []byte("meanwhile")}).FirstErr(); err != nil {
+				t.Error(err)
+				return waits
+			}
+			waits = append(waits, time.Since(began))
+		}
+		time.Sleep(5 * time.Millisecond) // the load, not a wait
+	}
+	slices.Sort(waits)
+	return waits
+}
