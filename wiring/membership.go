@@ -19,5 +19,7 @@ type clusterWork struct {
 	controller kafkaproto.Controller
 	quorum     kafkaproto.Quorum
 	voters     kafkaproto.Voters
+	nodes      *kafkaproto.Nodes
 	ready      func() error // why the node should not be counted on, nil for no reason
+	reload     func()       // looks at the node's certificate again
 }
