@@ -283,7 +283,7 @@ func TestStrangersByTLSAreRefused(t *testing.T) {
 }
 
 func TestGarbageEndsAConnection(t *testing.T) {
-	s := start(t, newFakes(t), withNodes(t, authority.New(t)))
+	s := start(t, newFakes(t), withNodes(t, authority.New(t)), func(st *Settings, _ *Server) { st.Limits.Handshake = 500 * time.Millisecond })
 	for name, sent := range map[string]string{
 		"a frame's size that begins like TLS": "\x16\x00\x00\x10",
 		"TLS that is none":                    "\x16\x03\x01\x00\x05hello",
