@@ -14,7 +14,7 @@ import (
 const askQuorum = 2 * time.Second
 
 // AskQuorum asks a broker which nodes keep the metadata, with and without a vote, by Kafka's DescribeQuorum. The answer holds the incarnation
-// under which each has begun, zero for one that has not begun yet.
+// under which each has begun, zero for one that has not begun yet. Of an error, Distrust says more.
 func AskQuorum(ctx context.Context, secure TLS, address string) (map[int32][16]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, askQuorum)
 	defer cancel()

@@ -54,10 +54,15 @@ func OpenNode(ctx context.Context, cfg *configs.Config, certs *nodetls.Certifica
 	return node, nil
 }
 
-// checkNew asks the other nodes whether one with this node's id has voted before.
+// checkNew asks the other nodes whether one with this node's id has voted before. Where some run that do not believe this node, or it them, it
+// must not go on as if there were none.
 func checkNew(ctx context.Context, others []configs.Peer, secure replication.TLS, self int32) error {
+	var distrust error
 	for _, other := range others {
 		quorum, err := replication.AskQuorum(ctx, secure, other.Kafka)
+		if replication.Distrust(err) {
+			distrust = fmt.Errorf("ask node %d whether this node is new: %w", other.ID, err)
+		}
 		if err != nil {
 			continue // it does not run yet, or no more
 		}
@@ -68,7 +73,7 @@ func checkNew(ctx context.Context, others []configs.Peer, secure replication.TLS
 		}
 		return nil
 	}
-	return nil
+	return distrust
 }
 
 // others returns the peers but this node.
