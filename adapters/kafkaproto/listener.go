@@ -71,7 +71,7 @@ func (s *Server) accept(ctx context.Context, l *listener) {
 			continue
 		}
 		backoff = time.Millisecond
-		s.admit(l, nc) //nolint:contextcheck // a connection ends with its own context, after those under way
+		s.admit(l, nc) //nolint:contextcheck // a connection ends with its own context, not with accepting
 	}
 }
 
