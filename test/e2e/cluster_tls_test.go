@@ -129,7 +129,7 @@ func TestImpostorsMoveNothingByTLS(t *testing.T) {
 				t.Fatal(err)
 			}
 			risen, code, ok := c.attack(t, "orders")
-			for tries := 0; !ok && tries < 5; tries++ {
+			for tries := 0; !ok && tries < 10; tries++ {
 				c.awaitAll(t)
 				risen, code, ok = c.attack(t, "orders")
 			}
