@@ -86,7 +86,7 @@ type Cluster struct {
 	Name              string // the cluster's, the same on all nodes for good
 	RaftListen        string // host:port that Raft listens on; "" for the peer's address
 	Join              bool   // the node joins a cluster that is there already
-	CAFile            string // with the two below: TLS between the nodes' Raft transports
+	CAFile            string // with the two below: TLS between the nodes
 	CertFile, KeyFile string
 }
 

@@ -102,9 +102,10 @@ var settings = []setting{
 		func(c *Config) *string { return &c.Cluster.RaftListen }, func(t string) bool { return t == "" || isAddress(t) }),
 	toggle("cluster.join", false, "Whether this node joins a cluster that is there already, to which it was added by `chronik-server cluster add-node`.",
 		func(c *Config) *bool { return &c.Cluster.Join }),
-	text("cluster.ca_file", "", `a path, or "" for none`, "The certificate authority of the nodes' certificates: with cert_file and key_file, Raft messages go by mutual TLS.",
+	text("cluster.ca_file", "", `a path, or "" for none`, "The certificate authority of the nodes' certificates: with cert_file and key_file, the nodes talk by mutual TLS. "+
+		"Renewed files are taken into use without a restart, but for those that others reach by the raft address.",
 		func(c *Config) *string { return &c.Cluster.CAFile }, func(string) bool { return true }),
-	text("cluster.cert_file", "", `a path, or "" for none`, "This node's certificate, for the host name of its raft address.",
+	text("cluster.cert_file", "", `a path, or "" for none`, "This node's certificate, for the host names of its raft address and of its Kafka address.",
 		func(c *Config) *string { return &c.Cluster.CertFile }, func(string) bool { return true }),
 	text("cluster.key_file", "", `a path, or "" for none`, "The key of this node's certificate.",
 		func(c *Config) *string { return &c.Cluster.KeyFile }, func(string) bool { return true }),

@@ -57,14 +57,16 @@ func newServices(
 }
 
 // newKafkaServer returns the server of the Kafka protocol.
-func newKafkaServer(cfg *configs.Config, s kafkaproto.Services, metrics kafkaproto.Metrics, t *telemetry.Telemetry, log *slog.Logger) (*kafkaproto.Server, error) {
+func newKafkaServer(
+	cfg *configs.Config, s kafkaproto.Services, work clusterWork, metrics kafkaproto.Metrics, t *telemetry.Telemetry, log *slog.Logger,
+) (*kafkaproto.Server, error) {
 	listeners := make([]kafkaproto.Listener, len(cfg.Listen))
 	for i, l := range cfg.Listen {
 		listeners[i] = kafkaproto.Listener{Name: l.Name, Address: l.Address, Advertised: cfg.AdvertisedFor(l.Name)}
 	}
 	memory := sharesOf(cfg.Memory)
 	return kafkaproto.New(kafkaproto.Settings{
-		Listeners: listeners, Services: s, Logger: log, Metrics: metrics, Tracer: t.Tracer(),
+		Listeners: listeners, Services: s, Nodes: work.nodes, Logger: log, Metrics: metrics, Tracer: t.Tracer(),
 		Limits: kafkaproto.Limits{
 			ConnectionMemory: memory.connections, RequestMemory: memory.requests, ResponseMemory: memory.answers, Grace: cfg.Grace,
 		},

@@ -19,6 +19,8 @@ type clusterWork struct {
 	controller kafkaproto.Controller
 	quorum     kafkaproto.Quorum
 	voters     kafkaproto.Voters
+	nodes      *kafkaproto.Nodes
 	ready      func() error // why the node should not be counted on, nil for no reason
 	throttled  func() int64 // bytes per second that are fetched for throttled replicas, nil where nothing is fetched
+	reload     func()       // looks at the node's certificate again
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/wire"
 
+	"github.com/chronik-stream/chronik/adapters/kafkaproto"
+	"github.com/chronik-stream/chronik/adapters/nodetls"
 	"github.com/chronik-stream/chronik/adapters/raftnode"
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker"
@@ -18,7 +20,7 @@ import (
 )
 
 // metadataSet replicates metadata by Raft when the configuration has a cluster section, and keeps it on this node alone otherwise.
-var metadataSet = wire.NewSet(newMembership, openRaftNode, openNodeMetadata, wire.FieldsOf(new(nodeMetadata), "store"), newMember, registerNode, newLease, newWork)
+var metadataSet = wire.NewSet(newMembership, openNodeTLS, openRaftNode, openNodeMetadata, wire.FieldsOf(new(nodeMetadata), "store"), newMember, registerNode, newLease, newWork)
 
 func newMembership(cfg *configs.Config) (membership, error) {
 	if !cfg.Clustered() {
@@ -35,12 +37,20 @@ func newMembership(cfg *configs.Config) (membership, error) {
 
 var errNoManager = errors.New("Raft manager required for clustered mode") //nolint:staticcheck // the seed's words
 
+// openNodeTLS reads the certificates of the nodes; nil where there are none.
+func openNodeTLS(cfg *configs.Config, log *slog.Logger) (*nodetls.Certificates, error) {
+	if !cfg.Clustered() {
+		return nil, nil
+	}
+	return cluster.OpenTLS(cfg, log)
+}
+
 // openRaftNode opens this node's side of Raft; nil for a broker without a cluster.
-func openRaftNode(ctx context.Context, cfg *configs.Config, dir dataDir, log *slog.Logger) (*raftnode.Manager, func(), error) {
+func openRaftNode(ctx context.Context, cfg *configs.Config, certs *nodetls.Certificates, dir dataDir, log *slog.Logger) (*raftnode.Manager, func(), error) {
 	if !cfg.Clustered() {
 		return nil, func() {}, nil
 	}
-	node, err := cluster.OpenNode(ctx, cfg, dir.path, log)
+	node, err := cluster.OpenNode(ctx, cfg, certs, dir.path, log)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -58,7 +68,9 @@ type nodeMetadata struct {
 }
 
 // openNodeMetadata opens the metadata: replicated with a cluster section, otherwise as in the standalone binary.
-func openNodeMetadata(ctx context.Context, cfg *configs.Config, dir dataDir, m membership, node *raftnode.Manager, log *slog.Logger) (nodeMetadata, func(), error) {
+func openNodeMetadata(
+	ctx context.Context, cfg *configs.Config, certs *nodetls.Certificates, dir dataDir, m membership, node *raftnode.Manager, log *slog.Logger,
+) (nodeMetadata, func(), error) {
 	if !cfg.Clustered() {
 		store, cleanup, err := openMetadata(cfg, dir, m, log) //nolint:contextcheck // what it starts ends with Close, not with ctx
 		return nodeMetadata{store: store}, cleanup, err
@@ -66,7 +78,7 @@ func openNodeMetadata(ctx context.Context, cfg *configs.Config, dir dataDir, m m
 	if node == nil {
 		return nodeMetadata{}, nil, errNoManager
 	}
-	md, err := cluster.Open(ctx, cfg, node, walSettings(cfg, dir, m), log)
+	md, err := cluster.Open(ctx, cfg, certs, node, walSettings(cfg, dir, m), log)
 	if err != nil {
 		return nodeMetadata{}, nil, err
 	}
@@ -106,19 +118,27 @@ func registerNode(
 
 // newWork returns what the broker does as a node of its cluster; the cleanup ends its connections to the other nodes.
 func newWork(
-	cfg *configs.Config, md nodeMetadata, m membership, member broker.MembershipSettings, store registered, p *broker.Partitions, c *broker.Configs,
-	clock broker.Clock, log *slog.Logger,
+	cfg *configs.Config, certs *nodetls.Certificates, md nodeMetadata, m membership, member broker.MembershipSettings, store registered,
+	p *broker.Partitions, c *broker.Configs, clock broker.Clock, log *slog.Logger,
 ) (clusterWork, func()) {
 	if md.cluster == nil {
 		return newSoleWork(store, m, clock), func() {}
 	}
-	w := cluster.NewWork(cfg, store, member, p, c, clock, log)
+	w := cluster.NewWork(cfg, certs, store, member, p, c, clock, log)
 	meta := func(ctx context.Context) error { return w.EnsureMetaTopic(ctx, newTopicID, log) }
 	vote := func(ctx context.Context) error { return md.cluster.Vote(ctx, log) }
 	return clusterWork{
 		early:      []stage{{"replication", w.Replication.Run}, {"controller", w.Controller.Run}},
 		late:       []stage{{"vote", vote}, {"internal topics", meta}, {"membership", w.Membership.Run}},
-		controller: w.Controller, quorum: md.cluster, voters: md.cluster, ready: w.Ready,
+		controller: w.Controller, quorum: md.cluster, voters: md.cluster, nodes: newNodes(certs), ready: w.Ready, reload: certs.Reload,
 		throttled: w.Replication.ThrottledRate,
 	}, w.Close
+}
+
+// newNodes says how the Kafka server knows the other nodes; nil where they show no certificates.
+func newNodes(certs *nodetls.Certificates) *kafkaproto.Nodes {
+	if certs == nil {
+		return nil
+	}
+	return &kafkaproto.Nodes{TLS: certs.Server(), NodeID: nodetls.NodeID}
 }

@@ -19,16 +19,20 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	if err != nil {
 		return nil, nil, err
 	}
+	certificates, err := openNodeTLS(cfg, log)
+	if err != nil {
+		return nil, nil, err
+	}
 	wiringDataDir, cleanup, err := lockDataDir(cfg, wiringMembership)
 	if err != nil {
 		return nil, nil, err
 	}
-	manager, cleanup2, err := openRaftNode(ctx, cfg, wiringDataDir, log)
+	manager, cleanup2, err := openRaftNode(ctx, cfg, certificates, wiringDataDir, log)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
-	wiringNodeMetadata, cleanup3, err := openNodeMetadata(ctx, cfg, wiringDataDir, wiringMembership, manager, log)
+	wiringNodeMetadata, cleanup3, err := openNodeMetadata(ctx, cfg, certificates, wiringDataDir, wiringMembership, manager, log)
 	if err != nil {
 		cleanup2()
 		cleanup()
@@ -88,7 +92,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	partitions, cleanup6 := newPartitions(wiringRegistered, logStore, brokerConfigs, wiringMembership, lease, clock, log)
 	cluster := newCluster(wiringRegistered, logStore, partitions, wiringMembership)
 	assignments := newAssignments(wiringRegistered)
-	wiringClusterWork, cleanup7 := newWork(cfg, wiringNodeMetadata, wiringMembership, membershipSettings, wiringRegistered, partitions, brokerConfigs, clock, log)
+	wiringClusterWork, cleanup7 := newWork(cfg, certificates, wiringNodeMetadata, wiringMembership, membershipSettings, wiringRegistered, partitions, brokerConfigs, clock, log)
 	produce := broker.NewProduce(partitions, clock)
 	fetch := newFetch(cfg, partitions, brokerConfigs, clock)
 	offsets := broker.NewOffsets(partitions)
@@ -105,7 +109,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	server, err := newKafkaServer(cfg, services, metrics, telemetry, log)
+	server, err := newKafkaServer(cfg, services, wiringClusterWork, metrics, telemetry, log)
 	if err != nil {
 		cleanup7()
 		cleanup6()

@@ -85,7 +85,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	server, err := newKafkaServer(cfg, services, metrics, telemetry, log)
+	server, err := newKafkaServer(cfg, services, wiringClusterWork, metrics, telemetry, log)
 	if err != nil {
 		cleanup5()
 		cleanup4()

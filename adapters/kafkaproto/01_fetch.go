@@ -36,14 +36,31 @@ func (x *exchange) fetch() error {
 	if f.follower.ID >= 0 {
 		f.req.Follower = &f.follower
 	}
-	ctx, stop := x.waiting(f.req.MaxWait > watchInterval)
-	x.fetched = s.services.Fetch.Fetch(ctx, &f.req)
-	stop()
+	if err := x.follows(f.follower.ID); err != nil {
+		x.fetched = refused(&f.req, err)
+	} else {
+		ctx, stop := x.waiting(f.req.MaxWait > watchInterval)
+		x.fetched = s.services.Fetch.Fetch(ctx, &f.req)
+		stop()
+	}
 	x.encodeFetch(x.fetched, f.req.ReadCommitted, f.req.Follower != nil)
 	f.req.Partitions, f.req.Forgotten = reusable(f.req.Partitions), reusable(f.req.Forgotten)
 	s.fetches.Put(f)
 	x.conn.ready(x)
 	return nil
+}
+
+// refused is the answer to who is not the follower that it says. Kafka has TOPIC_AUTHORIZATION_FAILED for each partition, which is all that
+// versions before 7 have a place for; the error of the whole says more to who has set up a node wrongly.
+func refused(req *broker.FetchRequest, err error) *broker.FetchResponse {
+	resp := &broker.FetchResponse{Err: err, Partitions: make([]broker.FetchedPartition, len(req.Partitions))}
+	for i := range req.Partitions {
+		resp.Partitions[i] = broker.FetchedPartition{
+			FetchTarget: req.Partitions[i].FetchTarget, Err: fault.TopicAuthorizationFailed,
+			HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
+		}
+	}
+	return resp
 }
 
 // reusable returns s emptied for another request, or nil when it is too large to keep.

@@ -8,7 +8,7 @@ import (
 
 // OffsetForLeaderEpoch: v2-4. Consumers detect by it that a log was truncated (KIP-320).
 //
-// * v3: replica id, which only followers set
+// * v3: replica id, which only followers set; it changes nothing about the answer
 
 func (x *exchange) offsetForLeaderEpoch(req *kmsg.OffsetForLeaderEpochRequest) *kmsg.OffsetForLeaderEpochResponse {
 	var queries []broker.EpochQuery
@@ -19,7 +19,13 @@ func (x *exchange) offsetForLeaderEpoch(req *kmsg.OffsetForLeaderEpochRequest) *
 			})
 		}
 	}
-	x.services().Offsets.EpochEnds(x.ctx, queries)
+	if err := x.follows(req.ReplicaID); err != nil {
+		for i := range queries {
+			queries[i].Err = err
+		}
+	} else {
+		x.services().Offsets.EpochEnds(x.ctx, queries)
+	}
 
 	resp := kmsg.NewPtrOffsetForLeaderEpochResponse()
 	for _, t := range req.Topics {

@@ -9,6 +9,11 @@ import (
 // BrokerHeartbeat: v0-2 (KIP-631), between the brokers of a cluster. As in Kafka it is not announced to clients.
 
 func (x *exchange) brokerHeartbeat(req *kmsg.BrokerHeartbeatRequest) *kmsg.BrokerHeartbeatResponse {
+	resp := kmsg.NewPtrBrokerHeartbeatResponse()
+	if err := x.speaksFor(req.BrokerID); err != nil {
+		resp.ErrorCode, resp.IsFenced = x.code(err), true
+		return resp
+	}
 	ctx, stop := x.waiting(true)
 	defer stop()
 	reply, err := x.services().Controller.Heartbeat(ctx, ports.BrokerHeartbeat{
@@ -18,7 +23,6 @@ func (x *exchange) brokerHeartbeat(req *kmsg.BrokerHeartbeatRequest) *kmsg.Broke
 	if err == nil {
 		x.conn.server.heardOf(req.BrokerID, x.conn)
 	}
-	resp := kmsg.NewPtrBrokerHeartbeatResponse()
 	resp.ErrorCode = x.code(err)
 	resp.IsCaughtUp, resp.IsFenced, resp.ShouldShutdown = reply.CaughtUp, reply.Fenced || err != nil, reply.ShouldShutDown
 	return resp

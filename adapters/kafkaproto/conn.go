@@ -30,7 +30,10 @@ type conn struct {
 	server   *Server
 	listener *listener
 	nc       net.Conn
-	raw      syscall.RawConn // nil when nc is no plain TCP connection
+	stream   net.Conn        // what requests and answers go by: nc, or the TLS over it; set before the first request
+	raw      syscall.RawConn // of nc; nil when it is no TCP connection
+	node     *node           // who is at the other end; nil for a client
+	cost     int64           // bytes of memory that it is counted with; guarded by server.mu
 	in       *bufio.Reader
 	head     [4]byte // of the next frame: its size
 	remote   string  // the client's address, as it is counted
@@ -57,7 +60,7 @@ type conn struct {
 }
 
 func newConn(s *Server, l *listener, nc net.Conn, remote string) *conn {
-	c := &conn{server: s, listener: l, nc: nc, in: bufio.NewReaderSize(nil, readAhead), remote: remote}
+	c := &conn{server: s, listener: l, nc: nc, stream: nc, in: bufio.NewReaderSize(nil, readAhead), remote: remote}
 	c.in.Reset(activeReader{c})
 	c.room.L = &c.mu
 	c.ctx, c.cancel = context.WithCancel(context.Background())
@@ -82,9 +85,20 @@ func (r activeReader) Read(p []byte) (int, error) {
 
 // serve reads and serves requests until the connection ends, then waits for the answers that are still to come.
 func (c *conn) serve() {
-	err := c.readRequests()
-	var bad badInput
+	err := c.recognize()
+	if err == nil {
+		err = c.readRequests()
+	}
+	var (
+		bad     badInput
+		unknown stranger
+	)
 	switch {
+	case errors.As(err, &unknown):
+		if c.waits.Err() == nil {
+			c.server.noise.Warn(c.ctx, "connection refused that is none of a node", "client", c.nc.RemoteAddr().String(), "listener", c.listener.name,
+				"err", unknown.error)
+		}
 	case errors.As(err, &bad):
 		c.server.noise.Warn(c.ctx, "connection closed for bad input", "client", c.nc.RemoteAddr().String(), "listener", c.listener.name,
 			"client_id", c.client, "software", c.software, "err", bad.error)

@@ -71,7 +71,7 @@ func (s *Server) accept(ctx context.Context, l *listener) {
 			continue
 		}
 		backoff = time.Millisecond
-		s.admit(l, nc)
+		s.admit(l, nc) //nolint:contextcheck // a connection ends with its own context, not with accepting
 	}
 }
 
@@ -108,7 +108,7 @@ func (s *Server) register(c *conn) (limit string) {
 	switch {
 	case s.draining:
 		return "broker is stopping"
-	case int64(len(s.conns)+1)*connectionCost > s.limits.ConnectionMemory:
+	case s.connMemory+connectionCost > s.limits.ConnectionMemory:
 		return "memory"
 	case int64(len(s.conns)) >= most:
 		return "max.connections"
@@ -116,15 +116,30 @@ func (s *Server) register(c *conn) (limit string) {
 		return "max.connections.per.ip"
 	}
 	s.conns[c] = struct{}{}
+	c.cost = connectionCost
+	s.connMemory += c.cost
 	s.perIP[c.remote]++
 	s.serving.Add(1)
 	return ""
+}
+
+// grow counts n more bytes for c, which is registered, if they are to be had.
+func (s *Server) grow(c *conn, n int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.connMemory+n > s.limits.ConnectionMemory {
+		return false
+	}
+	c.cost += n
+	s.connMemory += n
+	return true
 }
 
 func (s *Server) unregister(c *conn) {
 	s.lost(c)
 	s.mu.Lock()
 	delete(s.conns, c)
+	s.connMemory -= c.cost
 	if s.perIP[c.remote]--; s.perIP[c.remote] <= 0 {
 		delete(s.perIP, c.remote)
 	}

@@ -14,7 +14,7 @@ const sendStep = 1 << 20
 
 // sendFile sends s from its file without copying it through this process, on connections that can.
 func (c *conn) sendFile(s ports.Slice) error {
-	if c.raw == nil {
+	if !c.direct() {
 		return c.copyFile(s)
 	}
 	file := int(s.File.Fd())

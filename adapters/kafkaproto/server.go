@@ -22,6 +22,7 @@ const noisePerPeriod = 10
 type Settings struct {
 	Listeners []Listener
 	Services  Services
+	Nodes     *Nodes // nil: whoever connects may be a node of the cluster, or there is none
 	Limits    Limits
 	Logger    *slog.Logger // required
 	Metrics   Metrics      // nil: nothing is measured
@@ -40,6 +41,7 @@ type Limits struct {
 	ResponseMemory   int64         // bytes that large answers may take together; default 64 MiB
 	PendingAnswers   int           // requests of one connection that wait for their answer; default 128
 	Stall            time.Duration // how long a frame or an answer may make no progress; default 30 s
+	Handshake        time.Duration // how long another node may take to show who it is; default 10 s
 	Grace            time.Duration // how long requests under way may take when the server stops; default 10 s
 }
 
@@ -59,6 +61,9 @@ func (l *Limits) ensureDefaults() {
 	if l.Stall <= 0 {
 		l.Stall = 30 * time.Second
 	}
+	if l.Handshake <= 0 {
+		l.Handshake = 10 * time.Second
+	}
 	if l.Grace <= 0 {
 		l.Grace = 10 * time.Second
 	}
@@ -67,6 +72,7 @@ func (l *Limits) ensureDefaults() {
 // Server speaks the Kafka protocol on its listeners.
 type Server struct {
 	services Services
+	nodes    *Nodes
 	limits   Limits
 	log      *slog.Logger
 	noise    *limitedlog.Log // for what clients can cause
@@ -90,6 +96,7 @@ type Server struct {
 
 	mu         sync.Mutex
 	conns      map[*conn]struct{}
+	connMemory int64 // bytes that connections are counted with
 	perIP      map[string]int
 	heartbeats map[int32]*conn // over which another broker was heard of last
 	draining   bool
@@ -100,7 +107,7 @@ type Server struct {
 func New(s Settings) (*Server, error) {
 	s.Limits.ensureDefaults()
 	srv := &Server{
-		services: s.Services, limits: s.Limits, log: s.Logger, metrics: s.Metrics, tracer: s.Tracer,
+		services: s.Services, nodes: s.Nodes, limits: s.Limits, log: s.Logger, metrics: s.Metrics, tracer: s.Tracer,
 		noise:      limitedlog.New(s.Logger, noisePerPeriod),
 		frames:     NewBudget(s.Limits.RequestMemory),
 		answers:    NewBudget(s.Limits.ResponseMemory),
@@ -126,6 +133,9 @@ func New(s Settings) (*Server, error) {
 // Listen binds all listeners. It is separate from Run so that the addresses are known, and taken, before anything is served.
 func (s *Server) Listen(ctx context.Context) error {
 	s.maxFrame = int(min(s.services.Configs.Int("socket.request.max.bytes"), s.limits.RequestMemory))
+	if s.nodes != nil {
+		s.maxFrame = min(s.maxFrame, largestBesideTLS)
+	}
 	for _, l := range s.listeners {
 		if err := l.listen(ctx); err != nil {
 			s.closeListeners()

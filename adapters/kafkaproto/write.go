@@ -92,7 +92,7 @@ func (c *conn) flush(more bool) error {
 	case 0:
 		return nil
 	case 1:
-		if more && c.raw != nil {
+		if more && c.direct() {
 			return c.sendMore(c.vector[0])
 		}
 		return c.writeAll(c.vector[0])
@@ -110,15 +110,18 @@ func (c *conn) flush(more bool) error {
 		return nil
 	}
 	v := c.vector // WriteTo shortens what it is called on
-	_, err := v.WriteTo(c.nc)
+	_, err := v.WriteTo(c.stream)
 	c.active.Store(c.server.tick.Load())
 	return err
 }
 
+// direct reports whether answers may go around stream, to raw.
+func (c *conn) direct() bool { return c.raw != nil && c.stream == c.nc }
+
 // writeAll writes b in steps.
 func (c *conn) writeAll(b []byte) error {
 	for len(b) > 0 {
-		n, err := c.nc.Write(b[:min(len(b), writeStep)])
+		n, err := c.stream.Write(b[:min(len(b), writeStep)])
 		c.active.Store(c.server.tick.Load())
 		if err != nil {
 			return err

@@ -28,7 +28,7 @@ type Settings struct {
 }
 
 // TLS names the files with which the nodes know each other. A certificate must hold the host names of its node's Address. The files are
-// read once.
+// read at each connection to another node, and once for those that come.
 type TLS struct{ CAFile, CertFile, KeyFile string }
 
 // DefaultSettings returns the defaults: an election after 600 ms to 1.2 s without a leader.

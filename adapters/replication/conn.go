@@ -30,13 +30,19 @@ type conn struct {
 }
 
 // dial connects to a broker.
-func dial(ctx context.Context, dialer *net.Dialer, address, clientID string) (*conn, error) {
-	raw, err := dialer.DialContext(ctx, "tcp", address)
+func dial(ctx context.Context, secure TLS, address, clientID string) (*conn, error) {
+	var dialer net.Dialer
+	plain, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
+	stream, err := secure.over(ctx, plain, address)
+	if err != nil {
+		_ = plain.Close()
+		return nil, err
+	}
 	return &conn{
-		address: address, net: raw, in: bufio.NewReaderSize(raw, 64<<10),
+		address: address, net: stream, in: bufio.NewReaderSize(stream, 64<<10),
 		formatter: kmsg.NewRequestFormatter(kmsg.FormatterClientID(clientID)),
 	}, nil
 }

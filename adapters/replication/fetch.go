@@ -48,7 +48,7 @@ func (p *Peers) Fetch(ctx context.Context, node int32, want ports.ReplicaFetch) 
 		if errors.Is(err, fault.FetchSessionIDNotFound) || errors.Is(err, fault.InvalidFetchSessionEpoch) {
 			return nil, nil // the next fetch begins another
 		}
-		return nil, err
+		return nil, p.distrusted(ctx, node, err)
 	}
 	l.session.answered(resp.SessionID, want)
 	return fetched(resp), nil

@@ -22,7 +22,7 @@ func (p *Peers) Heartbeat(ctx context.Context, node int32, beat ports.BrokerHear
 		return ports.BrokerHeartbeatReply{}, err
 	}
 	if err := faultOf(resp.ErrorCode); err != nil {
-		return ports.BrokerHeartbeatReply{}, err
+		return ports.BrokerHeartbeatReply{}, p.distrusted(ctx, node, err)
 	}
 	return ports.BrokerHeartbeatReply{CaughtUp: resp.IsCaughtUp, Fenced: resp.IsFenced, ShouldShutDown: resp.ShouldShutdown}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"sync"
 	"syscall"
@@ -13,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/limitedlog"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -21,12 +23,17 @@ type Settings struct {
 	NodeID int32
 	// Address returns where a broker listens for the others, host:port; ok is false when that is not known.
 	Address func(node int32) (address string, ok bool)
+	TLS     TLS // nil: in the clear
+	Logger  *slog.Logger
 }
+
+// noisePerPeriod is how many lines about connections may be written per limitedlog.Period: they are made again and again.
+const noisePerPeriod = 5
 
 // Peers talks to the other brokers. It has two connections to each: heartbeats must not wait behind records.
 type Peers struct {
 	settings Settings
-	dialer   net.Dialer
+	noise    *limitedlog.Log
 
 	mu     sync.Mutex
 	beats  map[int32]*line
@@ -38,7 +45,7 @@ var _ ports.Peers = (*Peers)(nil)
 
 // New returns the peers of this broker. Close ends all connections.
 func New(set Settings) *Peers {
-	return &Peers{settings: set, beats: make(map[int32]*line), feeds: make(map[int32]*line)}
+	return &Peers{settings: set, noise: limitedlog.New(set.Logger, noisePerPeriod), beats: make(map[int32]*line), feeds: make(map[int32]*line)}
 }
 
 // line is a connection that is made when it is needed, and again when it has broken.
@@ -60,7 +67,7 @@ func (p *Peers) on(lines map[int32]*line, node int32) *line {
 	return l
 }
 
-// ask sends a request over a line and reads its answer. A broker that has moved is asked at its new address.
+// ask sends a request over a line and reads its answer, but for the error in it. A broker that has moved is asked at its new address.
 func (p *Peers) ask(ctx context.Context, l *line, node int32, req kmsg.Request, resp kmsg.Response) error {
 	address, ok := p.settings.Address(node)
 	if !ok {
@@ -70,9 +77,9 @@ func (p *Peers) ask(ctx context.Context, l *line, node int32, req kmsg.Request, 
 		l.hangUp()
 	}
 	if l.conn == nil {
-		c, err := dial(ctx, &p.dialer, address, fmt.Sprintf("broker-%d", p.settings.NodeID))
+		c, err := dial(ctx, p.settings.TLS, address, fmt.Sprintf("broker-%d", p.settings.NodeID))
 		if err != nil {
-			return unreachable(ctx, node, err)
+			return p.distrusted(ctx, node, unreachable(ctx, node, err))
 		}
 		if !p.keep(l, c) {
 			return fault.New(fault.BrokerNotAvailable, "this broker is stopping")
@@ -80,7 +87,7 @@ func (p *Peers) ask(ctx context.Context, l *line, node int32, req kmsg.Request, 
 	}
 	if err := l.conn.do(ctx, req, resp); err != nil {
 		l.hangUp()
-		return unreachable(ctx, node, err)
+		return p.distrusted(ctx, node, unreachable(ctx, node, err))
 	}
 	return nil
 }
@@ -103,7 +110,8 @@ func (p *Peers) Gone(ctx context.Context, node int32) bool {
 	if !ok {
 		return false
 	}
-	c, err := p.dialer.DialContext(ctx, "tcp", address)
+	var dialer net.Dialer
+	c, err := dialer.DialContext(ctx, "tcp", address)
 	if err == nil {
 		_ = c.Close()
 	}

@@ -4,7 +4,6 @@ package replication
 
 import (
 	"context"
-	"net"
 	"slices"
 	"time"
 
@@ -15,11 +14,11 @@ import (
 const askQuorum = 2 * time.Second
 
 // AskQuorum asks a broker which nodes keep the metadata, with and without a vote, by Kafka's DescribeQuorum. The answer holds the incarnation
-// under which each has begun, zero for one that has not begun yet.
-func AskQuorum(ctx context.Context, address string) (map[int32][16]byte, error) {
+// under which each has begun, zero for one that has not begun yet. Of an error, Distrust says more.
+func AskQuorum(ctx context.Context, secure TLS, address string) (map[int32][16]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, askQuorum)
 	defer cancel()
-	c, err := dial(ctx, &net.Dialer{}, address, "new-node")
+	c, err := dial(ctx, secure, address, "new-node")
 	if err != nil {
 		return nil, err
 	}

@@ -11,8 +11,10 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/chronik-stream/chronik/adapters/nodetls"
 	"github.com/chronik-stream/chronik/adapters/raftmeta"
 	"github.com/chronik-stream/chronik/adapters/raftnode"
+	"github.com/chronik-stream/chronik/adapters/replication"
 	"github.com/chronik-stream/chronik/adapters/walstore"
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker"
@@ -31,15 +33,18 @@ type Metadata struct {
 	node    *raftnode.Manager
 	replica *raftnode.Replica
 	others  []configs.Peer // whom to ask while nothing is agreed on
+	secure  replication.TLS
 }
 
 // Open opens the metadata of a node as its configuration says, with its copy on this node's disk as wal says. Close it before the node.
-func Open(ctx context.Context, cfg *configs.Config, node *raftnode.Manager, wal walstore.Settings, log *slog.Logger) (*Metadata, error) {
+func Open(
+	ctx context.Context, cfg *configs.Config, certs *nodetls.Certificates, node *raftnode.Manager, wal walstore.Settings, log *slog.Logger,
+) (*Metadata, error) {
 	md, err := OpenMetadata(ctx, node, members(cfg), wal, log)
 	if err != nil {
 		return nil, err
 	}
-	md.others = others(cfg)
+	md.others, md.secure = others(cfg), certs.Client
 	return md, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/chronik-stream/chronik/adapters/nodetls"
 	"github.com/chronik-stream/chronik/adapters/raftnode"
 	"github.com/chronik-stream/chronik/adapters/replication"
 	"github.com/chronik-stream/chronik/configs"
@@ -18,9 +19,18 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
+// OpenTLS reads the certificates by which the nodes know each other; nil where the configuration names none.
+func OpenTLS(cfg *configs.Config, log *slog.Logger) (*nodetls.Certificates, error) {
+	c := cfg.Cluster
+	if c.CAFile+c.CertFile+c.KeyFile == "" {
+		return nil, nil
+	}
+	return nodetls.Open(nodetls.Settings{CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile, NodeID: int32(c.NodeID)}, log)
+}
+
 // OpenNode opens this node's side of Raft. A node without data asks the others first: one that has voted before, and has lost its data,
 // must not vote again.
-func OpenNode(ctx context.Context, cfg *configs.Config, dir string, log *slog.Logger) (*raftnode.Manager, error) {
+func OpenNode(ctx context.Context, cfg *configs.Config, certs *nodetls.Certificates, dir string, log *slog.Logger) (*raftnode.Manager, error) {
 	own, ok := peer(cfg, int32(cfg.Cluster.NodeID))
 	if !ok {
 		return nil, fmt.Errorf("cluster.peers does not name this node, cluster.node_id = %d", cfg.Cluster.NodeID)
@@ -28,7 +38,7 @@ func OpenNode(ctx context.Context, cfg *configs.Config, dir string, log *slog.Lo
 	set := raftnode.DefaultSettings()
 	set.Dir, set.ClusterID, set.NodeID = dir, cfg.Cluster.Name, int32(own.ID)
 	set.Address, set.Listen = own.Raft, cfg.Cluster.RaftListen
-	if c := cfg.Cluster; c.CAFile+c.CertFile+c.KeyFile != "" {
+	if c := cfg.Cluster; certs != nil {
 		set.TLS = &raftnode.TLS{CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile}
 	}
 	node, err := raftnode.Open(set, log)
@@ -38,16 +48,21 @@ func OpenNode(ctx context.Context, cfg *configs.Config, dir string, log *slog.Lo
 	if !node.Fresh() {
 		return node, nil
 	}
-	if err := checkNew(ctx, others(cfg), int32(own.ID)); err != nil {
+	if err := checkNew(ctx, others(cfg), certs.Client, int32(own.ID)); err != nil {
 		return nil, errors.Join(err, node.Close())
 	}
 	return node, nil
 }
 
-// checkNew asks the other nodes whether one with this node's id has voted before.
-func checkNew(ctx context.Context, others []configs.Peer, self int32) error {
+// checkNew asks the other nodes whether one with this node's id has voted before. Where some run that do not believe this node, or it them, it
+// must not go on as if there were none.
+func checkNew(ctx context.Context, others []configs.Peer, secure replication.TLS, self int32) error {
+	var distrust error
 	for _, other := range others {
-		quorum, err := replication.AskQuorum(ctx, other.Kafka)
+		quorum, err := replication.AskQuorum(ctx, secure, other.Kafka)
+		if replication.Distrust(err) {
+			distrust = fmt.Errorf("ask node %d whether this node is new: %w", other.ID, err)
+		}
 		if err != nil {
 			continue // it does not run yet, or no more
 		}
@@ -58,7 +73,7 @@ func checkNew(ctx context.Context, others []configs.Peer, self int32) error {
 		}
 		return nil
 	}
-	return nil
+	return distrust
 }
 
 // others returns the peers but this node.

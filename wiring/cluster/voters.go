@@ -195,7 +195,10 @@ func (md *Metadata) takeVote(ctx context.Context) (votes bool, err error) {
 func (md *Metadata) diagnose(ctx context.Context, log *slog.Logger) error {
 	self := md.node.NodeID()
 	for _, other := range md.others {
-		quorum, err := replication.AskQuorum(ctx, other.Kafka)
+		quorum, err := replication.AskQuorum(ctx, md.secure, other.Kafka)
+		if replication.Distrust(err) {
+			log.WarnContext(ctx, "another node and this one do not believe each other", "node", other.ID, "err", err)
+		}
 		if err != nil {
 			continue
 		}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/chronik-stream/chronik/adapters/nodetls"
 	"github.com/chronik-stream/chronik/adapters/replication"
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker"
@@ -33,9 +34,9 @@ type Work struct {
 
 // NewWork returns the work of a node. Close it after its services have ended.
 func NewWork(
-	cfg *configs.Config, store ports.MetadataStore, member broker.MembershipSettings, p *broker.Partitions, c *broker.Configs, clock broker.Clock, log *slog.Logger,
+	cfg *configs.Config, certs *nodetls.Certificates, store ports.MetadataStore, member broker.MembershipSettings, p *broker.Partitions, c *broker.Configs, clock broker.Clock, log *slog.Logger,
 ) *Work {
-	peers := replication.New(replication.Settings{NodeID: member.NodeID, Address: addresses(cfg, store)})
+	peers := replication.New(replication.Settings{NodeID: member.NodeID, Address: addresses(cfg, store), TLS: certs.Client, Logger: log})
 	controller := broker.NewController(store, c, broker.ControllerSettings{Gone: peers.Gone}, clock, log)
 	return &Work{
 		Replication: broker.NewReplication(p, store, peers, c, log),

@@ -1,0 +1,222 @@
+//go:build raft
+
+package e2e
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/test/authority"
+)
+
+// certify makes certificates for nodes 1 to 3, each for its node only, and returns the nodes' arguments.
+func certify(t *testing.T, a *authority.Authority) []string {
+	t.Helper()
+	for id := 1; id <= 3; id++ {
+		a.Node(t, fmt.Sprintf("node%d", id), authority.WithURI(fmt.Sprintf("chronik://node/%d", id)))
+	}
+	file := func(name string) string { return filepath.Join(filepath.Dir(a.CAFile), name) }
+	return []string{
+		"--set", "cluster.ca_file=" + a.CAFile, "--set", "cluster.cert_file=" + file("node{id}.pem"), "--set", "cluster.key_file=" + file("node{id}.key"),
+	}
+}
+
+// impostor fetches from a partition's leader by a plain connection, as whoever it likes.
+type impostor struct {
+	leader *clusterNode
+	topic  [16]byte
+	epoch  int32 // the leader's
+}
+
+// fetch is one request, of a consumer if replica is below 0. It returns the error of the whole, and the partition's answer if there is one.
+func (i impostor) fetch(t *testing.T, replica int32, brokerEpoch, offset int64) (code int16, p kmsg.FetchResponseTopicPartition) {
+	t.Helper()
+	req := kmsg.NewPtrFetchRequest()
+	req.SetVersion(17)
+	req.MaxBytes = 1 << 20
+	if replica >= 0 {
+		req.ReplicaState.ID, req.ReplicaState.Epoch = replica, brokerEpoch
+	}
+	part := kmsg.NewFetchRequestTopicPartition()
+	part.CurrentLeaderEpoch, part.LastFetchedEpoch, part.FetchOffset, part.PartitionMaxBytes = i.epoch, i.epoch, offset, 1<<20
+	req.Topics = []kmsg.FetchRequestTopic{{TopicID: i.topic, Partitions: []kmsg.FetchRequestTopicPartition{part}}}
+	resp, err := bare(t, i.leader.addr, req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := resp.(*kmsg.FetchResponse)
+	if len(f.Topics) == 1 && len(f.Topics[0].Partitions) == 1 {
+		p = f.Topics[0].Partitions[0]
+	}
+	return f.ErrorCode, p
+}
+
+// brokerEpoch finds out under which epoch a follower is registered, by trying.
+func (i impostor) brokerEpoch(t *testing.T, replica int32, end int64) int64 {
+	t.Helper()
+	for epoch := range int64(500) {
+		if code, p := i.fetch(t, replica, epoch, end); code != 0 || p.ErrorCode == 0 {
+			return epoch
+		}
+	}
+	t.Fatalf("broker %d has no epoch", replica)
+	return -1
+}
+
+// attack pauses a partition's followers, has its leader append a record, and acknowledges that for them. It returns how far the high
+// watermark has risen, and what the impostor was answered. ok is false when the leader did not lead any more, because all took too long.
+func (c *nodes) attack(t *testing.T, topic string) (risen int64, code int16, ok bool) {
+	t.Helper()
+	c.awaitInSync(t, topic)
+	i := impostor{leader: c.leader(t, topic, 0)}
+	m := i.leader.metadata(t, topic)
+	i.topic, i.epoch = m.Topics[0].TopicID, partitions(m)[0].LeaderEpoch
+	_, before := i.fetch(t, -1, -1, 0)
+	end := before.HighWatermark
+	epochs := map[int32]int64{}
+	for _, n := range c.all {
+		if n != i.leader {
+			epochs[n.id] = i.brokerEpoch(t, n.id, end)
+		}
+	}
+	producer := client(t, i.leader.addr, kgo.DefaultProduceTopic(topic), kgo.ProducerLinger(0), kgo.RequiredAcks(kgo.LeaderAck()), kgo.DisableIdempotentWrite())
+	if err := producer.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for id := range epochs {
+		c.all[id-1].pause()
+		defer c.all[id-1].resume()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if err := producer.ProduceSync(ctx, kgo.StringRecord("not replicated")).FirstErr(); err != nil {
+		return 0, 0, false
+	}
+	for id, epoch := range epochs {
+		code, _ = i.fetch(t, id, epoch, end+1)
+	}
+	_, after := i.fetch(t, -1, -1, end)
+	return after.HighWatermark - end, code, before.ErrorCode == 0 && after.ErrorCode == 0
+}
+
+// An impostor acknowledges for followers that have stopped. It succeeds in the clear, where the network must keep it out: that shows that the
+// test would notice.
+func TestImpostorsMoveNothingByTLS(t *testing.T) {
+	skipInShortMode(t)
+	for name, by := range map[string]struct {
+		args  []string
+		code  int16
+		risen int64
+	}{
+		"in the clear": {nil, 0, 1},
+		"by TLS":       {certify(t, authority.New(t)), kerr.ClusterAuthorizationFailed.Code, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := startNodes(t, 3, nil, by.args...)
+			c.create(t, "orders", 1)
+			producer := c.client(t, kgo.DefaultProduceTopic("orders"))
+			if err := producer.ProduceSync(t.Context(), kgo.StringRecord("replicated")).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+			risen, code, ok := c.attack(t, "orders")
+			for tries := 0; !ok && tries < 10; tries++ {
+				c.awaitAll(t)
+				risen, code, ok = c.attack(t, "orders")
+			}
+			if !ok || risen != by.risen || code != by.code {
+				t.Errorf("the high watermark has risen by %d, want %d; the impostor is answered error %d, want %d; the leader led: %t",
+					risen, by.risen, code, by.code, ok)
+			}
+			beat := kmsg.NewPtrBrokerHeartbeatRequest()
+			beat.BrokerID, beat.WantShutdown = 1, true
+			if resp, err := bare(t, c.controller(t).addr, beat); err != nil || (resp.(*kmsg.BrokerHeartbeatResponse).ErrorCode == kerr.ClusterAuthorizationFailed.Code) != (by.code != 0) {
+				t.Errorf("a heartbeat is answered %+v, %v", resp, err)
+			}
+		})
+	}
+}
+
+// serial returns the serial number of the certificate that a node shows on its Kafka address.
+func (n *clusterNode) serial(t *testing.T, f authority.Files) string {
+	t.Helper()
+	pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := tls.Dial("tcp", n.addr, &tls.Config{
+		NextProtos: []string{"chronik-node"}, Certificates: []tls.Certificate{pair}, InsecureSkipVerify: true, // it is asked who it is, not believed
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	return c.ConnectionState().PeerCertificates[0].SerialNumber.String()
+}
+
+func TestAClusterFailsOverAndRenewsItsCertificatesByTLS(t *testing.T) {
+	skipInShortMode(t)
+	a := authority.New(t)
+	c := startNodes(t, 3, nil, certify(t, a)...)
+	c.create(t, "orders", 3)
+	producer := c.client(t, kgo.DefaultProduceTopic("orders"), kgo.MetadataMinAge(100*time.Millisecond))
+	want := map[string]bool{}
+	produce := func() {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		var records []*kgo.Record
+		for range 300 {
+			value := fmt.Sprint("record ", len(want), strings.Repeat(".", 2000)) // large enough for answers that come from files
+			want[value] = true
+			records = append(records, kgo.StringRecord(value))
+		}
+		if err := producer.ProduceSync(ctx, records...).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	produce()
+	leader := c.leader(t, "orders", 0)
+	leader.crash()
+	produce()
+	leader.launch(t)
+	c.awaitAll(t)
+	c.awaitInSync(t, "orders")
+
+	files := a.Node(t, "observer", nil)
+	first, last := c.all[0], c.all[2]
+	old := first.serial(t, files)
+	certify(t, a)
+	if first.serial(t, files) == old {
+		t.Error("the renewed certificate is not shown")
+	}
+	renewed := func() int { return strings.Count(last.output.tail(1<<20), "certificate between nodes") }
+	before := renewed()
+	last.cmd.Process.Signal(syscall.SIGHUP)
+	within(t, 10*time.Second, "the log tells of the renewed certificate", func() bool { return renewed() == before+1 })
+	c.all[1].crash()
+	c.all[1].launch(t)
+	c.awaitAll(t)
+	c.awaitInSync(t, "orders")
+	produce()
+
+	consumer := c.client(t, kgo.ConsumeTopics("orders"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for len(want) > 0 {
+		fetches := consumer.PollFetches(ctx)
+		if err := fetches.Err0(); err != nil {
+			t.Fatalf("%d records are not read: %v", len(want), err)
+		}
+		fetches.EachRecord(func(r *kgo.Record) { delete(want, string(r.Value)) })
+	}
+}

@@ -1,0 +1,80 @@
+//go:build raft
+
+package cluster
+
+import (
+	"crypto/tls"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/chronik-stream/chronik/adapters/nodetls"
+	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/test/authority"
+)
+
+// certificates returns those of node 1.
+func certificates(t *testing.T, a *authority.Authority) *nodetls.Certificates {
+	t.Helper()
+	f := a.Node(t, "node", nil)
+	cfg := &configs.Config{Cluster: configs.Cluster{NodeID: 1, CAFile: f.CA, CertFile: f.Cert, KeyFile: f.Key}}
+	certs, err := OpenTLS(cfg, discard())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return certs
+}
+
+// silent accepts connections as server says, and ends them.
+func silent(t *testing.T, server *tls.Config) configs.Peer {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if server != nil {
+				_ = tls.Server(c, server).HandshakeContext(t.Context())
+			}
+			_ = c.Close()
+		}
+	})
+	t.Cleanup(func() { _ = l.Close(); ended.Wait() })
+	return configs.Peer{ID: 2, Kafka: l.Addr().String()}
+}
+
+func TestANodeThatIsNotBelievedDoesNotBeginAnew(t *testing.T) {
+	ours, theirs := authority.New(t), authority.New(t)
+	us := certificates(t, ours)
+	for name, c := range map[string]struct {
+		other  configs.Peer
+		refuse bool
+	}{
+		"a stranger":                          {silent(t, certificates(t, theirs).Server()), true},
+		"a node that stops":                   {silent(t, us.Server()), false},
+		"a proxy of a node that does not run": {silent(t, nil), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := checkNew(t.Context(), []configs.Peer{c.other}, us.Client, 1)
+			if (err != nil) != c.refuse || err != nil && !strings.Contains(err.Error(), "unknown authority") {
+				t.Errorf("checkNew() = %v, refused: %t", err, c.refuse)
+			}
+		})
+	}
+}
+
+func TestWithoutFilesThereIsNoTLS(t *testing.T) {
+	if certs, err := OpenTLS(new(configs.Config), discard()); certs != nil || err != nil {
+		t.Errorf("OpenTLS() = %v, %v", certs, err)
+	}
+	if _, err := OpenTLS(&configs.Config{Cluster: configs.Cluster{CAFile: "ca.pem"}}, discard()); err == nil {
+		t.Error("an authority is enough for TLS")
+	}
+}
