@@ -7,8 +7,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -44,6 +47,32 @@ func TestAGroupOfOneAppliesWhatIsProposedAndKeepsIt(t *testing.T) {
 	n.propose(t, "d")
 	if diff := cmp.Diff(append(want, "d"), n.state.entries()); diff != "" {
 		t.Errorf("applied after restarts (-want +got):\n%s", diff)
+	}
+}
+
+func TestRestartsTakeNoSpace(t *testing.T) {
+	nodes, members := cluster(t, 1, nil)
+	n := nodes[0]
+	n.propose(t, "a")
+	for range 4 {
+		n.stop(t)
+		n.start(t, members)
+		n.propose(t, "b")
+	}
+	var blocks int64
+	err := filepath.WalkDir(n.set.Dir, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil {
+			blocks += info.Sys().(*syscall.Stat_t).Blocks
+		}
+		return err
+	})
+	const limit = 80 << 20 // Tan sets 64 MiB aside for the log that it writes
+	if taken := blocks * 512; err != nil || taken > limit {
+		t.Errorf("after four restarts %d bytes are taken, allowed %d: %v", taken, limit, err)
 	}
 }
 
