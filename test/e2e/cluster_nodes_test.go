@@ -41,17 +41,19 @@ func (c *nodes) tryCluster(t *testing.T, args ...string) (string, error) {
 
 // clusterStatus is what cluster status --json prints.
 type clusterStatus struct {
-	Leader int32 `json:"metadata_leader"`
-	Nodes  []struct {
-		ID     int32
-		State  string
-		Quorum string
-		Holds  int `json:"replicas"`
-		Leads  int
-		Behind int `json:"out_of_sync_replicas"`
-	}
+	Leader          int32 `json:"metadata_leader"`
+	Nodes           []nodeStatus
 	UnderReplicated int `json:"under_replicated_partitions"`
 	Leaderless      int `json:"leaderless_partitions"`
+}
+
+type nodeStatus struct {
+	ID     int32
+	State  string
+	Quorum string
+	Holds  int `json:"replicas"`
+	Leads  int
+	Behind int `json:"out_of_sync_replicas"`
 }
 
 func (c *nodes) status(t *testing.T) (s clusterStatus) {
@@ -76,15 +78,17 @@ func (s clusterStatus) quorum() (voters []int32) {
 func (c *nodes) newcomer(t *testing.T, id int32) (n *clusterNode, raft string) {
 	t.Helper()
 	kafka, raft := freeAddr(t), freeAddr(t)
-	n = &clusterNode{id: id, output: &lockedBuffer{}, process: &process{addr: kafka, dir: t.TempDir()}, admin: client(t, kafka)}
+	n = &clusterNode{id: id, output: &lockedBuffer{}, network: c.network, args: []string{"--listen", kafka, "--set", "cluster.raft_listen=" + raft}}
+	if c.network != nil {
+		kafka, raft = c.network.gate(t, id, kafka), c.network.gate(t, id, raft)
+	}
+	n.process, n.admin = &process{addr: kafka, dir: t.TempDir()}, client(t, kafka)
 	peers := []string{fmt.Sprintf("%d@%s@%s", id, kafka, raft)}
 	for _, other := range c.all {
 		peers = append(peers, fmt.Sprintf("%d@%s@%s", other.id, other.addr, freeAddr(t))) // where Raft reaches the others is told by them
 	}
-	n.args = []string{
-		"--listen", kafka, "--set", "http.listen=127.0.0.1:0", "--set", fmt.Sprintf("cluster.node_id=%d", id), "--set", "cluster.join=true",
-		"--set", "cluster.peers=" + strings.Join(peers, ","),
-	}
+	n.args = append(n.args, "--advertised-addr", kafka, "--set", "http.listen=127.0.0.1:0", "--set", fmt.Sprintf("cluster.node_id=%d", id),
+		"--set", "cluster.join=true", "--set", "cluster.peers="+strings.Join(peers, ","))
 	c.all = append(c.all, n)
 	return n, raft
 }
@@ -105,8 +109,7 @@ var servingHTTP = regexp.MustCompile(`msg="serving http" url=(\S+)`)
 func (n *clusterNode) awaitReady(t *testing.T) {
 	t.Helper()
 	within(t, 40*time.Second, fmt.Sprintf("node %d is ready", n.id), func() bool {
-		log := n.output.tail(1 << 30)
-		at := servingHTTP.FindStringSubmatch(log[strings.LastIndex(log, "---- node"):])
+		at := servingHTTP.FindStringSubmatch(n.sinceStart())
 		if at == nil {
 			return false
 		}
