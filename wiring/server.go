@@ -147,7 +147,9 @@ type readiness struct {
 	work    clusterWork
 }
 
-func newReadiness(logs ports.LogStore, work clusterWork) *readiness { return &readiness{logs: logs, work: work} }
+func newReadiness(logs ports.LogStore, work clusterWork) *readiness {
+	return &readiness{logs: logs, work: work}
+}
 
 // run is the last stage to start and the first to stop.
 func (r *readiness) run(ctx context.Context) error {
