@@ -82,7 +82,7 @@ func open(set Settings, log *slog.Logger) (*Manager, error) {
 	if m.guard, m.fresh, err = openGuard(m.dir, set); err != nil {
 		return nil, err
 	}
-	if err = releaseUnused(m.dir); err != nil {
+	if err = settleLogs(m.dir); err != nil {
 		return nil, err
 	}
 	factory := &logFactory{LogDBFactory: tan.Factory}

@@ -40,16 +40,12 @@ func chaosSettings(t *testing.T) (time.Duration, uint64) {
 	return lasts, seed
 }
 
-// TestAcknowledgedRecordsSurviveChaos has nodes killed, cut off, paused and restarted. Kafka's own clients and librdkafka's work, too.
+// TestAcknowledgedRecordsSurviveChaos has nodes killed, cut off, paused and restarted.
 func TestAcknowledgedRecordsSurviveChaos(t *testing.T) {
 	skipInShortMode(t)
 	lasts, seed := chaosSettings(t)
 	c := newChaos(startNodes(t, 3, newNetwork(t)), seed)
-	c.survive(t, func() {
-		c.others = startVerifiable(t, c.nodes)
-		c.rage(t, lasts, c.mishaps())
-		c.others.check(t, c.nodes)
-	})
+	c.survive(t, func() { c.rage(t, lasts, c.mishaps()) })
 }
 
 // chaos is what befalls a cluster.
@@ -59,8 +55,8 @@ type chaos struct {
 	partitions int
 	history    *history
 	readers    *readers
-	others     *verifiable // clients besides the history's; nil for none
-	ids        int32       // the highest that a node has had
+	others     *verifiable
+	ids        int32 // the highest that a node has had
 }
 
 func newChaos(c *nodes, seed uint64) *chaos {
@@ -71,6 +67,7 @@ func newChaos(c *nodes, seed uint64) *chaos {
 
 // survive produces and consumes while rage runs. At the end every acknowledged record is there, once, in its producer's order and at the
 // offset that was answered; what consumers were shown is what is stored; the group's offsets have never gone back; and all replicas are alike.
+// Kafka's own clients and librdkafka's are checked so, too.
 func (c *chaos) survive(t *testing.T, rage func()) {
 	t.Helper()
 	const producers, members = 3, 2
@@ -89,10 +86,12 @@ func (c *chaos) survive(t *testing.T, rage func()) {
 	}
 	reading.Go(func() { r.watch(consuming, t) })
 	within(t, time.Minute, "the group works", func() bool { return len(r.known()) == c.partitions })
+	c.others = startVerifiable(t, c.nodes)
 
 	rage()
 
 	c.awaitInSync(t, "kept")
+	c.others.check(t, c.nodes)
 	stopProducing()
 	load.Wait()
 	c.history.seeds = c.seeds() // others than in the beginning, when nodes were replaced
@@ -154,9 +153,7 @@ func (c *chaos) rage(t *testing.T, lasts time.Duration, all []mishap) {
 			t.Logf("%s: %s", at.Format(time.StampMilli), m.name)
 			m.do(t)
 			c.history.awaitEach(t)
-			if c.others != nil {
-				c.others.await(t)
-			}
+			c.others.await(t)
 			t.Logf("%s: all partitions take records again, after %v", time.Now().Format(time.StampMilli), time.Since(at).Round(time.Millisecond))
 			if c.random.IntN(2) == 0 {
 				c.awaitInSync(t, "kept")
