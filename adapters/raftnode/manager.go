@@ -155,7 +155,7 @@ func (m *Manager) NodeID() int32 { return m.settings.NodeID }
 // forgotten its votes.
 func (m *Manager) Incarnation() [16]byte { return [16]byte(m.guard.Incarnation) }
 
-// Boot returns how often the raft directory was opened, this time included.
+// Boot returns the number of this run of the node. It is higher than those of all runs before, also of those whose directory was lost.
 func (m *Manager) Boot() uint64 { return m.guard.Boot }
 
 // Fresh reports whether Open has made the raft directory: a node that is new, or one that was wiped.

@@ -31,6 +31,7 @@ func TestAcknowledgedRecordsSurviveChaosOfDisks(t *testing.T) {
 			{"the power of all nodes fails", func(t *testing.T) { c.losePower(t, c.all) }},
 			{"the power of one node fails", func(t *testing.T) { c.losePower(t, []*clusterNode{c.victim(t)}) }},
 			{"a node is killed, and its power fails when it is back", c.losePowerAfterKill},
+			{"a node is stopped, and then its power fails", c.losePowerAfterStop},
 			{"the disk of a node that leads partitions is full", func(t *testing.T) { c.fillUp(t, c.anyLeader(t)) }},
 			{"the disk of a node that only follows is full", func(t *testing.T) { c.fillUp(t, c.onlyFollower(t)) }},
 			{"the disks of all nodes are full", c.fillUpAll},
@@ -66,6 +67,14 @@ func (c *chaos) losePowerAfterKill(t *testing.T) {
 	n.launch(t)
 	c.awaitInSync(t, "kept")
 	c.losePower(t, []*clusterNode{n})
+}
+
+func (c *chaos) losePowerAfterStop(t *testing.T) {
+	c.awaitInSync(t, "kept")
+	n := c.victim(t)
+	n.stop(t)
+	n.volume.losePower(t)
+	n.launch(t)
 }
 
 // unsyncRaftLog puts an equal log in the place of the newest of a node that does not run. It is in the kernel's memory alone, as what was written

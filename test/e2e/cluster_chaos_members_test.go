@@ -50,7 +50,6 @@ func (c *chaos) grow(t *testing.T) {
 	for len(c.all) < 5 {
 		c.add(t)
 	}
-	within(t, 30*time.Second, "all five vote", func() bool { return len(c.status(t).quorum()) == 5 })
 	c.cluster(t, "rebalance", "--step", "6")
 	for _, n := range c.status(t).Nodes {
 		if n.Holds < 3 { // 18 replicas of these partitions alone
@@ -61,6 +60,7 @@ func (c *chaos) grow(t *testing.T) {
 
 // killTwo leaves three nodes of five, which must be able to decide. A partition that two of them have held waits.
 func (c *chaos) killTwo(t *testing.T) {
+	within(t, time.Minute, "all five vote", func() bool { return len(c.status(t).quorum()) == 5 })
 	first := c.victim(t)
 	second := c.other(first)
 	t.Logf("and node %d", second.id)
@@ -111,8 +111,10 @@ func (c *chaos) replaceWiped(t *testing.T) {
 func (c *chaos) exchange(t *testing.T) {
 	c.awaitAll(t)
 	n := c.victim(t)
+	began := time.Now()
 	c.cluster(t, "remove-node", n.ident())
 	n.ends(t)
+	t.Logf("it is removed after %v", time.Since(began).Round(time.Millisecond))
 	c.forget(n)
 	if parts := partitions(c.ask(t, func(m *kmsg.MetadataResponse) bool { return len(partitions(m)) > 0 }, "kept")); slices.ContainsFunc(parts,
 		func(p kmsg.MetadataResponseTopicPartition) bool { return slices.Contains(p.Replicas, n.id) }) {
