@@ -61,7 +61,7 @@ e2e: fetch build build-raft ## Run the real binaries against real clients and to
 # The tests that need three nodes.
 CLUSTERED = KnownToTheOthers|NoRaftPort|FailOver|Linearizable|Chaos|InACluster|AClusterGrows|ReadsInItsRack|ADeadNode|ANodeThatIsNot|ACleanRestart|KafkasToolsForClusters|ByTLS
 
-chaos: build-raft ## Kill, pause and cut off nodes while clients work, and check their histories (TIME=10m, SEED=number).
+chaos: build-raft ## Let nodes, networks, disks and power fail while clients work, and check their histories (TIME=10m of each kind, SEED=number).
 	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft CHAOS_TIME=$(TIME) CHAOS_SEED=$(SEED) $(GO) test -count=1 -tags raft -timeout 0 -v -run Chaos ./test/e2e
 
 fetch: # the clients and tools of the end-to-end tests, into the cache

@@ -20,13 +20,15 @@ const (
 // Apply implements ports.MetadataStore, on any node. Until ctx ends, cmd is proposed again when it is not known what became of it; it is
 // applied once at most. When no majority of the voters agrees in time, the error is fault.NotController, with ctx's error in its chain.
 // fault.RequestTimedOut means that cmd was decided, and that this node cannot tell how: it had fallen far behind. fault.KafkaStorageError
-// means that cmd was not proposed, as this node's disk is nearly full.
+// means that cmd takes space, and was not proposed as this node's disk is nearly full.
 func (s *Store) Apply(ctx context.Context, cmd metadata.Command) (metadata.Result, error) {
 	if err := ctx.Err(); err != nil {
 		return metadata.Result{}, err
 	}
-	if err := s.local.Ready(); err != nil {
-		return metadata.Result{}, err
+	if metadata.TakesSpace(cmd) {
+		if err := s.local.Ready(); err != nil {
+			return metadata.Result{}, err
+		}
 	}
 	data, err := metadata.EncodeCommand(cmd)
 	if err != nil {

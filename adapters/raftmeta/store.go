@@ -118,5 +118,8 @@ func (s *Store) Leadership() ports.Leadership {
 // it: its id is there, with another incarnation.
 func (s *Store) Voters() map[int32][16]byte { return s.machine.voters() }
 
+// Ready returns fault.KafkaStorageError when this node's disk is nearly full: Apply refuses what takes space then.
+func (s *Store) Ready() error { return s.local.Ready() }
+
 // Close ends the replica and then the local store. A second Close does nothing.
 func (s *Store) Close() error { return s.close() }

@@ -359,12 +359,16 @@ func TestADiskErrorStopsTheNodeAndTellsNobodyThatItWasDone(t *testing.T) {
 	}
 }
 
-func TestANodeWithoutRoomProposesNothing(t *testing.T) {
+func TestANodeWithoutRoomProposesNothingThatTakesSpace(t *testing.T) {
 	a := &agreement{}
 	node := a.nodes(t, 1)[0]
 	node.disk.full = errors.New("the disk is nearly full")
-	if _, err := node.Apply(t.Context(), oneID); !errors.Is(err, fault.KafkaStorageError) || len(a.entries) != 0 {
+	topic := metadata.CreateTopic{Name: "orders", ID: metadata.TopicID{1}, Partitions: 1, ReplicationFactor: 1}
+	if _, err := node.Apply(t.Context(), topic); !errors.Is(err, fault.KafkaStorageError) || len(a.entries) != 0 {
 		t.Errorf("Apply() = %v, proposals: %d", err, len(a.entries))
+	}
+	if _, err := node.Apply(t.Context(), metadata.FenceBroker{ID: 1}); !errors.Is(err, fault.StaleBrokerEpoch) || len(a.entries) != 1 {
+		t.Errorf("a broker cannot be fenced: %v, proposals: %d", err, len(a.entries))
 	}
 }
 

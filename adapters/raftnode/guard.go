@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // The names in the data directory.
@@ -29,7 +30,7 @@ type guard struct {
 	ClusterID   string   `json:"cluster_id"`
 	NodeID      int32    `json:"node_id"`
 	Incarnation []byte   `json:"incarnation"` // 16 random bytes, made with the directory
-	Boot        uint64   `json:"boot"`        // how often the directory was opened
+	Boot        uint64   `json:"boot"`        // rises with each opening, and over the loss of the directory: see firstBoot
 	Host        string   `json:"host"`        // dragonboat's directory is named for it
 	Address     string   `json:"address"`     // at which the groups' other members know this node
 	Groups      []string `json:"groups"`      // of which it has had a replica
@@ -56,7 +57,7 @@ func openGuard(dir string, set Settings) (g guard, fresh bool, err error) {
 		}
 		g = guard{
 			Version: guardVersion, ClusterID: set.ClusterID, NodeID: set.NodeID, Incarnation: make([]byte, 16),
-			Host: host, Address: set.Address,
+			Host: host, Address: set.Address, Boot: firstBoot(),
 		}
 		_, _ = rand.Read(g.Incarnation) // never fails
 		fresh = true
@@ -78,6 +79,10 @@ func openGuard(dir string, set Settings) (g guard, fresh bool, err error) {
 	g.Boot++
 	return g, fresh, g.write(path)
 }
+
+// firstBoot is what a new directory's boots are counted from. A node whose directory was lost reads in the group's log what it had proposed before
+// that, and must not take it for what it proposes now: it would seem to have been agreed on that it may go on to vote.
+func firstBoot() uint64 { return uint64(time.Now().UnixNano()) }
 
 // check compares the guard with the settings.
 func (g *guard) check(path string, set Settings) error {

@@ -82,6 +82,9 @@ func open(set Settings, log *slog.Logger) (*Manager, error) {
 	if m.guard, m.fresh, err = openGuard(m.dir, set); err != nil {
 		return nil, err
 	}
+	if err = settleLogs(m.dir); err != nil {
+		return nil, err
+	}
 	factory := &logFactory{LogDBFactory: tan.Factory}
 	if m.host, err = newHost(m.hostConfig(factory)); err != nil {
 		return nil, err
@@ -152,7 +155,7 @@ func (m *Manager) NodeID() int32 { return m.settings.NodeID }
 // forgotten its votes.
 func (m *Manager) Incarnation() [16]byte { return [16]byte(m.guard.Incarnation) }
 
-// Boot returns how often the raft directory was opened, this time included.
+// Boot returns the number of this run of the node. It is higher than those of all runs before, also of those whose directory was lost.
 func (m *Manager) Boot() uint64 { return m.guard.Boot }
 
 // Fresh reports whether Open has made the raft directory: a node that is new, or one that was wiped.

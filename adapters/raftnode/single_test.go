@@ -7,8 +7,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -21,9 +25,9 @@ func TestAGroupOfOneAppliesWhatIsProposedAndKeepsIt(t *testing.T) {
 	if n.leader(t) != 0 || !n.replica.IsLeader() {
 		t.Error("the only node does not lead")
 	}
-	incarnation := n.manager.Incarnation()
-	if !n.manager.Fresh() || n.manager.Boot() != 1 {
-		t.Errorf("a new node: fresh %t, boot %d", n.manager.Fresh(), n.manager.Boot())
+	incarnation, boot := n.manager.Incarnation(), n.manager.Boot()
+	if !n.manager.Fresh() {
+		t.Error("a new node is not fresh")
 	}
 	want := []string{"a", "b", "c"}
 	for _, entry := range want {
@@ -38,12 +42,56 @@ func TestAGroupOfOneAppliesWhatIsProposedAndKeepsIt(t *testing.T) {
 		n.stop(t)
 	}
 	n.start(t, Members{}) // the members are known by now
-	if n.manager.Fresh() || n.manager.Boot() != 4 || n.manager.Incarnation() != incarnation {
+	if n.manager.Fresh() || n.manager.Boot() != boot+3 || n.manager.Incarnation() != incarnation {
 		t.Errorf("an old node: fresh %t, boot %d, same incarnation: %t", n.manager.Fresh(), n.manager.Boot(), n.manager.Incarnation() == incarnation)
 	}
 	n.propose(t, "d")
 	if diff := cmp.Diff(append(want, "d"), n.state.entries()); diff != "" {
 		t.Errorf("applied after restarts (-want +got):\n%s", diff)
+	}
+}
+
+func TestRestartsTakeNoSpace(t *testing.T) {
+	nodes, members := cluster(t, 1, nil)
+	n := nodes[0]
+	n.propose(t, "a")
+	for range 4 {
+		n.stop(t)
+		n.start(t, members)
+		n.propose(t, "b")
+	}
+	var blocks int64
+	err := filepath.WalkDir(n.set.Dir, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil {
+			blocks += info.Sys().(*syscall.Stat_t).Blocks
+		}
+		return err
+	})
+	const limit = 80 << 20 // Tan sets 64 MiB aside for the log that it writes
+	if taken := blocks * 512; err != nil || taken > limit {
+		t.Errorf("after four restarts %d bytes are taken, allowed %d: %v", taken, limit, err)
+	}
+}
+
+// What a wiped node has once proposed comes back to it from the group's log, and is told from what it proposes now by its boot.
+func TestANodeThatWasWipedBootsUnderANumberThatItHasNeverHad(t *testing.T) {
+	nodes, members := cluster(t, 1, nil)
+	n := nodes[0]
+	n.stop(t)
+	n.start(t, members)
+	before := n.manager.Boot()
+	n.stop(t)
+	if err := os.RemoveAll(n.path("")); err != nil {
+		t.Fatal(err)
+	}
+	n.state = newState()
+	n.start(t, members)
+	if now := n.manager.Boot(); !n.manager.Fresh() || now <= before {
+		t.Errorf("boot %d after %d", now, before)
 	}
 }
 

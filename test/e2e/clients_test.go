@@ -30,7 +30,7 @@ func TestKcat(t *testing.T) {
 func TestLibrdkafka(t *testing.T) {
 	skipInShortMode(t)
 	b := start(t, "")
-	wants(t, command(t, "", "clients/python/run", b.addr), "all checks passed")
+	wants(t, command(t, "", "clients/python/run", "check.py", b.addr), "all checks passed")
 }
 
 func TestKafkaJS(t *testing.T) {

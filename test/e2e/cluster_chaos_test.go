@@ -10,7 +10,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -41,36 +40,61 @@ func chaosSettings(t *testing.T) (time.Duration, uint64) {
 	return lasts, seed
 }
 
-// TestAcknowledgedRecordsSurviveChaos produces and consumes while nodes are killed, cut off, paused and restarted. At the end every
-// acknowledged record is there, once, in its producer's order and at the offset that was answered; what consumers were shown is what is
-// stored; the group's offsets have never gone back; and all replicas are alike.
+// TestAcknowledgedRecordsSurviveChaos has nodes killed, cut off, paused and restarted.
 func TestAcknowledgedRecordsSurviveChaos(t *testing.T) {
 	skipInShortMode(t)
-	const partitions, producers, members = 6, 3, 2
 	lasts, seed := chaosSettings(t)
-	c := &chaos{nodes: startNodes(t, 3, newNetwork(t)), random: rand.New(rand.NewPCG(seed, 0)), partitions: partitions}
-	c.create(t, "kept", partitions)
-	c.history = newHistory(c.seeds()...)
-	r := newReaders(c.seeds())
+	c := newChaos(startNodes(t, 3, newNetwork(t)), seed)
+	c.survive(t, func() { c.rage(t, lasts, c.mishaps()) })
+}
+
+// chaos is what befalls a cluster.
+type chaos struct {
+	*nodes
+	random     *rand.Rand
+	partitions int
+	history    *history
+	readers    *readers
+	others     *verifiable
+	ids        int32 // the highest that a node has had
+}
+
+func newChaos(c *nodes, seed uint64) *chaos {
+	return &chaos{
+		nodes: c, random: rand.New(rand.NewPCG(seed, 0)), partitions: 6, history: newHistory(c.seeds()...), readers: newReaders(c.seeds()),
+	}
+}
+
+// survive produces and consumes while rage runs. At the end every acknowledged record is there, once, in its producer's order and at the
+// offset that was answered; what consumers were shown is what is stored; the group's offsets have never gone back; and all replicas are alike.
+// Kafka's own clients and librdkafka's are checked so, too.
+func (c *chaos) survive(t *testing.T, rage func()) {
+	t.Helper()
+	const producers, members = 3, 2
+	r := c.readers
+	c.create(t, "kept", int32(c.partitions))
 
 	producing, stopProducing := context.WithCancel(t.Context())
 	consuming, stopConsuming := context.WithCancel(t.Context())
 	var load, reading sync.WaitGroup
 	defer func() { stopProducing(); stopConsuming(); load.Wait(); reading.Wait() }()
 	for id := range producers {
-		load.Go(func() { c.history.produce(producing, t, id, partitions, 5*time.Millisecond) })
+		load.Go(func() { c.history.produce(producing, t, id, c.partitions, 5*time.Millisecond) })
 	}
 	for range members {
 		reading.Go(func() { r.consume(consuming, t) })
 	}
 	reading.Go(func() { r.watch(consuming, t) })
-	within(t, time.Minute, "the group works", func() bool { return len(r.known()) == partitions })
+	within(t, time.Minute, "the group works", func() bool { return len(r.known()) == c.partitions })
+	c.others = startVerifiable(t, c.nodes)
 
-	c.rage(t, lasts)
+	rage()
 
 	c.awaitInSync(t, "kept")
+	c.others.check(t, c.nodes)
 	stopProducing()
 	load.Wait()
+	c.history.seeds = c.seeds() // others than in the beginning, when nodes were replaced
 	stored := c.history.check(t)
 	within(t, time.Minute, "the group has read everything", func() bool {
 		r.mu.Lock()
@@ -90,38 +114,12 @@ func TestAcknowledgedRecordsSurviveChaos(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	parts := partitions(c.ask(t, func(m *kmsg.MetadataResponse) bool { return len(partitions(m)) == c.partitions }, "kept"))
 	for _, n := range c.all {
 		n.stop(t)
 	}
-	c.compareReplicas(t, ends)
+	c.compareReplicas(t, parts, ends)
 	t.Logf("%d records acknowledged, %d stored", len(c.history.acked), len(stored))
-}
-
-// chaos is what befalls a cluster.
-type chaos struct {
-	*nodes
-	random     *rand.Rand
-	partitions int
-	history    *history
-}
-
-// mishap is one of the things that befall a cluster: it ends with all nodes running.
-type mishap struct {
-	name string
-	do   func(t *testing.T)
-}
-
-func (c *chaos) mishaps() []mishap {
-	return []mishap{
-		{"the metadata's leader is killed", func(t *testing.T) { c.kill(t, c.controller(t)) }},
-		{"a partition's leader is killed", func(t *testing.T) { c.kill(t, c.anyLeader(t)) }},
-		{"a node is cut off from the others", func(t *testing.T) { c.cutOff(t, false) }},
-		{"a node is cut off from all", func(t *testing.T) { c.cutOff(t, true) }},
-		{"a node is paused", c.pauseOne},
-		{"the nodes are restarted, one after the other", c.restartEach},
-		{"a node is cut off, and another is killed", c.loseMajority},
-		{"all nodes are killed", c.killAll},
-	}
 }
 
 // awaitEach returns when a further record was acknowledged in each partition.
@@ -145,17 +143,17 @@ func (h *history) awaitEach(t *testing.T) {
 }
 
 // rage lets mishaps happen, each one once or as long as lasts says.
-func (c *chaos) rage(t *testing.T, lasts time.Duration) {
+func (c *chaos) rage(t *testing.T, lasts time.Duration, all []mishap) {
 	t.Helper()
 	began := time.Now()
 	for round := 0; round == 0 || time.Since(began) < lasts; round++ {
-		all := c.mishaps()
 		c.random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 		for _, m := range all {
 			at := time.Now()
 			t.Logf("%s: %s", at.Format(time.StampMilli), m.name)
 			m.do(t)
 			c.history.awaitEach(t)
+			c.others.await(t)
 			t.Logf("%s: all partitions take records again, after %v", time.Now().Format(time.StampMilli), time.Since(at).Round(time.Millisecond))
 			if c.random.IntN(2) == 0 {
 				c.awaitInSync(t, "kept")
@@ -164,106 +162,21 @@ func (c *chaos) rage(t *testing.T, lasts time.Duration) {
 	}
 }
 
-func (c *chaos) anyLeader(t *testing.T) *clusterNode {
-	return c.leader(t, "kept", c.random.IntN(c.partitions))
-}
-
-// victim is a node of interest.
-func (c *chaos) victim(t *testing.T) *clusterNode {
-	var n *clusterNode
-	switch c.random.IntN(3) {
-	case 0:
-		n = c.controller(t)
-	case 1:
-		n = c.anyLeader(t)
-	default:
-		n = c.all[c.random.IntN(len(c.all))]
-	}
-	t.Logf("it is node %d", n.id)
-	return n
-}
-
-// hold lets a mishap last: for less than a session, or until the others say that the node is not in service.
-func (c *chaos) hold(t *testing.T, lost *clusterNode) {
+// compareReplicas compares the files of each partition's replicas with each other, up to where the partition ends.
+func (c *chaos) compareReplicas(t *testing.T, parts []kmsg.MetadataResponseTopicPartition, ends kadm.ListedOffsets) {
 	t.Helper()
-	if c.random.IntN(3) == 0 {
-		time.Sleep(time.Duration(c.random.IntN(2000)) * time.Millisecond)
-		return
-	}
-	within(t, 20*time.Second, "the others do without the node", func() bool {
-		return !slices.ContainsFunc(c.all, func(n *clusterNode) bool {
-			m := n.metadata(t)
-			return n != lost && (len(m.Brokers) == 0 || slices.ContainsFunc(m.Brokers, func(b kmsg.MetadataResponseBroker) bool { return b.NodeID == lost.id }))
-		})
-	})
-	time.Sleep(time.Duration(c.random.IntN(1000)) * time.Millisecond)
-}
-
-func (c *chaos) kill(t *testing.T, n *clusterNode) {
-	t.Logf("it is node %d", n.id)
-	n.crash()
-	c.history.awaitEach(t) // the two others go on
-	n.launch(t)
-}
-
-func (c *chaos) cutOff(t *testing.T, andClients bool) {
-	n := c.victim(t)
-	c.network.cut(n.id, andClients)
-	c.hold(t, n)
-	c.network.heal(n.id)
-}
-
-func (c *chaos) pauseOne(t *testing.T) {
-	n := c.victim(t)
-	n.pause()
-	c.hold(t, n)
-	n.resume()
-}
-
-func (c *chaos) loseMajority(t *testing.T) {
-	cut := c.victim(t)
-	killed := c.all[(int(cut.id)+c.random.IntN(len(c.all)-1))%len(c.all)]
-	c.network.cut(cut.id, false)
-	time.Sleep(time.Duration(c.random.IntN(3000)) * time.Millisecond) // the others may have taken over by then
-	killed.crash()
-	time.Sleep(time.Duration(c.random.IntN(4000)) * time.Millisecond)
-	c.network.heal(cut.id)
-	killed.launch(t)
-}
-
-func (c *chaos) restartEach(t *testing.T) {
-	for _, n := range c.all {
-		c.awaitInSync(t, "kept")
-		n.stop(t)
-		n.launch(t)
-	}
-}
-
-func (c *chaos) killAll(t *testing.T) {
-	var killing sync.WaitGroup
-	for _, n := range c.all {
-		killing.Go(n.crash)
-	}
-	killing.Wait()
-	for _, n := range c.all {
-		n.launch(t)
-	}
-}
-
-// compareReplicas compares the files of all replicas with each other, up to where the partitions end.
-func (c *chaos) compareReplicas(t *testing.T, ends kadm.ListedOffsets) {
-	t.Helper()
-	ends.Each(func(end kadm.ListedOffset) {
-		var first []byte
-		for i, n := range c.all {
-			stored := n.batches(t, fmt.Sprintf("%s-%d", end.Topic, end.Partition), end.Offset)
-			if i == 0 {
-				first = stored
-			} else if !bytes.Equal(stored, first) {
-				t.Errorf("partition %d is not the same on nodes %d and %d", end.Partition, c.all[0].id, n.id)
+	for _, p := range parts {
+		end, ok := ends.Lookup("kept", p.Partition)
+		if !ok || len(p.Replicas) != 3 {
+			t.Errorf("partition %d has the replicas %v, its end is known: %t", p.Partition, p.Replicas, ok)
+		}
+		first := c.node(t, p.Replicas[0]).batches(t, fmt.Sprintf("kept-%d", p.Partition), end.Offset)
+		for _, id := range p.Replicas[1:] {
+			if !bytes.Equal(c.node(t, id).batches(t, fmt.Sprintf("kept-%d", p.Partition), end.Offset), first) {
+				t.Errorf("partition %d is not the same on nodes %d and %d", p.Partition, p.Replicas[0], id)
 			}
 		}
-	})
+	}
 }
 
 // batches returns what a node has stored of a partition, up to an offset.

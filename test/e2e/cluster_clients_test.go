@@ -27,7 +27,7 @@ func TestConsoleClientsInACluster(t *testing.T) {
 func TestLibrdkafkaInACluster(t *testing.T) {
 	skipInShortMode(t)
 	c := startNodes(t, 3, nil)
-	wants(t, command(t, "", "clients/python/run", strings.Join(c.seeds(), ","), "3"), "all checks passed")
+	wants(t, command(t, "", "clients/python/run", "check.py", strings.Join(c.seeds(), ","), "3"), "all checks passed")
 }
 
 func TestKafkaJSInACluster(t *testing.T) {

@@ -25,7 +25,8 @@ import (
 // nodes is a cluster of real processes on loopback.
 type nodes struct {
 	all     []*clusterNode
-	network *network // nil when the nodes reach each other directly
+	gone    []*clusterNode // that were taken out of it
+	network *network       // nil when the nodes reach each other directly
 }
 
 // clusterNode is one of them.
@@ -35,12 +36,19 @@ type clusterNode struct {
 	args     []string
 	output   *lockedBuffer // of all its processes
 	network  *network
+	volume   *volume     // that its data is on, nil for the test's own
 	admin    *kgo.Client // of this node alone
 }
 
 // startNodes starts a cluster and returns when all its nodes are in service. With a network in between they can be cut off.
 // In args {id} stands for the node's id.
 func startNodes(t *testing.T, size int, between *network, args ...string) *nodes {
+	t.Helper()
+	return startNodesOn(t, size, between, nil, args...)
+}
+
+// startNodesOn is startNodes with nodes on volumes, which each have one of their own; nil for none.
+func startNodesOn(t *testing.T, size int, between *network, volumes []*volume, args ...string) *nodes {
 	t.Helper()
 	c := &nodes{network: between}
 	var peers []string
@@ -51,6 +59,10 @@ func startNodes(t *testing.T, size int, between *network, args ...string) *nodes
 			kafka, raft = between.gate(t, id, kafka), between.gate(t, id, raft)
 		}
 		n.process = &process{addr: kafka, dir: t.TempDir()}
+		if volumes != nil {
+			n.volume = volumes[id-1]
+			n.dir = filepath.Join(n.volume.at, "data")
+		}
 		n.admin = client(t, kafka, kgo.RequestRetries(0), kgo.DialTimeout(time.Second))
 		n.args = append(n.args, "--advertised-addr", kafka, "--set", "http.listen=", "--set", fmt.Sprintf("cluster.node_id=%d", id))
 		peers = append(peers, fmt.Sprintf("%d@%s@%s", id, kafka, raft))
@@ -96,6 +108,15 @@ func (n *clusterNode) launch(t *testing.T) {
 	}
 }
 
+// sinceStart is what a node has said since it was launched last.
+func (n *clusterNode) sinceStart() string {
+	log := n.output.tail(1 << 30)
+	return log[strings.LastIndex(log, fmt.Sprintf("---- node %d starts", n.id)):]
+}
+
+// ident is its id as commands take it.
+func (n *clusterNode) ident() string { return strconv.Itoa(int(n.id)) }
+
 // crash kills a node.
 func (n *clusterNode) crash() {
 	n.kill()
@@ -108,7 +129,8 @@ func (n *clusterNode) resume() { n.cmd.Process.Signal(syscall.SIGCONT) }
 
 // end kills all nodes, and leaves their logs when the test has failed.
 func (c *nodes) end(t *testing.T) {
-	for _, n := range c.all {
+	every := slices.Concat(c.all, c.gone)
+	for _, n := range every {
 		if n.cmd != nil {
 			n.kill()
 		}
@@ -121,7 +143,7 @@ func (c *nodes) end(t *testing.T) {
 		t.Error(err)
 		return
 	}
-	for _, n := range c.all {
+	for _, n := range every {
 		t.Logf("end of the log of node %d:\n%s", n.id, n.output.tail(3000))
 		writeFile(t, filepath.Join(dir, fmt.Sprintf("node-%d.log", n.id)), n.output.tail(1<<30))
 	}
@@ -213,7 +235,7 @@ func (c *nodes) ask(t *testing.T, holds func(*kmsg.MetadataResponse) bool, topic
 // controller is the node that leads the metadata.
 func (c *nodes) controller(t *testing.T) *clusterNode {
 	t.Helper()
-	return c.all[c.ask(t, func(m *kmsg.MetadataResponse) bool { return m.ControllerID > 0 }).ControllerID-1]
+	return c.node(t, c.ask(t, func(m *kmsg.MetadataResponse) bool { return m.ControllerID > 0 }).ControllerID)
 }
 
 // leader is the node that leads a partition.
@@ -223,7 +245,17 @@ func (c *nodes) leader(t *testing.T, topic string, partition int) *clusterNode {
 		parts := partitions(m)
 		return len(parts) > partition && parts[partition].Leader > 0
 	}, topic)
-	return c.all[partitions(m)[partition].Leader-1]
+	return c.node(t, partitions(m)[partition].Leader)
+}
+
+// node is that of an id.
+func (c *nodes) node(t *testing.T, id int32) *clusterNode {
+	t.Helper()
+	at := slices.IndexFunc(c.all, func(n *clusterNode) bool { return n.id == id })
+	if at < 0 {
+		t.Fatalf("there is no node %d", id)
+	}
+	return c.all[at]
 }
 
 // create makes a topic with three replicas.

@@ -5,7 +5,9 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -94,5 +96,61 @@ func TestAConsumerReadsInItsRack(t *testing.T) {
 	t.Logf("node %d killed: the slowest record came %v after it was acknowledged, from %v", near.id, slowest, taken)
 	if taken[near.id] > 0 || next != 121 {
 		t.Errorf("%d records, batches by node: %v", next, taken)
+	}
+}
+
+// Kafka's own consumer and librdkafka's read from the node in their rack, too, and go on elsewhere when it dies. How much each node has sent
+// to clients is counted on the way.
+func TestOtherConsumersReadInTheirRackInACluster(t *testing.T) {
+	skipInShortMode(t)
+	const records, size = 100, 10 << 10
+	for name, start := range map[string]func(t *testing.T, v *verifiable, seeds, rack string) *program{
+		"java": func(t *testing.T, v *verifiable, seeds, rack string) *program {
+			config := filepath.Join(t.TempDir(), "consumer")
+			writeFile(t, config, "client.rack="+rack+"\nmetadata.max.age.ms=2000\n")
+			return v.start(t, "kafka/kafka", "verifiable-consumer", "--bootstrap-server", seeds, "--topic", "near", "--group-id", "near", "--verbose",
+				"--command-config", config)
+		},
+		"librdkafka": func(t *testing.T, v *verifiable, seeds, rack string) *program {
+			return v.start(t, "clients/python/run", "work.py", "consume", seeds, "near", "near", rack)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := startNodes(t, 3, newNetwork(t), "--set", "kafka.broker.rack=rack-{id}",
+				"--set", "kafka.replica.selector.class=org.apache.kafka.common.replica.RackAwareReplicaSelector")
+			c.create(t, "near", 1)
+			leader := c.leader(t, "near", 0)
+			near := c.all[int(leader.id)%len(c.all)]
+			producer := c.client(t, kgo.DefaultProduceTopic("near"), kgo.ProducerBatchCompression(kgo.NoCompression()))
+			v := newVerifiable()
+			reads := func(want int) {
+				t.Helper()
+				within(t, time.Minute, "the consumer has read what was written", func() bool {
+					v.mu.Lock()
+					defer v.mu.Unlock()
+					return len(v.shown) >= want
+				})
+			}
+			write := func() {
+				t.Helper()
+				for range records {
+					if err := producer.ProduceSync(t.Context(), kgo.StringRecord(strings.Repeat("x", size))).FirstErr(); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			write()
+			start(t, v, strings.Join(c.seeds(), ","), fmt.Sprint("rack-", near.id))
+			reads(records)
+			c.network.taken()
+			write()
+			reads(2 * records)
+			if taken := c.network.taken(); taken[near.id] < records*size || taken[leader.id] > records*size/10 {
+				t.Errorf("bytes sent by node: %v, want all from node %d, node %d leads", taken, near.id, leader.id)
+			}
+			near.crash()
+			write()
+			reads(3 * records)
+		})
 	}
 }

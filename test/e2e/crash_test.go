@@ -74,10 +74,11 @@ type position struct {
 
 // history is what producers were told.
 type history struct {
-	seeds []string // where the brokers are
-	mu    sync.Mutex
-	acked map[int64]position // by record: producer<<40 | sequence
-	count map[int32]int      // of them, by partition
+	seeds   []string // where the brokers are
+	padding int      // bytes that a record has behind its number
+	mu      sync.Mutex
+	acked   map[int64]position // by record: producer<<40 | sequence
+	count   map[int32]int      // of them, by partition
 }
 
 func newHistory(seeds ...string) *history {
@@ -94,13 +95,19 @@ func (h *history) produce(ctx context.Context, t *testing.T, id, partitions int,
 		return
 	}
 	defer cl.Close()
+	records, abandon := context.WithCancel(context.WithoutCancel(ctx)) // where nobody answers any more, a further record waits for room
+	defer abandon()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(time.Minute, abandon) })()
+	var failing sync.Once // then all that wait fail
 	for n, due := int64(0), time.Now(); ctx.Err() == nil; n, due = n+1, due.Add(interval) {
 		time.Sleep(time.Until(due)) // sets the load
 		key := int64(id)<<40 | n
-		r := &kgo.Record{Partition: int32(n % int64(partitions)), Value: binary.BigEndian.AppendUint64(nil, uint64(key))}
-		cl.Produce(context.WithoutCancel(ctx), r, func(r *kgo.Record, err error) {
+		value := make([]byte, 8+h.padding)
+		binary.BigEndian.PutUint64(value, uint64(key))
+		r := &kgo.Record{Partition: int32(n % int64(partitions)), Value: value}
+		cl.Produce(records, r, func(r *kgo.Record, err error) {
 			if err != nil {
-				t.Errorf("record %d of producer %d: %v", n, id, err)
+				failing.Do(func() { t.Errorf("record %d of producer %d: %v", n, id, err) })
 				return
 			}
 			h.mu.Lock()

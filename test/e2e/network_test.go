@@ -23,6 +23,7 @@ type network struct {
 	pids    map[int]int32  // whose connections are a node's
 	apart   map[int32]bool // nodes that do not reach the others
 	deaf    map[int32]bool // nodes that clients do not reach, and the others neither
+	told    map[int32]int  // bytes that clients were sent, by node
 	closed  bool
 }
 
@@ -30,7 +31,7 @@ type network struct {
 const clients int32 = 0
 
 func newNetwork(t *testing.T) *network {
-	n := &network{pids: make(map[int]int32), apart: make(map[int32]bool), deaf: make(map[int32]bool)}
+	n := &network{pids: make(map[int]int32), apart: make(map[int32]bool), deaf: make(map[int32]bool), told: make(map[int32]int)}
 	n.changed = sync.NewCond(&n.mu)
 	t.Cleanup(func() { n.change(func() { n.closed = true }) })
 	return n
@@ -53,6 +54,15 @@ func (n *network) cut(node int32, andClients bool) {
 
 // heal ends a cut.
 func (n *network) heal(node int32) { n.change(func() { delete(n.apart, node); delete(n.deaf, node) }) }
+
+// taken returns how many bytes clients were sent since the last call, by node.
+func (n *network) taken() map[int32]int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	taken := n.told
+	n.told = make(map[int32]int)
+	return taken
+}
 
 // await returns when what one sends reaches the other.
 func (n *network) await(from, to int32) {
@@ -96,7 +106,7 @@ func (n *network) carry(in net.Conn, node int32, target string) {
 	defer out.Close()
 	var answered atomic.Int64
 	done := make(chan struct{}, 2)
-	pass := func(to, of net.Conn, passed *atomic.Int64) {
+	pass := func(to, of net.Conn, passed *atomic.Int64, count bool) {
 		defer func() { done <- struct{}{} }()
 		for buf := make([]byte, 64<<10); ; {
 			read, err := of.Read(buf)
@@ -105,10 +115,13 @@ func (n *network) carry(in net.Conn, node int32, target string) {
 				return
 			}
 			passed.Add(int64(read))
+			if count {
+				n.change(func() { n.told[node] += read })
+			}
 		}
 	}
-	go pass(out, in, new(atomic.Int64))
-	go pass(in, out, &answered)
+	go pass(out, in, new(atomic.Int64), false)
+	go pass(in, out, &answered, from == clients)
 	<-done // what breaks on one side, breaks on the other
 	if answered.Load() == 0 {
 		in.(*net.TCPConn).SetLinger(0)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/chronik-stream/chronik/adapters/raftnode"
@@ -121,18 +122,42 @@ func asFault(err error) error {
 const look = 2 * time.Second
 
 // Vote gives this node a vote once it has caught up, if there is one to be had. A voter remains one. When ctx ends, it hands the leadership of
-// the metadata over, so that the others need not find out by themselves that the leader is gone.
+// the metadata over, so that the others need not find out by themselves that the leader is gone. So it does while its disk is nearly full.
 func (md *Metadata) Vote(ctx context.Context, log *slog.Logger) error {
 	md.awaitVote(ctx, log)
-	<-ctx.Done()
+	md.giveWay(ctx, log)
 	md.handOver(context.WithoutCancel(ctx), log)
 	return nil
+}
+
+// leadAgain is how long a node that has given way may lead when the leadership comes back to it: all disks may be full.
+const leadAgain = time.Minute
+
+// giveWay has another voter lead the metadata while this node's disk is nearly full, until ctx ends. What clients want to be made they ask the
+// leader for, and it would have to refuse.
+func (md *Metadata) giveWay(ctx context.Context, log *slog.Logger) {
+	timer := time.NewTimer(look)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return
+		}
+		wait := look
+		if err := md.Ready(); err != nil && md.replica.IsLeader() {
+			log.WarnContext(ctx, "this node should not lead the metadata", "err", err)
+			md.handOver(ctx, log)
+			wait = leadAgain
+		}
+		timer.Reset(wait)
+	}
 }
 
 // handingOver bounds how long a node that stops tries to have another lead.
 const handingOver = 2 * time.Second
 
-// handOver has another voter lead the metadata, if this node does and there is one in service.
+// handOver has another voter lead the metadata, the next one that is in service, if this node leads and there is one.
 func (md *Metadata) handOver(ctx context.Context, log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(ctx, handingOver)
 	defer cancel()
@@ -144,8 +169,10 @@ func (md *Metadata) handOver(ctx context.Context, log *slog.Logger) {
 		log.WarnContext(ctx, "leadership of the metadata is not handed over", "err", err)
 		return
 	}
-	for _, to := range sortedKeys(m.Voters) {
-		if b, ok := md.Image().Broker(to); !ok || !b.Active() || to == md.node.NodeID() {
+	self, voters := md.node.NodeID(), sortedKeys(m.Voters)
+	at := slices.Index(voters, self)
+	for _, to := range slices.Concat(voters[at+1:], voters[:max(at, 0)]) {
+		if b, ok := md.Image().Broker(to); !ok || !b.Active() {
 			continue
 		}
 		if err := md.replica.TransferLeadership(ctx, to); err != nil {

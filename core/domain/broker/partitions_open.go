@@ -195,9 +195,7 @@ func (ps *Partitions) openIn(ctx context.Context, tp *topicPartitions, t *metada
 			ps.log.ErrorContext(ctx, "cannot open log", "topic", t.Name, "partition", index, "err", err)
 		}
 		at.failed = &failedOpening{err: err, again: ps.clock().Add(reopenAfter)}
-		if t.Partitions[index].Leader == ps.nodeID { // another has to lead, if it can
-			ps.queue.propose(&Partition{topic: t.Name, id: t.ID, index: index, gone: err})
-		}
+		ps.queue.propose(&Partition{topic: t.Name, id: t.ID, index: index, gone: err}) // others have to go on without this replica
 		return nil, err
 	}
 	at.failed = nil

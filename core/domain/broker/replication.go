@@ -190,7 +190,8 @@ func (r *Replication) decide(ctx context.Context, p *Partition) {
 	r.log.InfoContext(ctx, "in-sync replicas changed", "topic", p.topic, "partition", p.index, "isr", res.Partition.ISR, "resigned", cmd.Resigns)
 }
 
-// resign makes cmd the resignation of a leader whose log has failed, unless nobody could follow it.
+// resign makes cmd the resignation of a broker whose log has failed from the in-sync replicas, unless it is the last of them. The leader
+// would find out by itself that a follower does not follow, but everybody would wait until then.
 func resign(img *metadata.Image, p *Partition, cmd *metadata.AlterPartition) bool {
 	t, ok := img.TopicByID(p.id)
 	if !ok || int(p.index) >= len(t.Partitions) {
@@ -203,5 +204,5 @@ func resign(img *metadata.Image, p *Partition, cmd *metadata.AlterPartition) boo
 		}
 	}
 	cmd.LeaderEpoch, cmd.Version, cmd.Resigns = at.LeaderEpoch, at.Version, true
-	return at.Leader == cmd.BrokerID && len(cmd.ISR) > 0
+	return len(cmd.ISR) > 0 && len(cmd.ISR) < len(at.ISR)
 }

@@ -188,6 +188,17 @@ func TestALeaderWhoseLogCannotBeOpenedResigns(t *testing.T) {
 	})
 }
 
+func TestAFollowerWhoseLogFailsIsNotWaitedFor(t *testing.T) {
+	inRing(t, 3, func(t *testing.T, r *ring) {
+		r.broker(1).sent("orders", "a")
+		r.broker(3).logs.fail(errors.New("a broken disk"))
+		if took, err := answered(t, r.broker(1).send("orders", -1, "b")); err != nil || took > 200*time.Millisecond {
+			t.Errorf("answered with %v after %v", err, took)
+		}
+		r.agree("orders", []int32{1, 2}, "a", "b")
+	})
+}
+
 func TestRecordsAreDeletedWhenEveryInSyncReplicaHasDeletedThem(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
 		r.broker(1).sent("orders", "a")

@@ -110,7 +110,7 @@ type CreatePartitions struct {
 type AlterPartition struct {
 	TopicID     TopicID `cbor:"1,keyasint"`
 	Partition   int32   `cbor:"2,keyasint"`
-	BrokerID    int32   `cbor:"3,keyasint"` // who asks: the leader
+	BrokerID    int32   `cbor:"3,keyasint"` // who asks: the leader, unless it resigns
 	BrokerEpoch int64   `cbor:"4,keyasint"`
 	LeaderEpoch int32   `cbor:"5,keyasint"`
 	Version     int32   `cbor:"6,keyasint"`
@@ -118,8 +118,8 @@ type AlterPartition struct {
 	// ISREpochs are the broker epochs of ISR (KIP-903), so that a replica that has restarted since the leader saw it
 	// catch up does not get in; -1 is not checked, and nil checks none.
 	ISREpochs []int64 `cbor:"8,keyasint,omitempty"`
-	// Resigns says that the leader leaves the in-sync replicas, and so the lead: its log has failed. ISR is without it, then.
-	// Kafka's brokers report the failed directory instead.
+	// Resigns says that the broker leaves the in-sync replicas, and the lead if it has it: its log has failed. ISR is what it leaves
+	// behind, then. Kafka's brokers report the failed directory instead.
 	Resigns bool `cbor:"9,keyasint,omitempty"`
 }
 

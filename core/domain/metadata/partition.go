@@ -265,7 +265,7 @@ func checkAlterPartition(img *Image, t *Topic, p *Partition, cmd AlterPartition)
 		return refuse(fault.NotController, "partition epoch %d is ahead of %d", cmd.Version, p.Version)
 	case cmd.LeaderEpoch < p.LeaderEpoch:
 		return refuse(fault.FencedLeaderEpoch, "leader epoch %d, now it is %d", cmd.LeaderEpoch, p.LeaderEpoch)
-	case cmd.BrokerID != p.Leader:
+	case cmd.BrokerID != p.Leader && !cmd.Resigns:
 		return refuse(fault.InvalidRequest, "broker %d does not lead, %d does", cmd.BrokerID, p.Leader)
 	case cmd.Version < p.Version:
 		return refuse(fault.InvalidUpdateVersion, "partition epoch %d, now it is %d", cmd.Version, p.Version)
@@ -273,8 +273,8 @@ func checkAlterPartition(img *Image, t *Topic, p *Partition, cmd AlterPartition)
 		return refuse(fault.InvalidRequest, "%d broker epochs for %d replicas", len(cmd.ISREpochs), len(cmd.ISR))
 	case !containsAll(p.Replicas, cmd.ISR) || !distinct(cmd.ISR):
 		return refuse(fault.InvalidRequest, "%v are not among the replicas %v", cmd.ISR, p.Replicas)
-	case cmd.Resigns && (len(cmd.ISR) == 0 || slices.Contains(cmd.ISR, p.Leader)):
-		return refuse(fault.InvalidRequest, "%v are none that %d leaves behind", cmd.ISR, p.Leader)
+	case cmd.Resigns && !leavesBehind(p.ISR, cmd.BrokerID, cmd.ISR):
+		return refuse(fault.InvalidRequest, "%v are none that %d leaves behind", cmd.ISR, cmd.BrokerID)
 	case !cmd.Resigns && !slices.Contains(cmd.ISR, p.Leader):
 		return refuse(fault.InvalidRequest, "%v are without the leader, %d", cmd.ISR, p.Leader)
 	}
@@ -291,6 +291,11 @@ func checkAlterPartition(img *Image, t *Topic, p *Partition, cmd AlterPartition)
 		}
 	}
 	return nil
+}
+
+// leavesBehind reports whether rest, which are some, is isr without id, which is in it.
+func leavesBehind(isr []int32, id int32, rest []int32) bool {
+	return len(rest) > 0 && len(rest) == len(isr)-1 && containsAll(isr, rest) && slices.Contains(isr, id) && !slices.Contains(rest, id)
 }
 
 func distinct(ids []int32) bool {

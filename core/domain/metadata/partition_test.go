@@ -140,6 +140,11 @@ func TestPartitionsChangeAsInKafka(t *testing.T) {
 			Partition{Replicas: []int32{1, 2, 3}, ISR: []int32{2, 3}, Leader: 2, LeaderEpoch: 1, Version: 1},
 		},
 		{
+			"a follower that resigns leaves the in-sync replicas",
+			[]Command{AlterPartition{TopicID: TopicID{1}, BrokerID: 3, BrokerEpoch: 3, ISR: []int32{1, 2}, Resigns: true}},
+			Partition{Replicas: []int32{1, 2, 3}, ISR: []int32{1, 2}, Leader: 1, Version: 1},
+		},
+		{
 			"the preferred leader is elected when that is asked for",
 			[]Command{fence(1), unfence(1), isrOf(2, 1, 1, 1, 2, 3), ElectLeader{TopicID: TopicID{1}}},
 			Partition{Replicas: []int32{1, 2, 3}, ISR: []int32{1, 2, 3}, Leader: 1, LeaderEpoch: 2, Version: 3},
@@ -237,6 +242,13 @@ func TestChangesOfPartitionsAndBrokersAreRefusedAsInKafka(t *testing.T) {
 		{"nobody", nil, isrOf(1, 0, 0), fault.InvalidRequest},
 		{"a leader that resigns and stays", nil, alter(func(c *AlterPartition) { c.Resigns = true }), fault.InvalidRequest},
 		{"a leader that resigns and leaves nobody", nil, alter(func(c *AlterPartition) { c.Resigns, c.ISR = true, nil }), fault.InvalidRequest},
+		{"a follower that resigns and stays", nil, alter(func(c *AlterPartition) { c.BrokerID, c.BrokerEpoch, c.Resigns = 2, 2, true }), fault.InvalidRequest},
+		{"a follower that resigns for others, too", nil, AlterPartition{
+			TopicID: TopicID{1}, BrokerID: 3, BrokerEpoch: 3, ISR: []int32{1}, Resigns: true,
+		}, fault.InvalidRequest},
+		{"a follower that resigns and is not in sync", []Command{isrOf(1, 0, 0, 1, 2)}, AlterPartition{
+			TopicID: TopicID{1}, BrokerID: 3, BrokerEpoch: 3, Version: 1, ISR: []int32{1, 2}, Resigns: true,
+		}, fault.InvalidRequest},
 		{"a fenced replica", []Command{fence(3)}, isrOf(1, 0, 1, 1, 2, 3), fault.IneligibleReplica},
 		{"a replica that shuts down", []Command{ShutDownBroker{ID: 3, Epoch: 3}}, isrOf(1, 0, 1, 1, 2, 3), fault.IneligibleReplica},
 		{"another incarnation of a replica", nil, alter(func(c *AlterPartition) { c.ISREpochs = []int64{-1, 9} }), fault.IneligibleReplica},
