@@ -37,7 +37,7 @@ func register(ctx context.Context, cfg *configs.Config, m membership, store port
 		cmds = append(cmds, metadata.InitCluster{ClusterID: newClusterID(), Features: metadata.NewestFeatures()})
 	}
 	if _, exists := store.Image().Topic(metadata.MetaTopic); !exists {
-		cmds = append(cmds, metadata.MetaTopicCommand(newTopicID()))
+		cmds = append(cmds, metadata.MetaTopicCommand(newTopicID(), 1))
 	}
 	known := registered{MetadataStore: store, epoch: -1}
 	for _, cmd := range cmds {

@@ -108,12 +108,15 @@ func parseWindows(buf []byte, producers []partition.Producer) error {
 		p, n := &producers[i], int(buf[8])
 		p.LastTimestamp = int64(be.Uint64(buf))
 		buf = buf[9:]
-		earlier := make([]partition.Appended, n, n+1)
-		for k := range earlier {
+		earlier := make([]partition.Appended, 0, n+1)
+		for k := range n {
 			e := buf[k*windowEntry:]
-			earlier[k] = partition.Appended{
+			a := partition.Appended{
 				FirstSequence: int32(be.Uint32(e)), LastSequence: int32(be.Uint32(e[4:])),
 				FirstOffset: int64(be.Uint64(e[8:])), LastOffset: int64(be.Uint64(e[16:])), Timestamp: int64(be.Uint64(e[24:])),
+			}
+			if a.LastSequence >= 0 { // a batch without sequence is never sent again
+				earlier = append(earlier, a)
 			}
 		}
 		buf = buf[n*windowEntry:]

@@ -27,9 +27,11 @@ type Work struct {
 	Membership  *broker.Membership
 
 	nodeID int32
-	clock  broker.Clock
-	store  ports.MetadataStore
-	peers  *replication.Peers
+	// replicas is how many the internal topic gets: as many as any, so that no node alone has what the cluster needs.
+	replicas int16
+	clock    broker.Clock
+	store    ports.MetadataStore
+	peers    *replication.Peers
 }
 
 // NewWork returns the work of a node. Close it after its services have ended.
@@ -42,7 +44,8 @@ func NewWork(
 		Replication: broker.NewReplication(p, store, peers, c, log),
 		Controller:  controller,
 		Membership:  broker.NewMembership(store, controller, peers, member, clock, log),
-		nodeID:      member.NodeID, clock: clock, store: store, peers: peers,
+		nodeID:      member.NodeID, replicas: int16(min(int(cfg.Cluster.ReplicationFactor), len(cfg.Cluster.Peers))),
+		clock: clock, store: store, peers: peers,
 	}
 }
 
@@ -75,7 +78,7 @@ func (w *Work) Close() { w.peers.Close() }
 // between is the time between two tries to make a topic.
 const between = 200 * time.Millisecond
 
-// EnsureMetaTopic makes the internal topic __meta when it is missing, once the broker is in service.
+// EnsureMetaTopic makes the internal topic __meta when it is missing, once this broker and enough others are in service.
 func (w *Work) EnsureMetaTopic(ctx context.Context, newID func() metadata.TopicID, log *slog.Logger) error {
 	select {
 	case <-w.Membership.Serving():
@@ -87,7 +90,9 @@ func (w *Work) EnsureMetaTopic(ctx context.Context, newID func() metadata.TopicI
 			tick.Stop()
 			break
 		}
-		if _, err := w.store.Apply(ctx, metadata.MetaTopicCommand(newID())); err != nil && !errors.Is(err, fault.TopicExists) && ctx.Err() == nil {
+		_, err := w.store.Apply(ctx, metadata.MetaTopicCommand(newID(), w.replicas))
+		expected := errors.Is(err, fault.TopicExists) || errors.Is(err, fault.InvalidReplicationFactor) // the latter while others are still to come
+		if err != nil && !expected && ctx.Err() == nil {
 			log.WarnContext(ctx, "internal topic not made yet", "topic", metadata.MetaTopic, "err", err)
 		}
 		select {

@@ -172,7 +172,7 @@ func TestATopicThatThisNodeDoesNotKnowYetIsDeleted(t *testing.T) {
 
 func TestTopicsAreDeletedAsKafkaDeletesThem(t *testing.T) {
 	topics, f := newTopics(t, nil)
-	f.apply(t, metadata.MetaTopicCommand(metadata.TopicID{50}))
+	f.apply(t, metadata.MetaTopicCommand(metadata.TopicID{50}, 1))
 	if _, err := topics.EnsureInternal(t.Context(), metadata.OffsetsTopic); err != nil {
 		t.Fatal(err)
 	}

@@ -181,7 +181,7 @@ func TestRefusalsHaveKafkasKindsAndMessages(t *testing.T) {
 }
 
 func TestTheMetaTopicIsAllowed(t *testing.T) {
-	img := cluster(t, 1, MetaTopicCommand(TopicID{5}))
+	img := cluster(t, 1, MetaTopicCommand(TopicID{5}, 1))
 	got, ok := img.Topic(MetaTopic)
 	if !ok || len(got.Partitions) != 1 || got.Configs["segment.bytes"] != "52428800" || got.Configs["retention.ms"] != "-1" {
 		t.Errorf("topic __meta = %+v, %t", got, ok)
