@@ -370,6 +370,11 @@ func TestANodeWithoutRoomProposesNothingThatTakesSpace(t *testing.T) {
 	if _, err := node.Apply(t.Context(), metadata.FenceBroker{ID: 1}); !errors.Is(err, fault.StaleBrokerEpoch) || len(a.entries) != 1 {
 		t.Errorf("a broker cannot be fenced: %v, proposals: %d", err, len(a.entries))
 	}
+	for _, cmd := range []metadata.Command{metadata.InitCluster{ClusterID: "cluster"}, metadata.RegisterBroker{ID: 1, Incarnation: [16]byte{1}}} {
+		if _, err := node.Apply(t.Context(), cmd); err != nil {
+			t.Errorf("a node cannot start: %T: %v", cmd, err)
+		}
+	}
 }
 
 // TestALongLogIsCommittedInParts: one update may hold more commands than one commit should.

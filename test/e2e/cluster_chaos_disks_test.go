@@ -132,6 +132,7 @@ func (c *chaos) fillUp(t *testing.T, n *clusterNode) {
 
 // fillUpAll lets nobody go on, until there is space again.
 func (c *chaos) fillUpAll(t *testing.T) {
+	c.awaitAll(t) // one whose disk is full before it has opened its metadata dies of a fault in Badger's mapped files, without a word
 	for _, n := range c.all {
 		n.volume.fill(t, 0)
 	}
@@ -173,5 +174,6 @@ func (c *chaos) fillUpController(t *testing.T) {
 	topic := fmt.Sprint("made-", time.Now().UnixNano())
 	c.other(n).kafka(t, "topics", "--create", "--topic", topic, "--partitions", "1", "--replication-factor", "3")
 	c.kill(t, c.other(n))
+	c.kill(t, n) // which starts with as little
 	n.volume.clear(t)
 }

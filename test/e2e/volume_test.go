@@ -128,10 +128,18 @@ func (v *volume) free(t *testing.T) int64 {
 	return int64(fs.Bavail) * fs.Bsize
 }
 
-// clear gives back what fill has taken.
+// clear gives back what fill has taken, for good: a loss of power does not bring it back.
 func (v *volume) clear(t *testing.T) {
 	t.Helper()
 	if err := os.Remove(v.ballast()); err != nil {
+		t.Fatal(err)
+	}
+	at, err := os.Open(v.at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer at.Close()
+	if err := unix.Syncfs(int(at.Fd())); err != nil {
 		t.Fatal(err)
 	}
 }

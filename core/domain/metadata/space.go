@@ -1,10 +1,10 @@
 package metadata
 
 // TakesSpace reports whether cmd makes the metadata larger, so that a node whose disk is nearly full had better not propose it. The others
-// are those by which a cluster goes on without that node, and gets rid of what fills its disk.
+// are those by which a cluster goes on without that node, the node starts again, and gets rid of what fills its disk.
 func TakesSpace(cmd Command) bool {
 	switch cmd.(type) {
-	case FenceBroker, UnfenceBroker, ShutDownBroker, UnregisterBroker, AlterPartition, ElectLeader, AlterReassignment, AllocateProducerIDs, DeleteTopic:
+	case InitCluster, RegisterBroker, FenceBroker, UnfenceBroker, ShutDownBroker, UnregisterBroker, AlterPartition, ElectLeader, AlterReassignment, AllocateProducerIDs, DeleteTopic:
 		return false
 	default:
 		return true

@@ -39,7 +39,9 @@ def produce(bootstrap, topic):
 def consume(bootstrap, topic, group, rack=""):
     config = {"bootstrap.servers": bootstrap, "group.id": group, "auto.offset.reset": "earliest", "enable.auto.commit": False,
               "partition.assignment.strategy": "range", "session.timeout.ms": 10000, "heartbeat.interval.ms": 500,
-              "reconnect.backoff.max.ms": 1000}
+              "reconnect.backoff.max.ms": 1000,
+              # A commit waits for the coordinator that is known until it times out, after a minute by default.
+              "socket.timeout.ms": 10000, "coordinator.query.interval.ms": 2000}
     if rack:
         config["client.rack"] = rack
     consumer = Consumer(config)
