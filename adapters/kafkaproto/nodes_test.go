@@ -18,26 +18,10 @@ import (
 	"github.com/chronik-stream/chronik/test/authority"
 )
 
-// pair loads a certificate, and the authority that it is of.
-func pair(t *testing.T, f authority.Files) (tls.Certificate, *x509.CertPool) {
-	t.Helper()
-	cert, err := tls.LoadX509KeyPair(f.Cert, f.Key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ca, err := os.ReadFile(f.CA)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(ca)
-	return cert, pool
-}
-
 // withNodes has a server know nodes by their certificates. The common name of one is the node's id, or is empty for any.
 func withNodes(t *testing.T, a *authority.Authority) func(*Settings, *Server) {
 	t.Helper()
-	cert, pool := pair(t, a.Node(t, "server", nil))
+	cert, pool := a.Node(t, "server", nil).Load(t)
 	return func(s *Settings, _ *Server) {
 		s.Nodes = &Nodes{
 			TLS: &tls.Config{
@@ -62,7 +46,7 @@ func named(id string) func(*x509.Certificate) {
 func (r *running) dialAs(t *testing.T, f authority.Files) *client {
 	t.Helper()
 	c := r.dial(t)
-	cert, pool := pair(t, f)
+	cert, pool := f.Load(t)
 	c.Conn = tls.Client(c.Conn, &tls.Config{
 		ServerName: "127.0.0.1", RootCAs: pool,
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &cert, nil },

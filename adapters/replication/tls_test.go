@@ -5,14 +5,11 @@ package replication
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -24,57 +21,16 @@ import (
 	"github.com/chronik-stream/chronik/test/authority"
 )
 
-// side loads what one side of a connection shows and believes.
-func side(t *testing.T, f authority.Files) (tls.Certificate, *x509.CertPool) {
-	t.Helper()
-	cert, err := tls.LoadX509KeyPair(f.Cert, f.Key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ca, err := os.ReadFile(f.CA)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(ca)
-	return cert, pool
-}
-
 func clientOf(t *testing.T, f authority.Files) TLS {
 	t.Helper()
-	cert, pool := side(t, f)
+	cert, pool := f.Load(t)
 	return func() *tls.Config { return &tls.Config{Certificates: []tls.Certificate{cert}, RootCAs: pool} }
 }
 
 func serverOf(t *testing.T, f authority.Files) *tls.Config {
 	t.Helper()
-	cert, pool := side(t, f)
+	cert, pool := f.Load(t)
 	return &tls.Config{Certificates: []tls.Certificate{cert}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert}
-}
-
-// serve has serve talk to who connects, one after another, until the test ends.
-func serve(t *testing.T, config *tls.Config, serve func(net.Conn)) (address string) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ended sync.WaitGroup
-	ended.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			if config != nil {
-				c = tls.Server(c, config)
-			}
-			serve(c)
-			_ = c.Close()
-		}
-	})
-	t.Cleanup(func() { _ = l.Close(); ended.Wait() })
-	return l.Addr().String()
 }
 
 // answer answers one heartbeat with an error code.
@@ -114,7 +70,7 @@ func beat(t *testing.T, p *Peers) error {
 
 func TestHeartbeatsGoByTLS(t *testing.T) {
 	ours := authority.New(t)
-	address := serve(t, serverOf(t, ours.Node(t, "server", nil)), answer(0))
+	address := authority.Serve(t, serverOf(t, ours.Node(t, "server", nil)), answer(0))
 	p, log := peersAt(t, address, clientOf(t, ours.Node(t, "client", nil)))
 	if err := beat(t, p); err != nil || log.Len() > 0 {
 		t.Errorf("Heartbeat() = %v, log %s", err, log)
@@ -139,7 +95,7 @@ func TestWhoIsNotBelievedIsNotTalkedTo(t *testing.T) {
 		"in the clear, to a cluster": {nil, answer(kerr.ClusterAuthorizationFailed.Code), nil, "must be set here"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, log := peersAt(t, serve(t, c.server, c.serve), c.secure)
+			p, log := peersAt(t, authority.Serve(t, c.server, c.serve), c.secure)
 			err := beat(t, p)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("Heartbeat() = %v, want something of %q", err, c.want)
@@ -157,7 +113,7 @@ func TestWhoIsNotBelievedIsNotTalkedTo(t *testing.T) {
 func TestAHandshakeEndsWithItsContext(t *testing.T) {
 	ours := authority.New(t)
 	release := make(chan struct{})
-	address := serve(t, nil, func(net.Conn) { <-release })
+	address := authority.Serve(t, nil, func(net.Conn) { <-release })
 	p, log := peersAt(t, address, clientOf(t, ours.Node(t, "client", nil)))
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()

@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 )
 
 // readCheckpoints reads what the last run has left, and takes away the mark of a clean stop.
@@ -53,15 +55,12 @@ func (s *Store) writeCheckpoints(logs []*Log) error {
 	return s.writePoints(syncedPoints(logs))
 }
 
-// syncsAtOnce is how many logs' indexes are synced together: a file system commits what it has to for many at once.
-const syncsAtOnce = 16
-
 // syncedPoints syncs the indexes of those logs whose recovery point is not on disk, and returns the points that are true then.
 func syncedPoints(logs []*Log) map[*Log]int64 {
 	var mu sync.Mutex
 	points := make(map[*Log]int64, len(logs))
 	var syncing errgroup.Group
-	syncing.SetLimit(syncsAtOnce)
+	syncing.SetLimit(journal.SyncsAtOnce)
 	for _, l := range logs {
 		l.mu.Lock()
 		point := l.recoveryPoint

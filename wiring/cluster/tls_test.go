@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/chronik-stream/chronik/adapters/nodetls"
@@ -29,25 +28,11 @@ func certificates(t *testing.T, a *authority.Authority) *nodetls.Certificates {
 // silent accepts connections as server says, and ends them.
 func silent(t *testing.T, server *tls.Config) configs.Peer {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var ended sync.WaitGroup
-	ended.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			if server != nil {
-				_ = tls.Server(c, server).HandshakeContext(t.Context())
-			}
-			_ = c.Close()
+	return configs.Peer{ID: 2, Kafka: authority.Serve(t, server, func(c net.Conn) {
+		if secured, ok := c.(*tls.Conn); ok {
+			_ = secured.HandshakeContext(t.Context())
 		}
-	})
-	t.Cleanup(func() { _ = l.Close(); ended.Wait() })
-	return configs.Peer{ID: 2, Kafka: l.Addr().String()}
+	})}
 }
 
 func TestANodeThatIsNotBelievedDoesNotBeginAnew(t *testing.T) {

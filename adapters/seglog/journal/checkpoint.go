@@ -16,8 +16,8 @@ const (
 	// spareFiles is how many files are kept to be written to next, while others can be freed later: all that are full are freed
 	// together then, for each log that is in any of them has to sync.
 	spareFiles = 2
-	// syncsAtOnce is how many logs sync together before a file is freed: a file system commits what it has to for many at once.
-	syncsAtOnce = 16
+	// SyncsAtOnce is how many logs sync together in the background: a file system commits what it has to for many at once.
+	SyncsAtOnce = 16
 )
 
 // checkpoint frees full files when few others are left, once their logs have synced what is in them, and keeps a pre-written file at
@@ -39,12 +39,9 @@ func (fl *files) checkpoint() {
 
 // freeFull frees the files that are full, the oldest first. It is called with the lock held, and gives it up for a while.
 func (fl *files) freeFull() {
-	full, logs := slices.Clone(fl.full), make(map[Log]struct{})
-	for _, f := range full {
-		maps.Copy(logs, f.logs)
-	}
+	full := slices.Clone(fl.full)
 	fl.mu.Unlock()
-	err := fl.sync(logs)
+	err := fl.sync(full)
 	fl.mu.Lock()
 	for _, f := range full {
 		fl.mu.Unlock()
@@ -93,10 +90,16 @@ func (fl *files) addReady() {
 	fl.changed.Broadcast()
 }
 
-// sync has logs sync, and remembers that they have.
-func (fl *files) sync(logs map[Log]struct{}) error {
+// sync has the files' logs sync, and remembers that they have.
+func (fl *files) sync(used []*file) error {
+	logs := make(map[Log]struct{})
+	fl.mu.Lock()
+	for _, f := range used {
+		maps.Copy(logs, f.logs)
+	}
+	fl.mu.Unlock()
 	var syncing errgroup.Group
-	syncing.SetLimit(syncsAtOnce)
+	syncing.SetLimit(SyncsAtOnce)
 	for l := range logs {
 		syncing.Go(l.Sync)
 	}
@@ -146,17 +149,14 @@ func (fl *files) stop() {
 
 // settle frees every file after the last commit.
 func (fl *files) settle() error {
-	used, logs := fl.full, make(map[Log]struct{})
+	used := fl.full
 	if fl.current != nil {
 		used = append(used, fl.current)
-	}
-	for _, f := range used {
-		maps.Copy(logs, f.logs)
 	}
 	if len(used) == 0 {
 		return nil
 	}
-	if err := fl.sync(logs); err != nil {
+	if err := fl.sync(used); err != nil {
 		return err
 	}
 	for _, f := range used {

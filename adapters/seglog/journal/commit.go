@@ -57,7 +57,7 @@ func (j *Journal) add(l Log) {
 		if j.journaled > 0 && int64(j.bytes+m.chunk.Bytes) > j.opt.FileBytes/2 {
 			j.commit()
 		}
-		if m.err = j.Err(); m.err == nil {
+		if m.err = j.failed; m.err == nil { // the committer may read without the lock what it alone writes
 			m.journaled = true
 			j.bytes += m.chunk.Bytes
 			j.journaled++
