@@ -21,7 +21,8 @@ func TestConsoleClientsInACluster(t *testing.T) {
 
 	first.crash()
 	second.kafkaWithInput(t, numbered("late", 50), "console-producer", "--topic", "letters")
-	wants(t, third.kafka(t, "console-consumer", "--topic", "letters", "--max-messages", "50", "--group", "readers"), "late-0\n", "late-49\n")
+	// The first member may have read all of the letters, and ended, before it knew where the other partitions begin: it committed nothing there.
+	wants(t, third.kafka(t, "console-consumer", "--topic", "letters", "--from-beginning", "--max-messages", "50", "--group", "readers"), "late-0\n", "late-49\n")
 }
 
 func TestLibrdkafkaInACluster(t *testing.T) {
