@@ -52,7 +52,7 @@ func newServices(
 ) kafkaproto.Services {
 	return kafkaproto.Services{
 		Topics: topics, Configs: c, Cluster: cluster, Assignments: assignments, Quorum: work.quorum, Voters: work.voters, Controller: work.controller,
-		Produce: produce, Fetch: fetch, Offsets: offsets, Groups: groups,
+		Serving: work.serving, Produce: produce, Fetch: fetch, Offsets: offsets, Groups: groups,
 	}
 }
 

@@ -20,7 +20,8 @@ type clusterWork struct {
 	quorum     kafkaproto.Quorum
 	voters     kafkaproto.Voters
 	nodes      *kafkaproto.Nodes
-	ready      func() error // why the node should not be counted on, nil for no reason
-	throttled  func() int64 // bytes per second that are fetched for throttled replicas, nil where nothing is fetched
-	reload     func()       // looks at the node's certificate again
+	serving    <-chan struct{} // closed when the broker is in service in its cluster, nil when it is from the start
+	ready      func() error    // why the node should not be counted on, nil for no reason
+	throttled  func() int64    // bytes per second that are fetched for throttled replicas, nil where nothing is fetched
+	reload     func()          // looks at the node's certificate again
 }

@@ -130,7 +130,8 @@ func newWork(
 	return clusterWork{
 		early:      []stage{{"replication", w.Replication.Run}, {"controller", w.Controller.Run}},
 		late:       []stage{{"vote", vote}, {"internal topics", meta}, {"membership", w.Membership.Run}},
-		controller: w.Controller, quorum: md.cluster, voters: md.cluster, nodes: newNodes(certs), ready: w.Ready, reload: certs.Reload,
+		controller: w.Controller, quorum: md.cluster, voters: md.cluster, nodes: newNodes(certs), reload: certs.Reload,
+		serving: w.Membership.Serving(), ready: w.Ready,
 		throttled: w.Replication.ThrottledRate,
 	}, w.Close
 }

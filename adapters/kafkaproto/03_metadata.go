@@ -25,6 +25,7 @@ const (
 )
 
 func (x *exchange) metadata(req *kmsg.MetadataRequest) *kmsg.MetadataResponse {
+	x.awaitService()
 	cluster := x.services().Cluster
 	img := x.view()
 	resp := kmsg.NewPtrMetadataResponse()

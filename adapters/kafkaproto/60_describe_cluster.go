@@ -32,6 +32,7 @@ func (x *exchange) describeCluster(req *kmsg.DescribeClusterRequest) *kmsg.Descr
 		resp.ErrorCode, resp.ErrorMessage = x.code(err), messageOf(err)
 		return resp
 	}
+	x.awaitService()
 	resp.EndpointType = brokerEndpoints
 	resp.ClusterID = x.services().Cluster.Image().ClusterID()
 	resp.ControllerID = x.services().Cluster.ControllerID()

@@ -2,6 +2,7 @@ package kafkaproto
 
 import (
 	"slices"
+	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
@@ -27,9 +28,37 @@ func (x *exchange) self() endpoint {
 	return e
 }
 
-// brokers returns the brokers in service that clients of this connection's listener can reach.
+// awaitService waits until this broker is in service for the first time, or for as long as Limits.Start. Before that, what it knows of the cluster
+// may be of another time, or that no broker is in service, as when all start at once. Apache Kafka takes no connections until then.
+func (x *exchange) awaitService() {
+	serving := x.services().Serving
+	if serving == nil {
+		return
+	}
+	select {
+	case <-serving:
+		return
+	default:
+	}
+	ctx, stop := x.waiting(true)
+	defer stop()
+	timer := time.NewTimer(x.conn.server.limits.Start)
+	defer timer.Stop()
+	select {
+	case <-serving:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// brokers returns the brokers in service that clients of this connection's listener can reach. It is this broker when none is: librdkafka forgets
+// all brokers that it is not told of, those that it was configured with included, and has nobody left to ask when it is told of none.
 func (x *exchange) brokers() []endpoint {
-	return slices.DeleteFunc(x.allBrokers(), func(e endpoint) bool { return e.fenced })
+	inService := slices.DeleteFunc(x.allBrokers(), func(e endpoint) bool { return e.fenced })
+	if len(inService) == 0 {
+		return []endpoint{x.self()}
+	}
+	return inService
 }
 
 // allBrokers is brokers with those that are fenced. This broker is among them before it is registered, too.

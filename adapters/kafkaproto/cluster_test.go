@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -91,6 +92,51 @@ func TestMetadataShowsBrokersInServiceByTheListenerOfTheConnection(t *testing.T)
 			if p.Leader != want.leader || p.ErrorCode != want.code || (len(p.OfflineReplicas) > 0) != (want.code != 0) {
 				t.Errorf("version %d, partition %d: %+v, want leader %d, error %d", version, n, p, want.leader, want.code)
 			}
+		}
+	}
+}
+
+// TestClientsAreAlwaysToldOfABroker has all brokers fenced, as when they have started together.
+func TestClientsAreAlwaysToldOfABroker(t *testing.T) {
+	f := newFakes(t)
+	b, _ := f.image.Load().Broker(1)
+	f.apply(t, metadata.FenceBroker{ID: 1, Epoch: b.Epoch})
+	s := start(t, f)
+	told := ask[*kmsg.MetadataResponse](s.dial(t), kmsg.NewPtrMetadataRequest()).Brokers
+	if len(told) != 1 || told[0].NodeID != 1 || told[0].Host != "127.0.0.1" {
+		t.Errorf("Metadata tells of the brokers %+v, want the one that was asked", told)
+	}
+	described := ask[*kmsg.DescribeClusterResponse](s.dial(t), kmsg.NewPtrDescribeClusterRequest()).Brokers
+	if len(described) != 1 || described[0].NodeID != 1 {
+		t.Errorf("DescribeCluster tells of the brokers %+v, want the one that was asked", described)
+	}
+}
+
+// TestQuestionsAboutTheClusterWaitForTheBrokerToBeInService answers them then, or when it takes too long.
+func TestQuestionsAboutTheClusterWaitForTheBrokerToBeInService(t *testing.T) {
+	brokers := func(resp kmsg.Response) int {
+		if m, ok := resp.(*kmsg.MetadataResponse); ok {
+			return len(m.Brokers)
+		}
+		return len(resp.(*kmsg.DescribeClusterResponse).Brokers)
+	}
+	for _, req := range []kmsg.Request{kmsg.NewPtrMetadataRequest(), kmsg.NewPtrDescribeClusterRequest()} {
+		f, serving := newFakes(t), make(chan struct{})
+		s := start(t, f, func(s *Settings, _ *Server) { s.Services.Serving, s.Limits.Start = serving, time.Minute })
+		c := s.dial(t)
+		sent := c.send(req)
+		ask[*kmsg.ApiVersionsResponse](s.dial(t), kmsg.NewPtrApiVersionsRequest()) // does not wait
+		f.apply(t, metadata.RegisterBroker{ID: 2, Endpoints: []metadata.Endpoint{{Listener: "PLAINTEXT", Host: "b2", Port: 9092}}})
+		close(serving)
+		if n := brokers(receive[kmsg.Response](c, req, sent)); n != 2 {
+			t.Errorf("%s tells of %d brokers, want the 2 of when this one is in service", kmsg.NameForKey(req.Key()), n)
+		}
+
+		s = start(t, newFakes(t), func(s *Settings, _ *Server) {
+			s.Services.Serving, s.Limits.Start = make(chan struct{}), time.Millisecond
+		})
+		if n := brokers(ask[kmsg.Response](s.dial(t), req)); n != 1 {
+			t.Errorf("%s tells of %d brokers when it has waited, want 1", kmsg.NameForKey(req.Key()), n)
 		}
 	}
 }

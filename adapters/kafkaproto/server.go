@@ -42,6 +42,7 @@ type Limits struct {
 	PendingAnswers   int           // requests of one connection that wait for their answer; default 128
 	Stall            time.Duration // how long a frame or an answer may make no progress; default 30 s
 	Handshake        time.Duration // how long another node may take to show who it is; default 10 s
+	Start            time.Duration // how long questions about the cluster wait for the broker to be in service; default 5 s
 	Grace            time.Duration // how long requests under way may take when the server stops; default 10 s
 }
 
@@ -63,6 +64,9 @@ func (l *Limits) ensureDefaults() {
 	}
 	if l.Handshake <= 0 {
 		l.Handshake = 10 * time.Second
+	}
+	if l.Start <= 0 {
+		l.Start = 5 * time.Second
 	}
 	if l.Grace <= 0 {
 		l.Grace = 10 * time.Second

@@ -24,6 +24,9 @@ type Services struct {
 	Offsets     Offsets
 	Groups      Groups
 	Controller  Controller // nil unless the broker is a node of a cluster
+
+	// Serving is closed when the broker is in service for the first time; nil when it is from the start.
+	Serving <-chan struct{}
 }
 
 var (

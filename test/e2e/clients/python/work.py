@@ -3,9 +3,12 @@
 work.py produce BOOTSTRAP TOPIC
 work.py consume BOOTSTRAP TOPIC GROUP [RACK]
 """
+import collections
 import json
+import os
 import signal
 import sys
+import threading
 import time
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
@@ -30,38 +33,55 @@ def produce(bootstrap, topic):
     n = 0
     while not ended:
         producer.produce(topic, value=f"librdkafka.{n}", on_delivery=told)
-        producer.poll(0.01)  # which sets the load, too
+        producer.poll(0)
+        time.sleep(0.01)
         n += 1
     if producer.flush(60):
         tell("producer_send_error", message="records are left without an answer")
 
 
+def watch(alive):
+    """Starts this process anew when librdkafka has told no statistics for a while: its main thread does, which waits for ever for another
+    one when a broker that it has asked for the end of a leader's epoch leaves the cluster (confluentinc/librdkafka#5476)."""
+    while time.monotonic() - alive[-1] < 15:
+        time.sleep(1)
+    tell("consumer_stuck")
+    if ended:
+        os._exit(0)
+    os.execv(sys.executable, [sys.executable, *sys.argv])
+
+
 def consume(bootstrap, topic, group, rack=""):
+    alive = collections.deque([time.monotonic()], maxlen=1)
+
+    def committed(err, parts):
+        tell("offsets_committed", success=err is None, error=str(err or ""),
+             offsets=[{"partition": p.partition, "offset": p.offset} for p in parts if not p.error])
+
     config = {"bootstrap.servers": bootstrap, "group.id": group, "auto.offset.reset": "earliest", "enable.auto.commit": False,
               "partition.assignment.strategy": "range", "session.timeout.ms": 10000, "heartbeat.interval.ms": 500,
-              "reconnect.backoff.max.ms": 1000,
-              # A commit waits for the coordinator that is known until it times out, after a minute by default.
+              "reconnect.backoff.max.ms": 1000, "on_commit": committed,
+              "statistics.interval.ms": 1000, "stats_cb": lambda _: alive.append(time.monotonic()),
+              # Requests wait for the coordinator that is known until they time out, after a minute by default.
               "socket.timeout.ms": 10000, "coordinator.query.interval.ms": 2000}
     if rack:
         config["client.rack"] = rack
     consumer = Consumer(config)
+    threading.Thread(target=watch, args=[alive], daemon=True).start()
     consumer.subscribe([topic])
     while not ended:
-        ends = {}
+        read = False
         for m in consumer.consume(500, 0.2):
             if not m.error():
                 tell("record_data", value=m.value().decode(), partition=m.partition(), offset=m.offset())
-                ends[m.partition()] = m.offset() + 1
+                read = True
             elif m.error().code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
                 tell("consumer_error", message=str(m.error()))
-        if not ends:
-            continue
         try:
-            consumer.commit(asynchronous=False)
-            tell("offsets_committed", success=True, offsets=[{"partition": p, "offset": o} for p, o in ends.items()])
+            if read:
+                consumer.commit()
         except KafkaException as e:
-            tell("offsets_committed", success=False, error=str(e))
-            time.sleep(0.1)
+            tell("offsets_committed", success=False, error=str(e), offsets=[])
     consumer.close()
 
 
