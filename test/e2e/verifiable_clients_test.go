@@ -144,7 +144,7 @@ func (v *verifiable) note(t *testing.T, e event) {
 	case "producer_send_error", "consumer_error":
 		t.Errorf("a client says %s: %s %s", e.Name, e.Value, e.Message)
 	case "consumer_stuck":
-		t.Log("librdkafka's consumer starts anew") // see work.py
+		t.Logf("librdkafka's consumer begins anew: %s", e.Message) // see work.py
 	case "record_data":
 		if before, ok := v.shown[at]; ok && before != e.Value {
 			t.Errorf("at %v is record %s, and was record %s", at, e.Value, before)

@@ -45,7 +45,7 @@ def watch(alive):
     one when a broker that it has asked for the end of a leader's epoch leaves the cluster (confluentinc/librdkafka#5476)."""
     while time.monotonic() - alive[-1] < 15:
         time.sleep(1)
-    tell("consumer_stuck")
+    tell("consumer_stuck", message="its threads wait for each other")
     if ended:
         os._exit(0)
     os.execv(sys.executable, [sys.executable, *sys.argv])
@@ -77,6 +77,11 @@ def consume(bootstrap, topic, group, rack=""):
                 read = True
             elif m.error().code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
                 tell("consumer_error", message=str(m.error()))
+            elif m.error().code() in (KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE):
+                # librdkafka does not ask again where it should begin to read (confluentinc/librdkafka#5586).
+                tell("consumer_stuck", message=str(m.error()))
+                consumer.unsubscribe()
+                consumer.subscribe([topic])
         try:
             if read:
                 consumer.commit()
