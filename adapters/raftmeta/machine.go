@@ -135,8 +135,9 @@ func (n *note) claim(v voter) error {
 }
 
 func errIncarnation(node int32) error {
-	return fault.New(fault.InconsistentVoterSet, "the raft directory of node %d is not the one with which it has voted: remove the node from the "+
-		"cluster and let it join anew, under a new node id", node)
+	return fault.New(fault.InconsistentVoterSet, "node %d has been a member of the cluster, with another raft directory: what it has voted for is "+
+		"lost. Replace it with `chronik-server cluster replace-node %d NEW-ID HOST:PORT`, and start it with cluster.node_id = NEW-ID and "+
+		"cluster.join = true", node, node)
 }
 
 // commit makes a batch and its note durable, and tells the outcomes.

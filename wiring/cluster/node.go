@@ -10,11 +10,13 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/chronik-stream/chronik/adapters/nodetls"
 	"github.com/chronik-stream/chronik/adapters/raftnode"
 	"github.com/chronik-stream/chronik/adapters/replication"
 	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -54,26 +56,46 @@ func OpenNode(ctx context.Context, cfg *configs.Config, certs *nodetls.Certifica
 	return node, nil
 }
 
+// untilElected is longer than it takes the others to elect a leader, without which they cannot say who has voted.
+const untilElected = 10 * time.Second
+
 // checkNew asks the other nodes whether one with this node's id has voted before. Where some run that do not believe this node, or it them, it
-// must not go on as if there were none.
+// must not go on as if there were none; and it waits while some elect a leader, as when this node was the leader before its data was lost.
 func checkNew(ctx context.Context, others []configs.Peer, secure replication.TLS, self int32) error {
-	var distrust error
+	ctx, cancel := context.WithTimeout(ctx, untilElected)
+	defer cancel()
+	for {
+		known, err := askWhetherNew(ctx, others, secure, self)
+		if known || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// askWhetherNew is checkNew without waiting: known is false when a node that runs does not know.
+func askWhetherNew(ctx context.Context, others []configs.Peer, secure replication.TLS, self int32) (known bool, err error) {
+	known = true
 	for _, other := range others {
-		quorum, err := replication.AskQuorum(ctx, secure, other.Kafka)
-		if replication.Distrust(err) {
-			distrust = fmt.Errorf("ask node %d whether this node is new: %w", other.ID, err)
-		}
-		if err != nil {
-			continue // it does not run yet, or no more
-		}
-		if quorum[self] != [16]byte{} {
-			return fmt.Errorf("node %d has no data, but has been a member of the cluster, as node %d says: what it has voted for is lost. "+
+		switch quorum, asked := replication.AskQuorum(ctx, secure, other.Kafka); {
+		case replication.Distrust(asked):
+			err = fmt.Errorf("ask node %d whether this node is new: %w", other.ID, asked)
+		case errors.Is(asked, fault.NotController), errors.Is(asked, context.DeadlineExceeded):
+			known = false
+		case asked != nil: // it does not run yet, or no more
+		case quorum[self] != [16]byte{}:
+			return true, fmt.Errorf("node %d has no data, but has been a member of the cluster, as node %d says: what it has voted for is lost. "+
 				"Replace it with `chronik-server cluster replace-node %d NEW-ID HOST:PORT`, and start it with cluster.node_id = NEW-ID "+
 				"and cluster.join = true", self, other.ID, self)
+		default:
+			return true, nil
 		}
-		return nil
 	}
-	return distrust
+	return known, err
 }
 
 // others returns the peers but this node.

@@ -26,7 +26,8 @@ def produce(bootstrap, topic):
         if err:
             tell("producer_send_error", value=m.value().decode(), message=str(err))
         else:
-            tell("producer_send_success", value=m.value().decode(), partition=m.partition(), offset=m.offset())
+            # The broker says of some duplicates that they are, not where the first one is.
+            tell("producer_send_success", value=m.value().decode(), partition=m.partition(), offset=-1 if m.offset() is None else m.offset())
 
     producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "acks": "all", "linger.ms": 0,
                          "message.timeout.ms": 0, "reconnect.backoff.max.ms": 1000, "retry.backoff.max.ms": 500})
@@ -53,8 +54,11 @@ def watch(alive):
 
 def consume(bootstrap, topic, group, rack=""):
     alive = collections.deque([time.monotonic()], maxlen=1)
+    committing = False  # one at a time: librdkafka tries again what has failed, after what was sent since
 
     def committed(err, parts):
+        nonlocal committing
+        committing = False
         tell("offsets_committed", success=err is None, error=str(err or ""),
              offsets=[{"partition": p.partition, "offset": p.offset} for p in parts if not p.error])
 
@@ -69,8 +73,8 @@ def consume(bootstrap, topic, group, rack=""):
     consumer = Consumer(config)
     threading.Thread(target=watch, args=[alive], daemon=True).start()
     consumer.subscribe([topic])
+    read = False
     while not ended:
-        read = False
         for m in consumer.consume(500, 0.2):
             if not m.error():
                 tell("record_data", value=m.value().decode(), partition=m.partition(), offset=m.offset())
@@ -82,11 +86,12 @@ def consume(bootstrap, topic, group, rack=""):
                 tell("consumer_stuck", message=str(m.error()))
                 consumer.unsubscribe()
                 consumer.subscribe([topic])
-        try:
-            if read:
+        if read and not committing:
+            read, committing = False, True
+            try:
                 consumer.commit()
-        except KafkaException as e:
-            tell("offsets_committed", success=False, error=str(e), offsets=[])
+            except KafkaException as e:
+                committed(e, [])
     consumer.close()
 
 
