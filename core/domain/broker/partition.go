@@ -62,22 +62,22 @@ type placement struct {
 	logStart      int64 // the log start offset at that moment
 }
 
-// append decides over b and orders it behind the log's end. done is told in slot where it was put and then of its fate; it
+// append decides over b and orders it behind the log's end. a.done is told where it was put and then of its fate; it
 // is told nothing when append returns an error. A batch that was appended before is answered with its old
-// offset, as soon as that is as durable as acks asks (KIP-98). Errors: fault.NotLeaderOrFollower, NotEnoughReplicas, those of the
+// offset, as soon as that is as durable as a.acks asks (KIP-98). Errors: fault.NotLeaderOrFollower, NotEnoughReplicas, those of the
 // producer's state, KafkaStorageError.
-func (p *Partition) append(b record.Batch, acks int16, done acknowledger, slot int) error {
-	return p.appendIn(partition.NoEpoch, b, acks, done, slot)
+func (p *Partition) append(b record.Batch, a ack) error {
+	return p.appendIn(partition.NoEpoch, b, a)
 }
 
 // appendIn is append in one leader epoch only, unless that is -1.
-func (p *Partition) appendIn(only int32, b record.Batch, acks int16, done acknowledger, slot int) error {
+func (p *Partition) appendIn(only int32, b record.Batch, a ack) error {
 	now := p.clock()
 	logAppendTime := p.config.Load().LogAppendTime
 
 	p.order.Lock()
 	defer p.order.Unlock()
-	epoch, err := p.leads(acks)
+	epoch, err := p.leads(a.acks)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,8 @@ func (p *Partition) appendIn(only int32, b record.Batch, acks int16, done acknow
 	to := placement{logAppendTime: record.NoTimestamp, logStart: p.log.StartOffset()}
 	if dup != nil {
 		to.baseOffset, to.logAppendTime = dup.FirstOffset, dup.Timestamp // whatever the timestamp's type, as in Kafka
-		return p.await(ack{end: dup.LastOffset + 1, acks: acks, done: done, slot: slot}, to)
+		a.end = dup.LastOffset + 1
+		return p.await(a, to)
 	}
 	to.baseOffset = p.log.EndOffset()
 	b.SetBaseOffset(to.baseOffset)
@@ -101,11 +102,12 @@ func (p *Partition) appendIn(only int32, b record.Batch, acks int16, done acknow
 		b.SetLogAppendTime(to.logAppendTime)
 	}
 	// The ack stands in line before the log knows the batch: Durable may be called at any moment after.
-	if err := p.enter(ack{end: b.NextOffset(), acks: acks, done: done, slot: slot}, to, epoch); err != nil {
+	a.end = b.NextOffset()
+	if err := p.enter(a, to, epoch); err != nil {
 		return err
 	}
 	if err := p.log.Append([]record.Batch{b}, now); err != nil {
-		if p.withdraw(acks, done, slot) {
+		if p.withdraw(a) {
 			return err
 		}
 	}

@@ -34,6 +34,7 @@ func (p *Partition) install(v partition.View) {
 // tick lets time pass.
 func (p *Partition) tick() {
 	p.step(func(r *partition.Replica, now time.Duration) partition.Effects { return r.Tick(now) })
+	p.giveUp()
 }
 
 // followed takes the fetch of a follower whose log begins at start, and returns the end of what it may have, or where the logs part.

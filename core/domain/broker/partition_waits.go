@@ -3,6 +3,7 @@ package broker
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/partition"
@@ -13,11 +14,12 @@ const allInSync = -1
 
 // ack is an append that waits for its durability.
 type ack struct {
-	end  int64 // the offset behind it
-	acks int16 // what the producer asks for
-	done acknowledger
-	slot int   // what the append was to its request
-	err  error // why it has failed, nil while it may succeed
+	end   int64         // the offset behind it
+	acks  int16         // what the producer asks for
+	until time.Duration // when it is given up, as the partition counts time; 0 for never
+	done  acknowledger
+	slot  int   // what the append was to its request
+	err   error // why it has failed, nil while it may succeed
 }
 
 // ackQueue is acks in the order of their offsets.
@@ -147,17 +149,36 @@ func (p *Partition) await(a ack, to placement) error {
 	return nil
 }
 
-// withdraw takes the newest ack out of line. It reports false when the partition's end has answered it already.
-func (p *Partition) withdraw(acks int16, done acknowledger, slot int) bool {
+// withdraw takes a, the newest, out of line. It reports false when the partition's end has answered it already.
+func (p *Partition) withdraw(a ack) bool {
 	p.tail.Lock()
 	defer p.tail.Unlock()
-	line := p.line(acks)
+	line := p.line(a.acks)
 	n := len(*line)
-	if n == 0 || (*line)[n-1].done != done || (*line)[n-1].slot != slot {
+	if n == 0 || (*line)[n-1].done != a.done || (*line)[n-1].slot != a.slot {
 		return false
 	}
 	*line = (*line)[:n-1]
 	return true
+}
+
+// giveUp answers those appends that have waited for in-sync replicas as long as their producers want to. They may become durable yet.
+func (p *Partition) giveUp() {
+	p.tail.Lock()
+	var late []ack
+	if len(p.acks) > 0 {
+		now, durable := p.now(), p.log.DurableEnd()
+		p.acks = slices.DeleteFunc(p.acks, func(a ack) bool {
+			over := a.until > 0 && a.until <= now && a.end <= durable // else the log needs its bytes
+			if over {
+				a.err = fault.RequestTimedOut
+				late = append(late, a)
+			}
+			return over
+		})
+	}
+	p.tail.Unlock()
+	release{held: late}.tell()
 }
 
 // release is who has waited long enough.

@@ -13,10 +13,10 @@ import (
 
 // ProduceRequest is one Produce request. The record bytes belong to the service until Done was called.
 type ProduceRequest struct {
-	Acks            int16 // -1, 0 or 1
-	Timeout         time.Duration
-	TransactionalID string // "" for none
-	Version         int16  // of the API: some compression types need a minimum (KIP-110)
+	Acks            int16         // -1, 0 or 1
+	Timeout         time.Duration // how long in-sync replicas are waited for; then the answer is fault.RequestTimedOut, a quarter of a second late at most
+	TransactionalID string        // "" for none
+	Version         int16         // of the API: some compression types need a minimum (KIP-110)
 	ClientID        string
 	Partitions      []ProducePartition
 	// Done is called once, when every partition has its answer: perhaps before Produce returns, perhaps from
@@ -108,7 +108,7 @@ func (p *Produce) appendTo(ctx context.Context, img *metadata.Image, req *Produc
 	}
 	// The acknowledgement may come before append returns and lets the request go; so its fields are
 	// written first, under the partition's lock, by slot.
-	err = part.append(b, req.Acks, req, i)
+	err = part.append(b, ack{acks: req.Acks, until: part.now() + max(req.Timeout, time.Millisecond), done: req, slot: i})
 	if errors.Is(err, fault.NotLeaderOrFollower) {
 		at.Leader = part.leaderHint()
 	}

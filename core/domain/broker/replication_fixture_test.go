@@ -266,8 +266,14 @@ func (r *ring) fetches(id int32) int {
 // send begins to produce one record, and returns a channel that gets the answer.
 func (b *ringBroker) send(topic string, acks int16, value string) <-chan error {
 	b.t.Helper()
+	return b.sendWithin(time.Minute, topic, acks, value)
+}
+
+// sendWithin is send with a time-out.
+func (b *ringBroker) sendWithin(timeout time.Duration, topic string, acks int16, value string) <-chan error {
+	b.t.Helper()
 	answer := make(chan error, 1)
-	req := &ProduceRequest{Acks: acks, Version: 9}
+	req := &ProduceRequest{Acks: acks, Timeout: timeout, Version: 9}
 	req.Partitions = []ProducePartition{{Topic: topic, Records: newBatch(b.t, record.Options{}, value)}}
 	req.Done = func() { answer <- req.Partitions[0].Err }
 	b.produce.Produce(b.t.Context(), req)

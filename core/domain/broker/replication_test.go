@@ -52,6 +52,26 @@ func TestAFollowerThatStopsLeavesAndRejoinsWhenItHasCaughtUp(t *testing.T) {
 	})
 }
 
+func TestAProducerWaitsForInSyncReplicasNoLongerThanItWantsTo(t *testing.T) {
+	inRing(t, 3, func(t *testing.T, r *ring) {
+		r.broker(1).sent("orders", "a")
+		r.broker(3).logs.hold()
+		patient := r.broker(1).send("orders", -1, "b")
+		took, err := answered(t, r.broker(1).sendWithin(time.Second, "orders", -1, "c"))
+		if !errors.Is(err, fault.RequestTimedOut) || took < time.Second || took > time.Second+tickInterval {
+			t.Errorf("answered with %v after %v", err, took)
+		}
+		if took, err = answered(t, r.broker(1).sendWithin(0, "orders", -1, "d")); !errors.Is(err, fault.RequestTimedOut) || took > tickInterval {
+			t.Errorf("without a time-out: answered with %v after %v", err, took)
+		}
+		r.broker(3).logs.release()
+		if _, err := answered(t, patient); err != nil {
+			t.Errorf("who waits longer is answered with %v", err)
+		}
+		r.agree("orders", []int32{1, 2, 3}, "a", "b", "c", "d")
+	})
+}
+
 func TestTooFewInSyncReplicasRefuseBeforeAndAfterTheAppend(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
 		r.broker(1).sent("orders", "a")
