@@ -81,9 +81,9 @@ func TestAConsumerIsSentToAReplicaInItsRack(t *testing.T) {
 
 func TestConsumersReadFromTheLeaderUnlessConfigsSayOtherwise(t *testing.T) {
 	inRacks(t, []string{"a", "b", "b"}, func(t *testing.T, r *ring) {
-		b := r.broker(1)
-		b.configs.texts = nil
-		b.fetch = NewFetch(b.partitions, b.configs, 1<<20, time.Now)
+		b, configs := *r.broker(1), *r.broker(1).configs // the others go on to fetch from the original
+		configs.texts = nil
+		b.fetch = NewFetch(b.partitions, &configs, 1<<20, time.Now)
 		b.sent("orders", "a")
 		time.Sleep(time.Second)
 		if got := b.read("b", 0); got.PreferredReadReplica != -1 || got.Records.Size == 0 {
