@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -246,10 +247,11 @@ func TestEveryIOErrorIsSurvived(t *testing.T) {
 		for i := 0; ; i++ {
 			w := newWorld(t, seed)
 			w.failing = true
-			n, failed := 0, ""
+			var n atomic.Int64
+			var failed atomic.Value // what, in words
 			w.plug.Fail(func(op disktest.Op, path string) error {
-				if n++; n-1 == i {
-					failed = string(op) + " " + path
+				if n.Add(1)-1 == int64(i) {
+					failed.Store(string(op) + " " + path)
 					return errInjected
 				}
 				return nil
@@ -269,13 +271,13 @@ func TestEveryIOErrorIsSurvived(t *testing.T) {
 					w.noteStart(m)
 				}
 			}
-			w.step("failed: %s", failed)
+			w.step("failed: %v", failed.Load())
 			w.crash(disktest.Loss(i % 3))
 			if err := w.store.Close(); err != nil {
 				w.fatalf("close: %v", err)
 			}
-			if failed == "" {
-				t.Logf("seed %d: %d operations", seed, n)
+			if failed.Load() == nil {
+				t.Logf("seed %d: %d operations", seed, n.Load())
 				break
 			}
 		}
