@@ -135,9 +135,13 @@ func (n *note) claim(v voter) error {
 }
 
 func errIncarnation(node int32) error {
-	return fault.New(fault.InconsistentVoterSet, "node %d has been a member of the cluster, with another raft directory: what it has voted for is "+
-		"lost. Replace it with `chronik-server cluster replace-node %d NEW-ID HOST:PORT`, and start it with cluster.node_id = NEW-ID and "+
-		"cluster.join = true", node, node)
+	return fault.New(fault.InconsistentVoterSet, "node %d has been a member of the cluster, with another raft directory: %s", node, VotesLost(node))
+}
+
+// VotesLost says what to do about a node that has forgotten what it has voted for.
+func VotesLost(node int32) string {
+	return fmt.Sprintf("what it has voted for is lost. Replace it with `chronik-server cluster replace-node %d NEW-ID HOST:PORT`, "+
+		"and start it with cluster.node_id = NEW-ID and cluster.join = true", node)
 }
 
 // commit makes a batch and its note durable, and tells the outcomes.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/chronik-stream/chronik/adapters/nodetls"
+	"github.com/chronik-stream/chronik/adapters/raftmeta"
 	"github.com/chronik-stream/chronik/adapters/raftnode"
 	"github.com/chronik-stream/chronik/adapters/replication"
 	"github.com/chronik-stream/chronik/configs"
@@ -88,9 +89,8 @@ func askWhetherNew(ctx context.Context, others []configs.Peer, secure replicatio
 			known = false
 		case asked != nil: // it does not run yet, or no more
 		case quorum[self] != [16]byte{}:
-			return true, fmt.Errorf("node %d has no data, but has been a member of the cluster, as node %d says: what it has voted for is lost. "+
-				"Replace it with `chronik-server cluster replace-node %d NEW-ID HOST:PORT`, and start it with cluster.node_id = NEW-ID "+
-				"and cluster.join = true", self, other.ID, self)
+			return true, fmt.Errorf("node %d has no data, but has been a member of the cluster, as node %d says: %s",
+				self, other.ID, raftmeta.VotesLost(self))
 		default:
 			return true, nil
 		}

@@ -65,14 +65,17 @@ type placement struct {
 // append decides over b and orders it behind the log's end. a.done is told where it was put and then of its fate; it
 // is told nothing when append returns an error. A batch that was appended before is answered with its old
 // offset, as soon as that is as durable as a.acks asks (KIP-98). Errors: fault.NotLeaderOrFollower, NotEnoughReplicas, those of the
-// producer's state, KafkaStorageError.
-func (p *Partition) append(b record.Batch, a ack) error {
-	return p.appendIn(partition.NoEpoch, b, a)
+// producer's state, KafkaStorageError. In-sync replicas are waited for as long as wait says, then a.done is told fault.RequestTimedOut; 0 is for ever.
+func (p *Partition) append(b record.Batch, a ack, wait time.Duration) error {
+	return p.appendIn(partition.NoEpoch, b, a, wait)
 }
 
 // appendIn is append in one leader epoch only, unless that is -1.
-func (p *Partition) appendIn(only int32, b record.Batch, a ack) error {
+func (p *Partition) appendIn(only int32, b record.Batch, a ack, wait time.Duration) error {
 	now := p.clock()
+	if wait > 0 {
+		a.until = now.Sub(p.began) + wait
+	}
 	logAppendTime := p.config.Load().LogAppendTime
 
 	p.order.Lock()

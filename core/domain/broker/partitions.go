@@ -261,7 +261,7 @@ func (ps *Partitions) Start(ctx context.Context, topic string, index, leaderEpoc
 		return nil, err
 	}
 	done := make(fate, 1)
-	if err := p.appendIn(leaderEpoch, b, ack{acks: allInSync, done: done}); err != nil {
+	if err := p.appendIn(leaderEpoch, b, ack{acks: allInSync, done: done}, 0); err != nil {
 		return nil, err
 	}
 	return done.wait, nil

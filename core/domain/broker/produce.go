@@ -108,7 +108,7 @@ func (p *Produce) appendTo(ctx context.Context, img *metadata.Image, req *Produc
 	}
 	// The acknowledgement may come before append returns and lets the request go; so its fields are
 	// written first, under the partition's lock, by slot.
-	err = part.append(b, ack{acks: req.Acks, until: part.now() + max(req.Timeout, time.Millisecond), done: req, slot: i})
+	err = part.append(b, ack{acks: req.Acks, done: req, slot: i}, max(req.Timeout, time.Millisecond))
 	if errors.Is(err, fault.NotLeaderOrFollower) {
 		at.Leader = part.leaderHint()
 	}
