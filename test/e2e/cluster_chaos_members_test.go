@@ -84,7 +84,7 @@ func (c *chaos) replaceWiped(t *testing.T) {
 	}
 	n.launch(t)
 	n.ends(t)
-	wants(t, n.sinceStart(), "what it has voted for is lost", "chronik-server cluster replace-node "+n.ident())
+	wants(t, n.sinceStart(), "has no data, but has been a member of the cluster", "chronik-server cluster replace-node "+n.ident())
 	c.history.awaitEach(t) // the others go on
 
 	c.forget(n)

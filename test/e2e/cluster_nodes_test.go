@@ -152,7 +152,7 @@ func TestAClusterGrowsAndShrinksUnderLoad(t *testing.T) {
 	if out, err := c.tryCluster(t, "remove-node", "3"); err == nil {
 		t.Errorf("three replicas on two nodes: %s", out)
 	} else {
-		wants(t, out, "no other broker is left to hold a replica of ", "add a node first")
+		wants(t, out, "no other broker is left to hold a replica of ", "kept-", "add a node first")
 	}
 
 	n, raft := c.newcomer(t, 4)
