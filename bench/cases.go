@@ -136,6 +136,9 @@ func producing(partitions int32, size, records int) func(context.Context, *syste
 		if _, _, err := fill(ctx, s, name, size, records, limit/2); err != nil {
 			return result{}, err
 		}
+		if err := readyMemory(); err != nil {
+			return result{}, err
+		}
 		m := begin(s)
 		n, latencies, err := fill(ctx, s, name, size, records, limit)
 		return m.end(n, size, latencies), err

@@ -41,8 +41,10 @@ func startChronik(ctx context.Context, binary string, n int) (*system, error) {
 		peers = append(peers, fmt.Sprintf("%d@%s@127.0.0.1:%d", i+1, addr, ports[n+i]))
 	}
 	for i, addr := range s.addrs {
-		args := []string{"--data-dir", s.nodeDir(i), "--listen", addr,
-			"--set", "http.listen=127.0.0.1:0", "--set", "kafka.group.initial.rebalance.delay.ms=0"}
+		args := []string{
+			"--data-dir", s.nodeDir(i), "--listen", addr,
+			"--set", "http.listen=127.0.0.1:0", "--set", "kafka.group.initial.rebalance.delay.ms=0",
+		}
 		if n > 1 {
 			args = append(args, "--set", fmt.Sprintf("cluster.node_id=%d", i+1), "--set", "cluster.peers="+strings.Join(peers, ","))
 		}
@@ -66,8 +68,10 @@ func startKafka(ctx context.Context, script string, n int) (*system, error) {
 		voters = append(voters, fmt.Sprintf("%d@127.0.0.1:%d", i+1, ports[n+i]))
 	}
 	for i, addr := range s.addrs {
-		args := []string{s.nodeDir(i), strconv.Itoa(ports[i]), fmt.Sprintf("node.id=%d", i+1), "controller.quorum.voters=" + strings.Join(voters, ","),
-			fmt.Sprintf("listeners=PLAINTEXT://%s,CONTROLLER://127.0.0.1:%d", addr, ports[n+i])}
+		args := []string{
+			s.nodeDir(i), strconv.Itoa(ports[i]), fmt.Sprintf("node.id=%d", i+1), "controller.quorum.voters=" + strings.Join(voters, ","),
+			fmt.Sprintf("listeners=PLAINTEXT://%s,CONTROLLER://127.0.0.1:%d", addr, ports[n+i]),
+		}
 		if n > 1 {
 			args = append(args, "default.replication.factor=3", "min.insync.replicas=2", "offsets.topic.replication.factor=3")
 		}
