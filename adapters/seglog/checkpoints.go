@@ -3,7 +3,7 @@ package seglog
 import (
 	"errors"
 	"path/filepath"
-	"sync"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -29,6 +29,9 @@ func (s *Store) readCheckpoints() error {
 	if s.points, err = read(recoveryFile); err != nil {
 		return err
 	}
+	if s.indexed, err = read(indexFile); err != nil {
+		return err
+	}
 	if s.starts, err = read(logStartFile); err != nil {
 		return err
 	}
@@ -49,22 +52,38 @@ func (s *Store) readCheckpoints() error {
 	return s.opt.FS.SyncDir(s.opt.Dir)
 }
 
-// writeCheckpoints writes the recovery points of these logs. Below its recovery point a log's records and indexes are
-// durable.
-func (s *Store) writeCheckpoints(logs []*Log) error {
-	return s.writePoints(syncedPoints(logs))
+// points say how much of a log is sound on disk, as offsets.
+type points struct {
+	recovery int64 // below, records are synced
+	index    int64 // below, the indexes are too; not above recovery
 }
 
-// syncedPoints syncs the indexes of those logs whose recovery point is not on disk, and returns the points that are true then.
-func syncedPoints(logs []*Log) map[*Log]int64 {
-	var mu sync.Mutex
-	points := make(map[*Log]int64, len(logs))
+// storedPoints returns what the checkpoint files say of a log. A crash may have left one of them older than the other. Called with
+// the lock held, or before there are others.
+func (s *Store) storedPoints(name logName) points {
+	return points{recovery: s.points[name], index: min(s.indexed[name], s.points[name])}
+}
+
+// indexEvery is how often the journal frees files before the indexes are synced. That takes two syncs for each log, and one that lags behind
+// has a start after a crash read more of the segments, which is little beside the journal that it has to read anyway.
+const indexEvery = 4
+
+// freeing is called when what is in some of the journal's files has been synced, before they are used anew.
+func (s *Store) freeing() error {
+	logs := s.opened()
+	if s.freed++; s.freed%indexEvery == 0 {
+		syncIndexes(logs)
+	}
+	return s.writeCheckpoints(logs)
+}
+
+// syncIndexes syncs the indexes of those logs in which more is synced than in their indexes. A log whose indexes fail goes offline.
+func syncIndexes(logs []*Log) {
 	var syncing errgroup.Group
 	syncing.SetLimit(journal.SyncsAtOnce)
 	for _, l := range logs {
 		l.mu.Lock()
-		point := l.recoveryPoint
-		changed := l.offline == nil && point != l.checkpointed
+		changed := l.offline == nil && (l.indexPoint < l.recoveryPoint || slices.ContainsFunc(l.segments, (*segment).marksUnsynced))
 		l.mu.Unlock()
 		if !changed {
 			continue
@@ -72,50 +91,52 @@ func syncedPoints(logs []*Log) map[*Log]int64 {
 		syncing.Go(func() error {
 			if err := l.syncIndexes(); err != nil {
 				l.fail(err)
-				return nil // the log is offline for it; the others go on
 			}
-			mu.Lock()
-			defer mu.Unlock()
-			points[l] = point
-			return nil
+			return nil // the others go on
 		})
 	}
 	_ = syncing.Wait() // nothing fails as a whole
-	return points
 }
 
-// writePoints writes recovery points, and takes deleted logs out of the checkpoint files.
-func (s *Store) writePoints(points map[*Log]int64) error {
+// writeCheckpoints writes the recovery and index points of these logs, and takes deleted logs out of the checkpoint files.
+func (s *Store) writeCheckpoints(logs []*Log) error {
 	s.checkpoints.Lock()
 	defer s.checkpoints.Unlock()
 	s.mu.Lock()
 	buried := len(s.dead)
 	for name := range s.dead {
 		delete(s.points, name)
+		delete(s.indexed, name)
 		delete(s.starts, name)
 		delete(s.cleaned, name)
 	}
-	for l, point := range points {
+	var changed []*Log
+	indexes := false
+	for _, l := range logs {
 		l.mu.Lock()
-		if l.offline == nil {
-			// Somebody who came later may have written a higher one, on which a gap in the log relies; or the log was truncated.
-			point = min(max(point, l.checkpointed), l.recoveryPoint)
-			s.points[l.name()], l.checkpointed = point, point
+		indexed := l.indexPoint != s.indexed[l.name()] || l.checkpointed < 0
+		if l.offline == nil && (indexed || l.recoveryPoint != l.checkpointed) {
+			changed = append(changed, l)
+			indexes = indexes || indexed
+			s.points[l.name()], s.indexed[l.name()], l.checkpointed = l.recoveryPoint, l.indexPoint, l.recoveryPoint
 		}
 		l.mu.Unlock()
 	}
-	offsets, starts, cleaned := formatOffsets(s.points), formatOffsets(s.starts), formatOffsets(s.cleaned)
+	recovery, index, starts, cleaned := formatOffsets(s.points), formatOffsets(s.indexed), formatOffsets(s.starts), formatOffsets(s.cleaned)
 	clear(s.dead)
 	s.mu.Unlock()
-	if len(points) == 0 && buried == 0 {
-		return nil
+	var err error
+	if len(changed) > 0 || buried > 0 {
+		err = s.replaceCheckpoint(recoveryFile, recovery)
 	}
-	err := s.replaceCheckpoint(recoveryFile, offsets)
+	if indexes || buried > 0 {
+		err = errors.Join(err, s.replaceCheckpoint(indexFile, index))
+	}
 	if buried > 0 {
 		err = errors.Join(err, s.replaceCheckpoint(logStartFile, starts), s.replaceCheckpoint(cleanerFile, cleaned))
 	}
 	if err != nil {
-		for l := range points {
+		for _, l := range changed {
 			l.mu.Lock()
 			l.checkpointed = -1
 			l.mu.Unlock()
@@ -133,14 +154,16 @@ func (s *Store) replaceCheckpoint(name string, content []byte) error {
 func (s *Store) dropCheckpoints(name logName) error {
 	s.mu.Lock()
 	_, dead := s.dead[name]
-	_, a := s.points[name]
-	_, b := s.starts[name]
-	_, c := s.cleaned[name]
-	if a || b || c || dead {
+	known := dead
+	for _, offsets := range []map[logName]int64{s.points, s.indexed, s.starts, s.cleaned} {
+		_, in := offsets[name]
+		known = known || in
+	}
+	if known {
 		s.dead[name] = struct{}{}
 	}
 	s.mu.Unlock()
-	if !a && !b && !c && !dead {
+	if !known {
 		return nil
 	}
 	return s.writeCheckpoints(nil)
@@ -181,12 +204,13 @@ func (s *Store) resetCheckpoints(name logName, start int64) error {
 	s.checkpoints.Lock()
 	defer s.checkpoints.Unlock()
 	s.mu.Lock()
-	s.points[name], s.starts[name] = start, start
+	s.points[name], s.indexed[name], s.starts[name] = start, start, start
 	delete(s.cleaned, name)
-	points, starts, cleaned := formatOffsets(s.points), formatOffsets(s.starts), formatOffsets(s.cleaned)
+	recovery, index, starts, cleaned := formatOffsets(s.points), formatOffsets(s.indexed), formatOffsets(s.starts), formatOffsets(s.cleaned)
 	s.mu.Unlock()
 	return errors.Join(
-		s.replaceCheckpoint(recoveryFile, points), s.replaceCheckpoint(logStartFile, starts), s.replaceCheckpoint(cleanerFile, cleaned),
+		s.replaceCheckpoint(recoveryFile, recovery), s.replaceCheckpoint(indexFile, index),
+		s.replaceCheckpoint(logStartFile, starts), s.replaceCheckpoint(cleanerFile, cleaned),
 	)
 }
 

@@ -258,8 +258,8 @@ func (l *Log) Sync() error {
 	return nil
 }
 
-// syncIndexes makes durable the indexes of what was written to the segments: recovery believes them below its recovery
-// point.
+// syncIndexes makes durable the indexes of what was written to the segments: recovery believes them below the index point, which
+// it raises to the recovery point.
 func (l *Log) syncIndexes() error {
 	l.syncing.Lock()
 	defer l.syncing.Unlock()
@@ -268,9 +268,10 @@ func (l *Log) syncIndexes() error {
 		l.mu.Unlock()
 		return nil
 	}
+	point := l.recoveryPoint
 	var changed []*segment
 	for _, s := range l.segments {
-		if s.indexDirty || len(s.index.tail)+len(s.timeIndex.tail) > 0 {
+		if s.marksUnsynced() {
 			changed = append(changed, s)
 		}
 	}
@@ -286,6 +287,9 @@ func (l *Log) syncIndexes() error {
 			return err
 		}
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.indexPoint = max(l.indexPoint, point)
 	return nil
 }
 

@@ -42,14 +42,14 @@ func (l *Log) createSegmentFiles(base int64) error {
 	return l.store.opt.FS.SyncDir(l.dir())
 }
 
-// load opens an existing log. Records from recoveryPoint on are checked, and cut off where they are torn; with scan false
-// the log was closed properly, and only its end is looked for.
-func (l *Log) load(recoveryPoint, start int64, scan bool) error {
+// load opens an existing log. Records from the recovery point on are checked, and cut off where they are torn, and the indexes are made
+// anew from the index point on; with scan false the log was closed properly, and only its end is looked for.
+func (l *Log) load(sound points, start int64, scan bool) error {
 	fs := l.store.opt.FS
 	if begin, ok, err := l.finishReset(); err != nil {
 		return err
 	} else if ok {
-		recoveryPoint, start = begin, begin
+		sound, start = points{begin, begin}, begin
 	}
 	names, err := fs.ReadDir(l.dir())
 	if err != nil {
@@ -95,11 +95,11 @@ func (l *Log) load(recoveryPoint, start int64, scan bool) error {
 		if i+1 < len(l.segments) {
 			next = l.segments[i+1].base
 		}
-		if err := l.loadSegment(s, next, recoveryPoint, scan); err != nil {
+		if err := l.loadSegment(s, next, sound, scan); err != nil {
 			return err
 		}
 		// A segment above the recovery point that ends before the next one begins has lost its end at a batch's boundary.
-		if scan && next < math.MaxInt64 && next > recoveryPoint && s.next < next {
+		if scan && next < math.MaxInt64 && next > sound.recovery && s.next < next {
 			s.torn = true
 		}
 		if s.torn {
@@ -117,8 +117,12 @@ func (l *Log) load(recoveryPoint, start int64, scan bool) error {
 	if err := l.findEnd(); err != nil {
 		return err
 	}
-	if l.end < recoveryPoint {
-		return fault.New(fault.KafkaStorageError, "%s ends at offset %d, and was synced up to %d: acknowledged records are lost", l.dir(), l.end, recoveryPoint)
+	if l.end < sound.recovery {
+		return fault.New(fault.KafkaStorageError, "%s ends at offset %d, and was synced up to %d: acknowledged records are lost", l.dir(), l.end, sound.recovery)
+	}
+	l.indexPoint = l.end
+	if scan {
+		l.indexPoint = min(l.end, sound.index)
 	}
 	l.start = min(l.start, l.end)
 	if err := l.loadEpochs(); err != nil {
@@ -129,7 +133,7 @@ func (l *Log) load(recoveryPoint, start int64, scan bool) error {
 
 // loadSegment takes stock of one segment, behind which another begins at next: its size and indexes, which are made anew where they
 // are missing or wrong.
-func (l *Log) loadSegment(s *segment, next, recoveryPoint int64, scan bool) error {
+func (l *Log) loadSegment(s *segment, next int64, sound points, scan bool) error {
 	f, err := l.store.files.acquire(l.path(s.base, logSuffix), false)
 	if err != nil {
 		return err
@@ -138,8 +142,8 @@ func (l *Log) loadSegment(s *segment, next, recoveryPoint int64, scan bool) erro
 	if s.size, err = f.Size(); err != nil {
 		return err
 	}
-	if scan && next > recoveryPoint {
-		return l.recoverSegment(f, s, recoveryPoint, recoveryPoint)
+	if scan && next > sound.index {
+		return l.recoverSegment(f, s, sound.index, sound.recovery)
 	}
 	ok, err := l.loadIndexes(s)
 	if err == nil && ok { // its last mark leads to the end that is looked for

@@ -36,6 +36,7 @@ type Log struct {
 	durableSize   int64      // and how much of that segment is
 	written       int64      // end of what is in the segments
 	recoveryPoint int64      // below is synced in the segments
+	indexPoint    int64      // below is synced in the indexes too
 	pending       *chunk     // submitted to the journal and not taken, nil when there is nothing
 	planned       plan
 	offline       error

@@ -22,7 +22,9 @@ func (s *Store) maintain(ctx context.Context) {
 			s.removeDoomed(now)
 			if now.Sub(checkpointed) >= checkpointEvery {
 				checkpointed = now
-				if err := s.writeCheckpoints(s.opened()); err != nil {
+				logs := s.opened()
+				syncIndexes(logs)
+				if err := s.writeCheckpoints(logs); err != nil {
 					s.opt.Log.Error("recovery points cannot be written", "err", err)
 				}
 			}

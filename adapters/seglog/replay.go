@@ -31,7 +31,7 @@ func (r *recovery) apply(e journal.Entry) error {
 		if stored == nil || *stored != e.ID.TopicID {
 			return nil // the topic was deleted
 		}
-		if err := l.load(r.store.points[name], r.store.starts[name], true); err != nil {
+		if err := l.load(r.store.storedPoints(name), r.store.starts[name], true); err != nil {
 			l.offline = err
 			r.store.opt.Log.Error("log cannot be recovered", "topic", name.topic, "partition", name.partition, "err", err)
 		}
@@ -73,6 +73,7 @@ func (r *recovery) settle() error {
 		r.store.recovered[name] = true
 	}
 	// The floors are of no use when the journal is empty, and Open of the logs removes them.
+	syncIndexes(logs)
 	return r.store.writeCheckpoints(logs)
 }
 

@@ -22,6 +22,7 @@ const (
 	epochFile         = "leader-epoch-checkpoint"
 	partitionFile     = "partition.metadata"
 	recoveryFile      = "recovery-point-offset-checkpoint" // of all logs: below is synced
+	indexFile         = "index-point-offset-checkpoint"    // of all logs, and not one of Kafka's: below the indexes are synced too
 	logStartFile      = "log-start-offset-checkpoint"      // of all logs: below is deleted
 	cleanerFile       = "cleaner-offset-checkpoint"        // of all logs: below is compacted
 	cleanShutdownFile = ".kafka_cleanshutdown"

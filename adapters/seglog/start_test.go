@@ -1,12 +1,15 @@
 package seglog
 
 import (
+	"bytes"
+	"errors"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/chronik-stream/chronik/adapters/seglog/disk"
 	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 	"github.com/chronik-stream/chronik/core/ports"
@@ -113,45 +116,132 @@ func TestLogStartsThatRiseTogetherAreWrittenTogether(t *testing.T) {
 	}
 }
 
-// TestARecoveryPointIsNotLoweredByAnOlderOne writes points in another order than they were taken in: compaction leaves gaps only below
-// the point that it has written itself.
-func TestARecoveryPointIsNotLoweredByAnOlderOne(t *testing.T) {
-	s, l, f := openMemory(t, ports.LogConfig{RetentionAge: -1})
-	onDisk := func() int64 {
-		t.Helper()
-		content, err := readFile(s.opt.FS, "/data/"+recoveryFile)
+// pointsOnDisk returns what the checkpoint files say of a log.
+func pointsOnDisk(t *testing.T, l *Log) points {
+	t.Helper()
+	read := func(name string) int64 {
+		content, err := readFile(l.store.opt.FS, "/data/"+name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		points, err := parseOffsets(content)
+		offsets, err := parseOffsets(content)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return points[l.name()]
+		return offsets[l.name()]
 	}
+	return points{recovery: read(recoveryFile), index: read(indexFile)}
+}
+
+// A truncation takes back what was vouched for, on disk before the files are cut, and what is written anew counts when it is synced.
+func TestNoPointIsAboveWhatIsSynced(t *testing.T) {
+	s, l, f := openMemory(t, ports.LogConfig{RetentionAge: -1})
+	want := func(when string, want points) {
+		t.Helper()
+		if err := s.writeCheckpoints([]*Log{l}); err != nil {
+			t.Fatal(err)
+		}
+		if got := pointsOnDisk(t, l); got != want {
+			t.Errorf("%s the points are %+v, want %+v", when, got, want)
+		}
+	}
+	put(t, l, f, 1000, time.UnixMilli(0))
 	put(t, l, f, 1000, time.UnixMilli(0))
 	if err := l.Sync(); err != nil {
 		t.Fatal(err)
 	}
-	older := syncedPoints([]*Log{l})
-	put(t, l, f, 1000, time.UnixMilli(0))
-	if err := l.checkpoint(); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.writePoints(older); err != nil {
-		t.Fatal(err)
-	}
-	if got := onDisk(); got != 2 {
-		t.Errorf("the recovery point went to %d", got)
-	}
-	older = map[*Log]int64{l: 2}
+	want("after a sync", points{recovery: 2})
+	syncIndexes([]*Log{l})
+	want("after the indexes were synced", points{recovery: 2, index: 2})
 	if err := l.Truncate(t.Context(), 1); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.writePoints(older); err != nil {
+	if got := pointsOnDisk(t, l); got.recovery > 1 || got.index > 0 {
+		t.Errorf("after a truncation to 1 the points are %+v", got)
+	}
+	put(t, l, f, 1000, time.UnixMilli(0))
+	if err := errors.Join(l.awaitQuiet(t.Context()), l.Sync()); err != nil {
 		t.Fatal(err)
 	}
-	if got := onDisk(); got > 1 {
-		t.Errorf("the recovery point is %d, above the end of a truncated log", got)
+	want("after another sync", points{recovery: 2})
+	syncIndexes([]*Log{l})
+	want("at the end", points{recovery: 2, index: 2})
+}
+
+// The indexes of many logs are synced with every fourth freeing of the journal. What the power's failure takes of them is made anew, as
+// long as it is above the index point.
+func TestIndexesThatWereNotSyncedAreMadeAnew(t *testing.T) {
+	s, l, f := openMemory(t, ports.LogConfig{RetentionAge: -1, IndexIntervalBytes: 1})
+	fs := s.opt.FS.(*disktest.FS)
+	syncs := 0
+	fs.Fail(func(op disktest.Op, path string) error {
+		if op == disktest.OpSync && strings.HasSuffix(path, indexSuffix) {
+			syncs++
+		}
+		return nil
+	})
+	const each = 10
+	for freed := 1; freed < indexEvery+2; freed++ {
+		for range each {
+			put(t, l, f, 1000, time.UnixMilli(int64(freed)))
+		}
+		if err := l.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.freeing(); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := syncs, freed/indexEvery; got != want {
+			t.Errorf("after %d times the indexes were synced %d times, want %d", freed, got, want)
+		}
+	}
+	want := points{recovery: each * (indexEvery + 1), index: each * indexEvery}
+	if got := pointsOnDisk(t, l); got != want {
+		t.Errorf("the points are %+v, want %+v", got, want)
+	}
+	if err := l.flushIndexes(l.active()); err != nil {
+		t.Fatal(err)
+	}
+	left := fs.Crash(disktest.Nothing, nil)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	damage := func(content []byte) { clear(content[len(content)-2*indexEntry : len(content)-indexEntry]) } // a page that was not written
+	path := "/data/" + l.name().String() + "/" + segmentName(0, indexSuffix)
+	edit(t, left, path, damage)
+	again, err := Open(t.Context(), Options{Dir: "/data", FS: left})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	found, err := again.Open(t.Context(), l.id, l.config, newWitness())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantOffsets(t, offsets(t, found.(*Log), 4000), 0, want.recovery)
+	edit(t, left, path, func(content []byte) {
+		for at := indexEntry; at < len(content); at += indexEntry {
+			if bytes.Compare(content[at-indexEntry:at], content[at:at+indexEntry]) >= 0 {
+				t.Errorf("mark %d does not follow the one before", at/indexEntry)
+			}
+		}
+	})
+}
+
+// edit changes a file.
+func edit(t *testing.T, fs disk.FS, path string, change func(content []byte)) {
+	t.Helper()
+	content, err := readFile(fs, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(content)
+	f, err := fs.Open(path, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteAt(content, 0)
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
 	}
 }

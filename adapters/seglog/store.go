@@ -30,10 +30,11 @@ type Store struct {
 
 	mu        sync.Mutex
 	slots     map[logName]*slot
-	recovered map[logName]bool // logs that the journal's replay has brought in order
-	unclean   bool             // the last stop was a crash
-	points    map[logName]int64
-	starts    map[logName]int64
+	recovered map[logName]bool  // logs that the journal's replay has brought in order
+	unclean   bool              // the last stop was a crash
+	points    map[logName]int64 // what the checkpoint files hold: recovery points,
+	indexed   map[logName]int64 // index points,
+	starts    map[logName]int64 // and log start offsets
 	// How often starts was raised, and how many of these raises are in the checkpoint file.
 	startsRaised, startsWritten int64
 	cleaned                     map[logName]int64    // below is compacted
@@ -49,6 +50,8 @@ type Store struct {
 	checkpoints sync.Mutex    // serializes the writing of checkpoint files
 	stop        context.CancelFunc
 	background  sync.WaitGroup
+
+	freed int // how often the journal has freed files; its own
 }
 
 // slot is a log's place: opening and deleting it are serialized by its lock.
@@ -73,7 +76,7 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 		return nil, fmt.Errorf("open log store: %w", err)
 	}
 	r := &recovery{store: s, logs: make(map[logName]*Log)}
-	opt.Journal.Freeing = func() error { return s.writeCheckpoints(s.opened()) }
+	opt.Journal.Freeing = s.freeing
 	j, err := journal.Open(opt.FS, filepath.Join(opt.Dir, journalDir), opt.Journal, r.apply, r.settle)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open log store: %w", err), s.files.close())
@@ -135,9 +138,9 @@ func (s *Store) Open(ctx context.Context, id ports.LogID, cfg *ports.LogConfig, 
 		return nil, err
 	case stored != nil && *stored == id.TopicID:
 		s.mu.Lock()
-		point, start, scan := s.points[l.name()], s.starts[l.name()], s.unclean && !s.recovered[l.name()]
+		stored, start, scan := s.storedPoints(l.name()), s.starts[l.name()], s.unclean && !s.recovered[l.name()]
 		s.mu.Unlock()
-		if err = l.load(point, start, scan); err == nil {
+		if err = l.load(stored, start, scan); err == nil {
 			err = l.forgetFloor()
 		}
 		if err == nil && scan { // what was written and not synced before the crash can be read from now on
@@ -274,6 +277,7 @@ func (s *Store) Close() error {
 	if err := errors.Join(errs...); err != nil {
 		return errors.Join(err, s.files.close())
 	}
+	syncIndexes(logs)
 	err := s.writeCheckpoints(logs)
 	for _, l := range logs {
 		l.mu.Lock()

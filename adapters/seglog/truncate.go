@@ -55,7 +55,7 @@ func (l *Log) prepareCut(to int64) error {
 	l.syncing.Lock() // no sync is under way that would raise it again
 	l.mu.Lock()
 	base := l.segments[l.segmentAt(to)].base // and not to, as a compacted log may end below it
-	l.recoveryPoint, l.written = min(l.recoveryPoint, base), min(l.written, base)
+	l.recoveryPoint, l.indexPoint, l.written = min(l.recoveryPoint, base), min(l.indexPoint, base), min(l.written, base)
 	l.mu.Unlock()
 	l.syncing.Unlock()
 	if err := l.store.writeCheckpoints([]*Log{l}); err != nil {
