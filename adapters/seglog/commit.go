@@ -97,6 +97,10 @@ func (l *Log) writeEpochs(content []byte) error {
 	return errors.Join(err, f.Close())
 }
 
+// syncEarly is how many bytes of a segment begin their way to the disk at once. Were all left to the sync before the journal's files are used
+// anew, the commits of that moment would stand behind it.
+const syncEarly = 1 << 20
+
 // writeBatches writes batches to the active segment with one system call, and notes them in the indexes.
 func (l *Log) writeBatches(batches []record.Batch) error {
 	if len(batches) == 0 {
@@ -105,6 +109,7 @@ func (l *Log) writeBatches(batches []record.Batch) error {
 	l.mu.Lock()
 	s := l.active()
 	interval := l.config.IndexIntervalBytes
+	journaled := l.config.Flush == ports.FlushSync
 	l.mu.Unlock()
 	f, err := l.store.files.acquire(l.path(s.base, logSuffix), true)
 	if err != nil {
@@ -133,7 +138,15 @@ func (l *Log) writeBatches(batches []record.Batch) error {
 		s.size += int64(len(b))
 	}
 	offsets, times := s.index.full(), s.timeIndex.full()
+	begun, size := s.syncing, s.size
+	begin := journaled && size-begun >= syncEarly
+	if begin {
+		s.syncing = size
+	}
 	l.mu.Unlock()
+	if begin {
+		f.StartSync(begun, size-begun)
+	}
 	if offsets || times {
 		return l.flushIndexes(s)
 	}

@@ -3,12 +3,14 @@ package seglog
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
+	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -143,4 +145,35 @@ func TestWritesOfOneTimeAreSyncedOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// What the journal holds is on its way to the disk long before the journal's files are used anew. Logs that nobody waits for are left to the
+// operating system.
+func TestSegmentsAreOnTheirWayToTheDiskEarly(t *testing.T) {
+	for flush, want := range map[ports.FlushPolicy]int{ports.FlushSync: 3, ports.FlushOS: 0} {
+		s, l, f := openMemory(t, ports.LogConfig{RetentionAge: -1, SegmentBytes: 1 << 30, Flush: flush})
+		begun := 0
+		s.opt.FS.(*disktest.FS).Fail(func(op disktest.Op, path string) error {
+			if op == disktest.OpStartSync && strings.HasSuffix(path, logSuffix) {
+				begun++
+			}
+			return nil
+		})
+		const size = syncEarly / 8
+		for range 3*8 + 4 {
+			b := record.NewBuilder(record.Options{BaseOffset: l.EndOffset()})
+			b.Append(0, nil, make([]byte, size))
+			large, err := b.Build()
+			if err == nil {
+				err = l.Append([]record.Batch{large}, time.Now())
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.await(t, l.EndOffset())
+		}
+		if begun != want {
+			t.Errorf("with flush policy %v a sync was begun %d times, want %d", flush, begun, want)
+		}
+	}
 }

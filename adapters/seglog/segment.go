@@ -20,8 +20,9 @@ const (
 
 // segment is one segment file with its indexes.
 type segment struct {
-	base int64 // offset of its first record, and its name
-	size int64 // bytes written to the .log file
+	base    int64 // offset of its first record, and its name
+	size    int64 // bytes written to the .log file
+	syncing int64 // bytes of it of which a sync was begun
 
 	maxTimestamp    int64 // largest timestamp in it, milliseconds; valid when timed
 	maxOffset       int64 // offset of the last record of the first batch with that timestamp

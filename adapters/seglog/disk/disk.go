@@ -21,6 +21,8 @@ type File interface {
 	WritevAt(bufs [][]byte, off int64) error
 	// Sync returns when what was written before, and the size needed to read it, is on stable storage.
 	Sync() error
+	// StartSync begins to write n bytes from off on to stable storage, for a later Sync to have less to do. It promises nothing.
+	StartSync(off, n int64)
 	// Truncate sets the size.
 	Truncate(size int64) error
 	// Size returns the size in bytes.

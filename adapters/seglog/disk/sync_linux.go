@@ -26,3 +26,12 @@ func (f osFile) Sync() error {
 	}
 	return nil
 }
+
+// StartSync leaves an error to Sync, which is told of it, too.
+func (f osFile) StartSync(off, n int64) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Control(func(fd uintptr) { _ = unix.SyncFileRange(int(fd), off, n, unix.SYNC_FILE_RANGE_WRITE) })
+}

@@ -20,16 +20,17 @@ type Op string
 
 // The operations that can fail.
 const (
-	OpOpen     Op = "open"
-	OpRead     Op = "read"
-	OpWrite    Op = "write"
-	OpSync     Op = "sync"
-	OpTruncate Op = "truncate"
-	OpRename   Op = "rename"
-	OpRemove   Op = "remove"
-	OpReadDir  Op = "readdir"
-	OpMkdir    Op = "mkdir"
-	OpSyncDir  Op = "syncdir"
+	OpOpen      Op = "open"
+	OpRead      Op = "read"
+	OpWrite     Op = "write"
+	OpSync      Op = "sync"
+	OpTruncate  Op = "truncate"
+	OpStartSync Op = "startsync" // which fails without a word
+	OpRename    Op = "rename"
+	OpRemove    Op = "remove"
+	OpReadDir   Op = "readdir"
+	OpMkdir     Op = "mkdir"
+	OpSyncDir   Op = "syncdir"
 )
 
 // FS is a file system in memory. Its methods may be called concurrently.
