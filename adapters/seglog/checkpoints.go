@@ -3,7 +3,6 @@ package seglog
 import (
 	"errors"
 	"path/filepath"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -70,20 +69,25 @@ const indexEvery = 4
 
 // freeing is called when what is in some of the journal's files has been synced, before they are used anew.
 func (s *Store) freeing() error {
-	logs := s.opened()
 	if s.freed++; s.freed%indexEvery == 0 {
-		syncIndexes(logs)
+		return s.writeAllCheckpoints(s.opened())
 	}
+	return s.writeCheckpoints(s.opened())
+}
+
+// writeAllCheckpoints is writeCheckpoints with the index points brought up to the recovery points.
+func (s *Store) writeAllCheckpoints(logs []*Log) error {
+	syncIndexes(logs)
 	return s.writeCheckpoints(logs)
 }
 
-// syncIndexes syncs the indexes of those logs in which more is synced than in their indexes. A log whose indexes fail goes offline.
+// syncIndexes syncs the indexes of those logs in which more is synced than in their indexes, or may be. A log whose indexes fail goes offline.
 func syncIndexes(logs []*Log) {
 	var syncing errgroup.Group
 	syncing.SetLimit(journal.SyncsAtOnce)
 	for _, l := range logs {
 		l.mu.Lock()
-		changed := l.offline == nil && (l.indexPoint < l.recoveryPoint || slices.ContainsFunc(l.segments, (*segment).marksUnsynced))
+		changed := l.offline == nil && (l.indexPoint < l.recoveryPoint || l.checkpointed < 0)
 		l.mu.Unlock()
 		if !changed {
 			continue
@@ -122,19 +126,19 @@ func (s *Store) writeCheckpoints(logs []*Log) error {
 		}
 		l.mu.Unlock()
 	}
-	recovery, index, starts, cleaned := formatOffsets(s.points), formatOffsets(s.indexed), formatOffsets(s.starts), formatOffsets(s.cleaned)
-	clear(s.dead)
-	s.mu.Unlock()
-	var err error
+	var files []checkpoint
 	if len(changed) > 0 || buried > 0 {
-		err = s.replaceCheckpoint(recoveryFile, recovery)
+		files = append(files, checkpoint{recoveryFile, formatOffsets(s.points)})
 	}
 	if indexes || buried > 0 {
-		err = errors.Join(err, s.replaceCheckpoint(indexFile, index))
+		files = append(files, checkpoint{indexFile, formatOffsets(s.indexed)})
 	}
 	if buried > 0 {
-		err = errors.Join(err, s.replaceCheckpoint(logStartFile, starts), s.replaceCheckpoint(cleanerFile, cleaned))
+		files = append(files, checkpoint{logStartFile, formatOffsets(s.starts)}, checkpoint{cleanerFile, formatOffsets(s.cleaned)})
 	}
+	clear(s.dead)
+	s.mu.Unlock()
+	err := s.replaceCheckpoints(files)
 	if err != nil {
 		for _, l := range changed {
 			l.mu.Lock()
@@ -143,6 +147,21 @@ func (s *Store) writeCheckpoints(logs []*Log) error {
 		}
 	}
 	return err
+}
+
+// checkpoint is a checkpoint file's name and new content.
+type checkpoint struct {
+	name    string
+	content []byte
+}
+
+// replaceCheckpoints replaces all files that it can.
+func (s *Store) replaceCheckpoints(files []checkpoint) error {
+	var errs []error
+	for _, f := range files {
+		errs = append(errs, s.replaceCheckpoint(f.name, f.content))
+	}
+	return errors.Join(errs...)
 }
 
 func (s *Store) replaceCheckpoint(name string, content []byte) error {
@@ -206,12 +225,14 @@ func (s *Store) resetCheckpoints(name logName, start int64) error {
 	s.mu.Lock()
 	s.points[name], s.indexed[name], s.starts[name] = start, start, start
 	delete(s.cleaned, name)
-	recovery, index, starts, cleaned := formatOffsets(s.points), formatOffsets(s.indexed), formatOffsets(s.starts), formatOffsets(s.cleaned)
+	files := []checkpoint{
+		{recoveryFile, formatOffsets(s.points)},
+		{indexFile, formatOffsets(s.indexed)},
+		{logStartFile, formatOffsets(s.starts)},
+		{cleanerFile, formatOffsets(s.cleaned)},
+	}
 	s.mu.Unlock()
-	return errors.Join(
-		s.replaceCheckpoint(recoveryFile, recovery), s.replaceCheckpoint(indexFile, index),
-		s.replaceCheckpoint(logStartFile, starts), s.replaceCheckpoint(cleanerFile, cleaned),
-	)
+	return s.replaceCheckpoints(files)
 }
 
 // cleanedTo returns up to where a log was compacted.

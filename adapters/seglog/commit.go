@@ -284,7 +284,7 @@ func (l *Log) syncIndexes() error {
 	point := l.recoveryPoint
 	var changed []*segment
 	for _, s := range l.segments {
-		if s.marksUnsynced() {
+		if s.indexDirty || len(s.index.tail)+len(s.timeIndex.tail) > 0 {
 			changed = append(changed, s)
 		}
 	}

@@ -22,9 +22,7 @@ func (s *Store) maintain(ctx context.Context) {
 			s.removeDoomed(now)
 			if now.Sub(checkpointed) >= checkpointEvery {
 				checkpointed = now
-				logs := s.opened()
-				syncIndexes(logs)
-				if err := s.writeCheckpoints(logs); err != nil {
+				if err := s.writeAllCheckpoints(s.opened()); err != nil {
 					s.opt.Log.Error("recovery points cannot be written", "err", err)
 				}
 			}

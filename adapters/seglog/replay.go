@@ -73,8 +73,7 @@ func (r *recovery) settle() error {
 		r.store.recovered[name] = true
 	}
 	// The floors are of no use when the journal is empty, and Open of the logs removes them.
-	syncIndexes(logs)
-	return r.store.writeCheckpoints(logs)
+	return r.store.writeAllCheckpoints(logs)
 }
 
 // apply brings an entry of the journal into the log: what is there already is passed over.

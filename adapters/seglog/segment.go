@@ -42,11 +42,6 @@ type segment struct {
 
 func newSegment(base int64) *segment { return &segment{base: base, markedTimestamp: -1} }
 
-// marksUnsynced reports whether its indexes have entries that are not synced.
-func (s *segment) marksUnsynced() bool {
-	return s.indexDirty || len(s.index.tail)+len(s.timeIndex.tail) > 0
-}
-
 // segmentName returns the name of a segment's file.
 func segmentName(base int64, suffix string) string {
 	const zeros = "00000000000000000000"

@@ -228,6 +228,27 @@ func TestIndexesThatWereNotSyncedAreMadeAnew(t *testing.T) {
 	})
 }
 
+// A log that is left to the operating system has marks that nobody waits for either.
+func TestIndexesOfWhatIsNotSyncedAreNotSynced(t *testing.T) {
+	s, l, f := openMemory(t, ports.LogConfig{RetentionAge: -1, IndexIntervalBytes: 1, Flush: ports.FlushOS, FlushAge: -1})
+	if err := s.writeAllCheckpoints([]*Log{l}); err != nil {
+		t.Fatal(err)
+	}
+	s.opt.FS.(*disktest.FS).Fail(func(op disktest.Op, path string) error {
+		if op == disktest.OpSync && strings.HasSuffix(path, indexSuffix) {
+			t.Errorf("%s is synced", path)
+		}
+		return nil
+	})
+	defer s.opt.FS.(*disktest.FS).Fail(nil) // a proper stop syncs all
+	for range 10 {
+		put(t, l, f, 1000, time.UnixMilli(0))
+	}
+	if err := s.writeAllCheckpoints([]*Log{l}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // edit changes a file.
 func edit(t *testing.T, fs disk.FS, path string, change func(content []byte)) {
 	t.Helper()

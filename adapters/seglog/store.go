@@ -138,9 +138,9 @@ func (s *Store) Open(ctx context.Context, id ports.LogID, cfg *ports.LogConfig, 
 		return nil, err
 	case stored != nil && *stored == id.TopicID:
 		s.mu.Lock()
-		stored, start, scan := s.storedPoints(l.name()), s.starts[l.name()], s.unclean && !s.recovered[l.name()]
+		sound, start, scan := s.storedPoints(l.name()), s.starts[l.name()], s.unclean && !s.recovered[l.name()]
 		s.mu.Unlock()
-		if err = l.load(stored, start, scan); err == nil {
+		if err = l.load(sound, start, scan); err == nil {
 			err = l.forgetFloor()
 		}
 		if err == nil && scan { // what was written and not synced before the crash can be read from now on
@@ -277,8 +277,7 @@ func (s *Store) Close() error {
 	if err := errors.Join(errs...); err != nil {
 		return errors.Join(err, s.files.close())
 	}
-	syncIndexes(logs)
-	err := s.writeCheckpoints(logs)
+	err := s.writeAllCheckpoints(logs)
 	for _, l := range logs {
 		l.mu.Lock()
 		if l.offline == nil {
