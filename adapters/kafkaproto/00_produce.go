@@ -15,7 +15,8 @@ import (
 // * v9: flexible; v10: where the leader is (KIP-951)
 // * v11, v12: transactions (KIP-890); v13: topic ids (KIP-516)
 //
-// The records are not copied: the frame is theirs until every partition has its answer.
+// The records are not copied: the frame is theirs until every partition has its answer. A large request is served while it
+// arrives (produce_stream.go).
 
 const oldestProduce = 3
 
@@ -26,9 +27,10 @@ const (
 
 // produceCall is a Produce request on its way, and what its answer needs.
 type produceCall struct {
-	req    broker.ProduceRequest
-	x      *exchange
-	topics []int // how many of the partitions belong to each topic, in order
+	req      broker.ProduceRequest
+	x        *exchange
+	topics   []int     // how many of the partitions belong to each topic, in order
+	arrivals *arrivals // nil when the request was received as a whole
 }
 
 func (s *Server) newProduceCall() *produceCall {
@@ -43,7 +45,10 @@ func (s *Server) newProduceCall() *produceCall {
 func (x *exchange) produce() error {
 	p := x.conn.server.newProduceCall()
 	p.x = x
-	if err := p.decode(x); err != nil {
+	if x.stream != nil {
+		return p.serveStream()
+	}
+	if err := p.decode(&reader{in: x.body, flexible: x.version >= x.api.flexible}); err != nil {
 		return err
 	}
 	x.later = p
@@ -63,10 +68,9 @@ func (x *exchange) produce() error {
 	return nil
 }
 
-// decode reads the request in x's frame.
-func (p *produceCall) decode(x *exchange) error {
-	r := reader{in: x.body, flexible: x.version >= x.api.flexible}
-	req := &p.req
+// decode reads the request. The partitions of a stream are served at once, those of a frame are gathered.
+func (p *produceCall) decode(r *reader) error {
+	x, req := p.x, &p.req
 	req.TransactionalID = ""
 	if x.version >= 3 {
 		req.TransactionalID = string(r.stringBytes())
@@ -86,7 +90,14 @@ func (p *produceCall) decode(x *exchange) error {
 			return err
 		}
 		for range n {
-			at.Partition, at.Records = r.int32(), r.bytes()
+			at.Partition = r.int32()
+			if r.stream != nil {
+				if err := p.serveArrival(r, at); err != nil {
+					return err
+				}
+				continue
+			}
+			at.Records = r.bytes()
 			r.tags(nil)
 			req.Partitions = append(req.Partitions, at)
 			if r.bad {
@@ -103,7 +114,7 @@ func (p *produceCall) decode(x *exchange) error {
 	}
 	r.tags(nil)
 	if r.bad {
-		return badInput{x.malformed(errMalformed)}
+		return r.failure(x.malformed(errMalformed))
 	}
 	return nil
 }
@@ -197,6 +208,6 @@ func (p *produceCall) release() {
 		p.req.Partitions, p.topics = nil, nil
 	}
 	s := p.x.conn.server
-	p.x = nil
+	p.x, p.arrivals = nil, nil
 	s.produces.Put(p)
 }

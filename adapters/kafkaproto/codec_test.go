@@ -29,6 +29,9 @@ func codec(t testing.TB, key, version int16, body []byte) *exchange {
 	return &exchange{conn: c, api: s.api(key), version: version, correlation: 7, clientID: "tester", ctx: t.Context(), body: body}
 }
 
+// whole reads x's request from its frame.
+func whole(x *exchange) *reader { return &reader{in: x.body, flexible: x.version >= x.api.flexible} }
+
 // produced is a Produce request as kmsg reads it, in the form of our own decoder.
 func produced(req *kmsg.ProduceRequest) (parts []broker.ProducePartition, topics []int) {
 	for _, t := range req.Topics {
@@ -54,7 +57,7 @@ func compareProduce(t *testing.T, version int16, body []byte) {
 	x := codec(t, produceKey, version, body)
 	p := x.conn.server.newProduceCall()
 	p.x = x
-	if err := p.decode(x); err != nil {
+	if err := p.decode(whole(x)); err != nil {
 		return
 	}
 	req := kmsg.NewPtrProduceRequest()
@@ -82,6 +85,54 @@ func compareProduce(t *testing.T, version int16, body []byte) {
 	}
 }
 
+// compareStream decodes body as a whole and while it arrives, and reports where the two differ.
+func compareStream(t *testing.T, version int16, body []byte) {
+	t.Helper()
+	x := codec(t, produceKey, version, body)
+	p := x.conn.server.newProduceCall()
+	p.x = x
+	wantErr := p.decode(whole(x))
+
+	y := codec(t, produceKey, version, nil)
+	y.stream = y.conn.server.windows.open(bytes.NewReader(body), len(body))
+	y.conn.waits = t.Context()
+	var got []broker.ProducePartition
+	f := newFakes(t)
+	f.produce = func(req *broker.ProduceRequest) {
+		at := req.Partitions[0]
+		at.Records = bytes.Clone(at.Records)
+		got = append(got, at)
+		if req.Acks != p.req.Acks || req.Timeout != p.req.Timeout || req.TransactionalID != p.req.TransactionalID || req.Version != version {
+			t.Errorf("version %d: request %+v, want %+v", version, req, &p.req)
+		}
+		req.Done()
+	}
+	y.conn.server.services = f.services()
+	q := y.conn.server.newProduceCall()
+	q.x = y
+	err := q.serveStream()
+	if (err == nil) != (wantErr == nil) {
+		t.Fatalf("version %d: %v while it arrives, %v as a whole: %x", version, err, wantErr, body)
+	}
+	if frames, _ := y.conn.server.MemoryUsed(); frames != 0 {
+		t.Fatalf("version %d: %d bytes are held", version, frames)
+	}
+	if err != nil {
+		return
+	}
+	if want := p.req.Partitions; len(got) != len(want) || len(q.req.Partitions) != len(want) {
+		t.Fatalf("version %d: %d partitions while it arrives, %d in the answer, %d as a whole", version, len(got), len(q.req.Partitions), len(want))
+	}
+	for i, want := range p.req.Partitions {
+		if g := got[i]; g.Topic != want.Topic || g.TopicID != want.TopicID || g.Partition != want.Partition || !bytes.Equal(g.Records, want.Records) {
+			t.Fatalf("version %d: partition %+v, want %+v", version, g, want)
+		}
+	}
+	if len(q.topics) != len(p.topics) || len(p.topics) > 0 && !cmp.Equal(q.topics, p.topics) {
+		t.Fatalf("version %d: topics %v, want %v", version, q.topics, p.topics)
+	}
+}
+
 func TestProduceIsDecodedAsKmsgDoes(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	for version := range int16(14) {
@@ -92,13 +143,18 @@ func TestProduceIsDecodedAsKmsgDoes(t *testing.T) {
 			body := req.AppendTo(nil)
 			x := codec(t, produceKey, version, body)
 			p := x.conn.server.newProduceCall()
-			if err := p.decode(x); err != nil {
+			p.x = x
+			if err := p.decode(whole(x)); err != nil {
 				t.Fatalf("version %d: %v: %x", version, err, body)
 			}
 			compareProduce(t, version, body)
+			if version >= oldestProduce {
+				compareStream(t, version, body)
+				compareStream(t, version, body[:r.IntN(len(body))])
+			}
 			for cut := range body {
 				x.body = body[:cut]
-				if p.decode(x) == nil {
+				if p.decode(whole(x)) == nil {
 					t.Fatalf("version %d: accepted when cut to %d of %d bytes", version, cut, len(body))
 				}
 			}
@@ -119,6 +175,9 @@ func FuzzProduceDecoder(f *testing.F) {
 			return
 		}
 		compareProduce(t, version, body)
+		if version >= oldestProduce {
+			compareStream(t, version, body)
+		}
 	})
 }
 
@@ -445,9 +504,10 @@ func FuzzHeader(f *testing.F) {
 		return key >= 0 && int(key) < len(apis) && apis[key] != nil && version >= apis[key].flexible
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		h, rest, err := parseHeader(in, flexible)
-		if err == nil && 10+len(h.clientID)+len(rest) > len(in) {
-			t.Fatalf("%d bytes of header and %d of body from %d", 10+len(h.clientID), len(rest), len(in))
+		r := reader{in: in}
+		h, err := parseHeader(&r, flexible)
+		if err == nil && 10+len(h.clientID)+len(r.in) > len(in) {
+			t.Fatalf("%d bytes of header and %d of body from %d", 10+len(h.clientID), len(r.in), len(in))
 		}
 	})
 }

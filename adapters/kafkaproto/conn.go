@@ -137,7 +137,7 @@ func (c *conn) readRequests() error {
 	for {
 		x := c.server.exchanges.get()
 		x.conn = c
-		if err := c.readFrame(&x.frame); err != nil {
+		if err := c.receive(x); err != nil {
 			c.server.exchanges.put(x)
 			return err
 		}
@@ -150,7 +150,7 @@ func (c *conn) readRequests() error {
 	}
 }
 
-// exchange serves the request in x's frame, which from then on belongs to the queue. An error ends the connection.
+// exchange serves the request that x has received, or begun to. From then on it belongs to the queue. An error ends the connection.
 func (c *conn) exchange(x *exchange) (err error) {
 	c.enqueue(x)
 	defer func() {
@@ -167,12 +167,15 @@ func (c *conn) exchange(x *exchange) (err error) {
 		c.served(x)
 	}()
 	x.began = time.Now()
-	x.size = len(x.frame.buf.b)
-	h, body, err := parseHeader(x.frame.buf.b, c.server.flexible)
+	r := reader{stream: x.stream}
+	if x.stream == nil {
+		r.in = x.frame.buf.b
+	}
+	h, err := parseHeader(&r, c.server.flexible)
 	if err != nil {
 		return err
 	}
-	x.version, x.correlation, x.clientID, x.body, x.ctx = h.version, h.correlation, c.identify(h.clientID), body, c.ctx
+	x.version, x.correlation, x.clientID, x.body, x.ctx = h.version, h.correlation, c.identify(h.clientID), r.in, c.ctx
 	x.api = c.server.api(h.key)
 	if x.api == nil {
 		return badInput{fmt.Errorf("unknown API key %d", h.key)}

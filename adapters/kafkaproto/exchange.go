@@ -23,7 +23,8 @@ type exchange struct {
 	correlation int32
 	clientID    string
 	frame       frame
-	body        []byte // the request without its header; part of frame
+	body        []byte  // the request without its header; part of frame
+	stream      *stream // the request instead, when it is decoded while it arrives
 	began       time.Time
 	size        int // of the request, in bytes
 	cost        int // of its decoded form, in bytes

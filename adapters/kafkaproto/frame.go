@@ -1,6 +1,7 @@
 package kafkaproto
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -24,6 +25,14 @@ type frame struct {
 	pool  *buffers
 }
 
+// bytes returns what was received, until release.
+func (f *frame) bytes() []byte {
+	if f.buf == nil {
+		return []byte{}
+	}
+	return f.buf.b
+}
+
 func (f *frame) release() {
 	if f.buf == nil {
 		return
@@ -33,23 +42,40 @@ func (f *frame) release() {
 	f.lease.Return()
 }
 
-// readFrame reads the next frame into f. Memory is taken only after the frame's first bytes have come, and
-// beyond what this connection has shown that it sends, only as the rest comes. io.EOF is an end between frames.
-func (c *conn) readFrame(f *frame) error {
+// receive reads the next frame: into x.frame, or, when it is one that is served while it arrives, as far as its size.
+// io.EOF is an end between frames.
+func (c *conn) receive(x *exchange) error {
 	head := c.head[:]
 	if _, err := io.ReadFull(c.in, head); err != nil {
 		return err
 	}
 	c.reading.Store(true)
 	defer c.reading.Store(false)
-	size := int(int32(binary.BigEndian.Uint32(head)))
-	if size < smallestFrame || size > c.server.maxFrame {
-		return badInput{fmt.Errorf("frame of %d bytes, allowed %d to %d", size, smallestFrame, c.server.maxFrame)}
+	x.size = int(int32(binary.BigEndian.Uint32(head)))
+	if x.size < smallestFrame || x.size > c.server.maxStream {
+		return badInput{fmt.Errorf("frame of %d bytes, allowed %d to %d", x.size, smallestFrame, c.server.maxStream)}
 	}
-	if _, err := c.in.Peek(1); err != nil {
+	apiAndVersion, err := c.in.Peek(4)
+	if err != nil {
 		return unexpected(err)
 	}
+	if x.size > c.server.streamAbove && isStreamed(apiAndVersion) {
+		x.stream = c.server.windows.open(c.in, x.size)
+		return nil
+	}
+	if x.size > c.server.maxFrame {
+		return badInput{fmt.Errorf("frame of %d bytes, allowed %d to %d for all but Produce: a quarter of the broker's memory",
+			x.size, smallestFrame, c.server.maxFrame)}
+	}
+	return c.read(&x.frame, c.in, x.size)
+}
 
+// read fills f with the next size bytes of in, which is this connection's. Memory is taken only after the first of them have
+// come, and beyond what this connection has shown that it sends, only as the rest comes.
+func (c *conn) read(f *frame, in *bufio.Reader, size int) error {
+	if _, err := in.Peek(1); err != nil {
+		return unexpected(err)
+	}
 	f.pool = c.server.buffers
 	have, room := 0, min(size, max(firstRead, c.largest))
 	if err := c.take(&f.lease, c.server.frames, room); err != nil {
@@ -57,7 +83,7 @@ func (c *conn) readFrame(f *frame) error {
 	}
 	f.buf = f.pool.get(room)
 	for {
-		n, err := io.ReadFull(c.in, f.buf.b[have:])
+		n, err := io.ReadFull(in, f.buf.b[have:])
 		have += n
 		if err != nil {
 			f.release()
@@ -95,18 +121,17 @@ type header struct {
 	clientID     []byte // nil for null
 }
 
-// parseHeader reads the header at the start of body and returns the rest. flexible tells for a key and version
-// whether the header ends with tagged fields.
-func parseHeader(body []byte, flexible func(key, version int16) bool) (h header, rest []byte, err error) {
-	r := reader{in: body}
+// parseHeader takes the header from r. flexible tells for a key and version whether the header ends with tagged fields.
+func parseHeader(r *reader, flexible func(key, version int16) bool) (h header, err error) {
+	size := r.left()
 	h.key, h.version, h.correlation = r.int16(), r.int16(), r.int32()
 	h.clientID = r.stringBytes() // never in its compact form
 	r.flexible = flexible(h.key, h.version)
 	r.tags(nil)
 	if r.bad {
-		return h, nil, badInput{fmt.Errorf("header of %d bytes: %w", min(len(body), math.MaxInt16), errMalformed)}
+		return h, r.failure(fmt.Errorf("header of %d bytes: %w", min(size, math.MaxInt16), errMalformed))
 	}
-	return h, r.in, nil
+	return h, nil
 }
 
 // badInput is an error of the client's making: its connection is closed, and the reason logged.

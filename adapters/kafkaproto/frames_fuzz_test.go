@@ -1,6 +1,7 @@
 package kafkaproto
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"testing"
@@ -14,13 +15,14 @@ func FuzzConnection(f *testing.F) {
 	f.Add(frameOf(kmsg.NewPtrApiVersionsRequest(), 1))
 	f.Add(append(frameOf(metadataRequest(12, "orders"), 1), frameOf(produceRequest(-1, "orders", []byte("records")), 2)...))
 	f.Add(frameOf(produceRequest(0, "orders", []byte("records")), 2)[:20])
+	f.Add(frameOf(produceRequest(-1, "orders", bytes.Repeat([]byte("records"), 20)), 3)) // decoded while it arrives
 	f.Add([]byte{0, 0, 0, 14, 0, 18, 0, 99, 0, 0, 0, 7, 0, 1, 'x', 0, 1, 1})
 	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"))
 	s, err := New(Settings{Listeners: []Listener{{Name: "L", Address: ":0"}}, Services: newFakes(f).services(), Logger: discard()})
 	if err != nil {
 		f.Fatal(err)
 	}
-	s.maxFrame = 1 << 20
+	s.maxStream, s.maxFrame, s.streamAbove = 1<<20, 1<<20, 60
 	f.Fuzz(func(t *testing.T, in []byte) {
 		ours, theirs := net.Pipe()
 		c := newConn(s, s.listeners[0], theirs, "client")

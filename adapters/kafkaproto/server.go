@@ -83,15 +83,18 @@ type Server struct {
 	metrics  Metrics
 	tracer   trace.Tracer
 
-	apis      []*api // by key; nil where there is none
-	versions  apiVersions
-	maxFrame  int
-	frames    *Budget
-	answers   *Budget
-	buffers   *buffers
-	exchanges exchanges
-	produces  sync.Pool
-	fetches   sync.Pool
+	apis        []*api // by key; nil where there is none
+	versions    apiVersions
+	maxStream   int // bytes of a request
+	maxFrame    int // bytes of a request that is held as a whole
+	streamAbove int // bytes of a request that is held as a whole although it could be decoded while it arrives
+	frames      *Budget
+	answers     *Budget
+	buffers     *buffers
+	exchanges   exchanges
+	windows     windows
+	produces    sync.Pool
+	fetches     sync.Pool
 
 	tick     atomic.Int64 // counts tickLength; the clock of idle connections
 	tickTime time.Duration
@@ -112,14 +115,15 @@ func New(s Settings) (*Server, error) {
 	s.Limits.ensureDefaults()
 	srv := &Server{
 		services: s.Services, nodes: s.Nodes, limits: s.Limits, log: s.Logger, metrics: s.Metrics, tracer: s.Tracer,
-		noise:      limitedlog.New(s.Logger, noisePerPeriod),
-		frames:     NewBudget(s.Limits.RequestMemory),
-		answers:    NewBudget(s.Limits.ResponseMemory),
-		buffers:    newBuffers(),
-		tickTime:   time.Second,
-		conns:      make(map[*conn]struct{}),
-		perIP:      make(map[string]int),
-		heartbeats: make(map[int32]*conn),
+		noise:       limitedlog.New(s.Logger, noisePerPeriod),
+		frames:      NewBudget(s.Limits.RequestMemory),
+		answers:     NewBudget(s.Limits.ResponseMemory),
+		buffers:     newBuffers(),
+		tickTime:    time.Second,
+		streamAbove: streamAbove,
+		conns:       make(map[*conn]struct{}),
+		perIP:       make(map[string]int),
+		heartbeats:  make(map[int32]*conn),
 	}
 	srv.apis = indexAPIs(apiTable())
 	srv.versions = advertised(srv.apis, s.Services.Voters != nil)
@@ -136,10 +140,11 @@ func New(s Settings) (*Server, error) {
 
 // Listen binds all listeners. It is separate from Run so that the addresses are known, and taken, before anything is served.
 func (s *Server) Listen(ctx context.Context) error {
-	s.maxFrame = int(min(s.services.Configs.Int("socket.request.max.bytes"), s.limits.RequestMemory))
+	s.maxStream = int(s.services.Configs.Int("socket.request.max.bytes"))
 	if s.nodes != nil {
-		s.maxFrame = min(s.maxFrame, largestBesideTLS)
+		s.maxStream = min(s.maxStream, largestBesideTLS)
 	}
+	s.maxFrame = int(min(int64(s.maxStream), s.limits.RequestMemory))
 	for _, l := range s.listeners {
 		if err := l.listen(ctx); err != nil {
 			s.closeListeners()

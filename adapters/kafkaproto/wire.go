@@ -9,11 +9,12 @@ import (
 // errMalformed says that a request ends before what it promises, or promises what cannot be.
 var errMalformed = errors.New("malformed request")
 
-// reader takes Kafka's primitive types from bytes. After the first failure every read returns zero and bad stays
-// set, so that a decoder checks once, at its end.
+// reader takes Kafka's primitive types from bytes, or from a stream. After the first failure every read returns zero and
+// bad stays set, so that a decoder checks once, at its end.
 type reader struct {
 	in       []byte
-	flexible bool // strings, bytes and arrays have the compact form of KIP-482, and structs have tagged fields
+	stream   *stream // instead of in; nil for none
+	flexible bool    // strings, bytes and arrays have the compact form of KIP-482, and structs have tagged fields
 	bad      bool
 	tagged   int // tagged fields so far
 }
@@ -22,11 +23,34 @@ func (r *reader) fail() {
 	r.bad, r.in = true, nil
 }
 
-// take returns the next n bytes, nil when they are not there. They share the input's memory.
+// failure is why the reader is bad: the connection's error, or else what the client has done wrong.
+func (r *reader) failure(malformed error) error {
+	if r.stream != nil && r.stream.err != nil {
+		return r.stream.err
+	}
+	return badInput{malformed}
+}
+
+// left returns how many bytes have not been taken.
+func (r *reader) left() int {
+	if r.stream != nil && !r.bad {
+		return r.stream.left
+	}
+	return len(r.in)
+}
+
+// take returns the next n bytes, nil when they are not there. They share the memory of in.
 func (r *reader) take(n int) []byte {
-	if n < 0 || n > len(r.in) {
+	if n < 0 || n > r.left() {
 		r.fail()
 		return nil
+	}
+	if r.stream != nil {
+		b := r.stream.take(n)
+		if b == nil {
+			r.fail()
+		}
+		return b
 	}
 	out := r.in[:n:n]
 	r.in = r.in[n:]
@@ -68,12 +92,22 @@ func (r *reader) uuid() (id [16]byte) {
 
 // uvarint reads an unsigned number of at most 32 bits.
 func (r *reader) uvarint() int {
-	v, n := binary.Uvarint(r.in)
+	var (
+		v uint64
+		n int
+	)
+	if r.stream != nil && !r.bad {
+		v, n = r.stream.uvarint()
+	} else {
+		v, n = binary.Uvarint(r.in)
+	}
 	if n <= 0 || n > binary.MaxVarintLen32 || v > 1<<32-1 {
 		r.fail()
 		return 0
 	}
-	r.in = r.in[n:]
+	if r.stream == nil {
+		r.in = r.in[n:]
+	}
 	return int(v)
 }
 
@@ -111,7 +145,7 @@ func (r *reader) span(n int) []byte {
 // the rest cannot hold. A null array is -1.
 func (r *reader) array(size int) int {
 	n := r.wideLength()
-	if n < -1 || n > 0 && n > len(r.in)/max(size, 1) {
+	if n < -1 || n > 0 && n > r.left()/max(size, 1) {
 		r.fail()
 		return 0
 	}
@@ -131,7 +165,7 @@ func (r *reader) tags(field func(tag int, value []byte)) {
 		return
 	}
 	n := r.uvarint()
-	if n > len(r.in)/2 {
+	if n > r.left()/2 {
 		r.fail()
 		return
 	}

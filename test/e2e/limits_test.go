@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // TestTenThousandPartitionsIn64MiB has the broker serve 10,000 partitions, idle connections and hostile clients under a limit at
@@ -96,6 +98,67 @@ func TestHoardersAndCrowdsIn64MiB(t *testing.T) {
 	used := b.anonymousMemory(t)
 	t.Logf("%d MiB of anonymous memory; %v", used>>20, group)
 	if used > limit {
+		t.Errorf("the broker uses %d MiB, allowed %d", used>>20, limit>>20)
+	}
+	group.check(t, b)
+}
+
+// TestAProduceRequestOf92MiBIsServedInLittleMemory sends what a producer of many partitions sends at once.
+func TestAProduceRequestOf92MiBIsServedInLittleMemory(t *testing.T) {
+	skipInShortMode(t)
+	const partitions, limit = 92, 80 << 20
+	b, group := startLimited(t, limit, "--set", "memory=64MiB", "--set", "kafka.message.max.bytes=2097152")
+	cl := client(t, b.addr)
+	if _, err := kadm.NewClient(cl).CreateTopic(t.Context(), partitions, 1, nil, "wide"); err != nil {
+		t.Fatal(err)
+	}
+	req := kmsg.NewPtrProduceRequest()
+	req.Acks, req.TimeoutMillis = -1, 60_000
+	topic := kmsg.NewProduceRequestTopic()
+	topic.Topic = "wide"
+	for i := range int32(partitions) {
+		at := kmsg.NewProduceRequestTopicPartition()
+		at.Partition, at.Records = i, batch(strings.Repeat(strconv.Itoa(int(i%10)), 1<<20))
+		topic.Partitions = append(topic.Partitions, at)
+	}
+	req.Topics = append(req.Topics, topic)
+	req.SetVersion(9)
+	frame := kmsg.NewRequestFormatter().AppendRequest(nil, req, 1)
+	conn, err := net.Dial("tcp", b.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write(frame); err != nil {
+		t.Fatalf("the broker has closed the connection: %v", err)
+	}
+	answer := make([]byte, 4)
+	if _, err := io.ReadFull(conn, answer); err != nil {
+		t.Fatal(err)
+	}
+	answer = make([]byte, binary.BigEndian.Uint32(answer))
+	if _, err := io.ReadFull(conn, answer); err != nil {
+		t.Fatal(err)
+	}
+	resp := req.ResponseKind().(*kmsg.ProduceResponse)
+	if err := resp.ReadFrom(answer[5:]); err != nil { // behind the correlation id and no tagged fields
+		t.Fatal(err)
+	}
+	for _, p := range resp.Topics[0].Partitions {
+		if p.ErrorCode != 0 || p.BaseOffset != 0 {
+			t.Errorf("partition %d: error code %d, offset %d", p.Partition, p.ErrorCode, p.BaseOffset)
+		}
+	}
+	ends, err := kadm.NewClient(cl).ListEndOffsets(t.Context(), "wide")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored := 0
+	ends.Each(func(o kadm.ListedOffset) { stored += int(o.Offset) })
+	if n := len(resp.Topics[0].Partitions); n != partitions || stored != partitions {
+		t.Errorf("%d partitions are answered and %d records stored, want %d", n, stored, partitions)
+	}
+	if used := b.anonymousMemory(t); used > limit {
 		t.Errorf("the broker uses %d MiB, allowed %d", used>>20, limit>>20)
 	}
 	group.check(t, b)

@@ -51,7 +51,8 @@ var brokerNetworkKeys = []Key{
 	},
 	{
 		Name: "socket.request.max.bytes", Type: Int, Default: "104857600", Valid: atLeast(1),
-		Doc: "How large a request may be, in bytes. A connection that announces a larger one is closed.",
+		Doc: "How large a request may be, in bytes. A connection that announces a larger one is closed. A Produce request of any allowed " +
+			"size is served, batch by batch as it arrives; of others a quarter of `memory` is the limit, where that is less.",
 	},
 	{
 		Name: "socket.send.buffer.bytes", Type: Int, Default: "102400", Use: Shown,

@@ -1,0 +1,140 @@
+package kafkaproto
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/fault"
+)
+
+// A large Produce request is served partition by partition while it arrives: each batch has memory of its own, which is
+// given back as soon as its partition has answered. So the request takes as much memory as its largest batch, and not as
+// much as its frame. Where the rest of the request is cut off or malformed, the batches that came before it have been appended and
+// nobody is told: to the client that is a connection lost while it waits for the answer.
+
+// arrivals are the partitions of a request that is served while it arrives.
+type arrivals struct {
+	all     []*arrival
+	pending atomic.Int32   // arrivals without an answer, and one for the reader
+	served  sync.WaitGroup // arrivals without an answer
+}
+
+// arrival is one partition of such a request, a request of its own to the service.
+type arrival struct {
+	call  *produceCall
+	req   broker.ProduceRequest
+	part  [1]broker.ProducePartition
+	frame frame // the batch
+
+	// returned is set once, by who gives the batch's memory back.
+	returned atomic.Bool
+}
+
+// serveStream serves the request as it arrives, and answers when all has come and every partition has its answer.
+func (p *produceCall) serveStream() error {
+	x := p.x
+	p.arrivals = new(arrivals)
+	p.arrivals.pending.Store(1)
+	x.conn.reading.Store(true)
+	err := p.decode(&reader{stream: x.stream, flexible: x.version >= x.api.flexible})
+	x.conn.reading.Store(false)
+	if err == nil && x.stream.left > 0 {
+		err = x.stream.skip(x.stream.left) // Kafka does not look at what stands behind a request, either
+	}
+	x.conn.server.windows.close(x.stream)
+	if err != nil {
+		p.arrivals.served.Wait() // the exchange is let go of by whoever gets the error
+		return err
+	}
+	x.later = p
+	x.silent = p.req.Acks == 0
+	p.countDown()
+	return nil
+}
+
+// serveArrival reads one partition's batch from the stream and has it appended.
+func (p *produceCall) serveArrival(r *reader, at broker.ProducePartition) error {
+	x := p.x
+	a := &arrival{call: p}
+	size := r.wideLength()
+	if size < -1 || size > r.left() {
+		r.fail()
+	}
+	if r.bad {
+		return r.failure(x.malformed(errMalformed))
+	}
+	most := x.conn.server.limits.RequestMemory
+	fits := int64(size) <= most
+	switch {
+	case !fits:
+		if err := r.stream.skip(size); err != nil {
+			return err
+		}
+	case size >= 0:
+		if err := r.stream.records(x.conn, &a.frame, size); err != nil {
+			return err
+		}
+		at.Records = a.frame.bytes()
+	}
+	r.tags(nil)
+	if r.bad {
+		a.frame.release()
+		return r.failure(x.malformed(errMalformed))
+	}
+	p.arrivals.all = append(p.arrivals.all, a)
+	if fits {
+		a.part[0] = at
+		p.hand(a)
+		return nil
+	}
+	at.BaseOffset, at.LogAppendTime, at.LogStartOffset = -1, -1, -1
+	at.Err = fault.New(fault.MessageTooLarge, "The record batch of partition %d has %d bytes, and this broker's memory allows %d.",
+		at.Partition, size, most)
+	a.part[0] = at
+	return nil
+}
+
+// hand gives a to the service.
+func (p *produceCall) hand(a *arrival) {
+	x := p.x
+	a.req.Acks, a.req.Timeout, a.req.TransactionalID = p.req.Acks, p.req.Timeout, p.req.TransactionalID
+	a.req.Version, a.req.ClientID = p.req.Version, p.req.ClientID
+	a.req.Partitions, a.req.Done = a.part[:], a.done
+	p.arrivals.pending.Add(1)
+	p.arrivals.served.Add(1)
+	x.conn.reading.Store(false)
+	defer x.conn.reading.Store(true)
+	defer func() {
+		if v := recover(); v != nil { // the service may still use the batch: its memory is not used again
+			if a.returned.CompareAndSwap(false, true) {
+				a.frame.lease.Return()
+			}
+			panic(v)
+		}
+	}()
+	x.services().Produce.Produce(x.ctx, &a.req)
+}
+
+// done is called by the service when a has its answer.
+func (a *arrival) done() {
+	if a.returned.CompareAndSwap(false, true) {
+		a.part[0].Records = nil
+		a.frame.release()
+	}
+	p := a.call
+	all := p.arrivals
+	p.countDown()
+	all.served.Done()
+}
+
+// countDown completes the answer when no partition is pending any more.
+func (p *produceCall) countDown() {
+	if p.arrivals.pending.Add(-1) > 0 {
+		return
+	}
+	for _, a := range p.arrivals.all {
+		p.req.Partitions = append(p.req.Partitions, a.part[0])
+	}
+	p.done()
+}
