@@ -13,7 +13,7 @@ PACKAGES   = $(shell $(GO) list ./... | grep -v /test/e2e)
 LINT       = $(GO) tool -modfile=tools/go.mod golangci-lint run
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster build build-raft test test-short test-standalone test-raft e2e chaos fetch lint generate fuzz simulate bench bench-cluster clean
+.PHONY: help run cluster build build-raft test test-short test-standalone test-raft e2e chaos measure fetch lint generate fuzz simulate bench bench-cluster clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,10 @@ CLUSTERED = KnownToTheOthers|NoRaftPort|FailOver|Linearizable|Chaos|InACluster|A
 
 chaos: build-raft ## Let nodes, networks, disks and power fail while clients work, and check their histories (TIME=10m of each kind, SEED=number).
 	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft CHAOS_TIME=$(TIME) CHAOS_SEED=$(SEED) $(GO) test -count=1 -tags raft -timeout 0 -v -run Chaos ./test/e2e
+
+measure: build build-raft ## Check how long starts, fail-overs and moves take, on a machine that does nothing else.
+	MEASURE=1 $(GO) test -count=1 -timeout 20m -v -run StartIsInstant ./test/e2e
+	MEASURE=1 CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft $(GO) test -count=1 -tags raft -timeout 30m -v -run 'FailOver|ACleanRestart|ThrottleMoves|ReadsInItsRack' ./test/e2e
 
 fetch: # the clients and tools of the end-to-end tests, into the cache
 	@command -v kcat >/dev/null || [ "$$(id -u)" != 0 ] || { apt-get update -q && apt-get install -qy kcat; }

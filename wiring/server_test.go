@@ -110,23 +110,6 @@ func TestAFreshServerHasNoTopicsButMeta(t *testing.T) { // the seed's test_stand
 	}
 }
 
-func TestTheFirstAnswerComesSoonAfterTheStart(t *testing.T) {
-	const limit = 100 * time.Millisecond
-	var took []time.Duration
-	for range 5 { // the best of five: other tests want the processors and the disk, too
-		began := time.Now()
-		s := start(t, config(t, t.TempDir()), io.Discard)
-		if err := client(t, s).Ping(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		took = append(took, time.Since(began))
-	}
-	t.Logf("from the start to the first answer: %v", took)
-	if fastest := slices.Min(took); fastest > limit {
-		t.Errorf("%v, want less than %v", fastest, limit)
-	}
-}
-
 func TestRecordsGroupsAndTheClusterIDSurviveARestart(t *testing.T) {
 	dir := t.TempDir()
 	first := start(t, config(t, dir, "kafka.group.initial.rebalance.delay.ms=0"), io.Discard)

@@ -28,10 +28,10 @@ type otherTopics struct {
 	stop  context.CancelFunc
 	load  sync.WaitGroup
 
-	mu    sync.Mutex
+	mu     sync.Mutex
 	newest map[string]int64 // by key of compacted: the newest value that was acknowledged
-	acked map[int64]int64  // by offset in trimmed: the record that was acknowledged there
-	lives int              // of topics that came and went
+	acked  map[int64]int64  // by offset in trimmed: the record that was acknowledged there
+	lives  int              // of topics that came and went
 }
 
 const (
