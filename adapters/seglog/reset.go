@@ -52,7 +52,7 @@ func (l *Log) reset(start int64) error {
 	l.begin(start)
 	l.mu.Unlock()
 	l.epochs = partition.Epochs{}
-	l.producers = partition.Producers{}
+	l.producers.Clear()
 	return l.makeReset(start, group)
 }
 

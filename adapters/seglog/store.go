@@ -161,6 +161,7 @@ func (s *Store) Open(ctx context.Context, id ports.LogID, cfg *ports.LogConfig, 
 		return nil, fault.New(fault.KafkaStorageError, "open log of %s: %w", l.name(), err)
 	}
 	place.log = l
+	l.producers.CountIn(s.opt.ProducerMemory)
 	l.noteOpened()
 	return l, nil
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
-	"github.com/chronik-stream/chronik/core/domain/partition"
 )
 
 // Truncate removes everything from offset to on; see ports.Log. It waits until what was appended is durable.
@@ -138,7 +137,7 @@ func (l *Log) cut(to int64) (gap bool, err error) {
 	if err := l.writeEpochs(formatEpochs(l.epochs.Entries())); err != nil {
 		return false, err
 	}
-	l.producers = partition.Producers{}
+	l.producers.Clear()
 	snapshots, err := l.snapshots()
 	if err != nil {
 		return false, err

@@ -68,6 +68,8 @@ func TestAnswersAreThoseOfApacheKafka(t *testing.T) {
 		{"topics", topicSteps},
 		{"metadata", metadataSteps},
 		{"produce", produceSteps},
+		{"codecs", codecSteps},
+		{"sizes", sizeSteps},
 		{"idempotence", idempotenceSteps},
 		{"fetch", fetchSteps},
 		{"sessions", sessionSteps},

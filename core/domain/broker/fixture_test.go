@@ -33,7 +33,7 @@ func newFixture(t testing.TB) *fixture {
 	f.apply(t, metadata.RegisterBroker{ID: 1})
 	f.apply(t, metadata.CreateTopic{Name: "orders", ID: metadata.TopicID{1}, Partitions: 2, ReplicationFactor: 1})
 	f.partitions = NewPartitions(f.store, f.logs, f.configs, 1, 1, NewEndlessLease(time.Now), time.Now, slog.New(slog.DiscardHandler))
-	f.produce = NewProduce(f.partitions, time.Now)
+	f.produce = NewProduce(f.partitions, record.NewBudget(1<<20), time.Now)
 	f.fetch = NewFetch(f.partitions, f.configs, 64<<20, time.Now)
 	f.offsets = NewOffsets(f.partitions)
 	f.alignment = newAlignment(f.partitions)

@@ -85,8 +85,8 @@ type Groups struct {
 }
 
 // NewGroups returns the coordinator. All arguments are required; random makes member ids, and has to be safe for
-// concurrent use. Groups and their members take at most memory bytes, without committed offsets: who wants to join beyond that waits
-// and tries again. The methods answer while Run runs.
+// concurrent use. Groups, their members and committed offsets take at most memory bytes: who wants to join beyond that, or to commit to more
+// partitions, waits and tries again. The methods answer while Run runs.
 func NewGroups(log GroupLog, topics GroupTopics, configs GroupConfigs, images GroupImages, nodeID int32, memory int64, clock Clock, random io.Reader, logger *slog.Logger) *Groups {
 	return &Groups{
 		log: log, topics: topics, configs: configs, images: images, nodeID: nodeID, clock: clock, random: random, logger: logger, events: limitedlog.New(logger, eventsPerPeriod),

@@ -328,3 +328,10 @@ func (p *Partition) expire(now time.Time) {
 	defer p.order.Unlock()
 	p.log.Producers().Expire(now.UnixMilli(), p.config.Load().Log.ProducerIDExpiration.Milliseconds())
 }
+
+// forgetProducers gives the memory of the producers back when the log is gone.
+func (p *Partition) forgetProducers() {
+	p.order.Lock()
+	defer p.order.Unlock()
+	p.log.Producers().Clear()
+}

@@ -142,6 +142,7 @@ func (ps *Partitions) drop(ctx context.Context, tp *topicPartitions) {
 			ps.log.ErrorContext(ctx, "cannot delete log", "topic", p.topic, "partition", p.index, "err", err)
 		}
 		p.letGo()
+		p.forgetProducers()
 	}
 	ps.mu.Lock()
 	delete(ps.topics, tp.id)

@@ -106,6 +106,7 @@ func (ps *Partitions) leave(ctx context.Context, t *metadata.Topic, index int32)
 	if tp := ps.asked(t.ID); tp != nil {
 		if p := tp.close(index, fault.NotLeaderOrFollower); p != nil {
 			ps.queue.left(p)
+			defer p.forgetProducers()
 			defer p.letGo()
 		}
 	}

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -165,5 +166,54 @@ func TestProduceFromManyConnectionsLeavesNoGapAndNoTwin(t *testing.T) {
 		if !seen[o] {
 			t.Fatalf("no record was put at %d", o)
 		}
+	}
+}
+
+// As Kafka does, which test/e2e asks for all of it: a batch that is too large as it was sent is MESSAGE_TOO_LARGE, whatever else it is, and
+// producers split it; a segment has to hold what is written.
+func TestLimitsOfSegmentsApplyToWhatIsWritten(t *testing.T) {
+	shrinks := strings.Repeat("x", 4000)
+	for name, c := range map[string]struct {
+		compression    string
+		batch, segment int
+		codec          record.Codec
+		want           fault.Kind
+	}{
+		"larger than both":                        {"producer", 1000, 2000, record.None, fault.MessageTooLarge},
+		"larger than a segment only":              {"producer", 9000, 2000, record.None, fault.RecordListTooLarge},
+		"larger than a segment until compressed":  {"gzip", 9000, 2000, record.None, fault.None},
+		"larger than allowed until compressed":    {"gzip", 2000, 9000, record.None, fault.MessageTooLarge},
+		"larger than a segment when uncompressed": {"uncompressed", 9000, 2000, record.Gzip, fault.RecordListTooLarge},
+		"larger than allowed when uncompressed":   {"uncompressed", 2000, 9000, record.Gzip, fault.MessageTooLarge},
+		"larger than both when uncompressed":      {"uncompressed", 2000, 3000, record.Gzip, fault.MessageTooLarge},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.configs.topic.CompressionType, f.configs.topic.MaxMessageBytes, f.configs.topic.Log.SegmentBytes = c.compression, c.batch, int64(c.segment)
+			if got := f.sent(t, newBatch(t, record.Options{Codec: c.codec}, shrinks)); fault.KindOf(got.Err) != c.want {
+				t.Errorf("answered %v, want %v", got.Err, c.want)
+			}
+		})
+	}
+}
+
+func TestTheProducersOfADeletedTopicTakeNoMemory(t *testing.T) {
+	f := newFixture(t)
+	memory := partition.NewProducerMemory(1 << 20)
+	f.sent(t, newBatch(t, record.Options{}, "a"))
+	topic, _ := f.store.Image().Topic("orders")
+	p, err := f.partitions.Leader(t.Context(), topic, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.log.Producers().CountIn(memory) // as a log does when it is opened
+	f.sent(t, newBatch(t, record.Options{Producer: &record.Producer{ID: 7}}, "b"))
+	if memory.Held() != 1 {
+		t.Fatalf("%d producers are counted, want 1", memory.Held())
+	}
+	f.apply(t, metadata.DeleteTopic{ID: metadata.TopicID{1}})
+	f.follow(t)
+	if memory.Held() != 0 {
+		t.Errorf("%d producers are counted after the topic was deleted", memory.Held())
 	}
 }

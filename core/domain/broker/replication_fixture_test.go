@@ -106,7 +106,7 @@ func (r *ring) begin(ctx context.Context, working *sync.WaitGroup, id int32) *ri
 	}
 	log := slog.New(slog.DiscardHandler)
 	b.partitions = NewPartitions(b, b.logs, b.configs, id, int64(id), b.lease, time.Now, log)
-	b.produce, b.offsets = NewProduce(b.partitions, time.Now), NewOffsets(b.partitions)
+	b.produce, b.offsets = NewProduce(b.partitions, record.NewBudget(1<<20), time.Now), NewOffsets(b.partitions)
 	b.fetch = NewFetch(b.partitions, b.configs, 1<<20, time.Now)
 	replication := NewReplication(b.partitions, b, b, b.configs, log)
 	b.lease.renew(time.Now(), ringSession)
