@@ -16,7 +16,6 @@ var reviewedDifferences = slices.Concat([]difference{
 	{`.*`, `.*\.(Port|Host): .*`, "the brokers listen at different addresses"},
 	{`.*`, `\.ClusterID: .*`, "the clusters differ"},
 	{`.*`, `.*\.Dir: .*`, "the directories differ"},
-	{`(topics|metadata)/.*`, `(.*Topics|\.ConfigResources)\[(2)?__meta\]: Kafka has nothing, Chronik something`, "the internal topic in which Chronik keeps its metadata is shown as such"},
 	{`topics/all (topics|logs) of none`, `.*\.Topics: Kafka has null, Chronik a list`, "the same: there is one"},
 	{
 		`metadata/auto-create at once`, `\.Topics\[auto\d+\]\.(ErrorCode: Kafka has 3, Chronik 0|TopicID: .*|Partitions: Kafka has null.*|Partitions\[0\]: .*something)`,

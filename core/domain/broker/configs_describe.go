@@ -231,7 +231,7 @@ func visible(k *configdef.Key, text string) *string {
 	return &text
 }
 
-// Resources returns the names of the resources of type t that Describe has something for, in order: all topics, all
+// Resources returns the names of the resources of type t that Describe has something for, in order: all topics that are listed, all
 // brokers (also for ResourceBrokerLogger), and the groups and client metrics subscriptions that have configs
 // (KIP-1142). The error is fault.UnsupportedVersion for another type.
 func (c *Configs) Resources(t metadata.ResourceType) ([]string, error) {
@@ -239,7 +239,7 @@ func (c *Configs) Resources(t metadata.ResourceType) ([]string, error) {
 	var names []string
 	switch t {
 	case metadata.ResourceTopic:
-		for topic := range img.Topics() {
+		for topic := range img.ListedTopics("") {
 			names = append(names, topic.Name)
 		}
 	case metadata.ResourceBroker, ResourceBrokerLogger:
