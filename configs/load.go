@@ -42,9 +42,12 @@ const kafkaSection = "kafka"
 
 // ownKeys are Kafka's keys for which Chronik has keys of its own.
 var ownKeys = map[string]string{
-	"node.id": "cluster.node_id", "broker.id": "cluster.node_id", "log.dir": "data_dir", "log.dirs": "data_dir",
+	"log.dir": "data_dir", "log.dirs": "data_dir",
 	"listeners": "listen", "advertised.listeners": "advertised_addr",
 }
+
+// nodeIDKey is the setting that Kafka's node.id and broker.id give, too: a broker without a cluster has no other name for it.
+const nodeIDKey = "cluster.node_id"
 
 // given is a value with its origin, before it was understood.
 type given struct {
@@ -154,8 +157,27 @@ func (c *Config) storeKafka(key string, g given) error {
 	if err := configdef.ValidateBroker(key, text); err != nil || !ok {
 		return fmt.Errorf("kafka.%s = %s (%s): %w", key, shown(g.value), g.origin, cmp.Or(err, errors.New("a text, a number, a boolean or a list is allowed")))
 	}
+	if key == "node.id" || key == "broker.id" {
+		if err := c.storeNodeID(key, text, g.origin); err != nil {
+			return err
+		}
+	}
 	c.Kafka[key] = text
 	c.origins[kafkaSection+"."+key] = g.origin
+	return nil
+}
+
+// storeNodeID takes this node's id under one of Kafka's names. Where it is given under several names, it must be the same.
+func (c *Config) storeNodeID(key, text string, from Origin) error {
+	set := &settings[slices.IndexFunc(settings, func(s setting) bool { return s.name == nodeIDKey })]
+	before, origin := c.Cluster.NodeID, c.origins[nodeIDKey]
+	if !set.store(c, text) {
+		return fmt.Errorf("kafka.%s = %s (%s): allowed: %s", key, shown(text), from, set.allowed)
+	}
+	if origin != FromDefault && c.Cluster.NodeID != before {
+		return fmt.Errorf("kafka.%s = %s (%s): the id of this node is %d already (%s)", key, shown(text), from, before, origin)
+	}
+	c.origins[nodeIDKey] = from
 	return nil
 }
 

@@ -189,6 +189,51 @@ func TestWhatIsPrintedLoadsAsTheSame(t *testing.T) {
 	}
 }
 
+func TestTheNodesIDGoesByKafkasNamesToo(t *testing.T) {
+	for name, c := range map[string]struct {
+		flags     []Assignment
+		want      int64
+		clustered bool
+		refused   string
+	}{
+		"none":                  {nil, 1, false, ""},
+		"Kafka's":               {[]Assignment{{"kafka.node.id", "0", "--set"}}, 0, false, ""},
+		"Kafka's older":         {[]Assignment{{"kafka.broker.id", "7", "--set"}}, 7, false, ""},
+		"of a cluster":          {[]Assignment{{"cluster.node_id", "0", "--set"}}, 0, true, ""},
+		"the same twice":        {[]Assignment{{"cluster.node_id", "3", "--set"}, {"kafka.node.id", "3", "--set"}}, 3, true, ""},
+		"with peers":            {[]Assignment{{"kafka.node.id", "0", "--set"}, {"cluster.peers", "0@a:1@a:2,1@b:1@b:2", "--set"}}, 0, true, ""},
+		"two":                   {[]Assignment{{"cluster.node_id", "3", "--set"}, {"kafka.node.id", "0", "--set"}}, 0, true, "the id of this node is 3 already"},
+		"two of Kafka's":        {[]Assignment{{"kafka.broker.id", "3", "--set"}, {"kafka.node.id", "4", "--set"}}, 0, false, "the id of this node is 3 already"},
+		"a negative one":        {[]Assignment{{"kafka.broker.id", "-1", "--set"}}, 0, false, "kafka.broker.id"},
+		"a negative peer":       {[]Assignment{{"cluster.peers", "-1@a:1@a:2", "--set"}}, 0, false, "cluster.peers"},
+		"a negative of ours":    {[]Assignment{{"cluster.node_id", "-1", "--set"}}, 0, false, "cluster.node_id"},
+		"one that is no number": {[]Assignment{{"kafka.node.id", "x", "--set"}}, 0, false, "kafka.node.id"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := Load(Sources{Flags: c.flags})
+			if c.refused != "" {
+				if err == nil || !strings.Contains(err.Error(), c.refused) {
+					t.Fatalf("got %v, want %q", err, c.refused)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Cluster.NodeID != c.want || got.Clustered() != c.clustered {
+				t.Errorf("node %d, clustered %t, want %d, %t", got.Cluster.NodeID, got.Clustered(), c.want, c.clustered)
+			}
+			var printed bytes.Buffer
+			if err := got.Print(&printed); err != nil {
+				t.Fatal(err)
+			}
+			if again := load(t, Sources{File: writeFile(t, printed.String())}); again.Cluster.NodeID != c.want || again.Clustered() != c.clustered {
+				t.Errorf("printed and loaded: node %d, clustered %t", again.Cluster.NodeID, again.Clustered())
+			}
+		})
+	}
+}
+
 func TestSecretsAreNeverPrinted(t *testing.T) {
 	c := load(t, Sources{})
 	c.Kafka["ssl.keystore.password"] = "hunter2"

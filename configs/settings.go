@@ -90,7 +90,7 @@ var settings = []setting{
 	millis("metadata.wal.fsync.batch_timeout_ms", 0, 0, time.Minute, "How long a commit waits for batch_size commands. With 0 it takes those that are there.",
 		func(c *Config) *time.Duration { return &c.WAL.FsyncBatchTimeout }),
 
-	number("cluster.node_id", 1, 1, maxNodeID, "This node's broker id. A cluster section needs a binary built with: go build -tags raft.",
+	number(nodeIDKey, 1, 0, maxNodeID, "This node's broker id, as kafka.\"node.id\" gives it, too. A cluster section needs a binary built with: go build -tags raft.",
 		func(c *Config) *int64 { return &c.Cluster.NodeID }),
 	number("cluster.replication_factor", 3, 1, math.MaxInt16, "How many replicas a topic gets whose creator does not say.",
 		func(c *Config) *int64 { return &c.Cluster.ReplicationFactor }),

@@ -24,7 +24,7 @@ var metadataSet = wire.NewSet(newMembership, openNodeTLS, openRaftNode, openNode
 
 func newMembership(cfg *configs.Config) (membership, error) {
 	if !cfg.Clustered() {
-		return membership{nodeID: standaloneNodeID}, nil
+		return membership{nodeID: int32(cfg.Cluster.NodeID)}, nil
 	}
 	if !cfg.UseWALMetadata {
 		return membership{}, errors.New("use_wal_metadata = false is for brokers without a cluster: a cluster needs use_wal_metadata = true")
