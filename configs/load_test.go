@@ -3,6 +3,7 @@ package configs
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -231,6 +232,30 @@ func TestTheNodesIDGoesByKafkasNamesToo(t *testing.T) {
 				t.Errorf("printed and loaded: node %d, clustered %t", again.Cluster.NodeID, again.Clustered())
 			}
 		})
+	}
+}
+
+// A server.properties that was taken over has settings for listeners that are not there.
+func TestSettingsOfTLSAndSASLAreTakenWhereAllListenersArePlain(t *testing.T) {
+	flags := []Assignment{
+		{"kafka.ssl.truststore.location", "/etc/t.jks", "--set"}, {"kafka.ssl.truststore.password", "hunter2", "--set"},
+		{"kafka.sasl.enabled.mechanisms", "PLAIN", "--set"}, {"kafka.listener.name.internal.ssl.keystore.password", "hunter3", "--set"},
+	}
+	c := load(t, Sources{Flags: flags})
+	var printed bytes.Buffer
+	if err := c.Print(&printed); err != nil {
+		t.Fatal(err)
+	}
+	if text := printed.String(); strings.Contains(text, "hunter") || !strings.Contains(text, "/etc/t.jks") {
+		t.Errorf("printed:\n%s", text)
+	}
+	if changes := load(t, Sources{}).Changes(c); len(changes) != 4 || strings.Contains(fmt.Sprint(changes), "hunter") {
+		t.Errorf("changes: %v", changes)
+	}
+	for _, name := range []string{"SSL", "SASL_PLAINTEXT", "SASL_SSL"} {
+		if _, err := Load(Sources{Flags: append(flags, Assignment{"listen", name + "=:9093", "--listen"})}); err == nil || !strings.Contains(err.Error(), "all speak PLAINTEXT") {
+			t.Errorf("a listener that would seem to speak %s: %v", name, err)
+		}
 	}
 }
 

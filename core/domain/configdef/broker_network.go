@@ -25,7 +25,7 @@ var brokerNetworkKeys = []Key{
 		Doc: "The security protocol that brokers use among each other.",
 	},
 	{
-		Name: "early.start.listeners", Type: List, Null: true, Use: Fixed,
+		Name: "early.start.listeners", Type: List, Null: true, Use: Shown,
 		Doc: "The listeners that are opened before the authorizer is ready.",
 	},
 	{
@@ -95,7 +95,7 @@ var brokerNetworkKeys = []Key{
 		Doc: "After how many milliseconds without a request a connection is closed.",
 	},
 	{
-		Name: "connections.max.reauth.ms", Type: Long, Default: "0", Use: Fixed,
+		Name: "connections.max.reauth.ms", Type: Long, Default: "0", Use: Shown,
 		Doc: "After how many milliseconds a client must authenticate again; 0 stands for never.",
 	},
 	{
