@@ -146,10 +146,9 @@ var configSteps = slices.Concat(made("cfg", 1, "retention.bytes", "1000000"), []
 	changes("group", groupResource, "readers-of-cfg", "consumer.session.timeout.ms", "50000", "soon"),
 	changes("nameless group", groupResource, "", "consumer.session.timeout.ms", "50000", "soon"),
 	changes("client metrics", metricsResource, "sub", "interval.ms", "1000", "soon"),
-	changes("broker's idle", brokerResource, "1", "sasl.kerberos.min.time.before.relogin", "10", "soon"),
 	idle(
 		"ssl.keystore.location", "/x", "ssl.keystore.password", "p", "ssl.client.auth", "required", "ssl.client.auth", "x", "ssl.protocol", "TLS",
-		"sasl.kerberos.min.time.before.relogin", "-10", "sasl.jaas.config", "x", "sasl.enabled.mechanisms", "PLAIN",
+		"sasl.kerberos.min.time.before.relogin", "10", "sasl.kerberos.min.time.before.relogin", "-10", "sasl.jaas.config", "x", "sasl.enabled.mechanisms", "PLAIN",
 		"sasl.login.refresh.window.factor", "7", "sasl.login.refresh.buffer.seconds", "99999", "sasl.mechanism.inter.broker.protocol", "PLAIN",
 		"remote.fetch.max.wait.ms", "7", "remote.fetch.max.wait.ms", "0", "remote.log.reader.threads", "6",
 		"follower.fetch.last.tiered.offset.enable", "true", "remote.log.index.file.cache.total.size.bytes", "4",

@@ -19,6 +19,11 @@ var reconfigurable = []string{
 	"ssl.truststore.type", "ssl.truststore.location", "ssl.truststore.password", "ssl.truststore.certificates",
 }
 
+// ofMechanisms are the configs that listeners may have one of for each SASL mechanism, whose name comes before.
+var ofMechanisms = []string{
+	"sasl.jaas.config", "sasl.login.callback.handler.class", "sasl.login.class", "sasl.server.callback.handler.class", "connections.max.reauth.ms",
+}
+
 // forListener returns the name of the config that name sets for a single listener.
 func forListener(name string) (config string, ok bool) {
 	rest, ok := strings.CutPrefix(name, listenerPrefix)
@@ -26,11 +31,17 @@ func forListener(name string) (config string, ok bool) {
 	return config, ok && found && config != ""
 }
 
-// ListenerKey returns the definition of the config that name, listener.name.LISTENER.CONFIG, sets for a single listener.
+// ListenerKey returns the definition of the config that name, listener.name.LISTENER.CONFIG or listener.name.LISTENER.MECHANISM.CONFIG, sets
+// for a single listener.
 func ListenerKey(name string) (*Key, bool) {
 	config, ok := forListener(name)
 	if !ok {
 		return nil, false
+	}
+	for _, of := range ofMechanisms {
+		if strings.HasSuffix(config, "."+of) {
+			config = of
+		}
 	}
 	return Broker.Key(config)
 }
@@ -39,14 +50,14 @@ func ListenerKey(name string) (*Key, bool) {
 // config itself; a limit is refused, which would not be kept.
 func checkListenerConfig(name, value string) error {
 	k, known := ListenerKey(name)
-	switch {
-	case !known:
+	if !known {
 		return nil
-	case k.Use != Shown && slices.Contains(ofAllListeners, k.Name):
-		return fault.New(fault.InvalidRequest, "This broker has no limits of single listeners: set %s", k.Name)
 	}
 	if err := k.Check(value); err != nil {
 		return fault.New(fault.InvalidRequest, "%s", err)
+	}
+	if k.Use != Shown && slices.Contains(ofAllListeners, k.Name) {
+		return fault.New(fault.InvalidRequest, "This broker has no limits of single listeners: set %s", k.Name)
 	}
 	return nil
 }
