@@ -88,7 +88,8 @@ var brokerNetworkKeys = []Key{
 	},
 	{
 		Name: "max.connection.creation.rate", Type: Int, Default: "2147483647", Valid: atLeast(0), Use: Fixed, Update: ClusterWide,
-		Doc: "How many connections are accepted per second. This broker does not limit it.",
+		Doc: "How many connections are accepted per second. This broker does not limit it: other brokers come by the listeners of clients, and " +
+			"would have to wait with them.",
 	},
 	{
 		Name: "connections.max.idle.ms", Type: Long, Default: "600000",
