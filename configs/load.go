@@ -37,6 +37,8 @@ type Origin string
 // FromDefault is the origin of what no source has set.
 const FromDefault Origin = "default"
 
+func (o Origin) isFile() bool { return strings.HasPrefix(string(o), "file ") }
+
 // kafkaSection holds Kafka's own keys.
 const kafkaSection = "kafka"
 
@@ -72,7 +74,10 @@ func Load(s Sources) (*Config, error) {
 		}
 		delete(values, set.name)
 		c.origins[set.name] = g.origin
-		c.clustered = c.clustered || found && set.section() == "cluster"
+		if found && set.section() == "cluster" {
+			c.nodeNamed = c.nodeNamed || set.name == nodeIDKey && !g.origin.isFile()
+			c.clustered = c.clustered || set.name != nodeIDKey || g.origin.isFile()
+		}
 		if text, ok := textOf(g.value); !ok || !set.store(c, text) {
 			wrong = append(wrong, fmt.Errorf("%s = %s (%s): allowed: %s", set.name, shown(g.value), g.origin, set.allowed))
 		}
@@ -91,6 +96,9 @@ func Load(s Sources) (*Config, error) {
 	}
 	if err := errors.Join(append(wrong, c.check())...); err != nil {
 		return nil, err
+	}
+	if c.OnlyNamesNode() {
+		c.Kafka["node.id"], c.origins[kafkaSection+".node.id"] = strconv.FormatInt(c.Cluster.NodeID, 10), c.origins[nodeIDKey]
 	}
 	return c, nil
 }

@@ -200,8 +200,9 @@ func TestTheNodesIDGoesByKafkasNamesToo(t *testing.T) {
 		"none":                  {nil, 1, false, ""},
 		"Kafka's":               {[]Assignment{{"kafka.node.id", "0", "--set"}}, 0, false, ""},
 		"Kafka's older":         {[]Assignment{{"kafka.broker.id", "7", "--set"}}, 7, false, ""},
-		"of a cluster":          {[]Assignment{{"cluster.node_id", "0", "--set"}}, 0, true, ""},
-		"the same twice":        {[]Assignment{{"cluster.node_id", "3", "--set"}, {"kafka.node.id", "3", "--set"}}, 3, true, ""},
+		"that of a cluster":     {[]Assignment{{"cluster.node_id", "0", "--set"}}, 0, false, ""},
+		"the same twice":        {[]Assignment{{"cluster.node_id", "3", "--set"}, {"kafka.node.id", "3", "--set"}}, 3, false, ""},
+		"in a cluster":          {[]Assignment{{"cluster.node_id", "0", "--set"}, {"cluster.name", "x", "--set"}}, 0, true, ""},
 		"with peers":            {[]Assignment{{"kafka.node.id", "0", "--set"}, {"cluster.peers", "0@a:1@a:2,1@b:1@b:2", "--set"}}, 0, true, ""},
 		"two":                   {[]Assignment{{"cluster.node_id", "3", "--set"}, {"kafka.node.id", "0", "--set"}}, 0, true, "the id of this node is 3 already"},
 		"two of Kafka's":        {[]Assignment{{"kafka.broker.id", "3", "--set"}, {"kafka.node.id", "4", "--set"}}, 0, false, "the id of this node is 3 already"},
@@ -232,6 +233,17 @@ func TestTheNodesIDGoesByKafkasNamesToo(t *testing.T) {
 				t.Errorf("printed and loaded: node %d, clustered %t", again.Cluster.NodeID, again.Clustered())
 			}
 		})
+	}
+}
+
+func TestANodesIDInAFileIsAClusterSection(t *testing.T) {
+	c := load(t, Sources{File: writeFile(t, "[cluster]\nnode_id = 0\n")})
+	if !c.Clustered() || c.OnlyNamesNode() {
+		t.Errorf("clustered %t, only named %t", c.Clustered(), c.OnlyNamesNode())
+	}
+	c = load(t, Sources{Environ: []string{"CHRONIK_CLUSTER__NODE_ID=0"}})
+	if c.Clustered() || !c.OnlyNamesNode() || c.Cluster.NodeID != 0 {
+		t.Errorf("clustered %t, only named %t, node %d", c.Clustered(), c.OnlyNamesNode(), c.Cluster.NodeID)
 	}
 }
 

@@ -23,7 +23,10 @@ import (
 var metadataSet = wire.NewSet(newMembership, openNodeTLS, openRaftNode, openNodeMetadata, wire.FieldsOf(new(nodeMetadata), "store"), newMember, registerNode, newLease, newWork)
 
 func newMembership(cfg *configs.Config) (membership, error) {
-	if !cfg.Clustered() {
+	switch {
+	case cfg.OnlyNamesNode(): // the rest of its cluster may have been forgotten
+		return membership{}, fmt.Errorf("%w: cluster.peers names no nodes; a broker without a cluster has its id as kafka.\"node.id\"", errNoManager)
+	case !cfg.Clustered():
 		return membership{nodeID: int32(cfg.Cluster.NodeID)}, nil
 	}
 	if !cfg.UseWALMetadata {
