@@ -128,11 +128,15 @@ func (g *Groups) start(f func(context.Context)) bool {
 }
 
 // Coordinator returns the broker id that coordinates the group; it makes __consumer_offsets when missing.
-// The error is fault.CoordinatorNotAvailable when there is none now, or that of making the topic.
+// The error is fault.CoordinatorNotAvailable when there is none now, or the topic cannot be made: clients wait until it can, be it that
+// brokers of a cluster are still starting, and the operator is told why.
 func (g *Groups) Coordinator(ctx context.Context, groupID string) (int32, error) {
 	topic, err := g.topics.EnsureInternal(ctx, metadata.OffsetsTopic)
 	if err != nil {
-		return -1, err
+		if ctx.Err() == nil {
+			g.events.Warn(ctx, "groups have no coordinator: their topic cannot be created", "topic", metadata.OffsetsTopic, "err", err)
+		}
+		return -1, fault.New(fault.CoordinatorNotAvailable, "create %s: %w", metadata.OffsetsTopic, err)
 	}
 	leader := topic.Partitions[group.PartitionFor(groupID, int32(len(topic.Partitions)))].Leader
 	if leader < 0 {

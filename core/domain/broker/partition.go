@@ -208,7 +208,14 @@ func (p *Partition) checkEpoch(client int32) error {
 	return p.replica.Admit(0, p.now())
 }
 
-// compareEpoch is checkEpoch whoever leads. Called under the lock.
+// checkEpochOfAny is checkEpoch whoever leads.
+func (p *Partition) checkEpochOfAny(client int32) error {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	return p.compareEpoch(client)
+}
+
+// compareEpoch is checkEpochOfAny under the lock.
 func (p *Partition) compareEpoch(client int32) error {
 	err := p.replica.CheckEpoch(client)
 	if err == nil {

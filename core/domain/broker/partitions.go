@@ -120,6 +120,15 @@ func (ps *Partitions) LeaderByName(ctx context.Context, topic string, index int3
 	return ps.Leader(ctx, t, index)
 }
 
+// ReplicaByName is Replica for a topic's name.
+func (ps *Partitions) ReplicaByName(ctx context.Context, topic string, index int32) (*Partition, error) {
+	t, ok := ps.store.Image().Topic(topic)
+	if !ok {
+		return nil, fault.UnknownTopicOrPartition
+	}
+	return ps.Replica(ctx, t, index)
+}
+
 // bringInLine has the open partitions of a topic take over what metadata and the broker's configs say now.
 func (ps *Partitions) bringInLine(tp *topicPartitions, t *metadata.Topic) {
 	tp.mu.Lock()
@@ -243,9 +252,13 @@ func (ps *Partitions) Expire(ctx context.Context) {
 	}
 }
 
-// Producers returns the producers that a partition remembers.
+// Producers returns the producers that this broker's replica of a partition remembers, whoever leads: who looks for a transaction that hangs
+// asks all replicas.
 func (ps *Partitions) Producers(ctx context.Context, topic string, index int32) ([]partition.Producer, error) {
-	p, err := ps.LeaderByName(ctx, topic, index)
+	p, err := ps.ReplicaByName(ctx, topic, index)
+	if err == nil {
+		err = p.failed()
+	}
 	if err != nil {
 		return nil, err
 	}
