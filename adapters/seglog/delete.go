@@ -26,6 +26,7 @@ func (s *Store) Delete(_ context.Context, id ports.LogID) error {
 	if err != nil {
 		return err
 	}
+	defer s.leave(place)
 	place.mu.Lock()
 	defer place.mu.Unlock()
 	dir := s.dirOf(logName{id.Topic, id.Partition})
@@ -41,10 +42,7 @@ func (s *Store) Delete(_ context.Context, id ports.LogID) error {
 		delay = l.close(fault.New(fault.KafkaStorageError, "log of %s was deleted", l.name()))
 		place.log = nil
 	}
-	s.mu.Lock()
-	name := logName{id.Topic, id.Partition}
-	s.dead[name] = struct{}{}
-	s.mu.Unlock()
+	s.doubt(place.name) // its files stay as they are if they cannot be renamed
 	return s.discard(dir, delay)
 }
 
@@ -79,11 +77,11 @@ func (s *Store) discard(dir string, delay time.Duration) error {
 		return err
 	}
 	s.files.forgetDir(dir)
-	if err := s.opt.FS.SyncDir(s.opt.Dir); err != nil {
-		return err
+	if log, ok := parseLogName(name); ok {
+		s.bury(log)
 	}
 	s.doom(away, when.Add(delay))
-	return nil
+	return s.opt.FS.SyncDir(s.opt.Dir)
 }
 
 // doom has a path removed at a later time.

@@ -72,6 +72,9 @@ func (l *Log) recoverSegment(f *openFile, s *segment, from, sound int64) error {
 		}
 	}
 	*s = *fresh
+	l.mu.Lock()
+	l.indexesMade = true
+	l.mu.Unlock()
 	return l.flushIndexes(s)
 }
 
@@ -82,7 +85,7 @@ func (l *Log) trusted(f *openFile, s *segment, from int64) (*segment, int64, err
 	if from <= s.base {
 		return fresh, 0, nil
 	}
-	ok, err := l.loadIndexes(s)
+	ok, err := l.loadIndexes(f, s)
 	if err != nil || !ok {
 		return fresh, 0, err
 	}

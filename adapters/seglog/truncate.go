@@ -57,6 +57,7 @@ func (l *Log) prepareCut(to int64) error {
 	base := l.segments[l.segmentAt(to)].base // and not to, as a compacted log may end below it
 	l.recoveryPoint, l.indexPoint, l.written = min(l.recoveryPoint, base), min(l.indexPoint, base), min(l.written, base)
 	l.mu.Unlock()
+	l.store.forgetStart(l)
 	l.syncing.Unlock()
 	if err := l.store.writeCheckpoints([]*Log{l}); err != nil {
 		return err
