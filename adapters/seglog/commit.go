@@ -346,7 +346,10 @@ func (l *Log) syncFile(s *segment, suffix string) error {
 		return err
 	}
 	defer f.Close()
-	return f.Sync()
+	if suffix == logSuffix {
+		return l.syncSegment(f)
+	}
+	return f.Sync() // an index is made anew
 }
 
 // Done announces what was taken as durable, or takes the log offline.

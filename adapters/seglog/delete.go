@@ -33,12 +33,14 @@ func (s *Store) Delete(_ context.Context, id ports.LogID) error {
 	if s.isClosed() {
 		return errClosed
 	}
-	stored, err := s.storedID(dir)
-	if err != nil || stored == nil || *stored != id.TopicID {
-		return err
+	l := place.log
+	if l == nil || l.id.TopicID != id.TopicID {
+		if stored, err := s.storedID(dir); err != nil || stored == nil || *stored != id.TopicID {
+			return err
+		}
 	}
 	delay := time.Duration(0)
-	if l := place.log; l != nil {
+	if l != nil {
 		delay = l.close(fault.New(fault.KafkaStorageError, "log of %s was deleted", l.name()))
 		place.log = nil
 	}

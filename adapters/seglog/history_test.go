@@ -109,7 +109,7 @@ func (w *world) act(int) {
 // truncate cuts a log at a random batch. When that fails, nobody knows what is left behind it.
 func (w *world) truncate(m *modelLog) error {
 	w.t.Helper()
-	if m.end() == m.start {
+	if m.end() == m.start || len(m.batches) == 0 {
 		return nil
 	}
 	i := w.rand.IntN(len(m.batches))

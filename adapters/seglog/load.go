@@ -114,6 +114,9 @@ func (l *Log) load(sound points, start int64, scan bool) error {
 			return err
 		}
 	}
+	if err := l.repeatSync(names, sound.recovery); err != nil {
+		return err
+	}
 	if err := l.findEnd(); err != nil {
 		return err
 	}

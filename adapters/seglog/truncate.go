@@ -169,7 +169,7 @@ func (l *Log) shorten(s *segment, to int64) (fresh *segment, end int64, err erro
 			return nil, 0, err
 		}
 		end = min(to, b.BaseOffset())
-		if err := errors.Join(f.Truncate(position), f.Sync()); err != nil {
+		if err := errors.Join(f.Truncate(position), l.syncSegment(f)); err != nil {
 			return nil, 0, err
 		}
 	}
