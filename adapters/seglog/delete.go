@@ -17,6 +17,9 @@ type doomed struct {
 	when time.Time
 }
 
+// removeAgain is when the removal of a file is tried again that has failed.
+const removeAgain = time.Minute
+
 // longestName is how many bytes a file's name may have (NAME_MAX).
 const longestName = 255
 
@@ -126,6 +129,7 @@ func (s *Store) removeDoomed(now time.Time) {
 	for _, path := range due {
 		if err := s.opt.FS.Remove(path); err != nil {
 			s.opt.Log.Error("deleted file cannot be removed", "path", path, "err", err)
+			s.doom(path, now.Add(removeAgain))
 		}
 	}
 }

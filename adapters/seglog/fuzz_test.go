@@ -129,6 +129,7 @@ func FuzzParseOffsets(f *testing.F) {
 	f.Add([]byte("0\n2\norders 0 17\npayments 12 9223372036854775807\n"))
 	f.Add([]byte("0\n0\n"))
 	f.Add([]byte("1\n1\norders 0 17\n"))
+	f.Add(formatOffsets(map[logName]int64{{"orders", 3}: 17, {"payments", 0}: 0}))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		offsets, _, err := parseOffsets(in)
 		if err != nil {
