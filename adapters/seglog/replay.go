@@ -31,7 +31,7 @@ func (r *recovery) apply(e journal.Entry) error {
 		if stored == nil || *stored != e.ID.TopicID {
 			return nil // the topic was deleted
 		}
-		if err := l.load(r.store.storedPoints(name), r.store.starts[name], true); err != nil {
+		if err := l.load(r.store.storedPoints(name), r.store.starts.of[name], true); err != nil {
 			l.offline = err
 			r.store.opt.Log.Error("log cannot be recovered", "topic", name.topic, "partition", name.partition, "err", err)
 		}
@@ -60,6 +60,7 @@ func (r *recovery) settle() error {
 	var logs []*Log
 	for name, l := range r.logs {
 		if l.offline != nil {
+			r.store.doubt(name)
 			continue
 		}
 		l.mu.Lock()
@@ -70,7 +71,7 @@ func (r *recovery) settle() error {
 			return err
 		}
 		logs = append(logs, l)
-		r.store.recovered[name] = true
+		r.store.trust(name)
 	}
 	// The floors are of no use when the journal is empty, and Open of the logs removes them.
 	return r.store.writeAllCheckpoints(logs)

@@ -61,7 +61,7 @@ func (l *Log) begin(start int64) {
 	l.segments = []*segment{newSegment(start)}
 	l.start = start
 	l.endAt(start)
-	l.storedEpoch, l.indexPoint, l.checkpointed, l.volatileEnd = -1, start, start, start
+	l.storedEpoch, l.indexPoint, l.volatileEnd = -1, start, start
 	l.sinceFlush, l.firstUnsynced = 0, time.Time{}
 	l.recent.forget()
 }

@@ -56,6 +56,7 @@ func (l *Log) prepareCut(to int64) error {
 	base := l.segments[l.segmentAt(to)].base // and not to, as a compacted log may end below it
 	l.recoveryPoint, l.indexPoint, l.written = min(l.recoveryPoint, base), min(l.indexPoint, base), min(l.written, base)
 	l.mu.Unlock()
+	l.store.forgetStart(l)
 	l.syncing.Unlock()
 	if err := l.store.writeCheckpoints([]*Log{l}); err != nil {
 		return err
@@ -167,7 +168,7 @@ func (l *Log) shorten(s *segment, to int64) (fresh *segment, end int64, err erro
 			return nil, 0, err
 		}
 		end = min(to, b.BaseOffset())
-		if err := errors.Join(f.Truncate(position), f.Sync()); err != nil {
+		if err := errors.Join(f.Truncate(position), l.syncSegment(f)); err != nil {
 			return nil, 0, err
 		}
 	}

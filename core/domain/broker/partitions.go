@@ -172,6 +172,10 @@ func (ps *Partitions) sweep(ctx context.Context, img *metadata.Image) error {
 		if t, ok := img.Topic(id.Topic); ok && t.ID == id.TopicID {
 			continue
 		}
+		if id.TopicID == (metadata.TopicID{}) {
+			ps.log.ErrorContext(ctx, "records of an unknown topic are left alone", "topic", id.Topic, "partition", id.Partition)
+			continue
+		}
 		if _, ok := ps.store.Image().TopicByID(id.TopicID); ok {
 			continue // made after img
 		}
