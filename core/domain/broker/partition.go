@@ -23,7 +23,7 @@ type Partition struct {
 	id    metadata.TopicID
 	index int32
 	clock Clock
-	began time.Time // of the monotonic time that the replica counts in
+	lease *Lease // and the time that the replica counts in
 	queue replicaQueue
 
 	config  atomic.Pointer[TopicConfig]
@@ -74,7 +74,7 @@ func (p *Partition) append(b record.Batch, a ack, wait time.Duration) error {
 func (p *Partition) appendIn(only int32, b record.Batch, a ack, wait time.Duration) error {
 	now := p.clock()
 	if wait > 0 {
-		a.until = now.Sub(p.began) + wait
+		a.until = p.now() + wait
 	}
 	logAppendTime := p.config.Load().LogAppendTime
 
@@ -149,7 +149,7 @@ func (p *Partition) Start(start int64) {
 }
 
 // now is the time that the replica counts in.
-func (p *Partition) now() time.Duration { return p.clock().Sub(p.began) }
+func (p *Partition) now() time.Duration { return p.lease.now() }
 
 // step lets the replica take a step, answers who has waited for that, and queues what is to be done besides. What only a follower
 // has to do, with its log, is in the effects that it returns.

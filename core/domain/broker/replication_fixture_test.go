@@ -109,13 +109,13 @@ func (r *ring) begin(ctx context.Context, working *sync.WaitGroup, id int32) *ri
 	b.produce, b.offsets = NewProduce(b.partitions, time.Now), NewOffsets(b.partitions)
 	b.fetch = NewFetch(b.partitions, b.configs, 1<<20, time.Now)
 	replication := NewReplication(b.partitions, b, b, b.configs, log)
-	b.lease.renew(time.Now(), ringSession)
+	b.lease.renew(b.lease.now(), ringSession)
 	working.Go(func() { _ = b.partitions.Run(ctx) })
 	working.Go(func() { _ = replication.Run(ctx) })
 	working.Go(func() {
 		for ctx.Err() == nil {
 			if !b.isCut() {
-				b.lease.renew(time.Now(), ringSession)
+				b.lease.renew(b.lease.now(), ringSession)
 			}
 			pause(ctx, 200*time.Millisecond)
 		}
