@@ -71,3 +71,18 @@ func TestALeaderOfTheMetadataWhomNobodyFollowsGrantsItselfNoLease(t *testing.T) 
 		}
 	})
 }
+
+func TestALeaseEndsWhileTheMachineIsSuspended(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var suspended time.Duration // which the lease's clock knows of, and Go's does not
+		lease := NewLease(func() time.Time { return time.Now().Add(suspended) })
+		lease.renew(lease.now(), 2*time.Second)
+		if !lease.of.Live(lease.now()) {
+			t.Fatal("the lease does not hold")
+		}
+		suspended = 1701 * time.Millisecond
+		if lease.of.Live(lease.now()) {
+			t.Error("the lease holds after the machine has slept")
+		}
+	})
+}

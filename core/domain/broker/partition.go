@@ -17,7 +17,7 @@ import (
 
 // Partition is one partition of which this broker has a replica. Two locks, always taken in this order:
 // order puts appends in sequence, tail guards the replica's state and who waits for it to move on. Neither is held while a
-// disk or a client is waited for.
+// disk or a client is waited for: while the log is cut, cutting keeps others away from what order guards.
 type Partition struct {
 	topic string
 	id    metadata.TopicID
@@ -30,19 +30,24 @@ type Partition struct {
 	version atomic.Int32 // of the newest view of the metadata that was installed, -1 before the first
 	hw      atomic.Int64 // high watermark: the end of what consumers may read; as the replica has it
 
-	order sync.Mutex
-	log   ports.Log
+	order   sync.Mutex
+	log     ports.Log
+	cutting atomic.Bool // the log is being cut; set and cleared under order
+	raising atomic.Bool // the log start offset is being raised to the leader's
+
+	refusal refusal // of what was proposed last; Replication's
 
 	tail      sync.Mutex
 	replica   *partition.Replica
-	local     ackQueue  // appends that wait to be durable here
-	acks      ackQueue  // appends that wait to be durable on every in-sync replica
-	held      ackQueue  // appends that have failed, and whose bytes the log still needs
-	waiters   []*waiter // fetches that wait for more to read
-	deletions deletions // of records, that wait for followers
-	grown     int64     // the durable end after the last step, of which waiting followers were told
-	epoch     int32     // the leader epoch after the last step
-	gone      error     // why nothing can be appended or waited for any more
+	local     ackQueue       // appends that wait to be durable here
+	acks      ackQueue       // appends that wait to be durable on every in-sync replica
+	held      ackQueue       // appends that have failed, and whose bytes the log still needs
+	waiters   []*waiter      // fetches that wait for more to read
+	newest    partition.View // the newest that was installed
+	deletions deletions      // of records, that wait for followers
+	grown     int64          // the durable end after the last step, of which waiting followers were told
+	epoch     int32          // the leader epoch after the last step
+	gone      error          // why nothing can be appended or waited for any more
 }
 
 // replicaQueue takes note of what a replica wants done where a disk or other brokers are waited for. Its methods return at once.
@@ -266,11 +271,14 @@ func (p *Partition) epochAt(offset int64) int32 {
 	return p.replica.EpochAt(offset)
 }
 
-// producers returns the producers that the partition remembers.
-func (p *Partition) producers() []partition.Producer {
+// producers returns the producers that the partition remembers. The error is fault.NotLeaderOrFollower while its log is being cut.
+func (p *Partition) producers() ([]partition.Producer, error) {
 	p.order.Lock()
 	defer p.order.Unlock()
-	return slices.Collect(p.log.Producers().All())
+	if p.cutting.Load() {
+		return nil, fault.NotLeaderOrFollower
+	}
+	return slices.Collect(p.log.Producers().All()), nil
 }
 
 // configure takes configs into use, which the topic's partitions share.
@@ -326,5 +334,8 @@ func (p *Partition) settle(ctx context.Context) error {
 func (p *Partition) expire(now time.Time) {
 	p.order.Lock()
 	defer p.order.Unlock()
+	if p.cutting.Load() {
+		return // the next time will do
+	}
 	p.log.Producers().Expire(now.UnixMilli(), p.config.Load().Log.ProducerIDExpiration.Milliseconds())
 }
