@@ -11,6 +11,7 @@ import (
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/limitedlog"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -56,6 +57,7 @@ type Controller struct {
 	settings ControllerSettings
 	clock    Clock
 	log      *slog.Logger
+	noise    *limitedlog.Log // of what is tried again and again
 	proof    *leadershipProof
 
 	mu       sync.Mutex
@@ -63,6 +65,9 @@ type Controller struct {
 
 	hurried chan struct{} // there is something to do for watchSessions
 }
+
+// noiseOfBrokers is how many lines about brokers that could not be fenced may be written per limitedlog.Period.
+const noiseOfBrokers = 20
 
 // controllerConfigs is what Controller needs of Configs.
 type controllerConfigs interface {
@@ -74,7 +79,7 @@ type controllerConfigs interface {
 func NewController(store ports.MetadataStore, configs controllerConfigs, settings ControllerSettings, clock Clock, log *slog.Logger) *Controller {
 	settings.ensureDefaults()
 	return &Controller{
-		store: store, configs: configs, settings: settings, clock: clock, log: log,
+		store: store, configs: configs, settings: settings, clock: clock, log: log, noise: limitedlog.New(log, noiseOfBrokers),
 		proof: newLeadershipProof(store, settings.SessionTimeout/4), hurried: make(chan struct{}, 1),
 	}
 }
@@ -171,7 +176,7 @@ func (c *Controller) fence(ctx context.Context, broker ended) {
 	if _, err := c.store.Apply(ctx, metadata.FenceBroker{ID: broker.id, Epoch: broker.epoch}); err != nil {
 		c.postpone(broker)
 		if !errors.Is(err, context.Canceled) {
-			c.log.WarnContext(ctx, "broker not fenced", "broker", broker.id, "broker_epoch", broker.epoch, "err", err)
+			c.noise.Warn(ctx, "broker not fenced", "broker", broker.id, "broker_epoch", broker.epoch, "err", err)
 		}
 		return
 	}
