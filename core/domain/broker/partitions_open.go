@@ -267,7 +267,6 @@ func (ps *Partitions) openIn(ctx context.Context, tp *topicPartitions, t *metada
 func (ps *Partitions) publish(at *place, tp *topicPartitions, p *Partition, cfg *TopicConfig) {
 	tp.mu.Lock()
 	defer tp.mu.Unlock()
-	at.partition.Store(p)
 	now, ok := ps.store.Image().TopicByID(tp.id)
 	switch {
 	case tp.gone != nil: // whoever ends it finds it in its place
@@ -281,6 +280,7 @@ func (ps *Partitions) publish(at *place, tp *topicPartitions, p *Partition, cfg 
 			ps.upkeep.ask(task{kind: alignPartition, topic: tp.id, partition: p.index})
 		}
 	}
+	at.partition.Store(p)
 }
 
 // notOpened notes that a log could not be opened: others have to go on without this replica.

@@ -72,6 +72,7 @@ func TestTasksAreDoneUntilTheySucceed(t *testing.T) {
 				})
 			}
 			time.Sleep(time.Hour)
+			synctest.Wait()
 			for of, when := range asked {
 				if succeeded[of].Before(when) {
 					t.Errorf("task %d has not succeeded since it was asked for", of)
@@ -99,6 +100,7 @@ func TestATaskThatFailsRestsLongerAndLonger(t *testing.T) {
 		working.Go(func() { u.run(ctx) })
 		u.ask(task{})
 		time.Sleep(36 * time.Second)
+		synctest.Wait()
 		want := []time.Duration{0, 1, 3, 7, 15, 25, 35}
 		if len(began) != len(want) {
 			t.Fatalf("it began at %v", began)

@@ -177,9 +177,9 @@ func TestALogThatIsDeletedForLongKeepsNobodyFromFollowingTheMetadata(t *testing.
 
 func TestALogThatCannotBeDeletedIsTriedAgain(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
-		tries := 0
+		var tries atomic.Int32
 		r.broker(3).logs.deleting = func(ports.LogID) error {
-			if tries++; tries < 4 {
+			if tries.Add(1) < 4 {
 				return fault.New(fault.KafkaStorageError, "too many open files")
 			}
 			return nil
@@ -187,8 +187,9 @@ func TestALogThatCannotBeDeletedIsTriedAgain(t *testing.T) {
 		r.broker(1).sent("orders", "a")
 		r.apply(metadata.DeleteTopic{ID: metadata.TopicID{1}})
 		time.Sleep(time.Minute)
-		if got := r.broker(3).logs.delete; len(got) != 1 || tries != 4 {
-			t.Errorf("deleted %v in %d tries", got, tries)
+		synctest.Wait()
+		if got := r.broker(3).logs.delete; len(got) != 1 || tries.Load() != 4 {
+			t.Errorf("deleted %v in %d tries", got, tries.Load())
 		}
 	})
 }
@@ -219,12 +220,12 @@ func TestALogThatCouldNotBeOpenedIsOpenedLaterInAQuietCluster(t *testing.T) {
 	for name, leader := range map[string]int32{"of a follower": 1, "of the leader": 2} {
 		t.Run(name, func(t *testing.T) {
 			inRing(t, 3, func(t *testing.T, r *ring) {
-				tries := 0
+				var tries atomic.Int32
 				r.broker(2).logs.opening = func(id ports.LogID) error {
 					if id.Topic == "orders" {
 						return nil
 					}
-					if tries++; tries <= 6 {
+					if tries.Add(1) <= 6 {
 						return fault.New(fault.KafkaStorageError, "too many open files")
 					}
 					return nil
@@ -235,8 +236,8 @@ func TestALogThatCouldNotBeOpenedIsOpenedLaterInAQuietCluster(t *testing.T) {
 					t.Errorf("broker 2 has not resigned: %+v", at)
 				}
 				time.Sleep(time.Minute)
-				if at := r.at("new"); len(at.ISR) != 3 || tries != 7 {
-					t.Errorf("after %d tries broker 2 has no replica that is in sync: %+v", tries, at)
+				if at := r.at("new"); len(at.ISR) != 3 || tries.Load() != 7 {
+					t.Errorf("after %d tries broker 2 has no replica that is in sync: %+v", tries.Load(), at)
 				}
 			})
 		})
