@@ -67,10 +67,7 @@ func (s apartStore) Image() *metadata.Image {
 
 // agreed waits for a majority, which answers within a few milliseconds where there is one.
 func (s apartStore) agreed(ctx context.Context) error {
-	s.mu.Lock()
-	wait := time.Duration(s.rng.IntN(5_000)) * time.Microsecond
-	s.mu.Unlock()
-	pause(ctx, wait)
+	pause(ctx, s.draw(5*time.Millisecond))
 	for ctx.Err() == nil {
 		s.mu.Lock()
 		ok := !s.minor() && s.lead[s.side()].NodeID >= 0
@@ -123,11 +120,17 @@ func (a *apart) set(change func()) {
 	change()
 }
 
+// draw returns some time below most.
+func (a *apart) draw(most time.Duration) time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return time.Duration(a.rng.Int64N(int64(most)))
+}
+
 // fallApart cuts 1 and 2 off, with the timing of Raft.
 func (a *apart) fallApart() (elected, deposed time.Duration) {
-	elected = election + time.Duration(a.rng.Int64N(int64(election)))
-	deposed = election + time.Duration(a.rng.Int64N(int64(election)))
-	if a.rng.IntN(2) == 0 { // the worst case, nearly
+	elected, deposed = election+a.draw(election), election+a.draw(election)
+	if a.draw(2) == 0 { // the worst case, nearly
 		elected, deposed = election, 2*election-time.Millisecond
 	}
 	a.set(func() { a.cut, a.stale, a.lead[1] = true, a.img, ports.Leadership{NodeID: -1} })
@@ -161,7 +164,7 @@ func fallApart(t *testing.T, seed uint64) {
 		m := NewMembership(apartStore{a, id}, a.controllers[id], apartStore{a, id}, MembershipSettings{
 			NodeID: id, Incarnation: [16]byte{byte(id)}, Lease: leases[id], ShutdownTimeout: time.Millisecond,
 		}, time.Now, log)
-		pause(ctx, time.Duration(a.rng.IntN(200))*time.Millisecond) // their heartbeats come at different moments
+		pause(ctx, a.draw(200*time.Millisecond)) // their heartbeats come at different moments
 		working.Go(func() { _ = m.Run(ctx) })
 		working.Go(func() { _ = a.controllers[id].Run(ctx) })
 	}
@@ -170,7 +173,7 @@ func fallApart(t *testing.T, seed uint64) {
 	if _, err := (apartStore{a, 3}).Apply(ctx, cmd); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(time.Duration(a.rng.IntN(400)) * time.Millisecond)
+	time.Sleep(a.draw(400 * time.Millisecond))
 	elected, deposed := a.fallApart()
 	replaced := 0
 	for began := time.Now(); time.Since(began) < 5*time.Second && replaced < 2; time.Sleep(time.Millisecond) {
