@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/wire"
 
+	"github.com/chronik-stream/chronik/adapters/bootclock"
 	"github.com/chronik-stream/chronik/adapters/kafkaproto"
 	"github.com/chronik-stream/chronik/adapters/nodetls"
 	"github.com/chronik-stream/chronik/adapters/raftnode"
@@ -94,7 +95,7 @@ func openNodeMetadata(
 
 func newLease(cfg *configs.Config, clock broker.Clock) *broker.Lease {
 	if cfg.Clustered() {
-		return broker.NewLease(clock)
+		return broker.NewLease(bootclock.New().Now)
 	}
 	return broker.NewEndlessLease(clock)
 }

@@ -48,8 +48,27 @@ func (f *fixture) apply(t testing.TB, cmd metadata.Command) {
 	}
 }
 
-// follow brings the partitions in line with the metadata.
-func (f *fixture) follow(t *testing.T) { f.alignment.follow(t.Context(), f.store.Image()) }
+// follow brings the partitions in line with the metadata, and returns when that is done.
+func (f *fixture) follow(t *testing.T) { f.followTo(t, f.store.Image()) }
+
+// followTo is follow for an image that may be behind.
+func (f *fixture) followTo(t *testing.T, img *metadata.Image) {
+	f.alignment.follow(img)
+	f.keepUp(t)
+}
+
+// keepUp does what was asked for, one task after the other.
+func (f *fixture) keepUp(t *testing.T) {
+	for u := f.partitions.upkeep; ; {
+		due, _ := u.begin()
+		if len(due) == 0 {
+			return
+		}
+		for _, task := range due {
+			u.finish(task, u.do(t.Context(), task))
+		}
+	}
+}
 
 // send starts a produce of one batch to orders-0 and returns it with a channel that is closed when it is answered.
 func (f *fixture) send(t *testing.T, b []byte) (*ProduceRequest, <-chan struct{}) {

@@ -27,6 +27,9 @@ type memLogs struct {
 	delete []ports.LogID
 	// opening, if not nil, is called before a log is opened; its error is Open's.
 	opening func(ports.LogID) error
+	// deleting and changing, if not nil, are called before a log is deleted, or cut, reset or deleted from. Their errors are the answer.
+	deleting func(ports.LogID) error
+	changing func(id ports.LogID, how string) error
 }
 
 func newMemLogs(t testing.TB) *memLogs {
@@ -39,22 +42,45 @@ func (s *memLogs) Open(_ context.Context, id ports.LogID, _ *ports.LogConfig, ev
 			return nil, err
 		}
 	}
-	f, err := os.Create(filepath.Join(s.dir, fmt.Sprintf("%s-%d", id.Topic, id.Partition)))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open[s.name(id)] != nil {
+		return nil, fault.New(fault.KafkaStorageError, "log of %s-%d is open already", id.Topic, id.Partition)
+	}
+	f, err := os.Create(s.name(id))
 	if err != nil {
 		return nil, err
 	}
-	l := &memLog{store: s, file: f, events: events, producers: new(partition.Producers), epochs: &partition.Epochs{}}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	l := &memLog{store: s, id: id, file: f, events: events, producers: new(partition.Producers), epochs: &partition.Epochs{}}
 	s.open[f.Name()] = l
 	return l, nil
 }
 
+func (s *memLogs) name(id ports.LogID) string {
+	return filepath.Join(s.dir, fmt.Sprintf("%s-%d", id.Topic, id.Partition))
+}
+
 func (s *memLogs) Delete(_ context.Context, id ports.LogID) error {
+	if s.deleting != nil {
+		if err := s.deleting(id); err != nil {
+			return err
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.delete = append(s.delete, id)
+	if l := s.open[s.name(id)]; l != nil && l.id.TopicID == id.TopicID {
+		delete(s.open, s.name(id))
+	}
 	return nil
+}
+
+// change asks the test whether a log may be changed.
+func (l *memLog) change(how string) error {
+	if l.store.changing == nil {
+		return nil
+	}
+	return l.store.changing(l.id, how)
 }
 
 func (s *memLogs) Stored() ([]ports.LogID, error)         { return nil, nil }
@@ -95,6 +121,7 @@ func (s *memLogs) fail(err error) {
 // memLog keeps its batches in one file, to have something to send slices of.
 type memLog struct {
 	store     *memLogs
+	id        ports.LogID
 	file      *os.File
 	events    ports.LogEvents
 	producers *partition.Producers
@@ -180,6 +207,9 @@ func (l *memLog) DurableEnd() int64  { return l.value(func() int64 { return l.du
 func (l *memLog) Size() int64        { return l.value(func() int64 { return l.size }) }
 
 func (l *memLog) AdvanceStart(_ context.Context, start int64) error {
+	if err := l.change("raise"); err != nil {
+		return err
+	}
 	l.mu.Lock()
 	if start > l.durable {
 		l.mu.Unlock()
@@ -221,6 +251,9 @@ func (l *memLog) MaxTimestamp(upTo int64) (ports.TimestampOffset, bool, error) {
 
 // Truncate cuts at the boundary of a batch.
 func (l *memLog) Truncate(_ context.Context, to int64) error {
+	if err := l.change("truncate"); err != nil {
+		return err
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	kept := slices.IndexFunc(l.batches, func(b record.Batch) bool { return b.BaseOffset() >= to })
@@ -239,6 +272,9 @@ func (l *memLog) Truncate(_ context.Context, to int64) error {
 }
 
 func (l *memLog) ResetTo(_ context.Context, start int64) error {
+	if err := l.change("reset"); err != nil {
+		return err
+	}
 	l.mu.Lock()
 	l.batches, l.positions, l.size = nil, nil, 0
 	l.start, l.end, l.durable = start, start, start

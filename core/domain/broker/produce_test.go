@@ -83,9 +83,7 @@ func TestProduceIsNotAnsweredWhileTheLogNeedsItsBytes(t *testing.T) {
 		"another leads": func(_ *fixture, p *Partition) {
 			p.install(partition.View{Leader: 2, LeaderEpoch: 7, Version: 7, Replicas: []int32{2, 1}, ISR: []int32{2, 1}, BrokerEpoch: 1})
 		},
-		"the partition is closed": func(f *fixture, _ *Partition) {
-			f.partitions.asked(metadata.TopicID{1}).close(0, fault.NotLeaderOrFollower)
-		},
+		"the partition is closed": func(_ *fixture, p *Partition) { p.end(fault.NotLeaderOrFollower) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
