@@ -189,13 +189,11 @@ func (c *Config) storeNodeID(key, text string, from Origin) error {
 	return nil
 }
 
-// secured are the names that Kafka gives to listeners of protocols that this broker does not speak.
-var secured = []string{"SSL", "SASL_PLAINTEXT", "SASL_SSL"}
-
 // check looks at settings that must fit each other.
 func (c *Config) check() error {
 	for _, l := range c.Listen {
-		if slices.Contains(secured, l.Name) {
+		switch l.Name {
+		case "SSL", "SASL_PLAINTEXT", "SASL_SSL":
 			return fmt.Errorf("listen = %s (%s): a listener of this name speaks %s in Kafka, and here all speak PLAINTEXT: give it another name",
 				l.Name+"="+l.Address, c.origins["listen"], l.Name)
 		}

@@ -250,8 +250,10 @@ func TestANodesIDInAFileIsAClusterSection(t *testing.T) {
 // A server.properties that was taken over has settings for listeners that are not there.
 func TestSettingsOfTLSAndSASLAreTakenWhereAllListenersArePlain(t *testing.T) {
 	flags := []Assignment{
-		{"kafka.ssl.truststore.location", "/etc/t.jks", "--set"}, {"kafka.ssl.truststore.password", "hunter2", "--set"},
-		{"kafka.sasl.enabled.mechanisms", "PLAIN", "--set"}, {"kafka.listener.name.internal.ssl.keystore.password", "hunter3", "--set"},
+		{"kafka.ssl.truststore.location", "/etc/t.jks", "--set"},
+		{"kafka.ssl.truststore.password", "hunter2", "--set"},
+		{"kafka.sasl.enabled.mechanisms", "PLAIN", "--set"},
+		{"kafka.listener.name.internal.ssl.keystore.password", "hunter3", "--set"},
 	}
 	c := load(t, Sources{Flags: flags})
 	var printed bytes.Buffer

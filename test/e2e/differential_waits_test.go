@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -111,7 +112,7 @@ func (f *waitingFetch) ask(session string, wait time.Duration) (time.Duration, e
 			return 0, err
 		}
 		if r.SessionID, r.SessionEpoch = resp.SessionID, 1; r.SessionID == 0 {
-			return 0, fmt.Errorf("no session")
+			return 0, errors.New("no session")
 		}
 		r.Topics = nil
 	}

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -105,7 +106,7 @@ func NewConfigs(
 	}
 	c.resolved.Store(r)
 	img := store.Image()
-	c.notice.give(configdef.Broker, own, img.Configs(metadata.ResourceBroker, c.name), img.Configs(metadata.ResourceBroker, ""))
+	c.notice.give(context.Background(), configdef.Broker, own, img.Configs(metadata.ResourceBroker, c.name), img.Configs(metadata.ResourceBroker, ""))
 	return c, nil
 }
 
@@ -133,7 +134,7 @@ func (c *Configs) Restate(static map[string]string) error {
 		return err
 	}
 	c.static.Store(&next)
-	c.notice.give(configdef.Broker, next)
+	c.notice.give(context.Background(), configdef.Broker, next)
 	return nil
 }
 

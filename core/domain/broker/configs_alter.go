@@ -203,7 +203,7 @@ func (c *Configs) alter(ctx context.Context, cmd metadata.AlterConfigs, after ma
 	if _, err := c.store.Apply(ctx, cmd); err != nil {
 		return err
 	}
-	c.notice.give(tableOf(cmd.Type), cmd.Set)
+	c.notice.give(ctx, tableOf(cmd.Type), cmd.Set)
 	return nil
 }
 

@@ -28,7 +28,7 @@ func newConfigNotice(log *slog.Logger) *configNotice {
 }
 
 // give tells of what is set of table.
-func (n *configNotice) give(table *configdef.Table, levels ...map[string]string) {
+func (n *configNotice) give(ctx context.Context, table *configdef.Table, levels ...map[string]string) {
 	var idle, unknown []string
 	n.mu.Lock()
 	for _, set := range levels {
@@ -44,7 +44,6 @@ func (n *configNotice) give(table *configdef.Table, levels ...map[string]string)
 		}
 	}
 	n.mu.Unlock()
-	ctx := context.Background()
 	if len(idle) > 0 {
 		n.log.WarnContext(ctx, "these configs are kept and shown, and have no effect here", "configs", idle)
 	}

@@ -65,7 +65,8 @@ func TestConfigsOfListenersAndUnknownOnesAreKeptAndShown(t *testing.T) {
 	want := []ConfigEntry{{
 		Name: ofListener, Value: text("SCRAM-SHA-256"), Source: SourceBroker, ReadOnly: true, Type: int8(configdef.List),
 		Synonyms: []ConfigSynonym{
-			{ofListener, text("SCRAM-SHA-256"), SourceBroker}, {ofListener, text("PLAIN"), SourceStatic},
+			{ofListener, text("SCRAM-SHA-256"), SourceBroker},
+			{ofListener, text("PLAIN"), SourceStatic},
 			{"sasl.enabled.mechanisms", text("GSSAPI"), SourceDefault},
 		},
 	}, {

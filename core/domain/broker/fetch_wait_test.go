@@ -10,16 +10,16 @@ import (
 )
 
 func TestAFetchWaitsForWhatExistsAndOnlyForThat(t *testing.T) {
-	const max = time.Hour
+	const full = time.Hour
 	for name, c := range map[string]struct {
 		topics []string // partition 0 of each
 		waits  time.Duration
 	}{
 		"nothing":                       {nil, 0},
-		"an empty one":                  {[]string{"orders"}, max},
+		"an empty one":                  {[]string{"orders"}, full},
 		"an unknown one":                {[]string{"nowhere"}, 0},
-		"an unknown one after an empty": {[]string{"orders", "nowhere"}, max},
-		"an unknown one before":         {[]string{"nowhere", "orders"}, max},
+		"an unknown one after an empty": {[]string{"orders", "nowhere"}, full},
+		"an unknown one before":         {[]string{"nowhere", "orders"}, full},
 		"two unknown ones":              {[]string{"nowhere", "gone"}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -27,7 +27,7 @@ func TestAFetchWaitsForWhatExistsAndOnlyForThat(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				for _, byID := range []bool{false, true} {
 					req := ask()
-					req.UsesTopicIDs, req.MaxWait = byID, max
+					req.UsesTopicIDs, req.MaxWait = byID, full
 					for _, topic := range c.topics {
 						target := FetchTarget{Topic: topic}
 						if byID {
