@@ -2,10 +2,10 @@ package broker
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"log/slog"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -141,7 +141,7 @@ func (a *apart) fallApart() (elected, deposed time.Duration) {
 
 func TestALeaseEndsBeforeAnotherLeaderIsElectedByWhoeverLeadsTheMetadata(t *testing.T) {
 	for seed := range uint64(40) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { fallApart(t, seed) })
 		})
 	}

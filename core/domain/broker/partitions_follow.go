@@ -127,13 +127,13 @@ func (ps *Partitions) asked(id metadata.TopicID) *topicPartitions {
 // leave gives up this broker's replica of a partition, if there is one, unless it has been given one again since: that may be in
 // sync already.
 func (ps *Partitions) leave(ctx context.Context, t *metadata.Topic, index int32) error {
-	tp, err := ps.of(t)
-	if err != nil {
-		return nil //nolint:nilerr // the topic was deleted since, or the broker stops
+	tp, gone := ps.of(t)
+	if gone != nil {
+		return nil // the topic was deleted since, or the broker stops
 	}
-	at, err := tp.take(index, len(t.Partitions))
-	if err != nil {
-		return nil //nolint:nilerr // as above
+	at, gone := tp.take(index, len(t.Partitions))
+	if gone != nil {
+		return nil // as above
 	}
 	at.mu.Lock() // it is not opened again before it is gone
 	defer at.mu.Unlock()

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -101,14 +102,9 @@ func TestATaskThatFailsRestsLongerAndLonger(t *testing.T) {
 		u.ask(task{})
 		time.Sleep(36 * time.Second)
 		synctest.Wait()
-		want := []time.Duration{0, 1, 3, 7, 15, 25, 35}
-		if len(began) != len(want) {
-			t.Fatalf("it began at %v", began)
-		}
-		for n := range want {
-			if began[n] != want[n]*time.Second {
-				t.Errorf("it began at %v", began)
-			}
+		want := []time.Duration{0, time.Second, 3 * time.Second, 7 * time.Second, 15 * time.Second, 25 * time.Second, 35 * time.Second}
+		if !slices.Equal(began, want) {
+			t.Errorf("it began at %v, want %v", began, want)
 		}
 		cancel()
 		working.Wait()

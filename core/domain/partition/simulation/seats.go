@@ -121,13 +121,12 @@ func (s *seat) count(id int32, epoch, seen int64, answer func()) {
 	answer()
 }
 
-// replace has another seat elected some time from now, and tells when. Nothing is decided until then.
-func (c *control) replace() (elected time.Duration) {
+// replace has another seat elected some time from now. Nothing is decided until then.
+func (c *control) replace() {
 	old := slices.Index(c.seats, c.leader)
 	next := c.seats[(old+1+c.w.rng.IntN(seats-1))%seats]
 	c.leader = nil
-	elected = c.w.between(election, 2*election)
-	c.pause.begin(c.w, elected, func() {
+	c.pause.begin(c.w, c.w.between(election, 2*election), func() {
 		c.leader = next
 		c.term++
 		c.w.trace("seat %d leads the metadata", next.place)
@@ -136,7 +135,6 @@ func (c *control) replace() (elected time.Duration) {
 			c.announce(n)
 		}
 	})
-	return elected
 }
 
 // announce tells a node who leads the metadata.
