@@ -50,11 +50,11 @@ func openNodeTLS(cfg *configs.Config, log *slog.Logger) (*nodetls.Certificates, 
 }
 
 // openRaftNode opens this node's side of Raft; nil for a broker without a cluster.
-func openRaftNode(ctx context.Context, cfg *configs.Config, certs *nodetls.Certificates, dir dataDir, log *slog.Logger) (*raftnode.Manager, func(), error) {
+func openRaftNode(cfg *configs.Config, certs *nodetls.Certificates, dir dataDir, log *slog.Logger) (*raftnode.Manager, func(), error) {
 	if !cfg.Clustered() {
 		return nil, func() {}, nil
 	}
-	node, err := cluster.OpenNode(ctx, cfg, certs, dir.path, log)
+	node, err := cluster.OpenNode(cfg, certs, dir.path, log)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -82,7 +82,7 @@ func openNodeMetadata(
 	if node == nil {
 		return nodeMetadata{}, nil, errNoManager
 	}
-	md, err := cluster.Open(ctx, cfg, certs, node, walSettings(cfg, dir, m), log)
+	md, err := cluster.Open(ctx, cfg, certs, newNodes(certs), node, walSettings(cfg, dir, m), log)
 	if err != nil {
 		return nodeMetadata{}, nil, err
 	}

@@ -61,8 +61,8 @@ func (m *Machine) Applied() uint64 {
 	return m.note.Index
 }
 
-// voters returns the incarnations of the nodes that have said who they are.
-func (m *Machine) voters() map[int32][16]byte {
+// Voters returns the incarnations of the nodes that have claimed their votes, as far as this node knows: what was agreed on, and applied here.
+func (m *Machine) Voters() map[int32][16]byte {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := m.note.clone()

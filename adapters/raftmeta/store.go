@@ -85,7 +85,7 @@ func open(ctx context.Context, set Settings, local Local, start Start, log *slog
 	if err != nil {
 		return nil, err
 	}
-	if known, ok := m.voters()[set.NodeID]; ok && known != set.Incarnation {
+	if known, ok := m.Voters()[set.NodeID]; ok && known != set.Incarnation {
 		return nil, errIncarnation(set.NodeID)
 	}
 	group, err := start(ctx, m)
@@ -117,7 +117,7 @@ func (s *Store) Leadership() ports.Leadership {
 
 // Voters returns the incarnations of the nodes that have claimed their votes, as far as this node knows. A node that was wiped is told by
 // it: its id is there, with another incarnation.
-func (s *Store) Voters() map[int32][16]byte { return s.machine.voters() }
+func (s *Store) Voters() map[int32][16]byte { return s.machine.Voters() }
 
 // Ready returns fault.KafkaStorageError when this node's disk is nearly full: Apply refuses what takes space then.
 func (s *Store) Ready() error { return s.local.Ready() }
