@@ -114,7 +114,7 @@ func registerNode(
 	ctx context.Context, cfg *configs.Config, m membership, md nodeMetadata, member broker.MembershipSettings, logs ports.LogStore, clock broker.Clock, log *slog.Logger,
 ) (registered, error) {
 	if md.cluster == nil {
-		return register(ctx, cfg, m, md.store, logs)
+		return register(ctx, cfg, m, md.store, logs, log)
 	}
 	epoch, err := md.cluster.Register(ctx, member, newClusterID(), clock, log)
 	return registered{md.store, epoch}, err
