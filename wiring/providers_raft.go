@@ -129,6 +129,7 @@ func newWork(
 		return newSoleWork(store, m, clock), func() {}
 	}
 	w := cluster.NewWork(cfg, certs, store, member, p, c, clock, log)
+	md.cluster.Follow(w.Controller)
 	meta := func(ctx context.Context) error { return w.EnsureMetaTopic(ctx, newTopicID, log) }
 	vote := func(ctx context.Context) error { return md.cluster.Vote(ctx, log) }
 	return clusterWork{

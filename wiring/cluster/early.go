@@ -31,7 +31,7 @@ func (m memory) voters() map[int32][16]byte {
 }
 
 // Describe implements kafkaproto.Quorum. It is fault.NotController always: no majority stands behind it.
-func (m memory) Describe(context.Context) (broker.QuorumDescription, error) {
+func (m memory) Describe(context.Context, bool) (broker.QuorumDescription, error) {
 	q := broker.QuorumDescription{Leader: -1, LeaderEpoch: -1, HighWatermark: -1}
 	known := m.voters()
 	for _, node := range sortedKeys(known) {

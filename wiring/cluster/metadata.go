@@ -36,7 +36,10 @@ type Metadata struct {
 	memory  memory
 	others  []configs.Peer // whom to ask while nothing is agreed on
 	secure  replication.TLS
-	early   *early // nil where nothing is served before the node is registered
+	address func(node int32) (string, bool) // where another node serves Kafka's protocol
+	early   *early                          // nil where nothing is served before the node is registered
+	// progress knows how far the nodes are, nil where nobody listens to their heartbeats.
+	progress *broker.QuorumProgress
 }
 
 // Open opens the metadata of a node as its configuration says, with its copy on this node's disk as wal says. It waits until the other nodes know
@@ -45,6 +48,7 @@ func Open(
 	ctx context.Context, cfg *configs.Config, certs *nodetls.Certificates, nodes *kafkaproto.Nodes, node *raftnode.Manager, wal walstore.Settings, log *slog.Logger,
 ) (*Metadata, error) {
 	md := &Metadata{node: node, others: others(cfg), secure: certs.Client}
+	md.address = addresses(cfg, md)
 	md.early = &early{listeners: cfg.Listen, nodes: nodes, log: log}
 	err := md.open(ctx, members(cfg), wal, func(ctx context.Context) error { return md.awaitClaim(ctx, cfg.Cluster.Join, log) }, log)
 	if err != nil {
@@ -56,7 +60,7 @@ func Open(
 // OpenMetadata opens the metadata that node replicates with these members, with its copy on this node's disk as wal says. That the node may vote
 // is for the caller to know. Close it before the node.
 func OpenMetadata(ctx context.Context, node *raftnode.Manager, members raftnode.Members, wal walstore.Settings, log *slog.Logger) (*Metadata, error) {
-	md := &Metadata{node: node}
+	md := &Metadata{node: node, address: func(int32) (string, bool) { return "", false }}
 	if err := md.open(ctx, members, wal, func(context.Context) error { return nil }, log); err != nil {
 		return nil, err
 	}
@@ -127,33 +131,41 @@ func (md *Metadata) agree(ctx context.Context, log *slog.Logger, do func(context
 	}
 }
 
+// Follow has Describe tell what progress knows. It is called before clients are served.
+func (md *Metadata) Follow(progress *broker.QuorumProgress) { md.progress = progress }
+
 // answerIn bounds how long a majority is waited for, so that who asks for the quorum gets an answer.
 const answerIn = time.Second
 
-// Describe says who keeps the metadata. Without a majority it is fault.NotController, with the voters that this node knows by itself.
-func (md *Metadata) Describe(ctx context.Context) (broker.QuorumDescription, error) {
+// Describe says who keeps the metadata, as its leader knows; where nobody else knows, as far as this node does. Without a majority it is
+// fault.NotController, with the voters that this node knows by itself.
+func (md *Metadata) Describe(ctx context.Context, forwarded bool) (broker.QuorumDescription, error) {
 	bounded, cancel := context.WithTimeout(ctx, answerIn)
 	defer cancel()
 	m, err := md.replica.Membership(bounded)
 	if err != nil {
-		known, _ := md.memory.Describe(ctx)
+		known, _ := md.memory.Describe(ctx, forwarded)
 		return known, fault.New(fault.NotController, "members of the metadata group: %w", err)
 	}
 	leader, term := md.replica.LeaderTerm()
-	index := int64(md.Image().Index())
+	self := md.node.NodeID()
+	if address, ok := md.address(leader); ok && leader != self && !forwarded {
+		if quorum, err := replication.ForwardQuorum(bounded, md.secure, address); err == nil {
+			return quorum, nil
+		}
+	}
 	known := md.memory.voters()
 	describe := func(nodes map[int32]string) (all []broker.QuorumReplica) {
 		for _, node := range sortedKeys(nodes) {
-			r := broker.QuorumReplica{Node: node, Directory: known[node], LogEndOffset: -1, LastFetch: -1, LastCaughtUp: -1}
-			if node == md.node.NodeID() || node == leader {
-				now := time.Now().UnixMilli()
-				r.LogEndOffset, r.LastFetch, r.LastCaughtUp = index, now, now
-			}
-			all = append(all, r)
+			all = append(all, broker.QuorumReplica{Node: node, Directory: known[node], LogEndOffset: -1, LastFetch: -1, LastCaughtUp: -1})
 		}
 		return all
 	}
-	return broker.QuorumDescription{
-		Leader: leader, LeaderEpoch: term, HighWatermark: index, Voters: describe(m.Voters), Observers: describe(m.NonVoters),
-	}, nil
+	quorum := broker.QuorumDescription{
+		Leader: leader, LeaderEpoch: term, HighWatermark: int64(md.Image().Index()), Voters: describe(m.Voters), Observers: describe(m.NonVoters),
+	}
+	if leader == self && md.progress != nil {
+		md.progress.Describe(&quorum)
+	}
+	return quorum, nil
 }
