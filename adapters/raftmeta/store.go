@@ -70,8 +70,8 @@ type Store struct {
 var _ ports.MetadataStore = (*Store)(nil)
 
 // Open returns the store over this node's metadata, which local holds, and starts its replica of the group. It does not wait for other
-// nodes. It refuses metadata that was not made by a group, and a node that is known under another incarnation: then it has lost
-// its votes. In any case local is the store's, and closed when it fails.
+// nodes. It refuses metadata that was not made by a group, and a node that is known under another incarnation, or by a later run: then it
+// has lost its votes. In any case local is the store's, and closed when it fails.
 func Open(ctx context.Context, set Settings, local Local, start Start, log *slog.Logger) (*Store, error) {
 	s, err := open(ctx, set, local, start, log)
 	if err != nil {
@@ -87,6 +87,9 @@ func open(ctx context.Context, set Settings, local Local, start Start, log *slog
 	}
 	if known, ok := m.Voters()[set.NodeID]; ok && known != set.Incarnation {
 		return nil, errIncarnation(set.NodeID)
+	}
+	if m.boots() > set.Boot {
+		return nil, errOldCopy(set.NodeID)
 	}
 	group, err := start(ctx, m)
 	if err != nil {

@@ -147,6 +147,19 @@ func TestANodeThatGoesBackInTimeIsTold(t *testing.T) {
 	}
 }
 
+func TestAnOldRaftDirectoryBesideNewerMetadataIsRefused(t *testing.T) {
+	a, d := &agreement{}, new(disk)
+	node := a.join(t, settingsOf(0, 7), d)
+	allocate(t, node.Store)
+	if err := node.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), settingsOf(0, 3), d.open(t), a.start(0), slog.New(slog.DiscardHandler))
+	if !errors.Is(err, fault.InconsistentVoterSet) {
+		t.Errorf("Open() = %v, %v", s, err)
+	}
+}
+
 func TestWithoutALeaderApplyAndBarrierSaySoInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &agreement{leader: -1}
