@@ -138,23 +138,28 @@ func TestTwoWipedNodesDoNotBeginANewCluster(t *testing.T) {
 	for _, n := range c.all {
 		n.crash()
 	}
+	wiped := c.all[:2]
+	for _, n := range wiped {
+		n.wipe(t)
+	}
 	for range 2 { // the second time with what the first has left
-		for _, n := range c.all[:2] {
-			n.wipe(t)
+		for _, n := range wiped {
 			n.launch(t)
 		}
-		for _, n := range c.all[:2] {
+		for _, n := range wiped {
 			within(t, 20*time.Second, "they know each other", func() bool { return len(n.votersKnown(t)) == 2 })
 			if m := n.metadata(t); len(m.Brokers) > 0 {
 				t.Errorf("node %d serves clients: %+v", n.id, m.Brokers)
 			}
+		}
+		for _, n := range wiped {
 			n.crash()
 		}
 	}
 	for _, n := range c.all {
 		n.launch(t)
 	}
-	for _, n := range c.all[:2] {
+	for _, n := range wiped {
 		n.ends(t)
 		wants(t, n.sinceStart(), "has been a member of the cluster, as node 3 says")
 	}
