@@ -16,6 +16,7 @@ func (s *Store) SetAside(_ context.Context, id ports.LogID) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	defer s.leave(place)
 	place.mu.Lock()
 	defer place.mu.Unlock()
 	name := logName{id.Topic, id.Partition}
@@ -37,8 +38,5 @@ func (s *Store) SetAside(_ context.Context, id ports.LogID) (string, error) {
 		return "", err
 	}
 	s.files.forgetDir(dir)
-	s.mu.Lock()
-	s.dead[name] = struct{}{} // another log may get the name
-	s.mu.Unlock()
 	return away, s.opt.FS.SyncDir(s.opt.Dir)
 }
