@@ -50,11 +50,11 @@ func openNodeTLS(cfg *configs.Config, log *slog.Logger) (*nodetls.Certificates, 
 }
 
 // openRaftNode opens this node's side of Raft; nil for a broker without a cluster.
-func openRaftNode(ctx context.Context, cfg *configs.Config, certs *nodetls.Certificates, dir dataDir, log *slog.Logger) (*raftnode.Manager, func(), error) {
+func openRaftNode(cfg *configs.Config, certs *nodetls.Certificates, dir dataDir, log *slog.Logger) (*raftnode.Manager, func(), error) {
 	if !cfg.Clustered() {
 		return nil, func() {}, nil
 	}
-	node, err := cluster.OpenNode(ctx, cfg, certs, dir.path, log)
+	node, err := cluster.OpenNode(cfg, certs, dir.path, log)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -82,7 +82,7 @@ func openNodeMetadata(
 	if node == nil {
 		return nodeMetadata{}, nil, errNoManager
 	}
-	md, err := cluster.Open(ctx, cfg, certs, node, walSettings(cfg, dir, m), log)
+	md, err := cluster.Open(ctx, cfg, certs, newNodes(certs), node, walSettings(cfg, dir, m), log)
 	if err != nil {
 		return nodeMetadata{}, nil, err
 	}
@@ -114,7 +114,7 @@ func registerNode(
 	ctx context.Context, cfg *configs.Config, m membership, md nodeMetadata, member broker.MembershipSettings, logs ports.LogStore, clock broker.Clock, log *slog.Logger,
 ) (registered, error) {
 	if md.cluster == nil {
-		return register(ctx, cfg, m, md.store, logs)
+		return register(ctx, cfg, m, md.store, logs, log)
 	}
 	epoch, err := md.cluster.Register(ctx, member, newClusterID(), clock, log)
 	return registered{md.store, epoch}, err
@@ -129,6 +129,7 @@ func newWork(
 		return newSoleWork(store, m, clock), func() {}
 	}
 	w := cluster.NewWork(cfg, certs, store, member, p, c, clock, log)
+	md.cluster.Follow(w.Controller)
 	meta := func(ctx context.Context) error { return w.EnsureMetaTopic(ctx, newTopicID, log) }
 	vote := func(ctx context.Context) error { return md.cluster.Vote(ctx, log) }
 	return clusterWork{

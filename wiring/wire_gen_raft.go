@@ -27,7 +27,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	if err != nil {
 		return nil, nil, err
 	}
-	manager, cleanup2, err := openRaftNode(ctx, cfg, certificates, wiringDataDir, log)
+	manager, cleanup2, err := openRaftNode(cfg, certificates, wiringDataDir, log)
 	if err != nil {
 		cleanup()
 		return nil, nil, err

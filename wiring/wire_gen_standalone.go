@@ -49,7 +49,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	wiringRegistered, err := register(ctx, cfg, wiringMembership, metadataStore, logStore)
+	wiringRegistered, err := register(ctx, cfg, wiringMembership, metadataStore, logStore, log)
 	if err != nil {
 		cleanup4()
 		cleanup3()

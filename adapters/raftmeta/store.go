@@ -70,8 +70,8 @@ type Store struct {
 var _ ports.MetadataStore = (*Store)(nil)
 
 // Open returns the store over this node's metadata, which local holds, and starts its replica of the group. It does not wait for other
-// nodes. It refuses metadata that was not made by a group, and a node that is known under another incarnation: then it has lost
-// its votes. In any case local is the store's, and closed when it fails.
+// nodes. It refuses metadata that was not made by a group, and a node that is known under another incarnation, or by a later run: then it
+// has lost its votes. In any case local is the store's, and closed when it fails.
 func Open(ctx context.Context, set Settings, local Local, start Start, log *slog.Logger) (*Store, error) {
 	s, err := open(ctx, set, local, start, log)
 	if err != nil {
@@ -85,8 +85,11 @@ func open(ctx context.Context, set Settings, local Local, start Start, log *slog
 	if err != nil {
 		return nil, err
 	}
-	if known, ok := m.voters()[set.NodeID]; ok && known != set.Incarnation {
+	if known, ok := m.Voters()[set.NodeID]; ok && known != set.Incarnation {
 		return nil, errIncarnation(set.NodeID)
+	}
+	if m.boots() > set.Boot {
+		return nil, errOldCopy(set.NodeID)
 	}
 	group, err := start(ctx, m)
 	if err != nil {
@@ -117,7 +120,7 @@ func (s *Store) Leadership() ports.Leadership {
 
 // Voters returns the incarnations of the nodes that have claimed their votes, as far as this node knows. A node that was wiped is told by
 // it: its id is there, with another incarnation.
-func (s *Store) Voters() map[int32][16]byte { return s.machine.voters() }
+func (s *Store) Voters() map[int32][16]byte { return s.machine.Voters() }
 
 // Ready returns fault.KafkaStorageError when this node's disk is nearly full: Apply refuses what takes space then.
 func (s *Store) Ready() error { return s.local.Ready() }

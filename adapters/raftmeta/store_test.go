@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -144,6 +145,19 @@ func TestANodeThatGoesBackInTimeIsTold(t *testing.T) {
 	old := a.join(t, settingsOf(0, 3), new(disk))
 	if _, err := old.Apply(t.Context(), oneID); !errors.Is(err, fault.InconsistentVoterSet) {
 		t.Errorf("Apply() = %v", err)
+	}
+}
+
+func TestAnOldRaftDirectoryBesideNewerMetadataIsRefused(t *testing.T) {
+	a, d := &agreement{}, new(disk)
+	node := a.join(t, settingsOf(0, 7), d)
+	allocate(t, node.Store)
+	if err := node.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), settingsOf(0, 3), d.open(t), a.start(0), slog.New(slog.DiscardHandler))
+	if !errors.Is(err, fault.InconsistentVoterSet) {
+		t.Errorf("Open() = %v, %v", s, err)
 	}
 }
 

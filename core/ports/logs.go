@@ -61,6 +61,9 @@ type LogStore interface {
 	// the next start. The log's methods fail with fault.KafkaStorageError from then on. Deleting
 	// a log that does not exist does nothing.
 	Delete(ctx context.Context, id LogID) error
+	// SetAside takes a log that is not open away, and keeps its files under a name that it returns: they are nobody's from then on, as Kafka's
+	// directories that end in -stray. "" stands for a log that does not exist.
+	SetAside(ctx context.Context, id LogID) (name string, err error)
 	// Stored returns the logs that are on disk, open or not. One with records of which nothing says whose they are has the zero topic id;
 	// it cannot be opened or deleted.
 	Stored() ([]LogID, error)

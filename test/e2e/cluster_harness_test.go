@@ -56,6 +56,23 @@ func startNodesOn(t *testing.T, size int, between *network, volumes []*volume, a
 // startNodesFrom is startNodesOn with ids that begin with first.
 func startNodesFrom(t *testing.T, first int32, size int, between *network, volumes []*volume, args ...string) *nodes {
 	t.Helper()
+	c := newNodesFrom(t, first, size, between, volumes, args...)
+	for _, n := range c.all {
+		n.launch(t)
+	}
+	c.awaitAll(t)
+	return c
+}
+
+// newNodes is startNodes for nodes that do not run yet.
+func newNodes(t *testing.T, size int) *nodes {
+	t.Helper()
+	return newNodesFrom(t, 1, size, nil, nil)
+}
+
+// newNodesFrom is startNodesFrom for nodes that do not run yet.
+func newNodesFrom(t *testing.T, first int32, size int, between *network, volumes []*volume, args ...string) *nodes {
+	t.Helper()
 	c := &nodes{network: between}
 	var peers []string
 	for id := first; id < first+int32(size); id++ {
@@ -80,9 +97,7 @@ func startNodesFrom(t *testing.T, first int32, size int, between *network, volum
 		for _, arg := range args {
 			n.args = append(n.args, strings.ReplaceAll(arg, "{id}", strconv.Itoa(int(n.id))))
 		}
-		n.launch(t)
 	}
-	c.awaitAll(t)
 	return c
 }
 

@@ -201,8 +201,8 @@ func TestAWipedNodeIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	if known, ok := c.nodes[0].Voters()[2]; !ok || !m.Fresh() || known == m.Incarnation() {
-		t.Errorf("a wiped node cannot be told: fresh %t, incarnation %x, known %x", m.Fresh(), m.Incarnation(), known)
+	if known, ok := c.nodes[0].Voters()[2]; !ok || m.VoteClaimed() || known == m.Incarnation() {
+		t.Errorf("a wiped node cannot be told: vote claimed %t, incarnation %x, known %x", m.VoteClaimed(), m.Incarnation(), known)
 	}
 }
 

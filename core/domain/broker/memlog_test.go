@@ -25,6 +25,8 @@ type memLogs struct {
 	held   bool // nothing becomes durable
 	open   map[string]*memLog
 	delete []ports.LogID
+	aside  []ports.LogID
+	stored []ports.LogID // that are there from the start
 	// opening, if not nil, is called before a log is opened; its error is Open's.
 	opening func(ports.LogID) error
 	// deleting and changing, if not nil, are called before a log is deleted, or cut, reset or deleted from. Their errors are the answer.
@@ -83,7 +85,14 @@ func (l *memLog) change(how string) error {
 	return l.store.changing(l.id, how)
 }
 
-func (s *memLogs) Stored() ([]ports.LogID, error)         { return nil, nil }
+func (s *memLogs) SetAside(_ context.Context, id ports.LogID) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.aside = append(s.aside, id)
+	return fmt.Sprintf("%s-%d-stray", id.Topic, id.Partition), nil
+}
+
+func (s *memLogs) Stored() ([]ports.LogID, error)         { return s.stored, nil }
 func (s *memLogs) Clean(context.Context, time.Time) error { return nil }
 func (s *memLogs) Err() error                             { return nil }
 func (s *memLogs) Dir() (ports.LogDir, error)             { return ports.LogDir{Path: s.dir}, nil }

@@ -14,6 +14,7 @@ type Image struct {
 	nextProducerID int64
 	features       map[string]int16 // levels, by name
 	featuresEpoch  uint64           // number of the last command that has changed them
+	restored       bool             // see AfterLoss
 	partitions     int              // over all topics
 	deletions      uint64           // of topics, in this process; not part of what is stored
 	changed        []*Topic         // by a command about a broker that made this image; not part of what is stored
