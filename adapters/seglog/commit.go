@@ -2,9 +2,11 @@ package seglog
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"time"
 
+	"github.com/chronik-stream/chronik/adapters/internal/invariants"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
@@ -330,25 +332,45 @@ func (l *Log) syncFile(s *segment, suffix string) error {
 	return f.Sync()
 }
 
-// Done announces what was taken as durable, or takes the log offline.
+// Done announces what was taken as durable, or takes the log offline. The bytes are not the log's any more.
 func (l *Log) Done(err error) {
 	t := l.taken
-	l.taken = nil
-	defer l.store.chunks.put(t)
+	checkUnchanged(t)
 	if err != nil {
 		l.fail(err)
-		return
 	}
+	if !l.announce(t) {
+		l.tellEnd()
+	}
+	l.store.chunks.put(t)
+}
+
+// announce tells that what was taken is durable, unless the log is offline.
+func (l *Log) announce(t *chunk) bool {
 	l.telling.Lock()
 	defer l.telling.Unlock()
 	l.mu.Lock()
+	l.taken = nil
 	if l.offline != nil {
 		l.mu.Unlock()
-		return
+		return false
 	}
 	l.durable = t.end
 	l.durableBase, l.durableSize = l.active().base, l.active().size
 	l.settle()
 	l.mu.Unlock()
 	l.events.Durable(t.end)
+	return true
+}
+
+// checkUnchanged sees that nobody has changed the bytes while they were the log's; see ports.Log.
+func checkUnchanged(t *chunk) {
+	if !invariants.Enabled {
+		return
+	}
+	for _, b := range t.batches {
+		if err := b.VerifyCRC(); err != nil {
+			panic(fmt.Sprintf("the batch at %d was changed while it was written: %v", b.BaseOffset(), err))
+		}
+	}
 }

@@ -75,7 +75,7 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 	if err := s.readCheckpoints(); err != nil {
 		return nil, fmt.Errorf("open log store: %w", err)
 	}
-	r := &recovery{store: s, logs: make(map[logName]*Log)}
+	r := newRecovery(s)
 	opt.Journal.Freeing = s.freeing
 	j, err := journal.Open(opt.FS, filepath.Join(opt.Dir, journalDir), opt.Journal, r.apply, r.settle)
 	if err != nil {
@@ -137,14 +137,11 @@ func (s *Store) Open(ctx context.Context, id ports.LogID, cfg *ports.LogConfig, 
 	case err != nil:
 		return nil, err
 	case stored != nil && *stored == id.TopicID:
-		s.mu.Lock()
-		sound, start, scan := s.storedPoints(l.name()), s.starts[l.name()], s.unclean && !s.recovered[l.name()]
-		s.mu.Unlock()
-		if err = l.load(sound, start, scan); err == nil {
-			err = l.forgetFloor()
+		if s.journal.Carries(id) {
+			err = s.recoverCarried(id)
 		}
-		if err == nil && scan { // what was written and not synced before the crash can be read from now on
-			err = l.Sync()
+		if err == nil {
+			err = s.loadStored(l)
 		}
 	default:
 		if stored != nil { // left of a topic that had the same name
@@ -163,6 +160,23 @@ func (s *Store) Open(ctx context.Context, id ports.LogID, cfg *ports.LogConfig, 
 	place.log = l
 	l.noteOpened()
 	return l, nil
+}
+
+// loadStored loads a log that is on disk.
+func (s *Store) loadStored(l *Log) error {
+	s.mu.Lock()
+	sound, start, scan := s.storedPoints(l.name()), s.starts[l.name()], s.unclean && !s.recovered[l.name()]
+	s.mu.Unlock()
+	if err := l.load(sound, start, scan); err != nil {
+		return err
+	}
+	if err := l.forgetFloor(); err != nil {
+		return err
+	}
+	if scan { // what was written and not synced before the crash can be read from now on
+		return l.Sync()
+	}
+	return nil
 }
 
 // empty returns a log that is not open yet.

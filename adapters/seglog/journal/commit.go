@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/chronik-stream/chronik/adapters/internal/invariants"
 )
 
 // member is one log's part in a group.
@@ -123,6 +125,7 @@ func (j *Journal) throughJournal() {
 	size := int64(j.encode())
 	f, pos, err := j.files.reserve(group, size)
 	if err != nil {
+		clear(j.vector)
 		j.fail(err)
 		j.writeLogs()
 		return
@@ -158,6 +161,9 @@ func (j *Journal) fail(err error) {
 func (j *Journal) write() {
 	for w := range j.writes {
 		err := w.file.file.WritevAt(j.vector, w.pos)
+		if invariants.Enabled && err == nil {
+			checkWritten(w.file, w.pos, j.vector)
+		}
 		if err == nil {
 			began := time.Now()
 			err = w.file.file.Sync()

@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/chronik-stream/chronik/adapters/seglog/disk"
+	"github.com/chronik-stream/chronik/core/ports"
 )
 
 const suffix = ".journal"
@@ -26,9 +28,12 @@ type files struct {
 	count    int   // files that exist and may be used
 	current  *file // only the committer changes it and its header
 	full     []*file
-	kept     []*file // full ones that cannot be freed, for the next Open to replay
 	free     []*file // the last one is used first
-	written  int64   // bytes journaled since Open
+	carried  []*carried
+	written  int64       // bytes journaled since Open
+	pausing  bool        // the full files could not be freed just now
+	resume   *time.Timer // ends the pause, nil before the first one
+	failed   error       // why no file is freed any more
 	stopping bool
 
 	// The committer's own.
@@ -66,11 +71,14 @@ func openFiles(fs disk.FS, dir string, opt Options) (*files, error) {
 	return fl, nil
 }
 
-func newFile(path string) *file { return &file{path: path, logs: make(map[Log]struct{})} }
+func newFile(path string) *file { return &file{path: path, logs: make(map[Log]ports.LogID)} }
 
 // reserve returns where group number group, of size bytes, goes. It waits while all files are full.
 func (fl *files) reserve(group uint64, size int64) (*file, int64, error) {
-	f, change := fl.place(size)
+	f, change, err := fl.place(size)
+	if err != nil {
+		return nil, 0, err
+	}
 	if change {
 		if f.file == nil {
 			if err := fl.create(f); err != nil {
@@ -89,20 +97,23 @@ func (fl *files) reserve(group uint64, size int64) (*file, int64, error) {
 }
 
 // place returns the file that size bytes go to. A change of files sends the current one to be checkpointed; the next is a
-// free one, or one that is yet to be created.
-func (fl *files) place(size int64) (f *file, change bool) {
+// free one, or one that is yet to be created. The error says why none gets free any more.
+func (fl *files) place(size int64) (f *file, change bool, err error) {
 	fl.mu.Lock()
 	defer fl.mu.Unlock()
 	if f := fl.current; f != nil {
 		// A file that was written before takes syncs better than one that is new.
 		better := !f.ready && len(fl.free) > 0 && fl.free[len(fl.free)-1].ready
 		if fl.pos+size <= fl.opt.FileBytes && !better {
-			return f, false
+			return f, false, nil
 		}
 		fl.full = append(fl.full, f)
 		fl.changed.Broadcast()
 	}
 	for len(fl.free) == 0 && fl.count >= fl.opt.MaxFiles {
+		if fl.failed != nil {
+			return nil, false, fl.failed
+		}
 		fl.changed.Wait()
 	}
 	if n := len(fl.free); n > 0 {
@@ -112,7 +123,7 @@ func (fl *files) place(size int64) (f *file, change bool) {
 		fl.current = fl.another()
 	}
 	clear(fl.current.logs)
-	return fl.current, true
+	return fl.current, true, nil
 }
 
 // another counts in a file that is to be created. Called with the lock held.
@@ -138,7 +149,7 @@ func (fl *files) wrote(f *file, group []member, n int64) {
 	defer fl.mu.Unlock()
 	for i := range group {
 		if group[i].journaled {
-			f.logs[group[i].log] = struct{}{}
+			f.logs[group[i].log] = group[i].chunk.ID
 		}
 	}
 	if before := fl.written; before < prepareAfter && before+n >= prepareAfter {
@@ -168,7 +179,10 @@ func (fl *files) adopt() {
 // close closes all files.
 func (fl *files) close() error {
 	var errs []error
-	all := slices.Concat(fl.found, fl.full, fl.kept, fl.free)
+	all := slices.Concat(fl.found, fl.full, fl.free)
+	for _, c := range fl.carried {
+		all = append(all, c.file)
+	}
 	if fl.current != nil {
 		all = append(all, fl.current)
 	}

@@ -43,7 +43,7 @@ func (s *memLogs) Open(_ context.Context, id ports.LogID, _ *ports.LogConfig, ev
 	if err != nil {
 		return nil, err
 	}
-	l := &memLog{store: s, file: f, events: events, producers: new(partition.Producers), epochs: &partition.Epochs{}}
+	l := &memLog{store: s, id: id, file: f, events: events, producers: new(partition.Producers), epochs: &partition.Epochs{}}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open[f.Name()] = l
@@ -54,6 +54,14 @@ func (s *memLogs) Delete(_ context.Context, id ports.LogID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.delete = append(s.delete, id)
+	for _, l := range s.open {
+		if l.id == id {
+			l.over = true
+			if !s.held {
+				l.events.Released()
+			}
+		}
+	}
 	return nil
 }
 
@@ -75,6 +83,10 @@ func (s *memLogs) release() {
 	s.held = false
 	var logs []*memLog
 	for _, l := range s.open {
+		if l.over {
+			defer l.events.Released()
+			continue
+		}
 		logs = append(logs, l)
 	}
 	s.mu.Unlock()
@@ -83,18 +95,24 @@ func (s *memLogs) release() {
 	}
 }
 
-// break takes every log offline.
+// fail takes every log offline. While appends are held, the disk still needs their bytes.
 func (s *memLogs) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.open {
+		l.over = true
 		l.events.Offline(err)
+		if !s.held {
+			l.events.Released()
+		}
 	}
 }
 
 // memLog keeps its batches in one file, to have something to send slices of.
 type memLog struct {
 	store     *memLogs
+	id        ports.LogID
+	over      bool // deleted, or offline; under the store's lock
 	file      *os.File
 	events    ports.LogEvents
 	producers *partition.Producers
@@ -105,15 +123,16 @@ type memLog struct {
 	positions           []int64
 	size                int64
 	start, end, durable int64
-	offline             bool
 }
 
 func (l *memLog) Append(batches []record.Batch, now time.Time) error {
-	l.mu.Lock()
-	if l.offline {
-		l.mu.Unlock()
+	l.store.mu.Lock()
+	over, held := l.over, l.store.held
+	l.store.mu.Unlock()
+	if over {
 		return fault.KafkaStorageError
 	}
+	l.mu.Lock()
 	for _, b := range batches {
 		l.producers.Append(b, now.UnixMilli())
 		l.epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
@@ -126,9 +145,6 @@ func (l *memLog) Append(batches []record.Batch, now time.Time) error {
 		l.end = b.NextOffset()
 	}
 	l.mu.Unlock()
-	l.store.mu.Lock()
-	held := l.store.held
-	l.store.mu.Unlock()
 	if !held {
 		l.settle()
 	}

@@ -136,9 +136,11 @@ func (p *Partition) Durable(end int64) {
 // Offline fails everything that waits: the log accepts nothing any more. If this broker leads, another has to.
 func (p *Partition) Offline(err error) {
 	p.end(fault.New(fault.KafkaStorageError, "log of %s-%d is offline: %w", p.topic, p.index, err))
-	p.letGo()
 	p.queue.propose(p)
 }
+
+// Released answers the appends that have failed and whose bytes the log has needed until now.
+func (p *Partition) Released() { p.letGo() }
 
 // Start is told that records were deleted. Followers are told at once, consumers learn of it at their next fetch.
 func (p *Partition) Start(start int64) {

@@ -141,7 +141,6 @@ func (ps *Partitions) drop(ctx context.Context, tp *topicPartitions) {
 		if err := ps.logs.Delete(ctx, id); err != nil && ctx.Err() == nil {
 			ps.log.ErrorContext(ctx, "cannot delete log", "topic", p.topic, "partition", p.index, "err", err)
 		}
-		p.letGo()
 	}
 	ps.mu.Lock()
 	delete(ps.topics, tp.id)
@@ -172,7 +171,8 @@ func (ps *Partitions) sweep(ctx context.Context, img *metadata.Image) error {
 	return nil
 }
 
-// Close ends every partition: who waits is told that this broker leads it no more. The logs stay with their store.
+// Close ends every partition: who waits is told that this broker leads it no more, producers as soon as their bytes are on disk. The logs
+// stay with their store, which has still to make them durable.
 func (ps *Partitions) Close() {
 	ps.mu.Lock()
 	ps.closed = true
@@ -180,9 +180,7 @@ func (ps *Partitions) Close() {
 	ps.topics = make(map[metadata.TopicID]*topicPartitions)
 	ps.mu.Unlock()
 	for _, tp := range all {
-		for _, p := range tp.end(errStopping) {
-			p.letGo() // the connections are closed
-		}
+		tp.end(errStopping)
 	}
 }
 

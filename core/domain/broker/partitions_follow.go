@@ -106,7 +106,6 @@ func (ps *Partitions) leave(ctx context.Context, t *metadata.Topic, index int32)
 	if tp := ps.asked(t.ID); tp != nil {
 		if p := tp.close(index, fault.NotLeaderOrFollower); p != nil {
 			ps.queue.left(p)
-			defer p.letGo()
 		}
 	}
 	err := ps.logs.Delete(ctx, ports.LogID{Topic: t.Name, TopicID: t.ID, Partition: index})
