@@ -218,12 +218,16 @@ func (s *Store) slot(id ports.LogID) (*slot, error) {
 
 // storedID returns the topic id of the log in dir, nil when there is no log.
 func (s *Store) storedID(dir string) (*metadata.TopicID, error) {
-	content, err := readFile(s.opt.FS, filepath.Join(dir, partitionFile))
+	path := filepath.Join(dir, partitionFile)
+	content, err := readFile(s.opt.FS, path)
 	if err != nil || content == nil {
 		return nil, err
 	}
 	id, err := parsePartition(content)
-	return &id, err
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &id, nil
 }
 
 // Stored returns the logs that are on disk.
