@@ -241,16 +241,23 @@ func (r *reader) checkHeaderless() error {
 }
 
 // releaseAll marks every file as free, durably, after the replay. Those that were free may be so in the page cache only, after
-// a kill.
+// a kill. What an earlier run has carried over goes: it is in the logs now, or was carried over once more.
 func (fl *files) releaseAll() error {
+	var kept []*file
 	for _, f := range fl.found {
-		free := f.file.Sync
+		free, carried := f.file.Sync, f.state == stateCarried
 		if f.state != stateFree {
 			free = f.release
 		}
 		if err := free(); err != nil {
 			return err
 		}
+		if !carried {
+			kept = append(kept, f)
+		} else if err := fl.discard(f); err != nil {
+			return err
+		}
 	}
+	fl.found = kept
 	return nil
 }
