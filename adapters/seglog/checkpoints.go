@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/chronik-stream/chronik/adapters/seglog/disk"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 )
 
@@ -93,7 +94,7 @@ func syncIndexes(logs []*Log) {
 			continue
 		}
 		syncing.Go(func() error {
-			if err := l.syncIndexes(); err != nil {
+			if err := l.syncIndexes(); err != nil && !disk.Passing(err) { // else the index point stays where it is
 				l.fail(err)
 			}
 			return nil // the others go on

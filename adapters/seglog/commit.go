@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/chronik-stream/chronik/adapters/internal/invariants"
+	"github.com/chronik-stream/chronik/adapters/seglog/disk"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
@@ -39,8 +40,29 @@ func (l *Log) Take() journal.Chunk {
 	return c
 }
 
-// Write writes what was taken to the segments, beginning new ones where they were planned.
+// Write writes what was taken to the segments, beginning new ones where they were planned. Where something is short for now, as space or
+// descriptors, it waits: what comes behind would need it, too. It stops when the log ends or the store closes, for the next start to
+// take from the journal what is missing.
 func (l *Log) Write() error {
+	for noted := false; ; noted = true {
+		err := l.writeTaken()
+		if err == nil || !disk.Passing(err) {
+			return err
+		}
+		if !noted {
+			l.store.opt.Log.Error("log waits with its writes", "topic", l.id.Topic, "partition", l.id.Partition, "err", err)
+		}
+		if !l.store.pause(retryWrite) || l.offlineError() != nil {
+			return err
+		}
+	}
+}
+
+// retryWrite is how long a write waits that has met an error that passes.
+const retryWrite = 100 * time.Millisecond
+
+// writeTaken is Write, once. It goes on where an earlier call has stopped.
+func (l *Log) writeTaken() error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	l.mu.Lock()
@@ -54,20 +76,22 @@ func (l *Log) Write() error {
 		if err := l.writeEpochs(t.epochs); err != nil {
 			return err
 		}
+		t.epochs = nil
 	}
-	from := 0
-	for _, r := range t.rolls {
-		if err := l.writeBatches(t.batches[from:r.at]); err != nil {
+	for ; t.rolled < len(t.rolls); t.rolled++ {
+		r := t.rolls[t.rolled]
+		if err := l.writeBatches(t.batches[t.written:r.at]); err != nil {
 			return err
 		}
-		from = r.at
+		t.written = r.at
 		if err := l.beginSegment(r); err != nil {
 			return err
 		}
 	}
-	if err := l.writeBatches(t.batches[from:]); err != nil {
+	if err := l.writeBatches(t.batches[t.written:]); err != nil {
 		return err
 	}
+	t.written = len(t.batches)
 	l.mu.Lock()
 	l.written = t.end
 	l.mu.Unlock()
@@ -150,7 +174,9 @@ func (l *Log) writeBatches(batches []record.Batch) error {
 		f.StartSync(begun, size-begun)
 	}
 	if offsets || times {
-		return l.flushIndexes(s)
+		if err := l.flushIndexes(s); err != nil && !disk.Passing(err) { // else they are written with the next ones
+			return err
+		}
 	}
 	return nil
 }
@@ -238,7 +264,20 @@ func (l *Log) beginSegment(r roll) error {
 	return nil
 }
 
-// Sync makes durable what was written to the segments.
+// stayDirty notes that these segments could not even be opened to be synced.
+func (l *Log) stayDirty(segments []*segment) {
+	l.mu.Lock()
+	for _, s := range segments {
+		s.dirty = true
+	}
+	if l.firstUnsynced.IsZero() {
+		l.firstUnsynced = time.Now()
+	}
+	l.mu.Unlock()
+	l.store.noteUnsynced(l)
+}
+
+// Sync makes durable what was written to the segments. An error that passes leaves all as it was; any other takes the log offline.
 func (l *Log) Sync() error {
 	l.syncing.Lock()
 	defer l.syncing.Unlock()
@@ -261,9 +300,13 @@ func (l *Log) Sync() error {
 	written := l.written
 	l.sinceFlush, l.firstUnsynced = 0, time.Time{}
 	l.mu.Unlock()
-	for _, s := range dirty {
+	for i, s := range dirty {
 		if err := l.syncFile(s, logSuffix); err != nil {
-			l.fail(err)
+			if disk.Passing(err) {
+				l.stayDirty(dirty[i:])
+			} else {
+				l.fail(err)
+			}
 			return err
 		}
 	}

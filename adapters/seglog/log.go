@@ -86,7 +86,9 @@ const (
 type chunk struct {
 	batches   []record.Batch
 	rolls     []roll
-	epochs    []byte // leader epoch checkpoint to be written with it
+	epochs    []byte // leader epoch checkpoint to be written with it, nil when it is
+	written   int    // batches that are in the segments
+	rolled    int    // rolls that were made
 	end       int64  // of its last batch; known when it is taken
 	syncFirst bool   // its volatile write is to be synced at once, by flush.messages
 }

@@ -47,6 +47,7 @@ type Store struct {
 
 	lies        chan struct{} // lying is not empty
 	sooner      chan struct{} // flush has something to do before flushAt
+	closing     chan struct{} // closed when Close begins
 	checkpoints sync.Mutex    // serializes the writing of checkpoint files
 	stop        context.CancelFunc
 	background  sync.WaitGroup
@@ -67,7 +68,7 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 	s := &Store{
 		opt: opt, files: newFileCache(opt.FS, opt.MaxOpenFiles), slots: make(map[logName]*slot),
 		recovered: make(map[logName]bool), unsynced: make(map[*Log]struct{}), dead: make(map[logName]struct{}),
-		lies: make(chan struct{}, 1), sooner: make(chan struct{}, 1),
+		lies: make(chan struct{}, 1), sooner: make(chan struct{}, 1), closing: make(chan struct{}),
 	}
 	if err := s.makeDirs(filepath.Join(opt.Dir, journalDir)); err != nil {
 		return nil, fmt.Errorf("open log store: %w", err)
@@ -200,6 +201,16 @@ func (s *Store) isClosed() bool {
 	return s.closed
 }
 
+// pause waits for a while. It reports false as soon as the store closes.
+func (s *Store) pause(while time.Duration) bool {
+	select {
+	case <-time.After(while):
+		return true
+	case <-s.closing:
+		return false
+	}
+}
+
 // slot returns a log's place.
 func (s *Store) slot(id ports.LogID) (*slot, error) {
 	s.mu.Lock()
@@ -279,6 +290,7 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	s.mu.Unlock()
+	close(s.closing)
 	s.stop()
 	s.background.Wait()
 	clean := true // a log that is offline has to be checked at the next start

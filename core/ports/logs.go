@@ -86,7 +86,8 @@ type LogEvents interface {
 	// and can be read.
 	Durable(end int64)
 	// Offline says that the log has failed and accepts nothing any more; what was appended
-	// and not yet reported durable may or may not be on disk. The log may still need the bytes of that.
+	// and not yet reported durable may or may not be on disk. The log may still need the bytes of that. What was
+	// reported durable can still be read, as far as the disk has it.
 	Offline(err error)
 	// Released says that the log needs no bytes any more of what was appended and not reported durable, which it never will be. It comes once,
 	// as the last event, behind Offline or LogStore.Delete: perhaps long after these, when a disk is slow.

@@ -81,14 +81,14 @@ func (f *file) append(pos int64, e Entry) (int64, error) {
 	return int64(len(h) + whole), f.file.WritevAt([][]byte{h, e.Payload, zeros[:whole-len(e.Payload)]}, pos)
 }
 
-// discard takes a file off the disk.
+// discard takes a file off the disk, durably: it must not come back as one more.
 func (fl *files) discard(f *file) error {
 	var err error
 	if f.file != nil {
 		err = f.file.Close()
 		f.file = nil
 	}
-	return errors.Join(err, fl.fs.Remove(f.path))
+	return errors.Join(err, fl.fs.Remove(f.path), fl.fs.SyncDir(fl.dir))
 }
 
 // Carries reports whether the journal holds entries that the log could not take at the start.

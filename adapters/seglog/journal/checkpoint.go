@@ -136,7 +136,11 @@ func (fl *files) sync(used []*file) (unsynced, err error) {
 	syncing.SetLimit(SyncsAtOnce)
 	for l, id := range logs {
 		syncing.Go(func() error {
-			if err := l.Sync(); err != nil { // which the log has told
+			err := l.Sync()
+			if disk.Passing(err) {
+				return err
+			}
+			if err != nil { // which the log has told
 				mu.Lock()
 				failed[id] = err
 				whys = append(whys, err)
@@ -145,7 +149,9 @@ func (fl *files) sync(used []*file) (unsynced, err error) {
 			return nil // the others go on
 		})
 	}
-	_ = syncing.Wait() // nothing fails as a whole
+	if err := syncing.Wait(); err != nil {
+		return nil, err
+	}
 	if len(failed) > 0 {
 		if err := fl.carry(used, true, failed); err != nil {
 			return nil, err

@@ -160,7 +160,7 @@ func (j *Journal) fail(err error) {
 // write writes what the committer gives it and syncs that, until there is no more to come.
 func (j *Journal) write() {
 	for w := range j.writes {
-		err := w.file.file.WritevAt(j.vector, w.pos)
+		err := j.files.persist(func() error { return w.file.file.WritevAt(j.vector, w.pos) })
 		if invariants.Enabled && err == nil {
 			checkWritten(w.file, w.pos, j.vector)
 		}

@@ -41,11 +41,13 @@ type files struct {
 	pos   int64  // where the next group goes in current
 
 	found []*file // by openFiles, for replay
+
+	closing chan struct{} // closed when the journal begins to close
 }
 
 // openFiles opens what is in dir.
 func openFiles(fs disk.FS, dir string, opt Options) (*files, error) {
-	fl := &files{fs: fs, dir: dir, opt: opt}
+	fl := &files{fs: fs, dir: dir, opt: opt, closing: make(chan struct{})}
 	fl.changed.L = &fl.mu
 	names, err := fs.ReadDir(dir)
 	if err != nil {
@@ -81,12 +83,12 @@ func (fl *files) reserve(group uint64, size int64) (*file, int64, error) {
 	}
 	if change {
 		if f.file == nil {
-			if err := fl.create(f); err != nil {
+			if err := fl.persist(func() error { return fl.create(f) }); err != nil {
 				return nil, 0, err
 			}
 		}
 		fl.epoch++
-		if err := f.begin(fl.epoch, group); err != nil {
+		if err := fl.persist(func() error { return f.begin(fl.epoch, group) }); err != nil {
 			return nil, 0, err
 		}
 		fl.pos = headerSize
@@ -136,11 +138,35 @@ func (fl *files) another() *file {
 
 // create makes the file on disk.
 func (fl *files) create(f *file) error {
-	var err error
-	if f.file, err = fl.fs.Open(f.path, true); err != nil {
-		return err
+	if f.file == nil {
+		var err error
+		if f.file, err = fl.fs.Open(f.path, true); err != nil {
+			return err
+		}
 	}
 	return fl.fs.SyncDir(fl.dir)
+}
+
+// retryWrite is how long a write waits that has met an error that passes.
+const retryWrite = 100 * time.Millisecond
+
+// persist repeats what fails by an error that passes, such as that there is no space, until it succeeds or the journal closes: what waits for
+// the commit cannot be written elsewhere either.
+func (fl *files) persist(do func() error) error {
+	for noted := false; ; noted = true {
+		err := do()
+		if err == nil || !disk.Passing(err) {
+			return err
+		}
+		if !noted {
+			fl.opt.Log.Error("journal waits with its writes", "err", err)
+		}
+		select {
+		case <-time.After(retryWrite):
+		case <-fl.closing:
+			return err
+		}
+	}
 }
 
 // wrote notes that a group with entries of these members, n bytes, stands in f.

@@ -202,6 +202,7 @@ func (j *Journal) Close() error {
 	j.closing = true
 	j.arrived.Signal()
 	j.mu.Unlock()
+	close(j.files.closing)
 	j.committing.Wait() // which may need a checkpoint to go on
 	j.files.stop()
 	j.checkpointing.Wait()

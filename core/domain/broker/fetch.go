@@ -274,7 +274,7 @@ func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartiti
 		got.HighWatermark, got.LastStableOffset, got.LogStartOffset = p.hw.Load(), p.lastStable(), p.log.StartOffset()
 		return got
 	}
-	upTo, err := p.readable(req.ReadCommitted)
+	upTo, err := p.fetchable(want.ask.Offset, req.ReadCommitted)
 	if err != nil {
 		got.Err = err
 		return got
