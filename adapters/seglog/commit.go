@@ -1,6 +1,7 @@
 package seglog
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -40,28 +41,10 @@ func (l *Log) Take() journal.Chunk {
 	return c
 }
 
-// Write writes what was taken to the segments, beginning new ones where they were planned. Where something is short for now, as space or
-// descriptors, it waits: what comes behind would need it, too. It stops when the log ends or the store closes, for the next start to
-// take from the journal what is missing.
-func (l *Log) Write() error {
-	for noted := false; ; noted = true {
-		err := l.writeTaken()
-		if err == nil || !disk.Passing(err) {
-			return err
-		}
-		if !noted {
-			l.store.opt.Log.Error("log waits with its writes", "topic", l.id.Topic, "partition", l.id.Partition, "err", err)
-		}
-		if !l.store.pause(retryWrite) || l.offlineError() != nil {
-			return err
-		}
-	}
-}
+// Write writes what was taken to the segments, beginning new ones where they were planned.
+func (l *Log) Write() error { return l.persist(context.Background(), l.writeTaken) }
 
-// retryWrite is how long a write waits that has met an error that passes.
-const retryWrite = 100 * time.Millisecond
-
-// writeTaken is Write, once. It goes on where an earlier call has stopped.
+// writeTaken writes what was taken, from where an earlier call has stopped.
 func (l *Log) writeTaken() error {
 	l.writing.Lock()
 	defer l.writing.Unlock()

@@ -113,7 +113,7 @@ func (j *Journal) direct() {
 			continue
 		}
 		j.syncs.Add(1)
-		syncing.Go(func() { m.err = m.log.Sync() })
+		syncing.Go(func() { m.err = j.files.persist(m.log.Sync) })
 	}
 	syncing.Wait()
 	j.opt.Synced(time.Since(began))

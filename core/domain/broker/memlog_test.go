@@ -127,7 +127,7 @@ type memLog struct {
 
 func (l *memLog) Append(batches []record.Batch, now time.Time) error {
 	l.store.mu.Lock()
-	over, held := l.over, l.store.held
+	over := l.over
 	l.store.mu.Unlock()
 	if over {
 		return fault.KafkaStorageError
@@ -145,6 +145,9 @@ func (l *memLog) Append(batches []record.Batch, now time.Time) error {
 		l.end = b.NextOffset()
 	}
 	l.mu.Unlock()
+	l.store.mu.Lock()
+	held := l.store.held
+	l.store.mu.Unlock()
 	if !held {
 		l.settle()
 	}
