@@ -262,3 +262,19 @@ func TestATornEntryTakesNothingFromOthersInItsGroup(t *testing.T) {
 		wantOffsets(t, offsets(t, again[i], 4000), 0, end)
 	}
 }
+
+func TestTheStoreRemembersNothingOfDeletedLogs(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	for n := range 20 {
+		id := ports.LogID{Topic: "orders", TopicID: [16]byte{byte(n)}, Partition: int32(n)}
+		if _, err := s.Open(t.Context(), id, &ports.LogConfig{}, newWitness()); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Delete(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(s.slots) > 0 {
+		t.Errorf("%d places of logs are left", len(s.slots))
+	}
+}

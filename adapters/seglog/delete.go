@@ -22,12 +22,11 @@ const longestName = 255
 
 // Delete takes the log away; see ports.LogStore.
 func (s *Store) Delete(_ context.Context, id ports.LogID) error {
-	place, err := s.slot(id)
+	place, err := s.lockSlot(id)
 	if err != nil {
 		return err
 	}
-	place.mu.Lock()
-	defer place.mu.Unlock()
+	defer s.unlockSlot(id, place)
 	dir := s.dirOf(logName{id.Topic, id.Partition})
 	if s.isClosed() {
 		return errClosed

@@ -55,10 +55,11 @@ type Store struct {
 	freed int // how often the journal has freed files; its own
 }
 
-// slot is a log's place: opening and deleting it are serialized by its lock.
+// slot is a log's place: opening and deleting it are serialized by its lock. There is one for each log that is open, or being opened or deleted.
 type slot struct {
-	mu  sync.Mutex
-	log *Log
+	mu   sync.Mutex
+	log  *Log
+	gone bool // it is not in Store.slots any more
 }
 
 // Open opens the store in opt.Dir and brings in order what a crash has left: it returns when every acknowledged record is in
@@ -117,12 +118,11 @@ func (s *Store) makeDirs(dir string) error {
 
 // Open opens the partition's log; see ports.LogStore.
 func (s *Store) Open(ctx context.Context, id ports.LogID, cfg *ports.LogConfig, events ports.LogEvents) (ports.Log, error) {
-	place, err := s.slot(id)
+	place, err := s.lockSlot(id)
 	if err != nil {
 		return nil, err
 	}
-	place.mu.Lock()
-	defer place.mu.Unlock()
+	defer s.unlockSlot(id, place)
 	if s.isClosed() {
 		return nil, errClosed
 	}
@@ -211,20 +211,38 @@ func (s *Store) pause(while time.Duration) bool {
 	}
 }
 
-// slot returns a log's place.
-func (s *Store) slot(id ports.LogID) (*slot, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return nil, errClosed
-	}
+// lockSlot returns a log's place, locked. unlockSlot must be called.
+func (s *Store) lockSlot(id ports.LogID) (*slot, error) {
 	name := logName{id.Topic, id.Partition}
-	place := s.slots[name]
-	if place == nil {
-		place = &slot{}
-		s.slots[name] = place
+	for {
+		s.mu.Lock()
+		if s.closed {
+			s.mu.Unlock()
+			return nil, errClosed
+		}
+		place := s.slots[name]
+		if place == nil {
+			place = &slot{}
+			s.slots[name] = place
+		}
+		s.mu.Unlock()
+		place.mu.Lock()
+		if !place.gone {
+			return place, nil
+		}
+		place.mu.Unlock()
 	}
-	return place, nil
+}
+
+// unlockSlot unlocks a log's place, and forgets it when no log is open there.
+func (s *Store) unlockSlot(id ports.LogID, place *slot) {
+	if place.log == nil {
+		s.mu.Lock()
+		delete(s.slots, logName{id.Topic, id.Partition})
+		s.mu.Unlock()
+		place.gone = true
+	}
+	place.mu.Unlock()
 }
 
 // storedID returns the topic id of the log in dir, nil when there is no log.
