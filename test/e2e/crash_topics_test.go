@@ -28,7 +28,7 @@ type loaded struct {
 }
 
 const (
-	liveTopics       = 3
+	liveTopics       = 2
 	topicPartitions  = 2
 	topicConnections = 4
 	largeRecord      = 30_000
@@ -56,7 +56,7 @@ func (c *coming) turn(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	l := &loaded{history: h, cancel: cancel}
 	for id := range topicConnections {
-		l.load.Go(func() { h.produce(ctx, t, id, topicPartitions, 5*time.Millisecond) })
+		l.load.Go(func() { h.produce(ctx, t, id, topicPartitions, 20*time.Millisecond) })
 	}
 	c.live = append(c.live, l)
 	h.awaitAcks(t, 1)
