@@ -159,3 +159,50 @@ func TestFilesThatCannotBeFreedAreTriedAgain(t *testing.T) {
 		})
 	}
 }
+
+// TestAJournalThatCannotBeFreedCloses has appends wait for a file that does not get free, as there is no space for what comes before that.
+func TestAJournalThatCannotBeFreedCloses(t *testing.T) {
+	opt := Options{FileBytes: 64 << 10, MaxFiles: 2, DirectBytes: -1, Freeing: func() error { return syscall.ENOSPC }}
+	j, err := Open(disktest.New(), "/journal", opt, make(replayed).visit, settled)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newTestLog("a")
+	told := make(chan error)
+	go func() {
+		for {
+			a.append(j, testBatch)
+			if err := <-a.done; err != nil {
+				told <- err
+				return
+			}
+		}
+	}()
+	full := func() bool {
+		j.files.mu.Lock()
+		defer j.files.mu.Unlock()
+		return len(j.files.full) == opt.MaxFiles // and the committer waits for another
+	}
+	for deadline := time.Now().Add(20 * time.Second); !full(); {
+		if time.Now().After(deadline) {
+			t.Fatal("the files do not get full")
+		}
+		time.Sleep(time.Millisecond) // polls a condition with a deadline
+	}
+	closed := make(chan error)
+	go func() { closed <- j.Close() }()
+	for range 2 {
+		select {
+		case err := <-told:
+			if !errors.Is(err, syscall.ENOSPC) {
+				t.Errorf("an append that waits is told %v", err)
+			}
+		case err := <-closed:
+			if !errors.Is(err, syscall.ENOSPC) {
+				t.Errorf("closed with %v", err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatal("the journal does not close")
+		}
+	}
+}

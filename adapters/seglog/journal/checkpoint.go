@@ -36,7 +36,7 @@ func (fl *files) checkpoint() {
 	defer fl.mu.Unlock()
 	for !fl.stopping {
 		switch {
-		case len(fl.full) > 0 && !fl.pausing && len(fl.free)+fl.opt.MaxFiles-fl.count < spareFiles:
+		case len(fl.full) > 0 && fl.failed == nil && len(fl.free)+fl.opt.MaxFiles-fl.count < spareFiles:
 			fl.freeFull()
 		case fl.written >= prepareAfter && len(fl.free) == 0 && fl.count < fl.opt.MaxFiles:
 			fl.addReady()
@@ -79,16 +79,15 @@ func (fl *files) freeFull() {
 
 // pause has freeing wait for a while, or end when the error is not one that passes. Called with the lock held.
 func (fl *files) pause(err error) {
-	fl.pausing = true
-	if !disk.Passing(err) {
-		fl.failed = fmt.Errorf("journal files cannot be freed: %w", err)
-		fl.changed.Broadcast()
+	fl.failed, fl.pausing = fmt.Errorf("journal files cannot be freed: %w", err), disk.Passing(err)
+	fl.changed.Broadcast()
+	if !fl.pausing {
 		return
 	}
 	fl.resume = time.AfterFunc(retryAfter, func() {
 		fl.mu.Lock()
 		defer fl.mu.Unlock()
-		fl.pausing = false
+		fl.failed = nil
 		fl.changed.Broadcast()
 	})
 }

@@ -31,9 +31,9 @@ type files struct {
 	free     []*file // the last one is used first
 	carried  []*carried
 	written  int64       // bytes journaled since Open
-	pausing  bool        // the full files could not be freed just now
-	resume   *time.Timer // ends the pause, nil before the first one
-	failed   error       // why no file is freed any more
+	failed   error       // why the full files could not be freed, nil when they could
+	pausing  bool        // that is tried again
+	resume   *time.Timer // has it tried again, nil before the first time
 	stopping bool
 
 	// The committer's own.
@@ -113,7 +113,7 @@ func (fl *files) place(size int64) (f *file, change bool, err error) {
 		fl.changed.Broadcast()
 	}
 	for len(fl.free) == 0 && fl.count >= fl.opt.MaxFiles {
-		if fl.failed != nil {
+		if fl.failed != nil && (!fl.pausing || fl.isClosing()) {
 			return nil, false, fl.failed
 		}
 		fl.changed.Wait()
@@ -145,6 +145,23 @@ func (fl *files) create(f *file) error {
 		}
 	}
 	return fl.fs.SyncDir(fl.dir)
+}
+
+// beginClosing lets nobody wait any more for what may never be.
+func (fl *files) beginClosing() {
+	close(fl.closing)
+	fl.mu.Lock()
+	defer fl.mu.Unlock()
+	fl.changed.Broadcast()
+}
+
+func (fl *files) isClosing() bool {
+	select {
+	case <-fl.closing:
+		return true
+	default:
+		return false
+	}
 }
 
 // retryWrite is how long a write waits that has met an error that passes.

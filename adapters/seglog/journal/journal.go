@@ -202,7 +202,7 @@ func (j *Journal) Close() error {
 	j.closing = true
 	j.arrived.Signal()
 	j.mu.Unlock()
-	close(j.files.closing)
+	j.files.beginClosing()
 	j.committing.Wait() // which may need a checkpoint to go on
 	j.files.stop()
 	j.checkpointing.Wait()
