@@ -103,14 +103,13 @@ func (fl *files) addReady() {
 	if err == nil {
 		err = fl.prepare(f)
 	}
+	if err != nil { // its space would be missed elsewhere
+		fl.opt.Log.Error("journal file cannot be prepared", "path", f.path, "err", errors.Join(err, fl.discard(f)))
+	}
 	fl.mu.Lock()
 	if err != nil {
-		fl.opt.Log.Error("journal file cannot be prepared", "path", f.path, "err", err)
 		fl.written = -1 << 62 // not tried again: the file in use serves as it is
 		fl.count--
-		if err := fl.discard(f); err != nil { // or its space would be missed elsewhere
-			fl.opt.Log.Error("journal file cannot be removed", "path", f.path, "err", err)
-		}
 	} else {
 		fl.free = append(fl.free, f)
 	}
@@ -129,27 +128,29 @@ func (fl *files) sync(used []*file) (unsynced, err error) {
 	var (
 		syncing errgroup.Group
 		mu      sync.Mutex
-		failed  = make(map[ports.LogID]error)
-		whys    []error
+		results = make(map[ports.LogID]error)
 	)
 	syncing.SetLimit(SyncsAtOnce)
 	for l, id := range logs {
 		syncing.Go(func() error {
 			err := l.Sync()
-			if disk.Passing(err) {
-				return err
-			}
-			if err != nil { // which the log has told
-				mu.Lock()
-				failed[id] = err
-				whys = append(whys, err)
-				mu.Unlock()
-			}
+			mu.Lock()
+			defer mu.Unlock()
+			results[id] = errors.Join(results[id], err)
 			return nil // the others go on
 		})
 	}
-	if err := syncing.Wait(); err != nil {
-		return nil, err
+	_ = syncing.Wait() // nothing fails as a whole
+	failed := make(map[ports.LogID]error)
+	var whys []error
+	for id, err := range results {
+		if disk.Passing(err) {
+			return nil, err
+		}
+		if err != nil { // which the log has told
+			failed[id] = err
+			whys = append(whys, err)
+		}
 	}
 	if len(failed) > 0 {
 		if err := fl.carry(used, true, failed); err != nil {

@@ -136,11 +136,10 @@ func (p *Partition) Durable(end int64) {
 
 // Offline fails everything that waits: the log accepts nothing any more. If this broker leads, another has to.
 func (p *Partition) Offline(err error) {
-	reason := fault.New(fault.KafkaStorageError, "log of %s-%d is offline: %w", p.topic, p.index, err)
-	p.end(reason)
 	p.tail.Lock()
-	p.broken = p.gone == reason && p.replica != nil
+	p.broken = p.gone == nil && p.replica != nil
 	p.tail.Unlock()
+	p.end(fault.New(fault.KafkaStorageError, "log of %s-%d is offline: %w", p.topic, p.index, err))
 	p.queue.propose(p)
 }
 
