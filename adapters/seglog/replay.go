@@ -21,7 +21,7 @@ func newRecovery(s *Store) *recovery {
 
 // apply brings one entry into its log. A log that cannot take it goes on needing it; the others go on.
 func (r *recovery) apply(e journal.Entry) error {
-	if r.needed[e.ID] != nil {
+	if _, needed := r.needed[e.ID]; needed {
 		return nil
 	}
 	l, err := r.log(e.ID)

@@ -107,10 +107,10 @@ func (l *replaying) renew(b record.Batch) error {
 
 // finish makes durable what the log has taken.
 func (l *replaying) finish() error {
-	if l.damaged != nil && l.offline == nil {
+	if l.damaged != nil && !l.isSetAside() {
 		return l.setAside(*l.damaged, errDamagedEntry)
 	}
-	if l.offline != nil {
+	if l.isSetAside() {
 		return nil
 	}
 	l.mu.Lock()
@@ -121,6 +121,9 @@ func (l *replaying) finish() error {
 }
 
 var errDamagedEntry = fault.New(fault.CorruptMessage, "the journal's entry is damaged")
+
+// isSetAside reports whether something of the log was set aside, so that it is offline.
+func (l *replaying) isSetAside() bool { return l.offline != nil }
 
 // setAside saves an entry that cannot be applied, durably. The log is offline from then on, over restarts, until somebody has seen to it.
 func (l *replaying) setAside(e journal.Entry, why error) error {

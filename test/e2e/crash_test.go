@@ -87,7 +87,7 @@ type history struct {
 	topic   string
 	gone    atomic.Bool // the topic is deleted, or about to be: what is sent to it may fail
 	seeds   []string    // where the brokers are
-	padding int      // bytes that a record has behind its number
+	padding int         // bytes that a record has behind its number
 	mu      sync.Mutex
 	acked   map[int64]position // by record: producer<<40 | sequence
 	count   map[int32]int      // of them, by partition
