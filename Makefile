@@ -14,7 +14,7 @@ PACKAGES   = $(shell $(GO) list ./... | grep -v /test/e2e)
 LINT       = $(GO) tool -modfile=tools/go.mod golangci-lint run
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster build build-raft test test-short test-standalone test-raft e2e chaos crash build-invariants fetch lint generate fuzz simulate bench bench-cluster clean
+.PHONY: help run cluster build build-raft test test-short test-standalone test-raft e2e chaos crash build-invariants measure fetch lint generate fuzz simulate bench bench-cluster clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,10 @@ chaos: build-invariants ## Let nodes, networks, disks and power fail while clien
 
 crash: build-invariants ## Kill a broker again and again while topics come and go under load (KILLS=200).
 	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-invariants CHRONIK_CRASHES=$(KILLS) $(GO) test -count=1 -timeout 0 -v -run SurviveKill ./test/e2e
+
+measure: build build-raft ## Check how long starts, fail-overs and moves take, on a machine that does nothing else.
+	MEASURE=1 $(GO) test -count=1 -timeout 20m -v -run StartIsInstant ./test/e2e
+	MEASURE=1 CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft $(GO) test -count=1 -tags raft -timeout 30m -v -run 'FailOver|ACleanRestart|ThrottleMoves|ReadsInItsRack' ./test/e2e
 
 fetch: # the clients and tools of the end-to-end tests, into the cache
 	@command -v kcat >/dev/null || [ "$$(id -u)" != 0 ] || { apt-get update -q && apt-get install -qy kcat; }

@@ -29,7 +29,7 @@ func OpenMetadataTools(cfg *configs.Config, log *slog.Logger) (*MetadataTools, e
 	if _, err := os.Stat(cfg.DataDir); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	member := membership{nodeID: standaloneNodeID}
+	member := membership{nodeID: int32(cfg.Cluster.NodeID)}
 	dir, unlock, err := lockDataDir(cfg, member)
 	if err != nil {
 		return nil, err

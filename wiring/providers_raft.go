@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/wire"
 
+	"github.com/chronik-stream/chronik/adapters/bootclock"
 	"github.com/chronik-stream/chronik/adapters/kafkaproto"
 	"github.com/chronik-stream/chronik/adapters/nodetls"
 	"github.com/chronik-stream/chronik/adapters/raftnode"
@@ -23,8 +24,11 @@ import (
 var metadataSet = wire.NewSet(newMembership, openNodeTLS, openRaftNode, openNodeMetadata, wire.FieldsOf(new(nodeMetadata), "store"), newMember, registerNode, newLease, newWork)
 
 func newMembership(cfg *configs.Config) (membership, error) {
-	if !cfg.Clustered() {
-		return membership{nodeID: standaloneNodeID}, nil
+	switch {
+	case cfg.OnlyNamesNode(): // the rest of its cluster may have been forgotten
+		return membership{}, fmt.Errorf("%w: cluster.peers names no nodes; a broker without a cluster has its id as kafka.\"node.id\"", errNoManager)
+	case !cfg.Clustered():
+		return membership{nodeID: int32(cfg.Cluster.NodeID)}, nil
 	}
 	if !cfg.UseWALMetadata {
 		return membership{}, errors.New("use_wal_metadata = false is for brokers without a cluster: a cluster needs use_wal_metadata = true")
@@ -91,7 +95,7 @@ func openNodeMetadata(
 
 func newLease(cfg *configs.Config, clock broker.Clock) *broker.Lease {
 	if cfg.Clustered() {
-		return broker.NewLease(clock)
+		return broker.NewLease(bootclock.New().Now)
 	}
 	return broker.NewEndlessLease(clock)
 }

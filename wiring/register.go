@@ -30,6 +30,12 @@ func register(ctx context.Context, cfg *configs.Config, m membership, store port
 				"bring that back, or use another directory", len(stored), stored[0].Topic, stored[0].Partition)
 		}
 	}
+	for b := range store.Image().Brokers() {
+		if b.ID != m.nodeID {
+			return registered{}, fmt.Errorf("the data directory is that of broker %d, and this one is to be broker %d: set kafka.\"node.id\" = %d, or "+
+				"use another directory", b.ID, m.nodeID, b.ID)
+		}
+	}
 	cmds := []metadata.Command{
 		metadata.RegisterBroker{ID: m.nodeID, Incarnation: newUUID(), Rack: cfg.Kafka["broker.rack"], Features: metadata.SupportedFeatures()},
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 	"github.com/chronik-stream/chronik/adapters/walstore"
 	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/partition"
+	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -75,9 +77,13 @@ var flushPolicies = map[string]ports.FlushPolicy{
 }
 
 // openLogs opens the records' store.
-func openLogs(ctx context.Context, cfg *configs.Config, dir dataDir, synced func(time.Duration), log *slog.Logger) (ports.LogStore, func(), error) {
+func openLogs(
+	ctx context.Context, cfg *configs.Config, dir dataDir, synced func(time.Duration), decompression *record.Budget, log *slog.Logger,
+) (ports.LogStore, func(), error) {
+	memory := sharesOf(cfg.Memory)
 	store, err := seglog.Open(ctx, seglog.Options{
-		Dir: dir.path, FlushInterval: cfg.FlushInterval, CleanerMemory: int(sharesOf(cfg.Memory).compaction), Log: log,
+		Dir: dir.path, FlushInterval: cfg.FlushInterval, CleanerMemory: int(memory.compaction), Log: log,
+		ProducerMemory: partition.NewProducerMemory(memory.producers), Decompression: decompression,
 		Journal: journal.Options{FileBytes: cfg.Journal.FileSize, MaxFiles: int(cfg.Journal.MaxFiles), Synced: synced},
 	})
 	if err != nil {

@@ -62,7 +62,8 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	logStore, cleanup5, err := openLogs(ctx, cfg, wiringDataDir, v, log)
+	budget := newDecompression(cfg)
+	logStore, cleanup5, err := openLogs(ctx, cfg, wiringDataDir, v, budget, log)
 	if err != nil {
 		cleanup4()
 		cleanup3()
@@ -79,7 +80,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	brokerConfigs, err := newBrokerConfigs(cfg, wiringDataDir, wiringMembership, wiringRegistered, levels)
+	brokerConfigs, err := newBrokerConfigs(cfg, wiringDataDir, wiringMembership, wiringRegistered, levels, log)
 	if err != nil {
 		cleanup5()
 		cleanup4()
@@ -93,7 +94,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	cluster := newCluster(wiringRegistered, logStore, partitions, wiringMembership)
 	assignments := newAssignments(wiringRegistered)
 	wiringClusterWork, cleanup7 := newWork(cfg, certificates, wiringNodeMetadata, wiringMembership, membershipSettings, wiringRegistered, partitions, brokerConfigs, clock, log)
-	produce := broker.NewProduce(partitions, clock)
+	produce := broker.NewProduce(partitions, budget, clock)
 	fetch := newFetch(cfg, partitions, brokerConfigs, clock)
 	offsets := broker.NewOffsets(partitions)
 	groups := newGroups(cfg, wiringRegistered, partitions, topics, brokerConfigs, wiringMembership, clock, log)

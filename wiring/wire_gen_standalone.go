@@ -41,7 +41,8 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	logStore, cleanup4, err := openLogs(ctx, cfg, wiringDataDir, v, log)
+	budget := newDecompression(cfg)
+	logStore, cleanup4, err := openLogs(ctx, cfg, wiringDataDir, v, budget, log)
 	if err != nil {
 		cleanup3()
 		cleanup2()
@@ -56,7 +57,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	brokerConfigs, err := newBrokerConfigs(cfg, wiringDataDir, wiringMembership, wiringRegistered, levels)
+	brokerConfigs, err := newBrokerConfigs(cfg, wiringDataDir, wiringMembership, wiringRegistered, levels, log)
 	if err != nil {
 		cleanup4()
 		cleanup3()
@@ -71,7 +72,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	cluster := newCluster(wiringRegistered, logStore, partitions, wiringMembership)
 	assignments := newAssignments(wiringRegistered)
 	wiringClusterWork := newSoleWork(wiringRegistered, wiringMembership, clock)
-	produce := broker.NewProduce(partitions, clock)
+	produce := broker.NewProduce(partitions, budget, clock)
 	fetch := newFetch(cfg, partitions, brokerConfigs, clock)
 	offsets := broker.NewOffsets(partitions)
 	groups := newGroups(cfg, wiringRegistered, partitions, topics, brokerConfigs, wiringMembership, clock, log)

@@ -274,9 +274,18 @@ func (c *conn) host() (string, int32) {
 		return c.listener.advertisedHost, c.listener.advertisedPort
 	}
 	if a, ok := c.nc.LocalAddr().(*net.TCPAddr); ok {
-		return a.IP.String(), int32(a.Port)
+		return hostOf(a), int32(a.Port)
 	}
 	return "localhost", 0
+}
+
+// hostOf returns the host of an address of this machine. A link-local one of IPv6 means nothing without its zone. That is this machine's, and where
+// the client's has another name, only an advertised address helps.
+func hostOf(a *net.TCPAddr) string {
+	if a.Zone != "" {
+		return a.IP.String() + "%" + a.Zone
+	}
+	return a.IP.String()
 }
 
 // peer returns the client's address as Kafka shows it in DescribeGroups.

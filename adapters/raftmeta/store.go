@@ -27,8 +27,9 @@ type Group interface {
 	Propose(ctx context.Context, data []byte) error
 	// Barrier returns nil when this node's Machine has applied all that any node had agreed on before.
 	Barrier(ctx context.Context) error
-	// Leader returns the leader's node id as far as this node knows.
-	Leader() (node int32, ok bool)
+	// Leadership returns the leader's node id as far as this node knows, and the term in which it leads. It does not name this node any more
+	// when another leader has answered a Barrier.
+	Leadership() (node int32, term uint64, ok bool)
 	// Close ends the replica. The Machine is not called afterwards.
 	Close() error
 }
@@ -107,11 +108,11 @@ func (s *Store) Watch(ctx context.Context) iter.Seq[*metadata.Image] { return s.
 
 // Leadership implements ports.MetadataStore: who leads the group, as far as this node knows. Any node may Apply.
 func (s *Store) Leadership() ports.Leadership {
-	node, ok := s.group.Leader()
+	node, term, ok := s.group.Leadership()
 	if !ok {
 		return ports.Leadership{NodeID: -1}
 	}
-	return ports.Leadership{Local: node == s.settings.NodeID, NodeID: node}
+	return ports.Leadership{Local: node == s.settings.NodeID, NodeID: node, Term: term}
 }
 
 // Voters returns the incarnations of the nodes that have claimed their votes, as far as this node knows. A node that was wiped is told by

@@ -48,7 +48,7 @@ func TestEveryNodeHoldsWhatAnyNodeHasApplied(t *testing.T) {
 		if diff := cmp.Diff(nodes[0].disk.note, node.disk.note); diff != "" {
 			t.Errorf("note of node %d (-node 0 +it):\n%s", n, diff)
 		}
-		if got := (ports.Leadership{Local: n == 0, NodeID: 0}); node.Leadership() != got {
+		if got := (ports.Leadership{Local: n == 0, NodeID: 0, Term: 1}); node.Leadership() != got {
 			t.Errorf("node %d: Leadership() = %+v", n, node.Leadership())
 		}
 	}

@@ -230,8 +230,8 @@ func (l *Log) beginSegment(r roll) error {
 	if err := l.flushIndexes(s); err != nil {
 		return err
 	}
-	if r.gap { // a gap above the recovery point would be taken for a loss
-		if err := l.checkpoint(); err != nil {
+	if r.gap {
+		if err := l.Sync(); err != nil {
 			return err
 		}
 	}
@@ -242,8 +242,14 @@ func (l *Log) beginSegment(r roll) error {
 		return err
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.segments = append(l.segments, newSegment(r.base))
+	if r.gap { // nothing is missing below
+		l.written, l.recoveryPoint = r.base, r.base
+	}
+	l.mu.Unlock()
+	if r.gap { // a gap above the recovery point would be taken for a loss
+		return l.vouch()
+	}
 	return nil
 }
 
@@ -300,8 +306,16 @@ func (l *Log) Sync() error {
 }
 
 // syncIndexes makes durable the indexes of what was written to the segments: recovery believes them below the index point, which
-// it raises to the recovery point.
+// it raises to the recovery point. A failure takes the log offline, as one of Sync does.
 func (l *Log) syncIndexes() error {
+	err := l.trySyncIndexes()
+	if err != nil && !disk.Passing(err) {
+		l.fail(err)
+	}
+	return err
+}
+
+func (l *Log) trySyncIndexes() error {
 	l.syncing.Lock()
 	defer l.syncing.Unlock()
 	l.mu.Lock()
@@ -330,7 +344,7 @@ func (l *Log) syncIndexes() error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.indexPoint = max(l.indexPoint, point)
+	l.indexPoint, l.indexesMade = max(l.indexPoint, point), false
 	return nil
 }
 
@@ -339,6 +353,11 @@ func (l *Log) checkpoint() error {
 	if err := l.Sync(); err != nil {
 		return err
 	}
+	return l.vouch()
+}
+
+// vouch writes the recovery point.
+func (l *Log) vouch() error {
 	if err := l.store.writeCheckpoints([]*Log{l}); err != nil {
 		return err
 	}
@@ -355,7 +374,10 @@ func (l *Log) syncFile(s *segment, suffix string) error {
 		return err
 	}
 	defer f.Close()
-	return f.Sync()
+	if suffix == logSuffix {
+		return l.syncSegment(f)
+	}
+	return f.Sync() // an index is made anew
 }
 
 // Done announces what was taken as durable, or takes the log offline. The bytes are not the log's any more.

@@ -45,10 +45,10 @@ type Log struct {
 	shutting      bool  // set by Store.Close: appends are refused, what was accepted is committed
 	deleted       bool
 	ending        ending    // what LogEvents know of its end
+	indexesMade   bool      // indexes were made anew from the records, and not synced
 	opened        bool      // by Store.Open, which until then works on it alone
 	stored        int64     // end of the last batch in the segments, at the start: below the log start offset when that is ahead of what was synced
 	volatileEnd   int64     // end of the last chunk that was neither journaled nor synced at once
-	checkpointed  int64     // the recovery point that is on disk, -1 for not known
 	floor         uint64    // entries of the journal up to this group are from before a truncation or reset
 	takenEnd      int64     // end of what was taken: what is pending follows there
 	sinceFlush    int64     // records since the last sync, for flush.messages

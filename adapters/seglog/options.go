@@ -28,6 +28,8 @@ import (
 
 	"github.com/chronik-stream/chronik/adapters/seglog/disk"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
+	"github.com/chronik-stream/chronik/core/domain/partition"
+	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
 // Options are the store's settings; zero values take the defaults.
@@ -36,9 +38,12 @@ type Options struct {
 	FlushInterval time.Duration // how long a write to a log with ports.FlushInterval stays unsynced at the most: 1 s
 	MaxOpenFiles  int           // files that are kept open between uses: 1024
 	CleanerMemory int           // bytes for the keys of one compaction: 16 MiB
-	Journal       journal.Options
-	FS            disk.FS
-	Log           *slog.Logger
+	// ProducerMemory is for what the logs remember of their producers, Decompression for batches that are looked into whole; nil is for no bound.
+	ProducerMemory *partition.ProducerMemory
+	Decompression  *record.Budget
+	Journal        journal.Options
+	FS             disk.FS
+	Log            *slog.Logger
 }
 
 func (o Options) withDefaults() Options {

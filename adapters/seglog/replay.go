@@ -49,7 +49,7 @@ func (r *recovery) log(id ports.LogID) (*replaying, error) {
 		return nil, err
 	}
 	s.mu.Lock()
-	sound, start := s.storedPoints(name), s.starts[name]
+	sound, start := s.storedPoints(name), s.starts.of[name]
 	s.mu.Unlock()
 	if err := l.load(sound, start, true); err != nil {
 		return nil, err
@@ -61,6 +61,7 @@ func (r *recovery) log(id ports.LogID) (*replaying, error) {
 // leave leaves a log's entries to the journal, for the log to take when it is opened.
 func (r *recovery) leave(id ports.LogID, err error) {
 	r.needed[id] = err
+	r.store.doubt(logName{id.Topic, id.Partition})
 	delete(r.logs, logName{id.Topic, id.Partition})
 	r.store.opt.Log.Error("log cannot be recovered yet, the journal keeps what it needs", "topic", id.Topic, "partition", id.Partition, "err", err)
 }
@@ -74,12 +75,11 @@ func (r *recovery) settle() (map[ports.LogID]error, error) {
 			continue
 		}
 		if l.offline != nil {
+			r.store.doubt(name)
 			continue
 		}
 		logs = append(logs, l.Log)
-		r.store.mu.Lock()
-		r.store.recovered[name] = true
-		r.store.mu.Unlock()
+		r.store.trust(name)
 	}
 	// The floors are of no use when the journal is empty, and Open of the logs removes them.
 	return r.needed, r.store.writeAllCheckpoints(logs)

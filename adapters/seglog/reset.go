@@ -54,7 +54,7 @@ func (l *Log) reset(ctx context.Context, start int64) error {
 	l.begin(start)
 	l.mu.Unlock()
 	l.epochs = partition.Epochs{}
-	l.producers = partition.Producers{}
+	l.producers.Clear()
 	return l.persist(ctx, func() error { return l.makeReset(start, group) })
 }
 
@@ -63,7 +63,7 @@ func (l *Log) begin(start int64) {
 	l.segments = []*segment{newSegment(start)}
 	l.start = start
 	l.endAt(start)
-	l.storedEpoch, l.indexPoint, l.checkpointed, l.volatileEnd = -1, start, start, start
+	l.storedEpoch, l.indexPoint, l.volatileEnd = -1, start, start
 	l.sinceFlush, l.firstUnsynced = 0, time.Time{}
 	l.recent.forget()
 }

@@ -9,9 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/chronik-stream/chronik/adapters/seglog/disk"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 	"github.com/chronik-stream/chronik/core/domain/fault"
-	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -29,21 +29,17 @@ type Store struct {
 	vector  [][]byte // the committing goroutine's
 
 	mu        sync.Mutex
-	slots     map[logName]*slot
-	recovered map[logName]bool  // logs that the journal's replay has brought in order
-	unclean   bool              // the last stop was a crash
-	points    map[logName]int64 // what the checkpoint files hold: recovery points,
-	indexed   map[logName]int64 // index points,
-	starts    map[logName]int64 // and log start offsets
-	// How often starts was raised, and how many of these raises are in the checkpoint file.
-	startsRaised, startsWritten int64
-	cleaned                     map[logName]int64    // below is compacted
-	dead                        map[logName]struct{} // deleted, and perhaps still in checkpoint files
-	unsynced                    map[*Log]struct{}    // with writes that no journal covers
-	flushAt                     time.Time            // when flush will look at them, zero for never
-	doomed                      []doomed
-	lying                       []mending // for mend
-	closed                      bool
+	slots     map[logName]*slot    // of the logs that are open, or being opened or deleted
+	unchecked map[logName]struct{} // logs that are not known to be whole
+	points    offsetCheckpoint     // recovery points: below is synced
+	indexed   offsetCheckpoint     // index points: below the indexes are synced too
+	starts    offsetCheckpoint     // log start offsets
+	cleaned   offsetCheckpoint     // below is compacted
+	unsynced  map[*Log]struct{}    // with writes that no journal covers
+	flushAt   time.Time            // when flush will look at them, zero for never
+	doomed    []doomed
+	lying     []mending // for mend
+	closed    bool
 
 	lies        chan struct{} // lying is not empty
 	sooner      chan struct{} // flush has something to do before flushAt
@@ -57,9 +53,12 @@ type Store struct {
 
 // slot is a log's place: opening and deleting it are serialized by its lock. There is one for each log that is open, or being opened or deleted.
 type slot struct {
-	mu   sync.Mutex
-	log  *Log
-	gone bool // it is not in Store.slots any more
+	name  logName
+	users int // who opens or deletes the log, or waits for that; guarded by Store.mu
+
+	mu       sync.Mutex
+	log      *Log // nil when it is not open
+	halfMade bool // making it has failed, and its files are not removed
 }
 
 // Open opens the store in opt.Dir and brings in order what a crash has left: it returns when every acknowledged record is in
@@ -68,13 +67,17 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 	opt = opt.withDefaults()
 	s := &Store{
 		opt: opt, files: newFileCache(opt.FS, opt.MaxOpenFiles), slots: make(map[logName]*slot),
-		recovered: make(map[logName]bool), unsynced: make(map[*Log]struct{}), dead: make(map[logName]struct{}),
+		unchecked: make(map[logName]struct{}), unsynced: make(map[*Log]struct{}),
 		lies: make(chan struct{}, 1), sooner: make(chan struct{}, 1), closing: make(chan struct{}),
 	}
-	if err := s.makeDirs(filepath.Join(opt.Dir, journalDir)); err != nil {
+	s.setCheckpoints()
+	if err := disk.MakeDirs(opt.FS, filepath.Join(opt.Dir, journalDir)); err != nil {
 		return nil, fmt.Errorf("open log store: %w", err)
 	}
 	if err := s.readCheckpoints(); err != nil {
+		return nil, fmt.Errorf("open log store: %w", err)
+	}
+	if err := s.readStop(); err != nil {
 		return nil, fmt.Errorf("open log store: %w", err)
 	}
 	r := newRecovery(s)
@@ -92,37 +95,15 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 	return s, nil
 }
 
-// makeDirs makes a directory and those above it, durably.
-func (s *Store) makeDirs(dir string) error {
-	var made []string
-	for at := dir; ; at = filepath.Dir(at) {
-		exists, err := s.opt.FS.Exists(at)
-		if err != nil {
-			return err
-		}
-		if exists || at == filepath.Dir(at) {
-			break
-		}
-		made = append(made, at)
-	}
-	if err := s.opt.FS.MkdirAll(dir); err != nil {
-		return err
-	}
-	for _, d := range made {
-		if err := s.opt.FS.SyncDir(filepath.Dir(d)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Open opens the partition's log; see ports.LogStore.
 func (s *Store) Open(ctx context.Context, id ports.LogID, cfg *ports.LogConfig, events ports.LogEvents) (ports.Log, error) {
-	place, err := s.lockSlot(id)
+	place, err := s.slot(id)
 	if err != nil {
 		return nil, err
 	}
-	defer s.unlockSlot(id, place)
+	defer s.leave(place)
+	place.mu.Lock()
+	defer place.mu.Unlock()
 	if s.isClosed() {
 		return nil, errClosed
 	}
@@ -136,37 +117,43 @@ func (s *Store) Open(ctx context.Context, id ports.LogID, cfg *ports.LogConfig, 
 	stored, err := s.storedID(l.dir())
 	switch {
 	case err != nil:
-		return nil, err
-	case stored != nil && *stored == id.TopicID:
+	case stored != nil && *stored == id.TopicID && !place.halfMade:
 		if s.journal.Carries(id) {
 			err = s.recoverCarried(id)
 		}
 		if err == nil {
-			err = s.loadStored(l)
+			err = l.reopen()
 		}
 	default:
-		if stored != nil { // left of a topic that had the same name
+		if stored != nil { // left of a topic that had the same name, or half made
 			err = s.discard(l.dir(), cfg.FileDeleteDelay)
 		}
 		if err == nil {
 			err = s.dropCheckpoints(l.name())
 		}
 		if err == nil {
+			s.doubt(l.name())
 			err = l.create()
+			place.halfMade = err != nil
 		}
 	}
 	if err != nil {
 		return nil, fault.New(fault.KafkaStorageError, "open log of %s: %w", l.name(), err)
 	}
+	s.trust(l.name())
 	place.log = l
+	l.producers.CountIn(s.opt.ProducerMemory)
 	l.noteOpened()
 	return l, nil
 }
 
-// loadStored loads a log that is on disk.
-func (s *Store) loadStored(l *Log) error {
+// reopen loads a log that an earlier run has left, or that could not be opened in this one.
+func (l *Log) reopen() error {
+	s, name := l.store, l.name()
 	s.mu.Lock()
-	sound, start, scan := s.storedPoints(l.name()), s.starts[l.name()], s.unclean && !s.recovered[l.name()]
+	sound, start := s.storedPoints(name), s.starts.of[name]
+	_, scan := s.unchecked[name]
+	s.unchecked[name] = struct{}{} // until it is known to be whole
 	s.mu.Unlock()
 	if err := l.load(sound, start, scan); err != nil {
 		return err
@@ -182,7 +169,7 @@ func (s *Store) loadStored(l *Log) error {
 
 // empty returns a log that is not open yet.
 func (s *Store) empty(id ports.LogID, cfg *ports.LogConfig, events ports.LogEvents) *Log {
-	return &Log{store: s, id: id, events: events, config: withLimits(cfg), storedEpoch: -1, checkpointed: -1}
+	return &Log{store: s, id: id, events: events, config: withLimits(cfg), storedEpoch: -1}
 }
 
 // dirOf returns the directory of a log.
@@ -211,73 +198,31 @@ func (s *Store) pause(while time.Duration) bool {
 	}
 }
 
-// lockSlot returns a log's place, locked. unlockSlot must be called.
-func (s *Store) lockSlot(id ports.LogID) (*slot, error) {
+// slot returns a log's place. Who has it leaves it in the end.
+func (s *Store) slot(id ports.LogID) (*slot, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, errClosed
+	}
 	name := logName{id.Topic, id.Partition}
-	for {
-		s.mu.Lock()
-		if s.closed {
-			s.mu.Unlock()
-			return nil, errClosed
-		}
-		place := s.slots[name]
-		if place == nil {
-			place = &slot{}
-			s.slots[name] = place
-		}
-		s.mu.Unlock()
-		place.mu.Lock()
-		if !place.gone {
-			return place, nil
-		}
-		place.mu.Unlock()
+	place := s.slots[name]
+	if place == nil {
+		place = &slot{name: name}
+		s.slots[name] = place
 	}
+	place.users++
+	return place, nil
 }
 
-// unlockSlot unlocks a log's place, and forgets it when no log is open there.
-func (s *Store) unlockSlot(id ports.LogID, place *slot) {
-	if place.log == nil {
-		s.mu.Lock()
-		delete(s.slots, logName{id.Topic, id.Partition})
-		s.mu.Unlock()
-		place.gone = true
+// leave ends a use of a log's place, which is forgotten when nobody needs it.
+func (s *Store) leave(place *slot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	place.users--
+	if place.users == 0 && place.log == nil && !place.halfMade {
+		delete(s.slots, place.name)
 	}
-	place.mu.Unlock()
-}
-
-// storedID returns the topic id of the log in dir, nil when there is no log.
-func (s *Store) storedID(dir string) (*metadata.TopicID, error) {
-	path := filepath.Join(dir, partitionFile)
-	content, err := readFile(s.opt.FS, path)
-	if err != nil || content == nil {
-		return nil, err
-	}
-	id, err := parsePartition(content)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return &id, nil
-}
-
-// Stored returns the logs that are on disk.
-func (s *Store) Stored() ([]ports.LogID, error) {
-	names, err := s.opt.FS.ReadDir(s.opt.Dir)
-	if err != nil {
-		return nil, err
-	}
-	var ids []ports.LogID
-	for _, dir := range names {
-		name, ok := parseLogName(dir)
-		if !ok {
-			continue
-		}
-		id, err := s.storedID(filepath.Join(s.opt.Dir, dir))
-		if err != nil || id == nil {
-			continue // no log of ours
-		}
-		ids = append(ids, ports.LogID{Topic: name.topic, TopicID: *id, Partition: name.partition})
-	}
-	return ids, nil
 }
 
 // opened returns the open logs.
@@ -311,35 +256,39 @@ func (s *Store) Close() error {
 	close(s.closing)
 	s.stop()
 	s.background.Wait()
-	clean := true // a log that is offline has to be checked at the next start
 	logs := s.opened()
 	for _, l := range logs {
 		l.mu.Lock()
 		l.shutting = true
 		l.mu.Unlock()
 	}
-	errs := []error{s.journal.Close()}
-	for _, l := range logs {
-		errs = append(errs, l.shut())
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := s.journal.Close(); err != nil {
 		return errors.Join(err, s.files.close())
+	}
+	var errs []error
+	for _, l := range logs {
+		if err := l.shut(); err != nil {
+			s.doubt(l.name())
+			errs = append(errs, err)
+		}
 	}
 	err := s.writeAllCheckpoints(logs)
 	for _, l := range logs {
 		l.mu.Lock()
+		failed := l.offline != nil && !l.deleted
 		if l.offline == nil {
 			l.offline = errClosed
-		} else {
-			clean = clean && l.deleted
 		}
 		l.mu.Unlock()
+		if failed {
+			s.doubt(l.name())
+		}
 	}
-	if err == nil && clean {
-		err = replaceFile(s.opt.FS, filepath.Join(s.opt.Dir, cleanShutdownFile), []byte(`{"version":0,"brokerEpoch":-1}`))
+	if err == nil {
+		err = s.markStop()
 	}
 	s.removeDoomed(time.Now().Add(1000 * time.Hour))
-	return errors.Join(err, s.files.close())
+	return errors.Join(append(errs, err, s.files.close())...)
 }
 
 // shut writes what a clean start needs: whole indexes, the producers' state at the end, everything synced.

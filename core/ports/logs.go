@@ -61,7 +61,8 @@ type LogStore interface {
 	// the next start. The log's methods fail with fault.KafkaStorageError from then on; LogEvents.Released
 	// says when it needs no bytes any more. Deleting a log that does not exist does nothing.
 	Delete(ctx context.Context, id LogID) error
-	// Stored returns the logs that are on disk, open or not.
+	// Stored returns the logs that are on disk, open or not. One with records of which nothing says whose they are has the zero topic id;
+	// it cannot be opened or deleted.
 	Stored() ([]LogID, error)
 	// Clean applies retention and compaction to the open logs, once; now is the wall clock. It returns the first error after having tried them all.
 	Clean(ctx context.Context, now time.Time) error

@@ -24,7 +24,7 @@ func TestAcknowledgedRecordsSurviveChaosOfDisks(t *testing.T) {
 	const size = 256 << 20
 	volumes := []*volume{newVolume(t, size), newVolume(t, size), newVolume(t, size)}
 	lasts, seed := chaosSettings(t)
-	c := newChaos(startNodesOn(t, 3, newNetwork(t), volumes, "--set", "journal.file_size=8388608"), seed)
+	c := newChaos(startNodesOn(t, 3, newNetwork(t), volumes, cleanOften("--set", "journal.file_size=8388608")...), seed)
 	c.history.padding = 500 // so that the logs soon want more space than they have
 	c.survive(t, func() {
 		c.rage(t, lasts, []mishap{

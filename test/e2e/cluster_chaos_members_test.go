@@ -17,7 +17,7 @@ import (
 func TestAcknowledgedRecordsSurviveChaosOfMembers(t *testing.T) {
 	skipInShortMode(t)
 	lasts, seed := chaosSettings(t)
-	c := newChaos(startNodes(t, 3, newNetwork(t)), seed)
+	c := newChaos(startNodes(t, 3, newNetwork(t), cleanOften()...), seed)
 	c.survive(t, func() {
 		c.grow(t)
 		c.rage(t, lasts, []mishap{

@@ -68,9 +68,7 @@ func TestFetchIsWokenWhenItsTopicIsDeleted(t *testing.T) {
 		go func() { answer <- f.fetch.Fetch(t.Context(), req) }()
 		synctest.Wait()
 		f.apply(t, metadata.DeleteTopic{ID: metadata.TopicID{1}})
-		if err := f.partitions.Run(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		f.follow(t)
 		if got := (<-answer).Partitions[0]; !errors.Is(got.Err, fault.UnknownTopicOrPartition) {
 			t.Errorf("answered %v", got.Err)
 		}
