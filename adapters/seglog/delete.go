@@ -48,10 +48,14 @@ func (s *Store) Delete(_ context.Context, id ports.LogID) error {
 		place.log = nil
 	}
 	s.doubt(place.name) // its files stay as they are if they cannot be renamed
-	return s.discard(dir, delay)
+	if err := s.discard(dir, delay); err != nil {
+		return err
+	}
+	return s.journal.Taken(id)
 }
 
-// close ends a log for good, waiting for what is being written, and returns how long its files are to be kept.
+// close ends a log for good, waiting for what is being written to its files, and returns how long these are to be kept. The journal
+// may still be writing what it has taken: its bytes are released when that is done.
 func (l *Log) close(reason error) time.Duration {
 	l.mu.Lock()
 	if l.offline == nil {
@@ -69,6 +73,7 @@ func (l *Log) close(reason error) time.Duration {
 	l.syncing.Lock()
 	defer l.syncing.Unlock()
 	l.store.journal.Forget(l)
+	l.tellEnd()
 	return delay
 }
 

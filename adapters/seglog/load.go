@@ -56,8 +56,8 @@ func (l *Log) load(sound points, start int64, scan bool) error {
 		return err
 	}
 	if slices.Contains(names, unappliedFile) {
-		return fault.New(fault.KafkaStorageError, "%s has records in %s that do not follow the end of its segments: "+
-			"acknowledged records between them are lost; restore the segments, or remove that file to accept the loss",
+		return fault.New(fault.KafkaStorageError, "%s has records in %s that are damaged or do not follow the end of its segments: "+
+			"acknowledged records are lost; restore the segments, or remove that file to accept the loss",
 			l.name(), filepath.Join(l.dir(), unappliedFile))
 	}
 	if names, err = l.finishSwaps(names); err != nil {

@@ -43,6 +43,7 @@ type Store struct {
 
 	lies        chan struct{} // lying is not empty
 	sooner      chan struct{} // flush has something to do before flushAt
+	closing     chan struct{} // closed when Close begins
 	checkpoints sync.Mutex    // serializes the writing of checkpoint files
 	stop        context.CancelFunc
 	background  sync.WaitGroup
@@ -50,7 +51,7 @@ type Store struct {
 	freed int // how often the journal has freed files; its own
 }
 
-// slot is a log's place: opening and deleting it are serialized by its lock.
+// slot is a log's place: opening and deleting it are serialized by its lock. There is one for each log that is open, or being opened or deleted.
 type slot struct {
 	name  logName
 	users int // who opens or deletes the log, or waits for that; guarded by Store.mu
@@ -67,7 +68,7 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 	s := &Store{
 		opt: opt, files: newFileCache(opt.FS, opt.MaxOpenFiles), slots: make(map[logName]*slot),
 		unchecked: make(map[logName]struct{}), unsynced: make(map[*Log]struct{}),
-		lies: make(chan struct{}, 1), sooner: make(chan struct{}, 1),
+		lies: make(chan struct{}, 1), sooner: make(chan struct{}, 1), closing: make(chan struct{}),
 	}
 	s.setCheckpoints()
 	if err := disk.MakeDirs(opt.FS, filepath.Join(opt.Dir, journalDir)); err != nil {
@@ -79,7 +80,7 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 	if err := s.readStop(); err != nil {
 		return nil, fmt.Errorf("open log store: %w", err)
 	}
-	r := &recovery{store: s, logs: make(map[logName]*Log)}
+	r := newRecovery(s)
 	opt.Journal.Freeing = s.freeing
 	j, err := journal.Open(opt.FS, filepath.Join(opt.Dir, journalDir), opt.Journal, r.apply, r.settle)
 	if err != nil {
@@ -117,7 +118,12 @@ func (s *Store) Open(ctx context.Context, id ports.LogID, cfg *ports.LogConfig, 
 	switch {
 	case err != nil:
 	case stored != nil && *stored == id.TopicID && !place.halfMade:
-		err = l.reopen()
+		if s.journal.Carries(id) {
+			err = s.recoverCarried(id)
+		}
+		if err == nil {
+			err = l.reopen()
+		}
 	default:
 		if stored != nil { // left of a topic that had the same name, or half made
 			err = s.discard(l.dir(), cfg.FileDeleteDelay)
@@ -182,6 +188,16 @@ func (s *Store) isClosed() bool {
 	return s.closed
 }
 
+// pause waits for a while. It reports false as soon as the store closes.
+func (s *Store) pause(while time.Duration) bool {
+	select {
+	case <-time.After(while):
+		return true
+	case <-s.closing:
+		return false
+	}
+}
+
 // slot returns a log's place. Who has it leaves it in the end.
 func (s *Store) slot(id ports.LogID) (*slot, error) {
 	s.mu.Lock()
@@ -237,6 +253,7 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	s.mu.Unlock()
+	close(s.closing)
 	s.stop()
 	s.background.Wait()
 	logs := s.opened()

@@ -264,8 +264,10 @@ func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartiti
 	want.partition, want.epoch = p, p.leaderEpoch()
 	if err := p.failed(); err != nil {
 		want.partition = nil // it may be opened anew
-		got.Err = err
-		return got
+		if _, unsound := p.fetchable(want.ask.Offset, req.ReadCommitted); unsound != nil || req.Follower != nil {
+			got.Err = err
+			return got
+		}
 	}
 	if req.Follower != nil {
 		f.replicate(p, req.Follower, want, &got, maxBytes, first)
@@ -289,7 +291,7 @@ func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartiti
 		got.HighWatermark, got.LastStableOffset, got.LogStartOffset = p.hw.Load(), p.lastStable(), p.log.StartOffset()
 		return got
 	}
-	upTo, err := p.readable(req.ReadCommitted)
+	upTo, err := p.fetchable(want.ask.Offset, req.ReadCommitted)
 	if err != nil {
 		got.Err = err
 		return got

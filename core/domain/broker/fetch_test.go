@@ -78,6 +78,18 @@ func TestFetchIsWokenWhenItsTopicIsDeleted(t *testing.T) {
 	})
 }
 
+func TestWhatWasCommittedIsFetchedFromALogThatHasFailed(t *testing.T) {
+	f := newFixture(t)
+	f.sent(t, newBatch(t, record.Options{}, "a"))
+	f.logs.fail(errors.New("input/output error"))
+	if got := f.fetch.Fetch(t.Context(), ask(0)).Partitions[0]; got.Err != nil || got.Records.Size == 0 || got.HighWatermark != 1 {
+		t.Errorf("answered %+v", got)
+	}
+	if got := f.fetch.Fetch(t.Context(), ask(1)).Partitions[0]; !errors.Is(got.Err, fault.KafkaStorageError) {
+		t.Errorf("at the end answered %v", got.Err)
+	}
+}
+
 func TestFetchNeverShowsWhatIsNotDurable(t *testing.T) {
 	f := newFixture(t)
 	f.sent(t, newBatch(t, record.Options{}, "a"))

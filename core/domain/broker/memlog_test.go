@@ -27,6 +27,7 @@ type memLogs struct {
 	delete []ports.LogID
 	aside  []ports.LogID
 	stored []ports.LogID // that are there from the start
+	ended  []*memLog // offline or deleted while appends were held
 	// opening, if not nil, is called before a log is opened; its error is Open's.
 	opening func(ports.LogID) error
 	// deleting and changing, if not nil, are called before a log is deleted, or cut, reset or deleted from. Their errors are the answer.
@@ -73,6 +74,12 @@ func (s *memLogs) Delete(_ context.Context, id ports.LogID) error {
 	s.delete = append(s.delete, id)
 	if l := s.open[s.name(id)]; l != nil && l.id.TopicID == id.TopicID {
 		delete(s.open, s.name(id))
+		l.over = true
+		if s.held {
+			s.ended = append(s.ended, l)
+		} else {
+			l.events.Released()
+		}
 	}
 	return nil
 }
@@ -110,20 +117,33 @@ func (s *memLogs) release() {
 	s.held = false
 	var logs []*memLog
 	for _, l := range s.open {
+		if l.over {
+			s.ended = append(s.ended, l)
+			continue
+		}
 		logs = append(logs, l)
 	}
+	ended := s.ended
+	s.ended = nil
 	s.mu.Unlock()
+	for _, l := range ended {
+		l.events.Released()
+	}
 	for _, l := range logs {
 		l.settle()
 	}
 }
 
-// break takes every log offline.
+// fail takes every log offline. While appends are held, the disk still needs their bytes.
 func (s *memLogs) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.open {
+		l.over = true
 		l.events.Offline(err)
+		if !s.held {
+			l.events.Released()
+		}
 	}
 }
 
@@ -131,6 +151,7 @@ func (s *memLogs) fail(err error) {
 type memLog struct {
 	store     *memLogs
 	id        ports.LogID
+	over      bool // deleted, or offline; under the store's lock
 	file      *os.File
 	events    ports.LogEvents
 	producers *partition.Producers
@@ -141,15 +162,16 @@ type memLog struct {
 	positions           []int64
 	size                int64
 	start, end, durable int64
-	offline             bool
 }
 
 func (l *memLog) Append(batches []record.Batch, now time.Time) error {
-	l.mu.Lock()
-	if l.offline {
-		l.mu.Unlock()
+	l.store.mu.Lock()
+	over := l.over
+	l.store.mu.Unlock()
+	if over {
 		return fault.KafkaStorageError
 	}
+	l.mu.Lock()
 	for _, b := range batches {
 		l.producers.Append(b, now.UnixMilli())
 		l.epochs.Assign(b.LeaderEpoch(), b.BaseOffset())

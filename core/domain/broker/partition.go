@@ -48,6 +48,7 @@ type Partition struct {
 	grown     int64          // the durable end after the last step, of which waiting followers were told
 	epoch     int32          // the leader epoch after the last step
 	gone      error          // why nothing can be appended or waited for any more
+	broken    bool           // that is because the log has failed
 }
 
 // replicaQueue takes note of what a replica wants done where a disk or other brokers are waited for. Its methods return at once.
@@ -140,10 +141,15 @@ func (p *Partition) Durable(end int64) {
 
 // Offline fails everything that waits: the log accepts nothing any more. If this broker leads, another has to.
 func (p *Partition) Offline(err error) {
+	p.tail.Lock()
+	p.broken = p.gone == nil && p.replica != nil
+	p.tail.Unlock()
 	p.end(fault.New(fault.KafkaStorageError, "log of %s-%d is offline: %w", p.topic, p.index, err))
-	p.letGo()
 	p.queue.propose(p)
 }
+
+// Released answers the appends that have failed and whose bytes the log has needed until now.
+func (p *Partition) Released() { p.letGo() }
 
 // Start is told that records were deleted. Followers are told at once, consumers learn of it at their next fetch.
 func (p *Partition) Start(start int64) {
@@ -260,6 +266,24 @@ func (p *Partition) readable(readCommitted bool) (int64, error) {
 	end, err := p.replica.Readable(p.now())
 	if err == nil && readCommitted {
 		end = p.lastStable()
+	}
+	return end, err
+}
+
+// fetchable is readable for who fetches from offset on. Where the log has failed, what was committed before can still be read; its end is
+// where the failure is told.
+func (p *Partition) fetchable(offset int64, readCommitted bool) (int64, error) {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	if p.gone != nil && !p.broken {
+		return -1, p.gone
+	}
+	end, err := p.replica.Readable(p.now())
+	if err == nil && readCommitted {
+		end = p.lastStable()
+	}
+	if err == nil && offset >= end {
+		err = p.gone
 	}
 	return end, err
 }

@@ -154,7 +154,8 @@ func (ps *Partitions) bringInLine(tp *topicPartitions, t *metadata.Topic) {
 	}
 }
 
-// Close ends every partition: who waits is told that this broker leads it no more. The logs stay with their store.
+// Close ends every partition: who waits is told that this broker leads it no more, producers as soon as their bytes are on disk. The logs
+// stay with their store, which has still to make them durable.
 func (ps *Partitions) Close() {
 	ps.mu.Lock()
 	ps.closed = true
@@ -163,9 +164,7 @@ func (ps *Partitions) Close() {
 	clear(ps.failing)
 	ps.mu.Unlock()
 	for _, tp := range all {
-		for _, p := range tp.end(errStopping) {
-			p.letGo() // the connections are closed
-		}
+		tp.end(errStopping)
 	}
 }
 

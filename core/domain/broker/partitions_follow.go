@@ -180,7 +180,6 @@ func (ps *Partitions) remove(ctx context.Context, at *place, tp *topicPartitions
 		p.end(reason)
 		ps.queue.left(p)
 		defer p.forgetProducers()
-		defer p.letGo()
 		at.leftover = true
 	}
 	ps.recovered(at)
