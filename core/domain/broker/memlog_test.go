@@ -27,7 +27,7 @@ type memLogs struct {
 	delete []ports.LogID
 	aside  []ports.LogID
 	stored []ports.LogID // that are there from the start
-	ended  []*memLog // offline or deleted while appends were held
+	ended  []*memLog     // offline or deleted while appends were held
 	// opening, if not nil, is called before a log is opened; its error is Open's.
 	opening func(ports.LogID) error
 	// deleting and changing, if not nil, are called before a log is deleted, or cut, reset or deleted from. Their errors are the answer.
