@@ -42,7 +42,9 @@ type Store struct {
 	unsynced                    map[*Log]struct{}    // with writes that no journal covers
 	flushAt                     time.Time            // when flush will look at them, zero for never
 	doomed                      []doomed
-	lying                       []mending // for mend
+	lying                       []mending            // for mend
+	compactions                 map[*Log]*compaction // under way
+	setAside                    map[*Log]damaged     // logs that are compacted no more
 	closed                      bool
 
 	lies        chan struct{} // lying is not empty
@@ -67,6 +69,7 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 	s := &Store{
 		opt: opt, files: newFileCache(opt.FS, opt.MaxOpenFiles), slots: make(map[logName]*slot),
 		recovered: make(map[logName]bool), unsynced: make(map[*Log]struct{}), dead: make(map[logName]struct{}),
+		compactions: make(map[*Log]*compaction), setAside: make(map[*Log]damaged),
 		lies: make(chan struct{}, 1), sooner: make(chan struct{}, 1),
 	}
 	if err := s.makeDirs(filepath.Join(opt.Dir, journalDir)); err != nil {
@@ -296,6 +299,7 @@ func (s *Store) Close() error {
 
 // shut writes what a clean start needs: whole indexes, the producers' state at the end, everything synced.
 func (l *Log) shut() error {
+	l.awaitCompaction()
 	l.cleaning.Lock()
 	defer l.cleaning.Unlock()
 	l.writing.Lock()

@@ -58,13 +58,11 @@ type LogStore interface {
 	// to the log from then on; the log's offsets are set when Open returns.
 	Open(ctx context.Context, id LogID, cfg *LogConfig, events LogEvents) (Log, error)
 	// Delete takes the log away at once and frees its disk space after cfg.FileDeleteDelay or at
-	// the next start. The log's methods fail with fault.KafkaStorageError from then on. Deleting
-	// a log that does not exist does nothing.
+	// the next start. The log's methods fail with fault.KafkaStorageError from then on; a compaction
+	// ends early. Deleting a log that does not exist does nothing.
 	Delete(ctx context.Context, id LogID) error
 	// Stored returns the logs that are on disk, open or not.
 	Stored() ([]LogID, error)
-	// Clean applies retention and compaction to the open logs, once; now is the wall clock. It returns the first error after having tried them all.
-	Clean(ctx context.Context, now time.Time) error
 	// Dir describes the directory that holds the logs, for DescribeLogDirs.
 	Dir() (LogDir, error)
 	// Err returns why no log can make anything durable any more, nil while they can. Only a restart helps.
@@ -122,9 +120,21 @@ type Log interface {
 	// MaxTimestamp returns the first record with the largest timestamp, among those below upTo. ok is
 	// false when the log is empty.
 	MaxTimestamp(upTo int64) (at TimestampOffset, ok bool, err error)
+	// Retain deletes whole segments at the log's beginning, as far as retention.ms, retention.bytes and the log start offset ask for it. now is
+	// the wall clock, by which records without timestamp expire as their file ages. upTo is asked for the high watermark when nothing
+	// else changes the log any more: as in Kafka, what lies there or above stays, however old it is.
+	Retain(ctx context.Context, now time.Time, upTo func() int64) error
+	// Compact removes the records of a log whose cleanup.policy is compact that newer ones with the same key have replaced. upTo is asked as in
+	// Retain, for the last stable offset: records there or above are not touched and replace nothing, since they may be cut off
+	// again. It may take long: it keeps nothing else waiting, and ends without an error when the log is truncated, begun anew,
+	// deleted or closed. A batch that cannot be read, fault.CorruptMessage, keeps the log from being compacted until its segment is
+	// gone. One call at a time does something.
+	Compact(ctx context.Context, now time.Time, upTo func() int64) error
 	// Truncate removes everything from offset to on, durably, and rebuilds Producers and Epochs. The log then ends at to, also where
 	// what lay directly below was compacted away, and over restarts. A batch that to lies within goes as a whole: the log ends where
-	// it began, so that a follower fetches the rest again.
+	// it began, so that a follower fetches the rest again. After an error the log is either offline (fault.KafkaStorageError) or as it
+	// was: when ctx ended while it waited, and when to is below the log start offset, which may have risen since the caller looked
+	// (fault.OffsetOutOfRange).
 	Truncate(ctx context.Context, to int64) error
 	// ResetTo removes all records and has the log begin anew, empty, at offset start, which may be above its end or below its
 	// start: Kafka's truncateFullyAndStartAt, for a follower whose log end lies below its leader's log start. When it returns nil,

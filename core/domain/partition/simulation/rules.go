@@ -23,6 +23,10 @@ const (
 	StopWithoutLease            // a leader without lease acknowledges nothing and serves no reads
 	ReadWhenKnown               // a new leader serves reads when it knows what was committed
 	CompareVersion              // metadata decides against the present version only
+	DeleteCommitted             // retention deletes nothing above the high watermark
+	CompactCommitted            // compaction touches nothing above the high watermark, and nothing there replaces anything
+	KeepWhereEpochsBegin        // compaction keeps the first batch of each leader epoch, if only its header
+	KnowWhereLogsBegin          // a fetch of a log that begins above all that was committed acknowledges nothing
 	ruleCount
 )
 
@@ -31,7 +35,8 @@ func (r Rule) String() string {
 	return [...]string{
 		"no rule", "AckDurableOnly", "AckReplicated", "ShrinkWhenCommitted", "GrowWhenAsked", "JoinWhenCaughtUp", "CutByEpochs",
 		"CompareEpochs", "CutByOwnEpochs", "MatchAnswers", "BeginAnewWhenForgotten", "ElectInSync", "LeaveWhenRestarted", "JoinUnderOwnEpoch",
-		"StopWithoutLease", "ReadWhenKnown", "CompareVersion",
+		"StopWithoutLease", "ReadWhenKnown", "CompareVersion", "DeleteCommitted", "CompactCommitted", "KeepWhereEpochsBegin",
+		"KnowWhereLogsBegin",
 	}[r]
 }
 
