@@ -170,10 +170,7 @@ func (c *compaction) eachBatch(ctx context.Context, p timedPlace, from int64, vi
 	if !c.log.holds(p.of) {
 		return errMoved
 	}
-	if unreadable(err) {
-		return c.log.setAside(p.of, fault.New(fault.CorruptMessage, "records of segment %d cannot be read at offset %d or behind it: %w", p.base, at, err))
-	}
-	return err
+	return c.log.judge(p, at, err)
 }
 
 // unreadable reports whether an error says that bytes are no sound batch, and not that they could not be had.
@@ -187,12 +184,16 @@ type damaged struct {
 	err     error
 }
 
-// setAside has the log not be compacted as long as it holds s, and returns why.
-func (l *Log) setAside(s *segment, why error) error {
+// judge has the log not be compacted as long as it holds a segment, when err, met at an offset, says that it is damaged. It returns why.
+func (l *Log) judge(p timedPlace, at int64, err error) error {
+	if !unreadable(err) {
+		return err
+	}
+	err = fault.New(fault.CorruptMessage, "segment %d cannot be read at offset %d or behind it: %w", p.base, at, err)
 	l.store.mu.Lock()
 	defer l.store.mu.Unlock()
-	l.store.setAside[l] = damaged{s, why}
-	return why
+	l.store.setAside[l] = damaged{p.of, err}
+	return err
 }
 
 // damage returns why the log is not compacted, nil when it is.
@@ -200,8 +201,11 @@ func (l *Log) damage() error {
 	l.store.mu.Lock()
 	of, known := l.store.setAside[l]
 	l.store.mu.Unlock()
-	if !known || l.holds(of.segment) {
-		return of.err
+	switch {
+	case !known:
+		return nil
+	case l.holds(of.segment):
+		return fmt.Errorf("compact %s: %w", l.name(), of.err)
 	}
 	l.store.mu.Lock()
 	defer l.store.mu.Unlock()

@@ -73,7 +73,9 @@ type lastBatch struct {
 func (c *compaction) readProducers(ctx context.Context) error {
 	c.lastOf = make(map[int64]lastBatch)
 	for _, p := range c.log.placesBelow(c.upTo) {
+		at := p.base
 		err := c.log.headers(p.place, p.base, func(b record.Batch) bool {
+			at = b.BaseOffset()
 			if b.ProducerID() >= 0 && !b.Control() {
 				c.lastOf[b.ProducerID()] = lastBatch{b.BaseOffset(), b.LastOffset(), p}
 			}
@@ -84,8 +86,8 @@ func (c *compaction) readProducers(ctx context.Context) error {
 			err = c.stopped(ctx)
 		case !c.log.holds(p.of):
 			err = errAbandoned
-		case unreadable(err):
-			err = c.log.setAside(p.of, err)
+		default:
+			err = c.log.judge(p, at, err)
 		}
 		if err != nil {
 			return err

@@ -57,10 +57,10 @@ func (s *memLogs) Delete(_ context.Context, id ports.LogID) error {
 	return nil
 }
 
-func (s *memLogs) Stored() ([]ports.LogID, error)         { return nil, nil }
-func (s *memLogs) Err() error                             { return nil }
-func (s *memLogs) Dir() (ports.LogDir, error)             { return ports.LogDir{Path: s.dir}, nil }
-func (s *memLogs) Close() error                           { return nil }
+func (s *memLogs) Stored() ([]ports.LogID, error) { return nil, nil }
+func (s *memLogs) Err() error                     { return nil }
+func (s *memLogs) Dir() (ports.LogDir, error)     { return ports.LogDir{Path: s.dir}, nil }
+func (s *memLogs) Close() error                   { return nil }
 
 // hold keeps appends from becoming durable; release lets all of them become it.
 func (s *memLogs) hold() {

@@ -96,7 +96,9 @@ func (r *Replica) forgotten(epoch int32) bool {
 // hollow reports whether a follower's log begins above the leader's, and above all that it can know to be committed: what lies between is missing
 // there, and may be committed yet. A log start offset never rises above the high watermark, so that such a log has outlived an unclean election, or a loss of
 // what was not synced.
-func (r *Replica) hollow(p *peer, f FollowerFetch) bool { return f.Start > max(r.epochStart, p.mayDelete, r.start) }
+func (r *Replica) hollow(p *peer, f FollowerFetch) bool {
+	return f.Start > max(r.epochStart, p.mayDelete, r.start)
+}
 
 // beginAnew says what a follower is told that cannot go on with its log.
 func (p *peer) beginAnew() error {
