@@ -56,7 +56,6 @@ func (l *Log) Compact(ctx context.Context, now time.Time, upTo func() int64) err
 // begin reports whether there is something to do.
 func (c *compaction) begin(ctx context.Context, now time.Time, upTo func() int64) (due bool, err error) {
 	l := c.log
-	cleaned := l.store.cleanedTo(l.name())
 	l.cleaning.Lock() // nothing is being cut while the bound is asked for
 	defer l.cleaning.Unlock()
 	l.mu.Lock()
@@ -71,7 +70,7 @@ func (c *compaction) begin(ctx context.Context, now time.Time, upTo func() int64
 	if other != nil || !c.config.Compact || c.stopped(ctx) != nil {
 		return false, nil
 	}
-	c.cleanedTo, c.upTo, due, err = l.cleanable(ctx, now, cleaned, upTo())
+	c.cleanedTo, c.upTo, due, err = l.cleanable(ctx, now, l.store.cleanedTo(l.name()), upTo())
 	return due, err
 }
 

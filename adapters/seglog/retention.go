@@ -1,6 +1,7 @@
 package seglog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -140,11 +141,14 @@ func (l *Log) rollNow() (rolled bool, err error) {
 }
 
 // newestTime returns the time of a segment's newest record. As in Kafka it is the time of the last change of the file when no record has a
-// timestamp, or a negative one.
+// timestamp, or a negative one; and when the headers cannot be read: damage must not keep a segment for ever.
 func (l *Log) newestTime(ctx context.Context, s *segment) (time.Time, error) {
 	newest, err := l.newestTimestamp(ctx, s)
-	if err != nil || newest >= 0 {
-		return time.UnixMilli(newest), err
+	if err == nil && newest >= 0 {
+		return time.UnixMilli(newest), nil
+	}
+	if err != nil && !unreadable(err) {
+		return time.Time{}, err
 	}
 	f, err := l.store.files.acquire(l.path(s.base, logSuffix), false)
 	if err != nil {
@@ -167,9 +171,9 @@ func (l *Log) newestTimestamp(ctx context.Context, s *segment) (int64, error) {
 	}
 	err := l.headers(places[i].place, s.base, func(b record.Batch) bool {
 		newest = max(newest, b.MaxTimestamp())
-		return ctx.Err() == nil
+		return ctx.Err() == nil && l.offlineError() == nil // a deletion waits
 	})
-	if err := errors.Join(err, ctx.Err()); err != nil {
+	if err := cmp.Or(err, ctx.Err(), l.offlineError()); err != nil {
 		return 0, err
 	}
 	l.mu.Lock()

@@ -123,7 +123,7 @@ func (l *cleanedLog) Retain(context.Context, time.Time, func() int64) error {
 }
 
 func TestACompactionThatTakesLongKeepsNoLogFromRetention(t *testing.T) {
-	inRing(t, 1, func(t *testing.T, r *ring) {
+	inRing(t, 3, func(t *testing.T, r *ring) {
 		b := r.broker(1)
 		logs := &cleanedLogs{b.logs, make(chan string, 1000), make(chan string, 1000)}
 		b.partitions.logs = logs
