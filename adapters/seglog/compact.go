@@ -32,7 +32,7 @@ type compaction struct {
 // errAbandoned ends a compaction because the log was cut, deleted or closed: what it has read is not true any more.
 var errAbandoned = errors.New("compaction was abandoned")
 
-// Compact removes records that newer ones with the same key have replaced, from segments below the active one; see ports.Log. Offsets do
+// Compact removes records that newer ones with the same key have replaced, from segments below the active one; see ports.CleanedLog. Offsets do
 // not change; see Kafka's documentation of log compaction.
 func (l *Log) Compact(ctx context.Context, now time.Time, upTo func() int64) error {
 	if err := l.damage(); err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 // Retain deletes whole segments at the log's beginning: those below the log start offset, and, where cleanup.policy has delete, those that are
-// too old or too many; see ports.Log.
+// too old or too many; see ports.CleanedLog.
 func (l *Log) Retain(ctx context.Context, now time.Time, upTo func() int64) error {
 	l.cleaning.Lock()
 	defer l.cleaning.Unlock()

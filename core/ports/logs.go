@@ -94,6 +94,7 @@ type LogEvents interface {
 // called by one goroutine at a time (the partition's lock serializes them); the other methods may be
 // called at any time. Offsets and leader epochs are Kafka's.
 type Log interface {
+	CleanedLog
 	// Append orders the batches behind the log's end and returns without waiting for any disk.
 	// Their base offsets and leader epochs are set by the caller and continue the log's end without
 	// decreasing. The bytes of batches belong to the log until LogEvents.Durable passes
@@ -120,16 +121,6 @@ type Log interface {
 	// MaxTimestamp returns the first record with the largest timestamp, among those below upTo. ok is
 	// false when the log is empty.
 	MaxTimestamp(upTo int64) (at TimestampOffset, ok bool, err error)
-	// Retain deletes whole segments at the log's beginning, as far as retention.ms, retention.bytes and the log start offset ask for it. now is
-	// the wall clock, by which records without timestamp expire as their file ages. upTo is asked for the high watermark when nothing
-	// else changes the log any more: as in Kafka, what lies there or above stays, however old it is.
-	Retain(ctx context.Context, now time.Time, upTo func() int64) error
-	// Compact removes the records of a log whose cleanup.policy is compact that newer ones with the same key have replaced. upTo is asked as in
-	// Retain, for the last stable offset: records there or above are not touched and replace nothing, since they may be cut off
-	// again. It may take long: it keeps nothing else waiting, and ends without an error when the log is truncated, begun anew,
-	// deleted or closed. A batch that cannot be read, fault.CorruptMessage, keeps the log from being compacted until its segment is
-	// gone. One call at a time does something.
-	Compact(ctx context.Context, now time.Time, upTo func() int64) error
 	// Truncate removes everything from offset to on, durably, and rebuilds Producers and Epochs. The log then ends at to, also where
 	// what lay directly below was compacted away, and over restarts. A batch that to lies within goes as a whole: the log ends where
 	// it began, so that a follower fetches the rest again. After an error the log is either offline (fault.KafkaStorageError) or as it
@@ -149,6 +140,20 @@ type Log interface {
 	Configure(cfg *LogConfig)
 	// Size returns the bytes that the log's records take on disk.
 	Size() int64
+}
+
+// CleanedLog is what removes records from a log that nobody needs any more. Its methods may be called at any time.
+type CleanedLog interface {
+	// Retain deletes whole segments at the log's beginning, as far as retention.ms, retention.bytes and the log start offset ask for it. now is
+	// the wall clock, by which records without timestamp expire as their file ages. upTo is asked for the high watermark when nothing
+	// else changes the log any more: as in Kafka, what lies there or above stays, however old it is.
+	Retain(ctx context.Context, now time.Time, upTo func() int64) error
+	// Compact removes the records of a log whose cleanup.policy is compact that newer ones with the same key have replaced. upTo is asked as in
+	// Retain, for the last stable offset: records there or above are not touched and replace nothing, since they may be cut off
+	// again. It may take long: it keeps nothing else waiting, and ends without an error when the log is truncated, begun anew,
+	// deleted or closed. A batch that cannot be read, fault.CorruptMessage, keeps the log from being compacted until its segment is
+	// gone. One call at a time does something.
+	Compact(ctx context.Context, now time.Time, upTo func() int64) error
 }
 
 // TimestampOffset is a record found by its timestamp (milliseconds).
