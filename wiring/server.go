@@ -43,7 +43,7 @@ type parts struct {
 	Configs    *broker.Configs
 	Store      registered
 	Dir        dataDir
-	Cleaner    *cleaner
+	Cleaner    *broker.Cleaner
 	Levels     *slog.LevelVar
 	Ready      *readiness
 	Telemetry  *telemetry.Telemetry
@@ -90,7 +90,7 @@ func (s *Server) run(ctx context.Context) error {
 	stages := slices.Concat(
 		[]stage{{"partitions", s.Partitions.Run}},
 		s.Work.early,
-		[]stage{{"cleaner", s.Cleaner.run}, {"groups", s.Groups.Run}, {"kafka", s.Kafka.Run}},
+		[]stage{{"cleaner", s.Cleaner.Run}, {"groups", s.Groups.Run}, {"kafka", s.Kafka.Run}},
 		s.Work.late,
 		[]stage{{"readiness", s.Ready.run}},
 	)

@@ -133,7 +133,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	wiringCleaner := newCleaner(logStore, partitions, brokerConfigs, clock, log)
+	cleaner := broker.NewCleaner(partitions, log)
 	wiringParts := &parts{
 		Kafka:      server,
 		HTTP:       httpapiServer,
@@ -143,7 +143,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		Configs:    brokerConfigs,
 		Store:      wiringRegistered,
 		Dir:        wiringDataDir,
-		Cleaner:    wiringCleaner,
+		Cleaner:    cleaner,
 		Levels:     levels,
 		Ready:      wiringReadiness,
 		Telemetry:  telemetry,

@@ -105,7 +105,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	wiringCleaner := newCleaner(logStore, partitions, brokerConfigs, clock, log)
+	cleaner := broker.NewCleaner(partitions, log)
 	wiringParts := &parts{
 		Kafka:      server,
 		HTTP:       httpapiServer,
@@ -115,7 +115,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		Configs:    brokerConfigs,
 		Store:      wiringRegistered,
 		Dir:        wiringDataDir,
-		Cleaner:    wiringCleaner,
+		Cleaner:    cleaner,
 		Levels:     levels,
 		Ready:      wiringReadiness,
 		Telemetry:  telemetry,
