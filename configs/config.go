@@ -24,6 +24,7 @@ type Config struct {
 	Telemetry      Telemetry
 	WAL            WAL
 	Journal        Journal
+	Disk           Disk
 	Cluster        Cluster
 	Kafka          map[string]string // broker configs by Kafka's keys
 
@@ -77,6 +78,11 @@ type Journal struct {
 	MaxFiles int64
 }
 
+// Disk is the settings of the disk's space.
+type Disk struct {
+	Reserve int64 // bytes that are kept for what must go on
+}
+
 // Cluster is the cluster section.
 type Cluster struct {
 	NodeID            int64
@@ -99,6 +105,9 @@ type Peer struct {
 
 // Clustered reports whether a source has given a cluster section.
 func (c *Config) Clustered() bool { return c.clustered }
+
+// IsDefault reports whether no source has set the key.
+func (c *Config) IsDefault(key string) bool { return c.origins[key] == FromDefault }
 
 // AdvertisedFor returns the address that clients of the listener are told, "" for the one that they have come by.
 func (c *Config) AdvertisedFor(listener string) string {

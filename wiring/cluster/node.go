@@ -17,8 +17,10 @@ import (
 	"github.com/chronik-stream/chronik/adapters/raftnode"
 	"github.com/chronik-stream/chronik/adapters/replication"
 	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/broker"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/space"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -33,12 +35,15 @@ func OpenTLS(cfg *configs.Config, log *slog.Logger) (*nodetls.Certificates, erro
 
 // OpenNode opens this node's side of Raft. A node without data asks the others first: one that has voted before, and has lost its data,
 // must not vote again.
-func OpenNode(ctx context.Context, cfg *configs.Config, certs *nodetls.Certificates, dir string, log *slog.Logger) (*raftnode.Manager, error) {
+func OpenNode(
+	ctx context.Context, cfg *configs.Config, certs *nodetls.Certificates, dir string, s *broker.Space, log *slog.Logger,
+) (*raftnode.Manager, error) {
 	own, ok := peer(cfg, int32(cfg.Cluster.NodeID))
 	if !ok {
 		return nil, fmt.Errorf("cluster.peers does not name this node, cluster.node_id = %d", cfg.Cluster.NodeID)
 	}
 	set := raftnode.DefaultSettings()
+	set.Room = func(bytes int64) error { return s.Room(space.Records, bytes) }
 	set.Dir, set.ClusterID, set.NodeID = dir, cfg.Cluster.Name, int32(own.ID)
 	set.Address, set.Listen = own.Raft, cfg.Cluster.RaftListen
 	if c := cfg.Cluster; certs != nil {

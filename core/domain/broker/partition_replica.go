@@ -154,6 +154,11 @@ func (p *Partition) takeIn(a partition.FetchAnswer, records []byte) (partition.E
 	if err != nil {
 		return partition.Effects{}, err
 	}
+	if size := sizeOf(batches); size > 0 {
+		if err := p.room(size); err != nil {
+			return partition.Effects{}, err
+		}
+	}
 	fx := p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
 		fx := r.FetchAnswered(a, now)
 		if fx.Append { // in the same step: the replica may be elected in the next

@@ -28,6 +28,7 @@ type Partitions struct {
 	log     *slog.Logger
 	lease   *Lease
 	queue   replicaQueue
+	space   *Space // nil: there is always enough
 
 	mu     sync.RWMutex
 	topics map[metadata.TopicID]*topicPartitions
@@ -54,6 +55,9 @@ type unreplicated struct{}
 func (unreplicated) propose(*Partition) {}
 func (unreplicated) fetch(*Partition)   {}
 func (unreplicated) left(*Partition)    {}
+
+// Within has everything that is appended count against the space of the disk. It is called before anything is.
+func (ps *Partitions) Within(s *Space) { ps.space = s }
 
 // Leader returns the partition if this broker leads it. Errors: fault.UnknownTopicOrPartition,
 // NotLeaderOrFollower, KafkaStorageError.

@@ -61,7 +61,7 @@ func (r *Replication) Run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 			for p := range r.partitions.Open() {
-				if p.offline() {
+				if p.offline() || p.yields() {
 					r.propose(p)
 				}
 				p.tick()
@@ -174,7 +174,8 @@ func (r *Replication) decide(ctx context.Context, p *Partition) {
 	for _, m := range proposal.ISR {
 		cmd.ISR, cmd.ISREpochs = append(cmd.ISR, m.Broker), append(cmd.ISREpochs, m.Epoch)
 	}
-	if !ok && (!p.offline() || !resign(img, p, &cmd)) {
+	yields := !ok && p.yields()
+	if !ok && (!p.offline() && !yields || !resign(img, p, &cmd)) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, millis(r.configs.Int("request.timeout.ms")))
@@ -187,10 +188,13 @@ func (r *Replication) decide(ctx context.Context, p *Partition) {
 		}
 		return
 	}
+	if yields {
+		p.hasYielded()
+	}
 	r.log.InfoContext(ctx, "in-sync replicas changed", "topic", p.topic, "partition", p.index, "isr", res.Partition.ISR, "resigned", cmd.Resigns)
 }
 
-// resign makes cmd the resignation of a broker whose log has failed from the in-sync replicas, unless it is the last of them. The leader
+// resign makes cmd the resignation of a broker whose log has failed, or cannot take more, from the in-sync replicas, unless it is the last of them. The leader
 // would find out by itself that a follower does not follow, but everybody would wait until then.
 func resign(img *metadata.Image, p *Partition, cmd *metadata.AlterPartition) bool {
 	t, ok := img.TopicByID(p.id)

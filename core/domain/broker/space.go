@@ -1,0 +1,159 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/space"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// measureEvery is how often the disk is measured. What is appended meanwhile is counted; what others write is not seen.
+const measureEvery = 250 * time.Millisecond
+
+// Space keeps the disk from getting full: it refuses records in time, and has the reserve give back what all else needs to go on.
+type Space struct {
+	rule    space.Rule
+	budget  *space.Budget
+	disk    ports.Disk
+	log     *slog.Logger
+	refusal atomic.Pointer[fault.Error] // what is said to whose records are refused
+
+	mu    sync.Mutex // one measurement at a time, with what follows from it
+	known space.Disk // what was measured last
+	said  bool       // the log tells that records are refused
+}
+
+// NewSpace returns the space on disk by the rule, and has the reserve hold what it should. The error is the disk's.
+func NewSpace(rule space.Rule, disk ports.Disk, log *slog.Logger) (*Space, error) {
+	s := &Space{rule: rule, budget: space.NewBudget(rule), disk: disk, log: log}
+	if _, err := s.measure(); err != nil {
+		return nil, fmt.Errorf("disk space: %w", err)
+	}
+	s.review()
+	return s, nil
+}
+
+// Run reviews the disk until ctx ends.
+func (s *Space) Run(ctx context.Context) error {
+	tick := time.NewTicker(measureEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			s.review()
+		}
+	}
+}
+
+// review decides anew whether records are taken. A disk that cannot be measured is taken for what it was, but one that is gone.
+func (s *Space) review() {
+	d, err := s.measure()
+	var refusal *fault.Error
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		s.budget.Lost()
+		refusal = fault.New(fault.KafkaStorageError, "nothing is appended, the data directory is gone: %w", err)
+	case err != nil:
+		s.log.Warn("disk cannot be measured", "err", err)
+		return
+	default:
+		s.budget.Measured(d)
+		refusal = fault.New(fault.KafkaStorageError, "nothing can be produced until there is space again: the broker's disk has %d bytes left, "+
+			"its reserve among them, and keeps %d for what must go on", d.Total(), s.rule.Floor(space.Records))
+	}
+	s.refusal.Store(refusal)
+	refusing := s.budget.Refusing()
+	switch {
+	case refusing && !s.said:
+		s.log.Error("records are refused", "reason", refusal.Error())
+	case !refusing && s.said:
+		s.log.Info("records are taken again", "bytes_left", d.Total())
+	}
+	s.said = refusing
+}
+
+// measure returns the state of the disk after the reserve was made to fit it.
+func (s *Space) measure() (space.Disk, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d, err := s.disk.Measure()
+	if err != nil {
+		return d, err
+	}
+	s.known = s.hold(d, s.rule.Hold(d))
+	return s.known, nil
+}
+
+// hold has the reserve hold so many bytes, and returns the state of the disk then. One that cannot have more has what it has.
+func (s *Space) hold(d space.Disk, want int64) space.Disk {
+	if want == d.Held {
+		return d
+	}
+	held, err := s.disk.Hold(want)
+	if err != nil {
+		s.log.Debug("reserve of the disk not changed", "bytes", d.Held, "wanted", want, "err", err)
+	}
+	return space.Disk{Free: d.Free + d.Held - held, Held: held}
+}
+
+// Room returns nil when n bytes may be written for a use and are free now: the reserve gives back what is missing.
+func (s *Space) Room(u space.Use, n int64) error {
+	d, err := s.measure()
+	if err != nil {
+		return fmt.Errorf("disk space: %w", err)
+	}
+	if d.Total()-n < s.rule.Floor(u) {
+		return fmt.Errorf("the disk is full: %d bytes free, needed are %d", d.Total(), s.rule.Floor(u)+n)
+	}
+	if missing := n + s.rule.Working() - d.Free; missing > 0 {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.known = s.hold(s.known, max(0, s.known.Held-missing))
+	}
+	return nil
+}
+
+// take counts n bytes that are to be appended for a use. When they must not be, it is fault.KafkaStorageError, with which clients try again.
+func (s *Space) take(u space.Use, n int) error {
+	if s == nil || s.budget.Take(u, int64(n)) {
+		return nil
+	}
+	return s.refusal.Load()
+}
+
+// short reports whether nothing may be appended for a use.
+func (s *Space) short(u space.Use) bool { return s != nil && s.budget.Short(u) }
+
+// Refusal returns why records are refused, nil while they are taken.
+func (s *Space) Refusal() error {
+	if !s.budget.Refusing() {
+		return nil
+	}
+	return s.refusal.Load()
+}
+
+// Disk returns what was measured last.
+func (s *Space) Disk() space.Disk {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known
+}
+
+// useOf is what a topic's records are to the disk.
+func useOf(topic string) space.Use {
+	if metadata.IsInternal(topic) {
+		return space.Internal
+	}
+	return space.Records
+}
