@@ -2,6 +2,7 @@ package wiring
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/chronik-stream/chronik/adapters/walstore"
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/space"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -84,10 +86,13 @@ var flushPolicies = map[string]ports.FlushPolicy{
 }
 
 // openLogs opens the records' store.
-func openLogs(ctx context.Context, cfg *configs.Config, dir dataDir, synced func(time.Duration), log *slog.Logger, steps *Progress) (ports.LogStore, func(), error) {
+func openLogs(ctx context.Context, cfg *configs.Config, dir dataDir, s *broker.Space, synced func(time.Duration), log *slog.Logger, steps *Progress) (ports.LogStore, func(), error) {
 	steps.begin("open the record store")
+	if err := s.Room(space.Agreed, 0); err != nil {
+		return nil, nil, fmt.Errorf("open the record store: %w", err)
+	}
 	store, err := seglog.Open(ctx, seglog.Options{
-		Dir: dir.path, FlushInterval: cfg.FlushInterval, CleanerMemory: int(sharesOf(cfg.Memory).compaction), Log: log,
+		Dir: dir.path, FlushInterval: cfg.FlushInterval, CleanerMemory: int(sharesOf(cfg.Memory).compaction), Log: log, Space: s,
 		Journal: journal.Options{FileBytes: cfg.Journal.FileSize, MaxFiles: int(cfg.Journal.MaxFiles), Synced: synced},
 	})
 	if err != nil {
@@ -95,7 +100,8 @@ func openLogs(ctx context.Context, cfg *configs.Config, dir dataDir, synced func
 	}
 	return store, func() {
 		steps.begin("close the record store")
-		err := store.Close()
+		err := s.Room(space.Agreed, 0)
+		err = errors.Join(err, store.Close())
 		if err != nil {
 			log.Error("record store did not close well", "err", err)
 		}

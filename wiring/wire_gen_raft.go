@@ -72,7 +72,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	logStore, cleanup6, err := openLogs(ctx, cfg, wiringDataDir, v, log, steps)
+	logStore, cleanup6, err := openLogs(ctx, cfg, wiringDataDir, space, v, log, steps)
 	if err != nil {
 		cleanup5()
 		cleanup4()

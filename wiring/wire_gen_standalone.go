@@ -49,7 +49,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	logStore, cleanup5, err := openLogs(ctx, cfg, wiringDataDir, v, log, steps)
+	logStore, cleanup5, err := openLogs(ctx, cfg, wiringDataDir, space, v, log, steps)
 	if err != nil {
 		cleanup4()
 		cleanup3()

@@ -115,7 +115,7 @@ func (m *Manager) hostConfig(logs config.LogDBFactory) config.NodeHostConfig {
 		MaxSendQueueSize:    maxQueued,
 		MaxReceiveQueueSize: maxQueued,
 		Expert: config.ExpertConfig{
-			LogDBFactory: logs, LogDB: buffers, Engine: config.GetDefaultEngineConfig(), FS: files{vfs.Default, set.Room},
+			LogDBFactory: logs, LogDB: buffers, Engine: config.GetDefaultEngineConfig(), FS: files{vfs.Default, set.Space},
 		},
 	}
 	if t := set.TLS; t != nil {

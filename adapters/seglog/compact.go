@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/record"
+	"github.com/chronik-stream/chronik/core/domain/space"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -187,6 +188,13 @@ type compaction struct {
 // rewrite writes what is left of a group of segments into one, and puts that in their place.
 func (c *compaction) rewrite(group []timedPlace) error {
 	l := c.log
+	size := int64(0)
+	for _, p := range group {
+		size += p.limit
+	}
+	if err := l.store.opt.Space.Room(space.Internal, size); err != nil {
+		return err
+	}
 	base := group[0].base
 	path := l.path(base, logSuffix)
 	if err := l.store.opt.FS.Remove(path + cleanedSuffix); err != nil {

@@ -20,7 +20,6 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/broker"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
-	"github.com/chronik-stream/chronik/core/domain/space"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -43,7 +42,7 @@ func OpenNode(
 		return nil, fmt.Errorf("cluster.peers does not name this node, cluster.node_id = %d", cfg.Cluster.NodeID)
 	}
 	set := raftnode.DefaultSettings()
-	set.Room = func(bytes int64) error { return s.Room(space.Records, bytes) }
+	set.Space = s
 	set.Dir, set.ClusterID, set.NodeID = dir, cfg.Cluster.Name, int32(own.ID)
 	set.Address, set.Listen = own.Raft, cfg.Cluster.RaftListen
 	if c := cfg.Cluster; certs != nil {

@@ -14,6 +14,9 @@ import (
 
 const suffix = ".journal"
 
+// fewestFiles is how many files the journal cannot do without: one is written to while the other is freed.
+const fewestFiles = 2
+
 // files are the journal's files: one that is written to, full ones that wait for their logs' syncs, and free ones.
 type files struct {
 	fs  disk.FS
@@ -29,6 +32,7 @@ type files struct {
 	kept     []*file // full ones that cannot be freed, for the next Open to replay
 	free     []*file // the last one is used first
 	written  int64   // bytes journaled since Open
+	starved  bool    // a further file was wanted, and not granted
 	stopping bool
 
 	// The committer's own.
@@ -102,9 +106,12 @@ func (fl *files) place(size int64) (f *file, change bool) {
 		fl.full = append(fl.full, f)
 		fl.changed.Broadcast()
 	}
-	for len(fl.free) == 0 && fl.count >= fl.opt.MaxFiles {
+	for len(fl.free) == 0 && !fl.mayGrow() {
+		fl.starved = true
+		fl.changed.Broadcast()
 		fl.changed.Wait()
 	}
+	fl.starved = false
 	if n := len(fl.free); n > 0 {
 		fl.current = fl.free[n-1]
 		fl.free = fl.free[:n-1]
@@ -115,6 +122,11 @@ func (fl *files) place(size int64) (f *file, change bool) {
 	return fl.current, true
 }
 
+// mayGrow reports whether there may be one more file. Called with the lock held.
+func (fl *files) mayGrow() bool {
+	return fl.count < fl.opt.MaxFiles && (fl.count < fewestFiles || fl.opt.Spare(fl.opt.FileBytes))
+}
+
 // another counts in a file that is to be created. Called with the lock held.
 func (fl *files) another() *file {
 	f := newFile(filepath.Join(fl.dir, fmt.Sprintf("%08d%s", fl.next, suffix)))
@@ -123,11 +135,14 @@ func (fl *files) another() *file {
 	return f
 }
 
-// create makes the file on disk.
+// create makes the file on disk, with all the space that it will take where there is so much.
 func (fl *files) create(f *file) error {
 	var err error
 	if f.file, err = fl.fs.Open(f.path, true); err != nil {
 		return err
+	}
+	if err := f.file.Allocate(fl.opt.FileBytes); err != nil { // it takes its space as it grows
+		fl.opt.Log.Warn("no space is set aside for a journal file", "path", f.path, "err", err)
 	}
 	return fl.fs.SyncDir(fl.dir)
 }

@@ -16,8 +16,12 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// measureEvery is how often the disk is measured. What is appended meanwhile is counted; what others write is not seen.
-const measureEvery = 250 * time.Millisecond
+const (
+	// measureEvery is how often the disk is measured. What is appended meanwhile is counted; what others write is not seen.
+	measureEvery = 250 * time.Millisecond
+	// measurePause is how often it is measured at the most, where little is left.
+	measurePause = 20 * time.Millisecond
+)
 
 // Space keeps the disk from getting full: it refuses records in time, and has the reserve give back what all else needs to go on.
 type Space struct {
@@ -26,15 +30,19 @@ type Space struct {
 	disk    ports.Disk
 	log     *slog.Logger
 	refusal atomic.Pointer[fault.Error] // what is said to whose records are refused
+	woken   chan struct{}               // little is left
+
+	tight   atomic.Bool                 // what is appended needs some of the reserve
 
 	mu    sync.Mutex // one measurement at a time, with what follows from it
 	known space.Disk // what was measured last
+	lent  int        // reviews for which the reserve takes nothing back
 	said  bool       // the log tells that records are refused
 }
 
 // NewSpace returns the space on disk by the rule, and has the reserve hold what it should. The error is the disk's.
 func NewSpace(rule space.Rule, disk ports.Disk, log *slog.Logger) (*Space, error) {
-	s := &Space{rule: rule, budget: space.NewBudget(rule), disk: disk, log: log}
+	s := &Space{rule: rule, budget: space.NewBudget(rule), disk: disk, log: log, woken: make(chan struct{}, 1)}
 	if _, err := s.measure(); err != nil {
 		return nil, fmt.Errorf("disk space: %w", err)
 	}
@@ -51,8 +59,14 @@ func (s *Space) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			s.review()
+		case <-s.woken:
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(measurePause):
+			}
 		}
+		s.review()
 	}
 }
 
@@ -83,7 +97,7 @@ func (s *Space) review() {
 	s.said = refusing
 }
 
-// measure returns the state of the disk after the reserve was made to fit it.
+// measure returns the state of the disk, after the reserve has taken back what nobody has needed.
 func (s *Space) measure() (space.Disk, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,45 +105,71 @@ func (s *Space) measure() (space.Disk, error) {
 	if err != nil {
 		return d, err
 	}
-	s.known = s.hold(d, s.rule.Hold(d))
+	if s.lent > 0 {
+		s.lent--
+		s.know(d)
+	} else {
+		s.hold(d, s.rule.Hold(d))
+	}
 	return s.known, nil
 }
 
-// hold has the reserve hold so many bytes, and returns the state of the disk then. One that cannot have more has what it has.
-func (s *Space) hold(d space.Disk, want int64) space.Disk {
-	if want == d.Held {
-		return d
-	}
-	held, err := s.disk.Hold(want)
-	if err != nil {
-		s.log.Debug("reserve of the disk not changed", "bytes", d.Held, "wanted", want, "err", err)
-	}
-	return space.Disk{Free: d.Free + d.Held - held, Held: held}
+func (s *Space) know(d space.Disk) {
+	s.known = d
+	s.tight.Store(d.Free < s.rule.Working())
 }
 
-// Room returns nil when n bytes may be written for a use and are free now: the reserve gives back what is missing.
+// hold has the reserve hold so many bytes. One that cannot have more has what it has.
+func (s *Space) hold(d space.Disk, want int64) {
+	if want != d.Held {
+		held, err := s.disk.Hold(want)
+		if err != nil {
+			s.log.Debug("reserve of the disk not changed", "bytes", d.Held, "wanted", want, "err", err)
+		}
+		d = space.Disk{Free: d.Free + d.Held - held, Held: held}
+	}
+	s.know(d)
+}
+
+// lending is for how many reviews what was freed for a write stays so: for what is done because of it in the background.
+const lending = 4
+
+// Room returns nil when n bytes may be written for a use, and are free now: the reserve gives back what is missing, for a while.
 func (s *Space) Room(u space.Use, n int64) error {
-	d, err := s.measure()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d, err := s.disk.Measure()
 	if err != nil {
 		return fmt.Errorf("disk space: %w", err)
 	}
 	if d.Total()-n < s.rule.Floor(u) {
 		return fmt.Errorf("the disk is full: %d bytes free, needed are %d", d.Total(), s.rule.Floor(u)+n)
 	}
-	if missing := n + s.rule.Working() - d.Free; missing > 0 {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.known = s.hold(s.known, max(0, s.known.Held-missing))
+	if want := s.rule.Release(d, n); want < d.Held {
+		s.lent = lending
+		s.hold(d, want)
 	}
 	return nil
 }
 
+// Spare reports whether n bytes may be allocated for what is only good to have. It returns at once.
+func (s *Space) Spare(n int64) bool { return s.budget.Spare(n) }
+
 // take counts n bytes that are to be appended for a use. When they must not be, it is fault.KafkaStorageError, with which clients try again.
 func (s *Space) take(u space.Use, n int) error {
-	if s == nil || s.budget.Take(u, int64(n)) {
+	if s == nil {
 		return nil
 	}
-	return s.refusal.Load()
+	if !s.budget.Take(u, int64(n)) || s.tight.Load() && s.Room(u, int64(n)) != nil {
+		return s.refusal.Load()
+	}
+	if s.budget.Low(u) {
+		select {
+		case s.woken <- struct{}{}:
+		default:
+		}
+	}
+	return nil
 }
 
 // short reports whether nothing may be appended for a use.

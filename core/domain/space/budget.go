@@ -10,6 +10,7 @@ type Budget struct {
 
 	taken    atomic.Int64 // since the last measurement
 	unknown  int64        // taken in the interval before it: some of it may not have been on the disk yet
+	denied   atomic.Bool  // records were, since the last measurement
 	refusing atomic.Bool
 }
 
@@ -20,9 +21,35 @@ func NewBudget(rule Rule) *Budget { return &Budget{rule: rule} }
 func (b *Budget) Take(u Use, n int64) bool {
 	if b.left[u].Add(-n) < 0 {
 		b.left[u].Add(n)
+		if u == Records {
+			b.denied.Store(true)
+		}
 		return false
 	}
 	b.taken.Add(n)
+	return true
+}
+
+// low is how much is left when it is time to measure again.
+const low = 64 << 20
+
+// Low reports whether so little is left for a use, but something, that the disk should be measured soon: what was taken before the last
+// measurement may be on the disk by now, and need not be counted any more.
+func (b *Budget) Low(u Use) bool {
+	left := b.left[u].Load()
+	return left > 0 && left < low
+}
+
+// plenty is how many times of what is only good to have must be left.
+const plenty = 4
+
+// Spare reports whether n bytes may be allocated now for what is only good to have, which is when there are plenty.
+func (b *Budget) Spare(n int64) bool {
+	left := &b.left[Records]
+	if left.Load() < plenty*n {
+		return false
+	}
+	left.Add(-n)
 	return true
 }
 
@@ -35,7 +62,8 @@ func (b *Budget) Measured(d Disk) (refusing bool) {
 	for u := range Metadata {
 		b.left[u].Store(max(0, total-b.rule.Floor(u)-unwritten))
 	}
-	refusing = total < b.rule.Floor(Records) || b.refusing.Load() && total < b.rule.Resume()
+	refused := b.denied.Swap(false) || b.refusing.Load()
+	refusing = total < b.rule.Floor(Records) || refused && total < b.rule.Resume()
 	if refusing {
 		b.left[Records].Store(0)
 	}

@@ -31,15 +31,16 @@ type Rule struct{ Reserve int64 }
 const (
 	// metadataFiles is what the metadata's files need beside their tables: two tables in memory with their logs, and a file of values.
 	metadataFiles = 32 << 20
-	// parts is how many times what is kept free goes into the reserve. What is kept free has room for all tables, which may be written anew
-	// before the old ones go.
+	// parts is how many times what is freed for a write goes into the reserve. What is freed for a write has room for all tables, which may be
+	// written anew before the old ones go.
 	parts = 4
 )
 
 // NewRule returns the rule with the reserve that is configured, or with as much as metadata needs whose tables have so many bytes.
 func NewRule(configured, tables int64) Rule { return Rule{max(configured, metadataFiles+parts*tables)} }
 
-// Working is what is kept free beside the reserve: for what is written between two measurements without being counted.
+// Working is what must be free while something is written: for all that is written beside it without being counted, as by compactions of the
+// metadata.
 func (r Rule) Working() int64 { return r.Reserve / parts }
 
 // Floor is the total below which a use is refused.
@@ -60,15 +61,16 @@ func (r Rule) Floor(u Use) int64 {
 // segment that is deleted is an end of the refusal for a moment.
 func (r Rule) Resume() int64 { return r.Floor(Records) + r.Reserve/8 }
 
-// Hold returns how much the reserve should hold: all of it, but for what is missing for Working to be free. Small changes change nothing.
+// Hold returns how much the reserve should hold: all of it, or what there is but for a little. It takes back what was given back and not
+// used, and gives nothing back by itself: somebody who fills the disk would get it.
 func (r Rule) Hold(d Disk) int64 {
-	working := r.Working()
-	switch {
-	case d.Free < working:
-		return max(0, d.Held-(working-d.Free))
-	case d.Free > working+working/4 && d.Held < r.Reserve:
-		return min(r.Reserve, d.Held+d.Free-working)
-	default:
+	if d.Held >= r.Reserve || d.Free < r.Working()/2 {
 		return d.Held
 	}
+	return min(r.Reserve, d.Held+d.Free-r.Working()/4)
+}
+
+// Release returns how much the reserve should hold for n bytes to be written, and for what is written beside them without being counted.
+func (r Rule) Release(d Disk, n int64) int64 {
+	return max(0, min(d.Held, d.Held+d.Free-r.Working()-n))
 }
