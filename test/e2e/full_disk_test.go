@@ -182,14 +182,14 @@ func (b *crowded) deletes(t *testing.T, topic string) {
 	delete(b.acked, topic)
 }
 
-var servingHTTP = regexp.MustCompile(`msg="serving http" url=(\S+)`)
+var metricsURL = regexp.MustCompile(`msg="serving http" url=(\S+)`)
 
 // get asks the broker by HTTP.
 func (p *process) get(t *testing.T, path string) (int, string) {
 	t.Helper()
 	url := ""
 	within(t, 10*time.Second, "http is served", func() bool {
-		m := servingHTTP.FindStringSubmatch(p.log.tail(1 << 20))
+		m := metricsURL.FindStringSubmatch(p.log.tail(1 << 20))
 		if m != nil {
 			url = m[1]
 		}
