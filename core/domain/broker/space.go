@@ -32,7 +32,7 @@ type Space struct {
 	refusal atomic.Pointer[fault.Error] // what is said to whose records are refused
 	woken   chan struct{}               // little is left
 
-	tight   atomic.Bool                 // what is appended needs some of the reserve
+	tight atomic.Bool // what is appended needs some of the reserve
 
 	mu    sync.Mutex // one measurement at a time, with what follows from it
 	known space.Disk // what was measured last
