@@ -79,6 +79,8 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Space == nil {
 		o.Space = endless{}
+	} else {
+		o.FS = disk.Lending(o.FS, func(bytes int64) error { return o.Space.Room(space.Agreed, bytes) })
 	}
 	o.Journal.Log = o.Log
 	o.Journal.Spare = o.Space.Spare

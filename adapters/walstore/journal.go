@@ -31,6 +31,7 @@ type journal struct {
 	commands           int
 	bytes, rotateBytes int64
 	unsynced           int64
+	table              int64 // about what the table in memory has
 
 	wake       chan errand
 	stopKeeper func() // does nothing when the keeper has ended
@@ -69,7 +70,7 @@ func (j *journal) startKeeper(index uint64) {
 
 // Commit implements metalog.Journal: one Badger transaction, one sync.
 func (j *journal) Commit(img *metadata.Image, changed []metadata.Entity, commands int) error {
-	if err := room(j.set, space.Metadata, 0); err != nil {
+	if err := room(j.set, space.Metadata, j.ahead()); err != nil {
 		return err
 	}
 	return j.commit(img, changed, commands, nil)
@@ -84,6 +85,7 @@ func (j *journal) commit(img *metadata.Image, changed []metadata.Entity, command
 	if err != nil {
 		return err
 	}
+	j.noteTable(size, len(changed))
 	j.last.Store(img)
 	if err := j.noteDurable(img, size); err != nil {
 		return err

@@ -48,7 +48,28 @@ func (j *journal) writable() error {
 	if _, err := os.Stat(filepath.Join(j.set.Dir, databaseDir, badger.ManifestFilename)); err != nil {
 		return err
 	}
-	return room(j.set, space.Agreed, 0)
+	return room(j.set, space.Agreed, tablesAhead)
+}
+
+const (
+	// tablesAhead is what Badger writes when it opens or closes, or when its table in memory is full: that table, its next log, and compactions.
+	tablesAhead = 2 * memTableSize
+	// entryOverhead is about what an entry takes in the table in memory beside its key and value.
+	entryOverhead = 150
+)
+
+// ahead is what Badger may write because of the next commit, beside what that has.
+func (j *journal) ahead() int64 {
+	if j.table < memTableSize/2 {
+		return 0
+	}
+	return tablesAhead
+}
+
+// noteTable counts what a commit has put into the table in memory. When Badger begins another is not known: once the first may be full, each
+// commit may be the one that fills one.
+func (j *journal) noteTable(bytes int64, entries int) {
+	j.table += bytes + int64(entries)*entryOverhead
 }
 
 // TableBytes is how much the tables of the database under dir have on disk, 0 where there is none.

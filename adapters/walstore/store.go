@@ -71,7 +71,7 @@ func openJournal(set Settings, log *slog.Logger) (*journal, []byte, error) {
 	if err := checkUnused(filepath.Join(set.Dir, databaseDir)); err != nil {
 		return nil, nil, fmt.Errorf("open metadata store: %w", err)
 	}
-	if err := room(set, space.Agreed, 0); err != nil {
+	if err := room(set, space.Agreed, tablesAhead); err != nil {
 		return nil, nil, fmt.Errorf("open metadata store: %w", err)
 	}
 	db, img, note, err := openImage(set, reached, log)

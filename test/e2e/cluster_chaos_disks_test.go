@@ -154,8 +154,7 @@ func (c *chaos) fillUpAll(t *testing.T) {
 
 // fillAndDrain has the disks full for moments, under load, and nobody start anything anew.
 func (c *chaos) fillAndDrain(t *testing.T) {
-	for range 2 * len(c.all) {
-		n := c.all[c.random.IntN(len(c.all))]
+	for _, n := range c.all {
 		n.volume.fill(t, 0)
 		time.Sleep(time.Duration(c.random.IntN(1000)) * time.Millisecond) // the clients go on meanwhile
 		n.volume.clear(t)

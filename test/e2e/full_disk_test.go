@@ -6,9 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -251,4 +256,63 @@ func TestADiskThatOthersFillIsSurvivedOverStopsKillsAndStarts(t *testing.T) {
 	b.volume.clear(t)
 	b.goesOn(t)
 	b.stop(t)
+}
+
+func TestJavaAndLibrdkafkaTryAgainUntilTheDiskHasSpace(t *testing.T) {
+	skipInShortMode(t)
+	if _, err := exec.LookPath("kcat"); err != nil {
+		t.Fatal("kcat is not installed: apt-get install kcat (make fetch does it, for root)")
+	}
+	b := onSmallDisk(t)
+	produceTo(t, b.addr, "orders", "before")
+	b.volume.fill(t, 0)
+	b.full(t)
+	var sending sync.WaitGroup
+	var ended atomic.Int32
+	for name, args := range map[string][]string{
+		"kcat":                   {"kcat", "-P", "-b", b.addr, "-t", "orders"},
+		"kcat, idempotent":       {"kcat", "-P", "-b", b.addr, "-t", "orders", "-X", "enable.idempotence=true"},
+		"Java":                   {"kafka/kafka", "console-producer", "--bootstrap-server", b.addr, "--topic", "orders", "--message-send-max-retries", "10000"},
+		"Java, without sequence": {"kafka/kafka", "console-producer", "--bootstrap-server", b.addr, "--topic", "orders", "--message-send-max-retries", "10000", "--producer-property", "enable.idempotence=false"},
+	} {
+		sending.Go(func() {
+			if out, err := tryCommand(t, name+"\n", args[0], args[1:]...); err != nil || strings.Contains(out, "ERROR") {
+				t.Errorf("%s: %v\n%s", name, err, out)
+			}
+			ended.Add(1)
+		})
+	}
+	refusals := func() string {
+		_, body := b.get(t, "/metrics")
+		for line := range strings.Lines(body) {
+			if strings.HasPrefix(line, `chronik_requests_total{api="Produce"`) {
+				return strings.TrimSpace(line[strings.LastIndexByte(line, ' ')+1:])
+			}
+		}
+		return "0"
+	}
+	within(t, time.Minute, "the clients are refused again and again", func() bool {
+		n, err := strconv.Atoi(refusals())
+		return err == nil && n > 60
+	})
+	if n := ended.Load(); n > 0 {
+		t.Errorf("%d of the clients have given up", n)
+	}
+	b.volume.clear(t)
+	sending.Wait()
+	cl := client(t, b.addr, kgo.ConsumeTopics("orders"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	var got []string
+	for len(got) < 5 {
+		fetched := cl.PollFetches(t.Context())
+		if err := fetched.Err(); err != nil {
+			t.Fatalf("%v after %q", err, got)
+		}
+		for r := range fetched.RecordsAll() {
+			got = append(got, string(r.Value))
+		}
+	}
+	slices.Sort(got)
+	if want := []string{"Java", "Java, without sequence", "before", "kcat", "kcat, idempotent"}; !slices.Equal(got, want) {
+		t.Errorf("the topic holds %q, want each once: %q", got, want)
+	}
 }

@@ -131,7 +131,7 @@ func (s *Space) hold(d space.Disk, want int64) {
 	s.know(d)
 }
 
-// lending is for how many reviews what was freed for a write stays so: for what is done because of it in the background.
+// lending is for how many reviews a large loan stays free: it is for what is done in the background.
 const lending = 4
 
 // Room returns nil when n bytes may be written for a use, and are free now: the reserve gives back what is missing, for a while.
@@ -146,7 +146,9 @@ func (s *Space) Room(u space.Use, n int64) error {
 		return fmt.Errorf("the disk is full: %d bytes free, needed are %d", d.Total(), s.rule.Floor(u)+n)
 	}
 	if want := s.rule.Release(d, n); want < d.Held {
-		s.lent = lending
+		if n >= s.rule.Working()/2 {
+			s.lent = lending
+		}
 		s.hold(d, want)
 	}
 	return nil

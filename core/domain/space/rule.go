@@ -31,16 +31,15 @@ type Rule struct{ Reserve int64 }
 const (
 	// metadataFiles is what the metadata's files need beside their tables: two tables in memory with their logs, and a file of values.
 	metadataFiles = 32 << 20
-	// parts is how many times what is freed for a write goes into the reserve. What is freed for a write has room for all tables, which may be
-	// written anew before the old ones go.
+	// parts is how many times what is freed for writing tables goes into the reserve. What is freed for writing tables has room for all of them, which
+	// may be written anew before the old ones go.
 	parts = 4
 )
 
 // NewRule returns the rule with the reserve that is configured, or with as much as metadata needs whose tables have so many bytes.
 func NewRule(configured, tables int64) Rule { return Rule{max(configured, metadataFiles+parts*tables)} }
 
-// Working is what must be free while something is written: for all that is written beside it without being counted, as by compactions of the
-// metadata.
+// Working is what must be free while the metadata's tables are written, for those and for all that is written beside them.
 func (r Rule) Working() int64 { return r.Reserve / parts }
 
 // Floor is the total below which a use is refused.
@@ -70,7 +69,7 @@ func (r Rule) Hold(d Disk) int64 {
 	return min(r.Reserve, d.Held+d.Free-r.Working()/4)
 }
 
-// Release returns how much the reserve should hold for n bytes to be written, and for what is written beside them without being counted.
+// Release returns how much the reserve should hold for n bytes to be written, and a little that is written beside them.
 func (r Rule) Release(d Disk, n int64) int64 {
-	return max(0, min(d.Held, d.Held+d.Free-r.Working()-n))
+	return max(0, min(d.Held, d.Held+d.Free-r.Working()/8-n))
 }
