@@ -276,7 +276,7 @@ func TestJavaAndLibrdkafkaTryAgainUntilTheDiskHasSpace(t *testing.T) {
 		"Java, without sequence": {"kafka/kafka", "console-producer", "--bootstrap-server", b.addr, "--topic", "orders", "--message-send-max-retries", "10000", "--producer-property", "enable.idempotence=false"},
 	} {
 		sending.Go(func() {
-			if out, err := tryCommand(t, name+"\n", args[0], args[1:]...); err != nil || strings.Contains(out, "ERROR") {
+			if out, err := tryCommand(t, name+"\n", args[0], args[1:]...); err != nil || strings.Contains(out, " ERROR ") {
 				t.Errorf("%s: %v\n%s", name, err, out)
 			}
 			ended.Add(1)
