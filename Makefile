@@ -7,13 +7,14 @@ DATA      ?= data
 FUZZTIME  ?= 5s
 TIME      ?= 10m
 SEEDS     ?= 10000
+KILLS     ?= 200
 BUILD      = $(GO) build -trimpath -ldflags='-s -w'
 PEERS      = 1@localhost:9092@localhost:9192,2@localhost:9093@localhost:9193,3@localhost:9094@localhost:9194
 PACKAGES   = $(shell $(GO) list ./... | grep -v /test/e2e)
 LINT       = $(GO) tool -modfile=tools/go.mod golangci-lint run
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster build build-raft test test-short test-standalone test-raft e2e chaos fetch lint generate fuzz simulate bench bench-cluster clean
+.PHONY: help run cluster build build-raft test test-short test-standalone test-raft e2e chaos crash build-invariants measure fetch lint generate fuzz simulate bench bench-cluster clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +37,11 @@ build: ## Build the standalone broker: bin/chronik-server.
 build-raft: ## Build the broker that can be a node of a cluster: bin/chronik-server-raft.
 	$(BUILD) -tags raft -o bin/chronik-server-raft ./cmd/chronik-server
 
+# Both brokers with the checks of adapters/internal/invariants: a buffer that is used after it was given back ends the process.
+build-invariants:
+	$(BUILD) -tags invariants -o bin/chronik-server-invariants ./cmd/chronik-server
+	$(BUILD) -tags raft,invariants -o bin/chronik-server-raft-invariants ./cmd/chronik-server
+
 test: test-standalone test-raft fuzz e2e ## Fetch what the tests need and run them all, in both build modes.
 
 test-short: ## Run the quick tests: neither real clients nor the race detector.
@@ -52,17 +58,26 @@ test-standalone:
 
 test-raft:
 	$(GO) vet -tags raft ./...
-	$(GO) test -tags raft -timeout 15m $(PACKAGES)
+	$(GO) test -tags raft,invariants -timeout 15m $(PACKAGES)
 
-e2e: fetch build build-raft ## Run the real binaries against real clients and tools.
-	$(GO) test -count=1 -timeout 20m ./test/e2e
+e2e: fetch build build-raft build-invariants ## Run the real binaries against real clients and tools.
+	$(GO) test -count=1 -timeout 20m -skip 'SurviveKill' ./test/e2e
+	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-invariants $(GO) test -count=1 -timeout 20m -run 'SurviveKill' ./test/e2e
 	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft $(GO) test -count=1 -tags raft -timeout 20m -run 'KafkaTopics|ConsoleClients|Kcat|$(CLUSTERED)' ./test/e2e
+	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft-invariants $(GO) test -count=1 -tags raft -timeout 20m -run 'Chaos' ./test/e2e
 
-# The tests that need three nodes.
-CLUSTERED = KnownToTheOthers|NoRaftPort|FailOver|Linearizable|Chaos|InACluster|AClusterGrows|ReadsInItsRack|ADeadNode|ANodeThatIsNot|ACleanRestart|KafkasToolsForClusters|ByTLS
+# The tests that need three nodes, but for those with chaos.
+CLUSTERED = KnownToTheOthers|NoRaftPort|FailOver|Linearizable|InACluster|AClusterGrows|ReadsInItsRack|ADeadNode|ANodeThatIsNot|ACleanRestart|KafkasToolsForClusters|ByTLS
 
-chaos: build-raft ## Let nodes, networks, disks and power fail while clients work, and check their histories (TIME=10m of each kind, SEED=number).
-	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft CHAOS_TIME=$(TIME) CHAOS_SEED=$(SEED) $(GO) test -count=1 -tags raft -timeout 0 -v -run Chaos ./test/e2e
+chaos: build-invariants ## Let nodes, networks, disks and power fail while clients work, and check their histories (TIME=10m of each kind, SEED=number).
+	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft-invariants CHAOS_TIME=$(TIME) CHAOS_SEED=$(SEED) $(GO) test -count=1 -tags raft -timeout 0 -v -run Chaos ./test/e2e
+
+crash: build-invariants ## Kill a broker again and again while topics come and go under load (KILLS=200).
+	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-invariants CHRONIK_CRASHES=$(KILLS) $(GO) test -count=1 -timeout 0 -v -run SurviveKill ./test/e2e
+
+measure: build build-raft ## Check how long starts, fail-overs and moves take, on a machine that does nothing else.
+	MEASURE=1 $(GO) test -count=1 -timeout 20m -v -run StartIsInstant ./test/e2e
+	MEASURE=1 CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft $(GO) test -count=1 -tags raft -timeout 30m -v -run 'FailOver|ACleanRestart|ThrottleMoves|ReadsInItsRack' ./test/e2e
 
 fetch: # the clients and tools of the end-to-end tests, into the cache
 	@command -v kcat >/dev/null || [ "$$(id -u)" != 0 ] || { apt-get update -q && apt-get install -qy kcat; }

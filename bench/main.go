@@ -44,6 +44,11 @@ func run(ctx context.Context) error {
 		r.wanted = slices.DeleteFunc(r.wanted, func(c benchCase) bool { return !slices.Contains(strings.Split(*only, ","), c.name) })
 	}
 	if *nodes == 1 {
+		if *only == "" || slices.Contains(strings.Split(*only, ","), "start") {
+			if err := measureLargeStart(ctx, *binary); err != nil {
+				return err
+			}
+		}
 		return r.run(ctx, chronik, apache)
 	}
 	// Two clusters at once are too many for a small machine: one after the other.

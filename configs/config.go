@@ -29,6 +29,7 @@ type Config struct {
 	Kafka          map[string]string // broker configs by Kafka's keys
 
 	clustered bool
+	nodeNamed bool              // cluster.node_id was given, and not by a file
 	origins   map[string]Origin // of every setting, and of what is in Kafka as kafka.<key>
 }
 
@@ -103,11 +104,14 @@ type Peer struct {
 	Raft  string // host:port of its Raft transport
 }
 
-// Clustered reports whether a source has given a cluster section.
+// Clustered reports whether a source has given a cluster section. This node's id by itself, on the command line or in the environment, is none.
 func (c *Config) Clustered() bool { return c.clustered }
 
 // IsDefault reports whether no source has set the key.
 func (c *Config) IsDefault(key string) bool { return c.origins[key] == FromDefault }
+
+// OnlyNamesNode reports whether this node's id, as cluster.node_id, is all that was given of a cluster.
+func (c *Config) OnlyNamesNode() bool { return c.nodeNamed && !c.clustered }
 
 // AdvertisedFor returns the address that clients of the listener are told, "" for the one that they have come by.
 func (c *Config) AdvertisedFor(listener string) string {

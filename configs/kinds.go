@@ -230,7 +230,7 @@ func peers(name, doc string, field func(*Config) *[]Peer) setting {
 					return false
 				}
 				id, err := strconv.ParseInt(parts[0], 10, 32)
-				if err != nil || id < 1 || slices.ContainsFunc(list, func(p Peer) bool { return p.ID == id }) {
+				if err != nil || id < 0 || slices.ContainsFunc(list, func(p Peer) bool { return p.ID == id }) {
 					return false
 				}
 				list = append(list, Peer{ID: id, Kafka: parts[1], Raft: parts[2]})

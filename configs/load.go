@@ -37,14 +37,19 @@ type Origin string
 // FromDefault is the origin of what no source has set.
 const FromDefault Origin = "default"
 
+func (o Origin) isFile() bool { return strings.HasPrefix(string(o), "file ") }
+
 // kafkaSection holds Kafka's own keys.
 const kafkaSection = "kafka"
 
 // ownKeys are Kafka's keys for which Chronik has keys of its own.
 var ownKeys = map[string]string{
-	"node.id": "cluster.node_id", "broker.id": "cluster.node_id", "log.dir": "data_dir", "log.dirs": "data_dir",
+	"log.dir": "data_dir", "log.dirs": "data_dir",
 	"listeners": "listen", "advertised.listeners": "advertised_addr",
 }
+
+// nodeIDKey is the setting that Kafka's node.id and broker.id give, too: a broker without a cluster has no other name for it.
+const nodeIDKey = "cluster.node_id"
 
 // given is a value with its origin, before it was understood.
 type given struct {
@@ -69,7 +74,10 @@ func Load(s Sources) (*Config, error) {
 		}
 		delete(values, set.name)
 		c.origins[set.name] = g.origin
-		c.clustered = c.clustered || found && set.section() == "cluster"
+		if found && set.section() == "cluster" {
+			c.nodeNamed = c.nodeNamed || set.name == nodeIDKey && !g.origin.isFile()
+			c.clustered = c.clustered || set.name != nodeIDKey || g.origin.isFile()
+		}
 		if text, ok := textOf(g.value); !ok || !set.store(c, text) {
 			wrong = append(wrong, fmt.Errorf("%s = %s (%s): allowed: %s", set.name, shown(g.value), g.origin, set.allowed))
 		}
@@ -88,6 +96,9 @@ func Load(s Sources) (*Config, error) {
 	}
 	if err := errors.Join(append(wrong, c.check())...); err != nil {
 		return nil, err
+	}
+	if c.OnlyNamesNode() {
+		c.Kafka["node.id"], c.origins[kafkaSection+".node.id"] = strconv.FormatInt(c.Cluster.NodeID, 10), c.origins[nodeIDKey]
 	}
 	return c, nil
 }
@@ -154,13 +165,39 @@ func (c *Config) storeKafka(key string, g given) error {
 	if err := configdef.ValidateBroker(key, text); err != nil || !ok {
 		return fmt.Errorf("kafka.%s = %s (%s): %w", key, shown(g.value), g.origin, cmp.Or(err, errors.New("a text, a number, a boolean or a list is allowed")))
 	}
+	if key == "node.id" || key == "broker.id" {
+		if err := c.storeNodeID(key, text, g.origin); err != nil {
+			return err
+		}
+	}
 	c.Kafka[key] = text
 	c.origins[kafkaSection+"."+key] = g.origin
 	return nil
 }
 
+// storeNodeID takes this node's id under one of Kafka's names. Where it is given under several names, it must be the same.
+func (c *Config) storeNodeID(key, text string, from Origin) error {
+	set := &settings[slices.IndexFunc(settings, func(s setting) bool { return s.name == nodeIDKey })]
+	before, origin := c.Cluster.NodeID, c.origins[nodeIDKey]
+	if !set.store(c, text) {
+		return fmt.Errorf("kafka.%s = %s (%s): allowed: %s", key, shown(text), from, set.allowed)
+	}
+	if origin != FromDefault && c.Cluster.NodeID != before {
+		return fmt.Errorf("kafka.%s = %s (%s): the id of this node is %d already (%s)", key, shown(text), from, before, origin)
+	}
+	c.origins[nodeIDKey] = from
+	return nil
+}
+
 // check looks at settings that must fit each other.
 func (c *Config) check() error {
+	for _, l := range c.Listen {
+		switch l.Name {
+		case "SSL", "SASL_PLAINTEXT", "SASL_SSL":
+			return fmt.Errorf("listen = %s (%s): a listener of this name speaks %s in Kafka, and here all speak PLAINTEXT: give it another name",
+				l.Name+"="+l.Address, c.origins["listen"], l.Name)
+		}
+	}
 	for _, a := range c.Advertised {
 		if !slices.ContainsFunc(c.Listen, func(l Listener) bool { return l.Name == a.Name }) {
 			return fmt.Errorf("advertised_addr = %s (%s): there is no listener %s in listen", a.Name+"="+a.Address, c.origins["advertised_addr"], a.Name)

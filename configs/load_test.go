@@ -3,6 +3,7 @@ package configs
 import (
 	"bytes"
 	"flag"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -186,6 +187,89 @@ func TestWhatIsPrintedLoadsAsTheSame(t *testing.T) {
 	}
 	if want := `node_id = 2`; !strings.Contains(printed.String(), want) || !strings.Contains(printed.String(), "# flag --set") {
 		t.Errorf("%q or its origin is missing in:\n%s", want, &printed)
+	}
+}
+
+func TestTheNodesIDGoesByKafkasNamesToo(t *testing.T) {
+	for name, c := range map[string]struct {
+		flags     []Assignment
+		want      int64
+		clustered bool
+		refused   string
+	}{
+		"none":                  {nil, 1, false, ""},
+		"Kafka's":               {[]Assignment{{"kafka.node.id", "0", "--set"}}, 0, false, ""},
+		"Kafka's older":         {[]Assignment{{"kafka.broker.id", "7", "--set"}}, 7, false, ""},
+		"that of a cluster":     {[]Assignment{{"cluster.node_id", "0", "--set"}}, 0, false, ""},
+		"the same twice":        {[]Assignment{{"cluster.node_id", "3", "--set"}, {"kafka.node.id", "3", "--set"}}, 3, false, ""},
+		"in a cluster":          {[]Assignment{{"cluster.node_id", "0", "--set"}, {"cluster.name", "x", "--set"}}, 0, true, ""},
+		"with peers":            {[]Assignment{{"kafka.node.id", "0", "--set"}, {"cluster.peers", "0@a:1@a:2,1@b:1@b:2", "--set"}}, 0, true, ""},
+		"two":                   {[]Assignment{{"cluster.node_id", "3", "--set"}, {"kafka.node.id", "0", "--set"}}, 0, true, "the id of this node is 3 already"},
+		"two of Kafka's":        {[]Assignment{{"kafka.broker.id", "3", "--set"}, {"kafka.node.id", "4", "--set"}}, 0, false, "the id of this node is 3 already"},
+		"a negative one":        {[]Assignment{{"kafka.broker.id", "-1", "--set"}}, 0, false, "kafka.broker.id"},
+		"a negative peer":       {[]Assignment{{"cluster.peers", "-1@a:1@a:2", "--set"}}, 0, false, "cluster.peers"},
+		"a negative of ours":    {[]Assignment{{"cluster.node_id", "-1", "--set"}}, 0, false, "cluster.node_id"},
+		"one that is no number": {[]Assignment{{"kafka.node.id", "x", "--set"}}, 0, false, "kafka.node.id"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := Load(Sources{Flags: c.flags})
+			if c.refused != "" {
+				if err == nil || !strings.Contains(err.Error(), c.refused) {
+					t.Fatalf("got %v, want %q", err, c.refused)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Cluster.NodeID != c.want || got.Clustered() != c.clustered {
+				t.Errorf("node %d, clustered %t, want %d, %t", got.Cluster.NodeID, got.Clustered(), c.want, c.clustered)
+			}
+			var printed bytes.Buffer
+			if err := got.Print(&printed); err != nil {
+				t.Fatal(err)
+			}
+			if again := load(t, Sources{File: writeFile(t, printed.String())}); again.Cluster.NodeID != c.want || again.Clustered() != c.clustered {
+				t.Errorf("printed and loaded: node %d, clustered %t", again.Cluster.NodeID, again.Clustered())
+			}
+		})
+	}
+}
+
+func TestANodesIDInAFileIsAClusterSection(t *testing.T) {
+	c := load(t, Sources{File: writeFile(t, "[cluster]\nnode_id = 0\n")})
+	if !c.Clustered() || c.OnlyNamesNode() {
+		t.Errorf("clustered %t, only named %t", c.Clustered(), c.OnlyNamesNode())
+	}
+	c = load(t, Sources{Environ: []string{"CHRONIK_CLUSTER__NODE_ID=0"}})
+	if c.Clustered() || !c.OnlyNamesNode() || c.Cluster.NodeID != 0 {
+		t.Errorf("clustered %t, only named %t, node %d", c.Clustered(), c.OnlyNamesNode(), c.Cluster.NodeID)
+	}
+}
+
+// A server.properties that was taken over has settings for listeners that are not there.
+func TestSettingsOfTLSAndSASLAreTakenWhereAllListenersArePlain(t *testing.T) {
+	flags := []Assignment{
+		{"kafka.ssl.truststore.location", "/etc/t.jks", "--set"},
+		{"kafka.ssl.truststore.password", "hunter2", "--set"},
+		{"kafka.sasl.enabled.mechanisms", "PLAIN", "--set"},
+		{"kafka.listener.name.internal.ssl.keystore.password", "hunter3", "--set"},
+	}
+	c := load(t, Sources{Flags: flags})
+	var printed bytes.Buffer
+	if err := c.Print(&printed); err != nil {
+		t.Fatal(err)
+	}
+	if text := printed.String(); strings.Contains(text, "hunter") || !strings.Contains(text, "/etc/t.jks") {
+		t.Errorf("printed:\n%s", text)
+	}
+	if changes := load(t, Sources{}).Changes(c); len(changes) != 4 || strings.Contains(fmt.Sprint(changes), "hunter") {
+		t.Errorf("changes: %v", changes)
+	}
+	for _, name := range []string{"SSL", "SASL_PLAINTEXT", "SASL_SSL"} {
+		if _, err := Load(Sources{Flags: append(flags, Assignment{"listen", name + "=:9093", "--listen"})}); err == nil || !strings.Contains(err.Error(), "all speak PLAINTEXT") {
+			t.Errorf("a listener that would seem to speak %s: %v", name, err)
+		}
 	}
 }
 

@@ -23,7 +23,7 @@ func (c *Config) Print(w io.Writer) error {
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Kafka)) {
 		value := c.Kafka[key]
-		if k, ok := configdef.Broker.Key(key); ok && k.Sensitive() {
+		if isSecret(key) {
 			value = "hidden"
 		}
 		rows = append(rows, row{
@@ -31,6 +31,15 @@ func (c *Config) Print(w io.Writer) error {
 		})
 	}
 	return writeRows(w, rows)
+}
+
+// isSecret reports whether the value of one of Kafka's keys is never shown.
+func isSecret(key string) bool {
+	k, known := configdef.Broker.Key(key)
+	if !known {
+		k, known = configdef.ListenerKey(key)
+	}
+	return !known || k.Sensitive()
 }
 
 // row is one line of TOML under its section.

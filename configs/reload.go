@@ -37,9 +37,9 @@ func (c *Config) Changes(next *Config) []Change {
 		if had == has && from == to {
 			continue
 		}
-		k, _ := configdef.Broker.Key(key)
-		change := Change{Key: kafkaSection + "." + key, From: from, To: to, Dynamic: k.Update != configdef.ReadOnly}
-		if k.Sensitive() {
+		k, known := configdef.Broker.Key(key)
+		change := Change{Key: kafkaSection + "." + key, From: from, To: to, Dynamic: known && k.Update != configdef.ReadOnly}
+		if isSecret(key) {
 			change.From, change.To = "hidden", "hidden"
 		}
 		changes = append(changes, change)

@@ -24,7 +24,8 @@ var settings = []setting{
 	addresses("listen", ":9092", "The addresses on which Kafka clients are served. An empty host is every address of the machine, port 0 a free port.",
 		func(c *Config) *[]Listener { return &c.Listen }),
 	addresses("advertised_addr", "", "The addresses that clients are told, by listener. Without one, a client is told the address "+
-		"by which it has come, so that containers, tunnels and port mappings work unconfigured.",
+		"of this machine at which its connection has arrived, which is right where clients use an address of this machine. Behind a port mapping, "+
+		"as of a container, a tunnel, a load balancer or NAT they use another one, which the broker cannot know: it must be set here.",
 		func(c *Config) *[]Listener { return &c.Advertised }),
 	choice("flush", "sync", `What an acknowledged record has survived. "sync": the loss of power. "interval": what is written `+
 		`is synced every flush_interval_ms. "os": the operating system syncs when it likes, as Kafka does by default. Topics have `+
@@ -96,7 +97,7 @@ var settings = []setting{
 	millis("metadata.wal.fsync.batch_timeout_ms", 0, 0, time.Minute, "How long a commit waits for batch_size commands. With 0 it takes those that are there.",
 		func(c *Config) *time.Duration { return &c.WAL.FsyncBatchTimeout }),
 
-	number("cluster.node_id", 1, 1, maxNodeID, "This node's broker id. A cluster section needs a binary built with: go build -tags raft.",
+	number(nodeIDKey, 1, 0, maxNodeID, "This node's broker id, as kafka.\"node.id\" gives it, too. A cluster section needs a binary built with: go build -tags raft.",
 		func(c *Config) *int64 { return &c.Cluster.NodeID }),
 	number("cluster.replication_factor", 3, 1, math.MaxInt16, "How many replicas a topic gets whose creator does not say.",
 		func(c *Config) *int64 { return &c.Cluster.ReplicationFactor }),

@@ -67,7 +67,7 @@ func forbidden(path, imported string, ours bool) string {
 		return "only cmd imports wiring"
 	case target == "configs" && layer != "wiring" && layer != "cmd" && layer != "configs":
 		return "only cmd and wiring import configs"
-	case target == "adapters" && layer == "adapters" && adapterOf(path) != adapterOf(imported):
+	case target == "adapters" && layer == "adapters" && adapterOf(imported) != "internal" && adapterOf(path) != adapterOf(imported):
 		return "no adapter imports another"
 	case target == "adapters" && layer != "adapters" && layer != "wiring":
 		return "only wiring imports adapters"
@@ -135,6 +135,7 @@ func TestTheRulesForbidWhatTheyShould(t *testing.T) {
 		{"core/domain/group", "core/domain/fault"},
 		{"core/domain/broker", "core/ports"},
 		{"adapters/seglog", "adapters/seglog/journal"},
+		{"adapters/seglog", "adapters/internal/invariants"},
 		{"adapters/kafkaproto", "core/domain/broker"},
 		{"wiring", "adapters/seglog"},
 		{"wiring", "configs"},

@@ -16,7 +16,7 @@ import (
 func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *slog.LevelVar, steps *Progress) (*parts, func(), error) {
 	panic(wire.Build(
 		metadataSet, // differs by build tag: providers_standalone.go, providers_raft.go
-		lockDataDir, openSpace, openLogs,
+		lockDataDir, openSpace, newDecompression, openLogs,
 		newClock, newBrokerConfigs, newTopics, newPartitions, newCluster, newAssignments, newFetch, newGroups, newCleaner,
 		broker.NewProduce, broker.NewOffsets,
 		openTelemetry, newSyncMetrics, newRequestMetrics,

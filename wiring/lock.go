@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/chronik-stream/chronik/adapters/seglog/disk"
 	"github.com/chronik-stream/chronik/configs"
 )
 
@@ -25,7 +26,7 @@ func lockDataDir(cfg *configs.Config, _ membership) (dataDir, func(), error) {
 	if err != nil {
 		return dataDir{}, nil, fmt.Errorf("data directory %s: %w", cfg.DataDir, err)
 	}
-	if err := os.MkdirAll(path, 0o755); err != nil {
+	if err := disk.MakeDirs(disk.OS(), path); err != nil {
 		return dataDir{}, nil, fmt.Errorf("data directory: %w", err)
 	}
 	f, err := os.OpenFile(filepath.Join(path, lockFile), os.O_RDWR|os.O_CREATE, 0o644)

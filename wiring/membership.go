@@ -9,9 +9,6 @@ import (
 // membership is this node's place among the nodes.
 type membership struct{ nodeID int32 }
 
-// standaloneNodeID is the broker id of a broker without a cluster.
-const standaloneNodeID = 1
-
 // clusterWork is what a broker does as a node of a cluster. Of one that is alone it is the zero value, but for the quorum.
 type clusterWork struct {
 	early      []stage // before clients are served

@@ -29,7 +29,7 @@ func OpenMetadataTools(cfg *configs.Config, log *slog.Logger) (*MetadataTools, e
 	if _, err := os.Stat(cfg.DataDir); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	member := membership{nodeID: standaloneNodeID}
+	member := membership{nodeID: int32(cfg.Cluster.NodeID)}
 	dir, unlock, err := lockDataDir(cfg, member)
 	if err != nil {
 		return nil, err
@@ -65,7 +65,8 @@ func (t *MetadataTools) Restore(w io.Writer, snapshot string) error {
 	for _, skipped := range done.Skipped {
 		fmt.Fprintf(w, "skipped: %v\n", skipped)
 	}
-	fmt.Fprintf(w, "restored from %s, which holds the first %d commands; what came later is lost\n", done.Snapshot, done.Index)
+	fmt.Fprintf(w, "restored from %s, which holds all up to command %d; what came later is lost: topics, configs and deletions\n", done.Snapshot, done.Index)
+	fmt.Fprintln(w, "the next start keeps the records of partitions that the restored metadata does not know, in directories that end in -stray, and logs each")
 	if done.Aside != "" {
 		fmt.Fprintf(w, "the old database is kept in %s\n", done.Aside)
 	}

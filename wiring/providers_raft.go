@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/wire"
 
+	"github.com/chronik-stream/chronik/adapters/bootclock"
 	"github.com/chronik-stream/chronik/adapters/kafkaproto"
 	"github.com/chronik-stream/chronik/adapters/nodetls"
 	"github.com/chronik-stream/chronik/adapters/raftnode"
@@ -23,8 +24,11 @@ import (
 var metadataSet = wire.NewSet(newMembership, openNodeTLS, openRaftNode, openNodeMetadata, wire.FieldsOf(new(nodeMetadata), "store"), newMember, registerNode, newLease, newWork)
 
 func newMembership(cfg *configs.Config) (membership, error) {
-	if !cfg.Clustered() {
-		return membership{nodeID: standaloneNodeID}, nil
+	switch {
+	case cfg.OnlyNamesNode(): // the rest of its cluster may have been forgotten
+		return membership{}, fmt.Errorf("%w: cluster.peers names no nodes; a broker without a cluster has its id as kafka.\"node.id\"", errNoManager)
+	case !cfg.Clustered():
+		return membership{nodeID: int32(cfg.Cluster.NodeID)}, nil
 	}
 	if !cfg.UseWALMetadata {
 		return membership{}, errors.New("use_wal_metadata = false is for brokers without a cluster: a cluster needs use_wal_metadata = true")
@@ -46,12 +50,14 @@ func openNodeTLS(cfg *configs.Config, log *slog.Logger) (*nodetls.Certificates, 
 }
 
 // openRaftNode opens this node's side of Raft; nil for a broker without a cluster.
-func openRaftNode(ctx context.Context, cfg *configs.Config, certs *nodetls.Certificates, dir dataDir, s *broker.Space, log *slog.Logger, steps *Progress) (*raftnode.Manager, func(), error) {
+func openRaftNode(
+	cfg *configs.Config, certs *nodetls.Certificates, dir dataDir, s *broker.Space, log *slog.Logger, steps *Progress,
+) (*raftnode.Manager, func(), error) {
 	if !cfg.Clustered() {
 		return nil, func() {}, nil
 	}
 	steps.begin("open the raft node")
-	node, err := cluster.OpenNode(ctx, cfg, certs, dir.path, s, log)
+	node, err := cluster.OpenNode(cfg, certs, dir.path, s, log)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -83,7 +89,7 @@ func openNodeMetadata(
 		return nodeMetadata{}, nil, errNoManager
 	}
 	steps.begin("open the metadata store")
-	md, err := cluster.Open(ctx, cfg, certs, node, walSettings(cfg, dir, m, s), log)
+	md, err := cluster.Open(ctx, cfg, certs, newNodes(certs), node, walSettings(cfg, dir, m, s), log)
 	if err != nil {
 		return nodeMetadata{}, nil, err
 	}
@@ -99,7 +105,7 @@ func openNodeMetadata(
 
 func newLease(cfg *configs.Config, clock broker.Clock) *broker.Lease {
 	if cfg.Clustered() {
-		return broker.NewLease(clock)
+		return broker.NewLease(bootclock.New().Now)
 	}
 	return broker.NewEndlessLease(clock)
 }
@@ -118,7 +124,7 @@ func registerNode(
 	ctx context.Context, cfg *configs.Config, m membership, md nodeMetadata, member broker.MembershipSettings, logs ports.LogStore, clock broker.Clock, log *slog.Logger, steps *Progress,
 ) (registered, error) {
 	if md.cluster == nil {
-		return register(ctx, cfg, m, md.store, logs, steps)
+		return register(ctx, cfg, m, md.store, logs, log, steps)
 	}
 	steps.begin("wait for a majority of the nodes")
 	epoch, err := md.cluster.Register(ctx, member, newClusterID(), clock, log)
@@ -134,6 +140,7 @@ func newWork(
 		return newSoleWork(store, m, clock), func() {}
 	}
 	w := cluster.NewWork(cfg, certs, store, member, p, c, clock, log)
+	md.cluster.Follow(w.Controller)
 	meta := func(ctx context.Context) error { return w.EnsureMetaTopic(ctx, newTopicID, log) }
 	vote := func(ctx context.Context) error { return md.cluster.Vote(ctx, log) }
 	return clusterWork{

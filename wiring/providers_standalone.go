@@ -19,5 +19,5 @@ func newMembership(cfg *configs.Config) (membership, error) {
 	if cfg.Clustered() {
 		return membership{}, errors.New("the configuration has a cluster section, which needs a binary built with: go build -tags raft")
 	}
-	return membership{nodeID: standaloneNodeID}, nil
+	return membership{nodeID: int32(cfg.Cluster.NodeID)}, nil
 }

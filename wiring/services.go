@@ -16,8 +16,8 @@ import (
 
 func newClock() broker.Clock { return time.Now }
 
-func newBrokerConfigs(cfg *configs.Config, dir dataDir, m membership, store registered, levels *slog.LevelVar) (*broker.Configs, error) {
-	return broker.NewConfigs(store, m.nodeID, staticConfigs(cfg, dir), flushPolicies[cfg.Flush], levels)
+func newBrokerConfigs(cfg *configs.Config, dir dataDir, m membership, store registered, levels *slog.LevelVar, log *slog.Logger) (*broker.Configs, error) {
+	return broker.NewConfigs(store, m.nodeID, staticConfigs(cfg, dir), flushPolicies[cfg.Flush], levels, log)
 }
 
 // staticConfigs are the broker's configs by Kafka's keys, those of Chronik's own settings among them for which Kafka has a name.

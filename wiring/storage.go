@@ -15,6 +15,8 @@ import (
 	"github.com/chronik-stream/chronik/adapters/walstore"
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/partition"
+	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/domain/space"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -86,13 +88,18 @@ var flushPolicies = map[string]ports.FlushPolicy{
 }
 
 // openLogs opens the records' store.
-func openLogs(ctx context.Context, cfg *configs.Config, dir dataDir, s *broker.Space, synced func(time.Duration), log *slog.Logger, steps *Progress) (ports.LogStore, func(), error) {
+func openLogs(
+	ctx context.Context, cfg *configs.Config, dir dataDir, s *broker.Space, synced func(time.Duration), decompression *record.Budget,
+	log *slog.Logger, steps *Progress,
+) (ports.LogStore, func(), error) {
 	steps.begin("open the record store")
 	if err := s.Room(space.Agreed, 0); err != nil {
 		return nil, nil, fmt.Errorf("open the record store: %w", err)
 	}
+	memory := sharesOf(cfg.Memory)
 	store, err := seglog.Open(ctx, seglog.Options{
-		Dir: dir.path, FlushInterval: cfg.FlushInterval, CleanerMemory: int(sharesOf(cfg.Memory).compaction), Log: log, Space: s,
+		Dir: dir.path, FlushInterval: cfg.FlushInterval, CleanerMemory: int(memory.compaction), Log: log, Space: s,
+		ProducerMemory: partition.NewProducerMemory(memory.producers), Decompression: decompression,
 		Journal: journal.Options{FileBytes: cfg.Journal.FileSize, MaxFiles: int(cfg.Journal.MaxFiles), Synced: synced},
 	})
 	if err != nil {

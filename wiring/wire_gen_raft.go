@@ -32,7 +32,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	manager, cleanup3, err := openRaftNode(ctx, cfg, certificates, wiringDataDir, space, log, steps)
+	manager, cleanup3, err := openRaftNode(cfg, certificates, wiringDataDir, space, log, steps)
 	if err != nil {
 		cleanup2()
 		cleanup()
@@ -72,7 +72,8 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	logStore, cleanup6, err := openLogs(ctx, cfg, wiringDataDir, space, v, log, steps)
+	budget := newDecompression(cfg)
+	logStore, cleanup6, err := openLogs(ctx, cfg, wiringDataDir, space, v, budget, log, steps)
 	if err != nil {
 		cleanup5()
 		cleanup4()
@@ -91,7 +92,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	brokerConfigs, err := newBrokerConfigs(cfg, wiringDataDir, wiringMembership, wiringRegistered, levels)
+	brokerConfigs, err := newBrokerConfigs(cfg, wiringDataDir, wiringMembership, wiringRegistered, levels, log)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -106,7 +107,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	cluster := newCluster(wiringRegistered, logStore, partitions, wiringMembership)
 	assignments := newAssignments(wiringRegistered)
 	wiringClusterWork, cleanup8 := newWork(cfg, certificates, wiringNodeMetadata, wiringMembership, membershipSettings, wiringRegistered, partitions, brokerConfigs, clock, log)
-	produce := broker.NewProduce(partitions, clock)
+	produce := broker.NewProduce(partitions, budget, clock)
 	fetch := newFetch(cfg, partitions, brokerConfigs, clock)
 	offsets := broker.NewOffsets(partitions)
 	groups := newGroups(cfg, wiringRegistered, partitions, topics, brokerConfigs, wiringMembership, clock, log)

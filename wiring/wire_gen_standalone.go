@@ -49,7 +49,8 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	logStore, cleanup5, err := openLogs(ctx, cfg, wiringDataDir, space, v, log, steps)
+	budget := newDecompression(cfg)
+	logStore, cleanup5, err := openLogs(ctx, cfg, wiringDataDir, space, v, budget, log, steps)
 	if err != nil {
 		cleanup4()
 		cleanup3()
@@ -57,7 +58,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	wiringRegistered, err := register(ctx, cfg, wiringMembership, metadataStore, logStore, steps)
+	wiringRegistered, err := register(ctx, cfg, wiringMembership, metadataStore, logStore, log, steps)
 	if err != nil {
 		cleanup5()
 		cleanup4()
@@ -66,7 +67,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	brokerConfigs, err := newBrokerConfigs(cfg, wiringDataDir, wiringMembership, wiringRegistered, levels)
+	brokerConfigs, err := newBrokerConfigs(cfg, wiringDataDir, wiringMembership, wiringRegistered, levels, log)
 	if err != nil {
 		cleanup5()
 		cleanup4()
@@ -82,7 +83,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	cluster := newCluster(wiringRegistered, logStore, partitions, wiringMembership)
 	assignments := newAssignments(wiringRegistered)
 	wiringClusterWork := newSoleWork(wiringRegistered, wiringMembership, clock)
-	produce := broker.NewProduce(partitions, clock)
+	produce := broker.NewProduce(partitions, budget, clock)
 	fetch := newFetch(cfg, partitions, brokerConfigs, clock)
 	offsets := broker.NewOffsets(partitions)
 	groups := newGroups(cfg, wiringRegistered, partitions, topics, brokerConfigs, wiringMembership, clock, log)

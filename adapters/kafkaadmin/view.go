@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-stream/chronik/core/domain/layout"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
 // quorumTopic is the name under which Kafka's protocol knows the metadata.
@@ -105,6 +106,16 @@ func (a *Admin) lookAtTopics(ctx context.Context, v *view) error {
 		return fmt.Errorf("list the topics: %w", err)
 	}
 	v.topics = resp.Topics
+	name := metadata.MetaTopic // which is not listed
+	req.Topics = []kmsg.MetadataRequestTopic{{Topic: &name}}
+	if resp, err = ask[*kmsg.MetadataResponse](ctx, a, req); err != nil {
+		return fmt.Errorf("look at topic %s: %w", name, err)
+	}
+	for _, t := range resp.Topics {
+		if t.ErrorCode == 0 {
+			v.topics = append(v.topics, t)
+		}
+	}
 	for _, t := range v.topics {
 		slices.SortFunc(t.Partitions, func(x, y kmsg.MetadataResponseTopicPartition) int { return cmp.Compare(x.Partition, y.Partition) })
 	}

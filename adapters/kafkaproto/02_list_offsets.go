@@ -20,7 +20,7 @@ func (x *exchange) listOffsets(req *kmsg.ListOffsetsRequest) *kmsg.ListOffsetsRe
 		for _, p := range t.Partitions {
 			queries = append(queries, broker.OffsetQuery{
 				Topic: t.Topic, Partition: p.Partition, CurrentLeaderEpoch: p.CurrentLeaderEpoch, Timestamp: p.Timestamp,
-				ReadCommitted: req.IsolationLevel == readCommitted,
+				ReadCommitted: req.IsolationLevel == readCommitted, AnyReplica: req.ReplicaID == debuggingConsumer,
 			})
 		}
 	}
@@ -65,6 +65,9 @@ type partitionName struct {
 	topic string
 	index int32
 }
+
+// debuggingConsumer is the replica id of a consumer that asks any replica for what it has.
+const debuggingConsumer = -2
 
 // readCommitted is the isolation level of consumers that see committed transactions only.
 const readCommitted = 1

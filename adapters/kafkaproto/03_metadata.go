@@ -45,7 +45,7 @@ func (x *exchange) metadata(req *kmsg.MetadataRequest) *kmsg.MetadataResponse {
 		if err := x.reserveFor(img.Image); err != nil {
 			return x.refuseMetadata(req, resp, err)
 		}
-		for t := range img.Topics() {
+		for t := range img.ListedTopics("") {
 			resp.Topics = append(resp.Topics, x.describeTopic(img, t, req))
 		}
 	default:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/chronik-stream/chronik/core/domain/broker"
 	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
 // DescribeLogDirs: v1-5.
@@ -29,7 +30,7 @@ func (x *exchange) describeLogDirs(req *kmsg.DescribeLogDirsRequest) *kmsg.Descr
 		}
 	}
 	dir, logs, err := x.services().Cluster.LogDir(x.ctx, func(topic string, partition int32) bool {
-		return req.Topics == nil || asked[partitionName{topic, partition}]
+		return req.Topics == nil && topic != metadata.MetaTopic || asked[partitionName{topic, partition}] // see Image.ListedTopics
 	})
 	out := kmsg.NewDescribeLogDirsResponseDir()
 	out.Dir, out.TotalBytes, out.UsableBytes = dir.Path, dir.Total, dir.Usable

@@ -7,10 +7,16 @@ import (
 
 	"github.com/chronik-stream/chronik/core/domain/broker"
 	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/ports"
 )
 
 // DescribeQuorum: v0-2 (KIP-595, KIP-836, KIP-853). The metadata is answered for as the only partition of Kafka's
 // topic for it, whatever keeps it here. No directory has an id.
+//
+// How far the others are is known to the leader: another broker asks it, and marks its question, so that it does not go round in circles.
+//
+// Without a majority the answer is NOT_CONTROLLER, with those voters all the same that the node knows by itself: that is for nodes that must find out
+// whether they have voted before, and clients do not look at it.
 //
 // * v1: when a replica was last heard of; v2: error messages, the voters' addresses
 
@@ -34,10 +40,14 @@ func (x *exchange) describeQuorum(req *kmsg.DescribeQuorumRequest) *kmsg.Describ
 		}
 		return resp
 	}
-	quorum, err := x.services().Quorum.Describe(x.ctx)
+	forwarded := false
+	req.UnknownTags.Each(func(tag uint32, _ []byte) { forwarded = forwarded || tag == ports.ForwardedTag })
+	quorum, err := x.services().Quorum.Describe(x.ctx, forwarded)
 	if err != nil {
 		resp.ErrorCode, resp.ErrorMessage = x.code(err), messageOf(err)
-		return resp
+		if len(quorum.Voters) == 0 {
+			return resp
+		}
 	}
 	out, at := kmsg.NewDescribeQuorumResponseTopic(), kmsg.NewDescribeQuorumResponseTopicPartition()
 	out.Topic, at.ErrorMessage = quorumTopic, new(string)
@@ -45,7 +55,7 @@ func (x *exchange) describeQuorum(req *kmsg.DescribeQuorumRequest) *kmsg.Describ
 	at.CurrentVoters, at.Observers = replicaStates(quorum.Voters), replicaStates(quorum.Observers)
 	out.Partitions = append(out.Partitions, at)
 	resp.Topics = append(resp.Topics, out)
-	if req.Version >= 2 {
+	if req.Version >= 2 && err == nil {
 		resp.Nodes = x.quorumNodes(quorum.Voters)
 	}
 	return resp

@@ -41,7 +41,7 @@ func (x *exchange) describeTopicPartitions(req *kmsg.DescribeTopicPartitionsRequ
 		return x.refuseTopicPartitions(names, err)
 	}
 	if all {
-		for t := range page.img.TopicsFrom(begin) {
+		for t := range page.img.ListedTopics(begin) {
 			if !page.add(t.Name, t, firstOf(t.Name, begin, first)) {
 				break
 			}

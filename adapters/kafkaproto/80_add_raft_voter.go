@@ -20,8 +20,8 @@ func (x *exchange) addRaftVoter(req *kmsg.AddRaftVoterRequest) *kmsg.AddRaftVote
 	err := x.checkCluster(req.ClusterID)
 	switch {
 	case err != nil:
-	case req.VoterID < 1:
-		err = fault.New(fault.InvalidRequest, "node id %d: a node of a cluster has one of 1 at least", req.VoterID)
+	case req.VoterID < 0:
+		err = fault.New(fault.InvalidRequest, "node id %d: a node of a cluster has one of 0 at least", req.VoterID)
 	case len(req.Listeners) == 0 || req.Listeners[0].Host == "" || req.Listeners[0].Port == 0:
 		err = fault.New(fault.InvalidRequest, "node %d has no address", req.VoterID)
 	default:

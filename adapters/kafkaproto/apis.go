@@ -49,13 +49,17 @@ func apiTable() []api {
 			key: produceKey, min: 0, max: 13, serve: (*exchange).produce,
 			note: "Versions 0 to 2 are announced for librdkafka's sake and refused with UNSUPPORTED_VERSION. No transactions.",
 		},
-		{key: fetchKey, min: 4, max: 18, serve: (*exchange).fetch},
+		{
+			key: fetchKey, min: 4, max: 18, serve: (*exchange).fetch,
+			note: "Batches are whole. Kafka fills an answer up with the beginning of another batch, which clients drop and ask for again.",
+		},
 		{key: 2, min: 1, max: 11, serve: message(kmsg.NewPtrListOffsetsRequest, (*exchange).listOffsets), schema: schema{
 			tInt32, tInt8.from(2), array(tString, array(tInt32, tInt32.from(4), tInt64)), tInt32.from(10),
 		}},
 		{key: 3, min: 0, max: 13, serve: message(kmsg.NewPtrMetadataRequest, (*exchange).metadata), schema: schema{
 			array(tUUID.from(10), tString).orNull(), tBool.from(4), tBool.from(8).to(10), tBool.from(8),
-		}},
+		}, note: "A topic that is created because it was asked about is there when the answer comes. Kafka answers UNKNOWN_TOPIC_OR_PARTITION and " +
+			"creates it in the background: clients ask again, and a slow one gives up."},
 		{key: 8, min: 2, max: 10, serve: message(kmsg.NewPtrOffsetCommitRequest, (*exchange).offsetCommit), schema: schema{
 			tString, tInt32, tString, tString.from(7), tInt64.to(4),
 			array(tString.to(9), tUUID.from(10), array(tInt32, tInt64, tInt32.from(6), tString)),

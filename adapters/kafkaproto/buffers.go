@@ -3,6 +3,8 @@ package kafkaproto
 import (
 	"math/bits"
 	"sync"
+
+	"github.com/chronik-stream/chronik/adapters/internal/invariants"
 )
 
 // The pooled buffers' sizes, in bytes: from the smallest, four steps to each doubling.
@@ -55,6 +57,7 @@ func (p *buffers) get(n int) *buffer {
 // put takes buf back. A buffer that has grown goes to the largest class that it can serve.
 func (p *buffers) put(buf *buffer) {
 	n := cap(buf.b)
+	invariants.Mangle(buf.b[:n])
 	if n < smallestBuffer || n > 2*largestBuffer {
 		return
 	}

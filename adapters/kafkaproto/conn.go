@@ -102,6 +102,7 @@ func (c *conn) serve() {
 	case errors.As(err, &bad):
 		c.server.noise.Warn(c.ctx, "connection closed for bad input", "client", c.nc.RemoteAddr().String(), "listener", c.listener.name,
 			"client_id", c.client, "software", c.software, "err", bad.error)
+	case errors.Is(err, errNotServed):
 	case err != nil && !closedByPeer(err) && c.ctx.Err() == nil && c.waits.Err() == nil:
 		c.server.noise.Info(c.ctx, "connection lost", "client", c.nc.RemoteAddr().String(), "err", err)
 	}
@@ -115,6 +116,9 @@ func (c *conn) serve() {
 	c.mu.Unlock()
 	c.close()
 }
+
+// errNotServed ends a connection on which something is asked that this server does not serve yet.
+var errNotServed = errors.New("not served yet")
 
 func closedByPeer(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
@@ -177,6 +181,9 @@ func (c *conn) exchange(x *exchange) (err error) {
 	}
 	x.version, x.correlation, x.clientID, x.body, x.ctx = h.version, h.correlation, c.identify(h.clientID), r.in, c.ctx
 	x.api = c.server.api(h.key)
+	if x.api == nil && c.server.partial {
+		return errNotServed
+	}
 	if x.api == nil {
 		return badInput{fmt.Errorf("unknown API key %d", h.key)}
 	}
@@ -274,9 +281,18 @@ func (c *conn) host() (string, int32) {
 		return c.listener.advertisedHost, c.listener.advertisedPort
 	}
 	if a, ok := c.nc.LocalAddr().(*net.TCPAddr); ok {
-		return a.IP.String(), int32(a.Port)
+		return hostOf(a), int32(a.Port)
 	}
 	return "localhost", 0
+}
+
+// hostOf returns the host of an address of this machine. A link-local one of IPv6 means nothing without its zone. That is this machine's, and where
+// the client's has another name, only an advertised address helps.
+func hostOf(a *net.TCPAddr) string {
+	if a.Zone != "" {
+		return a.IP.String() + "%" + a.Zone
+	}
+	return a.IP.String()
 }
 
 // peer returns the client's address as Kafka shows it in DescribeGroups.

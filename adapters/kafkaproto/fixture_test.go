@@ -194,7 +194,7 @@ func (f fakeAssignments) Unregister(_ context.Context, id int32) error {
 	return nil
 }
 
-func (f fakeQuorum) Describe(context.Context) (broker.QuorumDescription, error) {
+func (f fakeQuorum) Describe(context.Context, bool) (broker.QuorumDescription, error) {
 	if f.quorum != nil {
 		return f.quorum()
 	}

@@ -13,7 +13,7 @@ import (
 type Listener struct {
 	Name       string // Kafka's listener name, such as PLAINTEXT
 	Address    string // host:port to bind; an empty host binds all addresses, port 0 a free port
-	Advertised string // host:port that clients are told; "" tells each client the address that it has come by
+	Advertised string // host:port that clients are told; "" tells each client the address of this machine at which it has arrived
 }
 
 // listener is a Listener at work.

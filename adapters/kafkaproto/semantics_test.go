@@ -138,6 +138,16 @@ func TestAListenerWithoutAdvertisedAddressNamesTheOneThatTheClientHasComeBy(t *t
 	}
 }
 
+func TestALinkLocalAddressIsToldWithItsZone(t *testing.T) {
+	for want, a := range map[string]net.TCPAddr{
+		"fe80::1%eth0": {IP: net.ParseIP("fe80::1"), Zone: "eth0"}, "2001:db8::1": {IP: net.ParseIP("2001:db8::1")}, "10.0.0.1": {IP: net.ParseIP("10.0.0.1")},
+	} {
+		if got := hostOf(&a); got != want {
+			t.Errorf("%v is told as %s, want %s", a, got, want)
+		}
+	}
+}
+
 func TestAnAdvertisedAddressMustNameHostAndPort(t *testing.T) {
 	for _, bad := range []string{"host", "host:", ":9092", "host:70000", "host:x"} {
 		if _, err := New(Settings{Listeners: []Listener{{Name: "L", Advertised: bad}}, Services: newFakes(t).services(), Logger: discard()}); err == nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,11 +23,14 @@ const noisePerPeriod = 10
 type Settings struct {
 	Listeners []Listener
 	Services  Services
-	Nodes     *Nodes // nil: whoever connects may be a node of the cluster, or there is none
-	Limits    Limits
-	Logger    *slog.Logger // required
-	Metrics   Metrics      // nil: nothing is measured
-	Tracer    trace.Tracer // nil: nothing is traced
+	// Only holds the keys of the only APIs that are served, nil for all. A connection on which something else is asked is closed without a word, as
+	// if nobody had listened: clients try again, or elsewhere. What is not needed of Services may be nil then.
+	Only    []int16
+	Nodes   *Nodes // nil: whoever connects may be a node of the cluster, or there is none
+	Limits  Limits
+	Logger  *slog.Logger // required
+	Metrics Metrics      // nil: nothing is measured
+	Tracer  trace.Tracer // nil: nothing is traced
 }
 
 // connectionCost is about how many bytes of memory a connection takes that has no request: its goroutine's stack, its
@@ -84,6 +88,7 @@ type Server struct {
 	tracer   trace.Tracer
 
 	apis        []*api // by key; nil where there is none
+	partial     bool   // not all that there are
 	versions    apiVersions
 	maxStream   int // bytes of a request
 	maxFrame    int // bytes of a request that is held as a whole
@@ -126,6 +131,13 @@ func New(s Settings) (*Server, error) {
 		heartbeats:  make(map[int32]*conn),
 	}
 	srv.apis = indexAPIs(apiTable())
+	if srv.partial = s.Only != nil; srv.partial {
+		for key := range srv.apis {
+			if !slices.Contains(s.Only, int16(key)) {
+				srv.apis[key] = nil
+			}
+		}
+	}
 	srv.versions = advertised(srv.apis, s.Services.Voters != nil)
 	for _, l := range s.Listeners {
 		if err := srv.addListener(l); err != nil {

@@ -81,7 +81,8 @@ type Assignments interface {
 
 // Quorum describes who keeps the metadata; see broker.SoleQuorum.
 type Quorum interface {
-	Describe(ctx context.Context) (broker.QuorumDescription, error)
+	// forwarded says that another broker asks, which takes this one for the leader.
+	Describe(ctx context.Context, forwarded bool) (broker.QuorumDescription, error)
 }
 
 // Voters changes who keeps the metadata.

@@ -72,7 +72,7 @@ func TestVotersAreAddedAtTheAddressOfTheirFirstListener(t *testing.T) {
 		"another cluster": {func(r *kmsg.AddRaftVoterRequest) { r.ClusterID = &other }, kerr.InconsistentClusterID.Code},
 		"no address":      {func(r *kmsg.AddRaftVoterRequest) { r.Listeners = nil }, kerr.InvalidRequest.Code},
 		"no port":         {func(r *kmsg.AddRaftVoterRequest) { r.Listeners[0].Port = 0 }, kerr.InvalidRequest.Code},
-		"node 0":          {func(r *kmsg.AddRaftVoterRequest) { r.VoterID = 0 }, kerr.InvalidRequest.Code},
+		"node -1":         {func(r *kmsg.AddRaftVoterRequest) { r.VoterID = -1 }, kerr.InvalidRequest.Code},
 	} {
 		req := addVoter(6, "host6", 9192)
 		c2.change(req)

@@ -40,10 +40,15 @@ func (s *Store) Apply(ctx context.Context, cmd metadata.Command) (metadata.Resul
 // ClaimVote records in the metadata that this node votes with its incarnation, and returns when that is agreed on. It is
 // fault.InconsistentVoterSet when the node is known under another one: it has lost its votes, and must stop at once.
 func (s *Store) ClaimVote(ctx context.Context) error {
-	if s.Voters()[s.settings.NodeID] == s.settings.Incarnation {
+	return s.ClaimVoteOf(ctx, s.settings.NodeID, s.settings.Incarnation)
+}
+
+// ClaimVoteOf is ClaimVote for another node, which does not take part yet.
+func (s *Store) ClaimVoteOf(ctx context.Context, node int32, incarnation [16]byte) error {
+	if s.Voters()[node] == incarnation {
 		return nil
 	}
-	_, err := s.propose(ctx, proposal{Voter: &voter{s.settings.NodeID, s.settings.Incarnation}})
+	_, err := s.propose(ctx, proposal{Voter: &voter{node, incarnation}})
 	return err
 }
 

@@ -149,10 +149,10 @@ func (r *replica) Barrier(ctx context.Context) error {
 	return r.catchUp()
 }
 
-func (r *replica) Leader() (int32, bool) {
+func (r *replica) Leadership() (node int32, term uint64, ok bool) {
 	r.group.mu.Lock()
 	defer r.group.mu.Unlock()
-	return r.group.leader, r.group.leader >= 0
+	return r.group.leader, 1, r.group.leader >= 0
 }
 
 func (r *replica) Close() error {

@@ -61,12 +61,19 @@ func (m *Machine) Applied() uint64 {
 	return m.note.Index
 }
 
-// voters returns the incarnations of the nodes that have said who they are.
-func (m *Machine) voters() map[int32][16]byte {
+// Voters returns the incarnations of the nodes that have claimed their votes, as far as this node knows: what was agreed on, and applied here.
+func (m *Machine) Voters() map[int32][16]byte {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := m.note.clone()
 	return c.Voters
+}
+
+// boots returns the number of this node's latest run of which anything was applied here, 0 for none.
+func (m *Machine) boots() uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.note.Windows[m.self].Boot
 }
 
 // settlement is the outcome of one of this node's proposals, to be told when it is durable.
@@ -109,8 +116,7 @@ func (m *Machine) apply(batch *metalog.Batch, n *note, p proposal) (outcome, err
 	case duplicate:
 		return outcome{err: fault.New(fault.RequestTimedOut, "the command was decided, but this node learned of it by a snapshot, without its outcome")}, nil
 	case stale:
-		return outcome{err: fault.New(fault.InconsistentVoterSet, "node %d has been started more often than its raft directory says: "+
-			"the directory is an old copy", p.ID.Node)}, nil
+		return outcome{err: errOldCopy(p.ID.Node)}, nil
 	case admitted:
 	}
 	if p.Voter != nil {
@@ -136,6 +142,11 @@ func (n *note) claim(v voter) error {
 
 func errIncarnation(node int32) error {
 	return fault.New(fault.InconsistentVoterSet, "node %d has been a member of the cluster, with another raft directory: %s", node, VotesLost(node))
+}
+
+func errOldCopy(node int32) error {
+	return fault.New(fault.InconsistentVoterSet, "node %d has been started more often than its raft directory says: the directory is an old copy, and %s",
+		node, VotesLost(node))
 }
 
 // VotesLost says what to do about a node that has forgotten what it has voted for.

@@ -27,8 +27,9 @@ type Group interface {
 	Propose(ctx context.Context, data []byte) error
 	// Barrier returns nil when this node's Machine has applied all that any node had agreed on before.
 	Barrier(ctx context.Context) error
-	// Leader returns the leader's node id as far as this node knows.
-	Leader() (node int32, ok bool)
+	// Leadership returns the leader's node id as far as this node knows, and the term in which it leads. It does not name this node any more
+	// when another leader has answered a Barrier.
+	Leadership() (node int32, term uint64, ok bool)
 	// Close ends the replica. The Machine is not called afterwards.
 	Close() error
 }
@@ -69,8 +70,8 @@ type Store struct {
 var _ ports.MetadataStore = (*Store)(nil)
 
 // Open returns the store over this node's metadata, which local holds, and starts its replica of the group. It does not wait for other
-// nodes. It refuses metadata that was not made by a group, and a node that is known under another incarnation: then it has lost
-// its votes. In any case local is the store's, and closed when it fails.
+// nodes. It refuses metadata that was not made by a group, and a node that is known under another incarnation, or by a later run: then it
+// has lost its votes. In any case local is the store's, and closed when it fails.
 func Open(ctx context.Context, set Settings, local Local, start Start, log *slog.Logger) (*Store, error) {
 	s, err := open(ctx, set, local, start, log)
 	if err != nil {
@@ -84,8 +85,11 @@ func open(ctx context.Context, set Settings, local Local, start Start, log *slog
 	if err != nil {
 		return nil, err
 	}
-	if known, ok := m.voters()[set.NodeID]; ok && known != set.Incarnation {
+	if known, ok := m.Voters()[set.NodeID]; ok && known != set.Incarnation {
 		return nil, errIncarnation(set.NodeID)
+	}
+	if m.boots() > set.Boot {
+		return nil, errOldCopy(set.NodeID)
 	}
 	group, err := start(ctx, m)
 	if err != nil {
@@ -107,16 +111,16 @@ func (s *Store) Watch(ctx context.Context) iter.Seq[*metadata.Image] { return s.
 
 // Leadership implements ports.MetadataStore: who leads the group, as far as this node knows. Any node may Apply.
 func (s *Store) Leadership() ports.Leadership {
-	node, ok := s.group.Leader()
+	node, term, ok := s.group.Leadership()
 	if !ok {
 		return ports.Leadership{NodeID: -1}
 	}
-	return ports.Leadership{Local: node == s.settings.NodeID, NodeID: node}
+	return ports.Leadership{Local: node == s.settings.NodeID, NodeID: node, Term: term}
 }
 
 // Voters returns the incarnations of the nodes that have claimed their votes, as far as this node knows. A node that was wiped is told by
 // it: its id is there, with another incarnation.
-func (s *Store) Voters() map[int32][16]byte { return s.machine.voters() }
+func (s *Store) Voters() map[int32][16]byte { return s.machine.Voters() }
 
 // Ready returns fault.KafkaStorageError when this node's disk is nearly full: Apply refuses what takes space then.
 func (s *Store) Ready() error { return s.local.Ready() }

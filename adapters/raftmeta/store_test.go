@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -48,7 +49,7 @@ func TestEveryNodeHoldsWhatAnyNodeHasApplied(t *testing.T) {
 		if diff := cmp.Diff(nodes[0].disk.note, node.disk.note); diff != "" {
 			t.Errorf("note of node %d (-node 0 +it):\n%s", n, diff)
 		}
-		if got := (ports.Leadership{Local: n == 0, NodeID: 0}); node.Leadership() != got {
+		if got := (ports.Leadership{Local: n == 0, NodeID: 0, Term: 1}); node.Leadership() != got {
 			t.Errorf("node %d: Leadership() = %+v", n, node.Leadership())
 		}
 	}
@@ -144,6 +145,19 @@ func TestANodeThatGoesBackInTimeIsTold(t *testing.T) {
 	old := a.join(t, settingsOf(0, 3), new(disk))
 	if _, err := old.Apply(t.Context(), oneID); !errors.Is(err, fault.InconsistentVoterSet) {
 		t.Errorf("Apply() = %v", err)
+	}
+}
+
+func TestAnOldRaftDirectoryBesideNewerMetadataIsRefused(t *testing.T) {
+	a, d := &agreement{}, new(disk)
+	node := a.join(t, settingsOf(0, 7), d)
+	allocate(t, node.Store)
+	if err := node.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), settingsOf(0, 3), d.open(t), a.start(0), slog.New(slog.DiscardHandler))
+	if !errors.Is(err, fault.InconsistentVoterSet) {
+		t.Errorf("Open() = %v, %v", s, err)
 	}
 }
 

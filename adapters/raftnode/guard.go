@@ -9,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -34,50 +36,53 @@ type guard struct {
 	Host        string   `json:"host"`        // dragonboat's directory is named for it
 	Address     string   `json:"address"`     // at which the groups' other members know this node
 	Groups      []string `json:"groups"`      // of which it has had a replica
+	// Founders are the incarnations of the other nodes with which the cluster begins, as they have introduced themselves.
+	Founders map[int32][]byte `json:"founders,omitempty"`
+	// VoteClaimed says that the other nodes know this one's incarnation. An earlier version wrote neither.
+	VoteClaimed bool `json:"vote_claimed,omitempty"`
 }
 
 const guardVersion = 1
 
 // openGuard reads the guard in dir, checks that it is this node's, and counts the boot. A directory that is missing or empty becomes this
-// node's; fresh says so.
-func openGuard(dir string, set Settings) (g guard, fresh bool, err error) {
+// node's.
+func openGuard(dir string, set Settings) (g guard, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return guard{}, false, err
+		return guard{}, err
 	}
 	host, err := os.Hostname()
 	if err != nil {
-		return guard{}, false, err
+		return guard{}, err
 	}
 	path := filepath.Join(dir, guardFile)
 	text, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if err := checkEmpty(dir); err != nil {
-			return guard{}, false, err
+			return guard{}, err
 		}
 		g = guard{
 			Version: guardVersion, ClusterID: set.ClusterID, NodeID: set.NodeID, Incarnation: make([]byte, 16),
 			Host: host, Address: set.Address, Boot: firstBoot(),
 		}
 		_, _ = rand.Read(g.Incarnation) // never fails
-		fresh = true
 	case err != nil:
-		return guard{}, false, err
+		return guard{}, err
 	default:
 		in := json.NewDecoder(bytes.NewReader(text))
 		in.DisallowUnknownFields()
 		if err := in.Decode(&g); err != nil {
-			return guard{}, false, fmt.Errorf("%w: %s cannot be read: %w", ErrLostData, path, err)
+			return guard{}, fmt.Errorf("%w: %s cannot be read: %w", ErrLostData, path, err)
 		}
 		if err := g.check(path, set); err != nil {
-			return guard{}, false, err
+			return guard{}, err
 		}
 		if err := g.moveTo(dir, host); err != nil {
-			return guard{}, false, err
+			return guard{}, err
 		}
 	}
 	g.Boot++
-	return g, fresh, g.write(path)
+	return g, g.write(path)
 }
 
 // firstBoot is what a new directory's boots are counted from. A node whose directory was lost reads in the group's log what it had proposed before
@@ -91,6 +96,8 @@ func (g *guard) check(path string, set Settings) error {
 		return fmt.Errorf("%s has version %d, known is %d", path, g.Version, guardVersion)
 	case len(g.Incarnation) != 16:
 		return fmt.Errorf("%w: %s has an incarnation of %d bytes", ErrLostData, path, len(g.Incarnation))
+	case slices.ContainsFunc(slices.Collect(maps.Values(g.Founders)), func(i []byte) bool { return len(i) != 16 }):
+		return fmt.Errorf("%w: %s has a founder with an incarnation that is not of 16 bytes", ErrLostData, path)
 	case g.ClusterID != set.ClusterID:
 		return fmt.Errorf("%w: %s belongs to cluster %q, this is %q", ErrWrongNode, path, g.ClusterID, set.ClusterID)
 	case g.NodeID != set.NodeID:

@@ -52,7 +52,6 @@ func nodeOf(replica uint64) int32 { return int32(replica) - 1 }
 type Manager struct {
 	settings Settings
 	dir      string
-	fresh    bool
 	host     *dragonboat.NodeHost
 	logs     raftio.ILogDB
 	closed   chan struct{}
@@ -80,7 +79,7 @@ func open(set Settings, log *slog.Logger) (*Manager, error) {
 	routeLogs(log)
 	m := &Manager{settings: set, dir: filepath.Join(set.Dir, raftDir), closed: make(chan struct{}), replicas: map[uint64]*Replica{}}
 	var err error
-	if m.guard, m.fresh, err = openGuard(m.dir, set); err != nil {
+	if m.guard, err = openGuard(m.dir, set); err != nil {
 		return nil, err
 	}
 	if err = settleLogs(m.dir); err != nil {
@@ -161,9 +160,6 @@ func (m *Manager) Incarnation() [16]byte { return [16]byte(m.guard.Incarnation) 
 // Boot returns the number of this run of the node. It is higher than those of all runs before, also of those whose directory was lost.
 func (m *Manager) Boot() uint64 { return m.guard.Boot }
 
-// Fresh reports whether Open has made the raft directory: a node that is new, or one that was wiped.
-func (m *Manager) Fresh() bool { return m.fresh }
-
 // Replica returns this node's replica of the group.
 func (m *Manager) Replica(g Group) (*Replica, bool) {
 	m.mu.Lock()
@@ -178,20 +174,6 @@ func (m *Manager) WriteMetrics(w io.Writer) { dragonboat.WriteHealthMetrics(w) }
 // Close ends all replicas. A second Close does nothing.
 func (m *Manager) Close() error {
 	m.close()
-	return nil
-}
-
-// noteGroup records that this node has a replica of the group.
-func (m *Manager) noteGroup(g Group) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if slices.Contains(m.guard.Groups, g.String()) {
-		return nil
-	}
-	m.guard.Groups = append(m.guard.Groups, g.String())
-	if err := m.guard.write(filepath.Join(m.dir, guardFile)); err != nil {
-		return fmt.Errorf("record raft group %v: %w", g, err)
-	}
 	return nil
 }
 

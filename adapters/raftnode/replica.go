@@ -55,6 +55,24 @@ func (r *Replica) Leader() (node int32, ok bool) {
 	}
 }
 
+// Leadership returns the group's leader and its term as far as this node knows; ok is false when there is none. What dragonboat answers may be
+// older than its events, and these come later than what it does. This node is named only when both name it: when another leader has answered
+// a Barrier, neither or only one does.
+func (r *Replica) Leadership() (node int32, term uint64, ok bool) {
+	if _, ok := r.Leader(); !ok {
+		return -1, 0, false
+	}
+	at := r.leaders.Get()
+	if at.NodeID != r.manager.settings.NodeID {
+		return at.NodeID, at.Term, at.NodeID >= 0
+	}
+	replica, term, known, err := r.manager.host.GetLeaderID(r.shard)
+	if err != nil || !known || nodeOf(replica) != at.NodeID || term != at.Term {
+		return -1, 0, false
+	}
+	return at.NodeID, at.Term, true
+}
+
 // LeaderTerm returns the leader's node id, -1 when none is known, and the newest term.
 func (r *Replica) LeaderTerm() (node, term int32) {
 	replica, at, ok, err := r.manager.host.GetLeaderID(r.shard)

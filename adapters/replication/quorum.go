@@ -4,43 +4,72 @@ package replication
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// askQuorum bounds the question, which is asked before there is anything else to do.
+// askQuorum bounds the question.
 const askQuorum = 2 * time.Second
 
-// AskQuorum asks a broker which nodes keep the metadata, with and without a vote, by Kafka's DescribeQuorum. The answer holds the incarnation
-// under which each has begun, zero for one that has not begun yet. Of an error, Distrust says more.
-func AskQuorum(ctx context.Context, secure TLS, address string) (map[int32][16]byte, error) {
+// AskQuorum asks a node who keeps the metadata, with and without a vote, by Kafka's DescribeQuorum. A node without a majority, and one that does not
+// serve clients yet, says what it knows by itself; no node asks another one for it. Of an error, Distrust says more.
+func AskQuorum(ctx context.Context, secure TLS, node int32, address string) (broker.KnownVoters, error) {
+	known := broker.KnownVoters{By: node, Voters: map[int32][16]byte{}}
+	quorum, err := describeQuorum(ctx, secure, address)
+	for _, v := range slices.Concat(quorum.Voters, quorum.Observers) {
+		known.Voters[v.Node] = v.Directory
+	}
+	known.Agreed = err == nil
+	if errors.Is(err, fault.NotController) && len(known.Voters) > 0 {
+		return known, nil
+	}
+	return known, err
+}
+
+// ForwardQuorum asks the metadata's leader to describe the quorum, for a client that has asked this broker.
+func ForwardQuorum(ctx context.Context, secure TLS, address string) (broker.QuorumDescription, error) {
+	return describeQuorum(ctx, secure, address)
+}
+
+// describeQuorum makes the request. With the error of the answer comes what the answer says all the same.
+func describeQuorum(ctx context.Context, secure TLS, address string) (q broker.QuorumDescription, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askQuorum)
 	defer cancel()
-	c, err := dial(ctx, secure, address, "new-node")
+	c, err := dial(ctx, secure, address, "quorum")
 	if err != nil {
-		return nil, err
+		return q, err
 	}
 	defer c.close()
 	req, resp := kmsg.NewPtrDescribeQuorumRequest(), kmsg.NewPtrDescribeQuorumResponse()
+	req.UnknownTags.Set(ports.ForwardedTag, nil)
 	req.Version, resp.Version = 2, 2
 	topic, part := kmsg.NewDescribeQuorumRequestTopic(), kmsg.NewDescribeQuorumRequestTopicPartition()
 	topic.Topic, topic.Partitions = "__cluster_metadata", append(topic.Partitions, part)
 	req.Topics = append(req.Topics, topic)
 	if err := c.do(ctx, req, resp); err != nil {
-		return nil, err
+		return q, err
 	}
-	if err := faultOf(resp.ErrorCode); err != nil {
-		return nil, err
+	if len(resp.Topics) == 1 && len(resp.Topics[0].Partitions) == 1 {
+		p := resp.Topics[0].Partitions[0]
+		q.Leader, q.LeaderEpoch, q.HighWatermark = p.LeaderID, p.LeaderEpoch, p.HighWatermark
+		q.Voters, q.Observers = quorumReplicas(p.CurrentVoters), quorumReplicas(p.Observers)
 	}
-	nodes := map[int32][16]byte{}
-	for _, t := range resp.Topics {
-		for _, p := range t.Partitions {
-			for _, v := range slices.Concat(p.CurrentVoters, p.Observers) {
-				nodes[v.ReplicaID] = v.ReplicaDirectoryID
-			}
+	return q, faultOf(resp.ErrorCode)
+}
+
+func quorumReplicas(states []kmsg.DescribeQuorumResponseTopicPartitionReplicaState) []broker.QuorumReplica {
+	replicas := make([]broker.QuorumReplica, len(states))
+	for i, s := range states {
+		replicas[i] = broker.QuorumReplica{
+			Node: s.ReplicaID, Directory: s.ReplicaDirectoryID, LogEndOffset: s.LogEndOffset, LastFetch: s.LastFetchTimestamp, LastCaughtUp: s.LastCaughtUpTimestamp,
 		}
 	}
-	return nodes, nil
+	return replicas
 }

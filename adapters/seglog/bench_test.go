@@ -30,6 +30,7 @@ func (a acks) Durable(end int64) {
 }
 func (acks) Offline(error) {}
 func (acks) Start(int64)   {}
+func (acks) Released()     {}
 
 // BenchmarkAppend has each log append a batch when its last one is durable.
 func BenchmarkAppend(b *testing.B) {

@@ -2,53 +2,33 @@ package seglog
 
 import (
 	"errors"
-	"path/filepath"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 )
 
-// readCheckpoints reads what the last run has left, and takes away the mark of a clean stop.
+// setCheckpoints names the checkpoint files.
+func (s *Store) setCheckpoints() {
+	s.points = offsetCheckpoint{name: recoveryFile, loss: "damage at the end of a log is cut off, also where acknowledged records were"}
+	s.indexed = offsetCheckpoint{name: indexFile}
+	s.starts = offsetCheckpoint{name: logStartFile, loss: "records that were deleted by DeleteRecords are there again"}
+	s.cleaned = offsetCheckpoint{name: cleanerFile}
+}
+
+// checkpointFiles are all of them.
+func (s *Store) checkpointFiles() []*offsetCheckpoint {
+	return []*offsetCheckpoint{&s.points, &s.indexed, &s.starts, &s.cleaned}
+}
+
+// readCheckpoints reads what the last run has left.
 func (s *Store) readCheckpoints() error {
-	path := func(name string) string { return filepath.Join(s.opt.Dir, name) }
-	read := func(name string) (map[logName]int64, error) {
-		content, err := readFile(s.opt.FS, path(name))
-		if err != nil {
-			return nil, err
+	for _, c := range s.checkpointFiles() {
+		if err := c.read(s.opt.FS, s.opt.Dir, s.opt.Log); err != nil {
+			return err
 		}
-		offsets, err := parseOffsets(content)
-		if err != nil {
-			s.opt.Log.Warn("checkpoint is passed over", "file", path(name), "err", err)
-			return make(map[logName]int64), nil
-		}
-		return offsets, nil
 	}
-	var err error
-	if s.points, err = read(recoveryFile); err != nil {
-		return err
-	}
-	if s.indexed, err = read(indexFile); err != nil {
-		return err
-	}
-	if s.starts, err = read(logStartFile); err != nil {
-		return err
-	}
-	if s.cleaned, err = read(cleanerFile); err != nil {
-		return err
-	}
-	clean, err := s.opt.FS.Exists(path(cleanShutdownFile))
-	if err != nil {
-		return err
-	}
-	s.unclean = !clean
-	if !clean {
-		return nil
-	}
-	if err := s.opt.FS.Remove(path(cleanShutdownFile)); err != nil {
-		return err
-	}
-	return s.opt.FS.SyncDir(s.opt.Dir)
+	return nil
 }
 
 // points say how much of a log is sound on disk, as offsets.
@@ -60,7 +40,7 @@ type points struct {
 // storedPoints returns what the checkpoint files say of a log. A crash may have left one of them older than the other. Called with
 // the lock held, or before there are others.
 func (s *Store) storedPoints(name logName) points {
-	return points{recovery: s.points[name], index: min(s.indexed[name], s.points[name])}
+	return points{recovery: s.points.of[name], index: min(s.indexed.of[name], s.points.of[name])}
 }
 
 // indexEvery is how often the journal frees files before the indexes are synced. That takes two syncs for each log, and one that lags behind
@@ -87,135 +67,124 @@ func syncIndexes(logs []*Log) {
 	syncing.SetLimit(journal.SyncsAtOnce)
 	for _, l := range logs {
 		l.mu.Lock()
-		changed := l.offline == nil && (l.indexPoint < l.recoveryPoint || l.checkpointed < 0)
+		changed := l.offline == nil && (l.indexPoint < l.recoveryPoint || l.indexesMade)
 		l.mu.Unlock()
 		if !changed {
 			continue
 		}
 		syncing.Go(func() error {
-			if err := l.syncIndexes(); err != nil {
-				l.fail(err)
-			}
-			return nil // the others go on
+			_ = l.syncIndexes() // which takes the log offline; the others go on
+			return nil
 		})
 	}
 	_ = syncing.Wait() // nothing fails as a whole
 }
 
-// writeCheckpoints writes the recovery and index points of these logs, and takes deleted logs out of the checkpoint files.
+// writeCheckpoints writes the recovery and index points of these logs, and all else in the checkpoint files that was not written yet.
 func (s *Store) writeCheckpoints(logs []*Log) error {
 	s.checkpoints.Lock()
 	defer s.checkpoints.Unlock()
 	s.mu.Lock()
-	buried := len(s.dead)
-	for name := range s.dead {
-		delete(s.points, name)
-		delete(s.indexed, name)
-		delete(s.starts, name)
-		delete(s.cleaned, name)
-	}
-	var changed []*Log
-	indexes := false
 	for _, l := range logs {
 		l.mu.Lock()
-		indexed := l.indexPoint != s.indexed[l.name()] || l.checkpointed < 0
-		if l.offline == nil && (indexed || l.recoveryPoint != l.checkpointed) {
-			changed = append(changed, l)
-			indexes = indexes || indexed
-			s.points[l.name()], s.indexed[l.name()], l.checkpointed = l.recoveryPoint, l.indexPoint, l.recoveryPoint
+		if l.offline == nil {
+			s.points.set(l.name(), l.recoveryPoint)
+			s.indexed.set(l.name(), l.indexPoint)
 		}
 		l.mu.Unlock()
 	}
-	var files []checkpoint
-	if len(changed) > 0 || buried > 0 {
-		files = append(files, checkpoint{recoveryFile, formatOffsets(s.points)})
-	}
-	if indexes || buried > 0 {
-		files = append(files, checkpoint{indexFile, formatOffsets(s.indexed)})
-	}
-	if buried > 0 {
-		files = append(files, checkpoint{logStartFile, formatOffsets(s.starts)}, checkpoint{cleanerFile, formatOffsets(s.cleaned)})
-	}
-	clear(s.dead)
 	s.mu.Unlock()
-	err := s.replaceCheckpoints(files)
-	if err != nil {
-		for _, l := range changed {
-			l.mu.Lock()
-			l.checkpointed = -1
-			l.mu.Unlock()
+	return s.writeChanged(s.checkpointFiles()...)
+}
+
+// writeChanged writes those of the files that have changed since they were written, as many as it can. Called with Store.checkpoints held.
+func (s *Store) writeChanged(files ...*offsetCheckpoint) error {
+	type version struct {
+		of      *offsetCheckpoint
+		changed int64
+		content []byte
+	}
+	var fresh []version
+	s.mu.Lock()
+	for _, c := range files {
+		if c.changed > c.written {
+			fresh = append(fresh, version{c, c.changed, formatOffsets(c.of)})
 		}
 	}
-	return err
-}
-
-// checkpoint is a checkpoint file's name and new content.
-type checkpoint struct {
-	name    string
-	content []byte
-}
-
-// replaceCheckpoints replaces all files that it can.
-func (s *Store) replaceCheckpoints(files []checkpoint) error {
+	s.mu.Unlock()
+	var placed []version
 	var errs []error
-	for _, f := range files {
-		errs = append(errs, s.replaceCheckpoint(f.name, f.content))
+	for _, v := range fresh {
+		if err := v.of.place(s.opt.FS, s.opt.Dir, v.content); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		placed = append(placed, v)
+	}
+	if len(placed) == 0 {
+		return errors.Join(errs...)
+	}
+	if err := s.opt.FS.SyncDir(s.opt.Dir); err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, v := range placed {
+		v.of.written = v.changed
 	}
 	return errors.Join(errs...)
 }
 
-func (s *Store) replaceCheckpoint(name string, content []byte) error {
-	return replaceFile(s.opt.FS, filepath.Join(s.opt.Dir, name), content)
+// bury takes a log whose files are gone out of what is known of logs. It is written with the next checkpoint.
+func (s *Store) bury(name logName) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.checkpointFiles() {
+		c.remove(name)
+	}
+	delete(s.unchecked, name)
 }
 
 // dropCheckpoints takes what a deleted log has left out of the checkpoint files, durably, before a new one has its
 // name.
 func (s *Store) dropCheckpoints(name logName) error {
-	s.mu.Lock()
-	_, dead := s.dead[name]
-	known := dead
-	for _, offsets := range []map[logName]int64{s.points, s.indexed, s.starts, s.cleaned} {
-		_, in := offsets[name]
-		known = known || in
-	}
-	if known {
-		s.dead[name] = struct{}{}
-	}
-	s.mu.Unlock()
-	if !known {
-		return nil
-	}
-	return s.writeCheckpoints(nil)
+	s.bury(name)
+	s.checkpoints.Lock()
+	defer s.checkpoints.Unlock()
+	return s.writeChanged(s.checkpointFiles()...)
 }
 
 // writeStart makes a log's start offset durable. Who comes while the file is being written is served by the next writing together.
+// After an error the offset may be durable all the same, or become so.
 func (s *Store) writeStart(l *Log, start int64) error {
 	s.mu.Lock()
 	if gone := l.offlineError(); gone != nil {
 		s.mu.Unlock()
 		return gone
 	}
-	s.starts[l.name()] = max(s.starts[l.name()], start)
-	s.startsRaised++
-	mine := s.startsRaised
+	s.starts.set(l.name(), max(s.starts.of[l.name()], start))
+	mine := s.starts.changed
 	s.mu.Unlock()
 
 	s.checkpoints.Lock()
 	defer s.checkpoints.Unlock()
 	s.mu.Lock()
-	if s.startsWritten >= mine {
-		s.mu.Unlock()
+	done := s.starts.written >= mine
+	s.mu.Unlock()
+	if done {
 		return nil
 	}
-	raised, content := s.startsRaised, formatOffsets(s.starts)
-	s.mu.Unlock()
-	if err := s.replaceCheckpoint(logStartFile, content); err != nil {
-		return err
-	}
+	return s.writeChanged(&s.starts)
+}
+
+// forgetStart takes back what a failed writeStart has left, before the log is cut below it. No start is rising meanwhile.
+func (s *Store) forgetStart(l *Log) {
+	start := l.StartOffset()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.startsWritten = raised
-	return nil
+	if s.starts.of[l.name()] > start {
+		s.starts.set(l.name(), start)
+	}
 }
 
 // resetCheckpoints notes, durably, that a log begins anew at start.
@@ -223,23 +192,19 @@ func (s *Store) resetCheckpoints(name logName, start int64) error {
 	s.checkpoints.Lock()
 	defer s.checkpoints.Unlock()
 	s.mu.Lock()
-	s.points[name], s.indexed[name], s.starts[name] = start, start, start
-	delete(s.cleaned, name)
-	files := []checkpoint{
-		{recoveryFile, formatOffsets(s.points)},
-		{indexFile, formatOffsets(s.indexed)},
-		{logStartFile, formatOffsets(s.starts)},
-		{cleanerFile, formatOffsets(s.cleaned)},
+	for _, c := range []*offsetCheckpoint{&s.points, &s.indexed, &s.starts} {
+		c.set(name, start)
 	}
+	s.cleaned.remove(name)
 	s.mu.Unlock()
-	return s.replaceCheckpoints(files)
+	return s.writeChanged(s.checkpointFiles()...)
 }
 
 // cleanedTo returns up to where a log was compacted.
 func (s *Store) cleanedTo(name logName) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.cleaned[name]
+	return s.cleaned.of[name]
 }
 
 // writeCleaned notes up to where a log was compacted.
@@ -251,8 +216,7 @@ func (s *Store) writeCleaned(l *Log, to int64) error {
 		s.mu.Unlock()
 		return gone
 	}
-	s.cleaned[l.name()] = to
-	content := formatOffsets(s.cleaned)
+	s.cleaned.set(l.name(), to)
 	s.mu.Unlock()
-	return replaceFile(s.opt.FS, filepath.Join(s.opt.Dir, cleanerFile), content)
+	return s.writeChanged(&s.cleaned)
 }

@@ -1,10 +1,14 @@
 package seglog
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"time"
 
+	"github.com/chronik-stream/chronik/adapters/internal/invariants"
+	"github.com/chronik-stream/chronik/adapters/seglog/disk"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
@@ -38,7 +42,10 @@ func (l *Log) Take() journal.Chunk {
 }
 
 // Write writes what was taken to the segments, beginning new ones where they were planned.
-func (l *Log) Write() error {
+func (l *Log) Write() error { return l.persist(context.Background(), l.writeTaken) }
+
+// writeTaken writes what was taken, from where an earlier call has stopped.
+func (l *Log) writeTaken() error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	l.mu.Lock()
@@ -52,20 +59,22 @@ func (l *Log) Write() error {
 		if err := l.writeEpochs(t.epochs); err != nil {
 			return err
 		}
+		t.epochs = nil
 	}
-	from := 0
-	for _, r := range t.rolls {
-		if err := l.writeBatches(t.batches[from:r.at]); err != nil {
+	for ; t.rolled < len(t.rolls); t.rolled++ {
+		r := t.rolls[t.rolled]
+		if err := l.writeBatches(t.batches[t.written:r.at]); err != nil {
 			return err
 		}
-		from = r.at
+		t.written = r.at
 		if err := l.beginSegment(r); err != nil {
 			return err
 		}
 	}
-	if err := l.writeBatches(t.batches[from:]); err != nil {
+	if err := l.writeBatches(t.batches[t.written:]); err != nil {
 		return err
 	}
+	t.written = len(t.batches)
 	l.mu.Lock()
 	l.written = t.end
 	l.mu.Unlock()
@@ -148,7 +157,9 @@ func (l *Log) writeBatches(batches []record.Batch) error {
 		f.StartSync(begun, size-begun)
 	}
 	if offsets || times {
-		return l.flushIndexes(s)
+		if err := l.flushIndexes(s); err != nil && !disk.Passing(err) { // else they are written with the next ones
+			return err
+		}
 	}
 	return nil
 }
@@ -219,8 +230,8 @@ func (l *Log) beginSegment(r roll) error {
 	if err := l.flushIndexes(s); err != nil {
 		return err
 	}
-	if r.gap { // a gap above the recovery point would be taken for a loss
-		if err := l.checkpoint(); err != nil {
+	if r.gap {
+		if err := l.Sync(); err != nil {
 			return err
 		}
 	}
@@ -231,12 +242,31 @@ func (l *Log) beginSegment(r roll) error {
 		return err
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.segments = append(l.segments, newSegment(r.base))
+	if r.gap { // nothing is missing below
+		l.written, l.recoveryPoint = r.base, r.base
+	}
+	l.mu.Unlock()
+	if r.gap { // a gap above the recovery point would be taken for a loss
+		return l.vouch()
+	}
 	return nil
 }
 
-// Sync makes durable what was written to the segments.
+// stayDirty notes that these segments could not even be opened to be synced.
+func (l *Log) stayDirty(segments []*segment) {
+	l.mu.Lock()
+	for _, s := range segments {
+		s.dirty = true
+	}
+	if l.firstUnsynced.IsZero() {
+		l.firstUnsynced = time.Now()
+	}
+	l.mu.Unlock()
+	l.store.noteUnsynced(l)
+}
+
+// Sync makes durable what was written to the segments. An error that passes leaves all as it was; any other takes the log offline.
 func (l *Log) Sync() error {
 	l.syncing.Lock()
 	defer l.syncing.Unlock()
@@ -259,9 +289,13 @@ func (l *Log) Sync() error {
 	written := l.written
 	l.sinceFlush, l.firstUnsynced = 0, time.Time{}
 	l.mu.Unlock()
-	for _, s := range dirty {
+	for i, s := range dirty {
 		if err := l.syncFile(s, logSuffix); err != nil {
-			l.fail(err)
+			if disk.Passing(err) {
+				l.stayDirty(dirty[i:])
+			} else {
+				l.fail(err)
+			}
 			return err
 		}
 	}
@@ -272,8 +306,16 @@ func (l *Log) Sync() error {
 }
 
 // syncIndexes makes durable the indexes of what was written to the segments: recovery believes them below the index point, which
-// it raises to the recovery point.
+// it raises to the recovery point. A failure takes the log offline, as one of Sync does.
 func (l *Log) syncIndexes() error {
+	err := l.trySyncIndexes()
+	if err != nil && !disk.Passing(err) {
+		l.fail(err)
+	}
+	return err
+}
+
+func (l *Log) trySyncIndexes() error {
 	l.syncing.Lock()
 	defer l.syncing.Unlock()
 	l.mu.Lock()
@@ -302,7 +344,7 @@ func (l *Log) syncIndexes() error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.indexPoint = max(l.indexPoint, point)
+	l.indexPoint, l.indexesMade = max(l.indexPoint, point), false
 	return nil
 }
 
@@ -311,6 +353,11 @@ func (l *Log) checkpoint() error {
 	if err := l.Sync(); err != nil {
 		return err
 	}
+	return l.vouch()
+}
+
+// vouch writes the recovery point.
+func (l *Log) vouch() error {
 	if err := l.store.writeCheckpoints([]*Log{l}); err != nil {
 		return err
 	}
@@ -327,28 +374,51 @@ func (l *Log) syncFile(s *segment, suffix string) error {
 		return err
 	}
 	defer f.Close()
-	return f.Sync()
+	if suffix == logSuffix {
+		return l.syncSegment(f)
+	}
+	return f.Sync() // an index is made anew
 }
 
-// Done announces what was taken as durable, or takes the log offline.
+// Done announces what was taken as durable, or takes the log offline. The bytes are not the log's any more.
 func (l *Log) Done(err error) {
 	t := l.taken
-	l.taken = nil
-	defer l.store.chunks.put(t)
+	checkUnchanged(t)
 	if err != nil {
 		l.fail(err)
-		return
 	}
+	if !l.announce(t) {
+		l.tellEnd()
+	}
+	l.store.chunks.put(t)
+}
+
+// announce tells that what was taken is durable, unless the log is offline.
+func (l *Log) announce(t *chunk) bool {
 	l.telling.Lock()
 	defer l.telling.Unlock()
 	l.mu.Lock()
+	l.taken = nil
 	if l.offline != nil {
 		l.mu.Unlock()
-		return
+		return false
 	}
 	l.durable = t.end
 	l.durableBase, l.durableSize = l.active().base, l.active().size
 	l.settle()
 	l.mu.Unlock()
 	l.events.Durable(t.end)
+	return true
+}
+
+// checkUnchanged sees that nobody has changed the bytes while they were the log's; see ports.Log.
+func checkUnchanged(t *chunk) {
+	if !invariants.Enabled {
+		return
+	}
+	for _, b := range t.batches {
+		if err := b.VerifyCRC(); err != nil {
+			panic(fmt.Sprintf("the batch at %d was changed while it was written: %v", b.BaseOffset(), err))
+		}
+	}
 }

@@ -17,6 +17,9 @@ type doomed struct {
 	when time.Time
 }
 
+// removeAgain is when the removal of a file is tried again that has failed.
+const removeAgain = time.Minute
+
 // longestName is how many bytes a file's name may have (NAME_MAX).
 const longestName = 255
 
@@ -26,29 +29,33 @@ func (s *Store) Delete(_ context.Context, id ports.LogID) error {
 	if err != nil {
 		return err
 	}
+	defer s.leave(place)
 	place.mu.Lock()
 	defer place.mu.Unlock()
 	dir := s.dirOf(logName{id.Topic, id.Partition})
 	if s.isClosed() {
 		return errClosed
 	}
-	stored, err := s.storedID(dir)
-	if err != nil || stored == nil || *stored != id.TopicID {
-		return err
+	l := place.log
+	if l == nil || l.id.TopicID != id.TopicID {
+		if stored, err := s.storedID(dir); err != nil || stored == nil || *stored != id.TopicID {
+			return err
+		}
 	}
 	delay := time.Duration(0)
-	if l := place.log; l != nil {
+	if l != nil {
 		delay = l.close(fault.New(fault.KafkaStorageError, "log of %s was deleted", l.name()))
 		place.log = nil
 	}
-	s.mu.Lock()
-	name := logName{id.Topic, id.Partition}
-	s.dead[name] = struct{}{}
-	s.mu.Unlock()
-	return s.discard(dir, delay)
+	s.doubt(place.name) // its files stay as they are if they cannot be renamed
+	if err := s.discard(dir, delay); err != nil {
+		return err
+	}
+	return s.journal.Taken(id)
 }
 
-// close ends a log for good, waiting for what is being written, and returns how long its files are to be kept.
+// close ends a log for good, waiting for what is being written to its files, and returns how long these are to be kept. The journal
+// may still be writing what it has taken: its bytes are released when that is done.
 func (l *Log) close(reason error) time.Duration {
 	l.mu.Lock()
 	if l.offline == nil {
@@ -66,6 +73,7 @@ func (l *Log) close(reason error) time.Duration {
 	l.syncing.Lock()
 	defer l.syncing.Unlock()
 	l.store.journal.Forget(l)
+	l.tellEnd()
 	return delay
 }
 
@@ -79,11 +87,11 @@ func (s *Store) discard(dir string, delay time.Duration) error {
 		return err
 	}
 	s.files.forgetDir(dir)
-	if err := s.opt.FS.SyncDir(s.opt.Dir); err != nil {
-		return err
+	if log, ok := parseLogName(name); ok {
+		s.bury(log)
 	}
 	s.doom(away, when.Add(delay))
-	return nil
+	return s.opt.FS.SyncDir(s.opt.Dir)
 }
 
 // doom has a path removed at a later time.
@@ -127,6 +135,7 @@ func (s *Store) removeDoomed(now time.Time) {
 	for _, path := range due {
 		if err := s.opt.FS.Remove(path); err != nil {
 			s.opt.Log.Error("deleted file cannot be removed", "path", path, "err", err)
+			s.doom(path, now.Add(removeAgain))
 		}
 	}
 }

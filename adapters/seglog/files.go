@@ -3,13 +3,18 @@ package seglog
 import (
 	"container/list"
 	"errors"
+	"maps"
 	"path/filepath"
+	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 
 	"github.com/chronik-stream/chronik/adapters/seglog/disk"
 )
 
-// fileCache keeps files open between uses, and closes those that were not used for longest.
+// fileCache keeps files open between uses, and closes those that were not used for longest. A segment that has unsynced records stays open until it is
+// synced: were writing them to fail, the kernel might have forgotten that when the file is opened again, and its sync would succeed.
 type fileCache struct {
 	fs   disk.FS
 	keep int
@@ -17,7 +22,9 @@ type fileCache struct {
 	mu      sync.Mutex
 	forgets int // calls of forget and forgetDir
 	open    map[string]*openFile
-	idle    list.List // of *openFile without users, the longest unused first
+	idle    list.List        // of *openFile without users and unsynced records, the longest unused first
+	waiting list.List        // of *openFile without users and with unsynced records
+	failed  map[string]error // why files could not be closed, for who opens them next
 }
 
 // openFile is an open file and its users.
@@ -27,20 +34,54 @@ type openFile struct {
 	path  string
 	users int
 	gone  bool          // not in the cache any more: closed by its last user
-	place *list.Element // in cache.idle, nil while there are users
+	place *list.Element // in cache.idle or waiting, nil while there are users
+
+	changes atomic.Int64 // writes that were begun
+	synced  atomic.Int64 // of them, those that a sync has made durable
+}
+
+// WriteAt writes as disk.File does, and notes that the file is to be synced before it is closed.
+func (f *openFile) WriteAt(p []byte, off int64) (int, error) {
+	f.changes.Add(1)
+	return f.File.WriteAt(p, off)
+}
+
+// WritevAt writes as disk.File does, and notes that the file is to be synced before it is closed.
+func (f *openFile) WritevAt(bufs [][]byte, off int64) error {
+	f.changes.Add(1)
+	return f.File.WritevAt(bufs, off)
+}
+
+// Sync makes the writes durable that have returned.
+func (f *openFile) Sync() error {
+	changes := f.changes.Load()
+	err := f.File.Sync()
+	if err == nil {
+		f.synced.Store(changes)
+	}
+	return err
+}
+
+// unsynced reports whether there are records in the file that were not synced. An index needs no such care: what it says is looked at.
+func (f *openFile) unsynced() bool {
+	return strings.HasSuffix(f.path, logSuffix) && f.synced.Load() < f.changes.Load()
 }
 
 func newFileCache(fs disk.FS, keep int) *fileCache {
-	return &fileCache{fs: fs, keep: keep, open: make(map[string]*openFile)}
+	return &fileCache{fs: fs, keep: keep, open: make(map[string]*openFile), failed: make(map[string]error)}
 }
 
 // acquire returns the file at path, open. The caller must Close it: that ends the use, and the cache closes the file in its time.
 func (c *fileCache) acquire(path string, create bool) (*openFile, error) {
-	f, forgets := c.cached(path)
-	if f != nil {
-		return f, nil
+	f, forgets, err := c.cached(path)
+	if f != nil || err != nil {
+		return f, err
 	}
 	raw, err := c.fs.Open(path, create)
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		c.makeRoom()
+		raw, err = c.fs.Open(path, create)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -56,36 +97,75 @@ func (c *fileCache) acquire(path string, create bool) (*openFile, error) {
 		return other, raw.Close()
 	}
 	c.open[path] = f
-	return f, c.trim()
+	c.trim(c.keep)
+	return f, nil
 }
 
-func (c *fileCache) cached(path string) (f *openFile, forgets int) {
+// cached returns the file at path if it is open. The error is that of an earlier life, which nobody has been told.
+func (c *fileCache) cached(path string) (f *openFile, forgets int, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.failed[path]; err != nil {
+		delete(c.failed, path)
+		return nil, 0, err
+	}
 	f = c.open[path]
 	if f != nil {
 		f.use()
 	}
-	return f, c.forgets
+	return f, c.forgets, nil
+}
+
+// syncedForRoom is how many segments are synced at once to make room for other files.
+const syncedForRoom = 32
+
+// makeRoom closes all idle files, when the process or the machine has too many open, and some that wait for their sync.
+func (c *fileCache) makeRoom() {
+	c.mu.Lock()
+	var some []*openFile
+	for c.waiting.Len() > 0 && len(some) < syncedForRoom {
+		f := c.waiting.Front().Value.(*openFile)
+		f.use()
+		some = append(some, f)
+	}
+	c.mu.Unlock()
+	for _, f := range some {
+		err := f.Sync()
+		c.mu.Lock()
+		if err != nil {
+			c.failed[f.path] = err
+		}
+		c.mu.Unlock()
+		_ = f.Close() // which closes nothing yet
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.trim(0)
 }
 
 func (f *openFile) use() {
 	f.users++
+	f.leave()
+}
+
+// leave takes a file out of the list of those without users.
+func (f *openFile) leave() {
 	if f.place != nil {
-		f.cache.idle.Remove(f.place)
+		f.cache.idle.Remove(f.place) // which does nothing when it is in the other one
+		f.cache.waiting.Remove(f.place)
 		f.place = nil
 	}
 }
 
-// trim closes idle files above the number that is kept.
-func (c *fileCache) trim() error {
-	var errs []error
-	for len(c.open) > c.keep && c.idle.Len() > 0 {
+// trim closes idle files until no more than keep files are open. What fails then concerns who uses that file next.
+func (c *fileCache) trim(keep int) {
+	for len(c.open) > keep && c.idle.Len() > 0 {
 		f := c.idle.Remove(c.idle.Front()).(*openFile)
 		delete(c.open, f.path)
-		errs = append(errs, f.File.Close())
+		if err := f.File.Close(); err != nil {
+			c.failed[f.path] = err
+		}
 	}
-	return errors.Join(errs...)
 }
 
 // Close ends one use of the file.
@@ -99,9 +179,13 @@ func (f *openFile) Close() error {
 		return nil
 	case f.gone:
 		return f.File.Close()
+	case f.unsynced(): // its next user, who syncs it, brings it to the idle ones
+		f.place = c.waiting.PushBack(f)
+	default:
+		f.place = c.idle.PushBack(f)
+		c.trim(c.keep)
 	}
-	f.place = c.idle.PushBack(f)
-	return c.trim()
+	return nil
 }
 
 // forget takes the file at path out of the cache, after it was renamed or removed. Its users go on with it.
@@ -109,6 +193,7 @@ func (c *fileCache) forget(path string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.forgets++
+	delete(c.failed, path)
 	if f := c.open[path]; f != nil {
 		c.drop(f)
 	}
@@ -119,6 +204,7 @@ func (c *fileCache) forgetDir(dir string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.forgets++
+	maps.DeleteFunc(c.failed, func(path string, _ error) bool { return filepath.Dir(path) == dir })
 	for path, f := range c.open {
 		if filepath.Dir(path) == dir {
 			c.drop(f)
@@ -129,9 +215,8 @@ func (c *fileCache) forgetDir(dir string) {
 func (c *fileCache) drop(f *openFile) {
 	delete(c.open, f.path)
 	f.gone = true
-	if f.place != nil {
-		c.idle.Remove(f.place)
-		f.place = nil
+	f.leave()
+	if f.users == 0 {
 		_ = f.File.Close() // what it held is deleted
 	}
 }
@@ -141,10 +226,14 @@ func (c *fileCache) close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.keep = 0
+	var errs []error
 	for _, f := range c.open {
-		f.gone = f.users > 0
+		if f.gone = f.users > 0; !f.gone {
+			errs = append(errs, f.File.Close())
+		}
 	}
-	err := c.trim()
 	clear(c.open)
-	return err
+	c.idle.Init()
+	c.waiting.Init()
+	return errors.Join(errs...)
 }

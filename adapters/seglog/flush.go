@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/chronik-stream/chronik/adapters/seglog/disk"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -66,7 +67,9 @@ func (s *Store) flush(ctx context.Context) {
 				break
 			}
 			for _, l := range due {
-				_ = l.Sync() // which takes the log offline when it fails
+				if err := l.Sync(); disk.Passing(err) { // any other has taken the log offline
+					s.pause(retryWrite)
+				}
 			}
 		}
 	}

@@ -129,15 +129,16 @@ func FuzzParseOffsets(f *testing.F) {
 	f.Add([]byte("0\n2\norders 0 17\npayments 12 9223372036854775807\n"))
 	f.Add([]byte("0\n0\n"))
 	f.Add([]byte("1\n1\norders 0 17\n"))
+	f.Add(formatOffsets(map[logName]int64{{"orders", 3}: 17, {"payments", 0}: 0}))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		offsets, err := parseOffsets(in)
+		offsets, _, err := parseOffsets(in)
 		if err != nil {
 			if !errors.Is(err, fault.CorruptMessage) {
 				t.Fatal(err)
 			}
 			return
 		}
-		if again, err := parseOffsets(formatOffsets(offsets)); err != nil || !maps.Equal(again, offsets) {
+		if again, sealed, err := parseOffsets(formatOffsets(offsets)); err != nil || !sealed || !maps.Equal(again, offsets) {
 			t.Errorf("%v became %v, %v", offsets, again, err)
 		}
 	})

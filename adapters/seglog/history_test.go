@@ -109,7 +109,7 @@ func (w *world) act(int) {
 // truncate cuts a log at a random batch. When that fails, nobody knows what is left behind it.
 func (w *world) truncate(m *modelLog) error {
 	w.t.Helper()
-	if m.end() == m.start {
+	if m.end() == m.start || len(m.batches) == 0 {
 		return nil
 	}
 	i := w.rand.IntN(len(m.batches))
@@ -120,8 +120,11 @@ func (w *world) truncate(m *modelLog) error {
 	w.step("truncate %v to %d", m.id, to)
 	m.truncated, m.firm = true, min(m.firm, to)
 	if err := m.log.Truncate(context.Background(), to); err != nil {
-		if m.cfg.Compact { // what is below to may be compacted away
+		switch { // the log ends with its last record when the file that would say so behind a gap is not made
+		case m.cfg.Compact, i == 0:
 			to = m.start
+		default:
+			to = max(m.start, m.batches[i-1].NextOffset())
 		}
 		m.f.set(func() { m.f.durable = to })
 		return err

@@ -56,8 +56,8 @@ func (l *Log) load(sound points, start int64, scan bool) error {
 		return err
 	}
 	if slices.Contains(names, unappliedFile) {
-		return fault.New(fault.KafkaStorageError, "%s has records in %s that do not follow the end of its segments: "+
-			"acknowledged records between them are lost; restore the segments, or remove that file to accept the loss",
+		return fault.New(fault.KafkaStorageError, "%s has records in %s that are damaged or do not follow the end of its segments: "+
+			"acknowledged records are lost; restore the segments, or remove that file to accept the loss",
 			l.name(), filepath.Join(l.dir(), unappliedFile))
 	}
 	if names, err = l.finishSwaps(names); err != nil {
@@ -114,6 +114,9 @@ func (l *Log) load(sound points, start int64, scan bool) error {
 			return err
 		}
 	}
+	if err := l.repeatSync(names, sound.recovery); err != nil {
+		return err
+	}
 	if err := l.findEnd(); err != nil {
 		return err
 	}
@@ -145,7 +148,7 @@ func (l *Log) loadSegment(s *segment, next int64, sound points, scan bool) error
 	if scan && next > sound.index {
 		return l.recoverSegment(f, s, sound.index, sound.recovery)
 	}
-	ok, err := l.loadIndexes(s)
+	ok, err := l.loadIndexes(f, s)
 	if err == nil && ok { // its last mark leads to the end that is looked for
 		_, err = l.mark(&headerWindow{file: f, limit: s.size}, l.whole(s), func(int64, int64) bool { return true })
 		ok = !s.distrusted
@@ -161,7 +164,7 @@ func (l *Log) loadSegment(s *segment, next int64, sound points, scan bool) error
 }
 
 // loadIndexes checks what Kafka's sanity check does: whole entries, within the segment, in order at the end.
-func (l *Log) loadIndexes(s *segment) (ok bool, err error) {
+func (l *Log) loadIndexes(f *openFile, s *segment) (ok bool, err error) {
 	offsets, err := l.indexSize(s.base, indexSuffix)
 	if err != nil {
 		return false, err
@@ -181,8 +184,7 @@ func (l *Log) loadIndexes(s *segment) (ok bool, err error) {
 	if found && int64(binary.BigEndian.Uint32(entry[4:])) >= s.size {
 		return false, nil
 	}
-	if !found && s.size > 4*4096 && s.size > 4*l.config.IndexIntervalBytes {
-		// A segment of this size may have one batch without a mark, but rarely: making the index anew is cheap.
+	if !found && beginsBehind(f, s.size, 4*max(4096, l.config.IndexIntervalBytes)) {
 		return false, nil
 	}
 	entry, found, err = l.view(s.base, timeIndexSuffix, &s.timeIndex, timeIndexEntry).last(func([]byte) bool { return true })
@@ -195,6 +197,20 @@ func (l *Log) loadIndexes(s *segment) (ok bool, err error) {
 		s.markedTimestamp, s.timed = s.maxTimestamp, true
 	}
 	return found || s.size == 0 || offsets == 0, nil
+}
+
+// beginsBehind reports whether a batch of a segment begins behind position most, or what stands before it is damaged: a segment of one large
+// batch needs no mark.
+func beginsBehind(f *openFile, size, most int64) bool {
+	position := int64(0)
+	for w := (headerWindow{file: f, limit: size}); size > most && position <= most; {
+		b, err := w.at(position)
+		if err != nil {
+			return true
+		}
+		position += int64(b.Size())
+	}
+	return position > most && position < size
 }
 
 // indexSize returns an index file's size, -1 when there is none.

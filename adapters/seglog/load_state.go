@@ -118,35 +118,30 @@ func (l *Log) noteStoredEpoch() {
 	}
 }
 
-// loadProducers restores the newest intact snapshot and applies the batches behind it.
+// loadProducers restores the newest intact snapshot and applies the batches behind it. Of the other snapshots those stay that belong to
+// a segment: one of an earlier stop is of no more use, and one from a history that was cut off must not come back.
 func (l *Log) loadProducers(snapshots []int64) error {
 	slices.Sort(snapshots)
-	from, removed := l.start, false
+	from, found := l.start, false
+	var stray []int64
 	for _, at := range slices.Backward(snapshots) {
-		if at > l.end || at < l.start {
-			if err := l.store.opt.FS.Remove(l.path(at, snapshotSuffix)); err != nil {
+		useful := at >= l.start && at <= l.end
+		if useful && !found {
+			intact, err := l.restoreProducers(at)
+			if err != nil {
 				return err
 			}
-			removed = true
-			continue
+			if intact {
+				from, found = at, true
+				continue
+			}
 		}
-		content, err := readFile(l.store.opt.FS, l.path(at, snapshotSuffix))
-		if err != nil {
-			return err
+		if !useful || !l.beginsAt(at) {
+			stray = append(stray, at)
 		}
-		producers, err := parseProducers(content)
-		if err != nil {
-			l.store.opt.Log.Warn("producer snapshot is passed over", "topic", l.id.Topic, "partition", l.id.Partition, "offset", at, "err", err)
-			continue
-		}
-		l.producers.Restore(producers)
-		from = at
-		break
 	}
-	if removed { // one from a history that was cut off must not come back
-		if err := l.store.opt.FS.SyncDir(l.dir()); err != nil {
-			return err
-		}
+	if err := l.removeSnapshots(stray); err != nil {
+		return err
 	}
 	// What came from the journal may be of an epoch that the checkpoint does not know, and lies behind the last snapshot.
 	before := len(l.epochs.Entries())
@@ -160,6 +155,41 @@ func (l *Log) loadProducers(snapshots []int64) error {
 		err = l.writeEpochs(formatEpochs(entries))
 	}
 	return err
+}
+
+// restoreProducers takes over the snapshot at an offset, if it is intact.
+func (l *Log) restoreProducers(at int64) (intact bool, err error) {
+	content, err := readFile(l.store.opt.FS, l.path(at, snapshotSuffix))
+	if err != nil {
+		return false, err
+	}
+	producers, err := parseProducers(content)
+	if err != nil {
+		l.store.opt.Log.Warn("producer snapshot is passed over", "topic", l.id.Topic, "partition", l.id.Partition, "offset", at, "err", err)
+		return false, nil
+	}
+	l.producers.Restore(producers)
+	return true, nil
+}
+
+// beginsAt reports whether a segment begins at offset.
+func (l *Log) beginsAt(offset int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.segments[l.segmentAt(offset)].base == offset
+}
+
+// removeSnapshots removes producer snapshots, durably.
+func (l *Log) removeSnapshots(offsets []int64) error {
+	if len(offsets) == 0 {
+		return nil
+	}
+	for _, at := range offsets {
+		if err := l.store.opt.FS.Remove(l.path(at, snapshotSuffix)); err != nil {
+			return err
+		}
+	}
+	return l.store.opt.FS.SyncDir(l.dir())
 }
 
 // walk visits the headers of the batches from offset from to the end of what is durable. Control batches are visited whole.

@@ -1,6 +1,7 @@
 package seglog
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -43,16 +44,18 @@ type Log struct {
 	storedEpoch   int32 // the newest in the leader epoch checkpoint, or on the way there; -1 for none
 	shutting      bool  // set by Store.Close: appends are refused, what was accepted is committed
 	deleted       bool
+	ending        ending    // what LogEvents know of its end
+	indexesMade   bool      // indexes were made anew from the records, and not synced
 	opened        bool      // by Store.Open, which until then works on it alone
 	stored        int64     // end of the last batch in the segments, at the start: below the log start offset when that is ahead of what was synced
 	volatileEnd   int64     // end of the last chunk that was neither journaled nor synced at once
-	checkpointed  int64     // the recovery point that is on disk, -1 for not known
 	floor         uint64    // entries of the journal up to this group are from before a truncation or reset
 	takenEnd      int64     // end of what was taken: what is pending follows there
 	sinceFlush    int64     // records since the last sync, for flush.messages
 	firstUnsynced time.Time // when the oldest write that is not synced was made
 	recent        tailCache
 	settled       chan struct{} // closed when a chunk was committed or the log went offline; nil while nobody waits for that
+	taken         *chunk        // what the journal is committing; only its committing goroutine changes it
 
 	// writing is held while the committing goroutine writes: who takes it waits for that, and keeps more from coming.
 	writing sync.Mutex
@@ -66,18 +69,26 @@ type Log struct {
 	// telling serializes the calls of events.
 	telling sync.Mutex
 
-	// taken is the committing goroutine's own: what it commits.
-	taken *chunk
-
 	// cleaning serializes retention, compaction, truncation, reset, deletion and the making of new indexes with each other.
 	cleaning sync.Mutex
 }
+
+// ending is what LogEvents know of a log's end.
+type ending uint8
+
+const (
+	notReleased  ending = iota // the journal may need its bytes, or it has not ended
+	failedUntold               // it has failed, and they are to be told
+	released                   // they know that it needs no bytes any more
+)
 
 // chunk is what is appended to a log between two commits.
 type chunk struct {
 	batches   []record.Batch
 	rolls     []roll
-	epochs    []byte // leader epoch checkpoint to be written with it
+	epochs    []byte // leader epoch checkpoint to be written with it, nil when it is
+	written   int    // batches that are in the segments
+	rolled    int    // rolls that were made
 	end       int64  // of its last batch; known when it is taken
 	syncFirst bool   // its volatile write is to be synced at once, by flush.messages
 }
@@ -207,16 +218,39 @@ func (l *Log) fail(err error) {
 	first := l.offline == nil
 	if first {
 		l.offline = fault.New(fault.KafkaStorageError, "log of %s is offline: %w", l.name(), err)
+		l.ending = failedUntold
 		l.settle()
 	}
 	l.mu.Unlock()
 	if first {
 		l.store.opt.Log.Error("log is offline", "topic", l.id.Topic, "partition", l.id.Partition, "err", err)
-		if l.events != nil {
-			l.telling.Lock()
-			defer l.telling.Unlock()
-			l.events.Offline(err)
-		}
+		l.tellEnd()
+	}
+}
+
+// tellEnd tells that the log has failed, if it has, and, as soon as the journal is done with all that was appended, that its bytes are
+// released.
+func (l *Log) tellEnd() {
+	if l.events == nil {
+		return
+	}
+	l.telling.Lock()
+	defer l.telling.Unlock()
+	l.mu.Lock()
+	reason, failed := l.offline, l.ending == failedUntold
+	over := l.ending != released && reason != nil && l.pending == nil && l.taken == nil
+	switch {
+	case over:
+		l.ending = released
+	case failed:
+		l.ending = notReleased
+	}
+	l.mu.Unlock()
+	if failed {
+		l.events.Offline(errors.Unwrap(reason))
+	}
+	if over {
+		l.events.Released()
 	}
 }
 

@@ -143,7 +143,7 @@ func (l *Log) offsetForTimestamp(ms, upTo int64) (at ports.TimestampOffset, ok b
 			if b.MaxTimestamp() < ms || b.LastOffset() < start {
 				return b.BaseOffset() < upTo, nil
 			}
-			offset, ts, found, err := b.FirstAtOrAfter(ms, start, record.Limits{})
+			offset, ts, found, err := b.FirstAtOrAfter(ms, start, record.Limits{Budget: l.store.opt.Decompression})
 			if err != nil || !found {
 				return true, err
 			}
@@ -184,7 +184,7 @@ func (l *Log) maxTimestamp(upTo int64) (at ports.TimestampOffset, ok bool, err e
 			if b.MaxTimestamp() <= best {
 				return true, nil
 			}
-			offset, ts, err := b.OffsetOfMaxTimestamp(record.Limits{})
+			offset, ts, err := b.OffsetOfMaxTimestamp(record.Limits{Budget: l.store.opt.Decompression})
 			if err != nil {
 				return false, err
 			}

@@ -28,6 +28,8 @@ import (
 
 	"github.com/chronik-stream/chronik/adapters/seglog/disk"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
+	"github.com/chronik-stream/chronik/core/domain/partition"
+	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/domain/space"
 )
 
@@ -37,10 +39,13 @@ type Options struct {
 	FlushInterval time.Duration // how long a write to a log with ports.FlushInterval stays unsynced at the most: 1 s
 	MaxOpenFiles  int           // files that are kept open between uses: 1024
 	CleanerMemory int           // bytes for the keys of one compaction: 16 MiB
-	Journal       journal.Options
-	FS            disk.FS
-	Log           *slog.Logger
-	Space         Space // nil: there is always enough
+	// ProducerMemory is for what the logs remember of their producers, Decompression for batches that are looked into whole; nil is for no bound.
+	ProducerMemory *partition.ProducerMemory
+	Decompression  *record.Budget
+	Journal        journal.Options
+	FS             disk.FS
+	Log            *slog.Logger
+	Space          Space // nil: there is always enough
 }
 
 // Space knows what may yet be written to the disk.

@@ -64,7 +64,7 @@ func (l *Log) Read(from, upTo int64, maxBytes int) (ports.Slice, error) {
 func (l *Log) readOnce(from, upTo int64, maxBytes int) (slice ports.Slice, next int64, err error) {
 	l.mu.Lock()
 	switch {
-	case l.offline != nil:
+	case l.offline != nil && (l.deleted || l.shutting): // of one that has failed, what was durable before can be read
 		defer l.mu.Unlock()
 		return slice, -1, l.offline
 	case from < l.start || from > l.end:

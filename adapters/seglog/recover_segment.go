@@ -9,8 +9,8 @@ import (
 )
 
 // recoverSegment reads a segment from the mark before offset from on, checks every batch, cuts the file where the first bad one
-// begins, and makes the indexes anew from there on. Records below offset sound were synced: where these are bad nothing is cut, and
-// the error is fault.KafkaStorageError.
+// begins, and makes the indexes anew from there on. Records below offset sound were synced: where these are bad, and not below the log start
+// offset, nothing is cut, and the error is fault.KafkaStorageError.
 func (l *Log) recoverSegment(f *openFile, s *segment, from, sound int64) error {
 	fresh, position, err := l.trusted(f, s, from)
 	if err != nil {
@@ -41,7 +41,7 @@ func (l *Log) recoverSegment(f *openFile, s *segment, from, sound int64) error {
 		position += int64(size)
 	}
 	fresh.torn, fresh.next = position < s.size, expected
-	if fresh.torn && expected < sound {
+	if fresh.torn && max(expected, l.start) < sound {
 		return fault.New(fault.KafkaStorageError, "%s is damaged at byte %d, offset %d, below which all was synced: cutting it there would lose acknowledged records",
 			l.path(s.base, logSuffix), position, expected)
 	}
@@ -50,7 +50,7 @@ func (l *Log) recoverSegment(f *openFile, s *segment, from, sound int64) error {
 		if err := f.Truncate(position); err != nil {
 			return err
 		}
-		if err := f.Sync(); err != nil {
+		if err := l.syncSegment(f); err != nil {
 			return err
 		}
 	}
@@ -72,6 +72,9 @@ func (l *Log) recoverSegment(f *openFile, s *segment, from, sound int64) error {
 		}
 	}
 	*s = *fresh
+	l.mu.Lock()
+	l.indexesMade = true
+	l.mu.Unlock()
 	return l.flushIndexes(s)
 }
 
@@ -82,7 +85,7 @@ func (l *Log) trusted(f *openFile, s *segment, from int64) (*segment, int64, err
 	if from <= s.base {
 		return fresh, 0, nil
 	}
-	ok, err := l.loadIndexes(s)
+	ok, err := l.loadIndexes(f, s)
 	if err != nil || !ok {
 		return fresh, 0, err
 	}

@@ -1,132 +1,109 @@
 package seglog
 
 import (
-	"errors"
-	"fmt"
 	"path/filepath"
-	"slices"
 	"strconv"
 
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
-	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// recovery brings logs in order from the journal, before the store is open.
+// recovery brings logs in order from the journal: all of them before the store is open, one that could not be then when it is opened.
 type recovery struct {
-	store *Store
-	logs  map[logName]*Log
+	store  *Store
+	logs   map[logName]*replaying
+	needed map[ports.LogID]error // logs that could not take their entries, and why: the journal has to keep these
 }
 
-// apply brings one entry into its log. A log that cannot take it goes offline; the others go on.
+func newRecovery(s *Store) *recovery {
+	return &recovery{store: s, logs: make(map[logName]*replaying), needed: make(map[ports.LogID]error)}
+}
+
+// apply brings one entry into its log. A log that cannot take it goes on needing it; the others go on.
 func (r *recovery) apply(e journal.Entry) error {
-	name := logName{e.ID.Topic, e.ID.Partition}
-	l, known := r.logs[name]
-	if !known {
-		l = r.store.empty(e.ID, &ports.LogConfig{}, nil)
-		stored, err := r.store.storedID(l.dir())
-		if err != nil {
-			return err
-		}
-		if stored == nil || *stored != e.ID.TopicID {
-			return nil // the topic was deleted
-		}
-		if err := l.load(r.store.storedPoints(name), r.store.starts[name], true); err != nil {
-			l.offline = err
-			r.store.opt.Log.Error("log cannot be recovered", "topic", name.topic, "partition", name.partition, "err", err)
-		}
-		r.logs[name] = l
-	}
-	if l.id.TopicID != e.ID.TopicID {
+	if _, needed := r.needed[e.ID]; needed {
 		return nil
 	}
-	err := l.offline
-	if err == nil {
-		if e.Group <= l.floor {
-			return nil // from before a truncation
-		}
-		err = l.apply(e)
+	l, err := r.log(e.ID)
+	if err == nil && l != nil {
+		err = l.take(e)
 	}
-	if err == nil {
-		return nil
+	if err != nil {
+		r.leave(e.ID, err)
 	}
-	l.offline = err
-	r.store.opt.Log.Error("journal entry cannot be applied", "topic", name.topic, "partition", name.partition, "offset", e.BaseOffset, "err", err)
-	return l.keepUnapplied(e.Payload)
-}
-
-// settle makes durable what apply has done.
-func (r *recovery) settle() error {
-	var logs []*Log
-	for name, l := range r.logs {
-		if l.offline != nil {
-			continue
-		}
-		l.mu.Lock()
-		s := l.active()
-		s.markTime()
-		l.mu.Unlock()
-		if err := errors.Join(l.flushIndexes(s), l.Sync()); err != nil {
-			return err
-		}
-		logs = append(logs, l)
-		r.store.recovered[name] = true
-	}
-	// The floors are of no use when the journal is empty, and Open of the logs removes them.
-	return r.store.writeAllCheckpoints(logs)
-}
-
-// apply brings an entry of the journal into the log: what is there already is passed over.
-func (l *Log) apply(e journal.Entry) error {
-	var fresh []record.Batch
-	previous := e.Previous
-	for rest := e.Payload; len(rest) > 0; {
-		var b record.Batch
-		var err error
-		if b, rest, err = record.Next(rest); err != nil {
-			return err
-		}
-		follows := previous <= l.end && b.BaseOffset() >= l.stored
-		previous = b.NextOffset()
-		switch {
-		case b.NextOffset() <= l.end:
-			continue
-		case !follows:
-			return fmt.Errorf("entry at offset %d, the log ends at %d", b.BaseOffset(), l.end)
-		}
-		fresh = append(fresh, slices.Clone(b))
-		l.end = b.NextOffset()
-		l.stored = l.end
-	}
-	if len(fresh) == 0 {
-		return nil
-	}
-	if err := l.writeBatches(fresh); err != nil {
-		return err
-	}
-	l.written, l.durable = l.end, l.end
-	l.durableBase, l.durableSize = l.active().base, l.active().size
 	return nil
 }
 
-// unappliedFile holds entries of the journal that could not be applied to the log: its presence keeps the log offline.
-const unappliedFile = "unapplied.batches"
+// log returns the log of an entry, loaded; nil when the topic was deleted.
+func (r *recovery) log(id ports.LogID) (*replaying, error) {
+	name, s := logName{id.Topic, id.Partition}, r.store
+	if l := r.logs[name]; l != nil {
+		if l.id != id {
+			return nil, nil
+		}
+		return l, nil
+	}
+	l := s.empty(id, &ports.LogConfig{}, nil)
+	stored, err := s.storedID(l.dir())
+	if err != nil || stored == nil || *stored != id.TopicID {
+		return nil, err
+	}
+	s.mu.Lock()
+	sound, start := s.storedPoints(name), s.starts.of[name]
+	s.mu.Unlock()
+	if err := l.load(sound, start, true); err != nil {
+		return nil, err
+	}
+	r.logs[name] = &replaying{Log: l, synced: sound.recovery}
+	return r.logs[name], nil
+}
 
-// keepUnapplied saves an entry of the journal that cannot be applied, durably.
-func (l *Log) keepUnapplied(payload []byte) error {
-	path := filepath.Join(l.dir(), unappliedFile)
-	f, err := l.store.opt.FS.Open(path, true)
-	if err != nil {
+// leave leaves a log's entries to the journal, for the log to take when it is opened.
+func (r *recovery) leave(id ports.LogID, err error) {
+	r.needed[id] = err
+	r.store.doubt(logName{id.Topic, id.Partition})
+	delete(r.logs, logName{id.Topic, id.Partition})
+	r.store.opt.Log.Error("log cannot be recovered yet, the journal keeps what it needs", "topic", id.Topic, "partition", id.Partition, "err", err)
+}
+
+// settle makes durable what apply has done. It returns the logs of which the journal has to keep the entries.
+func (r *recovery) settle() (map[ports.LogID]error, error) {
+	var logs []*Log
+	for name, l := range r.logs {
+		if err := l.finish(); err != nil {
+			r.leave(l.id, err)
+			continue
+		}
+		if l.offline != nil {
+			r.store.doubt(name)
+			continue
+		}
+		logs = append(logs, l.Log)
+		r.store.trust(name)
+	}
+	// The floors are of no use when the journal is empty, and Open of the logs removes them.
+	return r.needed, r.store.writeAllCheckpoints(logs)
+}
+
+// recoverCarried brings a log in order for which the journal has kept something since the start.
+func (s *Store) recoverCarried(id ports.LogID) error {
+	r := newRecovery(s)
+	if err := s.journal.Carried(id, r.apply); err != nil {
 		return err
 	}
-	size, err := f.Size()
-	if err == nil {
-		_, err = f.WriteAt(payload, size)
+	if _, err := r.settle(); err != nil {
+		return err
 	}
-	if err == nil {
-		err = f.Sync()
+	if err := r.needed[id]; err != nil {
+		return err
 	}
-	return errors.Join(err, f.Close(), l.store.opt.FS.SyncDir(l.dir()))
+	if l := r.logs[logName{id.Topic, id.Partition}]; l != nil {
+		// What was kept may stay for the sake of other logs, and be replayed once more.
+		if err := l.writeFloor(s.journal.Group()); err != nil {
+			return err
+		}
+	}
+	return s.journal.Taken(id)
 }
 
 // floorFile says up to which group the journal's entries are from before a truncation.

@@ -28,7 +28,7 @@ func (l *Log) ResetTo(ctx context.Context, start int64) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	l.syncing.Lock()
-	err := l.reset(start)
+	err := l.reset(ctx, start)
 	l.syncing.Unlock()
 	if err != nil {
 		l.fail(err) // the next start completes it, if it is decided
@@ -39,12 +39,14 @@ func (l *Log) ResetTo(ctx context.Context, start int64) error {
 }
 
 // reset decides on a new beginning, durably, and then makes it.
-func (l *Log) reset(start int64) error {
+func (l *Log) reset(ctx context.Context, start int64) error {
 	if err := l.offlineError(); err != nil {
 		return err
 	}
 	group := l.store.journal.Group()
-	if err := replaceFile(l.store.opt.FS, filepath.Join(l.dir(), resetFile), fmt.Appendf(nil, "%d %d", start, group)); err != nil {
+	if err := l.persist(ctx, func() error {
+		return replaceFile(l.store.opt.FS, filepath.Join(l.dir(), resetFile), fmt.Appendf(nil, "%d %d", start, group))
+	}); err != nil {
 		return err
 	}
 	// Who reads finds nothing from now on; the files of the old segments may go.
@@ -52,8 +54,8 @@ func (l *Log) reset(start int64) error {
 	l.begin(start)
 	l.mu.Unlock()
 	l.epochs = partition.Epochs{}
-	l.producers = partition.Producers{}
-	return l.makeReset(start, group)
+	l.producers.Clear()
+	return l.persist(ctx, func() error { return l.makeReset(start, group) })
 }
 
 // begin makes the log an empty one that begins at start. Called with the log's lock held.
@@ -61,7 +63,7 @@ func (l *Log) begin(start int64) {
 	l.segments = []*segment{newSegment(start)}
 	l.start = start
 	l.endAt(start)
-	l.storedEpoch, l.indexPoint, l.checkpointed, l.volatileEnd = -1, start, start, start
+	l.storedEpoch, l.indexPoint, l.volatileEnd = -1, start, start
 	l.sinceFlush, l.firstUnsynced = 0, time.Time{}
 	l.recent.forget()
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -125,38 +124,6 @@ func parseLogName(dir string) (logName, bool) {
 		return logName{}, false
 	}
 	return logName{dir[:i], int32(p)}, true
-}
-
-// formatOffsets writes an offset checkpoint: version 0, the number of lines, then topic, partition and offset.
-func formatOffsets(offsets map[logName]int64) []byte {
-	names := make([]logName, 0, len(offsets))
-	for n := range offsets {
-		names = append(names, n)
-	}
-	slices.SortFunc(names, func(a, b logName) int {
-		if c := strings.Compare(a.topic, b.topic); c != 0 {
-			return c
-		}
-		return int(a.partition) - int(b.partition)
-	})
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "0\n%d\n", len(names))
-	for _, n := range names {
-		fmt.Fprintf(&b, "%s %d %d\n", n.topic, n.partition, offsets[n])
-	}
-	return b.Bytes()
-}
-
-// parseOffsets reads what formatOffsets writes.
-func parseOffsets(content []byte) (map[logName]int64, error) {
-	offsets := make(map[logName]int64)
-	err := parseCheckpoint(content, 3, func(fields []string) error {
-		p, err1 := strconv.ParseInt(fields[1], 10, 32)
-		o, err2 := strconv.ParseInt(fields[2], 10, 64)
-		offsets[logName{fields[0], int32(p)}] = o
-		return errors.Join(err1, err2)
-	})
-	return offsets, err
 }
 
 // parseCheckpoint reads the lines of a checkpoint file. Nothing at all is an empty one.

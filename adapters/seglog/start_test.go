@@ -90,7 +90,7 @@ func TestLogStartsThatRiseTogetherAreWrittenTogether(t *testing.T) {
 	}
 	for raised := int64(0); raised < logs; runtime.Gosched() {
 		s.mu.Lock()
-		raised = s.startsRaised
+		raised = s.starts.changed
 		s.mu.Unlock()
 	}
 	s.checkpoints.Unlock()
@@ -124,7 +124,7 @@ func pointsOnDisk(t *testing.T, l *Log) points {
 		if err != nil {
 			t.Fatal(err)
 		}
-		offsets, err := parseOffsets(content)
+		offsets, _, err := parseOffsets(content)
 		if err != nil {
 			t.Fatal(err)
 		}

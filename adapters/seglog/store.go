@@ -9,9 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/chronik-stream/chronik/adapters/seglog/disk"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 	"github.com/chronik-stream/chronik/core/domain/fault"
-	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -29,24 +29,21 @@ type Store struct {
 	vector  [][]byte // the committing goroutine's
 
 	mu        sync.Mutex
-	slots     map[logName]*slot
-	recovered map[logName]bool  // logs that the journal's replay has brought in order
-	unclean   bool              // the last stop was a crash
-	points    map[logName]int64 // what the checkpoint files hold: recovery points,
-	indexed   map[logName]int64 // index points,
-	starts    map[logName]int64 // and log start offsets
-	// How often starts was raised, and how many of these raises are in the checkpoint file.
-	startsRaised, startsWritten int64
-	cleaned                     map[logName]int64    // below is compacted
-	dead                        map[logName]struct{} // deleted, and perhaps still in checkpoint files
-	unsynced                    map[*Log]struct{}    // with writes that no journal covers
-	flushAt                     time.Time            // when flush will look at them, zero for never
-	doomed                      []doomed
-	lying                       []mending // for mend
-	closed                      bool
+	slots     map[logName]*slot    // of the logs that are open, or being opened or deleted
+	unchecked map[logName]struct{} // logs that are not known to be whole
+	points    offsetCheckpoint     // recovery points: below is synced
+	indexed   offsetCheckpoint     // index points: below the indexes are synced too
+	starts    offsetCheckpoint     // log start offsets
+	cleaned   offsetCheckpoint     // below is compacted
+	unsynced  map[*Log]struct{}    // with writes that no journal covers
+	flushAt   time.Time            // when flush will look at them, zero for never
+	doomed    []doomed
+	lying     []mending // for mend
+	closed    bool
 
 	lies        chan struct{} // lying is not empty
 	sooner      chan struct{} // flush has something to do before flushAt
+	closing     chan struct{} // closed when Close begins
 	checkpoints sync.Mutex    // serializes the writing of checkpoint files
 	stop        context.CancelFunc
 	background  sync.WaitGroup
@@ -54,10 +51,14 @@ type Store struct {
 	freed int // how often the journal has freed files; its own
 }
 
-// slot is a log's place: opening and deleting it are serialized by its lock.
+// slot is a log's place: opening and deleting it are serialized by its lock. There is one for each log that is open, or being opened or deleted.
 type slot struct {
-	mu  sync.Mutex
-	log *Log
+	name  logName
+	users int // who opens or deletes the log, or waits for that; guarded by Store.mu
+
+	mu       sync.Mutex
+	log      *Log // nil when it is not open
+	halfMade bool // making it has failed, and its files are not removed
 }
 
 // Open opens the store in opt.Dir and brings in order what a crash has left: it returns when every acknowledged record is in
@@ -66,16 +67,20 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 	opt = opt.withDefaults()
 	s := &Store{
 		opt: opt, files: newFileCache(opt.FS, opt.MaxOpenFiles), slots: make(map[logName]*slot),
-		recovered: make(map[logName]bool), unsynced: make(map[*Log]struct{}), dead: make(map[logName]struct{}),
-		lies: make(chan struct{}, 1), sooner: make(chan struct{}, 1),
+		unchecked: make(map[logName]struct{}), unsynced: make(map[*Log]struct{}),
+		lies: make(chan struct{}, 1), sooner: make(chan struct{}, 1), closing: make(chan struct{}),
 	}
-	if err := s.makeDirs(filepath.Join(opt.Dir, journalDir)); err != nil {
+	s.setCheckpoints()
+	if err := disk.MakeDirs(opt.FS, filepath.Join(opt.Dir, journalDir)); err != nil {
 		return nil, fmt.Errorf("open log store: %w", err)
 	}
 	if err := s.readCheckpoints(); err != nil {
 		return nil, fmt.Errorf("open log store: %w", err)
 	}
-	r := &recovery{store: s, logs: make(map[logName]*Log)}
+	if err := s.readStop(); err != nil {
+		return nil, fmt.Errorf("open log store: %w", err)
+	}
+	r := newRecovery(s)
 	opt.Journal.Freeing = s.freeing
 	j, err := journal.Open(opt.FS, filepath.Join(opt.Dir, journalDir), opt.Journal, r.apply, r.settle)
 	if err != nil {
@@ -90,36 +95,13 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 	return s, nil
 }
 
-// makeDirs makes a directory and those above it, durably.
-func (s *Store) makeDirs(dir string) error {
-	var made []string
-	for at := dir; ; at = filepath.Dir(at) {
-		exists, err := s.opt.FS.Exists(at)
-		if err != nil {
-			return err
-		}
-		if exists || at == filepath.Dir(at) {
-			break
-		}
-		made = append(made, at)
-	}
-	if err := s.opt.FS.MkdirAll(dir); err != nil {
-		return err
-	}
-	for _, d := range made {
-		if err := s.opt.FS.SyncDir(filepath.Dir(d)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Open opens the partition's log; see ports.LogStore.
 func (s *Store) Open(ctx context.Context, id ports.LogID, cfg *ports.LogConfig, events ports.LogEvents) (ports.Log, error) {
 	place, err := s.slot(id)
 	if err != nil {
 		return nil, err
 	}
+	defer s.leave(place)
 	place.mu.Lock()
 	defer place.mu.Unlock()
 	if s.isClosed() {
@@ -135,39 +117,59 @@ func (s *Store) Open(ctx context.Context, id ports.LogID, cfg *ports.LogConfig, 
 	stored, err := s.storedID(l.dir())
 	switch {
 	case err != nil:
-		return nil, err
-	case stored != nil && *stored == id.TopicID:
-		s.mu.Lock()
-		sound, start, scan := s.storedPoints(l.name()), s.starts[l.name()], s.unclean && !s.recovered[l.name()]
-		s.mu.Unlock()
-		if err = l.load(sound, start, scan); err == nil {
-			err = l.forgetFloor()
+	case stored != nil && *stored == id.TopicID && !place.halfMade:
+		if s.journal.Carries(id) {
+			err = s.recoverCarried(id)
 		}
-		if err == nil && scan { // what was written and not synced before the crash can be read from now on
-			err = l.Sync()
+		if err == nil {
+			err = l.reopen()
 		}
 	default:
-		if stored != nil { // left of a topic that had the same name
+		if stored != nil { // left of a topic that had the same name, or half made
 			err = s.discard(l.dir(), cfg.FileDeleteDelay)
 		}
 		if err == nil {
 			err = s.dropCheckpoints(l.name())
 		}
 		if err == nil {
+			s.doubt(l.name())
 			err = l.create()
+			place.halfMade = err != nil
 		}
 	}
 	if err != nil {
 		return nil, fault.New(fault.KafkaStorageError, "open log of %s: %w", l.name(), err)
 	}
+	s.trust(l.name())
 	place.log = l
+	l.producers.CountIn(s.opt.ProducerMemory)
 	l.noteOpened()
 	return l, nil
 }
 
+// reopen loads a log that an earlier run has left, or that could not be opened in this one.
+func (l *Log) reopen() error {
+	s, name := l.store, l.name()
+	s.mu.Lock()
+	sound, start := s.storedPoints(name), s.starts.of[name]
+	_, scan := s.unchecked[name]
+	s.unchecked[name] = struct{}{} // until it is known to be whole
+	s.mu.Unlock()
+	if err := l.load(sound, start, scan); err != nil {
+		return err
+	}
+	if err := l.forgetFloor(); err != nil {
+		return err
+	}
+	if scan { // what was written and not synced before the crash can be read from now on
+		return l.Sync()
+	}
+	return nil
+}
+
 // empty returns a log that is not open yet.
 func (s *Store) empty(id ports.LogID, cfg *ports.LogConfig, events ports.LogEvents) *Log {
-	return &Log{store: s, id: id, events: events, config: withLimits(cfg), storedEpoch: -1, checkpointed: -1}
+	return &Log{store: s, id: id, events: events, config: withLimits(cfg), storedEpoch: -1}
 }
 
 // dirOf returns the directory of a log.
@@ -186,7 +188,17 @@ func (s *Store) isClosed() bool {
 	return s.closed
 }
 
-// slot returns a log's place.
+// pause waits for a while. It reports false as soon as the store closes.
+func (s *Store) pause(while time.Duration) bool {
+	select {
+	case <-time.After(while):
+		return true
+	case <-s.closing:
+		return false
+	}
+}
+
+// slot returns a log's place. Who has it leaves it in the end.
 func (s *Store) slot(id ports.LogID) (*slot, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -196,41 +208,21 @@ func (s *Store) slot(id ports.LogID) (*slot, error) {
 	name := logName{id.Topic, id.Partition}
 	place := s.slots[name]
 	if place == nil {
-		place = &slot{}
+		place = &slot{name: name}
 		s.slots[name] = place
 	}
+	place.users++
 	return place, nil
 }
 
-// storedID returns the topic id of the log in dir, nil when there is no log.
-func (s *Store) storedID(dir string) (*metadata.TopicID, error) {
-	content, err := readFile(s.opt.FS, filepath.Join(dir, partitionFile))
-	if err != nil || content == nil {
-		return nil, err
+// leave ends a use of a log's place, which is forgotten when nobody needs it.
+func (s *Store) leave(place *slot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	place.users--
+	if place.users == 0 && place.log == nil && !place.halfMade {
+		delete(s.slots, place.name)
 	}
-	id, err := parsePartition(content)
-	return &id, err
-}
-
-// Stored returns the logs that are on disk.
-func (s *Store) Stored() ([]ports.LogID, error) {
-	names, err := s.opt.FS.ReadDir(s.opt.Dir)
-	if err != nil {
-		return nil, err
-	}
-	var ids []ports.LogID
-	for _, dir := range names {
-		name, ok := parseLogName(dir)
-		if !ok {
-			continue
-		}
-		id, err := s.storedID(filepath.Join(s.opt.Dir, dir))
-		if err != nil || id == nil {
-			continue // no log of ours
-		}
-		ids = append(ids, ports.LogID{Topic: name.topic, TopicID: *id, Partition: name.partition})
-	}
-	return ids, nil
 }
 
 // opened returns the open logs.
@@ -261,37 +253,42 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	s.mu.Unlock()
+	close(s.closing)
 	s.stop()
 	s.background.Wait()
-	clean := true // a log that is offline has to be checked at the next start
 	logs := s.opened()
 	for _, l := range logs {
 		l.mu.Lock()
 		l.shutting = true
 		l.mu.Unlock()
 	}
-	errs := []error{s.journal.Close()}
-	for _, l := range logs {
-		errs = append(errs, l.shut())
-	}
-	if err := errors.Join(errs...); err != nil {
+	if err := s.journal.Close(); err != nil {
 		return errors.Join(err, s.files.close())
+	}
+	var errs []error
+	for _, l := range logs {
+		if err := l.shut(); err != nil {
+			s.doubt(l.name())
+			errs = append(errs, err)
+		}
 	}
 	err := s.writeAllCheckpoints(logs)
 	for _, l := range logs {
 		l.mu.Lock()
+		failed := l.offline != nil && !l.deleted
 		if l.offline == nil {
 			l.offline = errClosed
-		} else {
-			clean = clean && l.deleted
 		}
 		l.mu.Unlock()
+		if failed {
+			s.doubt(l.name())
+		}
 	}
-	if err == nil && clean {
-		err = replaceFile(s.opt.FS, filepath.Join(s.opt.Dir, cleanShutdownFile), []byte(`{"version":0,"brokerEpoch":-1}`))
+	if err == nil {
+		err = s.markStop()
 	}
 	s.removeDoomed(time.Now().Add(1000 * time.Hour))
-	return errors.Join(err, s.files.close())
+	return errors.Join(append(errs, err, s.files.close())...)
 }
 
 // shut writes what a clean start needs: whole indexes, the producers' state at the end, everything synced.

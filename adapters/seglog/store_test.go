@@ -20,11 +20,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // witness is told of a log's events and remembers the last of each kind.
 type witness struct {
-	mu      sync.Mutex
-	durable int64
-	start   int64
-	offline error
-	changed chan struct{}
+	mu       sync.Mutex
+	durable  int64
+	start    int64
+	offline  error
+	released bool
+	changed  chan struct{}
 }
 
 func newWitness() *witness { return &witness{changed: make(chan struct{}, 1)} }
@@ -42,6 +43,7 @@ func (f *witness) set(change func()) {
 func (f *witness) Durable(end int64) { f.set(func() { f.durable = end }) }
 func (f *witness) Offline(err error) { f.set(func() { f.offline = err }) }
 func (f *witness) Start(start int64) { f.set(func() { f.start = start }) }
+func (f *witness) Released()         { f.set(func() { f.released = true }) }
 
 // await returns when everything below end is durable.
 func (f *witness) await(t *testing.T, end int64) {

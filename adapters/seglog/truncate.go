@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
-	"github.com/chronik-stream/chronik/core/domain/partition"
 )
 
 // Truncate removes everything from offset to on; see ports.Log. It waits until what was appended is durable.
@@ -30,7 +29,7 @@ func (l *Log) Truncate(ctx context.Context, to int64) error {
 	case to < start:
 		return fault.New(fault.OffsetOutOfRange, "cannot truncate %s to %d, it starts at %d", l.name(), to, start)
 	}
-	if err := l.prepareCut(to); err != nil {
+	if err := l.persist(ctx, func() error { return l.prepareCut(to) }); err != nil {
 		l.fail(err)
 		return err
 	}
@@ -57,6 +56,7 @@ func (l *Log) prepareCut(to int64) error {
 	base := l.segments[l.segmentAt(to)].base // and not to, as a compacted log may end below it
 	l.recoveryPoint, l.indexPoint, l.written = min(l.recoveryPoint, base), min(l.indexPoint, base), min(l.written, base)
 	l.mu.Unlock()
+	l.store.forgetStart(l)
 	l.syncing.Unlock()
 	if err := l.store.writeCheckpoints([]*Log{l}); err != nil {
 		return err
@@ -138,7 +138,7 @@ func (l *Log) cut(to int64) (gap bool, err error) {
 	if err := l.writeEpochs(formatEpochs(l.epochs.Entries())); err != nil {
 		return false, err
 	}
-	l.producers = partition.Producers{}
+	l.producers.Clear()
 	snapshots, err := l.snapshots()
 	if err != nil {
 		return false, err
@@ -168,7 +168,7 @@ func (l *Log) shorten(s *segment, to int64) (fresh *segment, end int64, err erro
 			return nil, 0, err
 		}
 		end = min(to, b.BaseOffset())
-		if err := errors.Join(f.Truncate(position), f.Sync()); err != nil {
+		if err := errors.Join(f.Truncate(position), l.syncSegment(f)); err != nil {
 			return nil, 0, err
 		}
 	}

@@ -146,6 +146,9 @@ func (w *world) next(m *modelLog) record.Batch {
 	}
 	n := int32(1 + w.rand.IntN(4))
 	o := record.Options{BaseOffset: m.end(), LeaderEpoch: m.epoch}
+	if w.rand.IntN(8) == 0 { // as from a leader that has compacted
+		o.BaseOffset += 1 + w.rand.Int64N(20)
+	}
 	if id := w.rand.Int64N(4); id > 0 {
 		o.Producer = &record.Producer{ID: id, Sequence: m.seqs[id]}
 		m.seqs[id] += n

@@ -19,7 +19,7 @@ type Replica struct{ *metalog.Replica }
 func OpenReplica(set Settings, log *slog.Logger) (*Replica, error) {
 	j, note, err := openJournal(set, log)
 	if err != nil {
-		return nil, err
+		return nil, advised(err, replaceAdvice)
 	}
 	return &Replica{metalog.NewReplica(j.last.Load(), note, replicaJournal{j})}, nil
 }

@@ -14,20 +14,20 @@ import (
 // Restored says what Restore did.
 type Restored struct {
 	Snapshot string  // the snapshot that was taken
-	Index    uint64  // its index: commands after it are lost
+	Index    uint64  // how many commands it holds; those after it are lost
 	Skipped  []error // newer snapshots that could not be read
 	Aside    string  // where the old database went, "" when there was none
 }
 
 // Restore makes the database in set.Dir anew from the snapshot at path, or from the newest valid one when
-// path is "". The old database is kept beside it, as are snapshots newer than the one taken, which
+// path is "", so that nothing is given out again that may have been since; see metadata.Image.AfterLoss. The old database is kept beside it, as are snapshots newer than the one taken, which
 // then belong to another history. No store may be open in set.Dir.
 func Restore(set Settings, path string, log *slog.Logger) (Restored, error) {
 	img, done, err := chooseSnapshot(snapshots{filepath.Join(set.Dir, snapshotsDir)}, path)
 	if err != nil {
 		return done, fmt.Errorf("restore metadata: %w", err)
 	}
-	done.Aside, err = replaceDatabase(set, img, log)
+	done.Aside, err = replaceDatabase(set, img.AfterLoss(), done.Index, log)
 	if err != nil {
 		return done, fmt.Errorf("restore metadata: %w", err)
 	}
@@ -71,15 +71,16 @@ func Import(set Settings, img *metadata.Image, log *slog.Logger) error {
 	if found > 0 {
 		return fmt.Errorf("import metadata: the store in %s is not empty: it is at index %d", set.Dir, found)
 	}
-	if _, err := replaceDatabase(set, img, log); err != nil {
+	if _, err := replaceDatabase(set, img, img.Index(), log); err != nil {
 		return fmt.Errorf("import metadata: %w", err)
 	}
 	return nil
 }
 
 // replaceDatabase puts a database with img in place of the one there is, which it sets aside. The new one
-// is made under another name, so that a crash leaves the old one or a store that Open refuses, never half of img.
-func replaceDatabase(set Settings, img *metadata.Image, log *slog.Logger) (aside string, err error) {
+// is made under another name, so that a crash leaves the old one or a store that Open refuses, never half of img. Snapshots of what came after
+// the command with number upTo are set aside, too.
+func replaceDatabase(set Settings, img *metadata.Image, upTo uint64, log *slog.Logger) (aside string, err error) {
 	if err := set.Validate(); err != nil {
 		return "", err
 	}
@@ -89,7 +90,7 @@ func replaceDatabase(set Settings, img *metadata.Image, log *slog.Logger) (aside
 		return "", err
 	}
 	making := database + ".restoring"
-	err = errors.Join(os.RemoveAll(making), makeDatabase(making, set, img, nil, log), s.supersede(img.Index()), s.write(img))
+	err = errors.Join(os.RemoveAll(making), makeDatabase(making, set, img, nil, log), s.supersede(upTo), s.write(img))
 	if err != nil {
 		return "", err
 	}

@@ -42,7 +42,7 @@ var ErrReplica = errors.New("the metadata belongs to a node of a cluster, and th
 func Open(set Settings, log *slog.Logger) (*Store, error) {
 	j, note, err := openJournal(set, log)
 	if err != nil {
-		return nil, err
+		return nil, advised(err, restoreAdvice)
 	}
 	img := j.last.Load()
 	if note != nil {
@@ -130,6 +130,21 @@ func openImage(set Settings, reached uint64, log *slog.Logger) (*badger.DB, *met
 }
 
 func damaged(database string, cause error) error {
-	return fmt.Errorf("%w: %s: %w; `chronik-server metadata restore` restores it from the newest valid snapshot in %s",
-		ErrDamaged, database, cause, snapshotsDir)
+	return fmt.Errorf("%w: %s: %w", ErrDamaged, database, cause)
+}
+
+// What to do about a damaged store, and what that costs.
+const (
+	restoreAdvice = "`chronik-server metadata restore` goes back to the newest valid snapshot in " + snapshotsDir + ", written at the last proper stop or at most " +
+		"1,000 changes ago: what was made since is forgotten, what was deleted since is there again without records. Records of partitions that are " +
+		"forgotten are kept, in directories that end in -stray"
+	replaceAdvice = "the other nodes have it: replace this one with `chronik-server cluster replace-node`"
+)
+
+// advised adds to the error of a damaged store what to do about it.
+func advised(err error, advice string) error {
+	if errors.Is(err, ErrDamaged) {
+		return fmt.Errorf("%w; %s", err, advice)
+	}
+	return err
 }

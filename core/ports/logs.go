@@ -58,10 +58,14 @@ type LogStore interface {
 	// to the log from then on; the log's offsets are set when Open returns.
 	Open(ctx context.Context, id LogID, cfg *LogConfig, events LogEvents) (Log, error)
 	// Delete takes the log away at once and frees its disk space after cfg.FileDeleteDelay or at
-	// the next start. The log's methods fail with fault.KafkaStorageError from then on. Deleting
-	// a log that does not exist does nothing.
+	// the next start. The log's methods fail with fault.KafkaStorageError from then on; LogEvents.Released
+	// says when it needs no bytes any more. Deleting a log that does not exist does nothing.
 	Delete(ctx context.Context, id LogID) error
-	// Stored returns the logs that are on disk, open or not.
+	// SetAside takes a log that is not open away, and keeps its files under a name that it returns: they are nobody's from then on, as Kafka's
+	// directories that end in -stray. "" stands for a log that does not exist.
+	SetAside(ctx context.Context, id LogID) (name string, err error)
+	// Stored returns the logs that are on disk, open or not. One with records of which nothing says whose they are has the zero topic id;
+	// it cannot be opened or deleted.
 	Stored() ([]LogID, error)
 	// Clean applies retention and compaction to the open logs, once; now is the wall clock. It returns the first error after having tried them all.
 	Clean(ctx context.Context, now time.Time) error
@@ -86,8 +90,12 @@ type LogEvents interface {
 	// and can be read.
 	Durable(end int64)
 	// Offline says that the log has failed and accepts nothing any more; what was appended
-	// and not yet reported durable may or may not be on disk.
+	// and not yet reported durable may or may not be on disk. The log may still need the bytes of that. What was
+	// reported durable can still be read, as far as the disk has it.
 	Offline(err error)
+	// Released says that the log needs no bytes any more of what was appended and not reported durable, which it never will be. It comes once,
+	// as the last event, behind Offline or LogStore.Delete: perhaps long after these, when a disk is slow.
+	Released()
 	// Start says that the log start offset has risen to start, or that Log.ResetTo has set it.
 	Start(start int64)
 }
@@ -99,8 +107,9 @@ type Log interface {
 	// Append orders the batches behind the log's end and returns without waiting for any disk.
 	// Their base offsets and leader epochs are set by the caller and continue the log's end without
 	// decreasing. The bytes of batches belong to the log until LogEvents.Durable passes
-	// them (or Offline is called), and must not change. Append records their producers and leader
-	// epochs in Producers and Epochs. The error is fault.KafkaStorageError when the log is offline.
+	// them or Released is called, whatever else happens to the log (Offline, Delete), and must not change. After an error they are the
+	// caller's again. Append records their producers and leader epochs in Producers and Epochs. The error is
+	// fault.KafkaStorageError when the log is offline.
 	Append(batches []record.Batch, now time.Time) error
 	// Read returns the batches from the one that holds offset from on, whole batches that all lie
 	// below upTo, and at most maxBytes of them, except that the first is always returned

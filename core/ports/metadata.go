@@ -19,7 +19,8 @@ type MetadataStore interface {
 	// Image returns the newest image applied here. It never blocks, and the image never changes.
 	Image() *metadata.Image
 	// Barrier returns when Image is at least as new as every Apply that had returned, on any node,
-	// before Barrier was called.
+	// before Barrier was called. A majority of the nodes has answered for that: if Leadership is local in the same term
+	// before Barrier is called and after it has returned nil, this node has led at a moment in between.
 	Barrier(ctx context.Context) error
 	// Watch yields the current image and then each newer one until ctx ends. A slow reader skips
 	// images and never blocks the store.
@@ -32,6 +33,7 @@ type MetadataStore interface {
 
 // Leadership is what a node knows of the metadata's leader.
 type Leadership struct {
-	Local  bool  // this node is the leader
-	NodeID int32 // the leader's node id, -1 when none is known
+	Local  bool   // this node is the leader
+	NodeID int32  // the leader's node id, -1 when none is known
+	Term   uint64 // rises with each election, so that no two nodes lead in one; 0 standalone and while no leader is known
 }

@@ -23,6 +23,9 @@ type BrokerHeartbeatReply struct {
 	ShouldShutDown bool // nothing is led by the broker any more: it may stop
 }
 
+// ForwardedTag is the number of a tagged field (KIP-482) of our own, in requests that a broker makes for a client of its: they are not made for others again.
+const ForwardedTag = 10_000
+
 // Peers are the other brokers of the cluster. Its methods may be called concurrently.
 type Peers interface {
 	// Heartbeat tells broker node, which should lead the metadata, that another is alive. Errors: fault.NotController when it

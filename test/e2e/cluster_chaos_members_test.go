@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -17,12 +16,12 @@ import (
 func TestAcknowledgedRecordsSurviveChaosOfMembers(t *testing.T) {
 	skipInShortMode(t)
 	lasts, seed := chaosSettings(t)
-	c := newChaos(startNodes(t, 3, newNetwork(t)), seed)
+	c := newChaos(startNodes(t, 3, newNetwork(t), cleanOften()...), seed)
 	c.survive(t, func() {
 		c.grow(t)
 		c.rage(t, lasts, []mishap{
 			{"two nodes of five are killed", c.killTwo},
-			{"a node is wiped, and another takes its place", c.replaceWiped},
+			{"a node is wiped and started again and again, and another takes its place", c.replaceWiped},
 			{"a node is removed, and another added", c.exchange},
 		})
 	})
@@ -79,13 +78,12 @@ func (c *chaos) replaceWiped(t *testing.T) {
 	c.awaitInSync(t, "kept")
 	n := c.victim(t)
 	n.crash()
-	if err := os.RemoveAll(n.dir); err != nil {
-		t.Fatal(err)
+	n.wipe(t)
+	for range 1 + c.random.IntN(3) { // supervisors do not give up
+		n.isRefused(t)
 	}
-	n.launch(t)
-	n.ends(t)
-	wants(t, n.sinceStart(), "has no data, but has been a member of the cluster", "chronik-server cluster replace-node "+n.ident())
 	c.history.awaitEach(t) // the others go on
+	c.startBesideOneThatLags(t, n)
 
 	c.forget(n)
 	other, raft := c.newcomer(t, c.nextID())
@@ -101,6 +99,25 @@ func (c *chaos) replaceWiped(t *testing.T) {
 		t.Fatalf("replace node %d by %d: %v\n%s", n.id, other.id, err, out)
 	}
 	c.awaitAll(t)
+}
+
+// startBesideOneThatLags starts a node that was wiped while so many others are down that those which are left have no majority without it.
+func (c *chaos) startBesideOneThatLags(t *testing.T, wiped *clusterNode) {
+	t.Helper()
+	others := slices.DeleteFunc(slices.Clone(c.all), func(n *clusterNode) bool { return n == wiped })
+	c.random.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
+	down := others[:len(c.all)/2]
+	for _, n := range down {
+		n.crash()
+	}
+	for range 1 + c.random.IntN(2) {
+		wiped.isRefused(t)
+	}
+	for _, n := range down {
+		n.launch(t)
+	}
+	wiped.isRefused(t)
+	c.history.awaitEach(t)
 }
 
 // exchange removes a node that works, and adds another.

@@ -44,7 +44,7 @@ func chaosSettings(t *testing.T) (time.Duration, uint64) {
 func TestAcknowledgedRecordsSurviveChaos(t *testing.T) {
 	skipInShortMode(t)
 	lasts, seed := chaosSettings(t)
-	c := newChaos(startNodes(t, 3, newNetwork(t)), seed)
+	c := newChaos(startNodes(t, 3, newNetwork(t), cleanOften()...), seed)
 	c.survive(t, func() { c.rage(t, lasts, c.mishaps()) })
 }
 
@@ -67,7 +67,7 @@ func newChaos(c *nodes, seed uint64) *chaos {
 
 // survive produces and consumes while rage runs. At the end every acknowledged record is there, once, in its producer's order and at the
 // offset that was answered; what consumers were shown is what is stored; the group's offsets have never gone back; and all replicas are alike.
-// Kafka's own clients and librdkafka's are checked so, too.
+// Kafka's own clients and librdkafka's are checked so, too. Beside all that, topics are cleaned, made and deleted.
 func (c *chaos) survive(t *testing.T, rage func()) {
 	t.Helper()
 	const producers, members = 3, 2
@@ -87,11 +87,14 @@ func (c *chaos) survive(t *testing.T, rage func()) {
 	reading.Go(func() { r.watch(consuming, t) })
 	within(t, time.Minute, "the group works", func() bool { return len(r.known()) == c.partitions })
 	c.others = startVerifiable(t, c.nodes)
+	topics := startOtherTopics(t, c.nodes)
+	defer topics.end()
 
 	rage()
 
 	c.awaitInSync(t, "kept")
 	c.others.check(t, c.nodes)
+	topics.check(t, c.nodes)
 	stopProducing()
 	load.Wait()
 	c.history.seeds = c.seeds() // others than in the beginning, when nodes were replaced

@@ -50,9 +50,32 @@ func startNodes(t *testing.T, size int, between *network, args ...string) *nodes
 // startNodesOn is startNodes with nodes on volumes, which each have one of their own; nil for none.
 func startNodesOn(t *testing.T, size int, between *network, volumes []*volume, args ...string) *nodes {
 	t.Helper()
+	return startNodesFrom(t, 1, size, between, volumes, args...)
+}
+
+// startNodesFrom is startNodesOn with ids that begin with first.
+func startNodesFrom(t *testing.T, first int32, size int, between *network, volumes []*volume, args ...string) *nodes {
+	t.Helper()
+	c := newNodesFrom(t, first, size, between, volumes, args...)
+	for _, n := range c.all {
+		n.launch(t)
+	}
+	c.awaitAll(t)
+	return c
+}
+
+// newNodes is startNodes for nodes that do not run yet.
+func newNodes(t *testing.T, size int) *nodes {
+	t.Helper()
+	return newNodesFrom(t, 1, size, nil, nil)
+}
+
+// newNodesFrom is startNodesFrom for nodes that do not run yet.
+func newNodesFrom(t *testing.T, first int32, size int, between *network, volumes []*volume, args ...string) *nodes {
+	t.Helper()
 	c := &nodes{network: between}
 	var peers []string
-	for id := int32(1); id <= int32(size); id++ {
+	for id := first; id < first+int32(size); id++ {
 		kafka, raft := freeAddr(t), freeAddr(t)
 		n := &clusterNode{id: id, output: &lockedBuffer{}, network: between, args: []string{"--listen", kafka, "--set", "cluster.raft_listen=" + raft}}
 		if between != nil {
@@ -60,7 +83,7 @@ func startNodesOn(t *testing.T, size int, between *network, volumes []*volume, a
 		}
 		n.process = &process{addr: kafka, dir: t.TempDir()}
 		if volumes != nil {
-			n.volume = volumes[id-1]
+			n.volume = volumes[id-first]
 			n.dir = filepath.Join(n.volume.at, "data")
 		}
 		n.admin = client(t, kafka, kgo.RequestRetries(0), kgo.DialTimeout(time.Second))
@@ -74,9 +97,7 @@ func startNodesOn(t *testing.T, size int, between *network, volumes []*volume, a
 		for _, arg := range args {
 			n.args = append(n.args, strings.ReplaceAll(arg, "{id}", strconv.Itoa(int(n.id))))
 		}
-		n.launch(t)
 	}
-	c.awaitAll(t)
 	return c
 }
 
@@ -235,7 +256,7 @@ func (c *nodes) ask(t *testing.T, holds func(*kmsg.MetadataResponse) bool, topic
 // controller is the node that leads the metadata.
 func (c *nodes) controller(t *testing.T) *clusterNode {
 	t.Helper()
-	return c.node(t, c.ask(t, func(m *kmsg.MetadataResponse) bool { return m.ControllerID > 0 }).ControllerID)
+	return c.node(t, c.ask(t, func(m *kmsg.MetadataResponse) bool { return m.ControllerID >= 0 }).ControllerID)
 }
 
 // leader is the node that leads a partition.
@@ -243,7 +264,7 @@ func (c *nodes) leader(t *testing.T, topic string, partition int) *clusterNode {
 	t.Helper()
 	m := c.ask(t, func(m *kmsg.MetadataResponse) bool {
 		parts := partitions(m)
-		return len(parts) > partition && parts[partition].Leader > 0
+		return len(parts) > partition && parts[partition].Leader >= 0
 	}, topic)
 	return c.node(t, partitions(m)[partition].Leader)
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,7 +27,8 @@ func crashes(t *testing.T) int {
 }
 
 // TestAcknowledgedRecordsSurviveKill produces with idempotent producers without a pause while the broker is killed and started
-// again and again. At the end every acknowledged record is there, once, and in its producer's order.
+// again and again, with a journal of the default size and with a small one, and other topics come and go under load. At the end every
+// acknowledged record of the topics that are left is there, once, and in its producer's order.
 // It rules out the anomalies 1, 3, 4, 5 and 6 of a broker that restarts.
 func TestAcknowledgedRecordsSurviveKill(t *testing.T) {
 	skipInShortMode(t)
@@ -45,6 +47,7 @@ func TestAcknowledgedRecordsSurviveKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	admin.Close()
+	others := newComing(t, addr)
 
 	h := newHistory(b.addr)
 	loading, stopLoading := context.WithCancel(t.Context())
@@ -52,18 +55,25 @@ func TestAcknowledgedRecordsSurviveKill(t *testing.T) {
 	for id := range producers {
 		load.Go(func() { h.produce(loading, t, id, partitions, 0) })
 	}
-	for range crashes(t) {
+	for n := range crashes(t) {
+		others.turn(t)
 		h.awaitAcks(t, 1+random.IntN(200))
 		b.kill()
-		b = startAt(t, dir, addr)
+		var args []string
+		if n%2 == 0 {
+			args = []string{"--set", "journal.file_size=1MiB"}
+		}
+		b = startAt(t, dir, addr, args...)
 	}
 	h.awaitAcks(t, 200)
 	stopLoading()
 	load.Wait()
+	others.stop()
 	b.kill()
 	startAt(t, dir, addr)
 	h.check(t)
-	t.Logf("%d records acknowledged", len(h.acked))
+	others.check(t)
+	t.Logf("%d records acknowledged in the topic that stays", len(h.acked))
 }
 
 // position is where the broker said that it has put a record.
@@ -74,20 +84,22 @@ type position struct {
 
 // history is what producers were told.
 type history struct {
-	seeds   []string // where the brokers are
-	padding int      // bytes that a record has behind its number
+	topic   string
+	gone    atomic.Bool // the topic is deleted, or about to be: what is sent to it may fail
+	seeds   []string    // where the brokers are
+	padding int         // bytes that a record has behind its number
 	mu      sync.Mutex
 	acked   map[int64]position // by record: producer<<40 | sequence
 	count   map[int32]int      // of them, by partition
 }
 
 func newHistory(seeds ...string) *history {
-	return &history{seeds: seeds, acked: make(map[int64]position), count: make(map[int32]int)}
+	return &history{topic: "kept", seeds: seeds, acked: make(map[int64]position), count: make(map[int32]int)}
 }
 
 // produce sends numbered records until ctx ends, one in each interval, and then waits for the answers to all of them.
 func (h *history) produce(ctx context.Context, t *testing.T, id, partitions int, interval time.Duration) {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(h.seeds...), kgo.DefaultProduceTopic("kept"), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+	cl, err := kgo.NewClient(kgo.SeedBrokers(h.seeds...), kgo.DefaultProduceTopic(h.topic), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerLinger(0), kgo.MaxBufferedRecords(500), kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
 		kgo.RequestRetries(1<<30), kgo.RecordRetries(1<<30), kgo.MetadataMinAge(100*time.Millisecond), kgo.ProducerBatchCompression(kgo.NoCompression()))
 	if err != nil {
@@ -106,6 +118,9 @@ func (h *history) produce(ctx context.Context, t *testing.T, id, partitions int,
 		binary.BigEndian.PutUint64(value, uint64(key))
 		r := &kgo.Record{Partition: int32(n % int64(partitions)), Value: value}
 		cl.Produce(records, r, func(r *kgo.Record, err error) {
+			if err != nil && h.gone.Load() {
+				return
+			}
 			if err != nil {
 				failing.Do(func() { t.Errorf("record %d of producer %d: %v", n, id, err) })
 				return
@@ -118,7 +133,7 @@ func (h *history) produce(ctx context.Context, t *testing.T, id, partitions int,
 	}
 	flushing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	if err := cl.Flush(flushing); err != nil {
+	if err := cl.Flush(flushing); err != nil && !h.gone.Load() {
 		t.Errorf("producer %d: %v", id, err)
 	}
 }
@@ -143,12 +158,12 @@ func (h *history) awaitAcks(t *testing.T, n int) {
 // check reads everything, compares it with what producers were told, and returns what is where.
 func (h *history) check(t *testing.T) map[position]int64 {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(h.seeds...), kgo.ConsumeTopics("kept"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(h.seeds...), kgo.ConsumeTopics(h.topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer cl.Close()
-	ends, err := kadm.NewClient(cl).ListEndOffsets(t.Context(), "kept")
+	ends, err := kadm.NewClient(cl).ListEndOffsets(t.Context(), h.topic)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -102,6 +103,22 @@ func changes(name string, kind kmsg.ConfigResourceType, resource, key, value, ba
 	}
 }
 
+// idle are changes of a broker's configs that have no effect here, and in Kafka none where all listeners speak PLAINTEXT and nothing is
+// tiered.
+func idle(pairs ...string) (steps []step) {
+	for i := 0; i < len(pairs); i += 2 {
+		key, value := pairs[i], pairs[i+1]
+		for _, resource := range []string{"1", ""} {
+			name := fmt.Sprintf("idle: %s = %s of broker %q", key, value, resource)
+			steps = append(steps,
+				on(name, 1, 1, alterConfig(brokerResource, resource, key, set, value)),
+				on(name+", described", 4, 4, describeConfigs(brokerResource, resource, []string{key})),
+				on(name+", removed", 1, 1, alterConfig(brokerResource, resource, key, remove, "")))
+		}
+	}
+	return steps
+}
+
 var configSteps = slices.Concat(made("cfg", 1, "retention.bytes", "1000000"), []step{
 	on("describe some keys", 1, 4, describeConfigs(topicResource, "cfg", []string{"retention.ms", "no.such", "cleanup.policy"})),
 	on("describe no keys", 1, 4, describeConfigs(topicResource, "cfg", []string{})),
@@ -129,6 +146,16 @@ var configSteps = slices.Concat(made("cfg", 1, "retention.bytes", "1000000"), []
 	changes("group", groupResource, "readers-of-cfg", "consumer.session.timeout.ms", "50000", "soon"),
 	changes("nameless group", groupResource, "", "consumer.session.timeout.ms", "50000", "soon"),
 	changes("client metrics", metricsResource, "sub", "interval.ms", "1000", "soon"),
+	idle(
+		"ssl.keystore.location", "/x", "ssl.keystore.password", "p", "ssl.client.auth", "required", "ssl.client.auth", "x", "ssl.protocol", "TLS",
+		"sasl.kerberos.min.time.before.relogin", "10", "sasl.kerberos.min.time.before.relogin", "-10", "sasl.jaas.config", "x", "sasl.enabled.mechanisms", "PLAIN",
+		"sasl.login.refresh.window.factor", "7", "sasl.login.refresh.buffer.seconds", "99999", "sasl.mechanism.inter.broker.protocol", "PLAIN",
+		"remote.fetch.max.wait.ms", "7", "remote.fetch.max.wait.ms", "0", "remote.log.reader.threads", "6",
+		"follower.fetch.last.tiered.offset.enable", "true", "remote.log.index.file.cache.total.size.bytes", "4",
+		"listener.name.out.ssl.keystore.location", "/x", "listener.name.out.ssl.client.auth", "x", "listener.name.out.sasl.enabled.mechanisms", "PLAIN",
+		"listener.name.out.foo", "1", "listener.name.out.plain.sasl.jaas.config", "x", "listener.name.out.max.connections", "-9",
+		"listener.name.out", "1", "my.plugin.url", "x",
+	),
 	changes("nameless client metrics", metricsResource, "", "interval.ms", "1000", "soon"),
 	changes("unknown type", unknownResource, "x", "a", "b", "c"),
 	changes("newer type", newerResource, "x", "a", "b", "c"),

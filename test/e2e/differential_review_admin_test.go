@@ -16,10 +16,6 @@ var configDifferences = []difference{
 		"Kafka stumbles over it; here the client is told that the request is invalid",
 	},
 	{
-		`configs/(broker|all brokers): (replace by|set) an unknown one`, `.*\.(ErrorCode: Kafka has 0, Chronik 40|ErrorMessage: Kafka has null, Chronik "Unknown broker config name: no\.such")`,
-		"Kafka keeps configs that it does not know for its plug-ins; here there are none, and it is a misspelling",
-	},
-	{
 		`configs/logger: describe`, `.*\.(Configs\[org\.apache\.kafka.*\]: Kafka has something, Chronik nothing|Configs\[root\]\.Value: Kafka has "ERROR", Chronik "INFO"|Configs\[root\]\.Documentation: Kafka has "", Chronik null)`,
 		"Kafka has Java's loggers; here is one, and no config is documented unless that was asked for",
 	},

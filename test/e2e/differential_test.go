@@ -68,6 +68,8 @@ func TestAnswersAreThoseOfApacheKafka(t *testing.T) {
 		{"topics", topicSteps},
 		{"metadata", metadataSteps},
 		{"produce", produceSteps},
+		{"codecs", codecSteps},
+		{"sizes", sizeSteps},
 		{"idempotence", idempotenceSteps},
 		{"fetch", fetchSteps},
 		{"sessions", sessionSteps},
@@ -170,8 +172,8 @@ func (s step) tell(w *world, version int16) fields {
 	}
 }
 
-// startApacheKafka runs the real broker and returns its address.
-func startApacheKafka(t *testing.T) string {
+// startApacheKafka runs the real broker, with these settings over the usual ones, and returns its address.
+func startApacheKafka(t *testing.T, settings ...string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -181,7 +183,8 @@ func startApacheKafka(t *testing.T) string {
 	l.Close()
 	command(t, "", "kafka/kafka", "fetch")
 	// The steps use records of long ago, which retention must not take away meanwhile.
-	cmd := exec.Command("kafka/kafka", "broker", t.TempDir(), strconv.Itoa(port), "log.initial.task.delay.ms=3600000")
+	args := append([]string{"broker", t.TempDir(), strconv.Itoa(port), "log.initial.task.delay.ms=3600000"}, settings...)
+	cmd := exec.Command("kafka/kafka", args...)
 	log := &lockedBuffer{}
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {

@@ -219,6 +219,15 @@ func wants(t *testing.T, out string, texts ...string) {
 }
 
 // client is franz-go's client of the broker at addr; it is closed with the test.
+// measured tells how long something took. Where nothing else runs, as MEASURE=1 says (make measure), more than limit is an error.
+func measured(t *testing.T, what string, took, limit time.Duration) {
+	t.Helper()
+	t.Logf("%s: %v, wanted are %v at most", what, took.Round(time.Millisecond), limit)
+	if os.Getenv("MEASURE") != "" && took > limit {
+		t.Errorf("%s took %v, allowed %v", what, took, limit)
+	}
+}
+
 func client(t *testing.T, addr string, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
 	cl, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(addr)}, opts...)...)

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/chronik-stream/chronik/adapters/kafkaproto"
 	"github.com/chronik-stream/chronik/adapters/nodetls"
 	"github.com/chronik-stream/chronik/adapters/raftmeta"
 	"github.com/chronik-stream/chronik/adapters/raftnode"
@@ -32,45 +33,67 @@ type Metadata struct {
 	*raftmeta.Store
 	node    *raftnode.Manager
 	replica *raftnode.Replica
+	memory  memory
 	others  []configs.Peer // whom to ask while nothing is agreed on
 	secure  replication.TLS
+	address func(node int32) (string, bool) // where another node serves Kafka's protocol
+	early   *early                          // nil where nothing is served before the node is registered
+	// progress knows how far the nodes are, nil where nobody listens to their heartbeats.
+	progress *broker.QuorumProgress
 }
 
-// Open opens the metadata of a node as its configuration says, with its copy on this node's disk as wal says. Close it before the node.
+// Open opens the metadata of a node as its configuration says, with its copy on this node's disk as wal says. It waits until the other nodes know
+// this one, if they do not yet, and meanwhile tells them what it knows; nodes are how they are told from clients. Close it before the node.
 func Open(
-	ctx context.Context, cfg *configs.Config, certs *nodetls.Certificates, node *raftnode.Manager, wal walstore.Settings, log *slog.Logger,
+	ctx context.Context, cfg *configs.Config, certs *nodetls.Certificates, nodes *kafkaproto.Nodes, node *raftnode.Manager, wal walstore.Settings, log *slog.Logger,
 ) (*Metadata, error) {
-	md, err := OpenMetadata(ctx, node, members(cfg), wal, log)
+	md := &Metadata{node: node, others: others(cfg), secure: certs.Client}
+	md.address = addresses(cfg, md)
+	md.early = &early{listeners: cfg.Listen, nodes: nodes, log: log}
+	err := md.open(ctx, members(cfg), wal, func(ctx context.Context) error { return md.awaitClaim(ctx, cfg.Cluster.Join, log) }, log)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, md.early.close())
 	}
-	md.others, md.secure = others(cfg), certs.Client
 	return md, nil
 }
 
-// OpenMetadata opens the metadata that node replicates with these members, with its copy on this node's disk as wal says. Close it before
-// the node.
+// OpenMetadata opens the metadata that node replicates with these members, with its copy on this node's disk as wal says. That the node may vote
+// is for the caller to know. Close it before the node.
 func OpenMetadata(ctx context.Context, node *raftnode.Manager, members raftnode.Members, wal walstore.Settings, log *slog.Logger) (*Metadata, error) {
+	md := &Metadata{node: node, address: func(int32) (string, bool) { return "", false }}
+	if err := md.open(ctx, members, wal, func(context.Context) error { return nil }, log); err != nil {
+		return nil, err
+	}
+	return md, nil
+}
+
+// open opens the copy on this node's disk, and starts the replica when admitted has returned.
+func (md *Metadata) open(
+	ctx context.Context, members raftnode.Members, wal walstore.Settings, admitted func(context.Context) error, log *slog.Logger,
+) error {
 	local, err := walstore.OpenReplica(wal, log) //nolint:contextcheck // what it starts ends with Close, not with ctx
 	if err != nil {
-		return nil, err
+		return err
 	}
-	md := &Metadata{node: node}
-	set := raftmeta.DefaultSettings(node.NodeID(), node.Boot(), node.Incarnation())
+	set := raftmeta.DefaultSettings(md.node.NodeID(), md.node.Boot(), md.node.Incarnation())
 	md.Store, err = raftmeta.Open(ctx, set, local, func(ctx context.Context, m *raftmeta.Machine) (raftmeta.Group, error) {
-		r, err := node.CreateReplica(ctx, MetadataGroup(), members, m)
-		md.replica = r
-		return r, err
+		md.memory = memory{md.node, m}
+		if err := admitted(ctx); err != nil {
+			return nil, err
+		}
+		md.replica, err = md.node.CreateReplica(ctx, MetadataGroup(), members, m)
+		return md.replica, err
 	}, log)
-	if err != nil {
-		return nil, err
-	}
-	return md, nil
+	return err
 }
+
+// Close ends the replica and then the copy on this node's disk. A second Close does nothing.
+func (md *Metadata) Close() error { return errors.Join(md.early.close(), md.Store.Close()) }
 
 // Register makes this broker one that the cluster knows, fenced, and the cluster one that has an id. It waits for a majority of the nodes until ctx
 // ends, and returns the epoch of the registration.
 func (md *Metadata) Register(ctx context.Context, member broker.MembershipSettings, clusterID string, clock broker.Clock, log *slog.Logger) (epoch int64, err error) {
+	defer func() { err = errors.Join(err, md.early.close()) }()
 	if err := md.agree(ctx, log, md.ClaimVote); err != nil {
 		return -1, fmt.Errorf("claim the vote of node %d: %w", member.NodeID, err)
 	}
@@ -99,33 +122,50 @@ func (md *Metadata) agree(ctx context.Context, log *slog.Logger, do func(context
 		if !errors.Is(err, fault.NotController) && !errors.Is(err, fault.RequestTimedOut) || ctx.Err() != nil {
 			return err
 		}
+		if err := md.early.open(ctx, md.memory); err != nil { // others may wait for what this node knows
+			return err
+		}
 		if err := md.diagnose(ctx, log); err != nil {
 			return err
 		}
 	}
 }
 
-// Describe says who keeps the metadata, as far as this node knows.
-func (md *Metadata) Describe(ctx context.Context) (broker.QuorumDescription, error) {
-	m, err := md.replica.Membership(ctx)
+// Follow has Describe tell what progress knows. It is called before clients are served.
+func (md *Metadata) Follow(progress *broker.QuorumProgress) { md.progress = progress }
+
+// answerIn bounds how long a majority is waited for, so that who asks for the quorum gets an answer.
+const answerIn = time.Second
+
+// Describe says who keeps the metadata, as its leader knows; where nobody else knows, as far as this node does. Without a majority it is
+// fault.NotController, with the voters that this node knows by itself.
+func (md *Metadata) Describe(ctx context.Context, forwarded bool) (broker.QuorumDescription, error) {
+	bounded, cancel := context.WithTimeout(ctx, answerIn)
+	defer cancel()
+	m, err := md.replica.Membership(bounded)
 	if err != nil {
-		return broker.QuorumDescription{}, fault.New(fault.NotController, "members of the metadata group: %w", err)
+		known, _ := md.memory.Describe(ctx, forwarded)
+		return known, fault.New(fault.NotController, "members of the metadata group: %w", err)
 	}
 	leader, term := md.replica.LeaderTerm()
-	index := int64(md.Image().Index())
-	claimed := md.Voters()
+	self := md.node.NodeID()
+	if address, ok := md.address(leader); ok && leader != self && !forwarded {
+		if quorum, err := replication.ForwardQuorum(bounded, md.secure, address); err == nil {
+			return quorum, nil
+		}
+	}
+	known := md.memory.voters()
 	describe := func(nodes map[int32]string) (all []broker.QuorumReplica) {
 		for _, node := range sortedKeys(nodes) {
-			r := broker.QuorumReplica{Node: node, Directory: claimed[node], LogEndOffset: -1, LastFetch: -1, LastCaughtUp: -1}
-			if node == md.node.NodeID() || node == leader {
-				now := time.Now().UnixMilli()
-				r.LogEndOffset, r.LastFetch, r.LastCaughtUp = index, now, now
-			}
-			all = append(all, r)
+			all = append(all, broker.QuorumReplica{Node: node, Directory: known[node], LogEndOffset: -1, LastFetch: -1, LastCaughtUp: -1})
 		}
 		return all
 	}
-	return broker.QuorumDescription{
-		Leader: leader, LeaderEpoch: term, HighWatermark: index, Voters: describe(m.Voters), Observers: describe(m.NonVoters),
-	}, nil
+	quorum := broker.QuorumDescription{
+		Leader: leader, LeaderEpoch: term, HighWatermark: int64(md.Image().Index()), Voters: describe(m.Voters), Observers: describe(m.NonVoters),
+	}
+	if leader == self && md.progress != nil {
+		md.progress.Describe(&quorum)
+	}
+	return quorum, nil
 }

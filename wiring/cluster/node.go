@@ -3,22 +3,16 @@
 package cluster
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/chronik-stream/chronik/adapters/nodetls"
-	"github.com/chronik-stream/chronik/adapters/raftmeta"
 	"github.com/chronik-stream/chronik/adapters/raftnode"
-	"github.com/chronik-stream/chronik/adapters/replication"
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker"
-	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -32,11 +26,8 @@ func OpenTLS(cfg *configs.Config, log *slog.Logger) (*nodetls.Certificates, erro
 	return nodetls.Open(nodetls.Settings{CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile, NodeID: int32(c.NodeID)}, log)
 }
 
-// OpenNode opens this node's side of Raft. A node without data asks the others first: one that has voted before, and has lost its data,
-// must not vote again.
-func OpenNode(
-	ctx context.Context, cfg *configs.Config, certs *nodetls.Certificates, dir string, s *broker.Space, log *slog.Logger,
-) (*raftnode.Manager, error) {
+// OpenNode opens this node's side of Raft.
+func OpenNode(cfg *configs.Config, certs *nodetls.Certificates, dir string, s *broker.Space, log *slog.Logger) (*raftnode.Manager, error) {
 	own, ok := peer(cfg, int32(cfg.Cluster.NodeID))
 	if !ok {
 		return nil, fmt.Errorf("cluster.peers does not name this node, cluster.node_id = %d", cfg.Cluster.NodeID)
@@ -48,58 +39,7 @@ func OpenNode(
 	if c := cfg.Cluster; certs != nil {
 		set.TLS = &raftnode.TLS{CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile}
 	}
-	node, err := raftnode.Open(set, log)
-	if err != nil {
-		return nil, err
-	}
-	if !node.Fresh() {
-		return node, nil
-	}
-	if err := checkNew(ctx, others(cfg), certs.Client, int32(own.ID)); err != nil {
-		return nil, errors.Join(err, node.Close())
-	}
-	return node, nil
-}
-
-// untilElected is longer than it takes the others to elect a leader, without which they cannot say who has voted.
-const untilElected = 10 * time.Second
-
-// checkNew asks the other nodes whether one with this node's id has voted before. Where some run that do not believe this node, or it them, it
-// must not go on as if there were none; and it waits while some elect a leader, as when this node was the leader before its data was lost.
-func checkNew(ctx context.Context, others []configs.Peer, secure replication.TLS, self int32) error {
-	ctx, cancel := context.WithTimeout(ctx, untilElected)
-	defer cancel()
-	for {
-		known, err := askWhetherNew(ctx, others, secure, self)
-		if known || err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-}
-
-// askWhetherNew is checkNew without waiting: known is false when a node that runs does not know.
-func askWhetherNew(ctx context.Context, others []configs.Peer, secure replication.TLS, self int32) (known bool, err error) {
-	known = true
-	for _, other := range others {
-		switch quorum, asked := replication.AskQuorum(ctx, secure, other.Kafka); {
-		case replication.Distrust(asked):
-			err = fmt.Errorf("ask node %d whether this node is new: %w", other.ID, asked)
-		case errors.Is(asked, fault.NotController), errors.Is(asked, context.DeadlineExceeded):
-			known = false
-		case asked != nil: // it does not run yet, or no more
-		case quorum[self] != [16]byte{}:
-			return true, fmt.Errorf("node %d has no data, but has been a member of the cluster, as node %d says: %s",
-				self, other.ID, raftmeta.VotesLost(self))
-		default:
-			return true, nil
-		}
-	}
-	return known, err
+	return raftnode.Open(set, log)
 }
 
 // others returns the peers but this node.

@@ -6,7 +6,9 @@ import (
 	"crypto/tls"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/chronik-stream/chronik/adapters/nodetls"
 	"github.com/chronik-stream/chronik/configs"
@@ -47,9 +49,14 @@ func TestANodeThatIsNotBelievedDoesNotBeginAnew(t *testing.T) {
 		"a proxy of a node that does not run": {silent(t, nil), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := checkNew(t.Context(), []configs.Peer{c.other}, us.Client, 1)
-			if (err != nil) != c.refuse || err != nil && !strings.Contains(err.Error(), "unknown authority") {
-				t.Errorf("checkNew() = %v, refused: %t", err, c.refuse)
+			limit := long
+			if !c.refuse {
+				limit = time.Second
+			}
+			var own atomic.Value
+			claimed, err := starts(t, c.other, us, &own, limit)
+			if claimed || strings.Contains(err.Error(), "unknown authority") != c.refuse {
+				t.Errorf("vote claimed: %t, start = %v, refused: %t", claimed, err, c.refuse)
 			}
 		})
 	}

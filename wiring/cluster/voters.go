@@ -118,14 +118,14 @@ func asFault(err error) error {
 	return fault.New(kind, "%w", err)
 }
 
-// look is the time between two looks at whether this node may vote.
-const look = 2 * time.Second
+// lookAgain is the time between two looks at whether this node may vote, and at the group.
+const lookAgain = 2 * time.Second
 
 // Vote gives this node a vote once it has caught up, if there is one to be had. A voter remains one. When ctx ends, it hands the leadership of
 // the metadata over, so that the others need not find out by themselves that the leader is gone. So it does while its disk is nearly full.
 func (md *Metadata) Vote(ctx context.Context, log *slog.Logger) error {
 	md.awaitVote(ctx, log)
-	md.giveWay(ctx, log)
+	md.look(ctx, log)
 	md.handOver(context.WithoutCancel(ctx), log)
 	return nil
 }
@@ -133,10 +133,10 @@ func (md *Metadata) Vote(ctx context.Context, log *slog.Logger) error {
 // leadAgain is how long a node that has given way may lead when the leadership comes back to it: all disks may be full.
 const leadAgain = time.Minute
 
-// giveWay has another voter lead the metadata while this node's disk is nearly full, until ctx ends. What clients want to be made they ask the
-// leader for, and it would have to refuse.
-func (md *Metadata) giveWay(ctx context.Context, log *slog.Logger) {
-	timer := time.NewTimer(look)
+// look looks after the group until ctx ends. It has another voter lead the metadata while this node's disk is nearly full: what clients want to be made
+// they ask the leader for, and it would have to refuse.
+func (md *Metadata) look(ctx context.Context, log *slog.Logger) {
+	timer := time.NewTimer(lookAgain)
 	defer timer.Stop()
 	for {
 		select {
@@ -144,7 +144,10 @@ func (md *Metadata) giveWay(ctx context.Context, log *slog.Logger) {
 		case <-ctx.Done():
 			return
 		}
-		wait := look
+		wait := lookAgain
+		if err := md.claimForOthers(ctx); err != nil && ctx.Err() == nil {
+			log.DebugContext(ctx, "not all voters have claimed their votes", "err", err)
+		}
 		if err := md.Ready(); err != nil && md.replica.IsLeader() {
 			log.WarnContext(ctx, "this node should not lead the metadata", "err", err)
 			md.handOver(ctx, log)
@@ -185,7 +188,7 @@ func (md *Metadata) handOver(ctx context.Context, log *slog.Logger) {
 }
 
 func (md *Metadata) awaitVote(ctx context.Context, log *slog.Logger) {
-	tick := time.NewTicker(look)
+	tick := time.NewTicker(lookAgain)
 	defer tick.Stop()
 	for votes := false; !votes; {
 		var err error
@@ -222,14 +225,14 @@ func (md *Metadata) takeVote(ctx context.Context) (votes bool, err error) {
 func (md *Metadata) diagnose(ctx context.Context, log *slog.Logger) error {
 	self := md.node.NodeID()
 	for _, other := range md.others {
-		quorum, err := replication.AskQuorum(ctx, md.secure, other.Kafka)
+		known, err := replication.AskQuorum(ctx, md.secure, int32(other.ID), other.Kafka)
 		if replication.Distrust(err) {
 			log.WarnContext(ctx, "another node and this one do not believe each other", "node", other.ID, "err", err)
 		}
-		if err != nil {
+		if err != nil || !known.Agreed {
 			continue
 		}
-		if _, member := quorum[self]; member {
+		if _, member := known.Voters[self]; member {
 			break
 		}
 		if md.Image().Index() > 0 {

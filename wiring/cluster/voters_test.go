@@ -53,7 +53,7 @@ func TestNodesThatJoinVoteUntilThereAreFive(t *testing.T) {
 			t.Errorf("node %d, asked again, votes: %t, %v", id, votes, err)
 		}
 	}
-	q, err := c.nodes[0].md.Describe(t.Context())
+	q, err := c.nodes[0].md.Describe(t.Context(), false)
 	if err != nil || len(q.Voters) != 5 || len(q.Observers) != 1 || q.Observers[0].Node != 5 {
 		t.Errorf("quorum %+v, %v", q, err)
 	}

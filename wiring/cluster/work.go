@@ -23,7 +23,7 @@ import (
 // Work is what a node does for its cluster.
 type Work struct {
 	Replication *broker.Replication
-	Controller  *broker.Controller
+	Controller  *broker.QuorumProgress
 	Membership  *broker.Membership
 
 	nodeID int32
@@ -39,7 +39,7 @@ func NewWork(
 	cfg *configs.Config, certs *nodetls.Certificates, store ports.MetadataStore, member broker.MembershipSettings, p *broker.Partitions, c *broker.Configs, clock broker.Clock, log *slog.Logger,
 ) *Work {
 	peers := replication.New(replication.Settings{NodeID: member.NodeID, Address: addresses(cfg, store), TLS: certs.Client, Logger: log})
-	controller := broker.NewController(store, c, broker.ControllerSettings{Gone: peers.Gone}, clock, log)
+	controller := broker.NewQuorumProgress(broker.NewController(store, c, broker.ControllerSettings{Gone: peers.Gone}, clock, log))
 	return &Work{
 		Replication: broker.NewReplication(p, store, peers, c, log),
 		Controller:  controller,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -52,6 +53,30 @@ type FS interface {
 	SyncDir(path string) error
 	// Exists reports whether there is a file or directory.
 	Exists(path string) (bool, error)
+}
+
+// MakeDirs makes a directory and those above it, durably. Those that are there already were made so.
+func MakeDirs(fs FS, dir string) error {
+	var made []string
+	for at := dir; ; at = filepath.Dir(at) {
+		exists, err := fs.Exists(at)
+		if err != nil {
+			return err
+		}
+		if exists || at == filepath.Dir(at) {
+			break
+		}
+		made = append(made, at)
+	}
+	if err := fs.MkdirAll(dir); err != nil {
+		return err
+	}
+	for _, d := range made {
+		if err := fs.SyncDir(filepath.Dir(d)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // OS returns the operating system's file system.

@@ -1,10 +1,17 @@
 package journal
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
+	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/chronik-stream/chronik/adapters/seglog/disk"
+	"github.com/chronik-stream/chronik/core/ports"
 )
 
 const (
@@ -18,6 +25,8 @@ const (
 	spareFiles = 2
 	// SyncsAtOnce is how many logs sync together in the background: a file system commits what it has to for many at once.
 	SyncsAtOnce = 16
+	// retryAfter is how long files that could not be freed are left alone.
+	retryAfter = time.Second
 )
 
 // checkpoint frees full files when few others are left, once their logs have synced what is in them, and keeps a pre-written file at
@@ -27,7 +36,7 @@ func (fl *files) checkpoint() {
 	defer fl.mu.Unlock()
 	for !fl.stopping {
 		switch {
-		case len(fl.full) > 0 && (fl.starved || len(fl.free)+fl.opt.MaxFiles-fl.count < spareFiles):
+		case len(fl.full) > 0 && fl.failed == nil && (fl.starved || len(fl.free)+fl.opt.MaxFiles-fl.count < spareFiles):
 			fl.freeFull()
 		case fl.written >= prepareAfter && len(fl.free) == 0 && fl.mayGrow():
 			fl.addReady()
@@ -37,34 +46,50 @@ func (fl *files) checkpoint() {
 	}
 }
 
-// freeFull frees the files that are full, the oldest first. It is called with the lock held, and gives it up for a while.
+// freeFull frees the files that are full, the oldest first. It is called with the lock held, and gives it up for a while. After an error
+// they stay as they are, for what they hold may be nowhere else: an error that passes is tried again, any other is the journal's end.
 func (fl *files) freeFull() {
 	full := slices.Clone(fl.full)
 	fl.mu.Unlock()
-	err := fl.sync(full)
-	fl.mu.Lock()
+	_, err := fl.sync(full) // a log that has failed has said so
 	for _, f := range full {
-		fl.mu.Unlock()
 		if err == nil {
 			err = f.release()
 		}
-		if err == nil && !f.ready {
+		if err != nil {
+			break
+		}
+		if !f.ready {
 			if err := fl.prepare(f); err != nil {
 				fl.opt.Log.Error("journal file cannot be prepared", "path", f.path, "err", err)
 			}
 		}
 		fl.mu.Lock()
 		fl.full = fl.full[1:]
-		if err != nil {
-			// What the file holds may be nowhere else: it stays as it is, for the next start to replay.
-			fl.opt.Log.Error("journal file cannot be freed", "path", f.path, "err", err)
-			fl.kept = append(fl.kept, f)
-			fl.count--
-		} else {
-			fl.free = append(fl.free, f)
-		}
+		fl.free = append(fl.free, f)
 		fl.changed.Broadcast()
+		fl.mu.Unlock()
 	}
+	fl.mu.Lock()
+	if err != nil {
+		fl.opt.Log.Error("journal files cannot be freed", "files", len(fl.full), "err", err)
+		fl.pause(err)
+	}
+}
+
+// pause has freeing wait for a while, or end when the error is not one that passes. Called with the lock held.
+func (fl *files) pause(err error) {
+	fl.failed, fl.pausing = fmt.Errorf("journal files cannot be freed: %w", err), disk.Passing(err)
+	fl.changed.Broadcast()
+	if !fl.pausing {
+		return
+	}
+	fl.resume = time.AfterFunc(retryAfter, func() {
+		fl.mu.Lock()
+		defer fl.mu.Unlock()
+		fl.failed = nil
+		fl.changed.Broadcast()
+	})
 }
 
 // addReady makes a file and pre-writes it. It is called with the lock held, and gives it up for a while.
@@ -78,11 +103,12 @@ func (fl *files) addReady() {
 	if err == nil {
 		err = fl.prepare(f)
 	}
+	if err != nil { // its space would be missed elsewhere
+		fl.opt.Log.Error("journal file cannot be prepared", "path", f.path, "err", errors.Join(err, fl.discard(f)))
+	}
 	fl.mu.Lock()
 	if err != nil {
-		fl.opt.Log.Error("journal file cannot be prepared", "path", f.path, "err", err)
 		fl.written = -1 << 62 // not tried again: the file in use serves as it is
-		fl.kept = append(fl.kept, f)
 		fl.count--
 	} else {
 		fl.free = append(fl.free, f)
@@ -90,23 +116,61 @@ func (fl *files) addReady() {
 	fl.changed.Broadcast()
 }
 
-// sync has the files' logs sync, and remembers that they have.
-func (fl *files) sync(used []*file) error {
-	logs := make(map[Log]struct{})
+// sync has the files' logs sync, and remembers that they have. What those have in the files that cannot is carried over; why they cannot
+// is in unsynced, where err is nil all the same.
+func (fl *files) sync(used []*file) (unsynced, err error) {
+	logs := make(map[Log]ports.LogID)
 	fl.mu.Lock()
 	for _, f := range used {
 		maps.Copy(logs, f.logs)
 	}
 	fl.mu.Unlock()
-	var syncing errgroup.Group
+	var (
+		syncing errgroup.Group
+		mu      sync.Mutex
+		results = make(map[ports.LogID]error)
+	)
 	syncing.SetLimit(SyncsAtOnce)
-	for l := range logs {
-		syncing.Go(l.Sync)
+	for l, id := range logs {
+		syncing.Go(func() error {
+			err := l.Sync()
+			mu.Lock()
+			defer mu.Unlock()
+			results[id] = errors.Join(results[id], err)
+			return nil // the others go on
+		})
 	}
-	if err := syncing.Wait(); err != nil {
-		return err
+	_ = syncing.Wait() // nothing fails as a whole
+	failed := make(map[ports.LogID]error)
+	var whys []error
+	for id, err := range results {
+		if disk.Passing(err) {
+			return nil, err
+		}
+		if err != nil { // which the log has told
+			failed[id] = err
+			whys = append(whys, err)
+		}
 	}
-	return fl.opt.Freeing()
+	if len(failed) > 0 {
+		if err := fl.carry(used, true, failed); err != nil {
+			return nil, err
+		}
+		fl.forgetAll(used, failed)
+	}
+	return errors.Join(whys...), fl.opt.Freeing()
+}
+
+// forgetAll takes logs out of files of which they need nothing any more.
+func (fl *files) forgetAll(used []*file, gone map[ports.LogID]error) {
+	fl.mu.Lock()
+	defer fl.mu.Unlock()
+	for _, f := range used {
+		maps.DeleteFunc(f.logs, func(_ Log, id ports.LogID) bool {
+			_, is := gone[id]
+			return is
+		})
+	}
 }
 
 // prepare writes the file's whole length once, so that later writes change nothing but data.
@@ -144,10 +208,13 @@ func (fl *files) stop() {
 	fl.mu.Lock()
 	defer fl.mu.Unlock()
 	fl.stopping = true
+	if fl.resume != nil {
+		fl.resume.Stop()
+	}
 	fl.changed.Broadcast()
 }
 
-// settle frees every file after the last commit.
+// settle frees every file after the last commit. The error may be that of logs of which something is carried over.
 func (fl *files) settle() error {
 	used := fl.full
 	if fl.current != nil {
@@ -156,7 +223,8 @@ func (fl *files) settle() error {
 	if len(used) == 0 {
 		return nil
 	}
-	if err := fl.sync(used); err != nil {
+	unsynced, err := fl.sync(used)
+	if err != nil {
 		return err
 	}
 	for _, f := range used {
@@ -164,5 +232,5 @@ func (fl *files) settle() error {
 			return err
 		}
 	}
-	return nil
+	return unsynced
 }

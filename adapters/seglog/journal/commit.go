@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/chronik-stream/chronik/adapters/internal/invariants"
 )
 
 // member is one log's part in a group.
@@ -111,7 +113,7 @@ func (j *Journal) direct() {
 			continue
 		}
 		j.syncs.Add(1)
-		syncing.Go(func() { m.err = m.log.Sync() })
+		syncing.Go(func() { m.err = j.files.persist(m.log.Sync) })
 	}
 	syncing.Wait()
 	j.opt.Synced(time.Since(began))
@@ -123,6 +125,7 @@ func (j *Journal) throughJournal() {
 	size := int64(j.encode())
 	f, pos, err := j.files.reserve(group, size)
 	if err != nil {
+		clear(j.vector)
 		j.fail(err)
 		j.writeLogs()
 		return
@@ -157,7 +160,10 @@ func (j *Journal) fail(err error) {
 // write writes what the committer gives it and syncs that, until there is no more to come.
 func (j *Journal) write() {
 	for w := range j.writes {
-		err := w.file.file.WritevAt(j.vector, w.pos)
+		err := j.files.persist(func() error { return w.file.file.WritevAt(j.vector, w.pos) })
+		if invariants.Enabled && err == nil {
+			checkWritten(w.file, w.pos, j.vector)
+		}
 		if err == nil {
 			began := time.Now()
 			err = w.file.file.Sync()

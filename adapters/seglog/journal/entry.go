@@ -9,13 +9,14 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// Entry is what Open replays: batches of one log, one behind the other. Payload is valid during the call only.
+// Entry is what Open and Carried replay: batches of one log, one behind the other. Payload is valid during the call only.
 type Entry struct {
 	ID         ports.LogID
 	BaseOffset int64
 	Previous   int64  // end of the log before the entry; below BaseOffset where the log has a gap
 	Group      uint64 // see Journal.Group
 	Payload    []byte
+	Damaged    bool // it was synced, and its payload is not what was written
 }
 
 // An entry is a header, the topic's name and the payload, each padded to eight bytes. Numbers are little-endian:
@@ -81,26 +82,13 @@ func (j *Journal) encode() (size int) {
 
 // encodeEntry appends one entry to headers and vector and returns its size.
 func (j *Journal) encodeEntry(id ports.LogID, offset, previous int64, batches []record.Batch, length int) int {
-	start := len(j.headers)
-	end := start + entryHeader + padded(len(id.Topic))
-	j.headers = j.headers[:end]
-	h := j.headers[start:end]
-	clear(h)
-	le := binary.LittleEndian
 	var payload uint32
 	for _, b := range batches {
 		payload = crc32.Update(payload, castagnoli, b)
 	}
-	le.PutUint32(h[4:], payload)
-	le.PutUint64(h[16:], j.groups.Load())
-	le.PutUint64(h[24:], uint64(offset))
-	le.PutUint32(h[32:], uint32(length))
-	le.PutUint32(h[36:], uint32(id.Partition))
-	copy(h[40:], id.TopicID[:])
-	le.PutUint16(h[56:], uint16(len(id.Topic)))
-	le.PutUint64(h[64:], uint64(previous))
-	copy(h[entryHeader:], id.Topic)
-
+	start := len(j.headers)
+	j.headers = appendHeader(j.headers, id, j.groups.Load(), offset, previous, length, payload)
+	h := j.headers[start:]
 	j.vector = append(j.vector, h)
 	for _, b := range batches {
 		j.vector = append(j.vector, b)
@@ -109,6 +97,26 @@ func (j *Journal) encodeEntry(id ports.LogID, offset, previous int64, batches []
 		j.vector = append(j.vector, zeros[:pad])
 	}
 	return len(h) + padded(length)
+}
+
+// appendHeader appends an entry's header, without what stamp adds.
+func appendHeader(headers []byte, id ports.LogID, group uint64, offset, previous int64, length int, payload uint32) []byte {
+	start := len(headers)
+	size := entryHeader + padded(len(id.Topic))
+	headers = slices.Grow(headers, size)[:start+size]
+	h := headers[start:]
+	clear(h)
+	le := binary.LittleEndian
+	le.PutUint32(h[4:], payload)
+	le.PutUint64(h[16:], group)
+	le.PutUint64(h[24:], uint64(offset))
+	le.PutUint32(h[32:], uint32(length))
+	le.PutUint32(h[36:], uint32(id.Partition))
+	copy(h[40:], id.TopicID[:])
+	le.PutUint16(h[56:], uint16(len(id.Topic)))
+	le.PutUint64(h[64:], uint64(previous))
+	copy(h[entryHeader:], id.Topic)
+	return headers
 }
 
 // stamp completes headers, which stand one behind the other, with the key and with how many follow in the group.

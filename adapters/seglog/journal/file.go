@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/chronik-stream/chronik/adapters/seglog/disk"
+	"github.com/chronik-stream/chronik/core/ports"
 )
 
 // A file begins with two copies of its header, each in a block of its own. Numbers are little-endian:
@@ -29,6 +30,7 @@ const (
 const (
 	stateFree = iota
 	stateUsed
+	stateCarried // all of it is synced; see carry
 )
 
 // file is one journal file.
@@ -40,8 +42,8 @@ type file struct {
 	epoch uint64
 	key   uint64
 	first uint64
-	ready bool // written from end to end before, so that a sync has no metadata to write
-	logs  map[Log]struct{}
+	ready bool                // written from end to end before, so that a sync has no metadata to write
+	logs  map[Log]ports.LogID // with entries in it
 }
 
 // readHeader reads the header's newest intact copy, if there is one.
@@ -72,7 +74,7 @@ func (f *file) readHeader(wholeSize int64) error {
 
 // writeHeader writes both copies, without a sync.
 func (f *file) writeHeader(state uint32) error {
-	f.state = state
+	f.state, f.known = state, true
 	buf := make([]byte, headerSize)
 	le := binary.LittleEndian
 	for at := 0; at < headerSize; at += blockSize {

@@ -8,8 +8,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/chronik-stream/chronik/adapters/seglog/disk"
+	"github.com/chronik-stream/chronik/core/ports"
 )
 
 const suffix = ".journal"
@@ -29,10 +31,13 @@ type files struct {
 	count    int   // files that exist and may be used
 	current  *file // only the committer changes it and its header
 	full     []*file
-	kept     []*file // full ones that cannot be freed, for the next Open to replay
 	free     []*file // the last one is used first
-	written  int64   // bytes journaled since Open
-	starved  bool    // a further file was wanted, and not granted
+	carried  []*carried
+	written  int64       // bytes journaled since Open
+	starved  bool        // a further file was wanted, and not granted
+	failed   error       // why the full files could not be freed, nil when they could
+	pausing  bool        // that is tried again
+	resume   *time.Timer // has it tried again, nil before the first time
 	stopping bool
 
 	// The committer's own.
@@ -40,11 +45,13 @@ type files struct {
 	pos   int64  // where the next group goes in current
 
 	found []*file // by openFiles, for replay
+
+	closing chan struct{} // closed when the journal begins to close
 }
 
 // openFiles opens what is in dir.
 func openFiles(fs disk.FS, dir string, opt Options) (*files, error) {
-	fl := &files{fs: fs, dir: dir, opt: opt}
+	fl := &files{fs: fs, dir: dir, opt: opt, closing: make(chan struct{})}
 	fl.changed.L = &fl.mu
 	names, err := fs.ReadDir(dir)
 	if err != nil {
@@ -70,19 +77,22 @@ func openFiles(fs disk.FS, dir string, opt Options) (*files, error) {
 	return fl, nil
 }
 
-func newFile(path string) *file { return &file{path: path, logs: make(map[Log]struct{})} }
+func newFile(path string) *file { return &file{path: path, logs: make(map[Log]ports.LogID)} }
 
 // reserve returns where group number group, of size bytes, goes. It waits while all files are full.
 func (fl *files) reserve(group uint64, size int64) (*file, int64, error) {
-	f, change := fl.place(size)
+	f, change, err := fl.place(size)
+	if err != nil {
+		return nil, 0, err
+	}
 	if change {
 		if f.file == nil {
-			if err := fl.create(f); err != nil {
+			if err := fl.persist(func() error { return fl.create(f) }); err != nil {
 				return nil, 0, err
 			}
 		}
 		fl.epoch++
-		if err := f.begin(fl.epoch, group); err != nil {
+		if err := fl.persist(func() error { return f.begin(fl.epoch, group) }); err != nil {
 			return nil, 0, err
 		}
 		fl.pos = headerSize
@@ -93,20 +103,23 @@ func (fl *files) reserve(group uint64, size int64) (*file, int64, error) {
 }
 
 // place returns the file that size bytes go to. A change of files sends the current one to be checkpointed; the next is a
-// free one, or one that is yet to be created.
-func (fl *files) place(size int64) (f *file, change bool) {
+// free one, or one that is yet to be created. The error says why none gets free any more.
+func (fl *files) place(size int64) (f *file, change bool, err error) {
 	fl.mu.Lock()
 	defer fl.mu.Unlock()
 	if f := fl.current; f != nil {
 		// A file that was written before takes syncs better than one that is new.
 		better := !f.ready && len(fl.free) > 0 && fl.free[len(fl.free)-1].ready
 		if fl.pos+size <= fl.opt.FileBytes && !better {
-			return f, false
+			return f, false, nil
 		}
 		fl.full = append(fl.full, f)
 		fl.changed.Broadcast()
 	}
 	for len(fl.free) == 0 && !fl.mayGrow() {
+		if fl.failed != nil && (!fl.pausing || fl.isClosing()) {
+			return nil, false, fl.failed
+		}
 		fl.starved = true
 		fl.changed.Broadcast()
 		fl.changed.Wait()
@@ -119,7 +132,7 @@ func (fl *files) place(size int64) (f *file, change bool) {
 		fl.current = fl.another()
 	}
 	clear(fl.current.logs)
-	return fl.current, true
+	return fl.current, true, nil
 }
 
 // mayGrow reports whether there may be one more file. Called with the lock held.
@@ -137,14 +150,55 @@ func (fl *files) another() *file {
 
 // create makes the file on disk, with all the space that it will take where there is so much.
 func (fl *files) create(f *file) error {
-	var err error
-	if f.file, err = fl.fs.Open(f.path, true); err != nil {
-		return err
+	if f.file == nil {
+		var err error
+		if f.file, err = fl.fs.Open(f.path, true); err != nil {
+			return err
+		}
 	}
 	if err := f.file.Allocate(fl.opt.FileBytes); err != nil { // it takes its space as it grows
 		fl.opt.Log.Warn("no space is set aside for a journal file", "path", f.path, "err", err)
 	}
 	return fl.fs.SyncDir(fl.dir)
+}
+
+// beginClosing lets nobody wait any more for what may never be.
+func (fl *files) beginClosing() {
+	close(fl.closing)
+	fl.mu.Lock()
+	defer fl.mu.Unlock()
+	fl.changed.Broadcast()
+}
+
+func (fl *files) isClosing() bool {
+	select {
+	case <-fl.closing:
+		return true
+	default:
+		return false
+	}
+}
+
+// retryWrite is how long a write waits that has met an error that passes.
+const retryWrite = 100 * time.Millisecond
+
+// persist repeats what fails by an error that passes, such as that there is no space, until it succeeds or the journal closes: what waits for
+// the commit cannot be written elsewhere either.
+func (fl *files) persist(do func() error) error {
+	for noted := false; ; noted = true {
+		err := do()
+		if err == nil || !disk.Passing(err) {
+			return err
+		}
+		if !noted {
+			fl.opt.Log.Error("journal waits with its writes", "err", err)
+		}
+		select {
+		case <-time.After(retryWrite):
+		case <-fl.closing:
+			return err
+		}
+	}
 }
 
 // wrote notes that a group with entries of these members, n bytes, stands in f.
@@ -153,7 +207,7 @@ func (fl *files) wrote(f *file, group []member, n int64) {
 	defer fl.mu.Unlock()
 	for i := range group {
 		if group[i].journaled {
-			f.logs[group[i].log] = struct{}{}
+			f.logs[group[i].log] = group[i].chunk.ID
 		}
 	}
 	if before := fl.written; before < prepareAfter && before+n >= prepareAfter {
@@ -183,7 +237,10 @@ func (fl *files) adopt() {
 // close closes all files.
 func (fl *files) close() error {
 	var errs []error
-	all := slices.Concat(fl.found, fl.full, fl.kept, fl.free)
+	all := slices.Concat(fl.found, fl.full, fl.free)
+	for _, c := range fl.carried {
+		all = append(all, c.file)
+	}
 	if fl.current != nil {
 		all = append(all, fl.current)
 	}

@@ -196,13 +196,13 @@ func (w *world) tryOpen() error {
 			}
 		}
 		return fmt.Errorf("entry of a log that does not exist: %v", e.ID)
-	}, func() error {
+	}, func() (map[ports.LogID]error, error) {
 		for _, l := range w.logs {
 			if err := l.file.Sync(); err != nil {
-				return err
+				return nil, err
 			}
 		}
-		return nil
+		return nil, nil
 	})
 	if err != nil {
 		return err

@@ -121,9 +121,9 @@ type Journal struct {
 }
 
 // Open replays what the journal in dir holds, oldest first, and opens it. What replay has seen must be durable in the
-// logs' own files when it and then settle have returned; the journal's space is used anew after that. A torn tail, which was never
-// acknowledged, ends the replay; damage before intact newer entries is an error.
-func Open(fs disk.FS, dir string, opt Options, replay func(Entry) error, settle func() error) (*Journal, error) {
+// logs' own files when it and then settle have returned, but for the logs that settle returns: what the journal has of these, Carried shows. Its space
+// is used anew after that. A torn tail, which was never acknowledged, ends the replay; damage to a header before intact newer entries is an error.
+func Open(fs disk.FS, dir string, opt Options, replay func(Entry) error, settle func() (map[ports.LogID]error, error)) (*Journal, error) {
 	opt = opt.withDefaults()
 	if err := makeDir(fs, dir); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
@@ -135,9 +135,13 @@ func Open(fs disk.FS, dir string, opt Options, replay func(Entry) error, settle 
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	j.files = fl
-	replayed, lastGroup, err := fl.replay(replay)
+	replayed, lastGroup, err := replayFiles(fl.found, false, replay)
+	var needed map[ports.LogID]error
 	if err == nil && replayed > 0 {
-		err = settle()
+		needed, err = settle()
+	}
+	if err == nil && len(needed) > 0 {
+		err = fl.carry(fl.found, false, needed)
 	}
 	if err == nil {
 		err = fl.releaseAll()
@@ -191,8 +195,8 @@ func (j *Journal) Group() uint64 { return j.groups.Load() }
 // Forget says that a log was deleted: its part of the journal is worth nothing any more.
 func (j *Journal) Forget(l Log) { j.files.forget(l) }
 
-// Close commits what was submitted, has the logs sync their files, and marks the journal as empty: the next Open has
-// nothing to replay. A second Close does nothing.
+// Close commits what was submitted, has the logs sync their files, and marks the journal as empty: after no error, the next Open has
+// nothing to replay but what this one has carried over. A second Close does nothing.
 func (j *Journal) Close() error {
 	j.mu.Lock()
 	if j.closing {
@@ -202,6 +206,7 @@ func (j *Journal) Close() error {
 	j.closing = true
 	j.arrived.Signal()
 	j.mu.Unlock()
+	j.files.beginClosing()
 	j.committing.Wait() // which may need a checkpoint to go on
 	j.files.stop()
 	j.checkpointing.Wait()

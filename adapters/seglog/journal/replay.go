@@ -6,21 +6,28 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
+
+	"github.com/chronik-stream/chronik/adapters/internal/invariants"
+	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// ErrDamaged says that the journal lacks entries that had been synced: what is lost was acknowledged. It is told by an intact entry
-// of a later group behind a bad one, or by groups that do not follow one another. Damage to the newest group of all looks
+// ErrDamaged says that the journal lacks entries that had been synced, and that nobody knows of which logs: what is lost was acknowledged. It is
+// told by an intact entry of a later group behind a bad header, or by groups that do not follow one another. Where only a payload is bad, the
+// entry is replayed as damaged, for its log to deal with. Damage to the newest group of all looks
 // like the torn end of a group that was never acknowledged, and is taken for that.
 var ErrDamaged = errors.New("journal is damaged")
 
-// replay hands the entries of all files in use to visit. It returns how many there were, and the newest group.
-func (fl *files) replay(visit func(Entry) error) (entries int, newest uint64, err error) {
+// replayFiles hands the entries of those files to visit that are in use, oldest first. synced says whether all groups in them are known
+// to be synced; else the newest one need not be. It returns how many entries there were, and the newest group.
+func replayFiles(all []*file, synced bool, visit func(Entry) error) (entries int, newest uint64, err error) {
 	var before *reader
-	for _, f := range fl.found {
-		if f.known && f.state != stateUsed {
+	for i, f := range all {
+		if f.known && f.state == stateFree {
 			continue
 		}
 		r := &reader{file: f, before: before}
+		r.full = synced || f.state == stateCarried || slices.ContainsFunc(all[i+1:], func(after *file) bool { return after.known && after.state == stateUsed })
 		if err := r.replay(visit); err != nil {
 			return entries, newest, fmt.Errorf("replay %s: %w", f.path, err)
 		}
@@ -36,10 +43,12 @@ func (fl *files) replay(visit func(Entry) error) (entries int, newest uint64, er
 type reader struct {
 	file    *file
 	before  *reader // of the file that was in use before, nil for none
+	full    bool    // all groups in it were synced: another file was begun behind it
 	size    int64
-	entries int    // that were replayed
-	group   uint64 // of the last of them
-	left    int    // entries of that group that are still to come
+	entries int                      // that were replayed
+	group   uint64                   // of the last of them
+	left    int                      // entries of that group that are still to come
+	torn    map[ports.LogID]struct{} // logs with a torn entry in that group, which is the newest of all
 	window  []byte
 	at      int64 // position of the window
 }
@@ -57,7 +66,7 @@ func (r *reader) replay(visit func(Entry) error) (err error) {
 	}
 	r.group = r.file.first - 1
 	for pos := int64(headerSize); ; {
-		h, payload, ok, err := r.entry(pos)
+		e, ok, err := r.entry(pos)
 		if err != nil {
 			return err
 		}
@@ -68,23 +77,67 @@ func (r *reader) replay(visit func(Entry) error) (err error) {
 			}
 			return r.checkTail(pos, torn)
 		}
-		if r.left > 0 && (h.group != r.group || h.left != r.left-1) || r.left == 0 && h.group != r.group+1 {
-			return fmt.Errorf("%w: an entry of group %d stands at %d, behind one of group %d which %d were to follow", ErrDamaged, h.group, pos, r.group, r.left)
+		if r.file.state != stateCarried && (r.left > 0 && (e.group != r.group || e.left != r.left-1) || r.left == 0 && e.group != r.group+1) {
+			return fmt.Errorf("%w: an entry of group %d stands at %d, behind one of group %d which %d were to follow", ErrDamaged, e.group, pos, r.group, r.left)
 		}
-		r.group, r.left = h.group, h.left
-		if err := visit(Entry{ID: h.id, BaseOffset: h.offset, Previous: h.previous, Group: h.group, Payload: payload}); err != nil {
+		r.group, r.left = e.group, e.left
+		if err := r.show(pos, e, visit); err != nil {
 			return err
 		}
-		r.entries++
-		pos += int64(h.size + padded(h.length))
+		pos += e.whole()
 	}
+}
+
+// show shows an entry to visit. One whose payload is bad is damaged when its group was synced, as a later one tells. In the newest group of all it
+// is torn: it was never acknowledged, nor what its log has behind it in the group; what other logs have there may be as whole as it looks.
+func (r *reader) show(pos int64, e framed, visit func(Entry) error) error {
+	if _, torn := r.torn[e.id]; torn {
+		return nil
+	}
+	if !e.intact {
+		synced, err := r.synced(e.group, pos+e.whole())
+		if err != nil {
+			return err
+		}
+		if !synced {
+			if r.torn == nil {
+				r.torn = make(map[ports.LogID]struct{})
+			}
+			r.torn[e.id] = struct{}{}
+			return nil
+		}
+		if e, _, err = r.entry(pos); err != nil { // the window has moved
+			return err
+		}
+	}
+	r.entries++
+	err := visit(Entry{
+		ID: e.id, BaseOffset: e.offset, Previous: e.previous, Group: e.group, Payload: e.payload, Damaged: !e.intact,
+	})
+	invariants.Mangle(e.payload)
+	return err
+}
+
+// synced reports whether a group was synced, of which the next entry stands at pos: then a later one was begun.
+func (r *reader) synced(group uint64, pos int64) (bool, error) {
+	for !r.full {
+		e, ok, err := r.entry(pos)
+		if err != nil || !ok {
+			return false, err
+		}
+		if e.group > group {
+			return true, nil
+		}
+		pos += e.whole()
+	}
+	return true, nil
 }
 
 // checkFollows sees that the file before ends where this one begins: that one was full and synced.
 func (r *reader) checkFollows() error {
 	before := r.before
-	if before == nil || before.file.epoch+1 != r.file.epoch {
-		return nil // the file between was freed
+	if before == nil || before.file.epoch+1 != r.file.epoch || before.file.state == stateCarried || r.file.state == stateCarried {
+		return nil // the file between was freed, or they are of different runs
 	}
 	if before.left > 0 || before.group+1 != r.file.first {
 		return fmt.Errorf("%w: %s ends in group %d, this file begins with group %d", ErrDamaged, before.file.path, before.group, r.file.first)
@@ -111,21 +164,33 @@ func (r *reader) bytes(pos int64, n int) ([]byte, error) {
 	return r.window[:min(n, len(r.window))], nil
 }
 
-// entry returns the entry at pos; ok is false when there is no intact one of this use of the file.
-func (r *reader) entry(pos int64) (h header, payload []byte, ok bool, err error) {
+// framed is an entry whose header is intact.
+type framed struct {
+	header
+	payload []byte
+	intact  bool // the payload is what was written
+}
+
+// whole is the size of header, name and payload.
+func (e framed) whole() int64 { return int64(e.size + padded(e.length)) }
+
+// entry returns the entry at pos; ok is false when there is none of this use of the file with an intact header. The payload is valid until
+// the next call.
+func (r *reader) entry(pos int64) (e framed, ok bool, err error) {
 	buf, err := r.bytes(pos, longestHeader)
 	if err != nil {
-		return h, nil, false, err
+		return e, false, err
 	}
-	h, ok = decodeHeader(buf)
-	if !ok || h.key != r.file.key || int64(h.length) > r.size-pos {
-		return h, nil, false, nil
+	e.header, ok = decodeHeader(buf)
+	if !ok || e.key != r.file.key || int64(e.length) > r.size-pos {
+		return e, false, nil
 	}
-	payload, err = r.bytes(pos+int64(h.size), h.length)
-	if err != nil || len(payload) < h.length {
-		return h, nil, false, err
+	e.payload, err = r.bytes(pos+int64(e.size), e.length)
+	if err != nil || len(e.payload) < e.length {
+		return e, false, err
 	}
-	return h, payload, crc32.Checksum(payload, castagnoli) == h.payloadCRC, nil
+	e.intact = crc32.Checksum(e.payload, castagnoli) == e.payloadCRC
+	return e, true, nil
 }
 
 // scan visits what looks like the header of an entry and has a wanted key, from pos on.
@@ -176,16 +241,23 @@ func (r *reader) checkHeaderless() error {
 }
 
 // releaseAll marks every file as free, durably, after the replay. Those that were free may be so in the page cache only, after
-// a kill.
+// a kill. What an earlier run has carried over goes: it is in the logs now, or was carried over once more.
 func (fl *files) releaseAll() error {
+	var kept []*file
 	for _, f := range fl.found {
-		free := f.file.Sync
-		if f.state == stateUsed {
+		free, carried := f.file.Sync, f.state == stateCarried
+		if f.state != stateFree {
 			free = f.release
 		}
 		if err := free(); err != nil {
 			return err
 		}
+		if !carried {
+			kept = append(kept, f)
+		} else if err := fl.discard(f); err != nil {
+			return err
+		}
 	}
+	fl.found = kept
 	return nil
 }

@@ -8,8 +8,10 @@ import (
 )
 
 // admit checks the batch that a client wants to append, before it stands in line: this is the work that needs no
-// lock. The batch that it returns is the client's own bytes, or a new one when the topic has a compression type of its own.
-func (p *Partition) admit(at *ProducePartition, version int16, now int64) (record.Batch, error) {
+// lock. The batch that it returns is the client's own bytes, or a new one when the topic has a compression type of its own. As in Kafka,
+// max.message.bytes holds for what was sent and for what is written, segment.bytes for what is written only, and after everything else: so that
+// a producer that could split its batch is told MESSAGE_TOO_LARGE first.
+func (p *Partition) admit(at *ProducePartition, version int16, now int64, memory *record.Budget) (record.Batch, error) {
 	b, err := record.ParseProduced(at.Records, version)
 	if err != nil {
 		return nil, err
@@ -19,13 +21,10 @@ func (p *Partition) admit(at *ProducePartition, version int16, now int64) (recor
 	}
 	at.LogStartOffset = p.log.StartOffset() // from here on, refusals tell it
 	cfg := p.config.Load()
-	if int64(len(b)) > cfg.Log.SegmentBytes {
-		return nil, fault.New(fault.RecordListTooLarge, "Message batch size is %d bytes in append to partition %s-%d, "+
-			"which exceeds the maximum configured segment size of %d.", len(b), p.topic, p.index, cfg.Log.SegmentBytes)
-	}
-	_, err = record.Check(b, record.Rules{
+	info, err := record.Check(b, record.Rules{
 		Topic: p.topic, Partition: p.index, MaxBytes: cfg.MaxMessageBytes, Compacted: cfg.Compacted,
 		LogAppendTime: cfg.LogAppendTime, Now: now, Before: cfg.TimestampBeforeMax, After: cfg.TimestampAfterMax,
+		Limits: record.Limits{Budget: memory},
 	})
 	if err != nil {
 		if rejected, ok := errors.AsType[*record.Rejected](err); ok {
@@ -33,19 +32,30 @@ func (p *Partition) admit(at *ProducePartition, version int16, now int64) (recor
 		}
 		return nil, err
 	}
-	if cfg.CompressionType == "producer" {
-		return b, nil
+	if cfg.CompressionType != "producer" {
+		if b, err = p.recompress(b, cfg, record.Limits{Bytes: info.RecordBytes, Budget: memory}); err != nil {
+			return nil, err
+		}
 	}
+	if int64(len(b)) > cfg.Log.SegmentBytes {
+		return nil, fault.New(fault.RecordListTooLarge, "Message batch size is %d bytes in append to partition %s-%d, "+
+			"which exceeds the maximum configured segment size of %d.", len(b), p.topic, p.index, cfg.Log.SegmentBytes)
+	}
+	return b, nil
+}
+
+// recompress returns b under the topic's compression type.
+func (p *Partition) recompress(b record.Batch, cfg *TopicConfig, limits record.Limits) (record.Batch, error) {
 	codec, err := record.ParseCodec(cfg.CompressionType)
 	if err != nil {
 		return nil, err
 	}
-	if b, err = b.Recompress(codec, record.Level(cfg.CompressionLevel), record.Limits{}); err != nil {
+	if b, err = b.Recompress(codec, record.Level(cfg.CompressionLevel), limits); err != nil {
 		return nil, err
 	}
 	if len(b) > cfg.MaxMessageBytes {
-		return nil, fault.New(fault.MessageTooLarge, "The record batch size in the append to %s-%d is %d bytes which exceeds the "+
-			"maximum configured value of %d.", p.topic, p.index, len(b), cfg.MaxMessageBytes)
+		return nil, fault.New(fault.MessageTooLarge, "Message batch size is %d bytes in append to partition %s-%d which exceeds the "+
+			"maximum configured size of %d.", len(b), p.topic, p.index, cfg.MaxMessageBytes)
 	}
 	return b, nil
 }

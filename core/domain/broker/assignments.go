@@ -44,10 +44,10 @@ func (a *Assignments) Elect(ctx context.Context, elections []Election, unclean b
 	})
 }
 
-// ElectAll elects leaders wherever there is need, and returns those elections. Without need there is none.
+// ElectAll elects leaders of the topics that are listed wherever there is need, and returns those elections. Without need there is none.
 func (a *Assignments) ElectAll(ctx context.Context, unclean bool) []Election {
 	var elections []Election
-	for t := range a.store.Image().Topics() {
+	for t := range a.store.Image().ListedTopics("") {
 		for n := range t.Partitions {
 			p := &t.Partitions[n]
 			if unclean && p.Leader < 0 || !unclean && p.Leader != p.Replicas[0] {

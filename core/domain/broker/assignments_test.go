@@ -117,7 +117,7 @@ func TestOnlyABrokerOutOfServiceIsUnregistered(t *testing.T) {
 func TestANodeAloneIsTheOnlyVoter(t *testing.T) {
 	n, _ := newAssigned(t)
 	now := time.UnixMilli(1_700_000_000_000)
-	got, err := NewSoleQuorum(nodeStore{n, 1}, 1, func() time.Time { return now }).Describe(t.Context())
+	got, err := NewSoleQuorum(nodeStore{n, 1}, 1, func() time.Time { return now }).Describe(t.Context(), false)
 	want := QuorumDescription{
 		Leader: 1, LeaderEpoch: 1, HighWatermark: 7,
 		Voters: []QuorumReplica{{Node: 1, LogEndOffset: 7, LastFetch: now.UnixMilli(), LastCaughtUp: now.UnixMilli()}},

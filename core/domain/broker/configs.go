@@ -1,7 +1,9 @@
 package broker
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"maps"
 	"strconv"
 	"sync/atomic"
@@ -79,16 +81,19 @@ type Configs struct {
 	static atomic.Pointer[map[string]string] // never written to; replaced by Restate
 	flush  ports.FlushPolicy
 	levels LogLevels
+	notice *configNotice
 
 	resolved atomic.Pointer[resolvedConfigs]
 }
 
 // NewConfigs returns the config service of broker nodeID. static is what the broker was started with, by Kafka's
 // keys; node.id is added. flush says when an append counts as durable in topics for which nobody has set flush.messages or
-// flush.ms. The error names a static config that does not exist, or whose value is not allowed.
-func NewConfigs(store ports.MetadataStore, nodeID int32, static map[string]string, flush ports.FlushPolicy, levels LogLevels) (*Configs, error) {
+// flush.ms. log is told of configs that have no effect. The error names a static config that does not exist, or whose value is not allowed.
+func NewConfigs(
+	store ports.MetadataStore, nodeID int32, static map[string]string, flush ports.FlushPolicy, levels LogLevels, log *slog.Logger,
+) (*Configs, error) {
 	c := &Configs{
-		store: store, nodeID: nodeID, name: strconv.Itoa(int(nodeID)), flush: flush, levels: levels,
+		store: store, nodeID: nodeID, name: strconv.Itoa(int(nodeID)), flush: flush, levels: levels, notice: newConfigNotice(log),
 	}
 	own, err := c.withIDs(static)
 	if err != nil {
@@ -100,6 +105,8 @@ func NewConfigs(store ports.MetadataStore, nodeID int32, static map[string]strin
 		return nil, err
 	}
 	c.resolved.Store(r)
+	img := store.Image()
+	c.notice.give(context.Background(), configdef.Broker, own, img.Configs(metadata.ResourceBroker, c.name), img.Configs(metadata.ResourceBroker, ""))
 	return c, nil
 }
 
@@ -127,6 +134,7 @@ func (c *Configs) Restate(static map[string]string) error {
 		return err
 	}
 	c.static.Store(&next)
+	c.notice.give(context.Background(), configdef.Broker, next)
 	return nil
 }
 

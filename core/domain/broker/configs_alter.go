@@ -200,8 +200,11 @@ func (c *Configs) alter(ctx context.Context, cmd metadata.AlterConfigs, after ma
 		_, _, err := metadata.Apply(c.store.Image(), cmd)
 		return err
 	}
-	_, err := c.store.Apply(ctx, cmd)
-	return err
+	if _, err := c.store.Apply(ctx, cmd); err != nil {
+		return err
+	}
+	c.notice.give(ctx, tableOf(cmd.Type), cmd.Set)
+	return nil
 }
 
 // checkConfigs checks what metadata cannot know: what comes from the broker and its start.

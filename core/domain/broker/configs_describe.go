@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -152,7 +153,7 @@ func (c *Configs) describeBroker() []ConfigEntry {
 		}
 		entries = append(entries, brokerEntry(k, value, synonyms))
 	}
-	return entries
+	return append(entries, c.describeOthers(r, r.own, r.cluster, *r.static)...)
 }
 
 // describeCluster describes the dynamic configs for all brokers.
@@ -167,6 +168,45 @@ func (c *Configs) describeCluster() []ConfigEntry {
 		}
 		shown := k.Canonical(text)
 		entries = append(entries, brokerEntry(k, &shown, []ConfigSynonym{{Name: k.Name, Value: visible(k, text), Source: SourceDefaultBroker}}))
+	}
+	return append(entries, c.describeOthers(r, nil, r.cluster, nil)...)
+}
+
+// describeOthers describes what is set at these levels under names that Kafka does not define: configs of single listeners, which have the
+// types of those for all of them, and unknown ones, whose values may be secrets.
+func (c *Configs) describeOthers(r *resolvedConfigs, own, cluster, static map[string]string) []ConfigEntry {
+	var entries []ConfigEntry
+	byName := make(map[string]int) // places in entries
+	for _, level := range []struct {
+		set    map[string]string
+		source int8
+	}{{own, SourceBroker}, {cluster, SourceDefaultBroker}, {static, SourceStatic}} {
+		for _, name := range slices.Sorted(maps.Keys(level.set)) {
+			if _, defined := configdef.Broker.Key(name); defined {
+				continue
+			}
+			e := ConfigEntry{Name: name, ReadOnly: true, Sensitive: true, Source: level.source}
+			k, ofListener := configdef.ListenerKey(name)
+			if ofListener {
+				e.Type, e.Sensitive, e.Documentation = int8(k.Type), k.Sensitive(), k.Doc
+			}
+			if !e.Sensitive {
+				text := k.Canonical(level.set[name])
+				e.Value = &text
+			}
+			at, known := byName[name]
+			if !known {
+				at = len(entries)
+				byName[name] = at
+				entries = append(entries, e)
+			}
+			entries[at].Synonyms = append(entries[at].Synonyms, ConfigSynonym{Name: name, Value: e.Value, Source: level.source})
+		}
+	}
+	for i := range entries {
+		if k, ok := configdef.ListenerKey(entries[i].Name); ok && static != nil {
+			entries[i].Synonyms = append(entries[i].Synonyms, c.brokerSynonyms(r, k)...)
+		}
 	}
 	return entries
 }
@@ -231,7 +271,7 @@ func visible(k *configdef.Key, text string) *string {
 	return &text
 }
 
-// Resources returns the names of the resources of type t that Describe has something for, in order: all topics, all
+// Resources returns the names of the resources of type t that Describe has something for, in order: all topics that are listed, all
 // brokers (also for ResourceBrokerLogger), and the groups and client metrics subscriptions that have configs
 // (KIP-1142). The error is fault.UnsupportedVersion for another type.
 func (c *Configs) Resources(t metadata.ResourceType) ([]string, error) {
@@ -239,7 +279,7 @@ func (c *Configs) Resources(t metadata.ResourceType) ([]string, error) {
 	var names []string
 	switch t {
 	case metadata.ResourceTopic:
-		for topic := range img.Topics() {
+		for topic := range img.ListedTopics("") {
 			names = append(names, topic.Name)
 		}
 	case metadata.ResourceBroker, ResourceBrokerLogger:

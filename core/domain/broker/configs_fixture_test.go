@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"bytes"
 	"log/slog"
 	"testing"
 
@@ -13,6 +14,7 @@ type configsFixture struct {
 	store   *memStore
 	configs *Configs
 	level   *slog.LevelVar
+	log     bytes.Buffer
 }
 
 func newConfigsFixture(t *testing.T, static map[string]string) *configsFixture {
@@ -22,7 +24,7 @@ func newConfigsFixture(t *testing.T, static map[string]string) *configsFixture {
 	f.apply(t, metadata.RegisterBroker{ID: 1})
 	f.apply(t, metadata.CreateTopic{Name: "plain", ID: metadata.TopicID{1}, Partitions: 1, ReplicationFactor: 1})
 	var err error
-	if f.configs, err = NewConfigs(f.store, 1, static, ports.FlushSync, f.level); err != nil {
+	if f.configs, err = NewConfigs(f.store, 1, static, ports.FlushSync, f.level, slog.New(slog.NewTextHandler(&f.log, nil))); err != nil {
 		t.Fatal(err)
 	}
 	return f

@@ -80,7 +80,6 @@ func TestAlterRefusesWithKafkasMessages(t *testing.T) {
 		},
 		{ConfigResource{metadata.ResourceBroker, "x"}, []ConfigOp{set("num.io.threads", "9")}, fault.InvalidRequest, "Node id must be an integer, but it is: x"},
 		{ConfigResource{metadata.ResourceBroker, "2"}, []ConfigOp{set("num.io.threads", "9")}, fault.InvalidRequest, "Unexpected broker id, expected 1, but received 2"},
-		{thisBroker(), []ConfigOp{set("foo", "1")}, fault.InvalidConfig, "Unknown broker config name: foo"}, // Kafka keeps it for a plugin
 		{group, []ConfigOp{set("foo", "1")}, fault.InvalidConfig, "Unknown group config name: foo"},
 		{
 			group,
@@ -136,7 +135,7 @@ func TestBrokersThatAppendToOneListAtOnceLoseNothing(t *testing.T) {
 	for b := range brokers {
 		store := &laggingStore{MetadataStore: f.store}
 		store.known.Store(f.store.Image())
-		configs, err := NewConfigs(store, 1, nil, ports.FlushSync, f.level)
+		configs, err := NewConfigs(store, 1, nil, ports.FlushSync, f.level, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -357,7 +356,7 @@ func TestWrongStaticConfigsStopTheStart(t *testing.T) {
 		"group.max.size":             {"many", "Not a number of type INT"},
 		"log.message.timestamp.type": {"Never", "String must be one of: CreateTime, LogAppendTime"},
 	} {
-		_, err := NewConfigs(newConfigsFixture(t, nil).store, 1, map[string]string{key: c.value}, ports.FlushSync, &slog.LevelVar{})
+		_, err := NewConfigs(newConfigsFixture(t, nil).store, 1, map[string]string{key: c.value}, ports.FlushSync, &slog.LevelVar{}, slog.New(slog.DiscardHandler))
 		if err == nil || !strings.Contains(err.Error(), key) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s=%s: %v", key, c.value, err)
 		}

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/limitedlog"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -17,8 +19,11 @@ import (
 type ControllerSettings struct {
 	// SessionTimeout is how long a broker may be silent before it is fenced; default 2 s.
 	SessionTimeout time.Duration
-	// GoneTimeout is how long it may take to find out whether a broker is gone; default 300 ms.
+	// GoneTimeout is how long it may take to ask once whether a broker is gone; default 300 ms.
 	GoneTimeout time.Duration
+	// GoneAfter is how long a broker must be gone, whenever it is asked, and not be heard of, before its session ends for that; default
+	// 250 ms, in which a broker that is alive sends a heartbeat.
+	GoneAfter time.Duration
 	// Poll is at which interval the leadership of the metadata is looked at; default 50 ms.
 	Poll time.Duration
 	// Gone reports whether a broker's process has ended, as far as can be told from here: its machine says that nobody listens. Such a
@@ -32,6 +37,9 @@ func (s *ControllerSettings) ensureDefaults() {
 	}
 	if s.GoneTimeout <= 0 {
 		s.GoneTimeout = 300 * time.Millisecond
+	}
+	if s.GoneAfter <= 0 {
+		s.GoneAfter = 250 * time.Millisecond
 	}
 	if s.Poll <= 0 {
 		s.Poll = 50 * time.Millisecond
@@ -49,12 +57,17 @@ type Controller struct {
 	settings ControllerSettings
 	clock    Clock
 	log      *slog.Logger
+	noise    *limitedlog.Log // of what is tried again and again
+	proof    *leadershipProof
 
 	mu       sync.Mutex
 	sessions *sessions // nil where this node does not lead
 
 	hurried chan struct{} // there is something to do for watchSessions
 }
+
+// noiseOfBrokers is how many lines about brokers that could not be fenced may be written per limitedlog.Period.
+const noiseOfBrokers = 20
 
 // controllerConfigs is what Controller needs of Configs.
 type controllerConfigs interface {
@@ -65,7 +78,10 @@ type controllerConfigs interface {
 // NewController returns the controller of this node. Run makes it work.
 func NewController(store ports.MetadataStore, configs controllerConfigs, settings ControllerSettings, clock Clock, log *slog.Logger) *Controller {
 	settings.ensureDefaults()
-	return &Controller{store: store, configs: configs, settings: settings, clock: clock, log: log, hurried: make(chan struct{}, 1)}
+	return &Controller{
+		store: store, configs: configs, settings: settings, clock: clock, log: log, noise: limitedlog.New(log, noiseOfBrokers),
+		proof: newLeadershipProof(store, settings.SessionTimeout/4), hurried: make(chan struct{}, 1),
+	}
 }
 
 // Run watches the sessions until ctx ends.
@@ -134,36 +150,6 @@ func (c *Controller) leads(img *metadata.Image, now time.Time) bool {
 	return true
 }
 
-// lookAround finds out which brokers are gone, and ends their sessions. It does not wait for that: looking does.
-func (c *Controller) lookAround(ctx context.Context, looking *sync.WaitGroup) {
-	for _, id := range c.suspects() {
-		looking.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, c.settings.GoneTimeout)
-			defer cancel()
-			c.looked(id, c.settings.Gone(ctx, id))
-		})
-	}
-}
-
-// suspects returns the brokers in service that may be gone, and that nobody looks after yet.
-func (c *Controller) suspects() []int32 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.leads(c.store.Image(), c.clock()) {
-		return nil
-	}
-	return c.sessions.look()
-}
-
-// looked takes note of whether a suspect is gone.
-func (c *Controller) looked(id int32, gone bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.sessions != nil && c.sessions.looked(id, gone, c.clock()) {
-		c.hurry()
-	}
-}
-
 // hurry has watchSessions look at once what there is to do.
 func (c *Controller) hurry() {
 	select {
@@ -178,8 +164,7 @@ func (c *Controller) pause() time.Duration {
 	if c.sessions == nil {
 		return c.settings.Poll
 	}
-	// A session that is over, and whose broker could not be fenced, is no reason to hurry.
-	return max(c.sessions.next(c.clock(), c.settings.Poll), c.settings.Poll/10)
+	return c.sessions.next(c.clock(), c.settings.Poll)
 }
 
 func (c *Controller) fence(ctx context.Context, broker ended) {
@@ -189,12 +174,35 @@ func (c *Controller) fence(ctx context.Context, broker ended) {
 		return
 	}
 	if _, err := c.store.Apply(ctx, metadata.FenceBroker{ID: broker.id, Epoch: broker.epoch}); err != nil {
-		if ctx.Err() == nil {
-			c.log.WarnContext(ctx, "broker not fenced", "broker", broker.id, "broker_epoch", broker.epoch, "err", err)
+		c.postpone(broker)
+		if !errors.Is(err, context.Canceled) {
+			c.noise.Warn(ctx, "broker not fenced", "broker", broker.id, "broker_epoch", broker.epoch, "err", err)
 		}
 		return
 	}
+	c.follow()
 	c.log.WarnContext(ctx, "broker fenced: it was not heard of", "broker", broker.id, "broker_epoch", broker.epoch)
+}
+
+// follow takes note of what was decided just now.
+func (c *Controller) follow() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now, img := c.clock(), c.store.Image(); c.leads(img, now) {
+		c.sessions.follow(img, now)
+	}
+}
+
+// fenceRetry is how long a broker that could not be fenced is left in service.
+const fenceRetry = 250 * time.Millisecond
+
+// postpone has a broker that could not be fenced be tried again later.
+func (c *Controller) postpone(broker ended) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sessions != nil {
+		c.sessions.postpone(broker, c.clock().Add(fenceRetry))
+	}
 }
 
 // isOver reports whether the broker's session is still over: it may have been heard of while others were fenced.
@@ -209,20 +217,9 @@ func (c *Controller) isOver(broker ended) bool {
 	return of != nil && of.epoch == broker.epoch && now.After(of.deadline)
 }
 
-// Disconnected says that the connection over which the broker has sent its last heartbeat broke, as that of a killed process does. Until it
-// is heard of again, it is looked after whether it is gone.
-func (c *Controller) Disconnected(brokerID int32) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.sessions == nil {
-		return
-	}
-	c.sessions.suspect(brokerID)
-	c.hurry()
-}
-
 // Heartbeat takes a broker's heartbeat, and fences, unfences or shuts it down as it wants and may, as Kafka's controller does.
-// Errors: fault.NotController, StaleBrokerEpoch, and those of the metadata store.
+// The answer is given when a majority has confirmed, after the heartbeat had come in, that this node leads. Errors: fault.NotController,
+// StaleBrokerEpoch, and those of the metadata store.
 func (c *Controller) Heartbeat(ctx context.Context, req ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error) {
 	img, b, err := c.heard(ctx, req)
 	if err != nil {
@@ -237,33 +234,36 @@ func (c *Controller) Heartbeat(ctx context.Context, req ports.BrokerHeartbeat) (
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if now, img := c.clock(), c.store.Image(); c.leads(img, now) {
-		c.sessions.follow(img, now)
-		c.sessions.touch(b.ID, req.MetadataIndex, now)
+	now := c.clock()
+	if !c.leads(c.store.Image(), now) {
+		return ports.BrokerHeartbeatReply{}, errNoController
 	}
-	reply.Fenced, reply.ShouldShutDown = next == fenced || next == gone, next == gone
+	c.sessions.follow(c.store.Image(), now)
+	c.sessions.touch(b.ID, req.MetadataIndex, now)
+	reply.Fenced = next == fenced || next == gone || !c.sessions.knows(b.ID, req.MetadataIndex)
+	reply.ShouldShutDown = next == gone
 	return reply, nil
 }
 
-// heard notes that a broker is alive and returns its registration.
+// heard notes that a broker is alive, proves that this node leads, and returns the broker's registration as of a moment after the heartbeat had
+// come in. So a lease, which counts from when the heartbeat was sent, ends before the session that any later leader of the metadata grants.
 func (c *Controller) heard(ctx context.Context, req ports.BrokerHeartbeat) (*metadata.Image, *metadata.Broker, error) {
-	img, b, err := c.touched(req)
-	if fault.KindOf(err) != fault.StaleBrokerEpoch {
-		return img, b, err
+	if _, _, err := c.touched(req); errors.Is(err, fault.NotController) {
+		return nil, nil, err
 	}
-	// A leader that was just elected may not have seen the registration yet.
-	if waited := c.store.Barrier(ctx); waited != nil {
-		return nil, nil, waited
+	if err := c.proof.prove(ctx); err != nil {
+		return nil, nil, err
 	}
 	return c.touched(req)
 }
 
+// touched keeps the session of a broker, which is alive, and returns its registration. A longer session does no harm, whoever leads.
 func (c *Controller) touched(req ports.BrokerHeartbeat) (*metadata.Image, *metadata.Broker, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now, img := c.clock(), c.store.Image()
 	if !c.leads(img, now) {
-		return nil, nil, fault.New(fault.NotController, "this broker does not lead the metadata")
+		return nil, nil, errNoController
 	}
 	b, ok := img.Broker(req.BrokerID)
 	switch {
@@ -272,6 +272,7 @@ func (c *Controller) touched(req ports.BrokerHeartbeat) (*metadata.Image, *metad
 	case b.Epoch != req.BrokerEpoch:
 		return nil, nil, fault.New(fault.StaleBrokerEpoch, "Expected broker epoch %d, but got broker epoch %d", b.Epoch, req.BrokerEpoch)
 	}
+	c.sessions.follow(img, now) // or the broker could come back into service before it was noticed here that it was fenced
 	c.sessions.touch(b.ID, req.MetadataIndex, now)
 	return img, b, nil
 }

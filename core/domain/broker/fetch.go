@@ -117,8 +117,8 @@ type fetchConfigs interface {
 // Sessions returns the number of incremental fetch sessions that are kept.
 func (f *Fetch) Sessions() int { return f.sessions.len() }
 
-// Fetch answers at once when MinBytes are there or a partition has an error, otherwise when they
-// have come or MaxWait has passed. It keeps the incremental fetch sessions of KIP-227.
+// Fetch answers at once when MinBytes are there, a partition has an error, or there is nothing to wait for: no partition is asked for, or
+// none that exists. Otherwise it answers when the bytes have come or MaxWait has passed. It keeps the incremental fetch sessions of KIP-227.
 func (f *Fetch) Fetch(ctx context.Context, req *FetchRequest) *FetchResponse {
 	img := f.partitions.store.Image()
 	round, err := f.sessions.begin(img, req, int(f.configs.Int("max.incremental.fetch.session.cache.slots")))
@@ -195,28 +195,43 @@ func (f *Fetch) wait(ctx context.Context, req *FetchRequest, round *fetchRound, 
 	}
 }
 
-// readAll fills resp with what every wanted partition has now. It returns the bytes found and whether there is something
-// to tell at once: an error, a diverging epoch, another broker to read from, to a follower a log start offset that it has not, or a high
-// watermark that its consumers wait for.
+// readAll fills resp with what every wanted partition has now. It returns the bytes found and whether the answer is due at once: there is
+// an error to tell, a diverging epoch, another broker to read from, to a follower a log start offset that it has not, or a high
+// watermark that its consumers wait for; or a consumer has nothing to wait for.
+//
+// As in Kafka, consumers who ask for what does not exist beside what does are told with the rest, and may wait: many ask for it again at once.
+// A follower does not, and its new partition, which this broker does not know yet, is not to wait for its others.
 func (f *Fetch) readAll(ctx context.Context, req *FetchRequest, round *fetchRound, resp *FetchResponse, limit int) (total int, urgent bool) {
 	resp.Partitions, round.read = resp.Partitions[:0], round.read[:0]
+	waitsFor := 0 // partitions
 	for _, want := range round.wanted {
 		if round.incremental && req.Follower == nil && want.quiet(req.ReadCommitted) { // of followers each fetch counts
+			waitsFor++
 			continue
 		}
+		existed := want.partition != nil
 		got := f.read(ctx, req, want, min(int(want.ask.MaxBytes), limit-total), total == 0)
 		total += got.Records.Size
-		if got.Err != nil || got.Diverging != nil || got.PreferredReadReplica >= 0 ||
-			req.Follower != nil && (got.LogStartOffset > want.ask.LogStartOffset || want.behind && f.byRack) {
+		switch {
+		case req.Follower == nil && !existed && unknown(got.Err):
+		case got.Err != nil || got.Diverging != nil || got.PreferredReadReplica >= 0 ||
+			req.Follower != nil && (got.LogStartOffset > want.ask.LogStartOffset || want.behind && f.byRack):
 			urgent = true
+		default:
+			waitsFor++
 		}
 		resp.Partitions, round.read = append(resp.Partitions, got), append(round.read, want)
 	}
 	if req.Follower != nil {
 		old, failed := f.catchUp(round, resp, total, limit)
-		total, urgent = total+old, urgent || failed
+		return total + old, urgent || failed
 	}
-	return total, urgent
+	return total, urgent || waitsFor == 0
+}
+
+// unknown reports whether err says that a partition does not exist.
+func unknown(err error) bool {
+	return errors.Is(err, fault.UnknownTopicOrPartition) || errors.Is(err, fault.UnknownTopicID)
 }
 
 // read answers for one partition. At most maxBytes are returned, except that the first batch of the whole
@@ -249,8 +264,10 @@ func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartiti
 	want.partition, want.epoch = p, p.leaderEpoch()
 	if err := p.failed(); err != nil {
 		want.partition = nil // it may be opened anew
-		got.Err = err
-		return got
+		if _, unsound := p.fetchable(want.ask.Offset, req.ReadCommitted); unsound != nil || req.Follower != nil {
+			got.Err = err
+			return got
+		}
 	}
 	if req.Follower != nil {
 		f.replicate(p, req.Follower, want, &got, maxBytes, first)
@@ -274,7 +291,7 @@ func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartiti
 		got.HighWatermark, got.LastStableOffset, got.LogStartOffset = p.hw.Load(), p.lastStable(), p.log.StartOffset()
 		return got
 	}
-	upTo, err := p.readable(req.ReadCommitted)
+	upTo, err := p.fetchable(want.ask.Offset, req.ReadCommitted)
 	if err != nil {
 		got.Err = err
 		return got

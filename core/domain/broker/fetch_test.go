@@ -68,9 +68,7 @@ func TestFetchIsWokenWhenItsTopicIsDeleted(t *testing.T) {
 		go func() { answer <- f.fetch.Fetch(t.Context(), req) }()
 		synctest.Wait()
 		f.apply(t, metadata.DeleteTopic{ID: metadata.TopicID{1}})
-		if err := f.partitions.Run(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		f.follow(t)
 		if got := (<-answer).Partitions[0]; !errors.Is(got.Err, fault.UnknownTopicOrPartition) {
 			t.Errorf("answered %v", got.Err)
 		}
@@ -78,6 +76,18 @@ func TestFetchIsWokenWhenItsTopicIsDeleted(t *testing.T) {
 			t.Errorf("deleted %v, want the one open log", f.logs.delete)
 		}
 	})
+}
+
+func TestWhatWasCommittedIsFetchedFromALogThatHasFailed(t *testing.T) {
+	f := newFixture(t)
+	f.sent(t, newBatch(t, record.Options{}, "a"))
+	f.logs.fail(errors.New("input/output error"))
+	if got := f.fetch.Fetch(t.Context(), ask(0)).Partitions[0]; got.Err != nil || got.Records.Size == 0 || got.HighWatermark != 1 {
+		t.Errorf("answered %+v", got)
+	}
+	if got := f.fetch.Fetch(t.Context(), ask(1)).Partitions[0]; !errors.Is(got.Err, fault.KafkaStorageError) {
+		t.Errorf("at the end answered %v", got.Err)
+	}
 }
 
 func TestFetchNeverShowsWhatIsNotDurable(t *testing.T) {

@@ -33,7 +33,7 @@ func newFixture(t testing.TB) *fixture {
 	f.apply(t, metadata.RegisterBroker{ID: 1})
 	f.apply(t, metadata.CreateTopic{Name: "orders", ID: metadata.TopicID{1}, Partitions: 2, ReplicationFactor: 1})
 	f.partitions = NewPartitions(f.store, f.logs, f.configs, 1, 1, NewEndlessLease(time.Now), time.Now, slog.New(slog.DiscardHandler))
-	f.produce = NewProduce(f.partitions, time.Now)
+	f.produce = NewProduce(f.partitions, record.NewBudget(1<<20), time.Now)
 	f.fetch = NewFetch(f.partitions, f.configs, 64<<20, time.Now)
 	f.offsets = NewOffsets(f.partitions)
 	f.alignment = newAlignment(f.partitions)
@@ -48,8 +48,27 @@ func (f *fixture) apply(t testing.TB, cmd metadata.Command) {
 	}
 }
 
-// follow brings the partitions in line with the metadata.
-func (f *fixture) follow(t *testing.T) { f.alignment.follow(t.Context(), f.store.Image()) }
+// follow brings the partitions in line with the metadata, and returns when that is done.
+func (f *fixture) follow(t *testing.T) { f.followTo(t, f.store.Image()) }
+
+// followTo is follow for an image that may be behind.
+func (f *fixture) followTo(t *testing.T, img *metadata.Image) {
+	f.alignment.follow(img)
+	f.keepUp(t)
+}
+
+// keepUp does what was asked for, one task after the other.
+func (f *fixture) keepUp(t *testing.T) {
+	for u := f.partitions.upkeep; ; {
+		due, _ := u.begin()
+		if len(due) == 0 {
+			return
+		}
+		for _, task := range due {
+			u.finish(task, u.do(t.Context(), task))
+		}
+	}
+}
 
 // send starts a produce of one batch to orders-0 and returns it with a channel that is closed when it is answered.
 func (f *fixture) send(t *testing.T, b []byte) (*ProduceRequest, <-chan struct{}) {

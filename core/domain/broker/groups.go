@@ -85,8 +85,8 @@ type Groups struct {
 }
 
 // NewGroups returns the coordinator. All arguments are required; random makes member ids, and has to be safe for
-// concurrent use. Groups and their members take at most memory bytes, without committed offsets: who wants to join beyond that waits
-// and tries again. The methods answer while Run runs.
+// concurrent use. Groups, their members and committed offsets take at most memory bytes: who wants to join beyond that, or to commit to more
+// partitions, waits and tries again. The methods answer while Run runs.
 func NewGroups(log GroupLog, topics GroupTopics, configs GroupConfigs, images GroupImages, nodeID int32, memory int64, clock Clock, random io.Reader, logger *slog.Logger) *Groups {
 	return &Groups{
 		log: log, topics: topics, configs: configs, images: images, nodeID: nodeID, clock: clock, random: random, logger: logger, events: limitedlog.New(logger, eventsPerPeriod),
@@ -128,11 +128,15 @@ func (g *Groups) start(f func(context.Context)) bool {
 }
 
 // Coordinator returns the broker id that coordinates the group; it makes __consumer_offsets when missing.
-// The error is fault.CoordinatorNotAvailable when there is none now, or that of making the topic.
+// The error is fault.CoordinatorNotAvailable when there is none now, or the topic cannot be made: clients wait until it can, be it that
+// brokers of a cluster are still starting, and the operator is told why.
 func (g *Groups) Coordinator(ctx context.Context, groupID string) (int32, error) {
 	topic, err := g.topics.EnsureInternal(ctx, metadata.OffsetsTopic)
 	if err != nil {
-		return -1, err
+		if ctx.Err() == nil {
+			g.events.Warn(ctx, "groups have no coordinator: their topic cannot be created", "topic", metadata.OffsetsTopic, "err", err)
+		}
+		return -1, fault.New(fault.CoordinatorNotAvailable, "create %s: %w", metadata.OffsetsTopic, err)
 	}
 	leader := topic.Partitions[group.PartitionFor(groupID, int32(len(topic.Partitions)))].Leader
 	if leader < 0 {

@@ -6,8 +6,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/group"
 )
 
-// groupMemory is the memory that groups and their members take together, without committed offsets. Groups that are loaded from the
-// log count, too, whatever the limit; members that are there can always come back.
+// groupMemory is the memory that groups, their members and their committed offsets take together. Groups that are loaded from the
+// log count, too, whatever the limit; members that are there can always come back, and commit again what they have committed before.
 type groupMemory struct {
 	limit int64
 	used  atomic.Int64

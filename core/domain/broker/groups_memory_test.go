@@ -68,6 +68,28 @@ func TestGroupsOfARestartAreAccountedFor(t *testing.T) {
 	})
 }
 
+func TestCommittedOffsetsTakeNoMoreThanTheGroupsMemory(t *testing.T) {
+	runGroups(t, newSlowLog(0), func(t *testing.T, g *groupsFixture) {
+		g.kind(g.Commit(t.Context(), commitOf("g", "", -1, 1)), fault.None)
+		used := g.memory.used.Load()
+		g.memory.limit = used
+		g.kind(g.Commit(t.Context(), commitOf("g", "", -1, 2)), fault.None) // has its place
+		more := commitOf("g", "", -1, 1)
+		more.Offsets[0].Partition = 1
+		g.kind(g.Commit(t.Context(), more), fault.CoordinatorLoadInProgress)
+		g.kind(g.Commit(t.Context(), commitOf("h", "", -1, 1)), fault.CoordinatorLoadInProgress)
+		g.kind(g.Commit(t.Context(), commitOf("g", "nobody", 7, 1)), fault.UnknownMemberID) // whatever the memory
+		if got, err := g.List(t.Context(), nil, nil); err != nil || len(got) != 1 || g.memory.used.Load() != used {
+			t.Errorf("List() = %+v, %v: a refused commit leaves a group behind, or %d bytes", got, err, g.memory.used.Load()-used)
+		}
+		second := g.restart()
+		defer second.stop()
+		if got := second.committed("g"); got != 2 || second.memory.used.Load() != used {
+			t.Errorf("after a restart the offset is %d, and %d bytes are accounted for, before %d", got, second.memory.used.Load(), used)
+		}
+	})
+}
+
 func TestEventsOfGroupsAreLoggedAtABoundedRate(t *testing.T) {
 	runGroups(t, newSlowLog(0), func(t *testing.T, g *groupsFixture) {
 		var out bytes.Buffer

@@ -26,6 +26,12 @@ func (g *Groups) Commit(ctx context.Context, req *group.CommitRequest) error {
 		return err
 	}
 	return s.write(ctx, req.Group, req.Generation < 0, func(e *heldGroup) (group.Write, error) {
+		if err := e.CheckCommit(req); err != nil {
+			return group.Write{}, err
+		}
+		if !g.memory.allows(e.CommitGrowth(req)) {
+			return group.Write{}, fault.New(fault.CoordinatorLoadInProgress, "the coordinator has no memory for more offsets of group %q", req.Group)
+		}
 		return e.Commit(g.clock(), req, maxMetadata)
 	})
 }

@@ -48,14 +48,11 @@ type groupWrite struct {
 }
 
 // shardOf returns the loaded shard of the group. Errors: fault.NotCoordinator when another broker leads
-// the partition, CoordinatorLoadInProgress, CoordinatorNotAvailable.
+// the partition, or the topic does not exist, which Coordinator alone makes; CoordinatorLoadInProgress, CoordinatorNotAvailable.
 func (g *Groups) shardOf(ctx context.Context, groupID string) (*groupShard, error) {
 	topic, ok := g.images.Image().Topic(metadata.OffsetsTopic)
 	if !ok {
-		var err error
-		if topic, err = g.topics.EnsureInternal(ctx, metadata.OffsetsTopic); err != nil {
-			return nil, err
-		}
+		return nil, fault.NotCoordinator
 	}
 	p := group.PartitionFor(groupID, int32(len(topic.Partitions)))
 	if topic.Partitions[p].Leader != g.nodeID {

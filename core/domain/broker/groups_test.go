@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -243,7 +244,7 @@ func TestGroupIsMadeAnewWhileItsDeletionIsOnItsWay(t *testing.T) {
 	})
 }
 
-func TestTopicIsMadeWhenAGroupNeedsIt(t *testing.T) {
+func TestTheTopicOfGroupsIsMadeForWhoLooksForACoordinatorOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGroupsFixture(t, newSlowLog(0))
 		defer g.stop()
@@ -251,17 +252,50 @@ func TestTopicIsMadeWhenAGroupNeedsIt(t *testing.T) {
 		if got, err := g.List(t.Context(), nil, nil); got != nil || err != nil {
 			t.Errorf("List() without the topic = %+v, %v", got, err)
 		}
-		refused := fault.InvalidReplicationFactor
-		topics := madeTopics{g.store, &refused}
-		g.topics = topics
-		g.kind(g.Commit(t.Context(), commitOf("g", "", -1, 1)), refused)
-		_, err := g.Coordinator(t.Context(), "g")
-		g.kind(err, refused)
-		refused = fault.None
+		refused := fault.None
+		g.topics = madeTopics{g.store, &refused}
+		_, fetched := g.FetchOffsets(t.Context(), "g", nil, false)
+		_, deleted := g.DeleteOffsets(t.Context(), "g", nil)
+		for request, err := range map[string]error{
+			"join":           g.Join(t.Context(), joinRequest("g", "", "")).Err,
+			"sync":           g.Sync(t.Context(), group.SyncRequest{Group: "g"}).Err,
+			"heartbeat":      g.Heartbeat(t.Context(), group.HeartbeatRequest{Group: "g"}),
+			"leave":          g.Leave(t.Context(), "g", nil),
+			"commit":         g.Commit(t.Context(), commitOf("g", "", -1, 1)),
+			"fetch offsets":  fetched,
+			"delete offsets": deleted,
+			"describe":       g.Describe(t.Context(), "g").Err,
+			"delete":         g.Delete(t.Context(), "g"),
+		} {
+			if !errors.Is(err, fault.NotCoordinator) {
+				t.Errorf("%s without the topic: %v, want that this is not the coordinator", request, err)
+			}
+		}
+		if _, ok := g.store.Image().Topic(metadata.OffsetsTopic); ok {
+			t.Error("a request to a group has made the topic")
+		}
 		if id, err := g.Coordinator(t.Context(), "g"); id != 1 || err != nil {
 			t.Errorf("Coordinator() = %d, %v", id, err)
 		}
 		g.kind(g.Commit(t.Context(), commitOf("g", "", -1, 1)), fault.None)
+	})
+}
+
+func TestWhoLooksForACoordinatorWaitsWhileTheTopicCannotBeMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGroupsFixture(t, newSlowLog(0))
+		defer g.stop()
+		g.store.image.Store(&metadata.Image{})
+		refused := fault.InvalidReplicationFactor
+		g.topics = madeTopics{g.store, &refused}
+		for _, refused = range []fault.Kind{fault.InvalidReplicationFactor, fault.PolicyViolation, fault.NotController, fault.RequestTimedOut} {
+			_, err := g.Coordinator(t.Context(), "g")
+			g.kind(err, fault.CoordinatorNotAvailable)
+		}
+		refused = fault.None
+		if id, err := g.Coordinator(t.Context(), "g"); id != 1 || err != nil {
+			t.Errorf("Coordinator() = %d, %v", id, err)
+		}
 	})
 }
 

@@ -168,7 +168,10 @@ func (m *Membership) Run(ctx context.Context) error {
 func (m *Membership) beat(ctx context.Context, shutDown bool) (ports.BrokerHeartbeatReply, error) {
 	ctx, cancel := context.WithTimeout(ctx, m.settings.HeartbeatTimeout)
 	defer cancel()
-	sent := m.clock()
+	sent, counted := m.clock(), time.Duration(0)
+	if m.settings.Lease != nil {
+		counted = m.settings.Lease.now()
+	}
 	req := ports.BrokerHeartbeat{
 		BrokerID: m.settings.NodeID, BrokerEpoch: m.BrokerEpoch(), MetadataIndex: int64(m.store.Image().Index()), WantShutDown: shutDown,
 	}
@@ -178,10 +181,7 @@ func (m *Membership) beat(ctx context.Context, shutDown bool) (ports.BrokerHeart
 	)
 	switch leader := m.store.Leadership(); {
 	case leader.Local:
-		// A leader that the others no longer follow would grant itself a session, and go on serving while another leads.
-		if err = m.store.Barrier(ctx); err == nil {
-			reply, err = m.local.Heartbeat(ctx, req)
-		}
+		reply, err = m.local.Heartbeat(ctx, req)
 	case leader.NodeID < 0:
 		return reply, fault.New(fault.NotController, "nobody is known to lead the metadata")
 	default:
@@ -194,7 +194,7 @@ func (m *Membership) beat(ctx context.Context, shutDown bool) (ports.BrokerHeart
 	m.until.Store(&until)
 	// A fenced broker may not know yet who leads in its place. It is told that it is in service when it does.
 	if m.settings.Lease != nil && !reply.Fenced {
-		m.settings.Lease.renew(sent, m.settings.SessionTimeout)
+		m.settings.Lease.renew(counted, m.settings.SessionTimeout)
 	}
 	if reply.Fenced != m.fenced {
 		m.fenced = reply.Fenced

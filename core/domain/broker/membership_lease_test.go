@@ -27,7 +27,7 @@ func TestOnlyTheHeartbeatOfABrokerInServiceRenewsItsLease(t *testing.T) {
 		if err := m.Register(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		live := func() bool { return lease.of.Live(time.Since(lease.began)) }
+		live := func() bool { return lease.of.Live(lease.now()) }
 		beat := func() {
 			if _, err := m.beat(t.Context(), false); err != nil {
 				t.Fatal(err)
@@ -54,19 +54,35 @@ func TestOnlyTheHeartbeatOfABrokerInServiceRenewsItsLease(t *testing.T) {
 func TestALeaderOfTheMetadataWhomNobodyFollowsGrantsItselfNoLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &nodes{img: new(metadata.Image), leader: 1, away: map[int32]bool{}}
-		lease := NewLease(time.Now)
+		lease, log := NewLease(time.Now), slog.New(slog.DiscardHandler)
+		controller := NewController(nodeStore{n, 1}, n, ControllerSettings{}, time.Now, log)
 		settings := MembershipSettings{NodeID: 1, Incarnation: [16]byte{1}, Lease: lease}
-		m := NewMembership(nodeStore{n, 1}, new(answers), nodeStore{n, 1}, settings, time.Now, slog.New(slog.DiscardHandler))
+		m := NewMembership(nodeStore{n, 1}, controller, nodeStore{n, 1}, settings, time.Now, log)
 		if err := m.Register(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		n.set(func() { n.away[1] = true })
-		if _, err := m.beat(t.Context(), false); err == nil || lease.of.Live(time.Since(lease.began)) {
+		if _, err := m.beat(t.Context(), false); err == nil || lease.of.Live(lease.now()) {
 			t.Errorf("beat() = %v, and the broker may lead", err)
 		}
 		n.set(func() { n.away[1] = false })
-		if _, err := m.beat(t.Context(), false); err != nil || !lease.of.Live(time.Since(lease.began)) {
+		if _, err := m.beat(t.Context(), false); err != nil || !lease.of.Live(lease.now()) {
 			t.Errorf("beat() = %v, and the broker may not lead", err)
+		}
+	})
+}
+
+func TestALeaseEndsWhileTheMachineIsSuspended(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var suspended time.Duration // which the lease's clock knows of, and Go's does not
+		lease := NewLease(func() time.Time { return time.Now().Add(suspended) })
+		lease.renew(lease.now(), 2*time.Second)
+		if !lease.of.Live(lease.now()) {
+			t.Fatal("the lease does not hold")
+		}
+		suspended = 1701 * time.Millisecond
+		if lease.of.Live(lease.now()) {
+			t.Error("the lease holds after the machine has slept")
 		}
 	})
 }

@@ -25,8 +25,14 @@ type memLogs struct {
 	held   bool // nothing becomes durable
 	open   map[string]*memLog
 	delete []ports.LogID
+	aside  []ports.LogID
+	stored []ports.LogID // that are there from the start
+	ended  []*memLog     // offline or deleted while appends were held
 	// opening, if not nil, is called before a log is opened; its error is Open's.
 	opening func(ports.LogID) error
+	// deleting and changing, if not nil, are called before a log is deleted, or cut, reset or deleted from. Their errors are the answer.
+	deleting func(ports.LogID) error
+	changing func(id ports.LogID, how string) error
 }
 
 func newMemLogs(t testing.TB) *memLogs {
@@ -39,25 +45,61 @@ func (s *memLogs) Open(_ context.Context, id ports.LogID, _ *ports.LogConfig, ev
 			return nil, err
 		}
 	}
-	f, err := os.Create(filepath.Join(s.dir, fmt.Sprintf("%s-%d", id.Topic, id.Partition)))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open[s.name(id)] != nil {
+		return nil, fault.New(fault.KafkaStorageError, "log of %s-%d is open already", id.Topic, id.Partition)
+	}
+	f, err := os.Create(s.name(id))
 	if err != nil {
 		return nil, err
 	}
-	l := &memLog{store: s, file: f, events: events, producers: new(partition.Producers), epochs: &partition.Epochs{}}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	l := &memLog{store: s, id: id, file: f, events: events, producers: new(partition.Producers), epochs: &partition.Epochs{}}
 	s.open[f.Name()] = l
 	return l, nil
 }
 
+func (s *memLogs) name(id ports.LogID) string {
+	return filepath.Join(s.dir, fmt.Sprintf("%s-%d", id.Topic, id.Partition))
+}
+
 func (s *memLogs) Delete(_ context.Context, id ports.LogID) error {
+	if s.deleting != nil {
+		if err := s.deleting(id); err != nil {
+			return err
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.delete = append(s.delete, id)
+	if l := s.open[s.name(id)]; l != nil && l.id.TopicID == id.TopicID {
+		delete(s.open, s.name(id))
+		l.over = true
+		if s.held {
+			s.ended = append(s.ended, l)
+		} else {
+			l.events.Released()
+		}
+	}
 	return nil
 }
 
-func (s *memLogs) Stored() ([]ports.LogID, error)         { return nil, nil }
+// change asks the test whether a log may be changed.
+func (l *memLog) change(how string) error {
+	if l.store.changing == nil {
+		return nil
+	}
+	return l.store.changing(l.id, how)
+}
+
+func (s *memLogs) SetAside(_ context.Context, id ports.LogID) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.aside = append(s.aside, id)
+	return fmt.Sprintf("%s-%d-stray", id.Topic, id.Partition), nil
+}
+
+func (s *memLogs) Stored() ([]ports.LogID, error)         { return s.stored, nil }
 func (s *memLogs) Clean(context.Context, time.Time) error { return nil }
 func (s *memLogs) Err() error                             { return nil }
 func (s *memLogs) Dir() (ports.LogDir, error)             { return ports.LogDir{Path: s.dir}, nil }
@@ -75,26 +117,41 @@ func (s *memLogs) release() {
 	s.held = false
 	var logs []*memLog
 	for _, l := range s.open {
+		if l.over {
+			s.ended = append(s.ended, l)
+			continue
+		}
 		logs = append(logs, l)
 	}
+	ended := s.ended
+	s.ended = nil
 	s.mu.Unlock()
+	for _, l := range ended {
+		l.events.Released()
+	}
 	for _, l := range logs {
 		l.settle()
 	}
 }
 
-// break takes every log offline.
+// fail takes every log offline. While appends are held, the disk still needs their bytes.
 func (s *memLogs) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.open {
+		l.over = true
 		l.events.Offline(err)
+		if !s.held {
+			l.events.Released()
+		}
 	}
 }
 
 // memLog keeps its batches in one file, to have something to send slices of.
 type memLog struct {
 	store     *memLogs
+	id        ports.LogID
+	over      bool // deleted, or offline; under the store's lock
 	file      *os.File
 	events    ports.LogEvents
 	producers *partition.Producers
@@ -105,15 +162,16 @@ type memLog struct {
 	positions           []int64
 	size                int64
 	start, end, durable int64
-	offline             bool
 }
 
 func (l *memLog) Append(batches []record.Batch, now time.Time) error {
-	l.mu.Lock()
-	if l.offline {
-		l.mu.Unlock()
+	l.store.mu.Lock()
+	over := l.over
+	l.store.mu.Unlock()
+	if over {
 		return fault.KafkaStorageError
 	}
+	l.mu.Lock()
 	for _, b := range batches {
 		l.producers.Append(b, now.UnixMilli())
 		l.epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
@@ -180,6 +238,9 @@ func (l *memLog) DurableEnd() int64  { return l.value(func() int64 { return l.du
 func (l *memLog) Size() int64        { return l.value(func() int64 { return l.size }) }
 
 func (l *memLog) AdvanceStart(_ context.Context, start int64) error {
+	if err := l.change("raise"); err != nil {
+		return err
+	}
 	l.mu.Lock()
 	if start > l.durable {
 		l.mu.Unlock()
@@ -221,6 +282,9 @@ func (l *memLog) MaxTimestamp(upTo int64) (ports.TimestampOffset, bool, error) {
 
 // Truncate cuts at the boundary of a batch.
 func (l *memLog) Truncate(_ context.Context, to int64) error {
+	if err := l.change("truncate"); err != nil {
+		return err
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	kept := slices.IndexFunc(l.batches, func(b record.Batch) bool { return b.BaseOffset() >= to })
@@ -239,6 +303,9 @@ func (l *memLog) Truncate(_ context.Context, to int64) error {
 }
 
 func (l *memLog) ResetTo(_ context.Context, start int64) error {
+	if err := l.change("reset"); err != nil {
+		return err
+	}
 	l.mu.Lock()
 	l.batches, l.positions, l.size = nil, nil, 0
 	l.start, l.end, l.durable = start, start, start

@@ -24,6 +24,7 @@ type OffsetQuery struct {
 	CurrentLeaderEpoch int32 // -1: not checked
 	Timestamp          int64 // milliseconds, or one of the constants above
 	ReadCommitted      bool
+	AnyReplica         bool // whoever leads, and all that is durable here: for debugging
 
 	Offset      int64 // -1 when there is none
 	AtTimestamp int64 // -1 when the query was not by time
@@ -59,11 +60,7 @@ func (o *Offsets) List(ctx context.Context, queries []OffsetQuery) {
 }
 
 func (o *Offsets) list(ctx context.Context, q *OffsetQuery) error {
-	p, err := o.leader(ctx, q.Topic, q.Partition, q.CurrentLeaderEpoch)
-	if err != nil {
-		return err
-	}
-	upTo, err := p.readable(q.ReadCommitted)
+	p, upTo, err := o.shown(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -86,6 +83,23 @@ func (o *Offsets) list(ctx context.Context, q *OffsetQuery) error {
 	return nil
 }
 
+// shown returns the partition that q asks about, its leader epoch checked, and the end of what q may be told of it.
+func (o *Offsets) shown(ctx context.Context, q *OffsetQuery) (p *Partition, upTo int64, err error) {
+	if !q.AnyReplica {
+		if p, err = o.leader(ctx, q.Topic, q.Partition, q.CurrentLeaderEpoch); err == nil {
+			upTo, err = p.readable(q.ReadCommitted)
+		}
+		return p, upTo, err
+	}
+	if p, err = o.replica(ctx, q.Topic, q.Partition); err == nil {
+		err = p.checkEpochOfAny(q.CurrentLeaderEpoch)
+	}
+	if err != nil {
+		return nil, -1, err
+	}
+	return p, p.log.DurableEnd(), nil
+}
+
 // found takes over the record that a search has found, if it has.
 func (q *OffsetQuery) found(at ports.TimestampOffset, ok bool, err error) error {
 	if ok && err == nil {
@@ -94,16 +108,24 @@ func (q *OffsetQuery) found(at ports.TimestampOffset, ok bool, err error) error 
 	return err
 }
 
-// leader returns the partition that a query is about, its leader epoch checked.
+// leader returns the partition that a query is about, its leader epoch checked. As in Kafka, a replica that does not lead says first whether its
+// epoch is another, so that a client knows whether to look for the leader or to wait: fault.FencedLeaderEpoch, UnknownLeaderEpoch, and
+// NotLeaderOrFollower for the same one only.
 func (o *Offsets) leader(ctx context.Context, topic string, index, leaderEpoch int32) (*Partition, error) {
-	p, err := o.partitions.LeaderByName(ctx, topic, index)
+	p, err := o.replica(ctx, topic, index)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.failed(); err != nil {
+	return p, p.checkEpoch(leaderEpoch)
+}
+
+// replica returns the partition that a query is about, whoever leads.
+func (o *Offsets) replica(ctx context.Context, topic string, index int32) (*Partition, error) {
+	p, err := o.partitions.ReplicaByName(ctx, topic, index)
+	if err != nil {
 		return nil, err
 	}
-	return p, p.checkEpoch(leaderEpoch)
+	return p, p.failed()
 }
 
 // EpochEnds answers the queries in place (KIP-320).

@@ -3,6 +3,8 @@ package broker
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/partition"
@@ -37,12 +39,16 @@ func (o *Offsets) DeleteRecords(ctx context.Context, queries []DeleteRecordsQuer
 }
 
 // deleteRecords raises the log start offset to before, -1 for the high watermark, and returns the new one. A topic
-// that is only compacted keeps its records: fault.PolicyViolation.
+// that is only compacted keeps its records: fault.PolicyViolation. A new leader that does not know yet what is committed says so as in a Fetch:
+// fault.OffsetNotAvailable, which clients try again; against the high watermark that it has, every offset would be out of range.
 func (p *Partition) deleteRecords(ctx context.Context, before int64) (int64, error) {
 	if cfg := p.config.Load(); !cfg.Log.Delete {
 		return -1, fault.New(fault.PolicyViolation, "records of %s cannot be deleted: its cleanup.policy is not delete", p.topic)
 	}
-	hw := p.hw.Load()
+	hw, err := p.readable(false)
+	if err != nil {
+		return -1, err
+	}
 	if before == -1 {
 		before = hw
 	}
@@ -98,13 +104,19 @@ func timedOut(err error) error {
 // guards it.
 type deletions struct {
 	isr     []int32
+	epoch   int32           // the leader epoch of isr
 	starts  map[int32]int64 // by follower
 	watched chan struct{}   // nil when nobody waits
 }
 
-// decided notes which replicas are in sync.
-func (d *deletions) decided(isr []int32) {
-	d.isr = isr
+// decided notes which replicas are in sync in a leader epoch. What followers had deleted in another epoch, or before they left, says nothing: they
+// may have been taken away and come back with another log.
+func (d *deletions) decided(isr []int32, epoch int32) {
+	if epoch != d.epoch {
+		d.starts = nil
+	}
+	maps.DeleteFunc(d.starts, func(id int32, _ int64) bool { return !slices.Contains(isr, id) })
+	d.isr, d.epoch = isr, epoch
 	d.moved()
 }
 

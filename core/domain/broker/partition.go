@@ -17,13 +17,13 @@ import (
 
 // Partition is one partition of which this broker has a replica. Two locks, always taken in this order:
 // order puts appends in sequence, tail guards the replica's state and who waits for it to move on. Neither is held while a
-// disk or a client is waited for.
+// disk or a client is waited for: while the log is cut, cutting keeps others away from what order guards.
 type Partition struct {
 	topic string
 	id    metadata.TopicID
 	index int32
 	clock Clock
-	began time.Time // of the monotonic time that the replica counts in
+	lease *Lease // and the time that the replica counts in
 	queue replicaQueue
 	space *Space
 
@@ -34,19 +34,25 @@ type Partition struct {
 	version atomic.Int32 // of the newest view of the metadata that was installed, -1 before the first
 	hw      atomic.Int64 // high watermark: the end of what consumers may read; as the replica has it
 
-	order sync.Mutex
-	log   ports.Log
+	order   sync.Mutex
+	log     ports.Log
+	cutting atomic.Bool // the log is being cut; set and cleared under order
+	raising atomic.Bool // the log start offset is being raised to the leader's
+
+	refusal refusal // of what was proposed last; Replication's
 
 	tail      sync.Mutex
 	replica   *partition.Replica
-	local     ackQueue  // appends that wait to be durable here
-	acks      ackQueue  // appends that wait to be durable on every in-sync replica
-	held      ackQueue  // appends that have failed, and whose bytes the log still needs
-	waiters   []*waiter // fetches that wait for more to read
-	deletions deletions // of records, that wait for followers
-	grown     int64     // the durable end after the last step, of which waiting followers were told
-	epoch     int32     // the leader epoch after the last step
-	gone      error     // why nothing can be appended or waited for any more
+	local     ackQueue       // appends that wait to be durable here
+	acks      ackQueue       // appends that wait to be durable on every in-sync replica
+	held      ackQueue       // appends that have failed, and whose bytes the log still needs
+	waiters   []*waiter      // fetches that wait for more to read
+	newest    partition.View // the newest that was installed
+	deletions deletions      // of records, that wait for followers
+	grown     int64          // the durable end after the last step, of which waiting followers were told
+	epoch     int32          // the leader epoch after the last step
+	gone      error          // why nothing can be appended or waited for any more
+	broken    bool           // that is because the log has failed
 }
 
 // replicaQueue takes note of what a replica wants done where a disk or other brokers are waited for. Its methods return at once.
@@ -78,7 +84,7 @@ func (p *Partition) append(b record.Batch, a ack, wait time.Duration) error {
 func (p *Partition) appendIn(only int32, b record.Batch, a ack, wait time.Duration) error {
 	now := p.clock()
 	if wait > 0 {
-		a.until = now.Sub(p.began) + wait
+		a.until = p.now() + wait
 	}
 	logAppendTime := p.config.Load().LogAppendTime
 
@@ -142,10 +148,15 @@ func (p *Partition) Durable(end int64) {
 
 // Offline fails everything that waits: the log accepts nothing any more. If this broker leads, another has to.
 func (p *Partition) Offline(err error) {
+	p.tail.Lock()
+	p.broken = p.gone == nil && p.replica != nil
+	p.tail.Unlock()
 	p.end(fault.New(fault.KafkaStorageError, "log of %s-%d is offline: %w", p.topic, p.index, err))
-	p.letGo()
 	p.queue.propose(p)
 }
+
+// Released answers the appends that have failed and whose bytes the log has needed until now.
+func (p *Partition) Released() { p.letGo() }
 
 // Start is told that records were deleted. Followers are told at once, consumers learn of it at their next fetch.
 func (p *Partition) Start(start int64) {
@@ -156,7 +167,7 @@ func (p *Partition) Start(start int64) {
 }
 
 // now is the time that the replica counts in.
-func (p *Partition) now() time.Duration { return p.clock().Sub(p.began) }
+func (p *Partition) now() time.Duration { return p.lease.now() }
 
 // step lets the replica take a step, answers who has waited for that, and queues what is to be done besides. What only a follower
 // has to do, with its log, is in the effects that it returns.
@@ -215,7 +226,14 @@ func (p *Partition) checkEpoch(client int32) error {
 	return p.replica.Admit(0, p.now())
 }
 
-// compareEpoch is checkEpoch whoever leads. Called under the lock.
+// checkEpochOfAny is checkEpoch whoever leads.
+func (p *Partition) checkEpochOfAny(client int32) error {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	return p.compareEpoch(client)
+}
+
+// compareEpoch is checkEpochOfAny under the lock.
 func (p *Partition) compareEpoch(client int32) error {
 	err := p.replica.CheckEpoch(client)
 	if err == nil {
@@ -259,6 +277,24 @@ func (p *Partition) readable(readCommitted bool) (int64, error) {
 	return end, err
 }
 
+// fetchable is readable for who fetches from offset on. Where the log has failed, what was committed before can still be read; its end is
+// where the failure is told.
+func (p *Partition) fetchable(offset int64, readCommitted bool) (int64, error) {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	if p.gone != nil && !p.broken {
+		return -1, p.gone
+	}
+	end, err := p.replica.Readable(p.now())
+	if err == nil && readCommitted {
+		end = p.lastStable()
+	}
+	if err == nil && offset >= end {
+		err = p.gone
+	}
+	return end, err
+}
+
 // epochEnd returns the largest leader epoch not above epoch, and where it ended.
 func (p *Partition) epochEnd(epoch int32) (found int32, end int64) {
 	p.tail.Lock()
@@ -273,11 +309,14 @@ func (p *Partition) epochAt(offset int64) int32 {
 	return p.replica.EpochAt(offset)
 }
 
-// producers returns the producers that the partition remembers.
-func (p *Partition) producers() []partition.Producer {
+// producers returns the producers that the partition remembers. The error is fault.NotLeaderOrFollower while its log is being cut.
+func (p *Partition) producers() ([]partition.Producer, error) {
 	p.order.Lock()
 	defer p.order.Unlock()
-	return slices.Collect(p.log.Producers().All())
+	if p.cutting.Load() {
+		return nil, fault.NotLeaderOrFollower
+	}
+	return slices.Collect(p.log.Producers().All()), nil
 }
 
 // configure takes configs into use, which the topic's partitions share.
@@ -333,5 +372,15 @@ func (p *Partition) settle(ctx context.Context) error {
 func (p *Partition) expire(now time.Time) {
 	p.order.Lock()
 	defer p.order.Unlock()
+	if p.cutting.Load() {
+		return // the next time will do
+	}
 	p.log.Producers().Expire(now.UnixMilli(), p.config.Load().Log.ProducerIDExpiration.Milliseconds())
+}
+
+// forgetProducers gives the memory of the producers back when the log is gone.
+func (p *Partition) forgetProducers() {
+	p.order.Lock()
+	defer p.order.Unlock()
+	p.log.Producers().Clear()
 }

@@ -23,12 +23,21 @@ func viewOf(at *metadata.Partition, brokerEpoch int64) partition.View {
 func (p *Partition) install(v partition.View) {
 	p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
 		fx := r.Install(v, now)
-		p.version.Store(max(p.version.Load(), v.Version))
-		if r.Version() == v.Version {
-			p.deletions.decided(v.ISR)
+		if v.Version >= p.version.Load() {
+			p.version.Store(v.Version)
+			p.newest = v
 		}
+		p.takenOver(r)
 		return fx
 	})
+}
+
+// takenOver notes whose log starts count, when the replica has taken over the newest view: it does so later when its log is being cut. Called under
+// the lock.
+func (p *Partition) takenOver(r *partition.Replica) {
+	if r.Version() == p.newest.Version {
+		p.deletions.decided(p.newest.ISR, p.newest.LeaderEpoch)
+	}
 }
 
 // tick lets time pass.
@@ -131,25 +140,14 @@ func (p *Partition) fetchWait(q *replicationQuota) time.Duration {
 	return q.wait(throttle.Rate)
 }
 
-// answered takes over what the leader has answered to a fetch of this follower, with the records. What it appends is durable some time
-// later; cutting the log is waited for.
-func (p *Partition) answered(ctx context.Context, a partition.FetchAnswer, records []byte) error {
-	fx, err := p.takeIn(a, records)
-	switch {
-	case err != nil:
-		return err
-	case fx.Truncate, fx.Reset:
-		return p.cut(ctx, fx)
-	case fx.RaiseStart > 0:
-		return p.log.AdvanceStart(ctx, fx.RaiseStart)
-	}
-	return nil
-}
-
-// takeIn shows the replica an answer, and appends its records when the replica wants them.
+// takeIn shows the replica what the leader has answered to a fetch, and appends the records when the replica wants them; they are durable some
+// time later. When the log is to be cut, the caller calls cut.
 func (p *Partition) takeIn(a partition.FetchAnswer, records []byte) (partition.Effects, error) {
 	p.order.Lock()
 	defer p.order.Unlock()
+	if p.cutting.Load() {
+		return partition.Effects{}, nil
+	}
 	batches, err := p.fetchedBatches(records)
 	if err != nil {
 		return partition.Effects{}, err
@@ -168,6 +166,9 @@ func (p *Partition) takeIn(a partition.FetchAnswer, records []byte) (partition.E
 		}
 		return fx
 	})
+	if fx.Truncate || fx.Reset {
+		p.cutting.Store(true)
+	}
 	if !fx.Append || len(batches) == 0 {
 		return fx, nil
 	}
@@ -197,23 +198,28 @@ func (p *Partition) fetchedBatches(records []byte) (batches []record.Batch, err 
 	return batches, nil
 }
 
-// cut shortens the log, or lets it begin anew, as the replica wants.
+// cut shortens the log, or lets it begin anew, as the replica wants. It may take long, and locks nobody out meanwhile but those who would change
+// the log. After an error the log is what it is then, and the leader is asked again.
 func (p *Partition) cut(ctx context.Context, fx partition.Effects) error {
-	p.order.Lock()
-	defer p.order.Unlock()
 	var err error
 	if fx.Reset {
 		err = p.log.ResetTo(ctx, fx.To)
 	} else {
 		err = p.log.Truncate(ctx, fx.To)
 	}
-	if err != nil {
-		return err
-	}
+	p.order.Lock()
+	defer p.order.Unlock()
+	p.cutting.Store(false)
 	state := logState(p.log)
-	p.step(func(r *partition.Replica, now time.Duration) partition.Effects { return r.Truncated(state, now) })
-	p.letGo() // what was cut off was durable before
-	return nil
+	p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
+		fx := r.Truncated(state, now)
+		p.takenOver(r)
+		return fx
+	})
+	if err == nil {
+		p.letGo() // what was cut off was durable before
+	}
+	return err
 }
 
 // logState is what a replica has to know of its log. The caller holds order, or is alone with the log.

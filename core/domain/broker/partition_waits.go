@@ -59,7 +59,8 @@ func (p *Partition) written() []ack {
 	return p.held.upTo(p.log.DurableEnd())
 }
 
-// letGo answers the appends that are held: the log does not need their bytes any more.
+// letGo answers the appends that are held: the log does not need their bytes any more. Until it says so they are not the producers' again,
+// even when it was deleted or has failed: its journal may be writing them.
 func (p *Partition) letGo() {
 	p.tail.Lock()
 	r := release{held: p.held}

@@ -13,6 +13,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
+	"github.com/chronik-stream/chronik/core/limitedlog"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -26,14 +27,21 @@ type Partitions struct {
 	epoch   int64 // of this process's registration: what metadata says of another is not for it
 	clock   Clock
 	log     *slog.Logger
+	noise   *limitedlog.Log // of what is tried again and again
 	lease   *Lease
 	queue   replicaQueue
 	space   *Space // nil: there is always enough
+	upkeep  *upkeep
 
-	mu     sync.RWMutex
-	topics map[metadata.TopicID]*topicPartitions
-	closed bool
+	mu      sync.RWMutex
+	topics  map[metadata.TopicID]*topicPartitions
+	names   map[string]*topicPartitions // the newest of each name
+	failing map[*Partition]struct{}     // stand for partitions whose logs cannot be opened
+	closed  bool
 }
+
+// noiseOfLogs is how many lines about logs that fail may be written per limitedlog.Period.
+const noiseOfLogs = 20
 
 // topicConfigs is what partitions need to know of configs; see Configs.
 type topicConfigs interface {
@@ -43,10 +51,13 @@ type topicConfigs interface {
 
 // NewPartitions returns the registry over logs, of broker nodeID, which is registered under epoch. All arguments are required.
 func NewPartitions(store ports.MetadataStore, logs ports.LogStore, configs topicConfigs, nodeID int32, epoch int64, lease *Lease, clock Clock, log *slog.Logger) *Partitions {
-	return &Partitions{
-		store: store, logs: logs, configs: configs, nodeID: nodeID, epoch: epoch, clock: clock, log: log,
-		lease: lease, queue: unreplicated{}, topics: make(map[metadata.TopicID]*topicPartitions),
+	ps := &Partitions{
+		store: store, logs: logs, configs: configs, nodeID: nodeID, epoch: epoch, clock: clock, log: log, noise: limitedlog.New(log, noiseOfLogs),
+		lease: lease, queue: unreplicated{}, topics: make(map[metadata.TopicID]*topicPartitions), names: make(map[string]*topicPartitions),
+		failing: make(map[*Partition]struct{}),
 	}
+	ps.upkeep = newUpkeep(ps.keep, clock)
+	return ps
 }
 
 // unreplicated is the queue of replicas that are alone.
@@ -124,6 +135,15 @@ func (ps *Partitions) LeaderByName(ctx context.Context, topic string, index int3
 	return ps.Leader(ctx, t, index)
 }
 
+// ReplicaByName is Replica for a topic's name.
+func (ps *Partitions) ReplicaByName(ctx context.Context, topic string, index int32) (*Partition, error) {
+	t, ok := ps.store.Image().Topic(topic)
+	if !ok {
+		return nil, fault.UnknownTopicOrPartition
+	}
+	return ps.Replica(ctx, t, index)
+}
+
 // bringInLine has the open partitions of a topic take over what metadata and the broker's configs say now.
 func (ps *Partitions) bringInLine(tp *topicPartitions, t *metadata.Topic) {
 	tp.mu.Lock()
@@ -138,55 +158,17 @@ func (ps *Partitions) bringInLine(tp *topicPartitions, t *metadata.Topic) {
 	}
 }
 
-// drop ends a deleted topic's partitions and removes their logs.
-func (ps *Partitions) drop(ctx context.Context, tp *topicPartitions) {
-	for _, p := range tp.end(fault.UnknownTopicOrPartition) {
-		id := ports.LogID{Topic: p.topic, TopicID: p.id, Partition: p.index}
-		if err := ps.logs.Delete(ctx, id); err != nil && ctx.Err() == nil {
-			ps.log.ErrorContext(ctx, "cannot delete log", "topic", p.topic, "partition", p.index, "err", err)
-		}
-		p.letGo()
-	}
-	ps.mu.Lock()
-	delete(ps.topics, tp.id)
-	ps.mu.Unlock()
-}
-
-// sweep removes logs on disk whose topics are no more: those that were never opened, and those that a
-// crash has left between the deletion of a topic and that of its logs.
-func (ps *Partitions) sweep(ctx context.Context, img *metadata.Image) error {
-	stored, err := ps.logs.Stored()
-	if err != nil {
-		return fmt.Errorf("list logs: %w", err)
-	}
-	for _, id := range stored {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if t, ok := img.Topic(id.Topic); ok && t.ID == id.TopicID {
-			continue
-		}
-		if _, ok := ps.store.Image().TopicByID(id.TopicID); ok {
-			continue // made after img
-		}
-		if err := ps.logs.Delete(ctx, id); err != nil {
-			return fmt.Errorf("delete log of %s-%d: %w", id.Topic, id.Partition, err)
-		}
-	}
-	return nil
-}
-
-// Close ends every partition: who waits is told that this broker leads it no more. The logs stay with their store.
+// Close ends every partition: who waits is told that this broker leads it no more, producers as soon as their bytes are on disk. The logs
+// stay with their store, which has still to make them durable.
 func (ps *Partitions) Close() {
 	ps.mu.Lock()
 	ps.closed = true
 	all := ps.topics
-	ps.topics = make(map[metadata.TopicID]*topicPartitions)
+	ps.topics, ps.names = make(map[metadata.TopicID]*topicPartitions), make(map[string]*topicPartitions)
+	clear(ps.failing)
 	ps.mu.Unlock()
 	for _, tp := range all {
-		for _, p := range tp.end(errStopping) {
-			p.letGo() // the connections are closed
-		}
+		tp.end(errStopping)
 	}
 }
 
@@ -246,13 +228,17 @@ func (ps *Partitions) Expire(ctx context.Context) {
 	}
 }
 
-// Producers returns the producers that a partition remembers.
+// Producers returns the producers that this broker's replica of a partition remembers, whoever leads: who looks for a transaction that hangs
+// asks all replicas.
 func (ps *Partitions) Producers(ctx context.Context, topic string, index int32) ([]partition.Producer, error) {
-	p, err := ps.LeaderByName(ctx, topic, index)
+	p, err := ps.ReplicaByName(ctx, topic, index)
+	if err == nil {
+		err = p.failed()
+	}
 	if err != nil {
 		return nil, err
 	}
-	return p.producers(), nil
+	return p.producers()
 }
 
 // Start orders a batch of the broker's own making behind the end of an internal topic's partition and returns

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,12 +16,18 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// reopenAfter is how long a log that could not be opened is left alone: its damage costs a request an error, not a scan.
-const reopenAfter = 10 * time.Second
+// A log that could not be opened is left alone for reopenFirst, in case the reason passes, and after each further attempt for twice as long, at
+// most reopenAfter: its damage costs a request an error, not a scan.
+const (
+	reopenFirst = time.Second
+	reopenAfter = 10 * time.Second
+)
 
 // topicPartitions are the partitions of one topic that have been asked for.
 type topicPartitions struct {
 	id     metadata.TopicID
+	name   string
+	before *topicPartitions         // of a deleted topic that had the same name, and whose logs may still be there; the registry's lock guards it
 	places atomic.Pointer[[]*place] // by partition, as far as was asked for
 
 	mu     sync.Mutex   // guards what follows, the growth of places and what changes in open partitions
@@ -40,14 +47,17 @@ func (tp *topicPartitions) share(cfg TopicConfig) *TopicConfig {
 type place struct {
 	partition atomic.Pointer[Partition] // nil: not open
 
-	mu     sync.Mutex     // held while the log is opened, of this partition only
-	failed *failedOpening // the last attempt, nil unless it has failed
+	mu       sync.Mutex     // held while the log is opened or deleted, of this partition only
+	failed   *failedOpening // the last attempts, nil unless they have failed
+	leftover bool           // the log has to be deleted
 }
 
-// failedOpening is an attempt to open a log that has failed.
+// failedOpening is attempts to open a log that have failed.
 type failedOpening struct {
 	err   error
-	again time.Time // when the next one may be made
+	pause time.Duration // after the last
+	again time.Time     // when the next one may be made
+	stub  *Partition    // resigns in the place of the partition
 }
 
 // at returns the partition's place, nil when it was never asked for.
@@ -117,19 +127,30 @@ func (tp *topicPartitions) end(reason error) (ended []*Partition) {
 	return ended
 }
 
-// close ends one partition and returns it, if it is open. It can be opened again.
-func (tp *topicPartitions) close(index int32, reason error) *Partition {
-	at := tp.at(index)
-	if at == nil {
-		return nil
+// retire ends the open partitions for the reason given, at once, and has none opened any more. One that is being opened is ended when it is open.
+func (tp *topicPartitions) retire(reason error) {
+	tp.mu.Lock()
+	if tp.gone == nil {
+		tp.gone = reason
 	}
-	at.mu.Lock()
-	p := at.partition.Swap(nil)
-	at.mu.Unlock()
-	if p != nil {
+	tp.mu.Unlock()
+	for p := range tp.open() {
 		p.end(reason)
 	}
-	return p
+}
+
+// all returns the partitions' places, as far as they were asked for.
+func (tp *topicPartitions) all() []*place {
+	if places := tp.places.Load(); places != nil {
+		return *places
+	}
+	return nil
+}
+
+// isOpen reports whether a partition is open.
+func (tp *topicPartitions) isOpen(index int32) bool {
+	at := tp.at(index)
+	return at != nil && at.partition.Load() != nil
 }
 
 // ended returns why the partitions are not opened any more, nil while they are.
@@ -156,10 +177,45 @@ func (ps *Partitions) of(t *metadata.Topic) (*topicPartitions, error) {
 		if _, ok := ps.store.Image().TopicByID(t.ID); !ok {
 			return nil, fault.UnknownTopicOrPartition // deleted since the caller has looked it up
 		}
-		tp = &topicPartitions{id: t.ID}
-		ps.topics[t.ID] = tp
+		tp = &topicPartitions{id: t.ID, name: t.Name, before: ps.names[t.Name]}
+		ps.topics[t.ID], ps.names[t.Name] = tp, tp
 	}
 	return tp, nil
+}
+
+// forget removes the entry of a topic whose logs are gone.
+func (ps *Partitions) forget(tp *topicPartitions) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	delete(ps.topics, tp.id)
+	newer := ps.names[tp.name]
+	if newer == tp {
+		delete(ps.names, tp.name)
+		return
+	}
+	for ; newer != nil; newer = newer.before {
+		if newer.before == tp {
+			newer.before = tp.before
+		}
+	}
+}
+
+// supersede removes the logs that a partition had in deleted topics of the same name. Of a deletion that is under way it waits for the end.
+func (ps *Partitions) supersede(ctx context.Context, tp *topicPartitions, index int32) error {
+	ps.mu.RLock()
+	var old []*topicPartitions
+	for before := tp.before; before != nil; before = before.before {
+		old = append(old, before)
+	}
+	ps.mu.RUnlock()
+	for _, before := range old {
+		before.retire(fault.UnknownTopicOrPartition)
+		ps.upkeep.ask(task{kind: dropTopic, topic: before.id})
+		if err := ps.discard(ctx, before, index); err != nil {
+			return fault.New(fault.KafkaStorageError, "the log of the deleted topic %s is in the way: %w", tp.name, err)
+		}
+	}
+	return nil
 }
 
 // openIn returns the open partition of a topic, opened when it is not. One that could not be opened is tried again after a while;
@@ -186,34 +242,84 @@ func (ps *Partitions) openIn(ctx context.Context, tp *topicPartitions, t *metada
 	tp.mu.Lock()
 	cfg := tp.share(ps.configs.Topic(t.Configs))
 	tp.mu.Unlock()
-	p, err := ps.openLog(ctx, t, index, cfg)
+	err = ps.supersede(ctx, tp, index)
+	var p *Partition
+	if err == nil {
+		p, err = ps.openLog(ctx, t, index, cfg)
+	}
 	if err != nil && ctx.Err() != nil {
 		return nil, err // the request has ended, and nothing is known of the log
 	}
 	if err != nil {
-		if at.failed == nil || at.failed.err.Error() != err.Error() {
-			ps.log.ErrorContext(ctx, "cannot open log", "topic", t.Name, "partition", index, "err", err)
-		}
-		at.failed = &failedOpening{err: err, again: ps.clock().Add(reopenAfter)}
-		ps.queue.propose(&Partition{topic: t.Name, id: t.ID, index: index, gone: err}) // others have to go on without this replica
+		ps.notOpened(ctx, at, t, index, err)
 		return nil, err
 	}
-	at.failed = nil
+	if at.failed != nil {
+		ps.log.InfoContext(ctx, "log is open after all", "topic", t.Name, "partition", index)
+	}
+	ps.recovered(at)
+	at.leftover = false
+	ps.publish(at, tp, p, cfg)
+	return p, nil
+}
+
+// publish puts a partition where others find it, with what has changed while it was opened. Called with the place's lock held.
+func (ps *Partitions) publish(at *place, tp *topicPartitions, p *Partition, cfg *TopicConfig) {
 	tp.mu.Lock()
 	defer tp.mu.Unlock()
-	if now, ok := ps.store.Image().TopicByID(tp.id); ok { // it may have changed since the caller has looked it up
+	now, ok := ps.store.Image().TopicByID(tp.id)
+	switch {
+	case tp.gone != nil: // whoever ends it finds it in its place
+		p.end(tp.gone)
+	case ok:
 		if newest := tp.share(ps.configs.Topic(now.Configs)); newest != cfg {
 			p.configure(newest, ps.replicaSettings(newest))
 		}
 		ps.refresh(p)
+		if !slices.Contains(now.Partitions[p.index].Replicas, ps.nodeID) {
+			ps.upkeep.ask(task{kind: alignPartition, topic: tp.id, partition: p.index})
+		}
 	}
 	at.partition.Store(p)
-	return p, nil
+}
+
+// notOpened notes that a log could not be opened: others have to go on without this replica.
+func (ps *Partitions) notOpened(ctx context.Context, at *place, t *metadata.Topic, index int32, err error) {
+	if at.failed == nil || at.failed.err.Error() != err.Error() {
+		ps.log.ErrorContext(ctx, "cannot open log", "topic", t.Name, "partition", index, "err", err)
+	}
+	if at.failed == nil {
+		at.failed = &failedOpening{stub: &Partition{topic: t.Name, id: t.ID, index: index, gone: err}}
+		ps.mu.Lock()
+		ps.failing[at.failed.stub] = struct{}{}
+		ps.mu.Unlock()
+	}
+	at.failed.err, at.failed.pause = err, backOff(at.failed.pause, reopenFirst, reopenAfter)
+	at.failed.again = ps.clock().Add(at.failed.pause)
+	ps.queue.propose(at.failed.stub)
+}
+
+// recovered forgets that a log could not be opened. Called with the place's lock held.
+func (ps *Partitions) recovered(at *place) {
+	if at.failed == nil {
+		return
+	}
+	ps.mu.Lock()
+	delete(ps.failing, at.failed.stub)
+	ps.mu.Unlock()
+	at.failed = nil
+}
+
+// unopened returns what stands for the partitions whose logs could not be opened: their resignation may have to be repeated.
+func (ps *Partitions) unopened() []*Partition {
+	ps.mu.RLock()
+	defer ps.mu.RUnlock()
+	return slices.Collect(maps.Keys(ps.failing))
 }
 
 // openLog opens a partition's log. Errors: fault.KafkaStorageError, ctx's.
 func (ps *Partitions) openLog(ctx context.Context, t *metadata.Topic, index int32, cfg *TopicConfig) (*Partition, error) {
-	p := &Partition{topic: t.Name, id: t.ID, index: index, clock: ps.clock, began: ps.lease.began, queue: ps.queue, space: ps.space}
+	p := &Partition{topic: t.Name, id: t.ID, index: index, clock: ps.clock, lease: ps.lease, queue: ps.queue, space: ps.space}
 	p.config.Store(cfg)
 	p.version.Store(-1)
 	l, err := ps.logs.Open(ctx, ports.LogID{Topic: t.Name, TopicID: t.ID, Partition: index}, &cfg.Log, p)

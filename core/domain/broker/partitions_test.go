@@ -52,8 +52,8 @@ func TestALogThatCannotBeOpenedIsTriedAgainAfterAWhileAndLoggedOnce(t *testing.T
 			t.Errorf("once it is repaired: %v", err)
 		}
 	})
-	if n := strings.Count(lines.String(), "\n"); n != 1 {
-		t.Errorf("%d lines are logged, want 1:\n%s", n, &lines)
+	if n := strings.Count(lines.String(), "\n"); n != 2 {
+		t.Errorf("%d lines are logged, want one that it cannot be opened, and one that it is open:\n%s", n, &lines)
 	}
 }
 
@@ -162,7 +162,8 @@ func TestAnImageThatIsBehindTakesNoNewTopicAway(t *testing.T) {
 	if _, err := f.partitions.LeaderByName(t.Context(), "new", 0); err != nil {
 		t.Fatal(err)
 	}
-	newAlignment(f.partitions).follow(t.Context(), behind)
+	f.alignment = newAlignment(f.partitions)
+	f.followTo(t, behind)
 	p, err := f.partitions.LeaderByName(t.Context(), "new", 0)
 	if err != nil || p.failed() != nil || len(f.logs.delete) > 0 {
 		t.Errorf("partition of the new topic: %v, %v, deleted %v", err, p.failed(), f.logs.delete)

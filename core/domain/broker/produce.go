@@ -54,12 +54,13 @@ type LeaderHint struct {
 // Produce is the service behind Kafka's Produce.
 type Produce struct {
 	partitions *Partitions
+	memory     *record.Budget
 	clock      Clock
 }
 
-// NewProduce returns the produce service.
-func NewProduce(partitions *Partitions, clock Clock) *Produce {
-	return &Produce{partitions: partitions, clock: clock}
+// NewProduce returns the produce service, which decompresses large batches out of memory.
+func NewProduce(partitions *Partitions, memory *record.Budget, clock Clock) *Produce {
+	return &Produce{partitions: partitions, memory: memory, clock: clock}
 }
 
 // Produce validates every partition's batch, orders it in its log, and returns; req.Done is called when all
@@ -102,7 +103,7 @@ func (p *Produce) appendTo(ctx context.Context, img *metadata.Image, req *Produc
 		}
 		return err
 	}
-	b, err := part.admit(at, req.Version, p.clock.Millis())
+	b, err := part.admit(at, req.Version, p.clock.Millis(), p.memory)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,9 @@
 package broker
 
 import (
+	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -67,6 +69,7 @@ func TestProduceFailsWhenTheLogGoesOffline(t *testing.T) {
 	f.logs.hold()
 	req, done := f.send(t, newBatch(t, record.Options{}, "a"))
 	f.logs.fail(errors.New("input/output error"))
+	f.logs.release()
 	<-done
 	if err := req.Partitions[0].Err; !errors.Is(err, fault.KafkaStorageError) {
 		t.Errorf("answered %v", err)
@@ -82,9 +85,12 @@ func TestProduceIsNotAnsweredWhileTheLogNeedsItsBytes(t *testing.T) {
 		"another leads": func(_ *fixture, p *Partition) {
 			p.install(partition.View{Leader: 2, LeaderEpoch: 7, Version: 7, Replicas: []int32{2, 1}, ISR: []int32{2, 1}, BrokerEpoch: 1})
 		},
-		"the partition is closed": func(f *fixture, _ *Partition) {
-			f.partitions.asked(metadata.TopicID{1}).close(0, fault.NotLeaderOrFollower)
+		"the partition is closed": func(_ *fixture, p *Partition) { p.end(fault.NotLeaderOrFollower) },
+		"the topic is deleted": func(f *fixture, _ *Partition) {
+			_ = f.partitions.drop(context.Background(), metadata.TopicID{1})
 		},
+		"the log fails":    func(f *fixture, _ *Partition) { f.logs.fail(errors.New("input/output error")) },
+		"the broker stops": func(f *fixture, _ *Partition) { f.partitions.Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
@@ -104,8 +110,8 @@ func TestProduceIsNotAnsweredWhileTheLogNeedsItsBytes(t *testing.T) {
 			}
 			f.logs.release()
 			<-done
-			if err := req.Partitions[0].Err; !errors.Is(err, fault.NotLeaderOrFollower) {
-				t.Errorf("answered with %v", err)
+			if err := req.Partitions[0].Err; err == nil {
+				t.Error("answered as if it had been appended")
 			}
 		})
 	}
@@ -165,5 +171,54 @@ func TestProduceFromManyConnectionsLeavesNoGapAndNoTwin(t *testing.T) {
 		if !seen[o] {
 			t.Fatalf("no record was put at %d", o)
 		}
+	}
+}
+
+// As Kafka does, which test/e2e asks for all of it: a batch that is too large as it was sent is MESSAGE_TOO_LARGE, whatever else it is, and
+// producers split it; a segment has to hold what is written.
+func TestLimitsOfSegmentsApplyToWhatIsWritten(t *testing.T) {
+	shrinks := strings.Repeat("x", 4000)
+	for name, c := range map[string]struct {
+		compression    string
+		batch, segment int
+		codec          record.Codec
+		want           fault.Kind
+	}{
+		"larger than both":                        {"producer", 1000, 2000, record.None, fault.MessageTooLarge},
+		"larger than a segment only":              {"producer", 9000, 2000, record.None, fault.RecordListTooLarge},
+		"larger than a segment until compressed":  {"gzip", 9000, 2000, record.None, fault.None},
+		"larger than allowed until compressed":    {"gzip", 2000, 9000, record.None, fault.MessageTooLarge},
+		"larger than a segment when uncompressed": {"uncompressed", 9000, 2000, record.Gzip, fault.RecordListTooLarge},
+		"larger than allowed when uncompressed":   {"uncompressed", 2000, 9000, record.Gzip, fault.MessageTooLarge},
+		"larger than both when uncompressed":      {"uncompressed", 2000, 3000, record.Gzip, fault.MessageTooLarge},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			f.configs.topic.CompressionType, f.configs.topic.MaxMessageBytes, f.configs.topic.Log.SegmentBytes = c.compression, c.batch, int64(c.segment)
+			if got := f.sent(t, newBatch(t, record.Options{Codec: c.codec}, shrinks)); fault.KindOf(got.Err) != c.want {
+				t.Errorf("answered %v, want %v", got.Err, c.want)
+			}
+		})
+	}
+}
+
+func TestTheProducersOfADeletedTopicTakeNoMemory(t *testing.T) {
+	f := newFixture(t)
+	memory := partition.NewProducerMemory(1 << 20)
+	f.sent(t, newBatch(t, record.Options{}, "a"))
+	topic, _ := f.store.Image().Topic("orders")
+	p, err := f.partitions.Leader(t.Context(), topic, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.log.Producers().CountIn(memory) // as a log does when it is opened
+	f.sent(t, newBatch(t, record.Options{Producer: &record.Producer{ID: 7}}, "b"))
+	if memory.Held() != 1 {
+		t.Fatalf("%d producers are counted, want 1", memory.Held())
+	}
+	f.apply(t, metadata.DeleteTopic{ID: metadata.TopicID{1}})
+	f.follow(t)
+	if memory.Held() != 0 {
+		t.Errorf("%d producers are counted after the topic was deleted", memory.Held())
 	}
 }

@@ -38,7 +38,7 @@ func NewSoleQuorum(store ports.MetadataStore, nodeID int32, clock Clock) *SoleQu
 }
 
 // Describe returns this node as the only voter. Its log has an entry for each command.
-func (q *SoleQuorum) Describe(context.Context) (QuorumDescription, error) {
+func (q *SoleQuorum) Describe(context.Context, bool) (QuorumDescription, error) {
 	end, now := int64(q.store.Image().Index()), q.clock.Millis()
 	self := QuorumReplica{Node: q.nodeID, LogEndOffset: end, LastFetch: now, LastCaughtUp: now}
 	return QuorumDescription{Leader: q.nodeID, LeaderEpoch: 1, HighWatermark: end, Voters: []QuorumReplica{self}}, nil

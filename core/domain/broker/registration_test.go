@@ -59,11 +59,11 @@ func TestAnImageThatIsBehindRemovesNoLog(t *testing.T) {
 	f.apply(t, metadata.AlterReassignment{TopicID: id, Replicas: []int32{2}})
 	behind := f.store.Image()
 	f.apply(t, metadata.AlterReassignment{TopicID: id, Replicas: []int32{2, 1}})
-	f.alignment.follow(t.Context(), behind)
+	f.followTo(t, behind)
 	if len(f.logs.delete) > 0 {
 		t.Errorf("deleted %v, of which there is a replica again", f.logs.delete)
 	}
-	f.alignment.follow(t.Context(), f.store.Image())
+	f.follow(t)
 	f.apply(t, metadata.AlterReassignment{TopicID: id, Replicas: []int32{2}})
 	f.follow(t)
 	if len(f.logs.delete) != 1 {

@@ -153,6 +153,10 @@ func (f *fetcher) gather(now time.Time) (round replicaRound, unready int, wait t
 			wait = min(wait, left)
 			continue
 		}
+		if p.cutting.Load() { // which may take long, and adds it again when it is done
+			delete(f.follows, p)
+			continue
+		}
 		ask, ok := p.nextFetch()
 		if !ok {
 			unready++
@@ -219,19 +223,50 @@ func (f *fetcher) take(ctx context.Context, asked askedReplica, got ports.Replic
 		f.unmoved(asked)
 		return
 	}
-	err := p.answered(ctx, partition.FetchAnswer{
+	fx, err := p.takeIn(partition.FetchAnswer{
 		To: asked.fetch, OutOfRange: outOfRange, LogStart: got.LogStart, HighWatermark: got.HighWatermark,
 		Diverging: got.Diverging, DivergingEpoch: got.DivergingEpoch, DivergingEnd: got.DivergingEnd,
 	}, got.Records)
 	switch {
-	case err == nil && (outOfRange || got.Diverging):
-		f.unmoved(asked)
 	case err != nil && p.crowded.Load(): // the log tells it of the disk
 		f.postpone(p, fetchRestore)
-	case err != nil && ctx.Err() == nil:
-		f.of.log.ErrorContext(ctx, "cannot replicate", "topic", p.topic, "partition", p.index, "leader", f.leader, "err", err)
-		f.postpone(p, fetchRestore)
+	case err != nil:
+		f.failed(ctx, p, err)
+	case fx.Truncate, fx.Reset:
+		f.of.beside(ctx, func() { f.cut(ctx, asked, fx) })
+	case outOfRange, got.Diverging:
+		f.unmoved(asked)
+	case fx.RaiseStart > 0 && !p.raising.CompareAndSwap(false, true):
+		f.postpone(p, fetchRetry) // the leader answers at once until it hears of the new start
+	case fx.RaiseStart > 0:
+		f.of.beside(ctx, func() { f.raise(ctx, p, fx.RaiseStart) })
 	}
+}
+
+// raise deletes what the leader has deleted.
+func (f *fetcher) raise(ctx context.Context, p *Partition, start int64) {
+	defer p.raising.Store(false)
+	if err := p.log.AdvanceStart(ctx, start); err != nil {
+		f.failed(ctx, p, err)
+	}
+}
+
+// cut cuts a partition's log as the leader's answer asks. The fetcher goes on without the partition meanwhile.
+func (f *fetcher) cut(ctx context.Context, asked askedReplica, fx partition.Effects) {
+	if err := asked.partition.cut(ctx, fx); err != nil {
+		f.failed(ctx, asked.partition, err)
+		return
+	}
+	f.unmoved(asked)
+}
+
+// failed has the leader asked again after a while for a partition that could not be taken in.
+func (f *fetcher) failed(ctx context.Context, p *Partition, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	f.of.noise.Error(ctx, "cannot replicate", "topic", p.topic, "partition", p.index, "leader", f.leader, "err", err)
+	f.postpone(p, fetchRestore)
 }
 
 // unmoved has the leader not asked at once for what it has refused just now, unless there is something else to ask.

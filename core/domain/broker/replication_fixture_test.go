@@ -29,6 +29,7 @@ type ring struct {
 	t       *testing.T
 	store   *watchedStore
 	brokers []*ringBroker
+	created byte // topics; their ids count up
 
 	leaderRate, followerRate atomic.Int64 // of throttled replicas, on each broker
 
@@ -47,7 +48,8 @@ type ringBroker struct {
 	produce    *Produce
 	fetch      *Fetch
 	offsets    *Offsets
-	cut        *metadata.Image // what it goes on with, nil when it is not cut off
+	cut        *metadata.Image                                               // what it goes on with, nil when it is not cut off
+	applying   atomic.Pointer[func(context.Context, metadata.Command) error] // its error is Apply's, if it has one
 }
 
 const (
@@ -106,16 +108,16 @@ func (r *ring) begin(ctx context.Context, working *sync.WaitGroup, id int32) *ri
 	}
 	log := slog.New(slog.DiscardHandler)
 	b.partitions = NewPartitions(b, b.logs, b.configs, id, int64(id), b.lease, time.Now, log)
-	b.produce, b.offsets = NewProduce(b.partitions, time.Now), NewOffsets(b.partitions)
+	b.produce, b.offsets = NewProduce(b.partitions, record.NewBudget(1<<20), time.Now), NewOffsets(b.partitions)
 	b.fetch = NewFetch(b.partitions, b.configs, 1<<20, time.Now)
 	replication := NewReplication(b.partitions, b, b, b.configs, log)
-	b.lease.renew(time.Now(), ringSession)
+	b.lease.renew(b.lease.now(), ringSession)
 	working.Go(func() { _ = b.partitions.Run(ctx) })
 	working.Go(func() { _ = replication.Run(ctx) })
 	working.Go(func() {
 		for ctx.Err() == nil {
 			if !b.isCut() {
-				b.lease.renew(time.Now(), ringSession)
+				b.lease.renew(b.lease.now(), ringSession)
 			}
 			pause(ctx, 200*time.Millisecond)
 		}
@@ -139,8 +141,8 @@ func (r *ring) create(topic string, leader int32) {
 	replicas := []int32{1, 2, 3}
 	at := slices.Index(replicas, leader)
 	replicas = slices.Concat(replicas[at:], replicas[:at])
-	topics, _ := r.store.Image().Counts()
-	r.apply(metadata.CreateTopic{Name: topic, ID: metadata.TopicID{byte(topics + 1)}, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{replicas}})
+	r.created++
+	r.apply(metadata.CreateTopic{Name: topic, ID: metadata.TopicID{r.created}, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{replicas}})
 }
 
 // throttle changes the rates of throttled replicas.
@@ -191,6 +193,11 @@ func (b *ringBroker) Image() *metadata.Image {
 func (b *ringBroker) Apply(ctx context.Context, cmd metadata.Command) (metadata.Result, error) {
 	if b.isCut() {
 		return metadata.Result{}, fault.NotController
+	}
+	if ask := b.applying.Load(); ask != nil {
+		if err := (*ask)(ctx, cmd); err != nil {
+			return metadata.Result{}, err
+		}
 	}
 	return b.store.Apply(ctx, cmd)
 }

@@ -302,3 +302,57 @@ func TestWhatIsSaidOfALogFollowsItWhenItIsCut(t *testing.T) {
 		}
 	})
 }
+
+func TestANewLeaderThatDoesNotKnowWhatIsCommittedAsksToDeleteRecordsLater(t *testing.T) {
+	inRing(t, 3, func(t *testing.T, r *ring) {
+		r.broker(1).sent("orders", "a")
+		r.isolate(1)
+		r.isolate(3)
+		r.fence(1) // broker 2 leads, and knows what is committed when broker 3 has fetched from it
+		synctest.Wait()
+		ask := func(offset int64) *DeleteRecordsQuery {
+			q := []DeleteRecordsQuery{{Topic: "orders", Offset: offset}}
+			r.broker(2).offsets.DeleteRecords(t.Context(), q)
+			return &q[0]
+		}
+		for _, offset := range []int64{-1, 0, 1, 2} {
+			if q := ask(offset); !errors.Is(q.Err, fault.OffsetNotAvailable) {
+				t.Errorf("records below %d: %+v", offset, q)
+			}
+		}
+		r.heal(3)
+		time.Sleep(time.Second)
+		if q := ask(2); !errors.Is(q.Err, fault.OffsetOutOfRange) {
+			t.Errorf("records above the high watermark: %+v", q)
+		}
+		if q := ask(1); q.Err != nil || q.LowWatermark != 1 {
+			t.Errorf("%+v", q)
+		}
+	})
+}
+
+func TestWhereAFollowersLogBeganInAnEarlierLifeSaysNothing(t *testing.T) {
+	for name, next := range map[string]func(d *deletions){
+		"another leader epoch": func(d *deletions) { d.decided([]int32{1, 2, 3}, 8) },
+		"out of sync and back": func(d *deletions) { d.decided([]int32{1, 2}, 7); d.decided([]int32{1, 2, 3}, 7) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var d deletions
+			d.decided([]int32{1, 2, 3}, 7)
+			d.followed(2, 5)
+			d.followed(3, 5)
+			if low, _ := d.watch(1, 5); low != 5 {
+				t.Fatalf("the lowest log start is %d", low)
+			}
+			next(&d)
+			d.followed(2, 5)
+			if low, _ := d.watch(1, 5); low != -1 {
+				t.Errorf("the lowest log start is %d before broker 3 has told its own", low)
+			}
+			d.followed(3, 4)
+			if low, _ := d.watch(1, 5); low != 4 {
+				t.Errorf("the lowest log start is %d", low)
+			}
+		})
+	}
+}

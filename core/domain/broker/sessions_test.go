@@ -34,7 +34,7 @@ func TestSessionsEndWhenNothingIsHeardAndNotBefore(t *testing.T) {
 				s.suspect(id)
 				suspected[id] = true
 			case 5:
-				if s.looked(id, true, now) != suspected[id] {
+				if s.looked(id, s.suspects[id], true, now) != suspected[id] {
 					t.Fatalf("broker %d, which is suspected: %t, is taken for something else", id, suspected[id])
 				}
 				if suspected[id] {

@@ -1,6 +1,7 @@
 package configdef
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -22,12 +23,15 @@ var (
 	flushIntervals = []string{"log.flush.interval.ms", "log.flush.scheduler.interval.ms"}
 )
 
-// ValidateBroker returns a fault when no broker may have the value: fault.InvalidRequest with Kafka's message
-// (KAFKA-13609: not InvalidConfig), and fault.InvalidConfig for an unknown key, which Kafka keeps for its plugins
-// and this broker could only ignore.
+// ValidateBroker returns a fault when no broker may be started with the value: fault.InvalidRequest with Kafka's message
+// (KAFKA-13609: not InvalidConfig), and fault.InvalidConfig for an unknown key, which Kafka ignores. Configs for single listeners are
+// known.
 func ValidateBroker(key, value string) error {
 	k, ok := Broker.Key(key)
-	if !ok {
+	switch {
+	case !ok && strings.HasPrefix(key, listenerPrefix):
+		return checkListenerConfig(key, value)
+	case !ok:
 		return fault.New(fault.InvalidConfig, "Unknown broker config name: %s", key)
 	}
 	if err := k.Check(value); err != nil {
@@ -37,14 +41,19 @@ func ValidateBroker(key, value string) error {
 }
 
 // ValidateBrokerConfigs checks a broker's, or with perBroker false the cluster's default, dynamic configs: each value,
-// and that it may be set there while brokers run.
+// and that it may be set there while brokers run. As in Kafka, which keeps them for its plug-ins, unknown names are allowed.
 func ValidateBrokerConfigs(configs map[string]string, perBroker bool) error {
 	names := slices.Sorted(maps.Keys(configs))
 	if fixed := withUpdate(names, ReadOnly); len(fixed) > 0 {
 		return fault.New(fault.InvalidRequest, "Cannot update these configs dynamically: %s", bracketed(fixed))
 	}
+	bare := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !slices.Contains(reconfigurable, name) })
+	if len(bare) > 0 {
+		return fault.New(fault.InvalidRequest,
+			"These security configs can be dynamically updated only per-listener using the listener prefix: %s", bracketed(bare))
+	}
 	for _, name := range names {
-		if err := ValidateBroker(name, configs[name]); err != nil {
+		if err := ValidateBroker(name, configs[name]); err != nil && !errors.Is(err, fault.InvalidConfig) {
 			return err
 		}
 	}
@@ -59,7 +68,7 @@ func ValidateBrokerConfigs(configs map[string]string, perBroker bool) error {
 func withUpdate(names []string, u Update) []string {
 	var with []string
 	for _, name := range names {
-		if k, ok := Broker.Key(name); ok && k.Update == u {
+		if updateOf(name) == u {
 			with = append(with, name)
 		}
 	}

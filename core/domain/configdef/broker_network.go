@@ -25,7 +25,7 @@ var brokerNetworkKeys = []Key{
 		Doc: "The security protocol that brokers use among each other.",
 	},
 	{
-		Name: "early.start.listeners", Type: List, Null: true, Use: Fixed,
+		Name: "early.start.listeners", Type: List, Null: true, Use: Shown,
 		Doc: "The listeners that are opened before the authorizer is ready.",
 	},
 	{
@@ -88,14 +88,15 @@ var brokerNetworkKeys = []Key{
 	},
 	{
 		Name: "max.connection.creation.rate", Type: Int, Default: "2147483647", Valid: atLeast(0), Use: Fixed, Update: ClusterWide,
-		Doc: "How many connections are accepted per second. This broker does not limit it.",
+		Doc: "How many connections are accepted per second. This broker does not limit it: other brokers come by the listeners of clients, and " +
+			"would have to wait with them.",
 	},
 	{
 		Name: "connections.max.idle.ms", Type: Long, Default: "600000",
 		Doc: "After how many milliseconds without a request a connection is closed.",
 	},
 	{
-		Name: "connections.max.reauth.ms", Type: Long, Default: "0", Use: Fixed,
+		Name: "connections.max.reauth.ms", Type: Long, Default: "0", Use: Shown,
 		Doc: "After how many milliseconds a client must authenticate again; 0 stands for never.",
 	},
 	{

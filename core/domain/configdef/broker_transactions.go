@@ -4,7 +4,8 @@ package configdef
 var brokerTransactionKeys = []Key{
 	{
 		Name: "producer.id.expiration.ms", Type: Int, Default: "86400000", Valid: atLeast(1), Update: ClusterWide,
-		Doc: "After how many milliseconds without an append a partition forgets an idempotent producer.",
+		Doc: "After how many milliseconds without an append a partition forgets an idempotent producer. Where a thirty-second of this broker's own setting " +
+			"memory is used up by producers, it forgets those that have been idle for longest before.",
 	},
 	{
 		Name: "transaction.partition.verification.enable", Type: Boolean, Default: "true", Use: Shown, Update: ClusterWide,

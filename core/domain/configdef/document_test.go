@@ -43,15 +43,21 @@ func document() []byte {
 Chronik knows every config that Apache Kafka 4.3.1 shows, by the same name, type, default and rules. What it does with each:
 
 - **honoured**: it has the effect that Kafka gives it.
-- **shown**: it is accepted, kept and shown, and has no other effect. It tunes something inside Kafka that does not exist
-  here (a thread pool, say), a feature that is not served, or something that Chronik decides by itself, as its text then says.
+- **shown**: it is accepted within Kafka's limits, kept and shown, and has no other effect, which the broker logs once. It tunes something
+  inside Kafka that does not exist here (a thread pool, say), a feature that is not served, TLS and SASL listeners, which there are none
+  of, or something that Chronik decides by itself, as its text then says.
 - **fixed**: only the default is accepted. Another value would promise what Chronik does not do, and is refused, at the start
   as well as later.
 
 Topics, groups and client metrics subscriptions take their configs while the broker runs. A broker's config is *read-only*
 (given with the start), *per-broker* (also settable for one broker while it runs) or *cluster-wide* (also settable for all
 brokers at once). What is set for a topic or group comes first, then what is set for the broker, then for all brokers, then what the
-broker was started with, then the default. Unknown names are refused everywhere.
+broker was started with, then the default.
+
+Unknown names are refused, at the start, too, so that a slip does not go unnoticed. Only what is set for brokers while they run may have
+any name, as in Kafka, which keeps unknown ones for its plug-ins: it is kept, shown without its value, and logged as unknown. Configs
+for single listeners (`+"`listener.name.NAME.CONFIG`"+`) are taken by the rules of CONFIG and have no effect; the limits
+among them are refused.
 
 `)
 	for _, part := range []struct {

@@ -87,6 +87,14 @@ func number(value any) float64 {
 	return math.NaN()
 }
 
+// nonEmpty allows every text but the empty one.
+var nonEmpty = Rule{"non-empty string", func(_ string, value any) (any, string) {
+	if value == "" {
+		return value, "String must be non-empty"
+	}
+	return nil, ""
+}}
+
 // oneOf allows these texts.
 func oneOf(texts ...string) Rule {
 	return Rule{"[" + strings.Join(texts, ", ") + "]", func(_ string, value any) (any, string) {

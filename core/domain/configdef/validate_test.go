@@ -142,8 +142,36 @@ func TestBrokerConfigsAreRefusedWithKafkasMessages(t *testing.T) {
 		},
 		{"leader.replication.throttled.rate", "-5", "Invalid value -5 for configuration leader.replication.throttled.rate: Value must be at least 0", fault.InvalidRequest},
 		{"metric.reporters", "foo.Bar", "Invalid value foo.Bar for configuration metric.reporters: This broker supports only org.apache.kafka.common.metrics.JmxReporter", fault.InvalidRequest},
-		{"ssl.keystore.location", "/tmp/x", "Invalid value /tmp/x for configuration ssl.keystore.location: This broker supports only null", fault.InvalidRequest},
+		{"ssl.keystore.location", "/tmp/x", "", fault.None},
+		{"ssl.client.auth", "x", "Invalid value x for configuration ssl.client.auth: String must be one of: required, requested, none", fault.InvalidRequest},
 		{"sasl.enabled.mechanisms", "GSSAPI", "", fault.None},
+		{"sasl.enabled.mechanisms", "PLAIN,SCRAM-SHA-512", "", fault.None},
+		{"sasl.kerberos.min.time.before.relogin", "-10", "", fault.None},
+		{
+			"sasl.login.refresh.buffer.seconds", "99999",
+			"Invalid value 99999 for configuration sasl.login.refresh.buffer.seconds: Not a number of type SHORT", fault.InvalidRequest,
+		},
+		{"remote.fetch.max.wait.ms", "7", "", fault.None},
+		{"remote.fetch.max.wait.ms", "0", "Invalid value 0 for configuration remote.fetch.max.wait.ms: Value must be at least 1", fault.InvalidRequest},
+		{
+			"remote.log.storage.manager.impl.prefix", "", "Invalid value  for configuration remote.log.storage.manager.impl.prefix: " +
+				"String must be non-empty", fault.InvalidRequest,
+		},
+		{
+			"remote.log.storage.system.enable", "true",
+			"Invalid value true for configuration remote.log.storage.system.enable: This broker supports only false", fault.InvalidRequest,
+		},
+		{
+			"authorizer.class.name", "a.B", "Invalid value a.B for configuration authorizer.class.name: This broker supports only the empty value",
+			fault.InvalidRequest,
+		},
+		{"listener.name.internal.ssl.keystore.location", "/tmp/x", "", fault.None},
+		{"listener.name.internal.plain.sasl.jaas.config", "x", "", fault.None},
+		{
+			"listener.name.internal.ssl.client.auth", "x",
+			"Invalid value x for configuration ssl.client.auth: String must be one of: required, requested, none", fault.InvalidRequest,
+		},
+		{"listener.name.internal.max.connections", "5", "This broker has no limits of single listeners: set max.connections", fault.InvalidRequest},
 	} {
 		check(t, configdef.ValidateBroker(c.key, c.value), c.key+"="+c.value, c.want, c.kind)
 	}
@@ -209,4 +237,19 @@ func TestReadOnlyAndPerBrokerConfigsAreRefusedWhereTheyCannotBeSet(t *testing.T)
 	check(t, configdef.ValidateBrokerConfigs(map[string]string{"sasl.enabled.mechanisms": "GSSAPI"}, false),
 		"per broker", "Cannot update these configs at default cluster level, broker id must be specified: [sasl.enabled.mechanisms]", fault.InvalidRequest)
 	check(t, configdef.ValidateBrokerConfigs(map[string]string{"sasl.enabled.mechanisms": "GSSAPI", "log.retention.ms": "5"}, true), "fine", "", fault.None)
+	check(t, configdef.ValidateBrokerConfigs(map[string]string{"ssl.keystore.location": "/x", "ssl.client.auth": "none"}, true), "for a listener",
+		"These security configs can be dynamically updated only per-listener using the listener prefix: [ssl.keystore.location]", fault.InvalidRequest)
+	check(t, configdef.ValidateBrokerConfigs(map[string]string{"listener.name.a.ssl.keystore.location": "/x"}, true), "of a listener", "", fault.None)
+	check(t, configdef.ValidateBrokerConfigs(map[string]string{"listener.name.a.foo": "/x"}, false), "of a listener on all brokers",
+		"Cannot update these configs at default cluster level, broker id must be specified: [listener.name.a.foo]", fault.InvalidRequest)
+}
+
+// As in Kafka: they may be those of plug-ins.
+func TestUnknownBrokerConfigsAreTakenWhileBrokersRunOnly(t *testing.T) {
+	for _, name := range []string{"foo", "my.plugin.url", "listener.name.", "listener.name.x"} {
+		for _, perBroker := range []bool{true, false} {
+			check(t, configdef.ValidateBrokerConfigs(map[string]string{name: "x"}, perBroker), name, "", fault.None)
+		}
+	}
+	check(t, configdef.ValidateBroker("my.plugin.url", "x"), "at the start", "Unknown broker config name: my.plugin.url", fault.InvalidConfig)
 }

@@ -63,6 +63,7 @@ type Group struct {
 	parsed    bool                 // topics is known
 	unwritten bool                 // nothing in the log says yet that the group exists
 	weight    int                  // bytes that members and pending ones take
+	committed int                  // bytes that offsets take
 	assigning bool                 // the generation's assignment is on its way to the log
 
 	joinDeadline time.Time // end of PreparingRebalance
@@ -126,20 +127,30 @@ func (g *Group) Apply(r Record) {
 	case MetadataRecord:
 		g.metadata = r.Metadata
 	case OffsetRecord:
-		partitions := g.offsets[r.Topic]
-		if r.Offset == nil {
-			delete(partitions, r.Partition)
-			if len(partitions) == 0 {
-				delete(g.offsets, r.Topic)
-			}
-			return
-		}
-		if partitions == nil {
-			partitions = map[int32]Offset{}
-			g.offsets[r.Topic] = partitions
-		}
-		partitions[r.Partition] = *r.Offset
+		g.applyOffset(r)
 	}
+}
+
+func (g *Group) applyOffset(r OffsetRecord) {
+	partitions := g.offsets[r.Topic]
+	if old, ok := partitions[r.Partition]; ok {
+		g.committed -= offsetSize + len(old.Metadata)
+	}
+	if r.Offset == nil {
+		delete(partitions, r.Partition)
+		if partitions != nil && len(partitions) == 0 {
+			delete(g.offsets, r.Topic)
+			g.committed -= topicSize + len(r.Topic)
+		}
+		return
+	}
+	if partitions == nil {
+		partitions = map[int32]Offset{}
+		g.offsets[r.Topic] = partitions
+		g.committed += topicSize + len(r.Topic)
+	}
+	partitions[r.Partition] = *r.Offset
+	g.committed += offsetSize + len(r.Offset.Metadata)
 }
 
 // Restore brings a group that was loaded from its log to life: its members get a fresh session time-out,

@@ -236,6 +236,16 @@ func (m *model) check() {
 	if !maps.Equal(counted, m.g.supported) {
 		m.rt.Fatalf("supporters %v, counted %v", m.g.supported, counted)
 	}
+	committed := 0
+	for topic, partitions := range m.g.offsets {
+		committed += topicSize + len(topic)
+		for _, o := range partitions {
+			committed += offsetSize + len(o.Metadata)
+		}
+	}
+	if committed != m.g.committed {
+		m.rt.Fatalf("the group's offsets weigh %d, counted %d", committed, m.g.committed)
+	}
 	if weight != m.g.weight {
 		m.rt.Fatalf("the group weighs %d, counted %d", m.g.weight, weight)
 	}

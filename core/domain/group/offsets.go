@@ -13,7 +13,7 @@ import (
 // have none. maxMetadata is offset.metadata.max.bytes. The error holds for every offset. Written makes
 // the offsets visible.
 func (g *Group) Commit(now time.Time, req *CommitRequest, maxMetadata int) (Write, error) {
-	if err := g.checkCommit(req); err != nil {
+	if err := g.CheckCommit(req); err != nil {
 		return Write{}, err
 	}
 	g.now = now
@@ -41,7 +41,8 @@ func (g *Group) Commit(now time.Time, req *CommitRequest, maxMetadata int) (Writ
 	return g.track(w), nil
 }
 
-func (g *Group) checkCommit(req *CommitRequest) error {
+// CheckCommit returns the error that Commit has for every offset.
+func (g *Group) CheckCommit(req *CommitRequest) error {
 	switch {
 	case g.state == Dead:
 		return fault.CoordinatorNotAvailable

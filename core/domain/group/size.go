@@ -6,10 +6,13 @@ const (
 	memberSize   = 512
 	pendingSize  = 128
 	protocolSize = 64
+	// A topic's first offsets take room for eight of them.
+	topicSize  = 640
+	offsetSize = 208
 )
 
-// Size returns about how many bytes of memory the group takes, without its committed offsets.
-func (g *Group) Size() int { return groupSize + len(g.id) + g.weight }
+// Size returns about how many bytes of memory the group takes, its committed offsets included.
+func (g *Group) Size() int { return groupSize + len(g.id) + g.weight + g.committed }
 
 // Growth returns by how many bytes the group would grow if it took the join in: not at all if the member is there already
 // and says the same as before.
@@ -39,4 +42,23 @@ func (m *member) weight() int {
 func (g *Group) assign(m *member, assignment []byte) {
 	g.weight += len(assignment) - len(m.assignment)
 	m.assignment = assignment
+}
+
+// CommitGrowth returns by how many bytes the group would grow if it took the commit in: not at all where it has offsets for the
+// same partitions, with as much metadata.
+func (g *Group) CommitGrowth(req *CommitRequest) (n int) {
+	topic := ""
+	for i := range req.Offsets {
+		o := &req.Offsets[i]
+		switch old, ok := g.Offset(o.TopicPartition); {
+		case ok:
+			n += len(o.Metadata) - len(old.Metadata)
+		case g.offsets[o.Topic] == nil && o.Topic != topic:
+			topic = o.Topic
+			n += topicSize + len(topic) + offsetSize + len(o.Metadata)
+		default:
+			n += offsetSize + len(o.Metadata)
+		}
+	}
+	return n
 }

@@ -1,6 +1,8 @@
 package group
 
 import (
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -35,5 +37,62 @@ func TestAGroupGrowsByWhatItsMembersSay(t *testing.T) {
 	}
 	if _, err := g.Leave(now, []LeaveMember{{MemberID: again.MemberID}}); err != nil || g.Size() != empty {
 		t.Errorf("an empty group takes %d bytes (%v), want %d", g.Size(), err, empty)
+	}
+}
+
+// commit has the group take offsets of so many partitions of so many topics in.
+func commit(t *testing.T, g *Group, topics, partitions int, metadata string) (growth int) {
+	t.Helper()
+	var req CommitRequest
+	req.Generation, req.Retention = -1, -1
+	for topic := range topics {
+		for p := range partitions {
+			req.Offsets = append(req.Offsets, OffsetCommit{
+				TopicPartition: TopicPartition{Topic: fmt.Sprintf("topic-%d", topic), Partition: int32(p)}, Offset: Offset{Offset: 1, Metadata: metadata},
+			})
+		}
+	}
+	growth = g.CommitGrowth(&req)
+	w, err := g.Commit(time.Unix(0, 0), &req, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Written(time.Unix(0, 0), w, nil)
+	return growth
+}
+
+func TestAGroupGrowsByTheOffsetsThatItHasNotCommittedBefore(t *testing.T) {
+	g := New("readers", time.Unix(0, 0))
+	empty := g.Size()
+	growth := commit(t, g, 3, 5, "")
+	if got := g.Size() - empty; got != growth || growth < 15*offsetSize {
+		t.Errorf("the group has grown by %d bytes, foreseen were %d", got, growth)
+	}
+	if growth := commit(t, g, 3, 5, ""); growth != 0 {
+		t.Errorf("offsets that are there let the group grow by %d bytes", growth)
+	}
+	before := g.Size()
+	if growth := commit(t, g, 3, 5, strings.Repeat("m", 100)); growth != 1500 || g.Size() != before+growth {
+		t.Errorf("metadata of 1500 bytes lets the group grow by %d, %d were foreseen", g.Size()-before, growth)
+	}
+	w := g.tombstones(func(TopicPartition) bool { return true })
+	g.Written(time.Unix(0, 0), g.track(w), nil)
+	if g.Size() != empty {
+		t.Errorf("without offsets the group takes %d bytes, before %d", g.Size(), empty)
+	}
+}
+
+func TestAGroupsOffsetsTakeNoMoreThanItsSizeSays(t *testing.T) {
+	for _, shape := range []struct{ topics, partitions int }{{5000, 1}, {1000, 8}, {10, 3000}} {
+		var before, after runtime.MemStats
+		g := New("readers", time.Unix(0, 0))
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		commit(t, g, shape.topics, shape.partitions, "")
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		if taken := int(after.HeapAlloc - before.HeapAlloc); taken > g.Size() {
+			t.Errorf("%+v: %d bytes are taken, the group's size is %d", shape, taken, g.Size())
+		}
 	}
 }

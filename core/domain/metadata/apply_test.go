@@ -3,6 +3,7 @@ package metadata
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"strings"
@@ -185,6 +186,28 @@ func TestTheMetaTopicIsAllowed(t *testing.T) {
 	got, ok := img.Topic(MetaTopic)
 	if !ok || len(got.Partitions) != 1 || got.Configs["segment.bytes"] != "52428800" || got.Configs["retention.ms"] != "-1" {
 		t.Errorf("topic __meta = %+v, %t", got, ok)
+	}
+}
+
+func TestTheMetaTopicIsKnownAndNotListed(t *testing.T) {
+	img := cluster(t, 1, MetaTopicCommand(TopicID{5}, 1), CreateTopic{Name: "a", ID: TopicID{3}, Partitions: 1, ReplicationFactor: 1},
+		CreateTopic{Name: OffsetsTopic, ID: TopicID{4}, Partitions: 1, ReplicationFactor: 1})
+	names := func(topics iter.Seq[*Topic]) (all []string) {
+		for topic := range topics {
+			all = append(all, topic.Name)
+		}
+		return all
+	}
+	if got, want := names(img.Topics()), []string{OffsetsTopic, MetaTopic, "a", "a.b", "orders"}; !slices.Equal(got, want) {
+		t.Errorf("topics %v, want %v", got, want)
+	}
+	for from, want := range map[string][]string{MetaTopic: {"a", "a.b", "orders"}, "": {OffsetsTopic, "a", "a.b", "orders"}, "__d": {"a", "a.b", "orders"}, "b": {"orders"}} {
+		if got := names(img.ListedTopics(from)); !slices.Equal(got, want) {
+			t.Errorf("listed from %q: %v, want %v", from, got, want)
+		}
+	}
+	if _, ok := img.TopicByID(TopicID{5}); !ok {
+		t.Error("__meta is not known by its id")
 	}
 }
 

@@ -22,6 +22,7 @@ type dump struct {
 	NextProducerID int64            `json:"next_producer_id"`
 	Features       map[string]int16 `json:"features,omitempty"`
 	FeaturesEpoch  uint64           `json:"features_epoch,omitempty"`
+	Restored       bool             `json:"restored,omitempty"`
 	Brokers        []dumpedBroker   `json:"brokers"`
 	Topics         []dumpedTopic    `json:"topics"`
 	Configs        []dumpedConfigs  `json:"configs"`
@@ -92,6 +93,9 @@ func Dump(w io.Writer, img *Image) error {
 	if len(img.features) > 0 {
 		out.field("features", img.features)
 		out.field("features_epoch", img.featuresEpoch)
+	}
+	if img.restored {
+		out.field("restored", true)
 	}
 	list(out, "brokers", img.Brokers(), func(b *Broker) any {
 		d := dumpedBroker{b.ID, hex.EncodeToString(b.Incarnation[:]), b.Epoch, b.Rack, b.Fenced, b.ShuttingDown, nil, b.Features}
@@ -195,7 +199,7 @@ func (d *dump) image() (*Image, error) {
 		return nil, fmt.Errorf("next producer id %d", d.NextProducerID)
 	}
 	l := NewLoader()
-	l.header = &headerFields{d.Index, d.ClusterID, d.NextProducerID, d.Features, d.FeaturesEpoch}
+	l.header = &headerFields{d.Index, d.ClusterID, d.NextProducerID, d.Features, d.FeaturesEpoch, d.Restored}
 	for _, b := range d.Brokers {
 		broker := &Broker{ID: b.ID, Epoch: b.Epoch, Rack: b.Rack, Fenced: b.Fenced, ShuttingDown: b.ShuttingDown, Features: b.Features}
 		for _, e := range b.Endpoints {

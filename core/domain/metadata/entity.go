@@ -28,6 +28,7 @@ type headerFields struct {
 	NextProducerID int64            `cbor:"3,keyasint"`
 	Features       map[string]int16 `cbor:"4,keyasint,omitempty"`
 	FeaturesEpoch  uint64           `cbor:"5,keyasint,omitempty"`
+	Restored       bool             `cbor:"6,keyasint,omitempty"`
 }
 
 func topicEntity(id TopicID) Entity       { return entity(entityTopic, string(id[:])) }
@@ -123,7 +124,7 @@ func (i *Image) EncodeEntity(e Entity) (value []byte, ok bool, err error) {
 func (i *Image) part(e Entity) (part any, ok bool) {
 	switch what, key := split(e); what {
 	case entityHeader:
-		return headerFields{i.index, i.clusterID, i.nextProducerID, i.features, i.featuresEpoch}, true
+		return headerFields{i.index, i.clusterID, i.nextProducerID, i.features, i.featuresEpoch, i.restored}, true
 	case entityTopic:
 		return i.topicByKey(key)
 	case entityBroker:

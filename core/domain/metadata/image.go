@@ -14,6 +14,7 @@ type Image struct {
 	nextProducerID int64
 	features       map[string]int16 // levels, by name
 	featuresEpoch  uint64           // number of the last command that has changed them
+	restored       bool             // see AfterLoss
 	partitions     int              // over all topics
 	deletions      uint64           // of topics, in this process; not part of what is stored
 	changed        []*Topic         // by a command about a broker that made this image; not part of what is stored
@@ -49,10 +50,20 @@ func (i *Image) topicByKey(id string) (*Topic, bool) {
 }
 
 // Topics yields all topics in the order of their names.
-func (i *Image) Topics() iter.Seq[*Topic] { return i.TopicsFrom("") }
+func (i *Image) Topics() iter.Seq[*Topic] { return values(i.topics.from("")) }
 
-// TopicsFrom yields the topics whose names are name or come after it, in order.
-func (i *Image) TopicsFrom(name string) iter.Seq[*Topic] { return values(i.topics.from(name)) }
+// ListedTopics yields the topics that clients are told of when they ask for all of them, in the order of their names, from name on ("" for
+// the first). __meta is not among them, as Kafka's __cluster_metadata is not: who lists, counts or deletes what users
+// have made does not come upon it. Clients that name it are told of it.
+func (i *Image) ListedTopics(name string) iter.Seq[*Topic] {
+	return func(yield func(*Topic) bool) {
+		for _, t := range i.topics.from(name) {
+			if t.Name != MetaTopic && !yield(t) {
+				return
+			}
+		}
+	}
+}
 
 // ChangedTopics yields the topics that i has otherwise than old, by name: as they were, nil for new ones, and as they are, nil for deleted
 // ones. It costs what has changed, not what there is.

@@ -53,7 +53,7 @@ func (l *Loader) Image() (*Image, error) {
 	}
 	img := l.img
 	img.index, img.clusterID, img.nextProducerID = l.header.Index, l.header.ClusterID, l.header.NextProducerID
-	img.features, img.featuresEpoch = l.header.Features, l.header.FeaturesEpoch
+	img.features, img.featuresEpoch, img.restored = l.header.Features, l.header.FeaturesEpoch, l.header.Restored
 	return &img, nil
 }
 

@@ -28,7 +28,7 @@ func newTopicPartitions(img *Image, cmd CreateTopic) ([]Partition, error) {
 	case cmd.Partitions < 1:
 		return nil, fault.New(fault.InvalidPartitions, "Number of partitions was set to an invalid non-positive value.")
 	default:
-		return placed(img, int(cmd.Partitions), int(cmd.ReplicationFactor))
+		return placed(img, nil, int(cmd.Partitions), int(cmd.ReplicationFactor))
 	}
 }
 
@@ -50,7 +50,7 @@ func addedPartitions(img *Image, t *Topic, cmd CreatePartitions) ([]Partition, e
 	if cmd.Assignments != nil {
 		return assigned(img, cmd.Assignments, have, replicationFactor)
 	}
-	return placed(img, want-have, replicationFactor)
+	return placed(img, t, want-have, replicationFactor)
 }
 
 // assigned returns partitions first, first+1 … with the replicas that a client has chosen for them.
@@ -104,8 +104,9 @@ func checkReplicas(img *Image, replicas []int32) error {
 	return nil
 }
 
-// placed returns count partitions, their replicas spread over the racks and the brokers.
-func placed(img *Image, count, replicationFactor int) ([]Partition, error) {
+// placed returns count partitions, their replicas spread over the racks and the brokers, together with those that t has already, nil for a
+// new topic.
+func placed(img *Image, t *Topic, count, replicationFactor int) ([]Partition, error) {
 	if err := checkNewPartitions(count); err != nil {
 		return nil, err
 	}
@@ -121,9 +122,14 @@ func placed(img *Image, count, replicationFactor int) ([]Partition, error) {
 			replicationFactor, replicationFactor, registered)
 	}
 	partitions, shared := make([]Partition, count), replicaSets{}
+	place := placer{live: live, fenced: fenced, leads: make(map[int32]int), holds: make(map[int32]int), heirs: make(map[[2]int32]int)}
+	if t != nil {
+		for n := range t.Partitions {
+			place.count(t.Partitions[n].target())
+		}
+	}
 	for n := range partitions {
-		replicas := striped(live, fenced, img.partitions+n, replicationFactor)
-		partitions[n], _ = newPartition(img, replicas, shared) // its first replica lives
+		partitions[n], _ = newPartition(img, place.replicas(img.partitions+n, replicationFactor), shared) // its first replica lives
 	}
 	return partitions, nil
 }
@@ -155,32 +161,73 @@ func alternating(brokers []*Broker) []*Broker {
 	return brokers
 }
 
-// striped returns the replicas of the turn-th partition of a cluster. First replicas go round the brokers, so that topics of
-// one partition spread as well. The others follow at a distance that grows with each round, so that one broker's load falls on
-// all others when it dies; brokers in racks with fewer of the partition's replicas come first. Fenced brokers are taken
-// only when there are too few others.
-func striped(live, fenced []*Broker, turn, replicationFactor int) []int32 {
-	first := live[turn%len(live)]
-	replicas, inRack := []int32{first.ID}, map[string]int{first.Rack: 1}
-	candidates := make([]*Broker, 0, len(live)-1)
-	for n := range len(live) - 1 {
-		candidates = append(candidates, live[(turn+1+(turn/len(live)+n)%(len(live)-1))%len(live)])
+// placer places the partitions of one topic, one after the other.
+type placer struct {
+	live, fenced []*Broker
+	leads, holds map[int32]int    // what the topic has on each broker: partitions whose first replica it is, and replicas
+	heirs        map[[2]int32]int // partitions, by their first two replicas: the second leads when the first dies
+}
+
+func (p *placer) count(replicas []int32) {
+	p.leads[replicas[0]]++
+	for _, id := range replicas {
+		p.holds[id]++
 	}
-	for len(replicas) < replicationFactor && len(candidates) > 0 {
-		best := 0
-		for n, b := range candidates {
-			if inRack[b.Rack] < inRack[candidates[best].Rack] {
-				best = n
-			}
+	if len(replicas) > 1 {
+		p.heirs[[2]int32(replicas[:2])]++
+	}
+}
+
+// replicas returns the replicas of the turn-th partition of a cluster, so that leaderships, replicas and what falls on others when
+// a broker dies are spread evenly over each topic, as far as racks allow it: the replicas of a partition are in as many racks as there are.
+// What is left open is decided in turns: first replicas go round the brokers, so that topics of one partition spread as well, and
+// the others follow at a distance that grows with each round. Fenced brokers are taken only when there are too few others.
+func (p *placer) replicas(turn, replicationFactor int) []int32 {
+	live := len(p.live)
+	first := turn % live
+	for n := range live {
+		if b := (turn + n) % live; p.leadsBefore(p.live[b], p.live[first]) {
+			first = b
 		}
-		replicas = append(replicas, candidates[best].ID)
-		inRack[candidates[best].Rack]++
-		candidates = slices.Delete(candidates, best, best+1)
 	}
+	leader := p.live[first]
+	candidates := make([]*Broker, 0, live-1)
+	for n := range live - 1 {
+		candidates = append(candidates, p.live[(first+1+(turn/live+n)%(live-1))%live])
+	}
+	replicas := append([]int32{leader.ID}, p.followers(leader, candidates, replicationFactor-1)...)
 	for n := 0; len(replicas) < replicationFactor; n++ {
-		replicas = append(replicas, fenced[(turn+n)%len(fenced)].ID)
+		replicas = append(replicas, p.fenced[(turn+n)%len(p.fenced)].ID)
 	}
+	p.count(replicas)
 	return replicas
+}
+
+// leadsBefore reports whether a partition is to be led by a rather than by b: who leads less, or else has less.
+func (p *placer) leadsBefore(a, b *Broker) bool {
+	return cmp.Or(cmp.Compare(p.leads[a.ID], p.leads[b.ID]), cmp.Compare(p.holds[a.ID], p.holds[b.ID])) < 0
+}
+
+// followers returns count of the candidates, all of them when there are fewer; the first of them is to lead after leader. A rack with fewer of
+// the partition's replicas comes first, then who follows less (leaderships come to everyone in their turn), has less, or is leader's heir less often.
+func (p *placer) followers(leader *Broker, candidates []*Broker, count int) []int32 {
+	inRack, chosen := map[string]int{leader.Rack: 1}, make([]int32, 0, count)
+	heir := func(id int32) int { return p.heirs[[2]int32{leader.ID, id}] }
+	for len(chosen) < count && len(candidates) > 0 {
+		best := slices.MinFunc(candidates, func(a, b *Broker) int {
+			return cmp.Or(
+				cmp.Compare(inRack[a.Rack], inRack[b.Rack]),
+				cmp.Compare(p.holds[a.ID]-p.leads[a.ID], p.holds[b.ID]-p.leads[b.ID]),
+				cmp.Compare(p.holds[a.ID], p.holds[b.ID]),
+				cmp.Compare(heir(a.ID), heir(b.ID)),
+			)
+		})
+		chosen = append(chosen, best.ID)
+		inRack[best.Rack]++
+		candidates = slices.DeleteFunc(candidates, func(b *Broker) bool { return b == best })
+	}
+	slices.SortStableFunc(chosen, func(a, b int32) int { return cmp.Compare(heir(a), heir(b)) })
+	return chosen
 }
 
 func checkNewPartitions(count int) error {

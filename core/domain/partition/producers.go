@@ -20,10 +20,21 @@ const Window = 5
 const noEpoch = -1
 
 // Producers is what a partition remembers of its idempotent producers, and which of their transactions
-// are open. It takes about 170 bytes a producer. The zero Producers is empty. It is not safe for concurrent use.
+// are open. It takes about 200 bytes a producer. The zero Producers is empty and remembers whoever comes. It is not safe for
+// concurrent use.
 type Producers struct {
-	known []*producer // by id; most partitions have one or two, which a map would take as much again for
-	open  []openTxn   // by offset
+	known  *idleList       // nil for none: most partitions have no producer that is idempotent, and there are many
+	memory *ProducerMemory // nil for no bound
+	open   []openTxn       // by offset
+}
+
+// CountIn has the producers counted in memory from now on. Once that is used up, a producer that comes anew takes the place of the one that has been
+// idle for longest in this partition.
+func (p *Producers) CountIn(memory *ProducerMemory) {
+	p.memory = memory
+	memory.count(p.Len())
+	for memory.over() && p.Len() > alwaysRemembered && p.forgetIdlest() {
+	}
 }
 
 // Appended is one batch that a producer has appended.
@@ -51,7 +62,8 @@ type producer struct {
 	txnFirstOffset   int64
 	coordinatorEpoch int32
 	epoch            int16
-	count            uint8 // of batches
+	count            uint8     // of batches
+	older, newer     *producer // its neighbours in the idleList
 }
 
 // appended is an Appended in less space.
@@ -60,11 +72,6 @@ type appended struct {
 	timestamp    int64
 	lastSequence int32
 	delta        int32 // from the first offset to the last, and so of the sequences
-}
-
-// search returns where the producer with this id stands, or would.
-func (p *Producers) search(id int64) (at int, found bool) {
-	return slices.BinarySearchFunc(p.known, id, func(k *producer, id int64) int { return cmp.Compare(k.id, id) })
 }
 
 // Check decides whether b may be appended. dup is not nil when the same batch was appended before: the
@@ -82,11 +89,10 @@ func (p *Producers) Check(b record.Batch) (dup *Appended, err error) {
 	if err != nil {
 		return nil, err
 	}
-	at, ok := p.search(b.ProducerID())
-	if !ok {
+	known := p.known.find(b.ProducerID())
+	if known == nil {
 		return nil, nil
 	}
-	known := p.known[at]
 	if dup := known.find(b); dup != nil {
 		return dup, nil
 	}
@@ -185,11 +191,13 @@ func (p *Producers) Append(b record.Batch, now int64) (txn EndedTxn, ended bool)
 // enter returns b's producer, made when it is missing, and takes b's epoch over: a new epoch forgets the batches of
 // the old one.
 func (p *Producers) enter(b record.Batch, now int64) *producer {
-	at, ok := p.search(b.ProducerID())
-	if !ok {
-		p.known = slices.Insert(p.known, at, &producer{id: b.ProducerID(), epoch: noEpoch, coordinatorEpoch: -1, txnFirstOffset: -1})
+	known := p.known.find(b.ProducerID())
+	if known == nil {
+		known = &producer{id: b.ProducerID(), epoch: noEpoch, coordinatorEpoch: -1, txnFirstOffset: -1}
+		p.add(known)
+	} else {
+		p.known.touch(known)
 	}
-	known := p.known[at]
 	if known.epoch != b.ProducerEpoch() {
 		known.epoch, known.count = b.ProducerEpoch(), 0
 	}
@@ -197,17 +205,60 @@ func (p *Producers) enter(b record.Batch, now int64) *producer {
 	return known
 }
 
-// Expire forgets producers without open transaction whose last append is maxAge milliseconds old at now, or older.
-func (p *Producers) Expire(now, maxAge int64) {
-	p.known = slices.DeleteFunc(p.known, func(known *producer) bool {
-		return known.txnFirstOffset < 0 && now-known.lastTimestamp >= maxAge
-	})
+// add remembers one more producer, perhaps in the place of another.
+func (p *Producers) add(known *producer) {
+	if p.known == nil {
+		p.known = new(idleList)
+	}
+	p.known.add(known)
+	p.memory.count(1)
+	if p.memory.over() && p.Len() > alwaysRemembered {
+		p.forgetIdlest()
+	}
 }
 
-// All yields the producers in the order of their ids. They share nothing with the state, which must not change meanwhile.
+// forgetIdlest forgets the producer that has been idle for longest, of those without open transaction, except the newest. It reports
+// whether there was one.
+func (p *Producers) forgetIdlest() bool {
+	for known := p.known.first(); known != nil && known.newer != nil; known = known.newer {
+		if known.txnFirstOffset < 0 {
+			p.forget(known)
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Producers) forget(known *producer) {
+	p.known.remove(known)
+	p.memory.count(-1)
+}
+
+// Expire forgets producers without open transaction whose last append is maxAge milliseconds old at now, or older; while their memory is used
+// up, those as well that have been idle for crowdedAge, before others have to be forgotten that have not.
+func (p *Producers) Expire(now, maxAge int64) {
+	for known := p.known.first(); known != nil; {
+		next, age := known.newer, maxAge
+		if p.memory.full() {
+			age = min(maxAge, crowdedAge)
+		}
+		if known.txnFirstOffset < 0 && now-known.lastTimestamp >= age {
+			p.forget(known)
+		}
+		known = next
+	}
+}
+
+// Clear forgets everything.
+func (p *Producers) Clear() {
+	p.memory.count(-p.Len())
+	*p = Producers{memory: p.memory}
+}
+
+// All yields the producers, the one that has been idle for longest first. They share nothing with the state, which must not change meanwhile.
 func (p *Producers) All() iter.Seq[Producer] {
 	return func(yield func(Producer) bool) {
-		for _, known := range p.known {
+		for known := p.known.first(); known != nil; known = known.newer {
 			if !yield(known.full()) {
 				return
 			}
@@ -215,11 +266,11 @@ func (p *Producers) All() iter.Seq[Producer] {
 	}
 }
 
-// Restore replaces the state with these producers, as All has yielded them. Of more than Window batches the last
-// are kept.
+// Restore replaces the state with these producers, in any order. Of more than Window batches the last are kept.
 func (p *Producers) Restore(all iter.Seq[Producer]) {
-	var restored Producers
-	for full := range all {
+	p.Clear()
+	byIdleness := slices.SortedStableFunc(all, func(a, b Producer) int { return cmp.Compare(a.LastTimestamp, b.LastTimestamp) })
+	for _, full := range byIdleness {
 		known := &producer{
 			id: full.ID, epoch: full.Epoch, lastTimestamp: full.LastTimestamp,
 			coordinatorEpoch: full.CoordinatorEpoch, txnFirstOffset: full.TxnFirstOffset,
@@ -231,21 +282,23 @@ func (p *Producers) Restore(all iter.Seq[Producer]) {
 			}
 			known.count++
 		}
-		at, twice := restored.search(full.ID)
-		if twice {
-			restored.known[at] = known
-		} else {
-			restored.known = slices.Insert(restored.known, at, known)
+		if twice := p.known.find(full.ID); twice != nil {
+			p.forget(twice)
 		}
+		p.add(known)
 		if known.txnFirstOffset >= 0 {
-			restored.begin(full.ID, known.txnFirstOffset)
+			p.begin(full.ID, known.txnFirstOffset)
 		}
 	}
-	*p = restored
 }
 
 // Len is the number of producers remembered.
-func (p *Producers) Len() int { return len(p.known) }
+func (p *Producers) Len() int {
+	if p.known == nil {
+		return 0
+	}
+	return p.known.count
+}
 
 // full returns the producer as others see it.
 func (p *producer) full() Producer {

@@ -231,7 +231,8 @@ func compare(t *rapid.T, p *Producers, m *model) {
 		}
 		want = append(want, full)
 	}
-	if diff := gocmp.Diff(want, slices.Collect(p.All())); diff != "" {
+	byID := slices.SortedFunc(p.All(), func(a, b Producer) int { return cmp.Compare(a.ID, b.ID) })
+	if diff := gocmp.Diff(want, byID); diff != "" {
 		t.Fatalf("producers (-model +got):\n%s", diff)
 	}
 	if got, _ := p.FirstOpenTxn(); got != oldest || p.Len() != len(want) {

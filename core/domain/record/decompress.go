@@ -14,12 +14,16 @@ func Decompress(codec Codec, src []byte, limit Limits) ([]byte, error) {
 	if codec == None {
 		return src, nil
 	}
+	return appendDecompressed([]byte{}, codec, src, limit)
+}
+
+// appendDecompressed appends what src is decompressed to all.
+func appendDecompressed(all []byte, codec Codec, src []byte, limit Limits) ([]byte, error) {
 	in, err := inflate(codec, src, limit)
 	defer in.release()
 	if err != nil {
 		return nil, err
 	}
-	all := []byte{}
 	for in.err == nil {
 		all = append(all, in.more(nil, 1, windowSize)...)
 	}
@@ -42,8 +46,8 @@ type inflater struct {
 // decoder decompresses one stream after the other.
 type decoder interface {
 	io.Reader
-	// begin starts on src, of which no more than limit bytes are wanted.
-	begin(src []byte, limit int) error
+	// begin starts on src, of which no more than limit says is wanted. end is to be called, also after an error.
+	begin(src []byte, limit Limits) error
 	// end lets go of src.
 	end()
 }
@@ -52,7 +56,7 @@ type decoder interface {
 var inflaters = [...]sync.Pool{
 	Gzip:   {New: func() any { return newInflater(Gzip, new(gzipDecoder)) }},
 	Snappy: {New: func() any { return newInflater(Snappy, new(snappyDecoder)) }},
-	LZ4:    {New: func() any { return newInflater(LZ4, newLZ4Decoder()) }},
+	LZ4:    {New: func() any { return newInflater(LZ4, new(lz4Decoder)) }},
 	Zstd:   {New: func() any { return newInflater(Zstd, newZstdDecoder()) }},
 }
 
@@ -67,7 +71,7 @@ func inflate(codec Codec, src []byte, limit Limits) (*inflater, error) {
 	}
 	in := inflaters[codec].Get().(*inflater)
 	in.limit, in.out, in.err = limit.bytes(), 0, nil
-	in.fail(in.decoder.begin(src, in.limit))
+	in.fail(in.decoder.begin(src, limit))
 	if errors.Is(in.err, io.EOF) {
 		in.err = fault.New(fault.InvalidRecord, "Failed to decompress record stream: %w", io.ErrUnexpectedEOF)
 	}

@@ -8,7 +8,7 @@ func (b Batch) OffsetOfMaxTimestamp(limit Limits) (offset, ms int64, err error) 
 		return b.LastOffset(), b.MaxTimestamp(), nil
 	}
 	offset, ms = b.LastOffset(), NoTimestamp
-	for r, err := range b.Records(limit) {
+	for r, err := range b.records(limit) {
 		if err != nil {
 			return 0, NoTimestamp, err
 		}
@@ -25,7 +25,7 @@ func (b Batch) FirstAtOrAfter(ms, from int64, limit Limits) (offset, timestamp i
 	if b.MaxTimestamp() < ms || b.LastOffset() < from {
 		return 0, NoTimestamp, false, nil
 	}
-	for r, err := range b.Records(limit) {
+	for r, err := range b.records(limit) {
 		if err != nil {
 			return 0, NoTimestamp, false, err
 		}

@@ -2,19 +2,27 @@ package record
 
 import "encoding/binary"
 
-// Recompress returns b with its records under another codec: b itself when it has that one already. Errors are those of
-// Decompress and Compress.
+// Recompress returns b with its records under another codec: b itself when it has that one already. It is best to give their
+// decompressed size, as Check has found it, for the limit. Errors are those of Decompress and Compress.
 func (b Batch) Recompress(codec Codec, level Level, limit Limits) (Batch, error) {
 	if b.Attributes().Codec() == codec {
 		return b, nil
 	}
-	records, err := Decompress(b.Attributes().Codec(), b.Payload(), limit)
-	if err != nil {
-		return nil, err
+	records := b.Payload()
+	if from := b.Attributes().Codec(); from != None {
+		const copies = 2 // the records, and what the decoder holds of them
+		budget := limit.Budget
+		taken := budget.take(copies * int64(limit.bytes()))
+		defer func() { budget.give(taken) }()
+		var err error
+		if records, err = appendDecompressed(make([]byte, 0, limit.Bytes), from, records, Limits{Bytes: limit.Bytes}); err != nil {
+			return nil, err
+		}
 	}
 	out := make([]byte, HeaderSize, HeaderSize+len(records))
 	copy(out, b)
-	if out, err = Compress(out, codec, level, records); err != nil {
+	out, err := Compress(out, codec, level, records)
+	if err != nil {
 		return nil, err
 	}
 	be := binary.BigEndian

@@ -9,6 +9,9 @@ type Limits struct {
 	// Bytes is how large a batch may be when decompressed; a larger one is fault.InvalidRecord. Zero
 	// stands for DefaultBytes.
 	Bytes int
+	// Budget is where memory comes from that depends on the batch's size. Records takes nothing from it, since nobody knows how long
+	// its caller needs for each.
+	Budget *Budget
 }
 
 // DefaultBytes bounds the decompressed size of a batch when no limit is given: 64 MiB.
@@ -64,6 +67,12 @@ func (b Batch) TimestampOf(r Record) int64 {
 // fault.InvalidRecord, with Kafka's texts, for records that are malformed, cannot be decompressed, are
 // more or fewer than the header says, or exceed limit.
 func (b Batch) Records(limit Limits) iter.Seq2[Record, error] {
+	limit.Budget = nil
+	return b.records(limit)
+}
+
+// records is Records for callers that wait for nothing between two records.
+func (b Batch) records(limit Limits) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		c, err := b.open(limit)
 		defer c.close()

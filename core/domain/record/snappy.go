@@ -18,23 +18,20 @@ const (
 
 	// snappyRatio is more than snappy can shrink anything: a copy of 64 bytes takes three.
 	snappyRatio = 22
-	// snappyKeep is the largest block buffer that an idle decoder keeps.
-	snappyKeep = 256 << 10
 )
 
 var errSnappyBlock = errors.New("snappy block is cut short or claims an impossible size")
 
-// snappyDecoder reads both forms.
+// snappyDecoder reads both forms as xerial's SnappyInputStream does: streams may follow each other, and up to three bytes behind the last
+// block, which cannot be a length, are not looked at.
 type snappyDecoder struct {
-	src    []byte // what is left
+	blocks
 	framed bool
 	limit  int // of a block's decompressed size
-	block  []byte
-	unread []byte // of block
 }
 
-func (d *snappyDecoder) begin(src []byte, limit int) error {
-	d.src, d.unread, d.limit = src, nil, limit
+func (d *snappyDecoder) begin(src []byte, limit Limits) error {
+	d.src, d.unread, d.limit = src, nil, limit.bytes()
 	d.framed = len(src) >= xerialHeader && string(src[:len(xerialMagic)]) == xerialMagic
 	if d.framed {
 		d.src = src[xerialHeader:]
@@ -42,42 +39,22 @@ func (d *snappyDecoder) begin(src []byte, limit int) error {
 	return nil
 }
 
-func (d *snappyDecoder) end() {
-	d.src, d.unread = nil, nil
-	if cap(d.block) > snappyKeep {
-		d.block = nil
-	}
-}
-
 // Read implements io.Reader.
-func (d *snappyDecoder) Read(p []byte) (int, error) {
-	for len(d.unread) == 0 {
-		if err := d.next(); err != nil {
-			return 0, err
-		}
-	}
-	n := copy(p, d.unread)
-	d.unread = d.unread[n:]
-	return n, nil
-}
+func (d *snappyDecoder) Read(p []byte) (int, error) { return d.read(p, d.next) }
 
 // next decompresses one block.
 func (d *snappyDecoder) next() error {
-	if len(d.src) == 0 {
-		return io.EOF
-	}
 	src := d.src
-	d.src = nil
 	if d.framed {
-		if len(src) < 4 {
-			return errSnappyBlock
+		var err error
+		if src, err = d.frame(); err != nil {
+			return err
 		}
-		size := int(int32(binary.BigEndian.Uint32(src)))
-		src = src[4:]
-		if size < 0 || size > len(src) {
-			return errSnappyBlock
+	} else {
+		if len(src) == 0 {
+			return io.EOF
 		}
-		src, d.src = src[:size], src[size:]
+		d.src = nil
 	}
 	size, err := s2.DecodedLen(src)
 	switch {
@@ -89,9 +66,34 @@ func (d *snappyDecoder) next() error {
 		return tooLarge(d.limit)
 	}
 	// Strict: the faster s2.Decode also reads an extension that Kafka's clients cannot read.
-	d.block, err = snappy.DecodeStrict(d.block[:cap(d.block)], src)
-	d.unread = d.block
+	d.unread, err = snappy.DecodeStrict(d.grown(size), src)
 	return err
+}
+
+// frame returns the next block of the framing, behind the header of a further stream, if that is what comes next.
+func (d *snappyDecoder) frame() ([]byte, error) {
+	const length = 4
+	for len(d.src) >= length && string(d.src[:length]) == xerialMagic[:length] {
+		switch {
+		case len(d.src) < xerialHeader:
+			return nil, errSnappyBlock
+		case string(d.src[:len(xerialMagic)]) != xerialMagic:
+			return nil, io.EOF // it only looks like a header
+		case int32(binary.BigEndian.Uint32(d.src[len(xerialMagic):])) < 1: // the version
+			return nil, errSnappyBlock
+		}
+		d.src = d.src[xerialHeader:]
+	}
+	if len(d.src) < length {
+		return nil, io.EOF
+	}
+	size := int(int32(binary.BigEndian.Uint32(d.src)))
+	rest := d.src[length:]
+	if size < 0 || size > len(rest) {
+		return nil, errSnappyBlock
+	}
+	d.src = rest[size:]
+	return rest[:size], nil
 }
 
 // appendSnappy appends src to dst in xerial's framing, which every Kafka client reads.

@@ -3,6 +3,7 @@ package porttest
 import (
 	"bytes"
 	"errors"
+	"math"
 	"slices"
 	"sync"
 	"testing"
@@ -28,6 +29,7 @@ func LogStore(t *testing.T, open func(t *testing.T) ports.LogStore) {
 		"records are found by their timestamps":      foundByTimestamp,
 		"producers and leader epochs are remembered": stateFollows,
 		"what is truncated was never there":          truncated,
+		"a deleted log gives its bytes back, once":   deletedReleases,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t)
@@ -36,13 +38,7 @@ func LogStore(t *testing.T, open func(t *testing.T) ports.LogStore) {
 					t.Errorf("Close(), twice: %v", err)
 				}
 			}()
-			l := &openedLog{changed: make(chan struct{}, 1)}
-			log, err := s.Open(t.Context(), ports.LogID{Topic: "orders", TopicID: topicID("orders")}, &ports.LogConfig{SegmentBytes: 1 << 20}, l)
-			if err != nil {
-				t.Fatal(err)
-			}
-			l.Log = log
-			test(t, l)
+			test(t, openLog(t, s, "orders"))
 			if err := s.Err(); err != nil {
 				t.Errorf("the store has failed: %v", err)
 			}
@@ -50,15 +46,38 @@ func LogStore(t *testing.T, open func(t *testing.T) ports.LogStore) {
 	}
 }
 
+// openLog opens the log of a topic's one partition.
+func openLog(t *testing.T, s ports.LogStore, topic string) *openedLog {
+	t.Helper()
+	l := &openedLog{store: s, id: ports.LogID{Topic: topic, TopicID: topicID(topic)}, changed: make(chan struct{}, 1)}
+	log, err := s.Open(t.Context(), l.id, &ports.LogConfig{SegmentBytes: 1 << 20}, l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Log = log
+	return l
+}
+
 // openedLog is a log and what it has told.
 type openedLog struct {
 	ports.Log
+	store   ports.LogStore
+	id      ports.LogID
 	changed chan struct{}
 
 	mu      sync.Mutex
 	durable []int64 // as it was announced
 	start   int64
 	offline error
+	// Bytes that the log is using, in order, and whether it has said that it needs none any more.
+	lent     []lent
+	released int
+}
+
+// lent is a batch that belongs to the log until end is durable or it has released everything.
+type lent struct {
+	end   int64
+	bytes record.Batch
 }
 
 func (l *openedLog) tell(change func()) {
@@ -71,8 +90,31 @@ func (l *openedLog) tell(change func()) {
 	}
 }
 
-// Durable implements ports.LogEvents.
-func (l *openedLog) Durable(end int64) { l.tell(func() { l.durable = append(l.durable, end) }) }
+// Durable implements ports.LogEvents. What is durable is the test's again: as another's bytes would, it overwrites it.
+func (l *openedLog) Durable(end int64) {
+	l.tell(func() {
+		l.durable = append(l.durable, end)
+		l.reuse(end)
+	})
+}
+
+// Released implements ports.LogEvents.
+func (l *openedLog) Released() {
+	l.tell(func() {
+		l.released++
+		l.reuse(math.MaxInt64)
+	})
+}
+
+// reuse overwrites what is the test's again. Called with the lock held.
+func (l *openedLog) reuse(end int64) {
+	for len(l.lent) > 0 && l.lent[0].end <= end {
+		for i := range l.lent[0].bytes {
+			l.lent[0].bytes[i] = 0xaa
+		}
+		l.lent = l.lent[1:]
+	}
+}
 
 // Offline implements ports.LogEvents.
 func (l *openedLog) Offline(err error) { l.tell(func() { l.offline = err }) }
@@ -104,6 +146,19 @@ func (l *openedLog) until(t *testing.T, what string, holds func() bool) {
 // add appends a batch with one record for each timestamp, waits until it is durable and returns it.
 func (l *openedLog) add(t *testing.T, epoch int32, timestamps ...int64) record.Batch {
 	t.Helper()
+	want, err := l.append(t, epoch, timestamps...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := want.NextOffset()
+	l.until(t, "the batch is durable", func() bool { return len(l.durable) > 0 && l.durable[len(l.durable)-1] >= end })
+	return want
+}
+
+// append appends a batch with one record for each timestamp, and returns a copy: the batch itself is overwritten as soon as the log does not
+// need it any more.
+func (l *openedLog) append(t *testing.T, epoch int32, timestamps ...int64) (record.Batch, error) {
+	t.Helper()
 	base := l.EndOffset()
 	b := record.NewBuilder(record.Options{BaseOffset: base, Producer: &record.Producer{ID: 7, Sequence: int32(base)}})
 	for _, ms := range timestamps {
@@ -115,12 +170,10 @@ func (l *openedLog) add(t *testing.T, epoch int32, timestamps ...int64) record.B
 	}
 	batch.SetLeaderEpoch(epoch)
 	want := slices.Clone(batch)
-	if err := l.Append([]record.Batch{batch}, time.Now()); err != nil {
-		t.Fatal(err)
-	}
-	end := base + int64(len(timestamps))
-	l.until(t, "the batch is durable", func() bool { return len(l.durable) > 0 && l.durable[len(l.durable)-1] >= end })
-	return want
+	l.mu.Lock()
+	l.lent = append(l.lent, lent{want.NextOffset(), batch})
+	l.mu.Unlock()
+	return want, l.Append([]record.Batch{batch}, time.Now())
 }
 
 // read returns the bytes of a Read.
@@ -279,5 +332,40 @@ func truncated(t *testing.T, l *openedLog) {
 		if last := p.Batches[len(p.Batches)-1].LastOffset; last != 1 {
 			t.Errorf("a producer's last offset is %d, want 1", last)
 		}
+	}
+}
+
+// deletedReleases deletes a log with appends on their way, beside another one that goes on.
+func deletedReleases(t *testing.T, l *openedLog) {
+	other := openLog(t, l.store, "invoices")
+	var want []byte
+	for range 100 {
+		if _, err := l.append(t, 0, 1, 2, 3); err != nil {
+			t.Fatal(err)
+		}
+		b, err := other.append(t, 0, 4, 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, b...)
+	}
+	if err := l.store.Delete(t.Context(), l.id); err != nil {
+		t.Fatal(err)
+	}
+	l.until(t, "the bytes are released", func() bool { return l.released > 0 })
+	l.mu.Lock()
+	told := len(l.durable)
+	l.mu.Unlock()
+	if _, err := l.append(t, 0, 6); !errors.Is(err, fault.KafkaStorageError) {
+		t.Errorf("an append to a deleted log: %v", err)
+	}
+	want = append(want, other.add(t, 0, 7)...)
+	if got := other.read(t, 0, other.EndOffset(), 1<<20); !bytes.Equal(got, want) {
+		t.Errorf("%d bytes are read of another log, want the %d that were appended", len(got), len(want))
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.released != 1 || len(l.durable) != told {
+		t.Errorf("the bytes were released %d times, and then %d appends durable", l.released, len(l.durable)-told)
 	}
 }

@@ -242,8 +242,12 @@ func (m metadataSuite) barrier(t *testing.T) {
 
 func (m metadataSuite) leads(t *testing.T) {
 	s, _ := m.fresh(t)
-	if got := s.Leadership(); !got.Local || got.NodeID < 0 {
-		t.Errorf("Leadership() = %+v", got)
+	before := s.Leadership()
+	if !before.Local || before.NodeID < 0 {
+		t.Errorf("Leadership() = %+v", before)
+	}
+	if err := s.Barrier(t.Context()); err != nil || s.Leadership() != before {
+		t.Errorf("after a Barrier, %v: Leadership() = %+v, want %+v", err, s.Leadership(), before)
 	}
 }
 

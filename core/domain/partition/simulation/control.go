@@ -6,70 +6,59 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// control is the metadata leader: it decides commands and keeps the brokers' sessions.
+// control is what decides commands: the state machine, wherever it is asked, while somebody leads. Who leads keeps the brokers' sessions.
 type control struct {
-	w        *world
-	pause    pause
-	sessions []time.Duration // when each ends
-	fenced   []int64         // the index of the image in which each was fenced last
-	expired  map[int32]bool  // leader epochs that ended because a session did
+	w       *world
+	pause   pause          // nobody leads
+	seats   []*seat        // who may lead
+	leader  *seat          // who really leads, whatever the others believe; nil for nobody
+	term    int            // in which it does
+	expired map[int32]bool // leader epochs that ended because a session did
 }
 
 func newControl(w *world, nodes int) *control {
-	return &control{w: w, sessions: make([]time.Duration, nodes), fenced: make([]int64, nodes), expired: map[int32]bool{}}
+	c := &control{w: w, expired: map[int32]bool{}}
+	for n := range seats {
+		c.seats = append(c.seats, newSeat(c, n, nodes))
+	}
+	c.leader = c.seats[0]
+	return c
 }
 
 func (c *control) start() {
+	c.leader.begin()
+	c.look()
+}
+
+// look has the sessions looked at again and again.
+func (c *control) look() {
 	c.w.after(20*time.Millisecond, func() {
-		c.whenRunning(c.expire)
-		c.start()
+		for _, s := range c.seats {
+			s.pause.run(s.expire)
+		}
+		c.look()
 	})
 }
 
 func (c *control) whenRunning(do func()) { c.pause.run(do) }
 
-// stop makes the metadata unavailable for a while. Who leads them after grants every session anew.
-func (c *control) stop(d time.Duration) {
-	c.pause.begin(c.w, d, func() {
-		for id := range c.sessions {
-			c.sessions[id] = c.w.now + session
-		}
-	})
-}
-
-// expire fences the brokers whose sessions have ended.
-func (c *control) expire() {
-	for _, b := range c.w.meta.image.brokers {
-		if b.Fenced || c.sessions[b.ID] > c.w.now {
-			continue
-		}
-		before := c.w.meta.image
-		if _, err := c.w.meta.apply(metadata.FenceBroker{ID: b.ID, Epoch: b.Epoch}); err != nil {
-			c.w.fail("fence %d: %v", b.ID, err)
-		}
-		c.fenced[b.ID] = c.w.meta.image.index
-		if before.Leader == b.ID {
-			c.expired[before.LeaderEpoch] = true
-		}
-		c.changed("session of %d ended", b.ID)
+// grant gives a broker that has just registered a session.
+func (c *control) grant(id int32) {
+	if c.leader != nil {
+		c.leader.sessions[id] = c.w.now + session
 	}
 }
 
-// heartbeat reports whether the broker's session is extended. It is unfenced when it has seen its own registration, and that it was
-// fenced.
-func (c *control) heartbeat(id int32, epoch, seen int64) bool {
-	b := c.w.meta.image.brokers[id]
-	if b.Epoch != epoch || b.Fenced && seen < max(b.Epoch, c.fenced[id]) {
-		return false
+// fence fences a broker whose session has ended.
+func (c *control) fence(b metadata.Broker) {
+	before := c.w.meta.image
+	if _, err := c.w.meta.apply(metadata.FenceBroker{ID: b.ID, Epoch: b.Epoch}); err != nil {
+		c.w.fail("fence %d: %v", b.ID, err)
 	}
-	c.sessions[id] = c.w.now + session
-	if b.Fenced {
-		if _, err := c.w.meta.apply(metadata.UnfenceBroker{ID: id, Epoch: epoch}); err != nil {
-			return false
-		}
-		c.changed("%d is unfenced", id)
+	if before.Leader == b.ID {
+		c.expired[before.LeaderEpoch] = true
 	}
-	return true
+	c.changed("session of %d ended", b.ID)
 }
 
 // changed tells all nodes of the newest image.
@@ -81,6 +70,7 @@ func (c *control) changed(format string, args ...any) {
 	}
 	for _, n := range c.w.nodes {
 		c.w.net.send(controller, n.id, func() { n.install(img) })
+		c.announce(n)
 	}
 }
 

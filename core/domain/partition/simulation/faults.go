@@ -32,9 +32,11 @@ func (w *world) misfortune() {
 	case p < 50:
 		w.net.isolate(n.id)
 		w.trace("%d is cut off", n.id)
-	case p < 53:
+	case p < 52:
 		w.net.isolate(controller)
 		w.trace("metadata is cut off")
+	case p < 55:
+		w.control.divide()
 	case p < 72:
 		w.net.heal()
 		w.trace("the network heals")
@@ -104,7 +106,7 @@ func (w *world) blink(n *node) {
 	if err != nil {
 		w.fail("register %d: %v", n.id, err)
 	}
-	w.control.sessions[n.id] = w.now + session
+	w.control.grant(n.id)
 	w.control.changed("%d registers at once with epoch %d", n.id, epoch)
 	n.registered(n.incarnation, epoch, w.meta.image)
 }

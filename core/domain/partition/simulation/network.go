@@ -8,6 +8,7 @@ import (
 type network struct {
 	w                 *world
 	cut               map[[2]int32]bool // links that are cut, one direction each
+	apart             map[int32]bool    // places that all others are cut off from, nil for none
 	lost, twice, late int               // messages of 100 that are
 }
 
@@ -23,7 +24,7 @@ func newNetwork(w *world) network {
 // send has deliver called at the receiver, perhaps, and perhaps twice.
 func (n *network) send(from, to int32, deliver func()) {
 	w := n.w
-	if n.cut[[2]int32{from, to}] || !w.calm && w.chance(n.lost) {
+	if n.severed(from, to) || !w.calm && w.chance(n.lost) {
 		return
 	}
 	copies := 1
@@ -39,6 +40,21 @@ func (n *network) send(from, to int32, deliver func()) {
 	}
 }
 
+// severed reports whether a link is cut. Who is cut off from where the metadata is decided is cut off from all seats.
+func (n *network) severed(from, to int32) bool {
+	if from != client && to != client && n.apart[from] != n.apart[to] {
+		return true
+	}
+	return n.cut[[2]int32{atController(from), atController(to)}]
+}
+
+func atController(place int32) int32 {
+	if place <= firstSeat {
+		return controller
+	}
+	return place
+}
+
 // at calls do on behalf of a node, when it is up: at once, or when it goes on after a pause.
 func (w *world) at(id int32, do func()) {
 	switch id {
@@ -47,6 +63,10 @@ func (w *world) at(id int32, do func()) {
 		return
 	case controller:
 		w.control.whenRunning(do)
+		return
+	}
+	if id <= firstSeat {
+		w.control.seats[firstSeat-id].pause.run(do)
 		return
 	}
 	w.nodes[id].whenRunning(do)
@@ -68,4 +88,7 @@ func (n *network) isolate(place int32) {
 	}
 }
 
-func (n *network) heal() { clear(n.cut) }
+func (n *network) heal() {
+	clear(n.cut)
+	n.apart = nil
+}

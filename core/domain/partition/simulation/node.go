@@ -16,6 +16,10 @@ type node struct {
 	drift  int64         // and how much that gains, in millionths
 	pause  pause
 
+	seat  *seat // who leads the metadata, as far as it knows
+	term  int   // and in which term
+	heard time.Duration
+
 	disk        *disk // what a crash leaves
 	incarnation int
 	image       *image // newest seen; kept through crashes, as a log of metadata is
@@ -42,7 +46,7 @@ type ack struct {
 
 func newNode(w *world, id int32) *node {
 	return &node{
-		w: w, id: id, disk: newDisk(),
+		w: w, id: id, disk: newDisk(), seat: w.control.leader,
 		offset: w.between(0, time.Hour), drift: w.rng.Int64N(80_000) - 40_000,
 	}
 }
@@ -129,7 +133,7 @@ func (n *node) register() {
 			n.w.fail("register %d: %v", n.id, err)
 		}
 		if epoch != old {
-			n.w.control.sessions[n.id] = n.w.now + session
+			n.w.control.grant(n.id)
 			n.w.control.changed("%d registers with epoch %d", n.id, epoch)
 		}
 		img := n.w.meta.image
@@ -201,18 +205,24 @@ func (n *node) beat() {
 	if n.image != nil {
 		seen = n.image.index
 	}
-	n.w.net.send(n.id, controller, func() {
-		if !n.w.control.heartbeat(n.id, epoch, seen) {
-			n.tell(incarnation)
-			return
-		}
-		n.w.net.send(controller, n.id, func() {
-			if n.incarnation == incarnation && n.lease != nil {
-				n.lease.Renew(sent, session*85/100)
-			}
+	to := n.seat
+	if n.w.now-n.heard > 3*heartbeat { // nobody answers there
+		n.elsewhere(to)
+	}
+	n.w.net.send(n.id, to.place, func() {
+		to.heartbeat(n, epoch, seen, func() {
+			n.w.net.send(to.place, n.id, func() {
+				if n.incarnation != incarnation {
+					return
+				}
+				n.heard = n.w.now
+				if n.lease != nil {
+					n.lease.Renew(sent, session*85/100)
+				}
+			})
 		})
-		n.tell(incarnation)
 	})
+	n.w.net.send(n.id, controller, func() { n.tell(incarnation) }) // it follows the metadata, wherever its heartbeats go
 }
 
 // tell sends the newest image to a node that is behind.

@@ -23,6 +23,9 @@ const (
 	StopWithoutLease            // a leader without lease acknowledges nothing and serves no reads
 	ReadWhenKnown               // a new leader serves reads when it knows what was committed
 	CompareVersion              // metadata decides against the present version only
+	CountWhenProven             // a heartbeat counts when a majority has confirmed since that it was sent to the metadata's leader
+	ReturnWhenSeen              // a fenced broker returns when it has seen that it was fenced
+	GrantFullSessions           // who begins to lead the metadata grants every broker a full session
 	ruleCount
 )
 
@@ -31,7 +34,7 @@ func (r Rule) String() string {
 	return [...]string{
 		"no rule", "AckDurableOnly", "AckReplicated", "ShrinkWhenCommitted", "GrowWhenAsked", "JoinWhenCaughtUp", "CutByEpochs",
 		"CompareEpochs", "CutByOwnEpochs", "MatchAnswers", "BeginAnewWhenForgotten", "ElectInSync", "LeaveWhenRestarted", "JoinUnderOwnEpoch",
-		"StopWithoutLease", "ReadWhenKnown", "CompareVersion",
+		"StopWithoutLease", "ReadWhenKnown", "CompareVersion", "CountWhenProven", "ReturnWhenSeen", "GrantFullSessions",
 	}[r]
 }
 
