@@ -17,7 +17,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	panic(wire.Build(
 		metadataSet, // differs by build tag: providers_standalone.go, providers_raft.go
 		lockDataDir, openSpace, newDecompression, openLogs,
-		newClock, newBrokerConfigs, newTopics, newPartitions, newCluster, newAssignments, newFetch, newGroups, newCleaner,
+		newClock, newBrokerConfigs, newTopics, newPartitions, newCluster, newAssignments, newFetch, newGroups, broker.NewCleaner,
 		broker.NewProduce, broker.NewOffsets,
 		openTelemetry, newSyncMetrics, newRequestMetrics,
 		newServices, newKafkaServer, newReadiness, newHTTPServer,

@@ -45,7 +45,7 @@ type parts struct {
 	Store      registered
 	Dir        dataDir
 	Space      *broker.Space
-	Cleaner    *cleaner
+	Cleaner    *broker.Cleaner
 	Levels     *slog.LevelVar
 	Ready      *readiness
 	Telemetry  *telemetry.Telemetry
@@ -95,7 +95,7 @@ func (s *Server) run(ctx context.Context) error {
 	stages := slices.Concat(
 		[]stage{{"disk space", s.Space.Run}, {"partitions", s.Partitions.Run}},
 		s.Work.early,
-		[]stage{{"cleaner", s.Cleaner.run}, {"groups", s.Groups.Run}, {"kafka", s.Kafka.Run}},
+		[]stage{{"cleaner", s.Cleaner.Run}, {"groups", s.Groups.Run}, {"kafka", s.Kafka.Run}},
 		s.Work.late,
 		[]stage{{"readiness", s.Ready.run}},
 	)

@@ -1,7 +1,6 @@
 package wiring
 
 import (
-	"context"
 	"crypto/rand"
 	"log/slog"
 	"maps"
@@ -84,35 +83,4 @@ func newFetch(cfg *configs.Config, p *broker.Partitions, c *broker.Configs, cloc
 
 func newGroups(cfg *configs.Config, store registered, p *broker.Partitions, t *broker.Topics, c *broker.Configs, m membership, clock broker.Clock, log *slog.Logger) *broker.Groups {
 	return broker.NewGroups(p, t, c, store, m.nodeID, sharesOf(cfg.Memory).groups, clock, rand.Reader, log)
-}
-
-// cleaner applies retention, compaction and expiry to the logs at an interval.
-type cleaner struct {
-	logs       ports.LogStore
-	partitions *broker.Partitions
-	configs    *broker.Configs
-	clock      broker.Clock
-	log        *slog.Logger
-}
-
-func newCleaner(logs ports.LogStore, p *broker.Partitions, c *broker.Configs, clock broker.Clock, log *slog.Logger) *cleaner {
-	return &cleaner{logs: logs, partitions: p, configs: c, clock: clock, log: log}
-}
-
-// run cleans until ctx ends.
-func (c *cleaner) run(ctx context.Context) error {
-	interval := time.Duration(c.configs.Int("log.retention.check.interval.ms")) * time.Millisecond
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-		if err := c.logs.Clean(ctx, c.clock()); err != nil && ctx.Err() == nil {
-			c.log.ErrorContext(ctx, "logs not cleaned", "err", err)
-		}
-		c.partitions.Expire(ctx)
-	}
 }

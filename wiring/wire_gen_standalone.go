@@ -119,7 +119,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	wiringCleaner := newCleaner(logStore, partitions, brokerConfigs, clock, log)
+	cleaner := broker.NewCleaner(partitions, log)
 	wiringParts := &parts{
 		Kafka:      server,
 		HTTP:       httpapiServer,
@@ -130,7 +130,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		Store:      wiringRegistered,
 		Dir:        wiringDataDir,
 		Space:      space,
-		Cleaner:    wiringCleaner,
+		Cleaner:    cleaner,
 		Levels:     levels,
 		Ready:      wiringReadiness,
 		Telemetry:  telemetry,

@@ -66,6 +66,7 @@ func (l *Log) close(reason error) time.Duration {
 	l.settle()
 	l.mu.Unlock()
 	// Who works on the files stops soon; nobody begins to.
+	l.awaitCompaction()
 	l.cleaning.Lock()
 	defer l.cleaning.Unlock()
 	l.writing.Lock()

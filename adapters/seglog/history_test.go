@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"os"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
+	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -78,7 +80,7 @@ func (w *world) act(int) {
 			w.step("advance %v to %d", m.id, to)
 		}
 	case 7, 8:
-		must(w.store.Clean(context.Background(), time.UnixMilli(2000)))
+		must(w.clean())
 		for _, m := range w.logs {
 			w.noteStart(m)
 		}
@@ -106,22 +108,42 @@ func (w *world) act(int) {
 	}
 }
 
-// truncate cuts a log at a random batch. When that fails, nobody knows what is left behind it.
+// clean has all logs cleaned, each up to where some batch ends: that and what lies below is committed from now on.
+func (w *world) clean() error {
+	var errs []error
+	for _, m := range w.logs {
+		durable := m.acknowledged()
+		for _, b := range m.batches {
+			if end := b.NextOffset(); end > m.committed && end <= durable && w.rand.IntN(3) > 0 {
+				m.committed = end
+			}
+		}
+		errs = append(errs, cleanUpTo(context.Background(), m.log, time.UnixMilli(2000), func() int64 { return m.committed }))
+	}
+	return errors.Join(errs...)
+}
+
+// truncate cuts a log at a random batch that is not committed. When that fails, nobody knows what is left behind it.
 func (w *world) truncate(m *modelLog) error {
 	w.t.Helper()
-	if m.end() == m.start || len(m.batches) == 0 {
+	var bases []int64
+	for _, b := range m.batches {
+		if base := b.BaseOffset(); base >= max(m.start, m.committed) {
+			bases = append(bases, base)
+		}
+	}
+	if len(bases) == 0 {
 		return nil
 	}
-	i := w.rand.IntN(len(m.batches))
-	to := m.batches[i].BaseOffset()
-	if to < m.start {
-		return nil
-	}
+	to := bases[w.rand.IntN(len(bases))]
+	i := slices.IndexFunc(m.batches, func(b record.Batch) bool { return b.BaseOffset() == to })
 	w.step("truncate %v to %d", m.id, to)
-	m.truncated, m.firm = true, min(m.firm, to)
+	m.firm = min(m.firm, to)
 	if err := m.log.Truncate(context.Background(), to); err != nil {
 		switch { // the log ends with its last record when the file that would say so behind a gap is not made
-		case m.cfg.Compact, i == 0:
+		case m.cfg.Compact: // what is below to may be compacted away, but not the last record that is committed
+			to = max(m.start, m.committed)
+		case i == 0:
 			to = m.start
 		default:
 			to = max(m.start, m.batches[i-1].NextOffset())
@@ -160,7 +182,7 @@ func (w *world) reset(m *modelLog) error {
 func (m *modelLog) beginAt(start int64) {
 	m.batches, m.seqs = nil, map[int64]int32{}
 	m.start, m.base, m.askedFor, m.firm = start, start, start, start
-	m.truncated = false
+	m.committed = start
 	m.f.set(func() { m.f.durable = start })
 }
 
@@ -189,7 +211,7 @@ func (w *world) workUntilDeath(rounds int) {
 		if w.rand.IntN(4) == 0 && !try(func() error { return w.reset(m) }) {
 			return
 		}
-		if w.rand.IntN(2) == 0 && !try(func() error { return w.store.Clean(context.Background(), time.UnixMilli(2000)) }) {
+		if w.rand.IntN(2) == 0 && !try(w.clean) {
 			return
 		}
 		for _, m := range w.logs {
@@ -269,7 +291,7 @@ func TestEveryIOErrorIsSurvived(t *testing.T) {
 				for _, m := range w.logs {
 					_ = m.await(t)
 				}
-				_ = w.store.Clean(context.Background(), time.UnixMilli(2000))
+				_ = w.clean()
 				for _, m := range w.logs {
 					w.noteStart(m)
 				}

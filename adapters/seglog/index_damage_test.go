@@ -170,7 +170,7 @@ func TestNoIndexHidesARecord(t *testing.T) {
 						harm()
 					}
 					wantAllFound(t, l, all)
-					if err := s.Clean(t.Context(), time.UnixMilli(2000)); err != nil {
+					if err := cleanAll(t.Context(), s, time.UnixMilli(2000)); err != nil {
 						t.Fatal(err)
 					}
 					wantAllFound(t, l, all)

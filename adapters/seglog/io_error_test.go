@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
@@ -123,7 +122,7 @@ func (w *world) live(rounds int) {
 		if m.log.offlineError() == nil && m.await(w.t) == nil && round%2 == 1 {
 			_ = w.reset(m)
 		}
-		_ = w.store.Clean(context.Background(), time.UnixMilli(2000))
+		_ = w.clean()
 		for _, m := range w.logs {
 			w.noteStart(m)
 		}

@@ -69,7 +69,8 @@ type Log struct {
 	// telling serializes the calls of events.
 	telling sync.Mutex
 
-	// cleaning serializes retention, compaction, truncation, reset, deletion and the making of new indexes with each other.
+	// cleaning serializes with each other what changes the list of segments elsewhere than at its end: retention, truncation, reset, deletion,
+	// and putting rewritten segments and indexes in their places.
 	cleaning sync.Mutex
 }
 

@@ -78,24 +78,30 @@ func (s *Store) mend(ctx context.Context) {
 }
 
 // remakeIndexes reads a segment's headers and puts new indexes in the place of its old ones. Readers of the old segment find that it was
-// replaced. Of the active segment only the end is read with the committing goroutine kept waiting.
+// replaced. Only what was written meanwhile is read with others kept waiting.
 func (l *Log) remakeIndexes(ctx context.Context, s *segment) error {
-	l.cleaning.Lock()
-	defer l.cleaning.Unlock()
-	if !l.holds(s) {
-		return nil
-	}
 	f, err := l.store.files.acquire(l.path(s.base, logSuffix), false)
-	if err != nil {
+	if err == nil {
+		defer f.Close()
+	}
+	switch {
+	case !l.holds(s):
+		return nil
+	case err != nil:
 		return err
 	}
-	defer f.Close()
 	l.mu.Lock()
 	size, interval := s.size, l.config.IndexIntervalBytes
 	l.mu.Unlock()
 	fresh := newSegment(s.base)
 	fresh.next = s.base
-	if err := fresh.noteHeaders(ctx, f, size, interval); err != nil {
+	err = fresh.noteHeaders(ctx, f, size, interval)
+	l.cleaning.Lock()
+	defer l.cleaning.Unlock()
+	switch {
+	case !l.holds(s):
+		return nil // nor are its indexes needed
+	case err != nil:
 		return err
 	}
 	l.writing.Lock() // what comes behind is not written meanwhile

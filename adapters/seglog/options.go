@@ -9,7 +9,7 @@
 // Locks, in the order in which one goroutine takes them. Those of the first group are held while a disk is waited for:
 //
 //	slot.mu            opening and deleting one log; above it stands the partition's lock, of which ports.Log tells
-//	Log.cleaning       retention, compaction, truncation, reset, deletion, making an index anew
+//	Log.cleaning       retention, truncation, reset, deletion, putting rewritten segments and indexes in their places
 //	Log.writing        writing what was taken to the segments; who holds it keeps the committing goroutine waiting
 //	Log.syncing        syncing segments and their indexes, and cutting or replacing them
 //	Log.indexing       writing new index entries

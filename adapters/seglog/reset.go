@@ -27,6 +27,7 @@ func (l *Log) ResetTo(ctx context.Context, start int64) error {
 	}
 	l.writing.Lock()
 	defer l.writing.Unlock()
+	l.abandonCompaction()
 	l.syncing.Lock()
 	err := l.reset(ctx, start)
 	l.syncing.Unlock()

@@ -1,6 +1,7 @@
 package seglog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -12,40 +13,20 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
-// Clean applies retention and compaction to the open logs; see ports.LogStore.
-func (s *Store) Clean(ctx context.Context, now time.Time) error {
-	var errs []error
-	for _, l := range s.opened() {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		errs = append(errs, l.clean(ctx, now))
-	}
-	return errors.Join(errs...)
-}
-
-// clean applies what the log's cleanup.policy asks for.
-func (l *Log) clean(ctx context.Context, now time.Time) error {
+// Retain deletes whole segments at the log's beginning: those below the log start offset, and, where cleanup.policy has delete, those that are
+// too old or too many; see ports.CleanedLog.
+func (l *Log) Retain(ctx context.Context, now time.Time, upTo func() int64) error {
 	l.cleaning.Lock()
 	defer l.cleaning.Unlock()
-	l.mu.Lock()
-	cfg, gone := l.config, l.offline
-	l.mu.Unlock()
-	if gone != nil {
+	if l.offlineError() != nil {
 		return nil
 	}
-	if cfg.Compact {
-		if err := l.compact(ctx, now); err != nil {
-			return err
-		}
-	}
-	return l.retain(now, cfg.Delete)
+	return l.retain(ctx, now, upTo())
 }
 
-// retain deletes whole segments at the log's beginning: those below the log start offset, and, where the policy is
-// delete, those that are too old or too many.
-func (l *Log) retain(now time.Time, byPolicy bool) error {
-	expired, next, all, err := l.expired(now, byPolicy)
+// retain is Retain for what lies below limit.
+func (l *Log) retain(ctx context.Context, now time.Time, limit int64) error {
+	expired, next, all, err := l.expired(ctx, now, limit)
 	if err != nil {
 		return err
 	}
@@ -62,58 +43,73 @@ func (l *Log) retain(now time.Time, byPolicy bool) error {
 	if !all {
 		return nil
 	}
-	return l.rollExpired(now, byPolicy)
+	return l.rollExpired(ctx, now, limit)
 }
 
 // expired returns the first segments of the log, up to one that is to stay, and where that begins. all is true when none but the last
-// readable one stays.
-func (l *Log) expired(now time.Time, byPolicy bool) (first []*segment, next int64, all bool, err error) {
+// one stays. As in Kafka a segment has to end at limit or below; a failed sync may leave one that is not durable to its end.
+func (l *Log) expired(ctx context.Context, now time.Time, limit int64) (first []*segment, next int64, all bool, err error) {
 	l.mu.Lock()
-	segments, cfg, start, durable := slices.Clone(l.segments), l.config, l.start, l.durable
+	segments, cfg, start := slices.Clone(l.segments), l.config, l.start
+	limit = min(limit, l.durable)
 	total := int64(0)
 	for _, s := range segments {
 		total += s.size
 	}
 	l.mu.Unlock()
 	n := 0
-	for ; n+1 < len(segments) && segments[n+1].base <= durable; n++ {
+	for ; n+1 < len(segments) && segments[n+1].base <= max(limit, start); n++ {
 		s := segments[n]
-		remove := segments[n+1].base <= start
 		total -= l.sizeOf(s)
-		if !remove && byPolicy {
-			remove = cfg.RetentionBytes >= 0 && total >= cfg.RetentionBytes
-			if !remove && cfg.RetentionAge >= 0 {
-				newest, err := l.newestTimestamp(s)
-				if err != nil {
-					return nil, 0, false, err
-				}
-				remove = newest >= 0 && now.Sub(time.UnixMilli(newest)) > cfg.RetentionAge
+		remove := segments[n+1].base <= start
+		if !remove && cfg.Delete {
+			if remove, err = l.outlived(ctx, s, total, now); err != nil {
+				return nil, 0, false, err
 			}
 		}
 		if !remove {
 			return segments[:n], segments[n].base, false, nil
 		}
 	}
-	return segments[:n], segments[n].base, true, nil
+	return segments[:n], segments[n].base, n+1 == len(segments), nil
 }
 
-// rollExpired begins a new segment when all that the active one holds has expired, so that it can be deleted.
-func (l *Log) rollExpired(now time.Time, byPolicy bool) error {
+// outlived reports whether a segment, behind which there are so many bytes, has to go by the topic's configs.
+func (l *Log) outlived(ctx context.Context, s *segment, behind int64, now time.Time) (bool, error) {
+	l.mu.Lock()
+	cfg := l.config
+	l.mu.Unlock()
+	switch {
+	case cfg.RetentionBytes >= 0 && behind >= cfg.RetentionBytes:
+		return true, nil
+	case cfg.RetentionAge < 0:
+		return false, nil
+	}
+	newest, err := l.newestTime(ctx, s)
+	return err == nil && now.Sub(newest) > cfg.RetentionAge, err
+}
+
+// rollExpired begins a new segment when all that the active one holds is to go, so that it can be deleted.
+func (l *Log) rollExpired(ctx context.Context, now time.Time, limit int64) error {
 	l.mu.Lock()
 	s := l.active()
-	expired := byPolicy && l.config.RetentionAge >= 0 && s.size > 0 && s.timed && s.maxTimestamp >= 0 &&
-		now.Sub(time.UnixMilli(s.maxTimestamp)) > l.config.RetentionAge
-	below := l.start >= l.end && s.size > 0 && l.end > s.base
-	quiet := l.written == l.end && l.durable == l.end
+	below := l.start >= l.end && l.end > s.base
+	quiet := s.size > 0 && l.written == l.end && l.durable == l.end
+	committed := l.end <= limit && l.config.Delete
 	l.mu.Unlock()
-	if !expired && !below || !quiet {
+	if !quiet || !below && !committed {
 		return nil
+	}
+	if !below {
+		if gone, err := l.outlived(ctx, s, 0, now); err != nil || !gone {
+			return err
+		}
 	}
 	rolled, err := l.rollNow()
 	if err != nil || !rolled {
 		return err
 	}
-	return l.retain(now, byPolicy)
+	return l.retain(ctx, now, limit)
 }
 
 // rollNow begins a new segment at the log's end, unless something is being appended.
@@ -144,8 +140,26 @@ func (l *Log) rollNow() (rolled bool, err error) {
 	return true, nil
 }
 
-// newestTimestamp returns the largest timestamp in a segment, -1 for one without.
-func (l *Log) newestTimestamp(s *segment) (int64, error) {
+// newestTime returns the time of a segment's newest record. As in Kafka it is the time of the last change of the file when no record has a
+// timestamp, or a negative one; and when the headers cannot be read: damage must not keep a segment for ever.
+func (l *Log) newestTime(ctx context.Context, s *segment) (time.Time, error) {
+	newest, err := l.newestTimestamp(ctx, s)
+	if err == nil && newest >= 0 {
+		return time.UnixMilli(newest), nil
+	}
+	if err != nil && !unreadable(err) {
+		return time.Time{}, err
+	}
+	f, err := l.store.files.acquire(l.path(s.base, logSuffix), false)
+	if err != nil {
+		return time.Time{}, err
+	}
+	changed, err := f.ModTime()
+	return changed, errors.Join(err, f.Close())
+}
+
+// newestTimestamp returns the largest timestamp in a segment, a negative one when it has none.
+func (l *Log) newestTimestamp(ctx context.Context, s *segment) (int64, error) {
 	newest := int64(record.NoTimestamp)
 	places := l.timedPlaces(s.base + 1)
 	i := slices.IndexFunc(places, func(t timedPlace) bool { return t.of == s })
@@ -157,9 +171,9 @@ func (l *Log) newestTimestamp(s *segment) (int64, error) {
 	}
 	err := l.headers(places[i].place, s.base, func(b record.Batch) bool {
 		newest = max(newest, b.MaxTimestamp())
-		return true
+		return ctx.Err() == nil && l.offlineError() == nil // a deletion waits
 	})
-	if err != nil {
+	if err := cmp.Or(err, ctx.Err(), l.offlineError()); err != nil {
 		return 0, err
 	}
 	l.mu.Lock()

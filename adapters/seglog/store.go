@@ -28,18 +28,20 @@ type Store struct {
 	chunks  chunks
 	vector  [][]byte // the committing goroutine's
 
-	mu        sync.Mutex
-	slots     map[logName]*slot    // of the logs that are open, or being opened or deleted
-	unchecked map[logName]struct{} // logs that are not known to be whole
-	points    offsetCheckpoint     // recovery points: below is synced
-	indexed   offsetCheckpoint     // index points: below the indexes are synced too
-	starts    offsetCheckpoint     // log start offsets
-	cleaned   offsetCheckpoint     // below is compacted
-	unsynced  map[*Log]struct{}    // with writes that no journal covers
-	flushAt   time.Time            // when flush will look at them, zero for never
-	doomed    []doomed
-	lying     []mending // for mend
-	closed    bool
+	mu          sync.Mutex
+	slots       map[logName]*slot    // of the logs that are open, or being opened or deleted
+	unchecked   map[logName]struct{} // logs that are not known to be whole
+	points      offsetCheckpoint     // recovery points: below is synced
+	indexed     offsetCheckpoint     // index points: below the indexes are synced too
+	starts      offsetCheckpoint     // log start offsets
+	cleaned     offsetCheckpoint     // below is compacted
+	unsynced    map[*Log]struct{}    // with writes that no journal covers
+	flushAt     time.Time            // when flush will look at them, zero for never
+	doomed      []doomed
+	lying       []mending            // for mend
+	compactions map[*Log]*compaction // under way
+	setAside    map[*Log]damaged     // logs that are compacted no more
+	closed      bool
 
 	lies        chan struct{} // lying is not empty
 	sooner      chan struct{} // flush has something to do before flushAt
@@ -69,6 +71,7 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 		opt: opt, files: newFileCache(opt.FS, opt.MaxOpenFiles), slots: make(map[logName]*slot),
 		unchecked: make(map[logName]struct{}), unsynced: make(map[*Log]struct{}),
 		lies: make(chan struct{}, 1), sooner: make(chan struct{}, 1), closing: make(chan struct{}),
+		compactions: make(map[*Log]*compaction), setAside: make(map[*Log]damaged),
 	}
 	s.setCheckpoints()
 	if err := disk.MakeDirs(opt.FS, filepath.Join(opt.Dir, journalDir)); err != nil {
@@ -293,6 +296,7 @@ func (s *Store) Close() error {
 
 // shut writes what a clean start needs: whole indexes, the producers' state at the end, everything synced.
 func (l *Log) shut() error {
+	l.awaitCompaction()
 	l.cleaning.Lock()
 	defer l.cleaning.Unlock()
 	l.writing.Lock()

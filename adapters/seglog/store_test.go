@@ -254,7 +254,7 @@ func TestRetentionAndDeleteRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := len(l.segments)
-	if err := s.Clean(t.Context(), time.Now()); err != nil {
+	if err := cleanAll(t.Context(), s, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if l.StartOffset() != 123 || len(l.segments) >= before || l.segments[0].base > 123 {
@@ -264,7 +264,7 @@ func TestRetentionAndDeleteRecords(t *testing.T) {
 
 	cfg.RetentionBytes = 10 << 10
 	configure(l, cfg)
-	if err := s.Clean(t.Context(), time.Now()); err != nil {
+	if err := cleanAll(t.Context(), s, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if l.Size() > 15<<10 || f.start != l.StartOffset() {
@@ -274,7 +274,7 @@ func TestRetentionAndDeleteRecords(t *testing.T) {
 
 	cfg.RetentionAge = time.Hour
 	configure(l, cfg)
-	if err := s.Clean(t.Context(), time.Now().Add(2*time.Hour)); err != nil {
+	if err := cleanAll(t.Context(), s, time.Now().Add(2*time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	if l.StartOffset() != 500 || l.Size() != 0 {
@@ -295,7 +295,7 @@ func TestCompactionKeepsTheNewestOfEachKey(t *testing.T) {
 	}
 	f.await(t, 500)
 	before := l.Size()
-	if err := s.Clean(t.Context(), time.Now()); err != nil {
+	if err := cleanAll(t.Context(), s, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	got := offsets(t, l, 4000)

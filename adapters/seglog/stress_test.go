@@ -77,7 +77,7 @@ func TestEverythingAtOnce(t *testing.T) {
 		until(func() error { _, _, err := l.OffsetForTimestamp(500, math.MaxInt64); return err })
 		until(func() error { configure(l, cfg); return l.AdvanceStart(context.Background(), l.DurableEnd()/2) })
 	}
-	until(func() error { return s.Clean(context.Background(), time.Now()) })
+	until(func() error { return cleanAll(context.Background(), s, time.Now()) })
 	<-closed
 	if err := s.Delete(t.Context(), ports.LogID{Topic: "busy", TopicID: [16]byte{1}, Partition: 2}); err != nil {
 		t.Error(err)
@@ -161,7 +161,7 @@ func TestReadersGoOnWhileIndexesAreMadeAnew(t *testing.T) {
 		})
 	}
 	until(func(*rand.Rand) error { _, _, err := l.OffsetForTimestamp(500, math.MaxInt64); return err })
-	until(func(*rand.Rand) error { return s.Clean(t.Context(), time.UnixMilli(10_000)) })
+	until(func(*rand.Rand) error { return cleanAll(t.Context(), s, time.UnixMilli(10_000)) })
 	for i := range int64(150) {
 		if err := l.Append(batches(t, l), time.UnixMilli(i)); err != nil {
 			t.Fatal(err)

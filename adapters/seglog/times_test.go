@@ -134,7 +134,7 @@ func TestRetentionByTimeStopsAtTheFirstYoungSegment(t *testing.T) {
 		put(t, l, f, ms, time.UnixMilli(0))
 	}
 	for _, c := range []struct{ now, start int64 }{{61_000, 0}, {61_001, 1}, {62_000, 1}, {62_001, 2}, {150_000, 2}, {150_001, 4}, {155_000, 4}, {155_001, 5}} {
-		if err := s.Clean(t.Context(), time.UnixMilli(c.now)); err != nil {
+		if err := cleanAll(t.Context(), s, time.UnixMilli(c.now)); err != nil {
 			t.Fatal(err)
 		}
 		if l.StartOffset() != c.start || f.start != c.start || bases(l)[0] != c.start {
@@ -174,7 +174,7 @@ func TestCompactionWaitsForTheLagAndTheRatio(t *testing.T) {
 			if err := s.writeCleaned(l, c.cleaned); err != nil {
 				t.Fatal(err)
 			}
-			if err := s.Clean(t.Context(), time.UnixMilli(0).Add(time.Duration(c.now)*time.Minute)); err != nil {
+			if err := cleanAll(t.Context(), s, time.UnixMilli(0).Add(time.Duration(c.now)*time.Minute)); err != nil {
 				t.Fatal(err)
 			}
 			want := c.want

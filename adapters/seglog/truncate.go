@@ -29,6 +29,7 @@ func (l *Log) Truncate(ctx context.Context, to int64) error {
 	case to < start:
 		return fault.New(fault.OffsetOutOfRange, "cannot truncate %s to %d, it starts at %d", l.name(), to, start)
 	}
+	l.abandonCompaction()
 	if err := l.persist(ctx, func() error { return l.prepareCut(to) }); err != nil {
 		l.fail(err)
 		return err

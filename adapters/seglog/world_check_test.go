@@ -34,8 +34,8 @@ func (w *world) check(m *modelLog, acked int64) {
 	}
 	w.checkRecords(m, start, end)
 	w.checkProducers(m, start)
-	if n := len(m.batches); n > 0 && !(m.cfg.Compact && m.truncated) {
-		if last := m.batches[n-1].LeaderEpoch(); m.batches[n-1].LastOffset() >= start {
+	if n := len(m.batches); n > 0 {
+		if last := m.batches[n-1].LeaderEpoch(); m.batches[n-1].LastOffset() >= start && end > start {
 			if e, ok := l.Epochs().Latest(); !ok || e != last {
 				w.fatalf("%v has leader epoch %d, not %d", m.id, e, last)
 			}
@@ -53,7 +53,8 @@ func (m *modelLog) forget(end int64) {
 		m.base = end
 	}
 	m.batches = m.batches[:n]
-	if end == m.start { // it may be durable before records without a sync that it has deleted: it is where the log goes on
+	m.committed = min(m.committed, end) // what was not synced may be lost all the same
+	if end == m.start {                 // it may be durable before records without a sync that it has deleted: it is where the log goes on
 		m.base = max(m.base, end)
 	}
 	m.seqs = map[int64]int32{}
@@ -166,9 +167,6 @@ func (w *world) checkCompacted(m *modelLog, start, end int64) {
 		})
 		rest = behind
 	}
-	if m.truncated { // the newest may have been cut off when older ones were gone already
-		return
-	}
 	for key, o := range newest {
 		if !found[o] {
 			w.fatalf("%v has lost %s at %d, of %d to %d", m.id, key, o, start, end)
@@ -179,9 +177,6 @@ func (w *world) checkCompacted(m *modelLog, start, end int64) {
 // checkProducers compares the producers with a replay of everything that was ever appended.
 func (w *world) checkProducers(m *modelLog, start int64) {
 	w.t.Helper()
-	if m.cfg.Compact && m.truncated { // what older batches said may be compacted away
-		return
-	}
 	want := new(partition.Producers)
 	for _, b := range m.batches {
 		want.Append(b, 0)

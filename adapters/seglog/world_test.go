@@ -41,11 +41,11 @@ type modelLog struct {
 	batches   []record.Batch  // appended, in order
 	seqs      map[int64]int32 // next sequence of each producer
 	epoch     int32
-	firm      int64 // what is durable whatever the flush policy was before
-	loose     bool  // something was appended that is not to be synced
-	start     int64 // log start offset
-	base      int64 // where the log goes on when nothing above its start was kept
-	truncated bool
+	firm      int64  // what is durable whatever the flush policy was before
+	loose     bool   // something was appended that is not to be synced
+	start     int64  // log start offset
+	base      int64  // where the log goes on when nothing above its start was kept
+	committed int64  // below is committed: the log is cleaned up to here, and never cut below
 	askedFor  int64  // answered AdvanceStart
 	resetting *int64 // where a reset, which was not answered, has the log begin anew
 }

@@ -58,8 +58,8 @@ type LogStore interface {
 	// to the log from then on; the log's offsets are set when Open returns.
 	Open(ctx context.Context, id LogID, cfg *LogConfig, events LogEvents) (Log, error)
 	// Delete takes the log away at once and frees its disk space after cfg.FileDeleteDelay or at
-	// the next start. The log's methods fail with fault.KafkaStorageError from then on; LogEvents.Released
-	// says when it needs no bytes any more. Deleting a log that does not exist does nothing.
+	// the next start. The log's methods fail with fault.KafkaStorageError from then on; a compaction ends early, and
+	// LogEvents.Released says when it needs no bytes any more. Deleting a log that does not exist does nothing.
 	Delete(ctx context.Context, id LogID) error
 	// SetAside takes a log that is not open away, and keeps its files under a name that it returns: they are nobody's from then on, as Kafka's
 	// directories that end in -stray. "" stands for a log that does not exist.
@@ -67,8 +67,6 @@ type LogStore interface {
 	// Stored returns the logs that are on disk, open or not. One with records of which nothing says whose they are has the zero topic id;
 	// it cannot be opened or deleted.
 	Stored() ([]LogID, error)
-	// Clean applies retention and compaction to the open logs, once; now is the wall clock. It returns the first error after having tried them all.
-	Clean(ctx context.Context, now time.Time) error
 	// Dir describes the directory that holds the logs, for DescribeLogDirs.
 	Dir() (LogDir, error)
 	// Err returns why no log can make anything durable any more, nil while they can. Only a restart helps.
@@ -104,6 +102,7 @@ type LogEvents interface {
 // called by one goroutine at a time (the partition's lock serializes them); the other methods may be
 // called at any time. Offsets and leader epochs are Kafka's.
 type Log interface {
+	CleanedLog
 	// Append orders the batches behind the log's end and returns without waiting for any disk.
 	// Their base offsets and leader epochs are set by the caller and continue the log's end without
 	// decreasing. The bytes of batches belong to the log until LogEvents.Durable passes
@@ -133,7 +132,9 @@ type Log interface {
 	MaxTimestamp(upTo int64) (at TimestampOffset, ok bool, err error)
 	// Truncate removes everything from offset to on, durably, and rebuilds Producers and Epochs. The log then ends at to, also where
 	// what lay directly below was compacted away, and over restarts. A batch that to lies within goes as a whole: the log ends where
-	// it began, so that a follower fetches the rest again.
+	// it began, so that a follower fetches the rest again. After an error the log is either offline (fault.KafkaStorageError) or as it
+	// was: when ctx ended while it waited, and when to is below the log start offset, which may have risen since the caller looked
+	// (fault.OffsetOutOfRange).
 	Truncate(ctx context.Context, to int64) error
 	// ResetTo removes all records and has the log begin anew, empty, at offset start, which may be above its end or below its
 	// start: Kafka's truncateFullyAndStartAt, for a follower whose log end lies below its leader's log start. When it returns nil,
@@ -148,6 +149,20 @@ type Log interface {
 	Configure(cfg *LogConfig)
 	// Size returns the bytes that the log's records take on disk.
 	Size() int64
+}
+
+// CleanedLog is what removes records from a log that nobody needs any more. Its methods may be called at any time.
+type CleanedLog interface {
+	// Retain deletes whole segments at the log's beginning, as far as retention.ms, retention.bytes and the log start offset ask for it. now is
+	// the wall clock, by which records without timestamp expire as their file ages. upTo is asked for the high watermark when nothing
+	// else changes the log any more: as in Kafka, what lies there or above stays, however old it is.
+	Retain(ctx context.Context, now time.Time, upTo func() int64) error
+	// Compact removes the records of a log whose cleanup.policy is compact that newer ones with the same key have replaced. upTo is asked as in
+	// Retain, for the last stable offset: records there or above are not touched and replace nothing, since they may be cut off
+	// again. It may take long: it keeps nothing else waiting, and ends without an error when the log is truncated, begun anew,
+	// deleted or closed. A batch that cannot be read, fault.CorruptMessage, keeps the log from being compacted until its segment is
+	// gone. One call at a time does something.
+	Compact(ctx context.Context, now time.Time, upTo func() int64) error
 }
 
 // TimestampOffset is a record found by its timestamp (milliseconds).

@@ -186,15 +186,23 @@ func (n *clusterNode) makeRoom(t *testing.T) {
 	n.launch(t)
 }
 
-// fillUpController takes all the space of the metadata's leader, which goes on to decide, and is killed and starts so.
+// fillUpController takes all the space of the metadata's leader, which goes on to decide, also where a majority needs it, and is killed and starts so.
 func (c *chaos) fillUpController(t *testing.T) {
 	n := c.controller(t)
 	t.Logf("it is node %d", n.id)
 	n.volume.fill(t, 0)
 	within(t, 10*time.Second, "the node says what it is", n.complains)
-	topic := fmt.Sprint("made-", time.Now().UnixNano())
-	n.kafka(t, "topics", "--create", "--topic", topic, "--partitions", "1", "--replication-factor", "3")
-	c.kill(t, c.other(n))
+	made := func(replicas string) {
+		topic := fmt.Sprint("made-", time.Now().UnixNano())
+		n.kafka(t, "topics", "--create", "--topic", topic, "--partitions", "1", "--replication-factor", replicas)
+	}
+	made("3")
+	other := c.other(n)
+	t.Logf("it is node %d", other.id)
+	other.crash() // one node is left that takes records, which is less than min.insync.replicas
+	made("2")
+	other.launch(t)
+	c.history.awaitEach(t)
 	c.kill(t, n)
 	n.volume.clear(t)
 }

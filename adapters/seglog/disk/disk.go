@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,6 +32,8 @@ type File interface {
 	Truncate(size int64) error
 	// Size returns the size in bytes.
 	Size() (int64, error)
+	// ModTime returns when the file was written to last.
+	ModTime() (time.Time, error)
 	// Close closes the file. Nothing is synced by it.
 	Close() error
 	// OS returns the operating system's file, for sendfile; nil when there is none.
@@ -139,6 +142,14 @@ func (f osFile) Size() (int64, error) {
 		return 0, err
 	}
 	return info.Size(), nil
+}
+
+func (f osFile) ModTime() (time.Time, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return time.Time{}, err
+	}
+	return info.ModTime(), nil
 }
 
 // vectors is how many buffers one system call takes (IOV_MAX on Linux).

@@ -327,8 +327,8 @@ func slice(p *Partition, offset, upTo int64, maxBytes int, first bool) (ports.Sl
 func (f *Fetch) replicate(p *Partition, by *Follower, want *wantedPartition, got *FetchedPartition, maxBytes int, first bool) {
 	ask := &want.ask
 	reply, err := p.followed(partition.FollowerFetch{
-		Replica: by.ID, BrokerEpoch: by.Epoch, LeaderEpoch: ask.CurrentLeaderEpoch, Offset: ask.Offset, LastEpoch: ask.LastFetchedEpoch,
-	}, ask.LogStartOffset)
+		Replica: by.ID, BrokerEpoch: by.Epoch, LeaderEpoch: ask.CurrentLeaderEpoch, Start: ask.LogStartOffset, Offset: ask.Offset, LastEpoch: ask.LastFetchedEpoch,
+	})
 	want.seen, want.behind = reply.End, reply.Behind
 	switch {
 	case err != nil:

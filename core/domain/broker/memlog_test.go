@@ -39,7 +39,7 @@ func newMemLogs(t testing.TB) *memLogs {
 	return &memLogs{dir: t.TempDir(), open: make(map[string]*memLog)}
 }
 
-func (s *memLogs) Open(_ context.Context, id ports.LogID, _ *ports.LogConfig, events ports.LogEvents) (ports.Log, error) {
+func (s *memLogs) Open(_ context.Context, id ports.LogID, cfg *ports.LogConfig, events ports.LogEvents) (ports.Log, error) {
 	if s.opening != nil {
 		if err := s.opening(id); err != nil {
 			return nil, err
@@ -54,7 +54,7 @@ func (s *memLogs) Open(_ context.Context, id ports.LogID, _ *ports.LogConfig, ev
 	if err != nil {
 		return nil, err
 	}
-	l := &memLog{store: s, id: id, file: f, events: events, producers: new(partition.Producers), epochs: &partition.Epochs{}}
+	l := &memLog{store: s, id: id, file: f, events: events, cfg: cfg, producers: new(partition.Producers), epochs: &partition.Epochs{}}
 	s.open[f.Name()] = l
 	return l, nil
 }
@@ -99,11 +99,10 @@ func (s *memLogs) SetAside(_ context.Context, id ports.LogID) (string, error) {
 	return fmt.Sprintf("%s-%d-stray", id.Topic, id.Partition), nil
 }
 
-func (s *memLogs) Stored() ([]ports.LogID, error)         { return s.stored, nil }
-func (s *memLogs) Clean(context.Context, time.Time) error { return nil }
-func (s *memLogs) Err() error                             { return nil }
-func (s *memLogs) Dir() (ports.LogDir, error)             { return ports.LogDir{Path: s.dir}, nil }
-func (s *memLogs) Close() error                           { return nil }
+func (s *memLogs) Stored() ([]ports.LogID, error) { return s.stored, nil }
+func (s *memLogs) Err() error                     { return nil }
+func (s *memLogs) Dir() (ports.LogDir, error)     { return ports.LogDir{Path: s.dir}, nil }
+func (s *memLogs) Close() error                   { return nil }
 
 // hold keeps appends from becoming durable; release lets all of them become it.
 func (s *memLogs) hold() {
@@ -158,6 +157,7 @@ type memLog struct {
 	epochs    *partition.Epochs
 
 	mu                  sync.Mutex
+	cfg                 *ports.LogConfig
 	batches             []record.Batch
 	positions           []int64
 	size                int64
@@ -253,6 +253,27 @@ func (l *memLog) AdvanceStart(_ context.Context, start int64) error {
 	return nil
 }
 
+// Retain takes each batch for a segment, and knows no other reason to delete one than retention.bytes=0.
+func (l *memLog) Retain(ctx context.Context, _ time.Time, upTo func() int64) error {
+	limit := upTo()
+	start := l.value(func() int64 {
+		start := l.start
+		for _, b := range l.batches {
+			if end := b.NextOffset(); l.cfg.Delete && l.cfg.RetentionBytes == 0 && end <= min(limit, l.durable) {
+				start = max(start, end)
+			}
+		}
+		return start
+	})
+	if start == l.StartOffset() {
+		return nil
+	}
+	return l.AdvanceStart(ctx, start)
+}
+
+// Compact does nothing: the contract asks for no record to be removed.
+func (l *memLog) Compact(context.Context, time.Time, func() int64) error { return nil }
+
 func (l *memLog) OffsetForTimestamp(ms, upTo int64) (ports.TimestampOffset, bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -287,6 +308,9 @@ func (l *memLog) Truncate(_ context.Context, to int64) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if to < l.start {
+		return fault.OffsetOutOfRange
+	}
 	kept := slices.IndexFunc(l.batches, func(b record.Batch) bool { return b.BaseOffset() >= to })
 	if kept < 0 {
 		return nil
@@ -317,7 +341,12 @@ func (l *memLog) ResetTo(_ context.Context, start int64) error {
 
 func (l *memLog) Producers() *partition.Producers { return l.producers }
 func (l *memLog) Epochs() *partition.Epochs       { return l.epochs }
-func (l *memLog) Configure(*ports.LogConfig)      {}
+
+func (l *memLog) Configure(cfg *ports.LogConfig) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cfg = cfg
+}
 
 func TestTheLogsOfTheseTestsKeepThePortsContract(t *testing.T) {
 	porttest.LogStore(t, func(t *testing.T) ports.LogStore { return newMemLogs(t) })

@@ -24,6 +24,9 @@ func (p *Partition) install(v partition.View) {
 	p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
 		fx := r.Install(v, now)
 		if v.Version >= p.version.Load() {
+			if v.LeaderEpoch != p.newest.LeaderEpoch {
+				p.crowded.Store(false) // what was refused was to be appended in the other role
+			}
 			p.version.Store(v.Version)
 			p.newest = v
 		}
@@ -46,12 +49,12 @@ func (p *Partition) tick() {
 	p.giveUp()
 }
 
-// followed takes the fetch of a follower whose log begins at start, and returns the end of what it may have, or where the logs part.
+// followed takes the fetch of a follower, and returns the end of what it may have, or where the logs part.
 // Errors are those of partition.Replica.FollowerFetched.
-func (p *Partition) followed(f partition.FollowerFetch, start int64) (reply partition.FetchReply, err error) {
+func (p *Partition) followed(f partition.FollowerFetch) (reply partition.FetchReply, err error) {
 	p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
 		if reply, err = r.FollowerFetched(f, now); err == nil {
-			p.deletions.followed(f.Replica, start)
+			p.deletions.followed(f.Replica, f.Start)
 		}
 		return reply.Effects
 	})
@@ -142,7 +145,7 @@ func (p *Partition) fetchWait(q *replicationQuota) time.Duration {
 
 // takeIn shows the replica what the leader has answered to a fetch, and appends the records when the replica wants them; they are durable some
 // time later. When the log is to be cut, the caller calls cut.
-func (p *Partition) takeIn(a partition.FetchAnswer, records []byte) (partition.Effects, error) {
+func (p *Partition) takeIn(ctx context.Context, a partition.FetchAnswer, records []byte) (partition.Effects, error) {
 	p.order.Lock()
 	defer p.order.Unlock()
 	if p.cutting.Load() {
@@ -156,6 +159,11 @@ func (p *Partition) takeIn(a partition.FetchAnswer, records []byte) (partition.E
 		if err := p.room(size); err != nil {
 			return partition.Effects{}, err
 		}
+	} else {
+		p.crowded.Store(false) // it lacks nothing
+	}
+	if len(batches) > 0 && batches[0].BaseOffset() < p.log.EndOffset() {
+		a.Early, a.First = true, batches[0].BaseOffset()
 	}
 	fx := p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
 		fx := r.FetchAnswered(a, now)
@@ -172,6 +180,11 @@ func (p *Partition) takeIn(a partition.FetchAnswer, records []byte) (partition.E
 	if !fx.Append || len(batches) == 0 {
 		return fx, nil
 	}
+	if fx.Begin {
+		if err := p.log.ResetTo(ctx, fx.To); err != nil {
+			return fx, err
+		}
+	}
 	return fx, p.log.Append(batches, p.clock())
 }
 
@@ -179,6 +192,7 @@ func (p *Partition) takeIn(a partition.FetchAnswer, records []byte) (partition.E
 // not spread. It is called with order held.
 func (p *Partition) fetchedBatches(records []byte) (batches []record.Batch, err error) {
 	end := p.log.EndOffset()
+	empty := end == p.log.StartOffset() // it may have to begin within the leader's first batch
 	for rest := records; len(rest) > 0; {
 		var b record.Batch
 		if b, rest, err = record.Next(rest); err == nil {
@@ -189,7 +203,7 @@ func (p *Partition) fetchedBatches(records []byte) (batches []record.Batch, err 
 			return nil, fault.New(fault.CorruptMessage, "records of %s-%d from the leader: %w", p.topic, p.index, err)
 		case b.NextOffset() <= end: // the leader sends the whole batch that an offset is in
 			continue
-		case b.BaseOffset() < end:
+		case b.BaseOffset() < end && (!empty || len(batches) > 0):
 			return nil, fault.New(fault.CorruptMessage, "records of %s-%d from the leader begin at %d, the log ends at %d", p.topic, p.index, b.BaseOffset(), end)
 		}
 		end = b.NextOffset()

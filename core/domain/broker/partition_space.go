@@ -21,24 +21,25 @@ func (p *Partition) room(size int) error {
 }
 
 // yields reports whether the other in-sync replicas should go on without this one, because there is no space for what is to be appended: a
-// follower that lacks what its leader has, or a leader that has nothing that a follower lacks.
-func (p *Partition) yields() bool {
+// follower that lacks what its leader has, or a leader that has nothing that a follower lacks. That is so in this leader epoch.
+func (p *Partition) yields() (epoch int32, ok bool) {
 	if !p.crowded.Load() || !p.space.short(useOf(p.topic)) {
-		return false
+		return partition.NoEpoch, false
 	}
 	end, last := p.log.EndOffset(), time.Duration(p.yielded.Load())
 	p.tail.Lock()
 	defer p.tail.Unlock()
 	if p.gone != nil {
-		return false
+		return partition.NoEpoch, false
 	}
+	_, epoch = p.replica.Leader()
 	switch p.replica.Role() {
 	case partition.RoleFollower:
-		return p.replica.KeepsUp()
+		return epoch, p.replica.KeepsUp()
 	case partition.RoleLeader:
-		return p.replica.HighWatermark() >= end && (last == 0 || p.now()-last > yieldPause)
+		return epoch, p.replica.HighWatermark() >= end && (last == 0 || p.now()-last > yieldPause)
 	default:
-		return false
+		return epoch, false
 	}
 }
 

@@ -85,7 +85,7 @@ func (r *Replication) Run(ctx context.Context) error {
 // tick tells the replicas that time passes, and has those resign whose logs have failed, or cannot take more.
 func (r *Replication) tick() {
 	for p := range r.partitions.Open() {
-		if p.offline() || p.yields() {
+		if _, yields := p.yields(); yields || p.offline() {
 			r.propose(p)
 		}
 		p.tick()
@@ -203,7 +203,8 @@ func (r *Replication) decide(ctx context.Context, p *Partition) {
 	for _, m := range proposal.ISR {
 		cmd.ISR, cmd.ISREpochs = append(cmd.ISR, m.Broker), append(cmd.ISREpochs, m.Epoch)
 	}
-	yields := !ok && p.yields()
+	epoch, yields := p.yields()
+	yields = yields && !ok && epoch == at.LeaderEpoch // else it does not know yet that it leads, or follows
 	if !ok && (!p.offline() && !yields || !resign(at, &cmd)) {
 		return
 	}

@@ -168,7 +168,7 @@ func (f *fetcher) gather(now time.Time) (round replicaRound, unready int, wait t
 		}
 		round.asked[replicaName{p.id, p.index}] = askedReplica{p, ask}
 		round.req.Partitions = append(round.req.Partitions, ports.ReplicaFetchPartition{
-			TopicID: p.id, Partition: p.index, Offset: ask.Offset, LogStart: p.log.StartOffset(), LeaderEpoch: ask.LeaderEpoch,
+			TopicID: p.id, Partition: p.index, Offset: ask.Offset, LogStart: ask.Start, LeaderEpoch: ask.LeaderEpoch,
 			LastEpoch: ask.LastEpoch, MaxBytes: maxBytes,
 		})
 	}
@@ -223,7 +223,7 @@ func (f *fetcher) take(ctx context.Context, asked askedReplica, got ports.Replic
 		f.unmoved(asked)
 		return
 	}
-	fx, err := p.takeIn(partition.FetchAnswer{
+	fx, err := p.takeIn(ctx, partition.FetchAnswer{
 		To: asked.fetch, OutOfRange: outOfRange, LogStart: got.LogStart, HighWatermark: got.HighWatermark,
 		Diverging: got.Diverging, DivergingEpoch: got.DivergingEpoch, DivergingEnd: got.DivergingEnd,
 	}, got.Records)

@@ -15,6 +15,8 @@ type FetchAnswer struct {
 	Diverging      bool // as in FetchReply
 	DivergingEpoch int32
 	DivergingEnd   int64
+	Early          bool  // the first batch that was sent begins before the offset that was asked for,
+	First          int64 // here
 }
 
 // NextFetch returns what to ask the leader for. ok is false when there is no leader to ask, and while anything that was
@@ -24,7 +26,7 @@ func (r *Replica) NextFetch() (leader int32, f FollowerFetch, ok bool) {
 		return -1, FollowerFetch{}, false
 	}
 	return r.leader, FollowerFetch{
-		Replica: r.id, BrokerEpoch: r.brokerEpoch, LeaderEpoch: r.leaderEpoch, Offset: r.end, LastEpoch: r.lastEpoch(),
+		Replica: r.id, BrokerEpoch: r.brokerEpoch, LeaderEpoch: r.leaderEpoch, Start: r.start, Offset: r.end, LastEpoch: r.lastEpoch(),
 	}, true
 }
 
@@ -56,17 +58,21 @@ func (r *Replica) FetchAnswered(a FetchAnswer, now time.Duration) Effects {
 		return Effects{}
 	}
 	switch {
-	case a.OutOfRange && a.LogStart < 0:
-		return Effects{}
+	case a.OutOfRange && a.LogStart >= 0:
+		return r.beginAnew(a.LogStart)
 	case a.OutOfRange:
-		r.cutting = true
-		return Effects{Reset: true, To: a.LogStart}
+		return Effects{}
 	case a.Diverging:
 		return r.cutAt(a)
 	}
 	r.leaderHW, r.heard = max(r.leaderHW, a.HighWatermark), true
 	fx := r.raise(now)
 	fx.Append = true
+	if a.Early && r.start == r.end { // the leader's log starts within a batch
+		fx.Begin, fx.To = true, a.First
+		r.know(LogState{Start: a.First, End: a.First, Durable: a.First})
+		return fx
+	}
 	if start := min(a.LogStart, r.hw); start > r.start {
 		fx.RaiseStart = start
 	}
@@ -86,8 +92,21 @@ func (r *Replica) cutAt(a FetchAnswer) Effects {
 	if to >= r.end || to < 0 {
 		return Effects{} // no leader that follows the protocol says so
 	}
+	if to < r.start {
+		return r.beginAnew(to)
+	}
 	r.cutting = true
-	return Effects{Truncate: to >= r.start, Reset: to < r.start, To: to}
+	return Effects{Truncate: true, To: to}
+}
+
+// beginAnew has the log begin anew at offset to. A member of the ISR does not: it could be elected with an empty log. The leader gives it up,
+// since its fetches do not count, and it begins anew when metadata says so.
+func (r *Replica) beginAnew(to int64) Effects {
+	if r.member {
+		return Effects{}
+	}
+	r.cutting = true
+	return Effects{Reset: true, To: to}
 }
 
 // Truncated notes that the log was cut or begun anew, and what it is now.

@@ -12,7 +12,8 @@ type FollowerFetch struct {
 	Replica     int32
 	BrokerEpoch int64 // of the follower's incarnation (KIP-903), -1 when it names none
 	LeaderEpoch int32 // the follower's idea of the current one, -1 when it has none
-	Offset      int64 // the follower has everything below on its disk
+	Start       int64 // the follower's log start offset
+	Offset      int64 // the follower has everything between on its disk
 	LastEpoch   int32 // of the record before Offset (KIP-595's LastFetchedEpoch), -1 when there is none
 }
 
@@ -44,7 +45,8 @@ type Member struct {
 
 // FollowerFetched notes what a follower has, and says what it may get. Errors: fault.FencedLeaderEpoch, fault.UnknownLeaderEpoch,
 // fault.NotLeaderOrFollower, fault.StaleBrokerEpoch, and fault.OffsetOutOfRange when the follower has to begin anew at the log
-// start offset. It does not allocate.
+// start offset. One that is in the ISR could be elected with an empty log then: it is told fault.OffsetNotAvailable until it has been
+// removed, for its fetch does not count. It does not allocate.
 func (r *Replica) FollowerFetched(f FollowerFetch, now time.Duration) (FetchReply, error) {
 	if err := r.CheckEpoch(f.LeaderEpoch); err != nil {
 		return FetchReply{}, err
@@ -65,8 +67,8 @@ func (r *Replica) FollowerFetched(f FollowerFetch, now time.Duration) (FetchRepl
 	if f.BrokerEpoch > p.brokerEpoch {
 		p.restarted(f.BrokerEpoch)
 	}
-	if f.Offset < r.start || r.forgotten(f.LastEpoch) && !p.committed {
-		return FetchReply{}, fault.OffsetOutOfRange
+	if f.Offset < r.start || r.forgotten(f.LastEpoch) && !p.committed || r.hollow(p, f) {
+		return FetchReply{}, p.beginAnew()
 	}
 	if f.LastEpoch >= 0 {
 		if found, end := r.epochs.EndOf(f.LastEpoch, r.end); found < f.LastEpoch || end < f.Offset {
@@ -74,11 +76,11 @@ func (r *Replica) FollowerFetched(f FollowerFetch, now time.Duration) (FetchRepl
 		}
 	}
 	if f.Offset > r.end {
-		return FetchReply{}, fault.OffsetOutOfRange
+		return FetchReply{}, p.beginAnew()
 	}
 	p.fetchedAt(f, r.durable, now)
 	reply := FetchReply{Effects: r.raise(now), End: r.durable}
-	reply.Behind, p.told = r.hw > p.told, r.hw
+	reply.Behind, p.told, p.mayDelete = r.hw > p.told, r.hw, r.hw
 	reply.InSync = r.awaited(p, now)
 	reply.Propose = !p.counted && !p.barred && r.mayJoin(p, now) && !r.asking
 	return reply, nil
@@ -89,6 +91,21 @@ func (r *Replica) FollowerFetched(f FollowerFetch, now time.Duration) (FetchRepl
 // is below waits for deletion, and for the follower to be elected before that.
 func (r *Replica) forgotten(epoch int32) bool {
 	return epoch >= 0 && len(r.epochs.entries) > 0 && epoch < r.epochs.entries[0].Epoch
+}
+
+// hollow reports whether a follower's log begins above the leader's, and above all that it can know to be committed: what lies between is missing
+// there, and may be committed yet. A log start offset never rises above the high watermark, so that such a log has outlived an unclean election, or a loss of
+// what was not synced.
+func (r *Replica) hollow(p *peer, f FollowerFetch) bool {
+	return f.Start > max(r.epochStart, p.mayDelete, r.start)
+}
+
+// beginAnew says what a follower is told that cannot go on with its log.
+func (p *peer) beginAnew() error {
+	if p.counted {
+		return fault.OffsetNotAvailable
+	}
+	return fault.OffsetOutOfRange
 }
 
 // restarted forgets what an earlier incarnation of the follower had.

@@ -293,13 +293,6 @@ func TestAFollowerWhoseLastEpochTheLeaderHasDeletedBeginsAnew(t *testing.T) {
 	}
 }
 
-func TestTheHighWatermarkIsNeverBelowTheLogStart(t *testing.T) {
-	r := testLeader(1, 2)
-	if fx := r.Started(40, 0); !fx.Raised || fx.HighWatermark != 40 {
-		t.Errorf("effects %+v", fx)
-	}
-}
-
 func TestWhatAFollowerIsKnownToHaveCountsWhileItIsInSync(t *testing.T) {
 	r := testLeader(1, 2)
 	known := func(id int32) int64 { end, _ := r.InSync(id); return end }

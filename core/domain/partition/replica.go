@@ -78,13 +78,14 @@ type View struct {
 type Effects struct {
 	Deposed       bool  // it leads no longer: appends that wait fail with fault.NotLeaderOrFollower
 	Raised        bool  // the high watermark is HighWatermark now
+	Begin         bool  // comes with Append: let the log, which is empty, begin anew at To before
 	Append        bool  // the records of the fetch's answer belong behind the log's end
 	Propose       bool  // the ISR should change: call Propose
 	Fetch         bool  // NextFetch may have something new to say
 	Truncate      bool  // cut the log at To, then call Truncated
 	Reset         bool  // forget the whole log and let it begin anew at To, then call Truncated
 	HighWatermark int64 // valid with Raised
-	To            int64 // valid with Truncate and Reset
+	To            int64 // valid with Begin, Truncate and Reset
 	RaiseStart    int64 // raise the log start offset to this, 0 for no change
 }
 
@@ -97,6 +98,7 @@ type peer struct {
 	brokerEpoch int64         // of its last fetch
 	acked       int64         // what it has on its disk ends here, -1 when unknown
 	told        int64         // the high watermark at its last fetch
+	mayDelete   int64         // the highest that any incarnation of it was told in this epoch: its log begins no higher
 	caughtUp    time.Duration // when it last had everything
 	fetched     time.Duration // when it fetched last
 	ownEnd      int64         // the leader's durable end at that time
@@ -185,7 +187,7 @@ func (r *Replica) meet(v View, elected bool, now time.Duration) {
 		case at >= 0 && !elected && in:
 			p = old[at]
 		case at >= 0 && !elected:
-			p.brokerEpoch = old[at].brokerEpoch
+			p.brokerEpoch, p.mayDelete = old[at].brokerEpoch, old[at].mayDelete
 		case in:
 			p.caughtUp = now // time to show itself
 		}
@@ -209,19 +211,14 @@ func (r *Replica) Durable(end int64, now time.Duration) Effects {
 	return fx
 }
 
-// Started notes that the log start offset has risen.
+// Started notes that the log start offset has risen. The high watermark does not rise with it: deleting records does not commit them.
 func (r *Replica) Started(start int64, now time.Duration) Effects {
 	if start <= r.start {
 		return Effects{}
 	}
 	r.start = start
 	r.epochs.TruncateTo(start)
-	fx := r.raise(now)
-	if r.hw < start {
-		r.hw = start
-		fx.Raised, fx.HighWatermark = true, start
-	}
-	return fx
+	return r.raise(now)
 }
 
 // Tick lets time pass. It is called every half of MaxLag at least, and soon after the lease was renewed when it had ended.

@@ -152,7 +152,7 @@ func (b *Builder) writeHeader(out Batch, a Attributes) {
 }
 
 // Emptied returns a batch without records that stands for b: compaction leaves it where b holds the last
-// sequence of a producer that may come back.
+// sequence of a producer that may come back, or begins a leader epoch.
 func (b Batch) Emptied() Batch {
 	out := slices.Clone(b[:HeaderSize])
 	be := binary.BigEndian

@@ -111,7 +111,7 @@ func TestRecordsAreFoundByTheirTimestamps(t *testing.T) {
 			}
 		}
 		b.SetLogAppendTime(400)
-		if offset, ms, err := b.OffsetOfMaxTimestamp(Limits{}); offset != 54 || ms != 400 || err != nil {
+		if offset, ms, err := b.OffsetOfMaxTimestamp(Limits{}); offset != 50 || ms != 400 || err != nil {
 			t.Errorf("%v: OffsetOfMaxTimestamp() of LogAppendTime = %d, %d, %v", codec, offset, ms, err)
 		}
 		if offset, at, ok, err := b.FirstAtOrAfter(400, 0, Limits{}); offset != 50 || at != 400 || !ok || err != nil {

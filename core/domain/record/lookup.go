@@ -1,11 +1,10 @@
 package record
 
-// OffsetOfMaxTimestamp returns the first offset that has the batch's largest timestamp. In a batch of
-// LogAppendTime all have it, and Kafka answers the last offset; so it does for a batch without
-// timestamps. Errors are those of Records.
+// OffsetOfMaxTimestamp returns the first offset that has the batch's largest timestamp, in a batch of LogAppendTime that of its first record. It
+// is the last offset for a batch without timestamps. Errors are those of Records.
 func (b Batch) OffsetOfMaxTimestamp(limit Limits) (offset, ms int64, err error) {
-	if b.LogAppendTime() || b.MaxTimestamp() == NoTimestamp {
-		return b.LastOffset(), b.MaxTimestamp(), nil
+	if b.MaxTimestamp() == NoTimestamp {
+		return b.LastOffset(), NoTimestamp, nil
 	}
 	offset, ms = b.LastOffset(), NoTimestamp
 	for r, err := range b.records(limit) {
@@ -14,6 +13,9 @@ func (b Batch) OffsetOfMaxTimestamp(limit Limits) (offset, ms int64, err error) 
 		}
 		if ts := b.TimestampOf(r); ts > ms {
 			offset, ms = b.BaseOffset()+int64(r.OffsetDelta), ts
+		}
+		if ms == b.MaxTimestamp() {
+			break
 		}
 	}
 	return offset, ms, nil

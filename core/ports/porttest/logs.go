@@ -22,14 +22,17 @@ import (
 func LogStore(t *testing.T, open func(t *testing.T) ports.LogStore) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, *openedLog){
-		"a new log is empty":                         newLogIsEmpty,
-		"what is appended becomes durable, in order": appendedIsDurable,
-		"Read returns whole batches within bounds":   readIsBounded,
-		"the log start offset only rises":            startRises,
-		"records are found by their timestamps":      foundByTimestamp,
-		"producers and leader epochs are remembered": stateFollows,
-		"what is truncated was never there":          truncated,
-		"a deleted log gives its bytes back, once":   deletedReleases,
+		"a new log is empty":                           newLogIsEmpty,
+		"what is appended becomes durable, in order":   appendedIsDurable,
+		"Read returns whole batches within bounds":     readIsBounded,
+		"the log start offset only rises":              startRises,
+		"records are found by their timestamps":        foundByTimestamp,
+		"producers and leader epochs are remembered":   stateFollows,
+		"what is truncated was never there":            truncated,
+		"a truncation below the start changes nothing": truncatedBelowStart,
+		"retention leaves what is not committed":       retained,
+		"compaction leaves what is not committed":      compacted,
+		"a deleted log gives its bytes back, once":     deletedReleases,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t)
@@ -367,5 +370,84 @@ func deletedReleases(t *testing.T, l *openedLog) {
 	defer l.mu.Unlock()
 	if l.released != 1 || len(l.durable) != told {
 		t.Errorf("the bytes were released %d times, and then %d appends durable", l.released, len(l.durable)-told)
+	}
+}
+
+// truncatedBelowStart asks for a cut below the log start offset, as somebody may who has looked before that has risen.
+func truncatedBelowStart(t *testing.T, l *openedLog) {
+	l.add(t, 1, 1, 2)
+	l.add(t, 1, 3, 4)
+	if err := l.AdvanceStart(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Truncate(t.Context(), 1); !errors.Is(err, fault.OffsetOutOfRange) {
+		t.Errorf("Truncate() below the start = %v", err)
+	}
+	l.offsets(t, 2, 4)
+	l.add(t, 2, 5)
+	if err := l.Truncate(t.Context(), 4); err != nil {
+		t.Errorf("Truncate() after one that was refused = %v", err)
+	}
+	l.offsets(t, 2, 4)
+	if diff := cmp.Diff([]partition.EpochStart{{Epoch: 1, Start: 0}}, l.Epochs().Entries()); diff != "" {
+		t.Errorf("leader epochs (-want +got):\n%s", diff)
+	}
+}
+
+// segments has each batch that comes be a segment of its own.
+func segments(l *openedLog, cfg ports.LogConfig) {
+	cfg.SegmentBytes, cfg.RetentionAge = 1, -1
+	l.Configure(&cfg)
+}
+
+func retained(t *testing.T, l *openedLog) {
+	segments(l, ports.LogConfig{Delete: true, RetentionBytes: 0})
+	for range 4 {
+		l.add(t, 1, 1, 2)
+	}
+	for _, step := range []struct{ committed, start int64 }{{0, 0}, {3, 2}, {7, 6}, {2, 6}, {8, 8}} {
+		if err := l.Retain(t.Context(), time.UnixMilli(10), func() int64 { return step.committed }); err != nil {
+			t.Fatal(err)
+		}
+		l.until(t, "the start is told", func() bool { return l.start == step.start })
+		l.offsets(t, step.start, 8)
+	}
+	l.add(t, 1, 3)
+	l.offsets(t, 8, 9)
+}
+
+func compacted(t *testing.T, l *openedLog) {
+	segments(l, ports.LogConfig{Compact: true})
+	for range 4 { // the same key in all
+		l.add(t, 1, 1, 2)
+	}
+	const committed = 4
+	if err := l.Compact(t.Context(), time.UnixMilli(10), func() int64 { return committed }); err != nil {
+		t.Fatal(err)
+	}
+	l.offsets(t, 0, 8)
+	if err := l.Truncate(t.Context(), committed); err != nil {
+		t.Fatal(err)
+	}
+	l.offsets(t, 0, committed)
+	newest := int64(-1)
+	for from := int64(0); from < committed; {
+		rest := l.read(t, from, committed, 1<<20)
+		for len(rest) > 0 {
+			b, behind, err := record.Next(rest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for r, err := range b.Records(record.Limits{}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				newest = b.BaseOffset() + int64(r.OffsetDelta)
+			}
+			from, rest = b.NextOffset(), behind
+		}
+	}
+	if newest != committed-1 {
+		t.Errorf("the newest record of the key is at %d, want %d: what replaced it was not committed", newest, committed-1)
 	}
 }

@@ -37,7 +37,7 @@ func (c *crash) node(n *node) *node {
 	if done := c.seen[n]; done != nil {
 		return done
 	}
-	after := &node{}
+	after := &node{changed: n.changed}
 	c.seen[n] = after
 	if !n.dir() {
 		if c.loss == Nothing { // and a later loss of power may still take what is not synced

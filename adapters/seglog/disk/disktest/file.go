@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"time"
 )
 
 // file is an open file. It goes on when its name is removed.
@@ -102,6 +103,12 @@ func (f *file) Size() (int64, error) {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
 	return int64(len(f.node.data)), nil
+}
+
+func (f *file) ModTime() (time.Time, error) {
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	return f.node.changed, nil
 }
 
 func (f *file) Close() error {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/chronik-stream/chronik/adapters/seglog/disk"
 )
@@ -73,6 +74,7 @@ type node struct {
 	// A file's bytes, those that are durable, and the writes between the two.
 	data, synced []byte
 	writes       []write
+	changed      time.Time
 }
 
 // change is one atomic change of a directory.
@@ -131,6 +133,7 @@ func resized(data []byte, size int) []byte {
 func (n *node) write(w write) {
 	n.data = w.apply(n.data)
 	n.writes = append(n.writes, w)
+	n.changed = time.Now()
 }
 
 // parts splits a path into names.
@@ -175,12 +178,23 @@ func (m *FS) Open(path string, create bool) (disk.File, error) {
 	case n == nil && !create:
 		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
 	case n == nil:
-		n = &node{}
+		n = &node{changed: time.Now()}
 		d.change(change{add: name, node: n})
 	case n.dir():
 		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrInvalid}
 	}
 	return &file{fs: m, node: n, path: path}, nil
+}
+
+// Chtimes says when a file was written to last, as os.Chtimes does.
+func (m *FS) Chtimes(path string, changed time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n, err := m.find(path)
+	if err == nil {
+		n.changed = changed
+	}
+	return err
 }
 
 // ReadDir lists a directory.

@@ -19,6 +19,7 @@ type checker struct {
 	committed []entry         // what any leader has shown below its high watermark, by offset
 	where     map[int64]int64 // the offset of each committed record of an idempotent producer
 	last      map[int64]int64 // of each idempotent producer, the last committed record
+	newest    [keys]int64     // the offset of the newest committed record of each key
 	leaders   map[int32]int32 // of each epoch, who has raised a high watermark as its leader
 }
 
@@ -29,6 +30,7 @@ func newChecker(w *world) *checker {
 // raised checks a high watermark that has risen, and takes over what a leader has committed by it.
 func (c *checker) raised(n *node, hw int64) {
 	c.history(n)
+	c.covered(n, hw)
 	if c.w.opt.Unclean {
 		return
 	}
@@ -52,14 +54,35 @@ func (c *checker) raised(n *node, hw int64) {
 	c.verify(n, hw)
 }
 
-// history checks that the replica knows the epochs of the log's records as the log does.
+// covered checks that the members of the ISR have had what a leader commits of its own epoch: their logs begin no higher.
+func (c *checker) covered(n *node, hw int64) {
+	img, from := c.w.meta.image, n.committed
+	n.committed = hw
+	_, epoch := n.r.Leader()
+	if n.r.Role() != partition.RoleLeader || img.Leader != n.id || img.LeaderEpoch != epoch {
+		return
+	}
+	if all := n.disk.epochs.Entries(); len(all) > 0 && all[len(all)-1].Epoch == epoch {
+		from = max(from, all[len(all)-1].Start)
+	} else {
+		return
+	}
+	for _, id := range img.ISR {
+		if begin := c.w.nodes[id].disk.begin; from < hw && begin > from {
+			c.w.fail("leader %d commits offsets %d to %d, the log of %d in the ISR begins at %d", n.id, from, hw, id, begin)
+		}
+	}
+}
+
+// history checks that the replica knows the epochs of the log's records as the log does: of the first and the last batch of each.
 func (c *checker) history(n *node) {
-	for _, e := range n.disk.epochs.Entries() {
-		if e.Start >= n.disk.end() {
+	all := n.disk.batches
+	for i, b := range all {
+		if i > 0 && all[i-1].epoch == b.epoch && i+1 < len(all) && all[i+1].epoch == b.epoch {
 			continue
 		}
-		if at, before := n.r.EpochAt(e.Start), n.r.EpochAt(e.Start-1); at != e.Epoch || before >= e.Epoch {
-			c.w.fail("epoch %d begins at %d in the log of %d, whose replica has epochs %d and, before it, %d", e.Epoch, e.Start, n.id, at, before)
+		if at := n.r.EpochAt(b.base); at != b.epoch {
+			c.w.fail("the batch at %d in the log of %d is of epoch %d, its replica says %d", b.base, n.id, b.epoch, at)
 		}
 	}
 }
@@ -67,8 +90,9 @@ func (c *checker) history(n *node) {
 // commit takes over a record that was committed: once, and behind the one that its producer has sent before.
 func (c *checker) commit(e entry, offset int64) {
 	c.committed = append(c.committed, e)
+	c.newest[keyOf(e.id)] = offset
 	p := e.id / perProducer
-	if c.w.opt.Deletes || c.w.producers[p-1].acks != -1 {
+	if c.w.opt.forgetful() || c.w.producers[p-1].acks != -1 {
 		return
 	}
 	if at, ok := c.where[e.id]; ok {
@@ -93,11 +117,14 @@ func (c *checker) leads(n *node) {
 	}
 }
 
-// verify checks that a log holds what was committed, up to an offset.
+// verify checks that a log holds what was committed, up to an offset: each record above the log start, or, where compacted, a newer one of its key.
 func (c *checker) verify(n *node, upTo int64) {
 	n.verified = max(n.verified, n.disk.begin)
 	for ; n.verified < upTo; n.verified++ {
 		e, ok := n.disk.at(n.verified)
+		if !ok && c.w.opt.Compacts && c.newest[keyOf(c.committed[n.verified].id)] > n.verified {
+			continue
+		}
 		if !ok || e != c.committed[n.verified] {
 			c.w.fail("%d has %+v (%v) at %d, committed is %+v", n.id, e, ok, n.verified, c.committed[n.verified])
 			return
@@ -109,7 +136,11 @@ func (c *checker) verify(n *node, upTo int64) {
 func (c *checker) same(n, leader *node) {
 	for offset := max(n.disk.begin, leader.disk.begin); offset < leader.disk.end(); offset++ {
 		mine, ok := n.disk.at(offset)
-		if theirs, _ := leader.disk.at(offset); !ok || mine != theirs {
+		theirs, has := leader.disk.at(offset)
+		if c.w.opt.Compacts && (!ok || !has) {
+			continue
+		}
+		if !ok || mine != theirs {
 			c.w.fail("%d has %+v (%v) at %d, the leader %d has %+v", n.id, mine, ok, offset, leader.id, theirs)
 			return
 		}
@@ -121,6 +152,10 @@ func (c *checker) step() {
 	img := c.w.meta.image
 	for _, id := range img.ISR {
 		n := c.w.nodes[id]
+		if n.disk.begin > int64(len(c.committed)) {
+			c.w.fail("the log of %d in the ISR begins at %d, committed is %d", id, n.disk.begin, len(c.committed))
+			return
+		}
 		if n.lost || n.verified == int64(len(c.committed)) && n.durable() >= n.verified {
 			continue
 		}

@@ -12,13 +12,27 @@ type batch struct {
 	count int64
 	base  int64
 	epoch int32
+	gone  uint8 // a bit for each record that was compacted away
 }
 
 func (b batch) next() int64 { return b.base + b.count }
 
+// has reports whether the batch still holds its n-th record.
+func (b batch) has(n int64) bool { return b.gone&(1<<n) == 0 }
+
+// emptied reports whether no record is left.
+func (b batch) emptied() bool { return b.gone == 1<<b.count-1 }
+
+// keys is how many keys records have.
+const keys = 5
+
+// keyOf returns the key of a record, by which compaction goes.
+func keyOf(id int64) int64 { return id % keys }
+
 // disk is what one node has of the partition: a log whose last part may not be synced yet.
 type disk struct {
 	begin     int64
+	tail      int64 // the log's end, which may lie behind that of the last batch
 	batches   []batch
 	synced    int64 // below this it survives a loss of power
 	epochs    partition.Epochs
@@ -27,24 +41,23 @@ type disk struct {
 
 func newDisk() *disk { return &disk{producers: new(partition.Producers)} }
 
-func (d *disk) end() int64 {
-	if n := len(d.batches); n > 0 {
-		return d.batches[n-1].next()
-	}
-	return d.begin
-}
+func (d *disk) end() int64 { return d.tail }
 
 func (d *disk) append(b batch) {
 	d.batches = append(d.batches, b)
+	d.tail = b.next()
 	d.epochs.Assign(b.epoch, b.base)
 	d.producers.Append(b.raw, 0)
 }
 
 // cut removes what lies at to or above, and reads the rest anew.
 func (d *disk) cut(to int64) {
-	for len(d.batches) > 0 && d.batches[len(d.batches)-1].next() > to {
-		d.batches = d.batches[:len(d.batches)-1]
+	to = max(to, d.begin)
+	for n := len(d.batches); n > 0 && d.batches[n-1].next() > to; n-- {
+		to = min(to, d.batches[n-1].base) // a batch goes as a whole
+		d.batches = d.batches[:n-1]
 	}
+	d.tail = min(d.tail, to)
 	d.synced = min(d.synced, d.end())
 	d.epochs.TruncateFrom(d.end())
 	d.producers = new(partition.Producers)
@@ -53,9 +66,20 @@ func (d *disk) cut(to int64) {
 	}
 }
 
+// lose is cut by a loss of power: behind the last batch that is left nothing says where the log ended, unless that was synced.
+func (d *disk) lose(to int64) {
+	synced := d.synced
+	d.cut(to)
+	end := max(d.begin, min(synced, d.tail))
+	if n := len(d.batches); n > 0 {
+		end = max(end, d.batches[n-1].next())
+	}
+	d.cut(end)
+}
+
 // reset begins the log anew at an offset.
 func (d *disk) reset(at int64) {
-	*d = disk{begin: at, synced: at, producers: new(partition.Producers)}
+	*d = disk{begin: at, tail: at, synced: at, producers: new(partition.Producers)}
 }
 
 // raiseStart deletes whole batches below start.
@@ -72,18 +96,48 @@ func (d *disk) raiseStart(start int64) {
 	d.epochs.TruncateTo(d.begin)
 }
 
-// read returns whole batches from offset from on that end at upTo or below, max of them.
+// compact removes records below upTo that newer ones below upTo with the same key replace. The last batch stays, as the active segment does; so
+// do, emptied if need be, the last batch of each producer below upTo and, if begins, the first one of each epoch.
+func (d *disk) compact(upTo int64, begins bool) {
+	var newest [keys]int64
+	last := map[int64]int64{} // of each producer, where its last batch begins
+	n := 0
+	for ; n+1 < len(d.batches) && d.batches[n].next() <= upTo; n++ {
+		b := d.batches[n]
+		for i := range b.count {
+			if b.has(i) {
+				newest[keyOf(b.id+i)] = b.base + i
+			}
+		}
+		last[b.raw.ProducerID()] = b.base
+	}
+	kept := make([]batch, 0, len(d.batches))
+	for at, b := range d.batches[:n] {
+		for i := range b.count {
+			if b.has(i) && newest[keyOf(b.id+i)] > b.base+i {
+				b.gone |= 1 << i
+			}
+		}
+		first := at == 0 || d.batches[at-1].epoch != b.epoch
+		if !b.emptied() || first && begins || b.raw.HasProducerID() && last[b.raw.ProducerID()] == b.base {
+			kept = append(kept, b)
+		}
+	}
+	d.batches = append(kept, d.batches[n:]...)
+}
+
+// read returns whole batches, from the one that offset from is in, that end at upTo or below, max of them.
 func (d *disk) read(from, upTo int64, limit int) []batch {
 	var found []batch
 	for _, b := range d.batches {
-		if b.base >= from && b.next() <= upTo && len(found) < limit {
+		if b.next() > from && b.next() <= upTo && len(found) < limit {
 			found = append(found, b)
 		}
 	}
 	return found
 }
 
-// at returns the record at offset and its epoch.
+// at returns the record at offset and its epoch. ok is false when there is none, or none any more.
 func (d *disk) at(offset int64) (found entry, ok bool) {
 	low, high := 0, len(d.batches)
 	for low < high {
@@ -94,7 +148,7 @@ func (d *disk) at(offset int64) (found entry, ok bool) {
 		case offset >= b.next():
 			low = mid + 1
 		default:
-			return entry{id: b.id + offset - b.base, epoch: b.epoch}, true
+			return entry{id: b.id + offset - b.base, epoch: b.epoch}, b.has(offset - b.base)
 		}
 	}
 	return entry{}, false

@@ -24,6 +24,7 @@ type node struct {
 	incarnation int
 	image       *image // newest seen; kept through crashes, as a log of metadata is
 	verified    int64  // the log is the same as what was committed, up to here
+	committed   int64  // the high watermark that was raised last
 
 	up          bool
 	lost        bool // it has lost records since it was registered
@@ -78,6 +79,9 @@ func (n *node) start() {
 	if n.w.opt.Deletes {
 		n.every(50*time.Millisecond, 300*time.Millisecond, n.deleteOld)
 	}
+	if n.w.opt.Compacts {
+		n.every(50*time.Millisecond, 300*time.Millisecond, n.compact)
+	}
 }
 
 // crash ends the process. power also takes what was not synced, or a part of it.
@@ -86,7 +90,8 @@ func (n *node) crash(power bool) {
 	n.pause.held = nil
 	if power {
 		from := n.disk.synced
-		n.cutDisk(from + n.w.rng.Int64N(n.disk.end()-from+1))
+		n.disk.lose(from + n.w.rng.Int64N(n.disk.end()-from+1))
+		n.verified = min(n.verified, n.disk.end())
 		n.lost = n.lost || n.w.opt.Lazy
 	}
 	n.w.trace("%d crashes, power %v, log ends at %d", n.id, power, n.disk.end())

@@ -59,10 +59,11 @@ func (n *node) cut(fx partition.Effects) {
 		}
 		n.cutting = false
 		n.disk.synced = n.disk.end()
-		if fx.Reset {
+		switch {
+		case fx.Reset:
 			n.disk.reset(to)
 			n.verified = to
-		} else {
+		case to >= n.disk.begin: // below, where the start has risen meanwhile, the log refuses
 			n.cutDisk(to)
 			n.disk.synced = n.disk.end()
 		}
@@ -77,12 +78,36 @@ func (n *node) cutDisk(to int64) {
 	n.verified = min(n.verified, n.disk.end())
 }
 
-// deleteOld deletes some old records, as retention does.
+// cleanable is the end of what retention and compaction may touch, unless they break the rule.
+func (n *node) cleanable(rule Rule) int64 {
+	if n.w.opt.Breaks == rule {
+		return n.durable()
+	}
+	return min(n.r.HighWatermark(), n.durable())
+}
+
+// deleteOld deletes some old records, as retention does, sometimes all that it may.
 func (n *node) deleteOld() {
-	if n.r == nil || n.r.Role() != partition.RoleLeader || n.r.HighWatermark() <= n.disk.begin {
+	if n.r == nil {
 		return
 	}
-	n.raiseStart(n.disk.begin + n.w.rng.Int64N(n.r.HighWatermark()-n.disk.begin)/2)
+	some := n.cleanable(DeleteCommitted) - n.disk.begin
+	if some <= 0 {
+		return
+	}
+	if !n.w.chance(20) {
+		some = n.w.rng.Int64N(some) / 2
+	}
+	n.raiseStart(n.disk.begin + some)
+}
+
+// compact compacts the log.
+func (n *node) compact() {
+	if n.r == nil {
+		return
+	}
+	n.disk.compact(n.cleanable(CompactCommitted), n.w.opt.Breaks != KeepWhereEpochsBegin)
+	n.verified = n.disk.begin // to be looked at again
 }
 
 func (n *node) raiseStart(start int64) {
@@ -173,6 +198,9 @@ func (n *node) serve(f partition.FollowerFetch, limit int) (a partition.FetchAns
 	if n.r == nil {
 		return a, nil, false
 	}
+	if n.w.opt.Breaks == KnowWhereLogsBegin {
+		f.Start = 0
+	}
 	reply, err := n.r.FollowerFetched(f, n.clock())
 	a = partition.FetchAnswer{LogStart: n.disk.begin}
 	if n.w.opt.Breaks == BeginAnewWhenForgotten && errors.Is(err, fault.OffsetOutOfRange) && f.LastEpoch >= 0 && f.Offset >= n.disk.begin {
@@ -208,13 +236,24 @@ func (n *node) answered(a partition.FetchAnswer, records []batch) {
 	if _, f, ok := n.r.NextFetch(); n.w.opt.Breaks == MatchAnswers && ok && f.Offset == a.To.Offset && f.LeaderEpoch == a.To.LeaderEpoch {
 		a.To = f
 	}
+	if len(records) > 0 && records[0].base < n.disk.end() {
+		a.Early, a.First = true, records[0].base
+	}
 	fx := n.r.FetchAnswered(a, n.clock())
 	if n.w.opt.Breaks == CutByOwnEpochs && fx.Truncate {
 		fx.To = min(a.DivergingEnd, n.disk.end())
 	}
 	n.do(fx)
+	if fx.Begin {
+		n.disk.reset(fx.To)
+		n.verified = fx.To
+	}
 	if fx.Append {
 		for _, b := range records {
+			if b.base < n.disk.end() {
+				n.w.fail("%d, whose log ends at %d, is sent the batch at %d", n.id, n.disk.end(), b.base)
+				return
+			}
 			n.append(b)
 		}
 	}

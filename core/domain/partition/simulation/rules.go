@@ -26,6 +26,10 @@ const (
 	CountWhenProven             // a heartbeat counts when a majority has confirmed since that it was sent to the metadata's leader
 	ReturnWhenSeen              // a fenced broker returns when it has seen that it was fenced
 	GrantFullSessions           // who begins to lead the metadata grants every broker a full session
+	DeleteCommitted             // retention deletes nothing above the high watermark
+	CompactCommitted            // compaction touches nothing above the high watermark, and nothing there replaces anything
+	KeepWhereEpochsBegin        // compaction keeps the first batch of each leader epoch, if only its header
+	KnowWhereLogsBegin          // a fetch of a log that begins above all that was committed acknowledges nothing
 	ruleCount
 )
 
@@ -35,6 +39,7 @@ func (r Rule) String() string {
 		"no rule", "AckDurableOnly", "AckReplicated", "ShrinkWhenCommitted", "GrowWhenAsked", "JoinWhenCaughtUp", "CutByEpochs",
 		"CompareEpochs", "CutByOwnEpochs", "MatchAnswers", "BeginAnewWhenForgotten", "ElectInSync", "LeaveWhenRestarted", "JoinUnderOwnEpoch",
 		"StopWithoutLease", "ReadWhenKnown", "CompareVersion", "CountWhenProven", "ReturnWhenSeen", "GrantFullSessions",
+		"DeleteCommitted", "CompactCommitted", "KeepWhereEpochsBegin", "KnowWhereLogsBegin",
 	}[r]
 }
 

@@ -78,8 +78,20 @@ func TestHistoriesWithDeletedRecordsKeepThePromises(t *testing.T) {
 	play(t, Options{Chaos: chaos, Deletes: true}, 500)
 }
 
+func TestHistoriesWithCompactionKeepThePromises(t *testing.T) {
+	play(t, Options{Chaos: chaos, Compacts: true}, 500)
+}
+
+func TestHistoriesWithAllThatCleansKeepThePromises(t *testing.T) {
+	play(t, Options{Chaos: chaos, Deletes: true, Compacts: true, Lazy: true}, 500)
+}
+
 func TestReplicasBecomeEqualAfterUncleanElections(t *testing.T) {
 	play(t, Options{Chaos: chaos, Unclean: true}, 500)
+}
+
+func TestReplicasBecomeEqualAfterUncleanElectionsWithDeletedRecords(t *testing.T) {
+	play(t, Options{Chaos: chaos, Unclean: true, Deletes: true}, 500)
 }
 
 func TestTheSameSeedGivesTheSameHistory(t *testing.T) {
@@ -95,7 +107,9 @@ func TestEveryBrokenRuleIsNoticed(t *testing.T) {
 		t.Run(rule.String(), func(t *testing.T) {
 			opt := Options{Chaos: chaos, Breaks: rule}
 			opt.Lazy = rule == LeaveWhenRestarted || rule == JoinUnderOwnEpoch
-			opt.Deletes = rule == BeginAnewWhenForgotten
+			opt.Deletes = rule == BeginAnewWhenForgotten || rule == DeleteCommitted || rule == KnowWhereLogsBegin
+			opt.Compacts = rule == CompactCommitted || rule == KeepWhereEpochsBegin
+			opt.Unclean = rule == KnowWhereLogsBegin
 			for opt.Seed = 1; opt.Seed <= noticedWithin; opt.Seed++ {
 				if out := Run(opt); out.Violation != nil {
 					t.Logf("seed %d: %v", opt.Seed, out.Violation)

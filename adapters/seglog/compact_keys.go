@@ -1,0 +1,107 @@
+package seglog
+
+import (
+	"context"
+	"crypto/md5" //nolint:gosec // a hash of keys, as in Kafka's cleaner; nothing is protected by it
+	"errors"
+
+	"github.com/chronik-stream/chronik/core/domain/record"
+)
+
+// keyBytes is about what a key takes in the map of a compaction.
+const keyBytes = 64
+
+// latest maps a hash of each key to the offset of its newest record. Two keys with one hash would lose a record: 128 bits make
+// that as unlikely as Kafka thinks it is.
+type latest map[[md5.Size]byte]int64
+
+// readKeys reads the keys that have not been compacted yet. It stops at the end of a batch when the map is full, and lowers upTo to there.
+func (c *compaction) readKeys(ctx context.Context) error {
+	c.newest = make(latest)
+	room := max(c.log.store.opt.CleanerMemory/keyBytes, 1)
+	reached := c.cleanedTo
+	for _, p := range c.log.placesBelow(c.upTo) {
+		if p.next <= c.cleanedTo {
+			continue
+		}
+		full := false
+		err := c.eachBatch(ctx, p, max(c.cleanedTo, p.base), func(b record.Batch) (bool, error) {
+			if full = len(c.newest) > 0 && len(c.newest)+int(b.Count()) > room; full {
+				return false, nil
+			}
+			reached = b.NextOffset()
+			return true, c.noteKeys(b)
+		})
+		switch {
+		case errors.Is(err, errMoved):
+			return errAbandoned
+		case err != nil:
+			return err
+		case full:
+			c.upTo = min(reached, c.upTo)
+			return nil
+		}
+		reached = p.next
+	}
+	c.upTo = min(reached, c.upTo)
+	return nil
+}
+
+// noteKeys notes the keys of a batch.
+func (c *compaction) noteKeys(b record.Batch) error {
+	if b.Control() {
+		return nil
+	}
+	for r, err := range b.Records(record.Limits{}) {
+		if err != nil {
+			return err
+		}
+		if r.Key != nil {
+			c.newest[md5.Sum(r.Key)] = b.BaseOffset() + int64(r.OffsetDelta) //nolint:gosec // see the import
+		}
+	}
+	return nil
+}
+
+// lastBatch is the last batch of an idempotent producer. It stays, empty if need be, so that the producer's next sequence is known.
+type lastBatch struct {
+	base, last int64
+	in         timedPlace
+}
+
+// readProducers finds the last batch of each producer below upTo: what lies above may be cut off again.
+func (c *compaction) readProducers(ctx context.Context) error {
+	c.lastOf = make(map[int64]lastBatch)
+	for _, p := range c.log.placesBelow(c.upTo) {
+		at := p.base
+		err := c.log.headers(p.place, p.base, func(b record.Batch) bool {
+			at = b.BaseOffset()
+			if b.ProducerID() >= 0 && !b.Control() {
+				c.lastOf[b.ProducerID()] = lastBatch{b.BaseOffset(), b.LastOffset(), p}
+			}
+			return c.stopped(ctx) == nil
+		})
+		switch err = c.orAbandoned(ctx, err); {
+		case err == nil:
+			err = c.stopped(ctx)
+		case !c.log.holds(p.of):
+			err = errAbandoned
+		default:
+			err = c.log.judge(p, at, err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	// Headers have no checksum of their own: a damaged one must not pass for another producer's last batch.
+	for _, b := range c.lastOf {
+		err := c.eachBatch(ctx, b.in, b.base, func(record.Batch) (bool, error) { return false, nil })
+		if errors.Is(err, errMoved) {
+			return errAbandoned
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
