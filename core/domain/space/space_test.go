@@ -11,7 +11,7 @@ func TestWhatIsGivenUpFirstNeedsMostSpace(t *testing.T) {
 	if r.Floor(Records) != 80*mebibyte {
 		t.Errorf("records need %d bytes, want the reserve and a quarter of it", r.Floor(Records))
 	}
-	for u := Records; u < Agreed; u++ {
+	for u := range Agreed {
 		if r.Floor(u) <= r.Floor(u+1) {
 			t.Errorf("use %d needs %d bytes, which is no more than the %d of the next", u, r.Floor(u), r.Floor(u+1))
 		}
