@@ -102,6 +102,6 @@ func (r *reloader) run(ctx context.Context) {
 			r.server.RefuseReload(err)
 			continue
 		}
-		r.server.Reload(cfg)
+		r.server.Reload(cfg) //nolint:contextcheck // a reload is done when it was begun
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -152,7 +153,7 @@ func (o *otherTopics) live(ctx context.Context, t *testing.T, topic string) {
 	}
 	for read := 0; read < records && ctx.Err() == nil; {
 		cl.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
-			if int(r.Offset) != read || string(r.Value) != fmt.Sprint(read) {
+			if int(r.Offset) != read || string(r.Value) != strconv.Itoa(read) {
 				t.Errorf("%s has %q at offset %d, want record %d", topic, r.Value, r.Offset, read)
 			}
 			read++
@@ -181,7 +182,7 @@ func (o *otherTopics) flood(ctx context.Context, t *testing.T, topic string) {
 		cl.Produce(ctx, &kgo.Record{Topic: topic, Value: value}, nil)
 		pause(ctx, 2*time.Millisecond) // sets the load
 	}
-	cl.AbortBufferedRecords(context.WithoutCancel(ctx)) //nolint:errcheck // nobody asks for them
+	cl.AbortBufferedRecords(context.WithoutCancel(ctx))
 }
 
 // check ends the load and looks at what is left.

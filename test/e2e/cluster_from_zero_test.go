@@ -3,7 +3,7 @@
 package e2e
 
 import (
-	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -20,7 +20,7 @@ func TestNodesMayCountFromZeroInACluster(t *testing.T) {
 	write := func(from int) {
 		t.Helper()
 		for n := range each {
-			if err := producer.ProduceSync(t.Context(), kgo.StringRecord(fmt.Sprint(from+n))).FirstErr(); err != nil {
+			if err := producer.ProduceSync(t.Context(), kgo.StringRecord(strconv.Itoa(from+n))).FirstErr(); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -190,8 +190,8 @@ var codecSteps = func() []step {
 // ofSize is a batch of one record that takes n bytes.
 func ofSize(n int, edit ...func(*kmsg.RecordBatch)) []byte {
 	value := make([]byte, n)
-	for b := []byte(nil); ; value = value[:len(value)-(len(b)-n)] {
-		b = sealed(appendRecord(nil, kmsg.Record{Value: value}), 1, func(b *kmsg.RecordBatch) {
+	for {
+		b := sealed(appendRecord(nil, kmsg.Record{Value: value}), 1, func(b *kmsg.RecordBatch) {
 			for _, e := range edit {
 				e(b)
 			}
@@ -199,6 +199,7 @@ func ofSize(n int, edit ...func(*kmsg.RecordBatch)) []byte {
 		if len(b) == n {
 			return b
 		}
+		value = value[:len(value)-(len(b)-n)]
 	}
 }
 

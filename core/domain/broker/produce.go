@@ -103,7 +103,7 @@ func (p *Produce) appendTo(ctx context.Context, img *metadata.Image, req *Produc
 		}
 		return err
 	}
-	b, err := part.admit(at, req.Version, p.clock.Millis(), p.memory)
+	b, err := part.admit(at, req.Version, p.clock.Millis(), p.memory) //nolint:contextcheck // memory comes back by itself
 	if err != nil {
 		return err
 	}

@@ -184,7 +184,7 @@ func TestWhatHidesRecordsFromConsumersIsRefused(t *testing.T) {
 		b := slices.Concat(plain[:HeaderSize:HeaderSize], c.data)
 		put32(b, offLength, int32(len(b)-LogOverhead))
 		b[offAttributes+1] = byte(c.codec)
-		Batch(b).updateCRC()
+		b.updateCRC()
 		if _, err := Check(b, lenient); !errors.Is(err, fault.InvalidRecord) {
 			t.Errorf("%s: Check() = %v", name, err)
 		}
