@@ -21,7 +21,7 @@ import (
 // what was not synced.
 func TestAcknowledgedRecordsSurviveChaosOfDisks(t *testing.T) {
 	skipInShortMode(t)
-	const size = 256 << 20
+	const size = 384 << 20 // the reserve and the raft log take 64 MiB each, and two journal files 16
 	volumes := []*volume{newVolume(t, size), newVolume(t, size), newVolume(t, size)}
 	lasts, seed := chaosSettings(t)
 	c := newChaos(startNodesOn(t, 3, newNetwork(t), volumes, cleanOften("--set", "journal.file_size=8388608")...), seed)
