@@ -99,7 +99,7 @@ func (p *Partition) appendIn(only int32, b record.Batch, a ack, wait time.Durati
 	}
 	dup, err := p.log.Producers().Check(b)
 	if err != nil {
-		return err
+		return p.orRefusal(err)
 	}
 	to := placement{logAppendTime: record.NoTimestamp, logStart: p.log.StartOffset()}
 	if dup != nil {

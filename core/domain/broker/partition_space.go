@@ -1,8 +1,10 @@
 package broker
 
 import (
+	"errors"
 	"time"
 
+	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
@@ -16,6 +18,15 @@ func (p *Partition) room(size int) error {
 	err := p.space.take(useOf(p.topic), size)
 	if short := err != nil; short != p.crowded.Load() {
 		p.crowded.Store(short)
+	}
+	return err
+}
+
+// orRefusal returns why the batch before was refused for want of space, when err says that a batch is missing. librdkafka takes the latter for a gap
+// that it has to leave behind: it goes on in a new producer epoch, in which all that is under way is sent again and not known for duplicates.
+func (p *Partition) orRefusal(err error) error {
+	if errors.Is(err, fault.OutOfOrderSequence) && p.crowded.Load() && p.space.refuses(useOf(p.topic)) {
+		return p.space.refusal.Load()
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -118,6 +119,39 @@ func TestABatchThatWasAppendedBeforeIsAcknowledgedOnAFullDisk(t *testing.T) {
 	s.review()
 	if got := f.sent(t, newBatch(t, again, "a")); got.Err != nil || got.BaseOffset != 0 {
 		t.Errorf("the duplicate: %+v", got)
+	}
+}
+
+func TestABatchBehindOneThatWasRefusedIsRefusedForTheSameReason(t *testing.T) {
+	f, d := newFixture(t), &memDisk{total: muchSpace}
+	s := newSpace(t, d)
+	f.partitions.Within(s)
+	sent := func(sequence int32, value string) error {
+		return f.sent(t, newBatch(t, record.Options{Producer: &record.Producer{ID: 7, Sequence: sequence}}, value)).Err
+	}
+	if err := sent(0, "a"); err != nil {
+		t.Fatal(err)
+	}
+	d.has(testRule.Floor(space.Records) + 100)
+	s.review()
+	for n, value := range []string{strings.Repeat("large", 100), "small"} {
+		if err := sent(1+int32(n), value); !errors.Is(err, fault.KafkaStorageError) {
+			t.Errorf("batch %d: %v", n, err)
+		}
+	}
+	s.review()
+	if err := sent(2, "small"); !errors.Is(err, fault.KafkaStorageError) {
+		t.Errorf("after a measurement: %v", err)
+	}
+	d.has(muchSpace)
+	s.review()
+	if err := sent(2, "small"); !errors.Is(err, fault.OutOfOrderSequence) {
+		t.Errorf("a batch is missing, and there is space: %v", err)
+	}
+	for n, value := range []string{"large", "small"} {
+		if err := sent(1+int32(n), value); err != nil {
+			t.Errorf("batch %d with space: %v", n, err)
+		}
 	}
 }
 

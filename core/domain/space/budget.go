@@ -82,5 +82,8 @@ func (b *Budget) Lost() {
 // Short reports whether nothing is left for a use.
 func (b *Budget) Short(u Use) bool { return b.left[u].Load() <= 0 }
 
+// Denying reports whether records were refused since the last measurement, or are since then.
+func (b *Budget) Denying() bool { return b.denied.Load() || b.refusing.Load() }
+
 // Refusing reports whether records are refused since the last measurement.
 func (b *Budget) Refusing() bool { return b.refusing.Load() }
