@@ -9,8 +9,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
-// yieldPause is how long a leader for whose records there is no space keeps its lead after it has given it up for that and was elected again.
-// Where all disks are full the lead would go round otherwise.
+// yieldPause is how long a leader for whose records there is no space keeps its lead after it has given it up for that and was elected again, unless
+// there was space for some meanwhile. Where all disks are full the lead would go round otherwise.
 const yieldPause = 4 * time.Minute
 
 // room counts size bytes that are to be appended. It is fault.KafkaStorageError when there is no space for them.
@@ -18,6 +18,9 @@ func (p *Partition) room(size int) error {
 	err := p.space.take(useOf(p.topic), size)
 	if short := err != nil; short != p.crowded.Load() {
 		p.crowded.Store(short)
+	}
+	if err == nil && p.yielded.Load() != 0 {
+		p.yielded.Store(0)
 	}
 	return err
 }
@@ -54,7 +57,7 @@ func (p *Partition) yields() (epoch int32, ok bool) {
 	}
 }
 
-// hasYielded notes that metadata has let the replica leave the ISR for want of space.
+// hasYielded notes that metadata has let the leader leave the ISR for want of space.
 func (p *Partition) hasYielded() { p.yielded.Store(int64(p.now())) }
 
 // sizeOf is how many bytes batches have.

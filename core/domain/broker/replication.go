@@ -221,7 +221,7 @@ func (r *Replication) decide(ctx context.Context, p *Partition) {
 		}
 		return
 	}
-	if yields {
+	if yields && at.Leader == cmd.BrokerID {
 		p.hasYielded()
 	}
 	p.refusal = refusal{}

@@ -286,6 +286,30 @@ func TestALeaderWithoutSpaceGivesUpItsLeadWithoutLosingARecord(t *testing.T) {
 	})
 }
 
+func TestALeaderThatHadSpaceMeanwhileGivesUpItsLeadAgain(t *testing.T) {
+	inRing(t, 3, func(t *testing.T, r *ring) {
+		_, full := r.broker(1).crowd()
+		r.broker(1).sent("orders", "a")
+		topic, _ := r.store.Image().Topic("orders")
+		for _, value := range []string{"b", "c"} {
+			full(true)
+			if _, err := answered(t, r.broker(1).send("orders", -1, "refused")); !errors.Is(err, fault.KafkaStorageError) {
+				t.Errorf("without space: %v", err)
+			}
+			time.Sleep(time.Second)
+			if at := r.at("orders"); at.Leader == 1 {
+				t.Fatalf("it leads on: %+v", at)
+			}
+			r.broker(r.at("orders").Leader).sent("orders", value)
+			full(false)
+			time.Sleep(5 * time.Second)
+			r.apply(metadata.ElectLeader{TopicID: topic.ID, Partition: 0})
+			time.Sleep(time.Second)
+		}
+		r.agree("orders", []int32{1, 2, 3}, "a", "b", "c")
+	})
+}
+
 func TestTheLeadDoesNotGoRoundWhereAllDisksAreFull(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
 		r.broker(1).sent("orders", "a")
