@@ -24,6 +24,7 @@ type Config struct {
 	Telemetry      Telemetry
 	WAL            WAL
 	Journal        Journal
+	Disk           Disk
 	Cluster        Cluster
 	Kafka          map[string]string // broker configs by Kafka's keys
 
@@ -78,6 +79,11 @@ type Journal struct {
 	MaxFiles int64
 }
 
+// Disk is the settings of the disk's space.
+type Disk struct {
+	Reserve int64 // bytes that are kept for what must go on
+}
+
 // Cluster is the cluster section.
 type Cluster struct {
 	NodeID            int64
@@ -100,6 +106,9 @@ type Peer struct {
 
 // Clustered reports whether a source has given a cluster section. This node's id by itself, on the command line or in the environment, is none.
 func (c *Config) Clustered() bool { return c.clustered }
+
+// IsDefault reports whether no source has set the key.
+func (c *Config) IsDefault(key string) bool { return c.origins[key] == FromDefault }
 
 // OnlyNamesNode reports whether this node's id, as cluster.node_id, is all that was given of a cluster.
 func (c *Config) OnlyNamesNode() bool { return c.nodeNamed && !c.clustered }

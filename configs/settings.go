@@ -38,13 +38,15 @@ var settings = []setting{
 		func(c *Config) *bool { return &c.UseWALMetadata }),
 	size("memory", 256*mebibyte, 32*mebibyte, 1<<40, "What the process may take. Buffers and caches are cut to fit, and clients wait when they are full.",
 		func(c *Config) *int64 { return &c.Memory }),
-	millis("shutdown_grace_ms", 10*time.Second, 0, time.Hour, "How long requests under way may take when the broker stops.",
+	millis("shutdown_grace_ms", 10*time.Second, 0, time.Hour, "How long requests under way may take when the broker stops. "+
+		"A process that was asked to end does so five seconds later at the latest, whatever the disk does.",
 		func(c *Config) *time.Duration { return &c.Grace }),
 	level("log_level", "info", "From which level on the broker logs.", func(c *Config) *slog.Level { return &c.LogLevel }).changeable(),
 	choice("log_format", "text", "How log lines are written, to the standard error output.",
 		func(c *Config) *string { return &c.LogFormat }, "text", "json"),
 
-	text("http.listen", "127.0.0.1:9464", `host:port, or "" for none`, "Where /metrics, /healthz and /readyz are served.",
+	text("http.listen", "127.0.0.1:9464", `host:port, or "" for none`, "Where /metrics, /healthz and /readyz are served. When the default is taken, "+
+		"as by another broker on the machine, a free port is used, and the log says which.",
 		func(c *Config) *string { return &c.HTTP.Listen }, func(t string) bool { return t == "" || isAddress(t) }),
 
 	text("telemetry.otlp_endpoint", "", `a URL such as "http://localhost:4318", or "" for none`,
@@ -63,6 +65,10 @@ var settings = []setting{
 		func(c *Config) *int64 { return &c.Journal.FileSize }),
 	number("journal.max_files", 4, 2, 64, "How many files the journal may have. Appends wait when all are full.",
 		func(c *Config) *int64 { return &c.Journal.MaxFiles }),
+
+	size("disk.reserve", 64*mebibyte, 32*mebibyte, 1<<40, "What is held of the disk for what must go on when it is full: metadata, committed offsets, "+
+		"deletions, compaction. Without it and a quarter of it beside, what is produced is refused until there is space again. Large metadata has more held.",
+		func(c *Config) *int64 { return &c.Disk.Reserve }),
 
 	size("metadata.wal.segment_size", 50*mebibyte, mebibyte, gibibyte, "The size of a file of values.",
 		func(c *Config) *int64 { return &c.WAL.SegmentSize }),

@@ -73,14 +73,19 @@ func newKafkaServer(
 	})
 }
 
-// newHTTPServer returns the server of metrics and health, bound to its address; nil when there is none.
-func newHTTPServer(ctx context.Context, cfg *configs.Config, t *telemetry.Telemetry, ready *readiness) (*httpapi.Server, func(), error) {
+// newHTTPServer returns the server of metrics and health, bound to its address; nil when there is none. That nobody has chosen the address
+// must not keep a second broker from starting on a machine.
+func newHTTPServer(ctx context.Context, cfg *configs.Config, t *telemetry.Telemetry, ready *readiness, log *slog.Logger) (*httpapi.Server, func(), error) {
 	if cfg.HTTP.Listen == "" {
 		return nil, func() {}, nil
 	}
-	server := httpapi.New(httpapi.Settings{Listen: cfg.HTTP.Listen, Metrics: t.Handler(), Ready: ready.check})
+	byDefault := cfg.IsDefault("http.listen")
+	server := httpapi.New(httpapi.Settings{Listen: cfg.HTTP.Listen, Yields: byDefault, Metrics: t.Handler(), Ready: ready.check, Reading: ready.reading})
 	if err := server.Listen(ctx); err != nil {
 		return nil, nil, err
+	}
+	if got := server.Addr().String(); byDefault && got != cfg.HTTP.Listen {
+		log.Info("the default http.listen is taken, as by another broker on this machine: a free port is used", "default", cfg.HTTP.Listen, "address", got)
 	}
 	return server, func() { _ = server.Close() }, nil // closed already, unless the start failed
 }

@@ -1,14 +1,19 @@
 package wiring
 
-import "context"
+import (
+	"context"
+	"slices"
+)
+
+// gauge is a number that is read whenever metrics are collected.
+type gauge struct {
+	name, description, unit, label string
+	read                           func(ctx context.Context, report func(value string, n int64))
+}
 
 // measure has the broker's state read whenever metrics are collected.
 func (p *parts) measure() error {
-	type gauge struct {
-		name, description, unit, label string
-		read                           func(ctx context.Context, report func(value string, n int64))
-	}
-	for _, g := range []gauge{
+	for _, g := range slices.Concat(measureSpace(p.Space), []gauge{
 		{"chronik.topics", "Topics in the metadata.", "", "", func(_ context.Context, report func(string, int64)) {
 			topics, _ := p.Store.Image().Counts()
 			report("", int64(topics))
@@ -49,7 +54,7 @@ func (p *parts) measure() error {
 				report("follower", p.Work.throttled())
 			}
 		}},
-	} {
+	}) {
 		if err := p.Telemetry.Gauge(g.name, g.description, g.unit, g.label, g.read); err != nil {
 			return err
 		}

@@ -36,7 +36,7 @@ func lockDataDir(cfg *configs.Config, _ membership) (dataDir, func(), error) {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return dataDir{}, nil, errors.Join(inUse(f, path, err), f.Close())
 	}
-	if err := writePid(f); err != nil {
+	if err := writePid(f); err != nil && !errors.Is(err, unix.ENOSPC) { // who comes second is told less
 		return dataDir{}, nil, errors.Join(fmt.Errorf("data directory: %w", err), f.Close())
 	}
 	return dataDir{path}, func() {

@@ -49,7 +49,7 @@ func (t *MetadataTools) Dump(w io.Writer) error {
 		}
 		return metadata.Dump(w, img)
 	}
-	store, err := walstore.OpenReplica(walSettings(t.cfg, t.dir, t.member), t.log)
+	store, err := walstore.OpenReplica(walSettings(t.cfg, t.dir, t.member, nil), t.log)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (t *MetadataTools) Dump(w io.Writer) error {
 
 // Restore makes the write-ahead store anew from a snapshot, "" for the newest valid one, and tells w what it did.
 func (t *MetadataTools) Restore(w io.Writer, snapshot string) error {
-	done, err := walstore.Restore(walSettings(t.cfg, t.dir, t.member), snapshot, t.log)
+	done, err := walstore.Restore(walSettings(t.cfg, t.dir, t.member, nil), snapshot, t.log)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (t *MetadataTools) Migrate(w io.Writer, toWAL bool) error {
 		return err
 	}
 	if toWAL {
-		err = walstore.Import(walSettings(t.cfg, t.dir, t.member), img, t.log)
+		err = walstore.Import(walSettings(t.cfg, t.dir, t.member, nil), img, t.log)
 	} else {
 		err = filestore.Import(t.dir.path, img)
 	}
@@ -119,7 +119,7 @@ func (t *MetadataTools) read(wal bool) (*metadata.Image, error) {
 	}
 	cfg := *t.cfg
 	cfg.UseWALMetadata = wal
-	store, cleanup, err := openMetadata(&cfg, t.dir, t.member, t.log)
+	store, cleanup, err := openMetadata(&cfg, t.dir, t.member, nil, t.log, new(Progress))
 	if err != nil {
 		return nil, err
 	}

@@ -50,18 +50,24 @@ func openNodeTLS(cfg *configs.Config, log *slog.Logger) (*nodetls.Certificates, 
 }
 
 // openRaftNode opens this node's side of Raft; nil for a broker without a cluster.
-func openRaftNode(cfg *configs.Config, certs *nodetls.Certificates, dir dataDir, log *slog.Logger) (*raftnode.Manager, func(), error) {
+func openRaftNode(
+	cfg *configs.Config, certs *nodetls.Certificates, dir dataDir, s *broker.Space, log *slog.Logger, steps *Progress,
+) (*raftnode.Manager, func(), error) {
 	if !cfg.Clustered() {
 		return nil, func() {}, nil
 	}
-	node, err := cluster.OpenNode(cfg, certs, dir.path, log)
+	steps.begin("open the raft node")
+	node, err := cluster.OpenNode(cfg, certs, dir.path, s, log)
 	if err != nil {
 		return nil, nil, err
 	}
 	return node, func() {
-		if err := node.Close(); err != nil {
+		steps.begin("close the raft node")
+		err := node.Close()
+		if err != nil {
 			log.Error("raft node did not close well", "err", err)
 		}
+		steps.ended(err)
 	}, nil
 }
 
@@ -73,23 +79,27 @@ type nodeMetadata struct {
 
 // openNodeMetadata opens the metadata: replicated with a cluster section, otherwise as in the standalone binary.
 func openNodeMetadata(
-	ctx context.Context, cfg *configs.Config, certs *nodetls.Certificates, dir dataDir, m membership, node *raftnode.Manager, log *slog.Logger,
+	ctx context.Context, cfg *configs.Config, certs *nodetls.Certificates, dir dataDir, m membership, node *raftnode.Manager, s *broker.Space, log *slog.Logger, steps *Progress,
 ) (nodeMetadata, func(), error) {
 	if !cfg.Clustered() {
-		store, cleanup, err := openMetadata(cfg, dir, m, log) //nolint:contextcheck // what it starts ends with Close, not with ctx
+		store, cleanup, err := openMetadata(cfg, dir, m, s, log, steps) //nolint:contextcheck // what it starts ends with Close, not with ctx
 		return nodeMetadata{store: store}, cleanup, err
 	}
 	if node == nil {
 		return nodeMetadata{}, nil, errNoManager
 	}
-	md, err := cluster.Open(ctx, cfg, certs, newNodes(certs), node, walSettings(cfg, dir, m), log)
+	steps.begin("open the metadata store")
+	md, err := cluster.Open(ctx, cfg, certs, newNodes(certs), node, walSettings(cfg, dir, m, s), log)
 	if err != nil {
 		return nodeMetadata{}, nil, err
 	}
 	return nodeMetadata{store: md, cluster: md}, func() {
-		if err := md.Close(); err != nil {
+		steps.begin("close the metadata store")
+		err := md.Close()
+		if err != nil {
 			log.Error("metadata store did not close well", "err", err)
 		}
+		steps.ended(err)
 	}, nil
 }
 
@@ -111,11 +121,12 @@ func newMember(cfg *configs.Config, m membership, lease *broker.Lease) (set brok
 
 // registerNode makes the broker one that metadata knows. A node of a cluster waits for a majority.
 func registerNode(
-	ctx context.Context, cfg *configs.Config, m membership, md nodeMetadata, member broker.MembershipSettings, logs ports.LogStore, clock broker.Clock, log *slog.Logger,
+	ctx context.Context, cfg *configs.Config, m membership, md nodeMetadata, member broker.MembershipSettings, logs ports.LogStore, clock broker.Clock, log *slog.Logger, steps *Progress,
 ) (registered, error) {
 	if md.cluster == nil {
-		return register(ctx, cfg, m, md.store, logs, log)
+		return register(ctx, cfg, m, md.store, logs, log, steps)
 	}
+	steps.begin("wait for a majority of the nodes")
 	epoch, err := md.cluster.Register(ctx, member, newClusterID(), clock, log)
 	return registered{md.store, epoch}, err
 }

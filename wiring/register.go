@@ -21,7 +21,10 @@ type registered struct {
 
 // register makes store such metadata. It refuses to begin a cluster where records are already: without their metadata they would
 // be taken for those of deleted topics, and removed.
-func register(ctx context.Context, cfg *configs.Config, m membership, store ports.MetadataStore, logs ports.LogStore, log *slog.Logger) (registered, error) {
+func register(
+	ctx context.Context, cfg *configs.Config, m membership, store ports.MetadataStore, logs ports.LogStore, log *slog.Logger, steps *Progress,
+) (registered, error) {
+	steps.begin("register the broker")
 	if store.Image().ClusterID() == "" {
 		stored, err := logs.Stored()
 		if err != nil {

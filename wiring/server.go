@@ -25,6 +25,7 @@ import (
 type Server struct {
 	*parts
 	log    *slog.Logger
+	steps  *Progress
 	cancel context.CancelFunc
 	done   chan struct{} // closed when everything has stopped
 	err    error         // why, valid after done
@@ -43,6 +44,7 @@ type parts struct {
 	Configs    *broker.Configs
 	Store      registered
 	Dir        dataDir
+	Space      *broker.Space
 	Cleaner    *broker.Cleaner
 	Levels     *slog.LevelVar
 	Ready      *readiness
@@ -52,12 +54,13 @@ type parts struct {
 }
 
 // Start starts a broker and returns when it serves; a node of a cluster waits for a majority of the nodes. It runs until ctx ends or
-// Close is called, and logs to output.
-func Start(ctx context.Context, cfg *configs.Config, output io.Writer) (*Server, error) {
+// Close is called, logs to output, and tells steps what it is doing.
+func Start(ctx context.Context, cfg *configs.Config, output io.Writer, steps *Progress) (*Server, error) {
 	levels := new(slog.LevelVar)
 	levels.Set(cfg.LogLevel)
 	log := telemetry.NewLogger(output, cfg.LogFormat, levels)
-	p, cleanup, err := build(ctx, cfg, log, levels)
+	steps.logTo(log)
+	p, cleanup, err := build(ctx, cfg, log, levels, steps)
 	if err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
@@ -66,14 +69,16 @@ func Start(ctx context.Context, cfg *configs.Config, output io.Writer) (*Server,
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	s := &Server{parts: p, log: log, cancel: cancel, done: make(chan struct{}), config: cfg}
+	s := &Server{parts: p, log: log, steps: steps, cancel: cancel, done: make(chan struct{}), config: cfg}
+	s.announce(cfg)
+	steps.begin("")
 	go func() {
 		defer close(s.done)
 		s.err = s.run(ctx)
 		cleanup()
+		s.err = errors.Join(s.err, steps.unfinished())
 		log.Info("stopped")
 	}()
-	s.announce(cfg)
 	return s, nil
 }
 
@@ -88,7 +93,7 @@ func (p *parts) open(ctx context.Context) error {
 // run works until ctx ends.
 func (s *Server) run(ctx context.Context) error {
 	stages := slices.Concat(
-		[]stage{{"partitions", s.Partitions.Run}},
+		[]stage{{"disk space", s.Space.Run}, {"partitions", s.Partitions.Run}},
 		s.Work.early,
 		[]stage{{"cleaner", s.Cleaner.Run}, {"groups", s.Groups.Run}, {"kafka", s.Kafka.Run}},
 		s.Work.late,
@@ -97,7 +102,7 @@ func (s *Server) run(ctx context.Context) error {
 	if s.HTTP != nil { // stops after the others: it tells that the broker is stopping
 		stages = append([]stage{{"http", s.HTTP.Run}}, stages...)
 	}
-	return runStages(ctx, stages...)
+	return runStages(ctx, s.steps, stages...)
 }
 
 func (s *Server) announce(cfg *configs.Config) {
@@ -127,13 +132,15 @@ func (s *Server) HTTPAddr() net.Addr {
 // Done is closed when the broker has stopped.
 func (s *Server) Done() <-chan struct{} { return s.done }
 
-// Err returns why the broker has stopped, nil when it was asked to. It waits until it has.
+// Err returns why the broker has stopped, nil when it was asked to and has done all that belongs to it, ErrUnfinished when it has not.
+// It waits until it has stopped.
 func (s *Server) Err() error {
 	<-s.done
 	return s.err
 }
 
-// Close stops the broker: it accepts no more, lets requests under way finish, makes everything durable, and returns.
+// Close stops the broker: it accepts no more, lets requests under way finish, makes everything durable, and returns. It is ErrUnfinished
+// when the disk did not let it.
 func (s *Server) Close() error {
 	s.log.Info("stopping")
 	s.cancel()
@@ -144,11 +151,12 @@ func (s *Server) Close() error {
 type readiness struct {
 	serving atomic.Bool
 	logs    ports.LogStore
+	space   *broker.Space
 	work    clusterWork
 }
 
-func newReadiness(logs ports.LogStore, work clusterWork) *readiness {
-	return &readiness{logs: logs, work: work}
+func newReadiness(logs ports.LogStore, s *broker.Space, work clusterWork) *readiness {
+	return &readiness{logs: logs, space: s, work: work}
 }
 
 // run is the last stage to start and the first to stop.
@@ -159,9 +167,21 @@ func (r *readiness) run(ctx context.Context) error {
 	return nil
 }
 
-func (r *readiness) check() error {
+// reading returns why clients cannot be served at all, nil when consumers can.
+func (r *readiness) reading() error {
 	if !r.serving.Load() {
 		return errors.New("the broker is starting or stopping")
+	}
+	return nil
+}
+
+// check returns why the broker should not be counted on for all that a broker does, nil for no reason.
+func (r *readiness) check() error {
+	if err := r.reading(); err != nil {
+		return err
+	}
+	if err := r.space.Refusal(); err != nil {
+		return err
 	}
 	if err := r.logs.Err(); err != nil {
 		return fmt.Errorf("nothing can be made durable any more, look at the disk and restart the broker: %w", err)

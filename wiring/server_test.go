@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/broker"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -50,7 +51,7 @@ func config(t *testing.T, dir string, more ...string) *configs.Config {
 // start starts a broker that stops with the test at the latest.
 func start(t *testing.T, cfg *configs.Config, output io.Writer) *Server {
 	t.Helper()
-	s, err := Start(context.WithoutCancel(t.Context()), cfg, output)
+	s, err := Start(context.WithoutCancel(t.Context()), cfg, output, new(Progress))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +159,7 @@ func TestRecordsGroupsAndTheClusterIDSurviveARestart(t *testing.T) {
 func TestASecondStartOnTheSameDirectoryIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	start(t, config(t, dir), io.Discard)
-	_, err := Start(t.Context(), config(t, dir), io.Discard)
+	_, err := Start(t.Context(), config(t, dir), io.Discard, new(Progress))
 	if err == nil || !strings.Contains(err.Error(), "is in use by another broker (process id ") {
 		t.Errorf("Start() = %v", err)
 	}
@@ -170,7 +171,7 @@ func TestAFailedStartLeavesNothingBehind(t *testing.T) {
 	for name, setting := range map[string]string{
 		"kafka listener": "listen=" + taken.Addr().String(), "http listener": "http.listen=" + taken.HTTPAddr().String(),
 	} {
-		if _, err := Start(t.Context(), config(t, dir, setting), io.Discard); err == nil || !strings.Contains(err.Error(), "address already in use") {
+		if _, err := Start(t.Context(), config(t, dir, setting), io.Discard, new(Progress)); err == nil || !strings.Contains(err.Error(), "address already in use") {
 			t.Errorf("%s: Start() = %v", name, err)
 		}
 	}
@@ -209,7 +210,7 @@ func TestMetricsAndHealthAreServed(t *testing.T) {
 
 func TestABrokerThatCanMakeNothingDurableIsNotReady(t *testing.T) {
 	logs := &failedLogs{}
-	r := newReadiness(logs, clusterWork{})
+	r := newReadiness(logs, roomy(t), clusterWork{})
 	r.serving.Store(true)
 	if err := r.check(); err != nil {
 		t.Errorf("with a sound disk: %v", err)
@@ -217,6 +218,17 @@ func TestABrokerThatCanMakeNothingDurableIsNotReady(t *testing.T) {
 	if logs.err = syscall.EIO; !errors.Is(r.check(), syscall.EIO) {
 		t.Errorf("with a failed one: %v", r.check())
 	}
+}
+
+// roomy is the space of a directory on a disk that is not full.
+func roomy(t *testing.T) *broker.Space {
+	t.Helper()
+	s, cleanup, err := openSpace(config(t, "unused"), dataDir{t.TempDir()}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cleanup)
+	return s
 }
 
 // failedLogs is a store of logs that may have failed.
@@ -316,7 +328,7 @@ func TestReloadTakesWhatIsDynamic(t *testing.T) {
 
 func TestTheEndOfTheContextStopsTheBroker(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	s, err := Start(ctx, config(t, t.TempDir()), io.Discard)
+	s, err := Start(ctx, config(t, t.TempDir()), io.Discard, new(Progress))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,8 +60,9 @@ func newTopics(store registered, c *broker.Configs) *broker.Topics {
 }
 
 // newPartitions returns the partitions on this broker; the cleanup closes them before their logs.
-func newPartitions(store registered, logs ports.LogStore, c *broker.Configs, m membership, lease *broker.Lease, clock broker.Clock, log *slog.Logger) (*broker.Partitions, func()) {
+func newPartitions(store registered, logs ports.LogStore, c *broker.Configs, m membership, lease *broker.Lease, s *broker.Space, clock broker.Clock, log *slog.Logger) (*broker.Partitions, func()) {
 	p := broker.NewPartitions(store, logs, c, m.nodeID, store.epoch, lease, clock, log)
+	p.Within(s)
 	return p, p.Close
 }
 

@@ -14,8 +14,8 @@ type stage struct {
 	run  func(ctx context.Context) error
 }
 
-// runStages starts the stages in order. When ctx ends or one of them ends by itself, they stop in reverse order.
-func runStages(ctx context.Context, stages ...stage) error {
+// runStages starts the stages in order. When ctx ends or one of them ends by itself, they stop in reverse order. Steps is told which.
+func runStages(ctx context.Context, steps *Progress, stages ...stage) error {
 	g, failed := errgroup.WithContext(ctx)
 	var stops []func()
 	for _, s := range stages {
@@ -26,6 +26,7 @@ func runStages(ctx context.Context, stages ...stage) error {
 			return s.run(own)
 		})
 		stops = append(stops, func() {
+			steps.begin("stop " + s.name)
 			cancel()
 			<-done
 		})

@@ -2,6 +2,7 @@ package wiring
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -13,8 +14,10 @@ import (
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 	"github.com/chronik-stream/chronik/adapters/walstore"
 	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/broker"
 	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
+	"github.com/chronik-stream/chronik/core/domain/space"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -32,7 +35,8 @@ func hasStore(dir dataDir, wal bool) bool {
 
 // openMetadata opens the metadata store that the configuration chooses. It makes none where there is one of the other kind: without
 // their metadata, records would be taken for those of deleted topics.
-func openMetadata(cfg *configs.Config, dir dataDir, m membership, log *slog.Logger) (ports.MetadataStore, func(), error) {
+func openMetadata(cfg *configs.Config, dir dataDir, m membership, s *broker.Space, log *slog.Logger, steps *Progress) (ports.MetadataStore, func(), error) {
+	steps.begin("open the metadata store")
 	if !hasStore(dir, cfg.UseWALMetadata) && hasStore(dir, !cfg.UseWALMetadata) {
 		return nil, nil, fmt.Errorf("data directory %s keeps its metadata with use_wal_metadata = %t: set that, or move it with "+
 			"`chronik-server metadata migrate`", dir.path, !cfg.UseWALMetadata)
@@ -40,7 +44,7 @@ func openMetadata(cfg *configs.Config, dir dataDir, m membership, log *slog.Logg
 	var store ports.MetadataStore
 	var err error
 	if cfg.UseWALMetadata {
-		store, err = walstore.Open(walSettings(cfg, dir, m), log)
+		store, err = walstore.Open(walSettings(cfg, dir, m, s), log)
 	} else {
 		store, err = filestore.Open(dir.path, m.nodeID)
 	}
@@ -48,16 +52,19 @@ func openMetadata(cfg *configs.Config, dir dataDir, m membership, log *slog.Logg
 		return nil, nil, err
 	}
 	return store, func() {
-		if err := store.Close(); err != nil {
+		steps.begin("close the metadata store")
+		err := store.Close()
+		if err != nil {
 			log.Error("metadata store did not close well", "err", err)
 		}
+		steps.ended(err)
 	}, nil
 }
 
-// walSettings are the settings under [metadata.wal].
-func walSettings(cfg *configs.Config, dir dataDir, m membership) walstore.Settings {
+// walSettings are the settings under [metadata.wal]; s is nil where nobody watches the disk.
+func walSettings(cfg *configs.Config, dir dataDir, m membership, s *broker.Space) walstore.Settings {
 	w := cfg.WAL
-	return walstore.Settings{
+	set := walstore.Settings{
 		Dir: dir.path, NodeID: m.nodeID,
 		SegmentSize: w.SegmentSize, FlushInterval: w.FlushInterval, FlushThreshold: w.FlushThreshold, Compression: w.Compression,
 		Checkpoint: walstore.Checkpoint{
@@ -69,6 +76,10 @@ func walSettings(cfg *configs.Config, dir dataDir, m membership) walstore.Settin
 		},
 		Fsync: walstore.Fsync{Enabled: w.FsyncEnabled, BatchSize: int(w.FsyncBatchSize), BatchTimeout: w.FsyncBatchTimeout},
 	}
+	if s != nil {
+		set.Space = s
+	}
+	return set
 }
 
 // flushPolicies are what the setting flush may be.
@@ -78,11 +89,16 @@ var flushPolicies = map[string]ports.FlushPolicy{
 
 // openLogs opens the records' store.
 func openLogs(
-	ctx context.Context, cfg *configs.Config, dir dataDir, synced func(time.Duration), decompression *record.Budget, log *slog.Logger,
+	ctx context.Context, cfg *configs.Config, dir dataDir, s *broker.Space, synced func(time.Duration), decompression *record.Budget,
+	log *slog.Logger, steps *Progress,
 ) (ports.LogStore, func(), error) {
+	steps.begin("open the record store")
+	if err := s.Room(space.Agreed, 0); err != nil {
+		return nil, nil, fmt.Errorf("open the record store: %w", err)
+	}
 	memory := sharesOf(cfg.Memory)
 	store, err := seglog.Open(ctx, seglog.Options{
-		Dir: dir.path, FlushInterval: cfg.FlushInterval, CleanerMemory: int(memory.compaction), Log: log,
+		Dir: dir.path, FlushInterval: cfg.FlushInterval, CleanerMemory: int(memory.compaction), Log: log, Space: s,
 		ProducerMemory: partition.NewProducerMemory(memory.producers), Decompression: decompression,
 		Journal: journal.Options{FileBytes: cfg.Journal.FileSize, MaxFiles: int(cfg.Journal.MaxFiles), Synced: synced},
 	})
@@ -90,8 +106,12 @@ func openLogs(
 		return nil, nil, err
 	}
 	return store, func() {
-		if err := store.Close(); err != nil {
+		steps.begin("close the record store")
+		err := s.Room(space.Agreed, 0)
+		err = errors.Join(err, store.Close())
+		if err != nil {
 			log.Error("record store did not close well", "err", err)
 		}
+		steps.ended(err)
 	}, nil
 }

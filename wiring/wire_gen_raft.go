@@ -14,7 +14,7 @@ import (
 // Injectors from inject.go:
 
 // build makes the parts of a broker, in the order of their needs; the cleanup takes them down in reverse. make generate writes it.
-func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *slog.LevelVar) (*parts, func(), error) {
+func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *slog.LevelVar, steps *Progress) (*parts, func(), error) {
 	wiringMembership, err := newMembership(cfg)
 	if err != nil {
 		return nil, nil, err
@@ -27,13 +27,20 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	if err != nil {
 		return nil, nil, err
 	}
-	manager, cleanup2, err := openRaftNode(cfg, certificates, wiringDataDir, log)
+	space, cleanup2, err := openSpace(cfg, wiringDataDir, log)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
-	wiringNodeMetadata, cleanup3, err := openNodeMetadata(ctx, cfg, certificates, wiringDataDir, wiringMembership, manager, log)
+	manager, cleanup3, err := openRaftNode(cfg, certificates, wiringDataDir, space, log, steps)
 	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	wiringNodeMetadata, cleanup4, err := openNodeMetadata(ctx, cfg, certificates, wiringDataDir, wiringMembership, manager, space, log, steps)
+	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
@@ -42,13 +49,15 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	lease := newLease(cfg, clock)
 	membershipSettings, err := newMember(cfg, wiringMembership, lease)
 	if err != nil {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
-	telemetry, cleanup4, err := openTelemetry(ctx, cfg, wiringMembership, log)
+	telemetry, cleanup5, err := openTelemetry(ctx, cfg, wiringMembership, log)
 	if err != nil {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
@@ -56,6 +65,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	}
 	v, err := newSyncMetrics(telemetry)
 	if err != nil {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -63,16 +73,18 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		return nil, nil, err
 	}
 	budget := newDecompression(cfg)
-	logStore, cleanup5, err := openLogs(ctx, cfg, wiringDataDir, v, budget, log)
+	logStore, cleanup6, err := openLogs(ctx, cfg, wiringDataDir, space, v, budget, log, steps)
 	if err != nil {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
-	wiringRegistered, err := registerNode(ctx, cfg, wiringMembership, wiringNodeMetadata, membershipSettings, logStore, clock, log)
+	wiringRegistered, err := registerNode(ctx, cfg, wiringMembership, wiringNodeMetadata, membershipSettings, logStore, clock, log, steps)
 	if err != nil {
+		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -82,6 +94,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	}
 	brokerConfigs, err := newBrokerConfigs(cfg, wiringDataDir, wiringMembership, wiringRegistered, levels, log)
 	if err != nil {
+		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -90,10 +103,10 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		return nil, nil, err
 	}
 	topics := newTopics(wiringRegistered, brokerConfigs)
-	partitions, cleanup6 := newPartitions(wiringRegistered, logStore, brokerConfigs, wiringMembership, lease, clock, log)
+	partitions, cleanup7 := newPartitions(wiringRegistered, logStore, brokerConfigs, wiringMembership, lease, space, clock, log)
 	cluster := newCluster(wiringRegistered, logStore, partitions, wiringMembership)
 	assignments := newAssignments(wiringRegistered)
-	wiringClusterWork, cleanup7 := newWork(cfg, certificates, wiringNodeMetadata, wiringMembership, membershipSettings, wiringRegistered, partitions, brokerConfigs, clock, log)
+	wiringClusterWork, cleanup8 := newWork(cfg, certificates, wiringNodeMetadata, wiringMembership, membershipSettings, wiringRegistered, partitions, brokerConfigs, clock, log)
 	produce := broker.NewProduce(partitions, budget, clock)
 	fetch := newFetch(cfg, partitions, brokerConfigs, clock)
 	offsets := broker.NewOffsets(partitions)
@@ -101,6 +114,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	services := newServices(topics, brokerConfigs, cluster, assignments, wiringClusterWork, produce, fetch, offsets, groups)
 	metrics, err := newRequestMetrics(telemetry)
 	if err != nil {
+		cleanup8()
 		cleanup7()
 		cleanup6()
 		cleanup5()
@@ -112,6 +126,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	}
 	server, err := newKafkaServer(cfg, services, wiringClusterWork, metrics, telemetry, log)
 	if err != nil {
+		cleanup8()
 		cleanup7()
 		cleanup6()
 		cleanup5()
@@ -121,9 +136,10 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	wiringReadiness := newReadiness(logStore, wiringClusterWork)
-	httpapiServer, cleanup8, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness)
+	wiringReadiness := newReadiness(logStore, space, wiringClusterWork)
+	httpapiServer, cleanup9, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, log)
 	if err != nil {
+		cleanup8()
 		cleanup7()
 		cleanup6()
 		cleanup5()
@@ -143,6 +159,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		Configs:    brokerConfigs,
 		Store:      wiringRegistered,
 		Dir:        wiringDataDir,
+		Space:      space,
 		Cleaner:    cleaner,
 		Levels:     levels,
 		Ready:      wiringReadiness,
@@ -151,6 +168,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		Work:       wiringClusterWork,
 	}
 	return wiringParts, func() {
+		cleanup9()
 		cleanup8()
 		cleanup7()
 		cleanup6()

@@ -14,7 +14,7 @@ import (
 // Injectors from inject.go:
 
 // build makes the parts of a broker, in the order of their needs; the cleanup takes them down in reverse. make generate writes it.
-func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *slog.LevelVar) (*parts, func(), error) {
+func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *slog.LevelVar, steps *Progress) (*parts, func(), error) {
 	wiringMembership, err := newMembership(cfg)
 	if err != nil {
 		return nil, nil, err
@@ -23,34 +23,44 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	if err != nil {
 		return nil, nil, err
 	}
-	metadataStore, cleanup2, err := openMetadata(cfg, wiringDataDir, wiringMembership, log)
+	space, cleanup2, err := openSpace(cfg, wiringDataDir, log)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
-	telemetry, cleanup3, err := openTelemetry(ctx, cfg, wiringMembership, log)
+	metadataStore, cleanup3, err := openMetadata(cfg, wiringDataDir, wiringMembership, space, log, steps)
 	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	telemetry, cleanup4, err := openTelemetry(ctx, cfg, wiringMembership, log)
+	if err != nil {
+		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
 	v, err := newSyncMetrics(telemetry)
 	if err != nil {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
 	budget := newDecompression(cfg)
-	logStore, cleanup4, err := openLogs(ctx, cfg, wiringDataDir, v, budget, log)
+	logStore, cleanup5, err := openLogs(ctx, cfg, wiringDataDir, space, v, budget, log, steps)
 	if err != nil {
+		cleanup4()
 		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
-	wiringRegistered, err := register(ctx, cfg, wiringMembership, metadataStore, logStore, log)
+	wiringRegistered, err := register(ctx, cfg, wiringMembership, metadataStore, logStore, log, steps)
 	if err != nil {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -59,6 +69,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	}
 	brokerConfigs, err := newBrokerConfigs(cfg, wiringDataDir, wiringMembership, wiringRegistered, levels, log)
 	if err != nil {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -68,7 +79,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	topics := newTopics(wiringRegistered, brokerConfigs)
 	clock := newClock()
 	lease := broker.NewEndlessLease(clock)
-	partitions, cleanup5 := newPartitions(wiringRegistered, logStore, brokerConfigs, wiringMembership, lease, clock, log)
+	partitions, cleanup6 := newPartitions(wiringRegistered, logStore, brokerConfigs, wiringMembership, lease, space, clock, log)
 	cluster := newCluster(wiringRegistered, logStore, partitions, wiringMembership)
 	assignments := newAssignments(wiringRegistered)
 	wiringClusterWork := newSoleWork(wiringRegistered, wiringMembership, clock)
@@ -79,6 +90,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	services := newServices(topics, brokerConfigs, cluster, assignments, wiringClusterWork, produce, fetch, offsets, groups)
 	metrics, err := newRequestMetrics(telemetry)
 	if err != nil {
+		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -88,6 +100,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	}
 	server, err := newKafkaServer(cfg, services, wiringClusterWork, metrics, telemetry, log)
 	if err != nil {
+		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -95,9 +108,10 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	wiringReadiness := newReadiness(logStore, wiringClusterWork)
-	httpapiServer, cleanup6, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness)
+	wiringReadiness := newReadiness(logStore, space, wiringClusterWork)
+	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, log)
 	if err != nil {
+		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -115,6 +129,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		Configs:    brokerConfigs,
 		Store:      wiringRegistered,
 		Dir:        wiringDataDir,
+		Space:      space,
 		Cleaner:    cleaner,
 		Levels:     levels,
 		Ready:      wiringReadiness,
@@ -123,6 +138,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		Work:       wiringClusterWork,
 	}
 	return wiringParts, func() {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()

@@ -8,19 +8,23 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 )
 
 // Settings say what is served where.
 type Settings struct {
 	Listen  string // host:port; port 0 is a free port
+	Yields  bool   // take a free port of the host when that one is taken
 	Metrics http.Handler
-	Ready   func() error // nil when clients can be served; else what is missing
+	Ready   func() error // nil when clients can be served with all that a broker does; else what is missing
+	Reading func() error // nil when consumers can be served; else what is missing
 }
 
 // Server answers over HTTP.
 type Server struct {
 	listen string
+	yields bool
 	server *http.Server
 	ln     net.Listener
 }
@@ -30,17 +34,23 @@ func New(s Settings) *Server {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", s.Metrics)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if err := s.Ready(); err != nil {
+	mux.HandleFunc("GET /readyz", readiness(s.Ready))
+	mux.HandleFunc("GET /readyz/reading", readiness(s.Reading))
+	return &Server{listen: s.Listen, yields: s.Yields, server: &http.Server{
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+	}}
+}
+
+// readiness answers by what is missing.
+func readiness(missing func() error) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		if err := missing(); err != nil {
 			answer(w, http.StatusServiceUnavailable, err.Error())
 			return
 		}
 		answer(w, http.StatusOK, "ok")
-	})
-	return &Server{listen: s.Listen, server: &http.Server{
-		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
-		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
-	}}
+	}
 }
 
 func answer(w http.ResponseWriter, status int, text string) {
@@ -53,6 +63,9 @@ func answer(w http.ResponseWriter, status int, text string) {
 func (s *Server) Listen(ctx context.Context) error {
 	var config net.ListenConfig
 	ln, err := config.Listen(ctx, "tcp", s.listen)
+	if host, _, split := net.SplitHostPort(s.listen); s.yields && split == nil && errors.Is(err, syscall.EADDRINUSE) {
+		ln, err = config.Listen(ctx, "tcp", net.JoinHostPort(host, "0"))
+	}
 	if err != nil {
 		return fmt.Errorf("listen for http on %s: %w", s.listen, err)
 	}

@@ -24,6 +24,7 @@ func TestHealthReadinessAndMetrics(t *testing.T) {
 			}
 			return nil
 		},
+		Reading: func() error { return nil },
 	})
 	if err := s.Listen(t.Context()); err != nil {
 		t.Fatal(err)
@@ -50,6 +51,7 @@ func TestHealthReadinessAndMetrics(t *testing.T) {
 	}
 	get(http.MethodGet, "/healthz", http.StatusOK, "ok\n")
 	get(http.MethodGet, "/readyz", http.StatusServiceUnavailable, "not yet\n")
+	get(http.MethodGet, "/readyz/reading", http.StatusOK, "ok\n")
 	ready.Store(true)
 	get(http.MethodGet, "/readyz", http.StatusOK, "ok\n")
 	get(http.MethodGet, "/metrics", http.StatusOK, "metrics")
@@ -75,4 +77,18 @@ func TestAnAddressThatIsTakenIsNamed(t *testing.T) {
 	if err := second.Close(); err != nil {
 		t.Errorf("Close() of what never listened = %v", err)
 	}
+}
+
+func TestAnAddressThatNobodyHasChosenYieldsToOneThatIsFree(t *testing.T) {
+	first := New(Settings{Listen: "127.0.0.1:0", Metrics: http.NotFoundHandler()})
+	if err := first.Listen(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	taken := first.Addr().String()
+	second := New(Settings{Listen: taken, Yields: true, Metrics: http.NotFoundHandler()})
+	if err := second.Listen(t.Context()); err != nil || second.Addr().String() == taken {
+		t.Fatalf("Listen() = %v at %v", err, second.Addr())
+	}
+	defer second.Close()
 }

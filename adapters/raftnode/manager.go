@@ -16,6 +16,7 @@ import (
 	"github.com/lni/dragonboat/v4/config"
 	"github.com/lni/dragonboat/v4/plugin/tan"
 	"github.com/lni/dragonboat/v4/raftio"
+	"github.com/lni/vfs"
 )
 
 // Memory that dragonboat may take, in bytes.
@@ -112,7 +113,9 @@ func (m *Manager) hostConfig(logs config.LogDBFactory) config.NodeHostConfig {
 		EnableMetrics:       true,
 		MaxSendQueueSize:    maxQueued,
 		MaxReceiveQueueSize: maxQueued,
-		Expert:              config.ExpertConfig{LogDBFactory: logs, LogDB: buffers, Engine: config.GetDefaultEngineConfig()},
+		Expert: config.ExpertConfig{
+			LogDBFactory: logs, LogDB: buffers, Engine: config.GetDefaultEngineConfig(), FS: files{vfs.Default, set.Space},
+		},
 	}
 	if t := set.TLS; t != nil {
 		c.MutualTLS, c.CAFile, c.CertFile, c.KeyFile = true, t.CAFile, t.CertFile, t.KeyFile

@@ -25,6 +25,8 @@ type Settings struct {
 
 	SnapshotEntries    uint64 // entries after which the log may be cut
 	CompactionOverhead uint64 // entries that are kept all the same, for nodes that lag
+
+	Space Space // nil: there is always enough
 }
 
 // TLS names the files with which the nodes know each other. A certificate must hold the host names of its node's Address. The files are

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/chronik-stream/chronik/core/domain/record"
+	"github.com/chronik-stream/chronik/core/domain/space"
 )
 
 // rewrite puts what is left of a group of segments in its place. Segments of it that retention has deleted meanwhile are passed over.
@@ -41,6 +42,9 @@ func (c *compaction) rewriteOnce(ctx context.Context, group []timedPlace) (done 
 	if err := fs.Remove(path); err != nil {
 		return false, err
 	}
+	if err := c.room(group); err != nil {
+		return false, err
+	}
 	epoch := c.epoch
 	fresh, changed, err := c.write(ctx, path, group)
 	switch {
@@ -63,6 +67,15 @@ func (c *compaction) rewriteOnce(ctx context.Context, group []timedPlace) (done 
 		}
 	}
 	return true, c.log.swap(group, fresh)
+}
+
+// room returns nil when there is space for a group a second time.
+func (c *compaction) room(group []timedPlace) error {
+	size := int64(0)
+	for _, p := range group {
+		size += p.limit
+	}
+	return c.log.store.opt.Space.Room(space.Internal, size)
 }
 
 // write writes what is left of a group to a file. changed is false when that is all of one segment.

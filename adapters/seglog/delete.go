@@ -118,13 +118,14 @@ func (s *Store) removeLeftovers(ctx context.Context) {
 	}
 }
 
-// removeDoomed removes what is due.
+// removeDoomed removes what is due, and everything when there is no space for new records.
 func (s *Store) removeDoomed(now time.Time) {
+	full := s.opt.Space.Refusal() != nil
 	s.mu.Lock()
 	var due []string
 	kept := s.doomed[:0]
 	for _, d := range s.doomed {
-		if d.when.After(now) {
+		if d.when.After(now) && !full {
 			kept = append(kept, d)
 		} else {
 			due = append(due, d.path)

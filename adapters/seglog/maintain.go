@@ -3,6 +3,8 @@ package seglog
 import (
 	"context"
 	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/space"
 )
 
 // checkpointEvery is how often recovery points are written (Kafka: log.flush.offset.checkpoint.interval.ms).
@@ -22,7 +24,11 @@ func (s *Store) maintain(ctx context.Context) {
 			s.removeDoomed(now)
 			if now.Sub(checkpointed) >= checkpointEvery {
 				checkpointed = now
-				if err := s.writeAllCheckpoints(s.opened()); err != nil {
+				err := s.opt.Space.Room(space.Agreed, 0)
+				if err == nil {
+					err = s.writeAllCheckpoints(s.opened())
+				}
+				if err != nil {
 					s.opt.Log.Error("recovery points cannot be written", "err", err)
 				}
 			}

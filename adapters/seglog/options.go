@@ -30,6 +30,7 @@ import (
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
+	"github.com/chronik-stream/chronik/core/domain/space"
 )
 
 // Options are the store's settings; zero values take the defaults.
@@ -44,7 +45,25 @@ type Options struct {
 	Journal        journal.Options
 	FS             disk.FS
 	Log            *slog.Logger
+	Space          Space // nil: there is always enough
 }
+
+// Space knows what may yet be written to the disk.
+type Space interface {
+	// Room returns nil when n bytes may be written for the use, and there is room for them.
+	Room(use space.Use, n int64) error
+	// Spare reports whether n bytes may be allocated for what is only good to have. It returns at once.
+	Spare(n int64) bool
+	// Refusal returns why clients' records are refused, nil while they are taken.
+	Refusal() error
+}
+
+// endless is the space where nobody watches it.
+type endless struct{}
+
+func (endless) Room(space.Use, int64) error { return nil }
+func (endless) Spare(int64) bool            { return true }
+func (endless) Refusal() error              { return nil }
 
 func (o Options) withDefaults() Options {
 	o.Dir = filepath.Clean(o.Dir)
@@ -63,6 +82,12 @@ func (o Options) withDefaults() Options {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Space == nil {
+		o.Space = endless{}
+	} else {
+		o.FS = disk.Lending(o.FS, func(bytes int64) error { return o.Space.Room(space.Agreed, bytes) })
+	}
 	o.Journal.Log = o.Log
+	o.Journal.Spare = o.Space.Spare
 	return o
 }

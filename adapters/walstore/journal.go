@@ -10,15 +10,10 @@ import (
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
-	"golang.org/x/sys/unix"
 
 	"github.com/chronik-stream/chronik/core/domain/metadata"
-	"github.com/chronik-stream/chronik/core/metalog"
+	"github.com/chronik-stream/chronik/core/domain/space"
 )
-
-// reserve is the free space below which no command is taken: Badger writes by way of memory maps, and a
-// full disk would end the process.
-const reserve = 32 << 20
 
 // journal keeps images in Badger. Its keeper goroutine writes snapshots, syncs what was not synced, and
 // collects the value log's garbage.
@@ -36,6 +31,7 @@ type journal struct {
 	commands           int
 	bytes, rotateBytes int64
 	unsynced           int64
+	table              int64 // about what the table in memory has
 
 	wake       chan errand
 	stopKeeper func() // does nothing when the keeper has ended
@@ -74,7 +70,7 @@ func (j *journal) startKeeper(index uint64) {
 
 // Commit implements metalog.Journal: one Badger transaction, one sync.
 func (j *journal) Commit(img *metadata.Image, changed []metadata.Entity, commands int) error {
-	if err := checkSpace(j.set.Dir, reserve); err != nil {
+	if err := room(j.set, space.Metadata, j.ahead()); err != nil {
 		return err
 	}
 	return j.commit(img, changed, commands, nil)
@@ -89,6 +85,7 @@ func (j *journal) commit(img *metadata.Image, changed []metadata.Entity, command
 	if err != nil {
 		return err
 	}
+	j.noteTable(size, len(changed))
 	j.last.Store(img)
 	if err := j.noteDurable(img, size); err != nil {
 		return err
@@ -121,18 +118,6 @@ func (j *journal) noteDurable(img *metadata.Image, size int64) error {
 	return j.guard.reached(img.Index())
 }
 
-// checkSpace returns metalog.ErrNotTried when the file system of dir has fewer free bytes than needed.
-func checkSpace(dir string, needed int64) error {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(dir, &fs); err != nil {
-		return fmt.Errorf("%w: free space of %s: %w", metalog.ErrNotTried, dir, err)
-	}
-	if free := int64(fs.Bavail) * int64(fs.Bsize); free < needed { //nolint:unconvert // the type differs by platform
-		return fmt.Errorf("%w: %s has %d bytes free, needed are %d", metalog.ErrNotTried, dir, free, needed)
-	}
-	return nil
-}
-
 // send gives the keeper an errand, unless it has as many already.
 func (j *journal) send(e errand) {
 	select {
@@ -141,9 +126,13 @@ func (j *journal) send(e errand) {
 	}
 }
 
-// Close implements metalog.Journal.
+// Close implements metalog.Journal. A database into whose directory nothing can be written is left as it is, since Badger would try for ever, or
+// end the process: its log has everything, and the next start reads that.
 func (j *journal) Close(img *metadata.Image) error {
 	j.stopKeeper()
+	if err := j.writable(); err != nil {
+		return errors.Join(fmt.Errorf("metadata database left as it is: %w", err), j.db.Sync(), j.guard.close())
+	}
 	err := j.db.Close() // Badger syncs what it has
 	if err == nil {
 		err = j.guard.reached(img.Index())
@@ -189,7 +178,10 @@ func (j *journal) snapshot(index uint64) uint64 {
 	if img.Index() == index {
 		return index
 	}
-	err := j.db.Sync() // no snapshot may be ahead of what Open will find
+	err := room(j.set, space.Internal, j.snapshots.likelySize())
+	if err == nil {
+		err = j.db.Sync() // no snapshot may be ahead of what Open will find
+	}
 	if err == nil {
 		err = errors.Join(j.snapshots.write(img), j.guard.sync())
 	}
@@ -215,7 +207,10 @@ func (j *journal) flush(index uint64) uint64 {
 }
 
 func (j *journal) collectGarbage() {
-	err := j.db.RunValueLogGC(0.5)
+	err := room(j.set, space.Internal, j.set.SegmentSize) // what is worth keeping is written anew first
+	if err == nil {
+		err = j.db.RunValueLogGC(0.5)
+	}
 	if err != nil && !errors.Is(err, badger.ErrNoRewrite) && !errors.Is(err, badger.ErrRejected) {
 		j.log.LogAttrs(context.Background(), slog.LevelWarn, "metadata value log not collected", slog.Any("err", err))
 	}

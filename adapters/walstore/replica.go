@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/space"
 	"github.com/chronik-stream/chronik/core/metalog"
 )
 
@@ -27,11 +28,11 @@ func OpenReplica(set Settings, log *slog.Logger) (*Replica, error) {
 type replicaJournal struct{ *journal }
 
 // Ready implements metalog.ReplicaJournal.
-func (j replicaJournal) Ready() error { return checkSpace(j.set.Dir, reserve) }
+func (j replicaJournal) Ready() error { return room(j.set, space.Metadata, 0) }
 
 // Commit implements metalog.ReplicaJournal. What the nodes have agreed on cannot be refused: a half of the reserve is for that.
 func (j replicaJournal) Commit(img *metadata.Image, changed []metadata.Entity, commands int, note []byte) error {
-	if err := checkSpace(j.set.Dir, reserve/2); err != nil {
+	if err := room(j.set, space.Agreed, j.ahead()); err != nil {
 		return err
 	}
 	return j.commit(img, changed, commands, note)
@@ -41,6 +42,13 @@ func (j replicaJournal) Commit(img *metadata.Image, changed []metadata.Entity, c
 // renaming; see settleReplacement.
 func (j replicaJournal) Replace(img *metadata.Image, note []byte) error {
 	database := filepath.Join(j.set.Dir, databaseDir)
+	tables, err := TableBytes(j.set.Dir) // the new ones stand beside the old ones for a while
+	if err == nil {
+		err = room(j.set, space.Agreed, tables)
+	}
+	if err != nil {
+		return err
+	}
 	if err := discardReplacement(database); err != nil {
 		return err
 	}

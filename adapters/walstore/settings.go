@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/space"
 )
 
 // Settings are the store's settings; each is a key under [metadata.wal], named in the comment. See
@@ -20,6 +22,14 @@ type Settings struct {
 	Checkpoint Checkpoint
 	Rotation   Rotation
 	Fsync      Fsync
+
+	Space Space // nil: the file system alone is asked
+}
+
+// Space knows what may yet be written to the disk.
+type Space interface {
+	// Room returns nil when n bytes may be written for the use, and there is room for them.
+	Room(use space.Use, n int64) error
 }
 
 // Checkpoint says when a snapshot is written, beside rotation and Close.

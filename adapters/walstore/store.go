@@ -12,6 +12,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/space"
 	"github.com/chronik-stream/chronik/core/metalog"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -68,6 +69,9 @@ func openJournal(set Settings, log *slog.Logger) (*journal, []byte, error) {
 		return nil, nil, err
 	}
 	if err := checkUnused(filepath.Join(set.Dir, databaseDir)); err != nil {
+		return nil, nil, fmt.Errorf("open metadata store: %w", err)
+	}
+	if err := room(set, space.Agreed, tablesAhead); err != nil {
 		return nil, nil, fmt.Errorf("open metadata store: %w", err)
 	}
 	db, img, note, err := openImage(set, reached, log)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/wiring"
 )
 
 // process is what a run of the program has of the system.
@@ -17,6 +19,7 @@ type process struct {
 	args, environ  []string
 	stdout, stderr io.Writer
 	reload         <-chan os.Signal // each asks for a reload of the configuration
+	end            *ending
 }
 
 // cli is the command line.
@@ -58,7 +61,8 @@ Examples:
 // exited ends the program from within kong.
 type exited int
 
-// execute runs the command line and returns the exit code: 0, 1 for a failure, 2 for a wrong command line.
+// execute runs the command line and returns the exit code: 0, 1 for a failure, 2 for a wrong command line, 3 when it was asked to end and
+// could not do all that belongs to it.
 func execute(ctx context.Context, p process) (code int) {
 	defer func() {
 		switch e := recover().(type) {
@@ -88,6 +92,9 @@ func execute(ctx context.Context, p process) (code int) {
 	if err := command.Run(); err != nil {
 		for line := range strings.SplitSeq(err.Error(), "\n") {
 			fmt.Fprintf(p.stderr, "chronik-server: %s\n", line)
+		}
+		if ctx.Err() != nil && errors.Is(err, wiring.ErrUnfinished) {
+			return exitUnfinished
 		}
 		return 1
 	}

@@ -53,7 +53,7 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 
 func TestAnUnknownFlagIsAUsageError(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	code := execute(t.Context(), process{args: []string{"--nope"}, stdout: &stdout, stderr: &stderr})
+	code := execute(t.Context(), process{args: []string{"--nope"}, stdout: &stdout, stderr: &stderr, end: newEnding(&stderr)})
 	if code != 2 || !strings.Contains(stderr.String(), "unknown flag --nope") || stdout.Len() > 0 {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, &stdout, &stderr)
 	}

@@ -23,7 +23,8 @@ func (standaloneCmd) Run(ctx context.Context, p *process, s *settings) error {
 		fmt.Fprintf(p.stderr, "chronik-server: %v; a reload needs a SIGHUP\n", unwatched)
 	}
 	wiring.LimitMemory(cfg)
-	server, err := wiring.Start(ctx, cfg, p.stderr)
+	p.end.grants(cfg.Grace)
+	server, err := wiring.Start(ctx, cfg, p.stderr, &p.end.steps)
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,3 @@
-//go:build raft
-
 package e2e
 
 import (

@@ -12,6 +12,7 @@ import (
 	"github.com/chronik-stream/chronik/adapters/nodetls"
 	"github.com/chronik-stream/chronik/adapters/raftnode"
 	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/broker"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -26,12 +27,13 @@ func OpenTLS(cfg *configs.Config, log *slog.Logger) (*nodetls.Certificates, erro
 }
 
 // OpenNode opens this node's side of Raft.
-func OpenNode(cfg *configs.Config, certs *nodetls.Certificates, dir string, log *slog.Logger) (*raftnode.Manager, error) {
+func OpenNode(cfg *configs.Config, certs *nodetls.Certificates, dir string, s *broker.Space, log *slog.Logger) (*raftnode.Manager, error) {
 	own, ok := peer(cfg, int32(cfg.Cluster.NodeID))
 	if !ok {
 		return nil, fmt.Errorf("cluster.peers does not name this node, cluster.node_id = %d", cfg.Cluster.NodeID)
 	}
 	set := raftnode.DefaultSettings()
+	set.Space = s
 	set.Dir, set.ClusterID, set.NodeID = dir, cfg.Cluster.Name, int32(own.ID)
 	set.Address, set.Listen = own.Raft, cfg.Cluster.RaftListen
 	if c := cfg.Cluster; certs != nil {

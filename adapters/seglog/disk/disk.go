@@ -25,6 +25,9 @@ type File interface {
 	Sync() error
 	// StartSync begins to write n bytes from off on to stable storage, for a later Sync to have less to do. It promises nothing.
 	StartSync(off, n int64)
+	// Allocate has the file system set the first n bytes aside for the file, whose size stays. With an error, and on a system that cannot,
+	// nothing is set aside.
+	Allocate(n int64) error
 	// Truncate sets the size.
 	Truncate(size int64) error
 	// Size returns the size in bytes.

@@ -27,6 +27,33 @@ func (f osFile) Sync() error {
 	return nil
 }
 
+// Allocate has later writes find their space. That others have taken it is an error.
+func (f osFile) Allocate(n int64) error {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		for {
+			if failed = unix.Fallocate(int(fd), unix.FALLOC_FL_KEEP_SIZE, 0, n); !errors.Is(failed, unix.EINTR) {
+				return
+			}
+		}
+	})
+	if errors.Is(failed, unix.EOPNOTSUPP) {
+		failed = nil
+	}
+	if err := errors.Join(err, failed); err != nil {
+		size, undone := f.Size()
+		if undone == nil {
+			undone = f.File.Truncate(size) // a part may have been set aside
+		}
+		return &fs.PathError{Op: "fallocate", Path: f.Name(), Err: errors.Join(err, undone)}
+	}
+	return nil
+}
+
 // StartSync leaves an error to Sync, which is told of it, too.
 func (f osFile) StartSync(off, n int64) {
 	raw, err := f.SyscallConn()

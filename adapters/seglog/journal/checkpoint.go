@@ -36,9 +36,9 @@ func (fl *files) checkpoint() {
 	defer fl.mu.Unlock()
 	for !fl.stopping {
 		switch {
-		case len(fl.full) > 0 && fl.failed == nil && len(fl.free)+fl.opt.MaxFiles-fl.count < spareFiles:
+		case len(fl.full) > 0 && fl.failed == nil && (fl.starved || len(fl.free)+fl.opt.MaxFiles-fl.count < spareFiles):
 			fl.freeFull()
-		case fl.written >= prepareAfter && len(fl.free) == 0 && fl.count < fl.opt.MaxFiles:
+		case fl.written >= prepareAfter && len(fl.free) == 0 && fl.mayGrow():
 			fl.addReady()
 		default:
 			fl.changed.Wait()

@@ -16,6 +16,9 @@ import (
 
 const suffix = ".journal"
 
+// fewestFiles is how many files the journal cannot do without: one is written to while the other is freed.
+const fewestFiles = 2
+
 // files are the journal's files: one that is written to, full ones that wait for their logs' syncs, and free ones.
 type files struct {
 	fs  disk.FS
@@ -31,6 +34,7 @@ type files struct {
 	free     []*file // the last one is used first
 	carried  []*carried
 	written  int64       // bytes journaled since Open
+	starved  bool        // a further file was wanted, and not granted
 	failed   error       // why the full files could not be freed, nil when they could
 	pausing  bool        // that is tried again
 	resume   *time.Timer // has it tried again, nil before the first time
@@ -112,12 +116,15 @@ func (fl *files) place(size int64) (f *file, change bool, err error) {
 		fl.full = append(fl.full, f)
 		fl.changed.Broadcast()
 	}
-	for len(fl.free) == 0 && fl.count >= fl.opt.MaxFiles {
+	for len(fl.free) == 0 && !fl.mayGrow() {
 		if fl.failed != nil && (!fl.pausing || fl.isClosing()) {
 			return nil, false, fl.failed
 		}
+		fl.starved = true
+		fl.changed.Broadcast()
 		fl.changed.Wait()
 	}
+	fl.starved = false
 	if n := len(fl.free); n > 0 {
 		fl.current = fl.free[n-1]
 		fl.free = fl.free[:n-1]
@@ -128,6 +135,11 @@ func (fl *files) place(size int64) (f *file, change bool, err error) {
 	return fl.current, true, nil
 }
 
+// mayGrow reports whether there may be one more file. Called with the lock held.
+func (fl *files) mayGrow() bool {
+	return fl.count < fl.opt.MaxFiles && (fl.count < fewestFiles || fl.opt.Spare(fl.opt.FileBytes))
+}
+
 // another counts in a file that is to be created. Called with the lock held.
 func (fl *files) another() *file {
 	f := newFile(filepath.Join(fl.dir, fmt.Sprintf("%08d%s", fl.next, suffix)))
@@ -136,13 +148,16 @@ func (fl *files) another() *file {
 	return f
 }
 
-// create makes the file on disk.
+// create makes the file on disk, with all the space that it will take where there is so much.
 func (fl *files) create(f *file) error {
 	if f.file == nil {
 		var err error
 		if f.file, err = fl.fs.Open(f.path, true); err != nil {
 			return err
 		}
+	}
+	if err := f.file.Allocate(fl.opt.FileBytes); err != nil { // it takes its space as it grows
+		fl.opt.Log.Warn("no space is set aside for a journal file", "path", f.path, "err", err)
 	}
 	return fl.fs.SyncDir(fl.dir)
 }

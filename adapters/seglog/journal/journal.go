@@ -58,8 +58,9 @@ type Options struct {
 	DirectBytes int   // mean chunk size from which a group goes around the journal: 512 KiB; <0: never
 	DirectLogs  int   // logs that a group around the journal may have, each costs a sync: 8
 	Log         *slog.Logger
-	Freeing     func() error        // is called before a file is freed, when its logs have synced; nil for nobody
-	Synced      func(time.Duration) // is told how long each commit's sync took; nil for nobody
+	Spare       func(bytes int64) bool // whether a further file may be made, beside the first two; nil: always
+	Freeing     func() error           // is called before a file is freed, when its logs have synced; nil for nobody
+	Synced      func(time.Duration)    // is told how long each commit's sync took; nil for nobody
 }
 
 func (o Options) withDefaults() Options {
@@ -81,6 +82,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Freeing == nil {
 		o.Freeing = func() error { return nil }
+	}
+	if o.Spare == nil {
+		o.Spare = func(int64) bool { return true }
 	}
 	if o.Synced == nil {
 		o.Synced = func(time.Duration) {}

@@ -434,3 +434,19 @@ func (l *volatileLog) Take() Chunk {
 	c.Volatile = true
 	return c
 }
+
+func TestAJournalForWhoseFilesThereIsNoSpaceGoesRoundInTwo(t *testing.T) {
+	dir := t.TempDir()
+	j, _ := open(t, dir, Options{FileBytes: 64 << 10, MaxFiles: 8, DirectBytes: -1, Spare: func(int64) bool { return false }})
+	l := newTestLog("orders")
+	for range 400 {
+		l.append(j, testBatch)
+		wait(t, l)
+	}
+	if files, err := filepath.Glob(filepath.Join(dir, "*"+suffix)); err != nil || len(files) != fewestFiles {
+		t.Errorf("%d files, %v, want %d", len(files), err, fewestFiles)
+	}
+	if err := j.Close(); err != nil {
+		t.Error(err)
+	}
+}

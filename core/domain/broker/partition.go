@@ -25,6 +25,10 @@ type Partition struct {
 	clock Clock
 	lease *Lease // and the time that the replica counts in
 	queue replicaQueue
+	space *Space
+
+	crowded atomic.Bool  // the last append was refused for want of space
+	yielded atomic.Int64 // when this replica last gave up its lead for that, in the time that the replica counts in; 0 for never
 
 	config  atomic.Pointer[TopicConfig]
 	version atomic.Int32 // of the newest view of the metadata that was installed, -1 before the first
@@ -95,13 +99,16 @@ func (p *Partition) appendIn(only int32, b record.Batch, a ack, wait time.Durati
 	}
 	dup, err := p.log.Producers().Check(b)
 	if err != nil {
-		return err
+		return p.orRefusal(err)
 	}
 	to := placement{logAppendTime: record.NoTimestamp, logStart: p.log.StartOffset()}
 	if dup != nil {
 		to.baseOffset, to.logAppendTime = dup.FirstOffset, dup.Timestamp // whatever the timestamp's type, as in Kafka
 		a.end = dup.LastOffset + 1
 		return p.await(a, to)
+	}
+	if err := p.room(len(b)); err != nil {
+		return err
 	}
 	to.baseOffset = p.log.EndOffset()
 	b.SetBaseOffset(to.baseOffset)

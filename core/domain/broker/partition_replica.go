@@ -24,6 +24,9 @@ func (p *Partition) install(v partition.View) {
 	p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
 		fx := r.Install(v, now)
 		if v.Version >= p.version.Load() {
+			if v.LeaderEpoch != p.newest.LeaderEpoch {
+				p.crowded.Store(false) // what was refused was to be appended in the other role
+			}
 			p.version.Store(v.Version)
 			p.newest = v
 		}
@@ -151,6 +154,13 @@ func (p *Partition) takeIn(ctx context.Context, a partition.FetchAnswer, records
 	batches, err := p.fetchedBatches(records)
 	if err != nil {
 		return partition.Effects{}, err
+	}
+	if size := sizeOf(batches); size > 0 {
+		if err := p.room(size); err != nil {
+			return partition.Effects{}, err
+		}
+	} else {
+		p.crowded.Store(false) // it lacks nothing
 	}
 	if len(batches) > 0 && batches[0].BaseOffset() < p.log.EndOffset() {
 		a.Early, a.First = true, batches[0].BaseOffset()

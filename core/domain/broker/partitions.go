@@ -30,6 +30,7 @@ type Partitions struct {
 	noise   *limitedlog.Log // of what is tried again and again
 	lease   *Lease
 	queue   replicaQueue
+	space   *Space // nil: there is always enough
 	upkeep  *upkeep
 
 	mu      sync.RWMutex
@@ -65,6 +66,9 @@ type unreplicated struct{}
 func (unreplicated) propose(*Partition) {}
 func (unreplicated) fetch(*Partition)   {}
 func (unreplicated) left(*Partition)    {}
+
+// Within has everything that is appended count against the space of the disk. It is called before anything is.
+func (ps *Partitions) Within(s *Space) { ps.space = s }
 
 // Leader returns the partition if this broker leads it. Errors: fault.UnknownTopicOrPartition,
 // NotLeaderOrFollower, KafkaStorageError.

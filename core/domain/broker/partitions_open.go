@@ -319,7 +319,7 @@ func (ps *Partitions) unopened() []*Partition {
 
 // openLog opens a partition's log. Errors: fault.KafkaStorageError, ctx's.
 func (ps *Partitions) openLog(ctx context.Context, t *metadata.Topic, index int32, cfg *TopicConfig) (*Partition, error) {
-	p := &Partition{topic: t.Name, id: t.ID, index: index, clock: ps.clock, lease: ps.lease, queue: ps.queue}
+	p := &Partition{topic: t.Name, id: t.ID, index: index, clock: ps.clock, lease: ps.lease, queue: ps.queue, space: ps.space}
 	p.config.Store(cfg)
 	p.version.Store(-1)
 	l, err := ps.logs.Open(ctx, ports.LogID{Topic: t.Name, TopicID: t.ID, Partition: index}, &cfg.Log, p)

@@ -82,10 +82,10 @@ func (r *Replication) Run(ctx context.Context) error {
 	}
 }
 
-// tick tells the replicas that time passes, and has those resign whose logs have failed.
+// tick tells the replicas that time passes, and has those resign whose logs have failed, or cannot take more.
 func (r *Replication) tick() {
 	for p := range r.partitions.Open() {
-		if p.offline() {
+		if _, yields := p.yields(); yields || p.offline() {
 			r.propose(p)
 		}
 		p.tick()
@@ -203,7 +203,9 @@ func (r *Replication) decide(ctx context.Context, p *Partition) {
 	for _, m := range proposal.ISR {
 		cmd.ISR, cmd.ISREpochs = append(cmd.ISR, m.Broker), append(cmd.ISREpochs, m.Epoch)
 	}
-	if !ok && (!p.offline() || !resign(at, &cmd)) {
+	epoch, yields := p.yields()
+	yields = yields && !ok && epoch == at.LeaderEpoch // else it does not know yet that it leads, or follows
+	if !ok && (!p.offline() && !yields || !resign(at, &cmd)) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, millis(r.configs.Int("request.timeout.ms")))
@@ -219,6 +221,9 @@ func (r *Replication) decide(ctx context.Context, p *Partition) {
 		}
 		return
 	}
+	if yields && at.Leader == cmd.BrokerID {
+		p.hasYielded()
+	}
 	p.refusal = refusal{}
 	r.log.InfoContext(ctx, "in-sync replicas changed", "topic", p.topic, "partition", p.index, "isr", res.Partition.ISR, "resigned", cmd.Resigns)
 }
@@ -232,7 +237,7 @@ func partitionIn(img *metadata.Image, p *Partition) *metadata.Partition {
 	return &t.Partitions[p.index]
 }
 
-// resign makes cmd the resignation of a broker whose log has failed from the in-sync replicas, unless it is the last of them. The leader
+// resign makes cmd the resignation of a broker whose log has failed, or cannot take more, from the in-sync replicas, unless it is the last of them. The leader
 // would find out by itself that a follower does not follow, but everybody would wait until then.
 func resign(at *metadata.Partition, cmd *metadata.AlterPartition) bool {
 	for _, id := range at.ISR {

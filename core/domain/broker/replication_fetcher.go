@@ -162,10 +162,14 @@ func (f *fetcher) gather(now time.Time) (round replicaRound, unready int, wait t
 			unready++
 			continue
 		}
+		maxBytes := int32(configs.Int("replica.fetch.max.bytes"))
+		if p.crowded.Load() {
+			maxBytes = 1 // one batch comes, which says that the leader has more, and may fit by now
+		}
 		round.asked[replicaName{p.id, p.index}] = askedReplica{p, ask}
 		round.req.Partitions = append(round.req.Partitions, ports.ReplicaFetchPartition{
 			TopicID: p.id, Partition: p.index, Offset: ask.Offset, LogStart: ask.Start, LeaderEpoch: ask.LeaderEpoch,
-			LastEpoch: ask.LastEpoch, MaxBytes: int32(configs.Int("replica.fetch.max.bytes")),
+			LastEpoch: ask.LastEpoch, MaxBytes: maxBytes,
 		})
 	}
 	return round, unready, wait
@@ -224,6 +228,8 @@ func (f *fetcher) take(ctx context.Context, asked askedReplica, got ports.Replic
 		Diverging: got.Diverging, DivergingEpoch: got.DivergingEpoch, DivergingEnd: got.DivergingEnd,
 	}, got.Records)
 	switch {
+	case err != nil && p.crowded.Load(): // the log tells it of the disk
+		f.postpone(p, fetchRestore)
 	case err != nil:
 		f.failed(ctx, p, err)
 	case fx.Truncate, fx.Reset:

@@ -86,6 +86,9 @@ func (f *file) StartSync(_, _ int64) {
 	_ = f.ask(OpStartSync)
 }
 
+// Allocate does nothing: this disk does not get full.
+func (f *file) Allocate(int64) error { return nil }
+
 func (f *file) Truncate(size int64) error {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()

@@ -1,0 +1,137 @@
+// Package diskspace measures the file system of the data directory, and holds a reserve on it: a file whose space is allocated, so that
+// nobody else on the machine can take it.
+package diskspace
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/chronik-stream/chronik/core/domain/space"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// reserveFile is the name of the reserve in the data directory.
+const reserveFile = "disk.reserve"
+
+// Disk is a ports.Disk. Its methods are called one at a time.
+type Disk struct {
+	path string
+	dir  *os.File // the data directory, whatever has its name now
+}
+
+var _ ports.Disk = (*Disk)(nil)
+
+// Open returns the disk of the data directory dir.
+func Open(dir string) (*Disk, error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, fmt.Errorf("disk space: %w", err)
+	}
+	return &Disk{path: filepath.Join(dir, reserveFile), dir: d}, nil
+}
+
+// Measure implements ports.Disk.
+func (d *Disk) Measure() (space.Disk, error) {
+	if err := d.checkDir(); err != nil {
+		return space.Disk{}, err
+	}
+	var fs unix.Statfs_t
+	if err := retried(func() error { return unix.Fstatfs(int(d.dir.Fd()), &fs) }); err != nil {
+		return space.Disk{}, fmt.Errorf("free space of %s: %w", d.dir.Name(), err)
+	}
+	held, err := d.held()
+	if err != nil {
+		return space.Disk{}, err
+	}
+	return space.Disk{Free: int64(fs.Bavail) * int64(fs.Bsize), Held: held}, nil //nolint:unconvert // the types differ by platform
+}
+
+// checkDir returns fs.ErrNotExist unless the directory still has its name.
+func (d *Disk) checkDir() error {
+	now, err := os.Stat(d.dir.Name())
+	if err != nil {
+		return err
+	}
+	ours, err := d.dir.Stat()
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(now, ours) {
+		return &fs.PathError{Op: "look for", Path: d.dir.Name(), Err: fmt.Errorf("another directory is in its place: %w", fs.ErrNotExist)}
+	}
+	return nil
+}
+
+// held is what the reserve has of the disk; a reserve that somebody has removed has nothing.
+func (d *Disk) held() (int64, error) {
+	var stat unix.Stat_t
+	err := retried(func() error { return unix.Stat(d.path, &stat) })
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("reserve %s: %w", d.path, err)
+	}
+	return min(int64(stat.Blocks)*blockBytes, stat.Size), nil //nolint:unconvert // the types differ by platform
+}
+
+// blockBytes is the unit in which a file's space is told.
+const blockBytes = 512
+
+// Hold implements ports.Disk.
+func (d *Disk) Hold(n int64) (held int64, err error) {
+	defer func() { // whatever has happened, what is held is what the file has
+		var failed error
+		held, failed = d.held()
+		err = errors.Join(err, failed)
+	}()
+	f, err := os.OpenFile(d.path, os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close() // nothing in it is worth a sync
+	before, err := d.held()
+	switch {
+	case err != nil:
+		return 0, err
+	case n <= before:
+		return 0, f.Truncate(n)
+	}
+	if err := allocate(f, n); err != nil {
+		return 0, errors.Join(err, f.Truncate(before)) // the file may have got a part, and others nothing
+	}
+	return 0, nil
+}
+
+// Close implements ports.Disk.
+func (d *Disk) Close() error { return d.dir.Close() }
+
+// retried calls do again when a signal has interrupted it.
+func retried(do func() error) error {
+	for {
+		if err := do(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// fill writes what the file lacks of n bytes, for file systems that cannot allocate.
+func fill(f *os.File, n int64) error {
+	const step = 1 << 20
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	blank := make([]byte, step)
+	for at := info.Size(); at < n; at += step {
+		if _, err := f.WriteAt(blank[:min(step, n-at)], at); err != nil {
+			return err
+		}
+	}
+	return f.Sync()
+}

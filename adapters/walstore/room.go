@@ -1,0 +1,104 @@
+package walstore
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/dgraph-io/badger/v4"
+	"golang.org/x/sys/unix"
+
+	"github.com/chronik-stream/chronik/core/domain/space"
+	"github.com/chronik-stream/chronik/core/metalog"
+)
+
+// reserve is the free space below which no command is taken where nobody else watches the disk: Badger writes by way of memory maps, and a full
+// disk would end the process.
+const reserve = 32 << 20
+
+// room returns metalog.ErrNotTried when there is no room for n bytes that are written for a use, and for what Badger does beside.
+func room(set Settings, use space.Use, n int64) error {
+	if set.Space == nil {
+		needed := int64(reserve)
+		if use == space.Agreed {
+			needed /= 2
+		}
+		return checkSpace(set.Dir, needed+n)
+	}
+	if err := set.Space.Room(use, n); err != nil {
+		return fmt.Errorf("%w: %w", metalog.ErrNotTried, err)
+	}
+	return nil
+}
+
+// checkSpace returns metalog.ErrNotTried when the file system of dir has fewer free bytes than needed.
+func checkSpace(dir string, needed int64) error {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return fmt.Errorf("%w: free space of %s: %w", metalog.ErrNotTried, dir, err)
+	}
+	if free := int64(fs.Bavail) * int64(fs.Bsize); free < needed { //nolint:unconvert // the type differs by platform
+		return fmt.Errorf("%w: %s has %d bytes free, needed are %d", metalog.ErrNotTried, dir, free, needed)
+	}
+	return nil
+}
+
+// writable returns why Badger cannot write its tables, nil when it can.
+func (j *journal) writable() error {
+	if _, err := os.Stat(filepath.Join(j.set.Dir, databaseDir, badger.ManifestFilename)); err != nil {
+		return err
+	}
+	return room(j.set, space.Agreed, tablesAhead)
+}
+
+const (
+	// tablesAhead is what Badger writes when it opens or closes, or when its table in memory is full: that table, its next log, and compactions.
+	tablesAhead = 2 * memTableSize
+	// entryOverhead is about what an entry takes in the table in memory beside its key and value.
+	entryOverhead = 150
+)
+
+// ahead is what Badger may write because of the next commit, beside what that has.
+func (j *journal) ahead() int64 {
+	if j.table < memTableSize/2 {
+		return 0
+	}
+	return tablesAhead
+}
+
+// noteTable counts what a commit has put into the table in memory. When Badger begins another is not known: once the first may be full, each
+// commit may be the one that fills one.
+func (j *journal) noteTable(bytes int64, entries int) {
+	j.table += bytes + int64(entries)*entryOverhead
+}
+
+// TableBytes is how much the tables of the database under dir have on disk, 0 where there is none.
+func TableBytes(dir string) (int64, error) {
+	tables, err := filepath.Glob(filepath.Join(dir, databaseDir, "*.sst"))
+	if err != nil {
+		return 0, err
+	}
+	total := int64(0)
+	for _, path := range tables {
+		info, err := os.Stat(path)
+		if err != nil {
+			return 0, err
+		}
+		total += info.Size()
+	}
+	return total, nil
+}
+
+// likelySize is about what the next snapshot takes: as much as the newest and a bit.
+func (s snapshots) likelySize() int64 {
+	const more = 1 << 20
+	files, err := s.list()
+	if err != nil || len(files) == 0 {
+		return more
+	}
+	info, err := os.Stat(files[0].path)
+	if err != nil {
+		return more
+	}
+	return info.Size() + more
+}

@@ -1,0 +1,49 @@
+package wiring
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/chronik-stream/chronik/adapters/diskspace"
+	"github.com/chronik-stream/chronik/adapters/walstore"
+	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/space"
+)
+
+// openSpace has the data directory's disk measured, and the reserve held, before anything is written there.
+func openSpace(cfg *configs.Config, dir dataDir, log *slog.Logger) (*broker.Space, func(), error) {
+	tables, err := walstore.TableBytes(dir.path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("size of the metadata: %w", err)
+	}
+	disk, err := diskspace.Open(dir.path)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := broker.NewSpace(space.NewRule(cfg.Disk.Reserve, tables), disk, log)
+	if err != nil {
+		_ = disk.Close() // nothing was written
+		return nil, nil, err
+	}
+	return s, func() { _ = disk.Close() }, nil
+}
+
+// measureSpace tells of the disk whenever metrics are collected.
+func measureSpace(s *broker.Space) []gauge {
+	return []gauge{
+		{"chronik.disk.space", "Bytes of the data directory's disk: free ones, and those that the reserve holds.", "By", "kind", func(_ context.Context, report func(string, int64)) {
+			d := s.Disk()
+			report("free", d.Free)
+			report("reserve", d.Held)
+		}},
+		{"chronik.disk.refusing", "1 while records are refused because the disk is full, or gone; 0 while they are taken.", "", "", func(_ context.Context, report func(string, int64)) {
+			refusing := int64(0)
+			if s.Refusal() != nil {
+				refusing = 1
+			}
+			report("", refusing)
+		}},
+	}
+}
