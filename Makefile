@@ -67,7 +67,7 @@ e2e: fetch build build-raft build-invariants ## Run the real binaries against re
 	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft-invariants $(GO) test -count=1 -tags raft -timeout 20m -run 'Chaos' ./test/e2e
 
 # The tests that need three nodes, but for those with chaos.
-CLUSTERED = KnownToTheOthers|NoRaftPort|FailOver|Linearizable|InACluster|AClusterGrows|ReadsInItsRack|ADeadNode|ANodeThatIsNot|ACleanRestart|KafkasToolsForClusters|ByTLS
+CLUSTERED = KnownToTheOthers|NoRaftPort|FailOver|Linearizable|InACluster|AClusterGrows|ReadsInItsRack|ADeadNode|ANodeThat|AWipedNode|WipedNodes|AClusterBegins|AVoterOf|EachNodeTells|ACleanRestart|KafkasToolsForClusters|ByTLS
 
 chaos: build-invariants ## Let nodes, networks, disks and power fail while clients work, and check their histories (TIME=10m of each kind, SEED=number).
 	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft-invariants CHAOS_TIME=$(TIME) CHAOS_SEED=$(SEED) $(GO) test -count=1 -tags raft -timeout 0 -v -run Chaos ./test/e2e
