@@ -3,12 +3,14 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -141,9 +143,7 @@ func TestANodeTakesTheMetadataOfAClusterThatItJoins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.nodes[0].replica(t).AddNonVoting(t.Context(), 3, fresh.set.Address); err != nil {
-		t.Fatal(err)
-	}
+	persistently(t, func(ctx context.Context) error { return c.nodes[0].replica(t).AddNonVoting(ctx, 3, fresh.set.Address) })
 	if err := fresh.start(t.Context(), raftnode.Members{Join: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -153,17 +153,29 @@ func TestANodeTakesTheMetadataOfAClusterThatItJoins(t *testing.T) {
 		}
 	}()
 	await(t, fresh, c.nodes[0].Image().Index())
-	if err := fresh.replica(t).Promote(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := fresh.replica(t).Remove(t.Context(), 2); err != nil {
-		t.Fatal(err)
-	}
+	persistently(t, fresh.replica(t).Promote)
+	persistently(t, func(ctx context.Context) error { return fresh.replica(t).Remove(ctx, 2) })
 	stop(t, c.nodes[2])
 	stop(t, c.nodes[1])
 	got := apply(t, fresh, oneID) // two of the three that are left
 	if diff := cmp.Diff(dump(t, await(t, c.nodes[0], got.Index)), dump(t, fresh.Image())); diff != "" {
 		t.Errorf("the new node (-other +it):\n%s", diff)
+	}
+}
+
+// persistently changes the membership as nodes do: what was not answered in time is asked for again.
+func persistently(t *testing.T, change func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	for {
+		err := change(ctx)
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
