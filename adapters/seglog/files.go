@@ -14,7 +14,8 @@ import (
 )
 
 // fileCache keeps files open between uses, and closes those that were not used for longest. A segment that has unsynced records stays open until it is
-// synced: were writing them to fail, the kernel might have forgotten that when the file is opened again, and its sync would succeed.
+// synced: were writing them to fail, the kernel might have forgotten that when the file is opened again, and its sync would succeed. Where more of
+// these are written to than files are kept open, the oldest are closed all the same: open files take memory of the kernel.
 type fileCache struct {
 	fs   disk.FS
 	keep int
@@ -97,7 +98,7 @@ func (c *fileCache) acquire(path string, create bool) (*openFile, error) {
 		return other, raw.Close()
 	}
 	c.open[path] = f
-	c.trim(c.keep)
+	c.trimAll()
 	return f, nil
 }
 
@@ -140,7 +141,7 @@ func (c *fileCache) makeRoom() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.trim(0)
+	c.trim(0, &c.idle)
 }
 
 func (f *openFile) use() {
@@ -157,15 +158,22 @@ func (f *openFile) leave() {
 	}
 }
 
-// trim closes idle files until no more than keep files are open. What fails then concerns who uses that file next.
-func (c *fileCache) trim(keep int) {
-	for len(c.open) > keep && c.idle.Len() > 0 {
-		f := c.idle.Remove(c.idle.Front()).(*openFile)
+// trim closes files of unused, the first before the next, until no more than keep files are open. What fails then concerns who
+// uses that file next.
+func (c *fileCache) trim(keep int, unused *list.List) {
+	for len(c.open) > keep && unused.Len() > 0 {
+		f := unused.Remove(unused.Front()).(*openFile)
 		delete(c.open, f.path)
 		if err := f.File.Close(); err != nil {
 			c.failed[f.path] = err
 		}
 	}
+}
+
+// trimAll closes unused files until no more are open than are kept, those without unsynced records first.
+func (c *fileCache) trimAll() {
+	c.trim(c.keep, &c.idle)
+	c.trim(c.keep, &c.waiting)
 }
 
 // Close ends one use of the file.
@@ -183,8 +191,8 @@ func (f *openFile) Close() error {
 		f.place = c.waiting.PushBack(f)
 	default:
 		f.place = c.idle.PushBack(f)
-		c.trim(c.keep)
 	}
+	c.trimAll()
 	return nil
 }
 

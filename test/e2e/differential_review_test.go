@@ -52,7 +52,7 @@ var producingDifferences = []difference{
 	},
 	{`codecs/.*`, `.*\.ErrorCode: Kafka has -1, Chronik 87`, "the same"},
 	{
-		`codecs/a gzip header behind`, `.*\.(BaseOffset: Kafka has 0, Chronik -1|ErrorCode: Kafka has 0, Chronik 87)`,
+		`codecs/a gzip header behind`, `.*\.(BaseOffset: Kafka has \d+, Chronik -1|ErrorCode: Kafka has 0, Chronik 87)`,
 		"Java 17 passes over the header of a member that does not come; here, as for whoever reads members in earnest, the batch is incomplete",
 	},
 	{

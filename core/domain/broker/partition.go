@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -309,14 +310,15 @@ func (p *Partition) epochAt(offset int64) int32 {
 	return p.replica.EpochAt(offset)
 }
 
-// producers returns the producers that the partition remembers. The error is fault.NotLeaderOrFollower while its log is being cut.
+// producers returns the producers that the partition remembers, by their ids. The error is fault.NotLeaderOrFollower while its log is being cut.
 func (p *Partition) producers() ([]partition.Producer, error) {
 	p.order.Lock()
 	defer p.order.Unlock()
 	if p.cutting.Load() {
 		return nil, fault.NotLeaderOrFollower
 	}
-	return slices.Collect(p.log.Producers().All()), nil
+	byID := func(a, b partition.Producer) int { return cmp.Compare(a.ID, b.ID) }
+	return slices.SortedFunc(p.log.Producers().All(), byID), nil
 }
 
 // configure takes configs into use, which the topic's partitions share.
