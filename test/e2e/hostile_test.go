@@ -136,6 +136,12 @@ func hoard(t *testing.T, addr string) {
 	if refused == 0 {
 		t.Error("no session is refused")
 	}
+	within(t, 30*time.Second, "there is a coordinator", func() bool {
+		find := kmsg.NewPtrFindCoordinatorRequest()
+		find.Version, find.CoordinatorKey = 3, "hoarders"
+		resp, err := bare(t, addr, find)
+		return err == nil && resp.(*kmsg.FindCoordinatorResponse).ErrorCode == 0
+	})
 	refused = 0
 	for i := range 100 {
 		join := kmsg.NewPtrJoinGroupRequest()
