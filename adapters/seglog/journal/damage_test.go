@@ -119,6 +119,13 @@ func flip(b byte) byte { return b ^ 0x10 }
 // replays opens the journal on fs and returns the offsets that it replays.
 func replays(tb testing.TB, fs *disktest.FS, opt Options) ([]int64, error) {
 	tb.Helper()
+	got, err := replaysAll(tb, fs, opt)
+	return got["a"], err
+}
+
+// replaysAll is replays with what was told to be damaged, too, under the log's name with an exclamation mark.
+func replaysAll(tb testing.TB, fs *disktest.FS, opt Options) (replayed, error) {
+	tb.Helper()
 	got := make(replayed)
 	j, err := Open(fs, "/journal", opt, got.visit, settled)
 	if err != nil {
@@ -127,7 +134,7 @@ func replays(tb testing.TB, fs *disktest.FS, opt Options) ([]int64, error) {
 	if err := j.Close(); err != nil {
 		tb.Error(err)
 	}
-	return got["a"], nil
+	return got, nil
 }
 
 func TestBytesFromBeforeAFileWasRecycledAreNoEntries(t *testing.T) {
@@ -283,7 +290,8 @@ func FuzzDamage(f *testing.F) {
 		intact := func(file int, from, n int64) bool {
 			return !slices.ContainsFunc(touched, func(a area) bool { return a.file == file && a.from < from+n && from < a.from+a.n })
 		}
-		got, err := replays(t, fs, opt)
+		all, err := replaysAll(t, fs, opt)
+		got, told := all["a"], all["a!"]
 		if err != nil {
 			if !errors.Is(err, ErrDamaged) {
 				t.Fatal(err)
@@ -293,21 +301,22 @@ func FuzzDamage(f *testing.F) {
 			}
 			return
 		}
-		for i, o := range got {
+		every := slices.Sorted(slices.Values(slices.Concat(got, told)))
+		for i, o := range every {
 			if o != first+int64(i) {
 				// A file whose header is gone may lack at the front, when no more than one group of it is left.
 				first = o - int64(i)
 			}
 		}
-		passed := make(map[int]int) // intact entries that were not replayed, by file
+		passed := make(map[int]int) // entries with an intact header that were neither replayed nor told to be damaged, by file
 		for _, e := range m.entries {
-			if intact(e.file, e.pos, e.size) && !slices.Contains(got, e.offset) {
+			if intact(e.file, e.pos, e.size) && !slices.Contains(got, e.offset) && !slices.Contains(told, e.offset) {
 				passed[e.file]++
 			}
 		}
 		for file, n := range passed {
 			if n > 1 {
-				t.Errorf("%d intact entries of file %d were passed over, replayed %v, damaged %v", n, file, got, touched)
+				t.Errorf("%d entries of file %d were passed over, replayed %v, told %v, damaged %v", n, file, got, told, touched)
 			}
 		}
 	})
