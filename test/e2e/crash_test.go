@@ -20,7 +20,7 @@ import (
 func crashes(t *testing.T) int {
 	n, err := strconv.Atoi(os.Getenv("CHRONIK_CRASHES"))
 	if err != nil {
-		n = 50
+		n = 15
 	}
 	t.Logf("%d crashes", n)
 	return n
