@@ -20,7 +20,7 @@ import (
 func crashes(t *testing.T) int {
 	n, err := strconv.Atoi(os.Getenv("CHRONIK_CRASHES"))
 	if err != nil {
-		n = 15
+		n = 50
 	}
 	t.Logf("%d crashes", n)
 	return n
@@ -47,7 +47,10 @@ func TestAcknowledgedRecordsSurviveKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	admin.Close()
-	others := newComing(t, addr)
+	var others *coming // make crash has topics come and go, which takes long
+	if os.Getenv("CHRONIK_CRASHES") != "" {
+		others = newComing(t, addr)
+	}
 
 	h := newHistory(b.addr)
 	loading, stopLoading := context.WithCancel(t.Context())
@@ -56,7 +59,9 @@ func TestAcknowledgedRecordsSurviveKill(t *testing.T) {
 		load.Go(func() { h.produce(loading, t, id, partitions, 0) })
 	}
 	for n := range crashes(t) {
-		others.turn(t)
+		if others != nil {
+			others.turn(t)
+		}
 		h.awaitAcks(t, 1+random.IntN(200))
 		b.kill()
 		var args []string
@@ -68,11 +73,15 @@ func TestAcknowledgedRecordsSurviveKill(t *testing.T) {
 	h.awaitAcks(t, 200)
 	stopLoading()
 	load.Wait()
-	others.stop()
+	if others != nil {
+		others.stop()
+	}
 	b.kill()
 	startAt(t, dir, addr)
 	h.check(t)
-	others.check(t)
+	if others != nil {
+		others.check(t)
+	}
 	t.Logf("%d records acknowledged in the topic that stays", len(h.acked))
 }
 
