@@ -40,8 +40,8 @@ func newMemLogs(t testing.TB) *memLogs {
 }
 
 func (s *memLogs) Open(_ context.Context, id ports.LogID, cfg *ports.LogConfig, events ports.LogEvents) (ports.Log, error) {
-	if s.opening != nil {
-		if err := s.opening(id); err != nil {
+	if opening := locked(s, &s.opening); opening != nil {
+		if err := opening(id); err != nil {
 			return nil, err
 		}
 	}
@@ -59,13 +59,31 @@ func (s *memLogs) Open(_ context.Context, id ports.LogID, cfg *ports.LogConfig, 
 	return l, nil
 }
 
+// onOpening, onDeleting and onChanging set what is called before; brokers may be at work already.
+func (s *memLogs) onOpening(f func(ports.LogID) error)          { s.set(func() { s.opening = f }) }
+func (s *memLogs) onDeleting(f func(ports.LogID) error)         { s.set(func() { s.deleting = f }) }
+func (s *memLogs) onChanging(f func(ports.LogID, string) error) { s.set(func() { s.changing = f }) }
+
+func (s *memLogs) set(change func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
+}
+
+// locked reads a field of s.
+func locked[F any](s *memLogs, field *F) F {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return *field
+}
+
 func (s *memLogs) name(id ports.LogID) string {
 	return filepath.Join(s.dir, fmt.Sprintf("%s-%d", id.Topic, id.Partition))
 }
 
 func (s *memLogs) Delete(_ context.Context, id ports.LogID) error {
-	if s.deleting != nil {
-		if err := s.deleting(id); err != nil {
+	if deleting := locked(s, &s.deleting); deleting != nil {
+		if err := deleting(id); err != nil {
 			return err
 		}
 	}
@@ -86,10 +104,11 @@ func (s *memLogs) Delete(_ context.Context, id ports.LogID) error {
 
 // change asks the test whether a log may be changed.
 func (l *memLog) change(how string) error {
-	if l.store.changing == nil {
+	changing := locked(l.store, &l.store.changing)
+	if changing == nil {
 		return nil
 	}
-	return l.store.changing(l.id, how)
+	return changing(l.id, how)
 }
 
 func (s *memLogs) SetAside(_ context.Context, id ports.LogID) (string, error) {

@@ -127,9 +127,12 @@ func (p *Partition) nextFetch() (f partition.FollowerFetch, ok bool) {
 	return f, ok
 }
 
-// fetchWait returns how long this follower has to wait with its next fetch for the sake of the bandwidth, 0 when it need not. One
-// that producers may wait for never has to.
-func (p *Partition) fetchWait(q *replicationQuota) time.Duration {
+// fetchWait returns how long this follower has to wait with its next fetch, 0 when it need not: after its log could not be cut, or for the
+// sake of the bandwidth. For that, one that producers may wait for never has to.
+func (p *Partition) fetchWait(q *replicationQuota, now time.Time) time.Duration {
+	if left := p.cutWait.Load() - now.UnixNano(); left > 0 {
+		return time.Duration(left)
+	}
 	throttle := &p.config.Load().FollowerThrottle
 	if !throttle.Replicas.Has(p.index) {
 		return 0
@@ -223,6 +226,9 @@ func (p *Partition) cut(ctx context.Context, fx partition.Effects) error {
 	}
 	p.order.Lock()
 	defer p.order.Unlock()
+	if err != nil {
+		p.cutWait.Store(p.clock().Add(fetchRestore).UnixNano()) // before the next step has it fetched for again
+	}
 	p.cutting.Store(false)
 	state := logState(p.log)
 	p.step(func(r *partition.Replica, now time.Duration) partition.Effects {

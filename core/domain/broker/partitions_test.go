@@ -23,13 +23,13 @@ func TestALogThatCannotBeOpenedIsTriedAgainAfterAWhileAndLoggedOnce(t *testing.T
 	f.partitions.log = slog.New(slog.NewTextHandler(&lines, nil))
 	synctest.Test(t, func(t *testing.T) {
 		attempts, damaged := 0, true
-		f.logs.opening = func(ports.LogID) error {
+		f.logs.onOpening(func(ports.LogID) error {
 			attempts++
 			if damaged {
 				return errors.New("index file is damaged")
 			}
 			return nil
-		}
+		})
 		ask := func() error {
 			_, err := f.partitions.LeaderByName(t.Context(), "orders", 0)
 			return err
@@ -61,12 +61,12 @@ func TestAPartitionServesWhileAnotherOfItsTopicIsOpened(t *testing.T) {
 	f := newFixture(t)
 	synctest.Test(t, func(t *testing.T) {
 		slow := make(chan struct{})
-		f.logs.opening = func(id ports.LogID) error {
+		f.logs.onOpening(func(id ports.LogID) error {
 			if id.Partition == 1 {
 				<-slow
 			}
 			return nil
-		}
+		})
 		opened := make(chan error, 1)
 		go func() {
 			_, err := f.partitions.LeaderByName(t.Context(), "orders", 1)
@@ -87,11 +87,11 @@ func TestAPartitionServesWhileAnotherOfItsTopicIsOpened(t *testing.T) {
 func TestATopicThatIsDeletedWhileALogIsOpenedLeavesNone(t *testing.T) {
 	f := newFixture(t)
 	opening, slow := make(chan struct{}), make(chan struct{})
-	f.logs.opening = func(ports.LogID) error {
+	f.logs.onOpening(func(ports.LogID) error {
 		close(opening)
 		<-slow
 		return nil
-	}
+	})
 	var work sync.WaitGroup
 	work.Go(func() { _, _ = f.partitions.LeaderByName(t.Context(), "orders", 0) })
 	<-opening
@@ -119,13 +119,13 @@ func TestAPartitionThatIsNewerThanItsTopicsEntryIsOpened(t *testing.T) {
 func TestAChangeWhileALogIsOpenedIsNotMissed(t *testing.T) {
 	f := newFixture(t)
 	var changed atomic.Bool
-	f.logs.opening = func(ports.LogID) error {
+	f.logs.onOpening(func(ports.LogID) error {
 		if changed.CompareAndSwap(false, true) {
 			f.configs.topic.MaxMessageBytes = 77
 			f.partitions.Reconfigure()
 		}
 		return nil
-	}
+	})
 	p, err := f.partitions.LeaderByName(t.Context(), "orders", 0)
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"log/slog"
 	"maps"
@@ -78,6 +79,7 @@ func inRacks(t *testing.T, racks []string, test func(t *testing.T, r *ring)) {
 			r.brokers = append(r.brokers, r.begin(ctx, &working, id))
 		}
 		r.create("orders", 1)
+		synctest.Wait() // until no broker reads what the test may set up
 		test(t, r)
 		cancel()
 		for _, b := range r.brokers {
@@ -330,23 +332,24 @@ func (b *ringBroker) values(topic string) (values []string) {
 	return values
 }
 
-// agree waits until the ISR is isr, and checks that its logs hold the values.
+// agree waits until the ISR is isr and its logs hold the values.
 func (r *ring) agree(topic string, isr []int32, values ...string) {
 	r.t.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for {
 		got := slices.Sorted(slices.Values(r.at(topic).ISR))
-		if slices.Equal(got, isr) {
-			break
+		differs := cmp.Diff(isr, got)
+		for _, id := range isr {
+			if diff := cmp.Diff(values, r.broker(id).values(topic)); diff != "" {
+				differs += fmt.Sprintf("log of broker %d:\n%s", id, diff)
+			}
+		}
+		if differs == "" {
+			return
 		}
 		if time.Now().After(deadline) {
-			r.t.Fatalf("in-sync replicas of %+v, want %v", r.at(topic), isr)
+			r.t.Fatalf("%+v and its logs (-want +got):\n%s", r.at(topic), differs)
 		}
 		time.Sleep(10 * time.Millisecond)
-	}
-	for _, id := range isr {
-		if diff := cmp.Diff(values, r.broker(id).values(topic)); diff != "" {
-			r.t.Errorf("log of broker %d (-want +got):\n%s", id, diff)
-		}
 	}
 }

@@ -17,7 +17,7 @@ func TestAResignationThatIsRefusedIsRepeatedNowAndThen(t *testing.T) {
 	openFiles := fault.New(fault.KafkaStorageError, "too many open files")
 	for name, fail := range map[string]func(r *ring){
 		"the log cannot be opened": func(r *ring) {
-			r.broker(2).logs.opening = func(ports.LogID) error { return openFiles }
+			r.broker(2).logs.onOpening(func(ports.LogID) error { return openFiles })
 			r.create("new", 2)
 		},
 		"the log has failed": func(r *ring) {

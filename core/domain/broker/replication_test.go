@@ -196,7 +196,7 @@ func TestALeaderWhoseLogFailsResigns(t *testing.T) {
 
 func TestALeaderWhoseLogCannotBeOpenedResigns(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
-		r.broker(1).logs.opening = func(ports.LogID) error { return errors.New("a full disk") }
+		r.broker(1).logs.onOpening(func(ports.LogID) error { return errors.New("a full disk") })
 		r.create("late", 1)
 		time.Sleep(time.Second)
 		if at := r.at("late"); at.Leader != 2 || slices.Contains(at.ISR, 1) {

@@ -18,12 +18,12 @@ import (
 
 // changes has a broker's log of a topic changed as the test says.
 func (b *ringBroker) changes(topic string, ask func(how string) error) {
-	b.logs.changing = func(id ports.LogID, how string) error {
+	b.logs.onChanging(func(id ports.LogID, how string) error {
 		if id.Topic != topic {
 			return nil
 		}
 		return ask(how)
-	}
+	})
 }
 
 // fence and unfence are what the controller decides of a silent broker, and of one that is back.
@@ -150,7 +150,7 @@ func TestALogThatIsDeletedForLongKeepsNobodyFromFollowingTheMetadata(t *testing.
 				proceed := make(chan struct{})
 				release := sync.OnceFunc(func() { close(proceed) })
 				defer release()
-				r.broker(3).logs.deleting = func(ports.LogID) error { <-proceed; return nil }
+				r.broker(3).logs.onDeleting(func(ports.LogID) error { <-proceed; return nil })
 				r.create("old", 1)
 				r.broker(1).sent("old", "a")
 				old, _ := r.store.Image().Topic("old")
@@ -178,12 +178,12 @@ func TestALogThatIsDeletedForLongKeepsNobodyFromFollowingTheMetadata(t *testing.
 func TestALogThatCannotBeDeletedIsTriedAgain(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
 		var tries atomic.Int32
-		r.broker(3).logs.deleting = func(ports.LogID) error {
+		r.broker(3).logs.onDeleting(func(ports.LogID) error {
 			if tries.Add(1) < 4 {
 				return fault.New(fault.KafkaStorageError, "too many open files")
 			}
 			return nil
-		}
+		})
 		r.broker(1).sent("orders", "a")
 		r.apply(metadata.DeleteTopic{ID: metadata.TopicID{1}})
 		time.Sleep(time.Minute)
@@ -199,12 +199,12 @@ func TestALogThatOpensSlowlyHoldsUpNoOther(t *testing.T) {
 		proceed := make(chan struct{})
 		release := sync.OnceFunc(func() { close(proceed) })
 		defer release()
-		r.broker(3).logs.opening = func(id ports.LogID) error {
+		r.broker(3).logs.onOpening(func(id ports.LogID) error {
 			if id.Topic == "slow" {
 				<-proceed
 			}
 			return nil
-		}
+		})
 		r.create("slow", 1)
 		r.create("new", 1)
 		if took, err := answered(t, r.broker(1).send("new", -1, "a")); err != nil || took > 500*time.Millisecond {
@@ -221,7 +221,7 @@ func TestALogThatCouldNotBeOpenedIsOpenedLaterInAQuietCluster(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inRing(t, 3, func(t *testing.T, r *ring) {
 				var tries atomic.Int32
-				r.broker(2).logs.opening = func(id ports.LogID) error {
+				r.broker(2).logs.onOpening(func(id ports.LogID) error {
 					if id.Topic == "orders" {
 						return nil
 					}
@@ -229,7 +229,7 @@ func TestALogThatCouldNotBeOpenedIsOpenedLaterInAQuietCluster(t *testing.T) {
 						return fault.New(fault.KafkaStorageError, "too many open files")
 					}
 					return nil
-				}
+				})
 				r.create("new", leader)
 				time.Sleep(time.Second)
 				if at := r.at("new"); len(at.ISR) != 2 || at.Leader == 2 {
@@ -278,13 +278,13 @@ func TestALogIsOpenedWhenThatOfADeletedTopicOfTheSameNameIsGone(t *testing.T) {
 	f := newFixture(t)
 	f.sent(t, newBatch(t, record.Options{}, "old"))
 	deleting, proceed := make(chan struct{}), make(chan struct{})
-	f.logs.deleting = func(id ports.LogID) error {
+	f.logs.onDeleting(func(id ports.LogID) error {
 		if id.TopicID == (metadata.TopicID{1}) {
 			deleting <- struct{}{}
 			<-proceed
 		}
 		return nil
-	}
+	})
 	f.apply(t, metadata.DeleteTopic{ID: metadata.TopicID{1}})
 	var working sync.WaitGroup
 	working.Go(func() { f.follow(t) })
