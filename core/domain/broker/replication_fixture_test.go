@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"log/slog"
 	"maps"
@@ -338,17 +337,15 @@ func (r *ring) agree(topic string, isr []int32, values ...string) {
 	deadline := time.Now().Add(time.Minute)
 	for {
 		got := slices.Sorted(slices.Values(r.at(topic).ISR))
-		differs := cmp.Diff(isr, got)
+		differs := []string{cmp.Diff(isr, got)}
 		for _, id := range isr {
-			if diff := cmp.Diff(values, r.broker(id).values(topic)); diff != "" {
-				differs += fmt.Sprintf("log of broker %d:\n%s", id, diff)
-			}
+			differs = append(differs, cmp.Diff(values, r.broker(id).values(topic)))
 		}
-		if differs == "" {
+		if strings.Join(differs, "") == "" {
 			return
 		}
 		if time.Now().After(deadline) {
-			r.t.Fatalf("%+v and its logs (-want +got):\n%s", r.at(topic), differs)
+			r.t.Fatalf("%+v and the logs of its replicas (-want +got):\n%s", r.at(topic), strings.Join(differs, "\n"))
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
