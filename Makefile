@@ -14,7 +14,7 @@ PACKAGES   = $(shell $(GO) list ./... | grep -v /test/e2e)
 LINT       = $(GO) tool -modfile=tools/go.mod golangci-lint run
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster build build-raft test test-short test-standalone test-raft e2e chaos crash build-invariants measure fetch lint generate fuzz simulate bench bench-cluster clean
+.PHONY: help run cluster build build-raft test test-short test-standalone test-raft e2e chaos crash build-invariants measure kafka-suite kafka-suite-part fetch lint generate fuzz simulate bench bench-cluster clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,8 +54,13 @@ RACE = $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 test-standalone:
 	$(GO) vet ./... && $(GO) -C bench vet ./...
 	@[ "$(RACE)" ] || echo 'NOTE: no C compiler is found, so the tests run without the race detector' >&2
-	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 15m $(PACKAGES)
+	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 15m $(filter-out $(SWEEPING),$(PACKAGES))
+	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 15m -short $(SWEEPING)
 
+# Packages whose tests go through every moment at which a crash or an error can come. The race detector needs not see each.
+SWEEPING = $(filter %/simulation %/seglog %/seglog/journal,$(PACKAGES))
+
+# All tests once more, and of the sweeps every moment.
 test-raft:
 	$(GO) vet -tags raft ./...
 	$(GO) test -tags raft,invariants -timeout 15m $(PACKAGES)
@@ -77,7 +82,18 @@ crash: build-invariants ## Kill a broker again and again while topics come and g
 
 measure: build build-raft ## Check how long starts, fail-overs and moves take, on a machine that does nothing else.
 	MEASURE=1 $(GO) test -count=1 -timeout 20m -v -run StartIsInstant ./test/e2e
-	MEASURE=1 CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft $(GO) test -count=1 -tags raft -timeout 30m -v -run 'FailOver|ACleanRestart|ThrottleMoves|ReadsInItsRack' ./test/e2e
+	MEASURE=1 CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft $(GO) test -count=1 -tags raft -timeout 30m -parallel 1 -v -run 'FailOver|ACleanRestart|ThrottleMoves|ReadsInItsRack' ./test/e2e
+
+# What is expected of Kafka's own tests stands in test/kafka: green.txt, red.txt, unserved.txt.
+KAFKA_SUITE = test/kafka/run bin/chronik-server --raft bin/chronik-server-raft
+
+kafka-suite: build build-raft ## Run Apache Kafka's own integration tests against both binaries, for an hour and more.
+	$(KAFKA_SUITE) --results bin/kafka-suite.txt -j 2 || true
+	test/kafka/judge bin/kafka-suite.txt
+
+kafka-suite-part: build build-raft # of them those that cost little
+	$(KAFKA_SUITE) --classes test/kafka/part.txt --results bin/kafka-suite-part.txt -j 2 || true
+	test/kafka/judge bin/kafka-suite-part.txt --part
 
 fetch: # the clients and tools of the end-to-end tests, into the cache
 	@command -v kcat >/dev/null || [ "$$(id -u)" != 0 ] || { apt-get update -q && apt-get install -qy kcat; }

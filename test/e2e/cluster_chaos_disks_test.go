@@ -21,6 +21,7 @@ import (
 // what was not synced.
 func TestAcknowledgedRecordsSurviveChaosOfDisks(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	const size = 384 << 20 // the reserve and the raft log take 64 MiB each, and two journal files 16
 	volumes := []*volume{newVolume(t, size), newVolume(t, size), newVolume(t, size)}
 	lasts, seed := chaosSettings(t)

@@ -15,6 +15,7 @@ import (
 // TestAcknowledgedRecordsSurviveChaosOfMembers lets three nodes grow to five, and then nodes come and go.
 func TestAcknowledgedRecordsSurviveChaosOfMembers(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	lasts, seed := chaosSettings(t)
 	c := newChaos(startNodes(t, 3, newNetwork(t), cleanOften()...), seed)
 	c.survive(t, func() {

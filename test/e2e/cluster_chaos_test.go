@@ -43,6 +43,7 @@ func chaosSettings(t *testing.T) (time.Duration, uint64) {
 // TestAcknowledgedRecordsSurviveChaos has nodes killed, cut off, paused and restarted.
 func TestAcknowledgedRecordsSurviveChaos(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	lasts, seed := chaosSettings(t)
 	c := newChaos(startNodes(t, 3, newNetwork(t), cleanOften()...), seed)
 	c.survive(t, func() { c.rage(t, lasts, c.mishaps()) })

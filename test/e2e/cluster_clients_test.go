@@ -10,6 +10,7 @@ import (
 // TestConsoleClientsInACluster writes at one node and reads at the others.
 func TestConsoleClientsInACluster(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	c := startNodes(t, 3, nil)
 	first, second, third := c.all[0], c.all[1], c.all[2]
 	first.kafka(t, "topics", "--create", "--topic", "letters", "--partitions", "4")
@@ -27,18 +28,21 @@ func TestConsoleClientsInACluster(t *testing.T) {
 
 func TestLibrdkafkaInACluster(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	c := startNodes(t, 3, nil)
 	wants(t, command(t, "", "clients/python/run", "check.py", strings.Join(c.seeds(), ","), "3"), "all checks passed")
 }
 
 func TestKafkaJSInACluster(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	c := startNodes(t, 3, nil)
 	wants(t, command(t, "", "clients/node/run", c.all[2].addr), "all checks passed")
 }
 
 func TestFranzGoSuiteInACluster(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	c := startNodes(t, 3, nil)
 	runFranzGoSuite(t, "5000", "KGO_TEST_RF=3", "KGO_SEEDS="+strings.Join(c.seeds(), ","))
 }

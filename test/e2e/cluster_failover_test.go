@@ -16,6 +16,7 @@ import (
 // The client asks who leads as often as it has to; franz-go by itself asks every five seconds, so that it would measure itself.
 func TestFailOverIsQuick(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	const parts = 6
 	c := startNodes(t, 3, nil)
 	c.create(t, "watched", parts)

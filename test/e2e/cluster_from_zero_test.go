@@ -13,6 +13,7 @@ import (
 // TestNodesMayCountFromZeroInACluster has nodes 0, 1 and 2, as compose files and charts for Kafka often do, and node 0 fail and come back.
 func TestNodesMayCountFromZeroInACluster(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	c := startNodesFrom(t, 0, 3, nil, nil)
 	c.create(t, "counted", 6)
 	producer := c.client(t, kgo.DefaultProduceTopic("counted"), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))

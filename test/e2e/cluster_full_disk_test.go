@@ -15,6 +15,7 @@ import (
 
 func TestAFullDiskOfOneNodeInAClusterStopsNobodyAndTheNodeComesBackByItself(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	volumes := []*volume{newVolume(t, smallDisk), newVolume(t, smallDisk), newVolume(t, smallDisk)}
 	c := startNodesOn(t, 3, nil, volumes)
 	c.create(t, "orders", 6)

@@ -101,16 +101,21 @@ func newNodesFrom(t *testing.T, first int32, size int, between *network, volumes
 	return c
 }
 
-// freeAddr returns an address of loopback that nobody listens at. Its port is none that the system gives to connections: one of those could
-// take it while the node is down.
+// freeAddr returns an address of loopback that is free for TCP, and stays so for the test: with the same number for UDP it is kept from
+// other tests while the node is down, and its port is none that the system gives to connections.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	const lowest, beyond = 10_000, 32_768
 	for range 1000 {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", lowest+rand.IntN(beyond-lowest)))
-		if err == nil {
-			defer l.Close()
-			return l.Addr().String()
+		addr := fmt.Sprintf("127.0.0.1:%d", lowest+rand.IntN(beyond-lowest))
+		claim, err := net.ListenPacket("udp", addr)
+		if err != nil {
+			continue
+		}
+		t.Cleanup(func() { claim.Close() })
+		if l, err := net.Listen("tcp", addr); err == nil {
+			l.Close()
+			return addr
 		}
 	}
 	t.Fatal("no free port")

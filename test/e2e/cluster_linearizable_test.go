@@ -25,6 +25,7 @@ import (
 // older than what the node has answered to changes.
 func TestMetadataIsLinearizable(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	const workers, kills = 6, 3
 	c := startNodes(t, 3, nil)
 	h := &registers{began: time.Now(), answered: make(map[int32]int64)}

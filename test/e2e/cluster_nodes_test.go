@@ -144,6 +144,7 @@ func (c *nodes) load(t *testing.T, partitions int) (stop func()) {
 // TestAClusterGrowsAndShrinksUnderLoad adds a node, gives it its share, lets it lead, and removes another one.
 func TestAClusterGrowsAndShrinksUnderLoad(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	c := startNodes(t, 3, nil)
 	const partitions = 12
 	c.create(t, "kept", partitions)
@@ -206,6 +207,7 @@ func TestAClusterGrowsAndShrinksUnderLoad(t *testing.T) {
 // TestADeadNodeIsReplaced kills a node for good and puts another in its place.
 func TestADeadNodeIsReplaced(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	c := startNodes(t, 3, nil)
 	const partitions = 6
 	c.create(t, "kept", partitions)
@@ -245,6 +247,7 @@ func TestADeadNodeIsReplaced(t *testing.T) {
 // TestANodeThatIsNotWhoItWasIsRefused starts nodes on data that is not theirs.
 func TestANodeThatIsNotWhoItWasIsRefused(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	c := startNodes(t, 3, nil)
 	c.create(t, "kept", 1)
 	wrong, own := c.all[2], slices.Clone(c.all[2].args)
@@ -275,6 +278,7 @@ func TestANodeThatIsNotWhoItWasIsRefused(t *testing.T) {
 // replicas is never told of an error, and never waits for longer than its own retry takes; franz-go's defaults would make that seconds.
 func TestACleanRestartIsNotNoticed(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	c := startNodes(t, 3, nil, "--set", "http.listen=127.0.0.1:0")
 	c.create(t, "kept", 6)
 	cl := c.client(t, kgo.DefaultProduceTopic("kept"), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()), kgo.ProducerLinger(0),

@@ -27,6 +27,7 @@ func (n *clusterNode) quorum(t *testing.T) (of kmsg.DescribeQuorumResponseTopicP
 // TestEachNodeTellsHowFarTheOthersAreWithTheMetadata: Kafka's tool computes each one's lag of that, whichever node it has asked.
 func TestEachNodeTellsHowFarTheOthersAreWithTheMetadata(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	c := startNodes(t, 3, nil)
 	c.create(t, "kept", 3)
 	caughtUp := func(n *clusterNode, nodes ...int32) bool {

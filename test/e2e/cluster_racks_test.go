@@ -41,6 +41,7 @@ func (s *sources) taken() map[int32]int {
 // asks a dead node until it is time to ask the leader again whom to read from.
 func TestAConsumerReadsInItsRack(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	c := startNodes(t, 3, nil, "--set", "kafka.broker.rack=rack-{id}",
 		"--set", "kafka.replica.selector.class=org.apache.kafka.common.replica.RackAwareReplicaSelector")
 	c.create(t, "near", 1)
@@ -100,6 +101,7 @@ func TestAConsumerReadsInItsRack(t *testing.T) {
 // to clients is counted on the way.
 func TestOtherConsumersReadInTheirRackInACluster(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	const records, size = 100, 10 << 10
 	for name, start := range map[string]func(t *testing.T, v *verifiable, seeds, rack string) *program{
 		"java": func(t *testing.T, v *verifiable, seeds, rack string) *program {

@@ -15,6 +15,7 @@ import (
 // TestATopicMadeOnAnyNodeIsKnownToTheOthers is the seed's acceptance: three processes, and Kafka's own tool.
 func TestATopicMadeOnAnyNodeIsKnownToTheOthers(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	c := startNodes(t, 3, nil)
 	for i, n := range c.all {
 		topic := fmt.Sprintf("made-on-%d", n.id)
@@ -41,6 +42,7 @@ func TestATopicMadeOnAnyNodeIsKnownToTheOthers(t *testing.T) {
 // TestABrokerWithoutAClusterOpensNoRaftPort looks at what the raft binary listens at, and for Raft's data, when it has no cluster section.
 func TestABrokerWithoutAClusterOpensNoRaftPort(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	b := start(t, "")
 	if ports := b.listens(t); len(ports) != 2 {
 		t.Errorf("it listens at %v, want one port for Kafka and one for HTTP", ports)

@@ -19,6 +19,7 @@ import (
 // while producers go on.
 func TestKafkasToolsForClustersThrottleMoves(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	const size, rate = 40_000_000, 4_000_000
 	c := startNodes(t, 3, nil)
 	n := c.all[0]

@@ -143,6 +143,7 @@ func (c *nodes) attack(t *testing.T, topic string) (risen int64, code int16, ok 
 // test would notice.
 func TestImpostorsMoveNothingByTLS(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	for name, by := range map[string]struct {
 		args  []string
 		code  int16
@@ -195,6 +196,7 @@ func (n *clusterNode) serial(t *testing.T, f authority.Files) string {
 
 func TestAClusterFailsOverAndRenewsItsCertificatesByTLS(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	a := authority.New(t)
 	c := startNodes(t, 3, nil, certify(t, a)...)
 	c.create(t, "orders", 3)

@@ -11,6 +11,7 @@ import (
 // TestKafkasToolsForClustersWork runs them against nodes that do not lead the metadata as well.
 func TestKafkasToolsForClustersWork(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	c := startNodes(t, 3, nil)
 	n := c.all[0]
 	n.kafka(t, "topics", "--create", "--topic", "moved", "--replica-assignment", "1:2,2:1")

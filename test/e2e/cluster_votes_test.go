@@ -66,6 +66,7 @@ func (n *clusterNode) votersKnown(t *testing.T) map[int32][16]byte {
 // TestANodeThatWasWipedIsRefusedAtEveryStart: a supervisor starts it again and again.
 func TestANodeThatWasWipedIsRefusedAtEveryStart(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	c := startNodes(t, 3, nil)
 	c.create(t, "kept", 3)
 	wiped := c.all[0]
@@ -93,6 +94,7 @@ func TestANodeThatWasWipedIsRefusedAtEveryStart(t *testing.T) {
 // the empty one are no majority of those who know.
 func TestAWipedNodeDoesNotLetOneLeadThatLags(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	c := startNodes(t, 3, nil)
 	first, second, third := c.all[0], c.all[1], c.all[2]
 	third.crash()
@@ -133,6 +135,7 @@ func TestAWipedNodeDoesNotLetOneLeadThatLags(t *testing.T) {
 // TestTwoWipedNodesDoNotBeginANewCluster: the third, which has everything, is down when they start.
 func TestTwoWipedNodesDoNotBeginANewCluster(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	c := startNodes(t, 3, nil)
 	c.create(t, "kept", 1)
 	for _, n := range c.all {
@@ -168,6 +171,7 @@ func TestTwoWipedNodesDoNotBeginANewCluster(t *testing.T) {
 // TestAClusterBeginsHoweverItsNodesAreStarted: one after the other, with restarts in between, and killed at any moment.
 func TestAClusterBeginsHoweverItsNodesAreStarted(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	t.Run("one after the other", func(t *testing.T) {
 		c := newNodes(t, 3)
 		first, second, third := c.all[0], c.all[1], c.all[2]
@@ -212,6 +216,7 @@ func TestAClusterBeginsHoweverItsNodesAreStarted(t *testing.T) {
 // TestAVoterOfAnEarlierVersionGoesOn: its guard file says nothing of claims. That its own is agreed on it knows from the metadata.
 func TestAVoterOfAnEarlierVersionGoesOn(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	c := startNodes(t, 3, nil)
 	c.create(t, "kept", 1)
 	before := c.all[0].votersKnown(t)
@@ -246,6 +251,7 @@ func TestAVoterOfAnEarlierVersionGoesOn(t *testing.T) {
 // TestANodeThatWaitsIsNoBrokerToClients: a client gets no answer, and goes on with another address.
 func TestANodeThatWaitsIsNoBrokerToClients(t *testing.T) {
 	skipInShortMode(t)
+	t.Parallel()
 	c := newNodes(t, 3)
 	waiting := c.all[0]
 	waiting.launch(t)
