@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 
 	"github.com/dgraph-io/badger/v4"
-	"golang.org/x/sys/unix"
 
+	"github.com/chronik-stream/chronik/adapters/internal/freespace"
 	"github.com/chronik-stream/chronik/core/domain/space"
 	"github.com/chronik-stream/chronik/core/metalog"
 )
@@ -33,11 +33,11 @@ func room(set Settings, use space.Use, n int64) error {
 
 // checkSpace returns metalog.ErrNotTried when the file system of dir has fewer free bytes than needed.
 func checkSpace(dir string, needed int64) error {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(dir, &fs); err != nil {
-		return fmt.Errorf("%w: free space of %s: %w", metalog.ErrNotTried, dir, err)
+	free, err := freespace.At(dir)
+	if err != nil {
+		return fmt.Errorf("%w: %w", metalog.ErrNotTried, err)
 	}
-	if free := int64(fs.Bavail) * int64(fs.Bsize); free < needed { //nolint:unconvert // the type differs by platform
+	if free < needed {
 		return fmt.Errorf("%w: %s has %d bytes free, needed are %d", metalog.ErrNotTried, dir, free, needed)
 	}
 	return nil
