@@ -15,6 +15,19 @@ const keyBytes = 64
 // that as unlikely as Kafka thinks it is.
 type latest map[[md5.Size]byte]int64
 
+// note remembers the offset of a key's newest record so far.
+func (l latest) note(key []byte, offset int64) {
+	l[hashOf(key)] = offset
+}
+
+// supersedes reports whether a newer record has the key of the one at an offset.
+func (l latest) supersedes(key []byte, offset int64) bool {
+	newer, known := l[hashOf(key)]
+	return known && newer > offset
+}
+
+func hashOf(key []byte) [md5.Size]byte { return md5.Sum(key) } //nolint:gosec // see the import
+
 // readKeys reads the keys that have not been compacted yet. It stops at the end of a batch when the map is full, and lowers upTo to there.
 func (c *compaction) readKeys(ctx context.Context) error {
 	c.newest = make(latest)
@@ -57,7 +70,7 @@ func (c *compaction) noteKeys(b record.Batch) error {
 			return err
 		}
 		if r.Key != nil {
-			c.newest[md5.Sum(r.Key)] = b.BaseOffset() + int64(r.OffsetDelta) //nolint:gosec // see the import
+			c.newest.note(r.Key, b.BaseOffset()+int64(r.OffsetDelta))
 		}
 	}
 	return nil

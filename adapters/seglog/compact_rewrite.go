@@ -2,7 +2,6 @@ package seglog
 
 import (
 	"context"
-	"crypto/md5" //nolint:gosec // see latest
 	"errors"
 
 	"github.com/chronik-stream/chronik/core/domain/record"
@@ -137,10 +136,7 @@ func (c *compaction) keep(b record.Batch) (record.Batch, error) {
 			return nil, err
 		}
 		offset := b.BaseOffset() + int64(r.OffsetDelta)
-		if r.Key == nil {
-			continue
-		}
-		if newer, known := c.newest[md5.Sum(r.Key)]; known && newer > offset { //nolint:gosec // see the import
+		if r.Key == nil || c.newest.supersedes(r.Key, offset) {
 			continue
 		}
 		if r.Value == nil {
@@ -184,7 +180,7 @@ func (c *compaction) dated(b record.Batch) (record.Batch, error) {
 			return nil, err
 		}
 		offset := b.BaseOffset() + int64(r.OffsetDelta)
-		if newer, known := c.newest[md5.Sum(r.Key)]; r.Key == nil || known && newer > offset { //nolint:gosec // see the import
+		if r.Key == nil || c.newest.supersedes(r.Key, offset) {
 			continue
 		}
 		build.Add(offset, b.TimestampOf(r), r)
