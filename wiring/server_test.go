@@ -23,6 +23,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/broker"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
+	"github.com/chronik-stream/chronik/test/web"
 )
 
 func TestMain(m *testing.M) {
@@ -259,21 +260,7 @@ func await(t *testing.T, what string, holds func() (seen string, ok bool)) {
 
 func get(t *testing.T, s *Server, path string) (int, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.HTTPAddr().String()+path, http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	transport := &http.Transport{DisableKeepAlives: true}
-	resp, err := transport.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(body)
+	return web.Get(t, "http://"+s.HTTPAddr().String()+path)
 }
 
 func TestSeveralListenersAdvertiseTheirOwnAddresses(t *testing.T) {
