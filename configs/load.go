@@ -224,9 +224,20 @@ func unknown(name string, g given) error {
 	if section != "" {
 		where = "in [" + section + "]"
 	} else {
-		keys = append(keys, "and the sections [http], [telemetry], [journal], [metadata.wal], [cluster], [kafka]")
+		keys = append(keys, "and the sections "+strings.Join(sections(), ", "))
 	}
 	return fmt.Errorf("unknown key %s = %s (%s): %s there are %s", name, shown(g.value), g.origin, where, strings.Join(keys, ", "))
+}
+
+// sections returns the sections that there are, in brackets.
+func sections() []string {
+	var all []string
+	for i := range settings {
+		if s := "[" + settings[i].section() + "]"; s != "[]" && !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return append(all, "["+kafkaSection+"]")
 }
 
 func isSection(name string) bool {

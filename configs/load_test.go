@@ -88,6 +88,21 @@ func TestListenersRepeatAndHaveNames(t *testing.T) {
 	}
 }
 
+func TestWhoUsesAnUnknownKeyIsToldOfEverySection(t *testing.T) {
+	_, err := Load(Sources{Flags: []Assignment{{"disc.reserve", "64MiB", "--set"}}})
+	if err == nil {
+		t.Fatal("the key was taken")
+	}
+	for _, s := range settings {
+		if s.section() != "" && !strings.Contains(err.Error(), "["+s.section()+"]") {
+			t.Errorf("[%s] is missing: %v", s.section(), err)
+		}
+	}
+	if !strings.Contains(err.Error(), "[kafka]") {
+		t.Errorf("[kafka] is missing: %v", err)
+	}
+}
+
 func TestWrongSettingsAreNamedWithSourceAndWhatIsAllowed(t *testing.T) {
 	for name, test := range map[string]struct {
 		file, environ, key, value string
