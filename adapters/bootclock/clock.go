@@ -1,5 +1,6 @@
-// Package bootclock tells a time that goes on while the machine is suspended. Go's monotonic clock stands still then, as a virtual machine's does that
-// is paused or moved: a lease of two seconds that counted by it would hold for as long as the machine sleeps.
+// Package bootclock tells a time that goes on while the machine is suspended. Go's monotonic clock stands still then: a lease of two
+// seconds that counted by it would hold for as long as the machine sleeps. That a host has paused a virtual machine, whose kernel does
+// not know of it, no clock of that machine tells.
 package bootclock
 
 import (
