@@ -198,6 +198,7 @@ func TestMetricsAndHealthAreServed(t *testing.T) {
 		`chronik_partitions{scope="open"} `, "chronik_journal_sync_duration_seconds_count", `chronik_memory_used_bytes{holder="requests"}`,
 		`chronik_replication_throttled_bytes_per_second{role="leader"} 0`,
 		"go_goroutines", "process_resident_memory_bytes",
+		`chronik_disk_space_bytes{kind="free"} `, `chronik_disk_space_bytes{kind="reserve"} 6.7108864e+07`, "chronik_disk_refusing 0",
 	} {
 		await(t, want+" is in /metrics", func() (string, bool) { // a request is counted once its answer has left
 			_, body := get(t, s, "/metrics")
