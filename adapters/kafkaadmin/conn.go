@@ -40,7 +40,7 @@ func dial(ctx context.Context, address string) (*conn, error) {
 	got, err := c.ask(ctx, kmsg.NewPtrApiVersionsRequest())
 	if err != nil {
 		c.close()
-		return nil, fmt.Errorf("%s does not answer as a broker: %w", address, err)
+		return nil, fmt.Errorf("%s does not answer as a broker; a node that is starting does not yet, and its log says what it waits for: %w", address, err)
 	}
 	for _, key := range got.(*kmsg.ApiVersionsResponse).ApiKeys {
 		c.serves[key.ApiKey] = key.MaxVersion
