@@ -206,6 +206,18 @@ func (c *Config) check() error {
 			return fmt.Errorf("advertised_addr = %s (%s): clients need a host and a port", a.Address, c.origins["advertised_addr"])
 		}
 	}
+	return c.checkRaftAddress()
+}
+
+// checkRaftAddress refuses a node that would listen twice at one address, as with the two addresses of its peer in the wrong order.
+func (c *Config) checkRaftAddress() error {
+	for _, p := range c.Cluster.Peers {
+		if p.ID == c.Cluster.NodeID && !strings.HasSuffix(p.Raft, ":0") &&
+			slices.ContainsFunc(c.Listen, func(l Listener) bool { return l.Address == p.Raft }) {
+			return fmt.Errorf("cluster.peers (%s): node %d has the raft address %s, at which it listens for Kafka's clients: "+
+				"the order is id@kafka@raft", c.origins["cluster.peers"], p.ID, p.Raft)
+		}
+	}
 	return nil
 }
 
