@@ -195,7 +195,8 @@ func TestMetricsAndHealthAreServed(t *testing.T) {
 	for _, want := range []string{
 		`chronik_requests_total{api="Produce",listener="PLAINTEXT"} 1`, `chronik_request_duration_seconds_bucket{api="Produce"`,
 		`chronik_request_received_bytes_total{api="Produce"`, `chronik_connections{listener="PLAINTEXT"}`, "chronik_topics 2",
-		`chronik_partitions{scope="open"} `, "chronik_journal_sync_duration_seconds_count", `chronik_memory_used_bytes{holder="requests"}`,
+		`chronik_partitions{scope="open"} `, `chronik_partitions{scope="without_leader"} 0`, `chronik_partitions{scope="under_replicated"} 0`,
+		"chronik_journal_sync_duration_seconds_count", `chronik_memory_used_bytes{holder="requests"}`,
 		`chronik_replication_throttled_bytes_per_second{role="leader"} 0`,
 		"go_goroutines", "process_resident_memory_bytes",
 		`chronik_disk_space_bytes{kind="free"} `, `chronik_disk_space_bytes{kind="reserve"} 6.7108864e+07`, "chronik_disk_refusing 0",

@@ -205,6 +205,25 @@ func (i *Image) Behind(id int32) int {
 	return count
 }
 
+// InNeed counts the partitions that no broker leads, and those whose ISR lacks a replica that a reassignment is not about to add, as
+// Kafka's UnderReplicatedPartitions does. It looks at all partitions.
+func (i *Image) InNeed() (withoutLeader, underReplicated int) {
+	for t := range i.Topics() {
+		for n := range t.Partitions {
+			p := &t.Partitions[n]
+			if p.Leader == noLeader {
+				withoutLeader++
+			}
+			if slices.ContainsFunc(p.Replicas, func(id int32) bool {
+				return !slices.Contains(p.ISR, id) && !slices.Contains(p.Adding, id)
+			}) {
+				underReplicated++
+			}
+		}
+	}
+	return withoutLeader, underReplicated
+}
+
 // Leads reports whether the broker leads a partition. It looks at all partitions.
 func (i *Image) Leads(id int32) bool {
 	for t := range i.Topics() {
