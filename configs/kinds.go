@@ -217,7 +217,8 @@ func isAddress(text string) bool {
 	return err == nil
 }
 
-// peers are nodes, in a file as [[cluster.peers]] with id, kafka and raft, elsewhere as id@kafka@raft, with commas between.
+// peers are nodes, in a file as [[cluster.peers]] with id, kafka and raft, elsewhere as
+// id@kafka@raft, with commas between.
 func peers(name, doc string, field func(*Config) *[]Peer) setting {
 	return setting{
 		name: name, doc: doc,

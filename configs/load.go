@@ -48,7 +48,8 @@ var ownKeys = map[string]string{
 	"listeners": "listen", "advertised.listeners": "advertised_addr",
 }
 
-// nodeIDKey is the setting that Kafka's node.id and broker.id give, too: a broker without a cluster has no other name for it.
+// nodeIDKey is the setting that Kafka's node.id and broker.id give, too: a broker without a
+// cluster has no other name for it.
 const nodeIDKey = "cluster.node_id"
 
 // given is a value with its origin, before it was understood.
@@ -57,8 +58,8 @@ type given struct {
 	origin Origin
 }
 
-// Load reads the sources and returns the configuration they make. The error names every key that does not exist and every
-// value that is not allowed, with its source and with what is allowed.
+// Load reads the sources and returns the configuration they make. The error names every key that does not exist and
+// every value that is not allowed, with its source and with what is allowed.
 func Load(s Sources) (*Config, error) {
 	values, err := s.read()
 	if err != nil {
@@ -175,7 +176,8 @@ func (c *Config) storeKafka(key string, g given) error {
 	return nil
 }
 
-// storeNodeID takes this node's id under one of Kafka's names. Where it is given under several names, it must be the same.
+// storeNodeID takes this node's id under one of Kafka's names. Where it is given under several
+// names, it must be the same.
 func (c *Config) storeNodeID(key, text string, from Origin) error {
 	set := &settings[slices.IndexFunc(settings, func(s setting) bool { return s.name == nodeIDKey })]
 	before, origin := c.Cluster.NodeID, c.origins[nodeIDKey]
@@ -209,7 +211,8 @@ func (c *Config) check() error {
 	return c.checkRaftAddress()
 }
 
-// checkRaftAddress refuses a node that would listen twice at one address, as with the two addresses of its peer in the wrong order.
+// checkRaftAddress refuses a node that would listen twice at one address, as with the two addresses of
+// its peer in the wrong order.
 func (c *Config) checkRaftAddress() error {
 	for _, p := range c.Cluster.Peers {
 		if p.ID == c.Cluster.NodeID && !strings.HasSuffix(p.Raft, ":0") &&

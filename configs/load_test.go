@@ -352,7 +352,8 @@ func TestStandaloneSampleListsEveryKeyWithItsDefault(t *testing.T) {
 	}
 }
 
-func FuzzLoadFile(f *testing.F) { // whatever is in a file: an error or a configuration that prints to one that is the same
+// whatever is in a file: an error or a configuration that prints to one that is the same
+func FuzzLoadFile(f *testing.F) {
 	for _, name := range []string{"standalone.toml", "minimal.toml", "cluster.toml"} {
 		text, err := os.ReadFile(name)
 		if err != nil {

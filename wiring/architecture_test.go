@@ -54,8 +54,8 @@ func packages(t *testing.T, flags []string) []pkg {
 // impure is what pure packages may not import from the standard library: the world.
 var impure = []string{"net", "net/http", "os", "os/exec", "os/signal", "log", "log/slog", "syscall", "io/fs", "path/filepath"}
 
-// forbidden says why the package at path may not import another, "" when it may. Both are without the module's path; a package of
-// the standard library or of another module is given as it is.
+// forbidden says why the package at path may not import another, "" when it may. Both are without the module's path; a
+// package of the standard library or of another module is given as it is.
 func forbidden(path, imported string, ours bool) string {
 	layer, _, _ := strings.Cut(path, "/")
 	target, _, _ := strings.Cut(imported, "/")

@@ -73,8 +73,8 @@ func newKafkaServer(
 	})
 }
 
-// newHTTPServer returns the server of metrics and health, bound to its address; nil when there is none. That nobody has chosen the address
-// must not keep a second broker from starting on a machine.
+// newHTTPServer returns the server of metrics and health, bound to its address; nil when there is none. That nobody
+// has chosen the address must not keep a second broker from starting on a machine.
 func newHTTPServer(ctx context.Context, cfg *configs.Config, t *telemetry.Telemetry, ready *readiness, log *slog.Logger) (*httpapi.Server, func(), error) {
 	if cfg.HTTP.Listen == "" {
 		return nil, func() {}, nil

@@ -12,7 +12,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/broker"
 )
 
-// build makes the parts of a broker, in the order of their needs; the cleanup takes them down in reverse. make generate writes it.
+// build makes the parts of a broker, in the order of their needs; the cleanup takes them down in
+// reverse. make generate writes it.
 func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *slog.LevelVar, steps *Progress) (*parts, func(), error) {
 	panic(wire.Build(
 		metadataSet, // differs by build tag: providers_standalone.go, providers_raft.go

@@ -73,8 +73,9 @@ func (t *MetadataTools) Restore(w io.Writer, snapshot string) error {
 	return nil
 }
 
-// Migrate copies the metadata into the other kind of store: into the write-ahead store when toWAL, else into the JSON file. That
-// store must be empty. The old one is moved into a folder of its own, so that nothing starts from it by mistake.
+// Migrate copies the metadata into the other kind of store: into the write-ahead store when toWAL, else into
+// the JSON file. That store must be empty. The old one is moved into a folder of its own, so that nothing
+// starts from it by mistake.
 func (t *MetadataTools) Migrate(w io.Writer, toWAL bool) error {
 	img, err := t.read(!toWAL)
 	if err != nil {

@@ -20,7 +20,8 @@ import (
 	"github.com/chronik-stream/chronik/wiring/cluster"
 )
 
-// metadataSet replicates metadata by Raft when the configuration has a cluster section, and keeps it on this node alone otherwise.
+// metadataSet replicates metadata by Raft when the configuration has a cluster section, and keeps it on
+// this node alone otherwise.
 var metadataSet = wire.NewSet(newMembership, openNodeTLS, openRaftNode, openNodeMetadata, wire.FieldsOf(new(nodeMetadata), "store"), newMember, registerNode, newLease, newWork)
 
 func newMembership(cfg *configs.Config) (membership, error) {

@@ -19,8 +19,8 @@ type registered struct {
 	epoch int64 // of this process's registration
 }
 
-// register makes store such metadata. It refuses to begin a cluster where records are already: without their metadata they would
-// be taken for those of deleted topics, and removed.
+// register makes store such metadata. It refuses to begin a cluster where records are already: without their metadata
+// they would be taken for those of deleted topics, and removed.
 func register(
 	ctx context.Context, cfg *configs.Config, m membership, store ports.MetadataStore, logs ports.LogStore, log *slog.Logger, steps *Progress,
 ) (registered, error) {
@@ -72,8 +72,8 @@ func newClusterID() string {
 	return base64.RawURLEncoding.EncodeToString(id[:])
 }
 
-// newUUID returns a random UUID of version 4. Like Kafka's it does not begin with a dash in base64, so that command line tools do not
-// take it for an option.
+// newUUID returns a random UUID of version 4. Like Kafka's it does not begin with a dash in base64, so that command
+// line tools do not take it for an option.
 func newUUID() [16]byte {
 	for {
 		var id [16]byte

@@ -19,7 +19,8 @@ func newBrokerConfigs(cfg *configs.Config, dir dataDir, m membership, store regi
 	return broker.NewConfigs(store, m.nodeID, staticConfigs(cfg, dir), flushPolicies[cfg.Flush], levels, log)
 }
 
-// staticConfigs are the broker's configs by Kafka's keys, those of Chronik's own settings among them for which Kafka has a name.
+// staticConfigs are the broker's configs by Kafka's keys, those of Chronik's own settings among them
+// for which Kafka has a name.
 func staticConfigs(cfg *configs.Config, dir dataDir) map[string]string {
 	static := maps.Clone(cfg.Kafka)
 	static["log.dirs"] = dir.path

@@ -1,5 +1,5 @@
-// Package diskspace measures the file system of the data directory, and holds a reserve on it: a file whose space is allocated, so that
-// nobody else on the machine can take it.
+// Package diskspace measures the file system of the data directory, and holds a reserve on it: a file whose space is
+// allocated, so that nobody else on the machine can take it.
 package diskspace
 
 import (

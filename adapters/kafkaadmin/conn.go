@@ -51,8 +51,8 @@ func dial(ctx context.Context, address string) (*conn, error) {
 // errNotServed is the error for an API that a broker does not serve.
 var errNotServed = errors.New("the broker does not serve it: it is no node of a cluster")
 
-// ask sends a request in the highest version that both sides know, and returns the answer. But for errNotServed, the connection is of no use after an
-// error.
+// ask sends a request in the highest version that both sides know, and returns the answer. But for errNotServed, the
+// connection is of no use after an error.
 func (c *conn) ask(ctx context.Context, req kmsg.Request) (kmsg.Response, error) {
 	highest, served := c.serves[req.Key()]
 	if !served {

@@ -76,8 +76,8 @@ type topicPage struct {
 	left int
 }
 
-// add describes a topic (nil when there is none of that name) from partition first on. It returns false when the page is
-// full, with the cursor set.
+// add describes a topic (nil when there is none of that name) from partition first on. It returns false when the page
+// is full, with the cursor set.
 func (p *topicPage) add(name string, t *metadata.Topic, first int) bool {
 	if p.left == 0 {
 		p.end(name, 0)

@@ -154,7 +154,8 @@ func (c *conn) readRequests() error {
 	}
 }
 
-// exchange serves the request that x has received, or begun to. From then on it belongs to the queue. An error ends the connection.
+// exchange serves the request that x has received, or begun to. From then on it belongs to the queue. An
+// error ends the connection.
 func (c *conn) exchange(x *exchange) (err error) {
 	c.enqueue(x)
 	defer func() {
@@ -256,7 +257,8 @@ func (c *conn) identify(id []byte) string {
 	return s
 }
 
-// intern returns a topic's name as a string: for a topic that exists the one in the metadata, which takes no memory here.
+// intern returns a topic's name as a string: for a topic that exists the one in the metadata,
+// which takes no memory here.
 func (c *conn) intern(b []byte) string {
 	if s, ok := c.topics[string(b)]; ok {
 		return s
@@ -286,8 +288,8 @@ func (c *conn) host() (string, int32) {
 	return "localhost", 0
 }
 
-// hostOf returns the host of an address of this machine. A link-local one of IPv6 means nothing without its zone. That is this machine's, and where
-// the client's has another name, only an advertised address helps.
+// hostOf returns the host of an address of this machine. A link-local one of IPv6 means nothing without its zone. That
+// is this machine's, and where the client's has another name, only an advertised address helps.
 func hostOf(a *net.TCPAddr) string {
 	if a.Zone != "" {
 		return a.IP.String() + "%" + a.Zone

@@ -87,13 +87,14 @@ type Quorum interface {
 
 // Voters changes who keeps the metadata.
 type Voters interface {
-	// Add lets a node take part that other nodes reach at a raft address. Errors: fault.DuplicateVoter, InvalidRequest, NotController and
-	// RequestTimedOut: then it may have been done, or may yet be.
+	// Add lets a node take part that other nodes reach at a raft address. Errors: fault.DuplicateVoter, InvalidRequest,
+	// NotController and RequestTimedOut: then it may have been done, or may yet be.
 	Add(ctx context.Context, node int32, address string) error
-	// Remove takes a node out for good. A directory that is not zero must be the one under which the node votes. Errors: fault.VoterNotFound, and
-	// those of Add but DuplicateVoter.
+	// Remove takes a node out for good. A directory that is not zero must be the one under which the node votes. Errors:
+	// fault.VoterNotFound, and those of Add but DuplicateVoter.
 	Remove(ctx context.Context, node int32, directory [16]byte) error
-	// Lead makes this node lead the metadata. Errors: fault.PreferredLeaderNotAvailable for a node without a vote, NotController and RequestTimedOut.
+	// Lead makes this node lead the metadata. Errors: fault.PreferredLeaderNotAvailable for a node without a vote,
+	// NotController and RequestTimedOut.
 	Lead(ctx context.Context) error
 }
 

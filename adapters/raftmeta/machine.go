@@ -15,7 +15,8 @@ import (
 	"github.com/chronik-stream/chronik/core/metalog"
 )
 
-// Inner is the store on this node's disk to which the agreed commands are applied. Image and Ready may be called at any time.
+// Inner is the store on this node's disk to which the agreed commands are applied. Image and Ready
+// may be called at any time.
 type Inner interface {
 	// Ready returns a fault when this node should propose no more: soon it could not apply it.
 	Ready() error
@@ -29,8 +30,8 @@ type Inner interface {
 	Image() *metadata.Image
 }
 
-// Machine applies the group's log to the inner store. Whoever runs the group calls Update, Sync, Snapshot and Restore, one at a time. Their
-// errors mean that this node cannot go on: it would differ from the others.
+// Machine applies the group's log to the inner store. Whoever runs the group calls Update, Sync, Snapshot and Restore,
+// one at a time. Their errors mean that this node cannot go on: it would differ from the others.
 type Machine struct {
 	inner   Inner
 	log     *slog.Logger
@@ -42,7 +43,8 @@ type Machine struct {
 	note note
 }
 
-// newMachine returns the machine over inner. Metadata that has no note was not made by a group; the other nodes do not have it.
+// newMachine returns the machine over inner. Metadata that has no note was not made by a group; the
+// other nodes do not have it.
 func newMachine(inner Inner, self int32, boot uint64, log *slog.Logger) (*Machine, error) {
 	if inner.Note() == nil && inner.Image().Index() > 0 {
 		return nil, errors.New("the metadata was made by a broker without a cluster: begin the cluster with an empty data directory")
@@ -61,7 +63,8 @@ func (m *Machine) Applied() uint64 {
 	return m.note.Index
 }
 
-// Voters returns the incarnations of the nodes that have claimed their votes, as far as this node knows: what was agreed on, and applied here.
+// Voters returns the incarnations of the nodes that have claimed their votes, as far as this node knows: what was
+// agreed on, and applied here.
 func (m *Machine) Voters() map[int32][16]byte {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -82,7 +85,8 @@ type settlement struct {
 	outcome
 }
 
-// Update applies entries by their indexes and tells those who wait for them here. All of them are durable when it returns, and in the image.
+// Update applies entries by their indexes and tells those who wait for them here. All of them are durable when it
+// returns, and in the image.
 func (m *Machine) Update(entries iter.Seq2[uint64, []byte]) error {
 	m.mu.Lock()
 	n := m.note.clone()

@@ -15,7 +15,8 @@ import (
 	"github.com/lni/dragonboat/v4/logger"
 )
 
-// dragonboat has one logger per process, which can be set once: route is that one, and leads to the log of the newest Manager.
+// dragonboat has one logger per process, which can be set once: route is that one, and leads to the
+// log of the newest Manager.
 var route struct { //nolint:gochecknoglobals // dragonboat's is global
 	once sync.Once
 	to   atomic.Pointer[destination]
@@ -37,13 +38,13 @@ func routeLogs(log *slog.Logger) {
 	})
 }
 
-// routed is the logger of one of dragonboat's packages. What goes wrong is a warning, since what matters comes back as an error or ends
-// the process; the rest is for debugging, and so is what is routine.
+// routed is the logger of one of dragonboat's packages. What goes wrong is a warning, since what matters comes back as
+// an error or ends the process; the rest is for debugging, and so is what is routine.
 type routed struct{ pkg string }
 
-// routine are parts of warnings that a healthy cluster gives, too. In a raft group it is what is said in any election, and what had to be tried again
-// because of it: that there is no leader is told by who waits for one. Between nodes it is that one does not run: that it is unreachable
-// is warned of once a minute.
+// routine are parts of warnings that a healthy cluster gives, too. In a raft group it is what is said in any election,
+// and what had to be tried again because of it: that there is no leader is told by who waits for one. Between nodes it
+// is that one does not run: that it is unreachable is warned of once a minute.
 var routine = map[string][]string{ //nolint:gochecknoglobals // a table
 	"raft": {
 		"became PreVote candidate", "became candidate", "received RequestVote", "received RequestPreVote", "sent RequestVote", "sent RequestPreVote",
@@ -58,7 +59,8 @@ func (r routed) isRoutine(text string) bool {
 	return slices.ContainsFunc(routine[r.pkg], func(part string) bool { return strings.Contains(text, part) })
 }
 
-// repeated begins what dragonboat says again and again of each node that does not run, with every try to connect: about once a second.
+// repeated begins what dragonboat says again and again of each node that does not run, with every try to
+// connect: about once a second.
 const repeated = "became unreachable"
 
 // warnAgain is how long such a warning is not given again.

@@ -62,8 +62,9 @@ type Manager struct {
 	replicas map[uint64]*Replica // by shard
 }
 
-// Open opens this node's raft directory, or makes it, and listens for the other nodes. It is ErrWrongNode when the directory is another
-// node's, and ErrLostData when something in it is gone. Nothing is changed then. Close the manager.
+// Open opens this node's raft directory, or makes it, and listens for the other nodes. It is
+// ErrWrongNode when the directory is another node's, and ErrLostData when something in it is gone.
+// Nothing is changed then. Close the manager.
 func Open(set Settings, log *slog.Logger) (*Manager, error) {
 	m, err := open(set, log)
 	if err != nil {
@@ -153,11 +154,12 @@ func (f *logFactory) Create(c config.NodeHostConfig, cb config.LogDBCallback, di
 // NodeID returns this node's id.
 func (m *Manager) NodeID() int32 { return m.settings.NodeID }
 
-// Incarnation returns what was made up at random with the raft directory. A node with the same id and another incarnation has
-// forgotten its votes.
+// Incarnation returns what was made up at random with the raft directory. A node with the same id and another
+// incarnation has forgotten its votes.
 func (m *Manager) Incarnation() [16]byte { return [16]byte(m.guard.Incarnation) }
 
-// Boot returns the number of this run of the node. It is higher than those of all runs before, also of those whose directory was lost.
+// Boot returns the number of this run of the node. It is higher than those of all runs before, also of
+// those whose directory was lost.
 func (m *Manager) Boot() uint64 { return m.guard.Boot }
 
 // Replica returns this node's replica of the group.

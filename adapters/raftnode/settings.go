@@ -29,8 +29,8 @@ type Settings struct {
 	Space Space // nil: there is always enough
 }
 
-// TLS names the files with which the nodes know each other. A certificate must hold the host names of its node's Address. The files are
-// read at each connection to another node, and once for those that come.
+// TLS names the files with which the nodes know each other. A certificate must hold the host names of its node's
+// Address. The files are read at each connection to another node, and once for those that come.
 type TLS struct{ CAFile, CertFile, KeyFile string }
 
 // DefaultSettings returns the defaults: an election after 600 ms to 1.2 s without a leader.

@@ -11,7 +11,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// crashedWithTwo is what a crash with a loss leaves of a store with logs of the topics a and b, each with the offsets 0 to 20.
+// crashedWithTwo is what a crash with a loss leaves of a store with logs of the topics a and b,
+// each with the offsets 0 to 20.
 func crashedWithTwo(
 	t *testing.T, cfg ports.LogConfig, loss disktest.Loss,
 ) (left *disktest.FS, opt Options, logs []*Log) {
@@ -31,8 +32,8 @@ func crashedWithTwo(
 	return left, opt, logs
 }
 
-// TestALogThatCannotBeRecoveredAtTheStartIsLater has one log fail at a start after a crash. The others are recovered; it has all that was
-// acknowledged as soon as what was wrong is over, in that run or after more starts.
+// TestALogThatCannotBeRecoveredAtTheStartIsLater has one log fail at a start after a crash. The others are recovered;
+// it has all that was acknowledged as soon as what was wrong is over, in that run or after more starts.
 func TestALogThatCannotBeRecoveredAtTheStartIsLater(t *testing.T) {
 	ofA := func(path string) bool { return strings.HasPrefix(path, "/data/a-0/") }
 	segment := func(path string) bool { return ofA(path) && strings.HasSuffix(path, logSuffix) }
@@ -149,8 +150,8 @@ func TestADamagedTopicIDConcernsItsLogAlone(t *testing.T) {
 	wantOffsets(t, offsets(t, l.(*Log), 4000), 0, 5)
 }
 
-// TestALogThatIsTruncatedDoesNotGetBackWhatTheJournalHasCarried recovers a log late, whose file the journal still keeps for another, and
-// truncates it.
+// TestALogThatIsTruncatedDoesNotGetBackWhatTheJournalHasCarried recovers a log late, whose file the journal still
+// keeps for another, and truncates it.
 func TestALogThatIsTruncatedDoesNotGetBackWhatTheJournalHasCarried(t *testing.T) {
 	cfg := ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}
 	left, opt, logs := crashedWithTwo(t, cfg, disktest.Unsynced)

@@ -11,8 +11,8 @@ import (
 // keyBytes is about what a key takes in the map of a compaction.
 const keyBytes = 64
 
-// latest maps a hash of each key to the offset of its newest record. Two keys with one hash would lose a record: 128 bits make
-// that as unlikely as Kafka thinks it is.
+// latest maps a hash of each key to the offset of its newest record. Two keys with one hash would lose a record: 128
+// bits make that as unlikely as Kafka thinks it is.
 type latest map[[md5.Size]byte]int64
 
 // note remembers the offset of a key's newest record so far.
@@ -28,7 +28,8 @@ func (l latest) supersedes(key []byte, offset int64) bool {
 
 func hashOf(key []byte) [md5.Size]byte { return md5.Sum(key) } //nolint:gosec // see the import
 
-// readKeys reads the keys that have not been compacted yet. It stops at the end of a batch when the map is full, and lowers upTo to there.
+// readKeys reads the keys that have not been compacted yet. It stops at the end of a batch when the map is
+// full, and lowers upTo to there.
 func (c *compaction) readKeys(ctx context.Context) error {
 	c.newest = make(latest)
 	room := max(c.log.store.opt.CleanerMemory/keyBytes, 1)
@@ -76,7 +77,8 @@ func (c *compaction) noteKeys(b record.Batch) error {
 	return nil
 }
 
-// lastBatch is the last batch of an idempotent producer. It stays, empty if need be, so that the producer's next sequence is known.
+// lastBatch is the last batch of an idempotent producer. It stays, empty if need be, so that the
+// producer's next sequence is known.
 type lastBatch struct {
 	base, last int64
 	in         timedPlace

@@ -118,8 +118,9 @@ func (l *Log) noteStoredEpoch() {
 	}
 }
 
-// loadProducers restores the newest intact snapshot and applies the batches behind it. Of the other snapshots those stay that belong to
-// a segment: one of an earlier stop is of no more use, and one from a history that was cut off must not come back.
+// loadProducers restores the newest intact snapshot and applies the batches behind it. Of the other snapshots
+// those stay that belong to a segment: one of an earlier stop is of no more use, and one from a history that was
+// cut off must not come back.
 func (l *Log) loadProducers(snapshots []int64) error {
 	slices.Sort(snapshots)
 	from, found := l.start, false
@@ -192,7 +193,8 @@ func (l *Log) removeSnapshots(offsets []int64) error {
 	return l.store.opt.FS.SyncDir(l.dir())
 }
 
-// walk visits the headers of the batches from offset from to the end of what is durable. Control batches are visited whole.
+// walk visits the headers of the batches from offset from to the end of what is durable. Control
+// batches are visited whole.
 func (l *Log) walk(from int64, visit func(record.Batch)) error {
 	for end := l.DurableEnd(); from < end; {
 		l.mu.Lock()

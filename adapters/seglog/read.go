@@ -228,7 +228,8 @@ type headerWindow struct {
 	start int64
 }
 
-// at returns the header of the batch at position, as a Batch that ends with its header. It is valid until the next call.
+// at returns the header of the batch at position, as a Batch that ends with its header. It is
+// valid until the next call.
 func (w *headerWindow) at(position int64) (record.Batch, error) {
 	if position < w.start || position+record.HeaderSize > w.start+int64(len(w.buf)) {
 		if w.buf == nil {

@@ -8,7 +8,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// recovery brings logs in order from the journal: all of them before the store is open, one that could not be then when it is opened.
+// recovery brings logs in order from the journal: all of them before the store is open, one that could not
+// be then when it is opened.
 type recovery struct {
 	store  *Store
 	logs   map[logName]*replaying

@@ -11,11 +11,12 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/partition"
 )
 
-// resetFile says that the log is to begin anew: at which offset, and up to which group the journal's entries are from before. As long as
-// it is there, nothing else in the directory counts.
+// resetFile says that the log is to begin anew: at which offset, and up to which group the journal's entries are from
+// before. As long as it is there, nothing else in the directory counts.
 const resetFile = "reset"
 
-// ResetTo drops everything and has the log begin anew at start; see ports.Log. It waits until what was appended is durable.
+// ResetTo drops everything and has the log begin anew at start; see ports.Log. It waits until
+// what was appended is durable.
 func (l *Log) ResetTo(ctx context.Context, start int64) error {
 	if start < 0 {
 		return fault.New(fault.OffsetOutOfRange, "cannot begin %s anew at %d", l.name(), start)

@@ -10,8 +10,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// storedID returns the topic id of the log in dir, nil when there is no log. Where there are records and nothing says whose, the error is
-// fault.KafkaStorageError: only an operator knows.
+// storedID returns the topic id of the log in dir, nil when there is no log. Where there are records and nothing says
+// whose, the error is fault.KafkaStorageError: only an operator knows.
 func (s *Store) storedID(dir string) (*metadata.TopicID, error) {
 	path := filepath.Join(dir, partitionFile)
 	content, err := readFile(s.opt.FS, path)

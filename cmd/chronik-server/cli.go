@@ -61,8 +61,8 @@ Examples:
 // exited ends the program from within kong.
 type exited int
 
-// execute runs the command line and returns the exit code: 0, 1 for a failure, 2 for a wrong command line, 3 when it was asked to end and
-// could not do all that belongs to it.
+// execute runs the command line and returns the exit code: 0, 1 for a failure, 2 for a wrong command line, 3 when it
+// was asked to end and could not do all that belongs to it.
 func execute(ctx context.Context, p process) (code int) {
 	defer func() {
 		switch e := recover().(type) {

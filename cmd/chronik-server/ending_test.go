@@ -61,7 +61,8 @@ func TestASecondSignalEndsAProcessAtOnce(t *testing.T) {
 	}
 }
 
-// A terminal, and timeout(1), tell a process and its whole group; `make cluster` hands Ctrl-C on to nodes that have had it.
+// A terminal, and timeout(1), tell a process and its whole group; `make cluster` hands Ctrl-C on
+// to nodes that have had it.
 func TestASignalThatComesTwiceAtOnceIsOne(t *testing.T) {
 	code, took, asked, said := ended(t, func(stop func(int), signal func()) {
 		signal()

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestAStartOnAFullDiskNeedsAPartOfTheReserve has somebody fill the disk of a broker that has used its reserve up but for what
-// docs/operations.md says a start needs.
+// TestAStartOnAFullDiskNeedsAPartOfTheReserve has somebody fill the disk of a broker that has used its reserve up but
+// for what docs/operations.md says a start needs.
 func TestAStartOnAFullDiskNeedsAPartOfTheReserve(t *testing.T) {
 	skipInShortMode(t)
 	b := onSmallDisk(t)

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Get returns the status and the body that a URL answers with. The connection ends with the answer, so that a server that stops has
-// none to wait for.
+// Get returns the status and the body that a URL answers with. The connection ends with the answer, so that a server
+// that stops has none to wait for.
 func Get(t *testing.T, url string) (status int, body string) {
 	t.Helper()
 	return Ask(t, http.MethodGet, url)

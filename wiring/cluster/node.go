@@ -68,8 +68,8 @@ func members(cfg *configs.Config) raftnode.Members {
 	return m
 }
 
-// Endpoints returns where clients and other brokers reach this node, by listener: at the advertised address, or else at the listener's own;
-// where that names no host, at the host of the node's kafka address among the peers.
+// Endpoints returns where clients and other brokers reach this node, by listener: at the advertised address, or else
+// at the listener's own; where that names no host, at the host of the node's kafka address among the peers.
 func Endpoints(cfg *configs.Config) ([]metadata.Endpoint, error) {
 	own, _ := peer(cfg, int32(cfg.Cluster.NodeID))
 	known, _, err := net.SplitHostPort(own.Kafka)
@@ -98,7 +98,8 @@ func Endpoints(cfg *configs.Config) ([]metadata.Endpoint, error) {
 	return all, nil
 }
 
-// addresses returns where the other brokers are reached: at their first listener, as they have registered it, or as the configuration has it.
+// addresses returns where the other brokers are reached: at their first listener, as they have registered it, or
+// as the configuration has it.
 func addresses(cfg *configs.Config, store ports.MetadataStore) func(int32) (string, bool) {
 	return func(node int32) (string, bool) {
 		if b, ok := store.Image().Broker(node); ok && len(b.Endpoints) > 0 {

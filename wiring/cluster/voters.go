@@ -15,7 +15,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// maxVoters is up to how many nodes take a vote. With more of them, each decision would wait for more answers and hardly be any safer.
+// maxVoters is up to how many nodes take a vote. With more of them, each decision would wait for more
+// answers and hardly be any safer.
 const maxVoters = 5
 
 // Add implements kafkaproto.Voters. The node begins without a vote.
@@ -43,7 +44,8 @@ func (md *Metadata) Add(ctx context.Context, node int32, address string) error {
 	return asFault(md.replica.AddNonVoting(ctx, node, address))
 }
 
-// Remove implements kafkaproto.Voters. A node whose broker is registered stays, and so does one without whose vote the others could not decide.
+// Remove implements kafkaproto.Voters. A node whose broker is registered stays, and so does one without whose vote
+// the others could not decide.
 func (md *Metadata) Remove(ctx context.Context, node int32, directory [16]byte) error {
 	m, err := md.membership(ctx)
 	if err != nil {
@@ -91,7 +93,8 @@ func (md *Metadata) Lead(ctx context.Context) error {
 	return asFault(md.replica.TransferLeadership(ctx, self))
 }
 
-// membership returns who the members are, with an image at least as new. It waits for a while for a leader that can tell.
+// membership returns who the members are, with an image at least as new. It waits for a while
+// for a leader that can tell.
 func (md *Metadata) membership(ctx context.Context) (raftnode.Membership, error) {
 	ctx, cancel := context.WithTimeout(ctx, attempt)
 	defer cancel()
@@ -121,8 +124,9 @@ func asFault(err error) error {
 // lookAgain is the time between two looks at whether this node may vote, and at the group.
 const lookAgain = 2 * time.Second
 
-// Vote gives this node a vote once it has caught up, if there is one to be had. A voter remains one. When ctx ends, it hands the leadership of
-// the metadata over, so that the others need not find out by themselves that the leader is gone. So it does while its disk is nearly full.
+// Vote gives this node a vote once it has caught up, if there is one to be had. A voter remains one. When ctx ends, it
+// hands the leadership of the metadata over, so that the others need not find out by themselves that the leader is
+// gone. So it does while its disk is nearly full.
 func (md *Metadata) Vote(ctx context.Context, log *slog.Logger) error {
 	md.awaitVote(ctx, log)
 	md.look(ctx, log)
@@ -133,8 +137,8 @@ func (md *Metadata) Vote(ctx context.Context, log *slog.Logger) error {
 // leadAgain is how long a node that has given way may lead when the leadership comes back to it: all disks may be full.
 const leadAgain = time.Minute
 
-// look looks after the group until ctx ends. It has another voter lead the metadata while this node's disk is nearly full: what clients want to be made
-// they ask the leader for, and it would have to refuse.
+// look looks after the group until ctx ends. It has another voter lead the metadata while this node's disk is nearly
+// full: what clients want to be made they ask the leader for, and it would have to refuse.
 func (md *Metadata) look(ctx context.Context, log *slog.Logger) {
 	timer := time.NewTimer(lookAgain)
 	defer timer.Stop()

@@ -49,7 +49,8 @@ func NewWork(
 	}
 }
 
-// Ready returns why the node should not be counted on, nil for no reason: it is in service, and in sync with the leaders that it follows.
+// Ready returns why the node should not be counted on, nil for no reason: it is in service, and in sync with
+// the leaders that it follows.
 func (w *Work) Ready() error {
 	select {
 	case <-w.Membership.Serving():
@@ -78,7 +79,8 @@ func (w *Work) Close() { w.peers.Close() }
 // between is the time between two tries to make a topic.
 const between = 200 * time.Millisecond
 
-// EnsureMetaTopic makes the internal topic __meta when it is missing, once this broker and enough others are in service.
+// EnsureMetaTopic makes the internal topic __meta when it is missing, once this broker and
+// enough others are in service.
 func (w *Work) EnsureMetaTopic(ctx context.Context, newID func() metadata.TopicID, log *slog.Logger) error {
 	select {
 	case <-w.Membership.Serving():
@@ -91,7 +93,8 @@ func (w *Work) EnsureMetaTopic(ctx context.Context, newID func() metadata.TopicI
 			break
 		}
 		_, err := w.store.Apply(ctx, metadata.MetaTopicCommand(newID(), w.replicas))
-		expected := errors.Is(err, fault.TopicExists) || errors.Is(err, fault.InvalidReplicationFactor) // the latter while others are still to come
+		// the latter while others are still to come
+		expected := errors.Is(err, fault.TopicExists) || errors.Is(err, fault.InvalidReplicationFactor)
 		if err != nil && !expected && ctx.Err() == nil {
 			log.WarnContext(ctx, "internal topic not made yet", "topic", metadata.MetaTopic, "err", err)
 		}

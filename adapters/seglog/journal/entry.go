@@ -9,7 +9,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// Entry is what Open and Carried replay: batches of one log, one behind the other. Payload is valid during the call only.
+// Entry is what Open and Carried replay: batches of one log, one behind the other. Payload is
+// valid during the call only.
 type Entry struct {
 	ID         ports.LogID
 	BaseOffset int64
@@ -53,7 +54,8 @@ func (j *Journal) encode() (size int) {
 	need := 0
 	for i := range j.group {
 		if m := &j.group[i]; m.journaled {
-			entries := min(2*m.chunk.Bytes/maxPayload+1, len(m.chunk.Batches)) // any two that follow each other exceed maxPayload
+			// any two that follow each other exceed maxPayload
+			entries := min(2*m.chunk.Bytes/maxPayload+1, len(m.chunk.Batches))
 			need += entries * (entryHeader + padded(len(m.chunk.ID.Topic)))
 		}
 	}

@@ -12,14 +12,15 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// ErrDamaged says that the journal lacks entries that had been synced, and that nobody knows of which logs: what is lost was acknowledged. It is
-// told by an intact entry of a later group behind a bad header, or by groups that do not follow one another. Where only a payload is bad, the
-// entry is replayed as damaged, for its log to deal with. Damage to the newest group of all looks
-// like the torn end of a group that was never acknowledged, and is taken for that.
+// ErrDamaged says that the journal lacks entries that had been synced, and that nobody knows of which logs: what is
+// lost was acknowledged. It is told by an intact entry of a later group behind a bad header, or by groups that do not
+// follow one another. Where only a payload is bad, the entry is replayed as damaged, for its log to deal with. Damage
+// to the newest group of all looks like the torn end of a group that was never acknowledged, and is taken for that.
 var ErrDamaged = errors.New("journal is damaged")
 
-// replayFiles hands the entries of those files to visit that are in use, oldest first. synced says whether all groups in them are known
-// to be synced; else the newest one need not be. It returns how many entries there were, and the newest group.
+// replayFiles hands the entries of those files to visit that are in use, oldest first. synced says whether all
+// groups in them are known to be synced; else the newest one need not be. It returns how many entries there
+// were, and the newest group.
 func replayFiles(all []*file, synced bool, visit func(Entry) error) (entries int, newest uint64, err error) {
 	var before *reader
 	for i, f := range all {
@@ -88,8 +89,9 @@ func (r *reader) replay(visit func(Entry) error) (err error) {
 	}
 }
 
-// show shows an entry to visit. One whose payload is bad is damaged when its group was synced, as a later one tells. In the newest group of all it
-// is torn: it was never acknowledged, nor what its log has behind it in the group; what other logs have there may be as whole as it looks.
+// show shows an entry to visit. One whose payload is bad is damaged when its group was synced, as a later one tells.
+// In the newest group of all it is torn: it was never acknowledged, nor what its log has behind it in the group; what
+// other logs have there may be as whole as it looks.
 func (r *reader) show(pos int64, e framed, visit func(Entry) error) error {
 	if _, torn := r.torn[e.id]; torn {
 		return nil
@@ -174,8 +176,8 @@ type framed struct {
 // whole is the size of header, name and payload.
 func (e framed) whole() int64 { return int64(e.size + padded(e.length)) }
 
-// entry returns the entry at pos; ok is false when there is none of this use of the file with an intact header. The payload is valid until
-// the next call.
+// entry returns the entry at pos; ok is false when there is none of this use of the file with an intact header. The
+// payload is valid until the next call.
 func (r *reader) entry(pos int64) (e framed, ok bool, err error) {
 	buf, err := r.bytes(pos, longestHeader)
 	if err != nil {
@@ -215,8 +217,8 @@ func (r *reader) scan(pos int64, wanted func(key uint64) bool, visit func(pos in
 	return nil
 }
 
-// checkTail looks behind the end of the replay, which is in group torn. A crash can tear the last group only, since the next
-// one is begun when it is synced: an intact entry of a later group means that synced entries are damaged.
+// checkTail looks behind the end of the replay, which is in group torn. A crash can tear the last group only, since
+// the next one is begun when it is synced: an intact entry of a later group means that synced entries are damaged.
 func (r *reader) checkTail(pos int64, torn uint64) error {
 	return r.scan(pos, func(key uint64) bool { return key == r.file.key }, func(at int64, h header) error {
 		if h.group > torn {
@@ -226,8 +228,8 @@ func (r *reader) checkTail(pos int64, torn uint64) error {
 	})
 }
 
-// checkHeaderless looks for entries in a file that has no intact header. The first sync of such a file has never returned, so
-// it can hold no more than a part of one group.
+// checkHeaderless looks for entries in a file that has no intact header. The first sync of such a file has never
+// returned, so it can hold no more than a part of one group.
 func (r *reader) checkHeaderless() error {
 	seen := make(map[uint64]uint64) // group by key
 	return r.scan(headerSize, func(key uint64) bool { return key != 0 }, func(at int64, h header) error {
@@ -240,8 +242,8 @@ func (r *reader) checkHeaderless() error {
 	})
 }
 
-// releaseAll marks every file as free, durably, after the replay. Those that were free may be so in the page cache only, after
-// a kill. What an earlier run has carried over goes: it is in the logs now, or was carried over once more.
+// releaseAll marks every file as free, durably, after the replay. Those that were free may be so in the page cache
+// only, after a kill. What an earlier run has carried over goes: it is in the logs now, or was carried over once more.
 func (fl *files) releaseAll() error {
 	var kept []*file
 	for _, f := range fl.found {

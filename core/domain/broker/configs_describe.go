@@ -172,8 +172,8 @@ func (c *Configs) describeCluster() []ConfigEntry {
 	return append(entries, c.describeOthers(r, nil, r.cluster, nil)...)
 }
 
-// describeOthers describes what is set at these levels under names that Kafka does not define: configs of single listeners, which have the
-// types of those for all of them, and unknown ones, whose values may be secrets.
+// describeOthers describes what is set at these levels under names that Kafka does not define: configs of single
+// listeners, which have the types of those for all of them, and unknown ones, whose values may be secrets.
 func (c *Configs) describeOthers(r *resolvedConfigs, own, cluster, static map[string]string) []ConfigEntry {
 	var entries []ConfigEntry
 	byName := make(map[string]int) // places in entries
@@ -271,9 +271,9 @@ func visible(k *configdef.Key, text string) *string {
 	return &text
 }
 
-// Resources returns the names of the resources of type t that Describe has something for, in order: all topics that are listed, all
-// brokers (also for ResourceBrokerLogger), and the groups and client metrics subscriptions that have configs
-// (KIP-1142). The error is fault.UnsupportedVersion for another type.
+// Resources returns the names of the resources of type t that Describe has something for, in order: all topics that
+// are listed, all brokers (also for ResourceBrokerLogger), and the groups and client metrics subscriptions that have
+// configs (KIP-1142). The error is fault.UnsupportedVersion for another type.
 func (c *Configs) Resources(t metadata.ResourceType) ([]string, error) {
 	img := c.store.Image()
 	var names []string

@@ -99,8 +99,8 @@ type Fetch struct {
 	throttle   *replicationQuota // of what followers that are not in sync get
 }
 
-// NewFetch returns the fetch service. Its sessions take at most memory bytes; who finds no room fetches without one. All arguments
-// are required.
+// NewFetch returns the fetch service. Its sessions take at most memory bytes; who finds no room fetches without one.
+// All arguments are required.
 func NewFetch(partitions *Partitions, configs fetchConfigs, memory int64, clock Clock) *Fetch {
 	return &Fetch{
 		partitions: partitions, configs: configs, sessions: newFetchSessions(memory, clock), clock: clock,
@@ -117,8 +117,9 @@ type fetchConfigs interface {
 // Sessions returns the number of incremental fetch sessions that are kept.
 func (f *Fetch) Sessions() int { return f.sessions.len() }
 
-// Fetch answers at once when MinBytes are there, a partition has an error, or there is nothing to wait for: no partition is asked for, or
-// none that exists. Otherwise it answers when the bytes have come or MaxWait has passed. It keeps the incremental fetch sessions of KIP-227.
+// Fetch answers at once when MinBytes are there, a partition has an error, or there is nothing to wait for: no
+// partition is asked for, or none that exists. Otherwise it answers when the bytes have come or MaxWait has passed. It
+// keeps the incremental fetch sessions of KIP-227.
 func (f *Fetch) Fetch(ctx context.Context, req *FetchRequest) *FetchResponse {
 	img := f.partitions.store.Image()
 	round, err := f.sessions.begin(img, req, int(f.configs.Int("max.incremental.fetch.session.cache.slots")))
@@ -195,12 +196,13 @@ func (f *Fetch) wait(ctx context.Context, req *FetchRequest, round *fetchRound, 
 	}
 }
 
-// readAll fills resp with what every wanted partition has now. It returns the bytes found and whether the answer is due at once: there is
-// an error to tell, a diverging epoch, another broker to read from, to a follower a log start offset that it has not, or a high
-// watermark that its consumers wait for; or a consumer has nothing to wait for.
+// readAll fills resp with what every wanted partition has now. It returns the bytes found and whether the answer is
+// due at once: there is an error to tell, a diverging epoch, another broker to read from, to a follower a log start
+// offset that it has not, or a high watermark that its consumers wait for; or a consumer has nothing to wait for.
 //
-// As in Kafka, consumers who ask for what does not exist beside what does are told with the rest, and may wait: many ask for it again at once.
-// A follower does not, and its new partition, which this broker does not know yet, is not to wait for its others.
+// As in Kafka, consumers who ask for what does not exist beside what does are told with the rest, and may wait:
+// many ask for it again at once. A follower does not, and its new partition, which this broker does not know yet,
+// is not to wait for its others.
 func (f *Fetch) readAll(ctx context.Context, req *FetchRequest, round *fetchRound, resp *FetchResponse, limit int) (total int, urgent bool) {
 	resp.Partitions, round.read = resp.Partitions[:0], round.read[:0]
 	waitsFor := 0 // partitions
@@ -349,8 +351,8 @@ func (f *Fetch) replicate(p *Partition, by *Follower, want *wantedPartition, got
 	got.HighWatermark, got.LastStableOffset, got.LogStartOffset = p.hw.Load(), p.lastStable(), p.log.StartOffset()
 }
 
-// diverging tells a reader whose last record was written under another history where that history ends here (KIP-595). Of an
-// epoch that nothing is known about, nobody can say.
+// diverging tells a reader whose last record was written under another history where that history ends here (KIP-595).
+// Of an epoch that nothing is known about, nobody can say.
 func diverging(p *Partition, ask FetchPartition) (*EpochEndOffset, error) {
 	if ask.LastFetchedEpoch < 0 {
 		return nil, nil

@@ -19,8 +19,8 @@ import (
 
 // GroupLog keeps the coordinator's records in the partitions of an internal topic.
 type GroupLog interface {
-	// LeaderEpoch returns the leader epoch in which this broker leads the partition, and may do so now: its lease has not ended.
-	// Error: fault.NotLeaderOrFollower.
+	// LeaderEpoch returns the leader epoch in which this broker leads the partition, and may do so now: its lease has not
+	// ended. Error: fault.NotLeaderOrFollower.
 	LeaderEpoch(ctx context.Context, topic string, partition int32) (int32, error)
 	// Start orders b behind the end of the partition's log and returns without waiting for any disk. b belongs
 	// to the log from then on. wait returns nil when b is durable, and an error when it is not known
@@ -60,10 +60,10 @@ const eventsPerPeriod = 100
 // Groups is the coordinator of consumer groups. A group's state is what the records in its
 // partition of __consumer_offsets say; every answered change was appended there first.
 //
-// Each partition that this broker leads is a shard: its groups, one lock over them, and one queue of what was
-// appended and is not durable yet. The lock is never held while something becomes durable. Partitions are
-// loaded when this broker begins to lead them, or is asked for them, and forgotten when it does so no more: what a shard knows
-// counts for the leader epoch in which it was loaded.
+// Each partition that this broker leads is a shard: its groups, one lock over them, and one queue of what was appended
+// and is not durable yet. The lock is never held while something becomes durable. Partitions are loaded when this
+// broker begins to lead them, or is asked for them, and forgotten when it does so no more: what a shard knows counts
+// for the leader epoch in which it was loaded.
 type Groups struct {
 	log     GroupLog
 	topics  GroupTopics
@@ -85,8 +85,8 @@ type Groups struct {
 }
 
 // NewGroups returns the coordinator. All arguments are required; random makes member ids, and has to be safe for
-// concurrent use. Groups, their members and committed offsets take at most memory bytes: who wants to join beyond that, or to commit to more
-// partitions, waits and tries again. The methods answer while Run runs.
+// concurrent use. Groups, their members and committed offsets take at most memory bytes: who wants to join beyond
+// that, or to commit to more partitions, waits and tries again. The methods answer while Run runs.
 func NewGroups(log GroupLog, topics GroupTopics, configs GroupConfigs, images GroupImages, nodeID int32, memory int64, clock Clock, random io.Reader, logger *slog.Logger) *Groups {
 	return &Groups{
 		log: log, topics: topics, configs: configs, images: images, nodeID: nodeID, clock: clock, random: random, logger: logger, events: limitedlog.New(logger, eventsPerPeriod),
@@ -94,8 +94,9 @@ func NewGroups(log GroupLog, topics GroupTopics, configs GroupConfigs, images Gr
 	}
 }
 
-// Run works for the groups until ctx ends: it loads them, watches over time-outs, and removes offsets that have expired
-// and those of deleted topics. Once it has returned, every waiting request has been answered and all goroutines have ended. It runs once.
+// Run works for the groups until ctx ends: it loads them, watches over time-outs, and removes offsets that have
+// expired and those of deleted topics. Once it has returned, every waiting request has been answered and all
+// goroutines have ended. It runs once.
 func (g *Groups) Run(ctx context.Context) error {
 	var work sync.WaitGroup
 	work.Go(func() { g.alarms.run(ctx, g.expire) })
@@ -127,9 +128,9 @@ func (g *Groups) start(f func(context.Context)) bool {
 	}
 }
 
-// Coordinator returns the broker id that coordinates the group; it makes __consumer_offsets when missing.
-// The error is fault.CoordinatorNotAvailable when there is none now, or the topic cannot be made: clients wait until it can, be it that
-// brokers of a cluster are still starting, and the operator is told why.
+// Coordinator returns the broker id that coordinates the group; it makes __consumer_offsets when missing. The error is
+// fault.CoordinatorNotAvailable when there is none now, or the topic cannot be made: clients wait until it can, be it
+// that brokers of a cluster are still starting, and the operator is told why.
 func (g *Groups) Coordinator(ctx context.Context, groupID string) (int32, error) {
 	topic, err := g.topics.EnsureInternal(ctx, metadata.OffsetsTopic)
 	if err != nil {

@@ -45,8 +45,8 @@ func (s *MembershipSettings) ensureDefaults() {
 	}
 }
 
-// Membership is the service by which a broker is in its cluster: it registers the broker, tells the metadata's leader that
-// it is alive, and hands over what it leads before it stops.
+// Membership is the service by which a broker is in its cluster: it registers the broker, tells the metadata's leader
+// that it is alive, and hands over what it leads before it stops.
 type Membership struct {
 	store    ports.MetadataStore
 	local    heartbeats
@@ -67,8 +67,8 @@ type heartbeats interface {
 	Heartbeat(ctx context.Context, req ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error)
 }
 
-// NewMembership returns the membership of this broker. Heartbeats go to local, this node's controller, while this node leads
-// the metadata, and to peers otherwise.
+// NewMembership returns the membership of this broker. Heartbeats go to local, this node's controller, while this node
+// leads the metadata, and to peers otherwise.
 func NewMembership(store ports.MetadataStore, local heartbeats, peers ports.Peers, settings MembershipSettings, clock Clock, log *slog.Logger) *Membership {
 	settings.ensureDefaults()
 	m := &Membership{
@@ -85,8 +85,9 @@ func (m *Membership) BrokerEpoch() int64 { return m.epoch.Load() }
 // Serving is closed when the broker is in service for the first time.
 func (m *Membership) Serving() <-chan struct{} { return m.serving }
 
-// SessionUntil returns until when the metadata's leader will not fence this broker for its silence: a session from when the
-// last heartbeat that was answered had been sent. It is the zero time before that. A broken connection may end it earlier.
+// SessionUntil returns until when the metadata's leader will not fence this broker for its silence: a session
+// from when the last heartbeat that was answered had been sent. It is the zero time before that. A broken
+// connection may end it earlier.
 func (m *Membership) SessionUntil() time.Time {
 	if until := m.until.Load(); until != nil {
 		return *until
@@ -94,8 +95,8 @@ func (m *Membership) SessionUntil() time.Time {
 	return time.Time{}
 }
 
-// Register registers this broker, fenced, and tries until ctx ends while there is no leader of the metadata. Doing it again
-// changes nothing.
+// Register registers this broker, fenced, and tries until ctx ends while there is no leader of the metadata.
+// Doing it again changes nothing.
 func (m *Membership) Register(ctx context.Context) error {
 	cmd := metadata.RegisterBroker{
 		ID: m.settings.NodeID, Incarnation: m.settings.Incarnation, Rack: m.settings.Rack, Endpoints: m.settings.Endpoints, Fenced: true,
@@ -137,9 +138,9 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// Run registers this broker, unless Register has done so, and keeps it in the cluster until ctx ends; then it has others take
-// over what it leads, for at most ShutdownTimeout. It returns fault.StaleBrokerEpoch when another broker has taken this
-// one's id or it was unregistered: it must not serve any more.
+// Run registers this broker, unless Register has done so, and keeps it in the cluster until ctx ends; then it has
+// others take over what it leads, for at most ShutdownTimeout. It returns fault.StaleBrokerEpoch when another broker
+// has taken this one's id or it was unregistered: it must not serve any more.
 func (m *Membership) Run(ctx context.Context) error {
 	if m.BrokerEpoch() < 0 {
 		if err := m.Register(ctx); err != nil {
@@ -225,8 +226,8 @@ func (m *Membership) replaced(ctx context.Context, err error) error {
 	return nil
 }
 
-// leave has other brokers take over what this one leads. When no heartbeat is answered for two sessions, this broker has been fenced, or there is
-// nobody to take over, as when all nodes are stopped together.
+// leave has other brokers take over what this one leads. When no heartbeat is answered for two sessions, this broker
+// has been fenced, or there is nobody to take over, as when all nodes are stopped together.
 func (m *Membership) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, m.settings.ShutdownTimeout)
 	defer cancel()

@@ -31,7 +31,8 @@ type memLogs struct {
 	ended  []*memLog     // offline or deleted while appends were held
 	// opening, if not nil, is called before a log is opened; its error is Open's.
 	opening func(ports.LogID) error
-	// deleting and changing, if not nil, are called before a log is deleted, or cut, reset or deleted from. Their errors are the answer.
+	// deleting and changing, if not nil, are called before a log is deleted, or cut, reset or deleted from.
+	// Their errors are the answer.
 	deleting func(ports.LogID) error
 	changing func(id ports.LogID, how string) error
 }

@@ -190,8 +190,8 @@ func (i *Image) holds(id int32) bool {
 	return false
 }
 
-// Behind returns in how many partitions that have a leader the broker is a replica and not in sync. Those that it is only about to get do not
-// count. It looks at all partitions.
+// Behind returns in how many partitions that have a leader the broker is a replica and not in sync. Those that it is
+// only about to get do not count. It looks at all partitions.
 func (i *Image) Behind(id int32) int {
 	count := 0
 	for t := range i.Topics() {
@@ -205,8 +205,8 @@ func (i *Image) Behind(id int32) int {
 	return count
 }
 
-// InNeed counts the partitions that no broker leads, and those whose ISR lacks a replica that a reassignment is not about to add, as
-// Kafka's UnderReplicatedPartitions does. It looks at all partitions.
+// InNeed counts the partitions that no broker leads, and those whose ISR lacks a replica that a reassignment is not
+// about to add, as Kafka's UnderReplicatedPartitions does. It looks at all partitions.
 func (i *Image) InNeed() (withoutLeader, underReplicated int) {
 	for t := range i.Topics() {
 		for n := range t.Partitions {
