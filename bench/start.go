@@ -34,7 +34,8 @@ func measureLargeStart(ctx context.Context, binary string) error {
 	if err := s.start(ctx); err != nil {
 		return err
 	}
-	fmt.Printf("start-up of chronik with %d partitions: %.0f ms, %.1f MiB; without: %.0f ms\n\n", largeTopics*largePartitions, ms(s.startup), mib(s.rss()), ms(empty))
+	fmt.Printf("start-up of chronik with %d partitions: %.0f ms, %.1f MiB; without: %.0f ms\n\n",
+		largeTopics*largePartitions, ms(s.startup), mib(s.rss()), ms(empty))
 	return nil
 }
 

@@ -164,7 +164,8 @@ func (c *Config) storeKafka(key string, g given) error {
 		return fmt.Errorf("kafka.%s (%s): set %s instead", key, g.origin, own)
 	}
 	if err := configdef.ValidateBroker(key, text); err != nil || !ok {
-		return fmt.Errorf("kafka.%s = %s (%s): %w", key, shown(g.value), g.origin, cmp.Or(err, errors.New("a text, a number, a boolean or a list is allowed")))
+		return fmt.Errorf("kafka.%s = %s (%s): %w", key, shown(g.value), g.origin,
+			cmp.Or(err, errors.New("a text, a number, a boolean or a list is allowed")))
 	}
 	if key == "node.id" || key == "broker.id" {
 		if err := c.storeNodeID(key, text, g.origin); err != nil {
@@ -185,7 +186,8 @@ func (c *Config) storeNodeID(key, text string, from Origin) error {
 		return fmt.Errorf("kafka.%s = %s (%s): allowed: %s", key, shown(text), from, set.allowed)
 	}
 	if origin != FromDefault && c.Cluster.NodeID != before {
-		return fmt.Errorf("kafka.%s = %s (%s): the id of this node is %d already (%s)", key, shown(text), from, before, origin)
+		return fmt.Errorf("kafka.%s = %s (%s): the id of this node is %d already (%s)", key, shown(text), from, before,
+			origin)
 	}
 	c.origins[nodeIDKey] = from
 	return nil
@@ -196,16 +198,20 @@ func (c *Config) check() error {
 	for _, l := range c.Listen {
 		switch l.Name {
 		case "SSL", "SASL_PLAINTEXT", "SASL_SSL":
-			return fmt.Errorf("listen = %s (%s): a listener of this name speaks %s in Kafka, and here all speak PLAINTEXT: give it another name",
-				l.Name+"="+l.Address, c.origins["listen"], l.Name)
+			return fmt.Errorf(
+				"listen = %s (%s): a listener of this name speaks %s in Kafka, and here all speak PLAINTEXT: give it another name",
+				l.Name+"="+l.Address, c.origins["listen"], l.Name,
+			)
 		}
 	}
 	for _, a := range c.Advertised {
 		if !slices.ContainsFunc(c.Listen, func(l Listener) bool { return l.Name == a.Name }) {
-			return fmt.Errorf("advertised_addr = %s (%s): there is no listener %s in listen", a.Name+"="+a.Address, c.origins["advertised_addr"], a.Name)
+			return fmt.Errorf("advertised_addr = %s (%s): there is no listener %s in listen", a.Name+"="+a.Address,
+				c.origins["advertised_addr"], a.Name)
 		}
 		if strings.HasPrefix(a.Address, ":") || strings.HasSuffix(a.Address, ":0") {
-			return fmt.Errorf("advertised_addr = %s (%s): clients need a host and a port", a.Address, c.origins["advertised_addr"])
+			return fmt.Errorf("advertised_addr = %s (%s): clients need a host and a port", a.Address,
+				c.origins["advertised_addr"])
 		}
 	}
 	return c.checkRaftAddress()
@@ -241,7 +247,8 @@ func unknown(name string, g given) error {
 	} else {
 		keys = append(keys, "and the sections "+strings.Join(sections(), ", "))
 	}
-	return fmt.Errorf("unknown key %s = %s (%s): %s there are %s", name, shown(g.value), g.origin, where, strings.Join(keys, ", "))
+	return fmt.Errorf("unknown key %s = %s (%s): %s there are %s", name, shown(g.value), g.origin, where,
+		strings.Join(keys, ", "))
 }
 
 // sections returns the sections that there are, in brackets.

@@ -66,6 +66,7 @@ func (p *Progress) Abandon(reason string) bool {
 	if doing == "" {
 		doing = "nothing"
 	}
-	log.Error("ended before all was done: nothing acknowledged is lost, the next start does the rest", "reason", reason, "under_way", doing)
+	log.Error("ended before all was done: nothing acknowledged is lost, the next start does the rest", "reason", reason,
+		"under_way", doing)
 	return true
 }

@@ -63,7 +63,9 @@ func (d *Disk) checkDir() error {
 		return err
 	}
 	if !os.SameFile(now, ours) {
-		return &fs.PathError{Op: "look for", Path: d.dir.Name(), Err: fmt.Errorf("another directory is in its place: %w", fs.ErrNotExist)}
+		return &fs.PathError{
+			Op: "look for", Path: d.dir.Name(), Err: fmt.Errorf("another directory is in its place: %w", fs.ErrNotExist),
+		}
 	}
 	return nil
 }

@@ -36,11 +36,17 @@ func dial(ctx context.Context, address string) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{net: raw, in: bufio.NewReader(raw), formatter: kmsg.NewRequestFormatter(kmsg.FormatterClientID("chronik-server")), serves: map[int16]int16{18: 0}}
+	c := &conn{
+		net: raw, in: bufio.NewReader(raw), formatter: kmsg.NewRequestFormatter(kmsg.FormatterClientID("chronik-server")),
+		serves: map[int16]int16{18: 0},
+	}
 	got, err := c.ask(ctx, kmsg.NewPtrApiVersionsRequest())
 	if err != nil {
 		c.close()
-		return nil, fmt.Errorf("%s does not answer as a broker; a node that is starting does not yet, and its log says what it waits for: %w", address, err)
+		return nil, fmt.Errorf(
+			"%s does not answer as a broker; a node that is starting does not yet, and its log says what it waits for: %w",
+			address, err,
+		)
 	}
 	for _, key := range got.(*kmsg.ApiVersionsResponse).ApiKeys {
 		c.serves[key.ApiKey] = key.MaxVersion

@@ -27,7 +27,8 @@ const quorumTopic = "__cluster_metadata"
 func (x *exchange) describeQuorum(req *kmsg.DescribeQuorumRequest) *kmsg.DescribeQuorumResponse {
 	resp := kmsg.NewPtrDescribeQuorumResponse()
 	resp.ErrorMessage = new(string) // never null, as Kafka has it
-	if len(req.Topics) != 1 || req.Topics[0].Topic != quorumTopic || len(req.Topics[0].Partitions) != 1 || req.Topics[0].Partitions[0].Partition != 0 {
+	if len(req.Topics) != 1 || req.Topics[0].Topic != quorumTopic || len(req.Topics[0].Partitions) != 1 ||
+		req.Topics[0].Partitions[0].Partition != 0 {
 		for _, t := range req.Topics {
 			out := kmsg.NewDescribeQuorumResponseTopic()
 			out.Topic = t.Topic

@@ -96,12 +96,12 @@ func (c *conn) serve() {
 	switch {
 	case errors.As(err, &unknown):
 		if c.waits.Err() == nil {
-			c.server.noise.Warn(c.ctx, "connection refused that is none of a node", "client", c.nc.RemoteAddr().String(), "listener", c.listener.name,
-				"err", unknown.error)
+			c.server.noise.Warn(c.ctx, "connection refused that is none of a node", "client", c.nc.RemoteAddr().String(),
+				"listener", c.listener.name, "err", unknown.error)
 		}
 	case errors.As(err, &bad):
-		c.server.noise.Warn(c.ctx, "connection closed for bad input", "client", c.nc.RemoteAddr().String(), "listener", c.listener.name,
-			"client_id", c.client, "software", c.software, "err", bad.error)
+		c.server.noise.Warn(c.ctx, "connection closed for bad input", "client", c.nc.RemoteAddr().String(),
+			"listener", c.listener.name, "client_id", c.client, "software", c.software, "err", bad.error)
 	case errors.Is(err, errNotServed):
 	case err != nil && !closedByPeer(err) && c.ctx.Err() == nil && c.waits.Err() == nil:
 		c.server.noise.Info(c.ctx, "connection lost", "client", c.nc.RemoteAddr().String(), "err", err)
@@ -162,7 +162,8 @@ func (c *conn) exchange(x *exchange) (err error) {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
 			x.poisoned = true
-			c.server.noise.Error(c.ctx, "request handler panicked", "api", x.apiName(), "panic", p, "stack", string(debug.Stack()))
+			c.server.noise.Error(c.ctx, "request handler panicked", "api", x.apiName(), "panic", p,
+				"stack", string(debug.Stack()))
 			c.close()
 		}
 		if err != nil {

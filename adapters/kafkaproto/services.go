@@ -52,7 +52,8 @@ type Topics interface {
 
 // Configs is what is needed of broker.Configs.
 type Configs interface {
-	Describe(ctx context.Context, r broker.ConfigResource, keys []string, synonyms, documentation bool) ([]broker.ConfigEntry, error)
+	Describe(ctx context.Context, r broker.ConfigResource, keys []string,
+		synonyms, documentation bool) ([]broker.ConfigEntry, error)
 	DescribeTopic(t *metadata.Topic) []broker.ConfigEntry
 	Resources(t metadata.ResourceType) ([]string, error)
 	Replace(ctx context.Context, r broker.ConfigResource, configs map[string]*string, validateOnly bool) error
@@ -129,7 +130,8 @@ type Groups interface {
 	Heartbeat(ctx context.Context, req group.HeartbeatRequest) error
 	Leave(ctx context.Context, groupID string, members []group.LeaveMember) error
 	Commit(ctx context.Context, req *group.CommitRequest) error
-	FetchOffsets(ctx context.Context, groupID string, partitions []group.TopicPartition, requireStable bool) ([]group.FetchedOffset, error)
+	FetchOffsets(ctx context.Context, groupID string, partitions []group.TopicPartition,
+		requireStable bool) ([]group.FetchedOffset, error)
 	DeleteOffsets(ctx context.Context, groupID string, partitions []group.TopicPartition) ([]error, error)
 	Describe(ctx context.Context, groupID string) group.Description
 	List(ctx context.Context, states, types []string) ([]group.Listing, error)

@@ -47,7 +47,9 @@ type Machine struct {
 // other nodes do not have it.
 func newMachine(inner Inner, self int32, boot uint64, log *slog.Logger) (*Machine, error) {
 	if inner.Note() == nil && inner.Image().Index() > 0 {
-		return nil, errors.New("the metadata was made by a broker without a cluster: begin the cluster with an empty data directory")
+		return nil, errors.New(
+			"the metadata was made by a broker without a cluster: begin the cluster with an empty data directory",
+		)
 	}
 	n, err := decodeNote(inner.Note())
 	if err != nil {
@@ -118,7 +120,10 @@ func (m *Machine) Update(entries iter.Seq2[uint64, []byte]) error {
 func (m *Machine) apply(batch *metalog.Batch, n *note, p proposal) (outcome, error) {
 	switch n.admit(p.ID) {
 	case duplicate:
-		return outcome{err: fault.New(fault.RequestTimedOut, "the command was decided, but this node learned of it by a snapshot, without its outcome")}, nil
+		return outcome{
+			err: fault.New(fault.RequestTimedOut,
+				"the command was decided, but this node learned of it by a snapshot, without its outcome"),
+		}, nil
 	case stale:
 		return outcome{err: errOldCopy(p.ID.Node)}, nil
 	case admitted:
@@ -145,18 +150,23 @@ func (n *note) claim(v voter) error {
 }
 
 func errIncarnation(node int32) error {
-	return fault.New(fault.InconsistentVoterSet, "node %d has been a member of the cluster, with another raft directory: %s", node, VotesLost(node))
+	return fault.New(fault.InconsistentVoterSet,
+		"node %d has been a member of the cluster, with another raft directory: %s", node, VotesLost(node))
 }
 
 func errOldCopy(node int32) error {
-	return fault.New(fault.InconsistentVoterSet, "node %d has been started more often than its raft directory says: the directory is an old copy, and %s",
-		node, VotesLost(node))
+	return fault.New(fault.InconsistentVoterSet,
+		"node %d has been started more often than its raft directory says: the directory is an old copy, and %s", node,
+		VotesLost(node))
 }
 
 // VotesLost says what to do about a node that has forgotten what it has voted for.
 func VotesLost(node int32) string {
-	return fmt.Sprintf("what it has voted for is lost. Replace it with `chronik-server cluster replace-node %d NEW-ID HOST:PORT`, "+
-		"and start it with cluster.node_id = NEW-ID and cluster.join = true", node)
+	return fmt.Sprintf(
+		"what it has voted for is lost. Replace it with `chronik-server cluster replace-node %d NEW-ID HOST:PORT`, "+
+			"and start it with cluster.node_id = NEW-ID and cluster.join = true",
+		node,
+	)
 }
 
 // commit makes a batch and its note durable, and tells the outcomes.

@@ -105,8 +105,11 @@ func (g *guard) check(path string, set Settings) error {
 	case g.NodeID != set.NodeID:
 		return fmt.Errorf("%w: %s belongs to node %d, this is node %d", ErrWrongNode, path, g.NodeID, set.NodeID)
 	case g.Address != set.Address:
-		return fmt.Errorf("%w: the cluster knows node %d at raft address %s, not at %s: set that address, or remove the node and let it "+
-			"join anew, under a new node id", ErrWrongNode, g.NodeID, g.Address, set.Address)
+		return fmt.Errorf(
+			"%w: the cluster knows node %d at raft address %s, not at %s: set that address, or remove the node and let it "+
+				"join anew, under a new node id",
+			ErrWrongNode, g.NodeID, g.Address, set.Address,
+		)
 	}
 	return nil
 }

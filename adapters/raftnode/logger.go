@@ -52,7 +52,10 @@ var routine = map[string][]string{ //nolint:gochecknoglobals // a table
 		"rejected vote", "rejected preVote", " votes and ", " preVotes and ", "rejection from", "received RequestVoteResp", "received RequestPreVoteResp",
 		"dropped proposal", "dropped read index", "dropped ReadIndex", "dropped LeaderTransfer", "LeaderTransfer ignored", "no remote for",
 	},
-	"transport": {"connect: connection refused", "connection reset by peer", "broken pipe", "EOF", "failed to get the header", "failed to get poison ack"},
+	"transport": {
+		"connect: connection refused", "connection reset by peer", "broken pipe", "EOF", "failed to get the header",
+		"failed to get poison ack",
+	},
 }
 
 func (r routed) isRoutine(text string) bool {

@@ -78,7 +78,9 @@ func open(set Settings, log *slog.Logger) (*Manager, error) {
 		return nil, err
 	}
 	routeLogs(log)
-	m := &Manager{settings: set, dir: filepath.Join(set.Dir, raftDir), closed: make(chan struct{}), replicas: map[uint64]*Replica{}}
+	m := &Manager{
+		settings: set, dir: filepath.Join(set.Dir, raftDir), closed: make(chan struct{}), replicas: map[uint64]*Replica{},
+	}
 	var err error
 	if m.guard, err = openGuard(m.dir, set); err != nil {
 		return nil, err
@@ -145,7 +147,9 @@ type logFactory struct {
 }
 
 // Create implements config.LogDBFactory.
-func (f *logFactory) Create(c config.NodeHostConfig, cb config.LogDBCallback, dirs, wals []string) (raftio.ILogDB, error) {
+func (f *logFactory) Create(
+	c config.NodeHostConfig, cb config.LogDBCallback, dirs, wals []string,
+) (raftio.ILogDB, error) {
 	made, err := f.LogDBFactory.Create(c, cb, dirs, wals)
 	f.made = made
 	return made, err
@@ -204,4 +208,6 @@ func (m *Manager) remove(r *Replica) {
 }
 
 // errPeers is about what CreateReplica was given.
-var errPeers = errors.New("a raft group's first members are given on each of them, or join = true on one that comes later")
+var errPeers = errors.New(
+	"a raft group's first members are given on each of them, or join = true on one that comes later",
+)

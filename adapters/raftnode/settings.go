@@ -53,7 +53,8 @@ func (s Settings) Validate() error {
 	case s.RTT < time.Millisecond || s.RTT > time.Second:
 		return fmt.Errorf("a raft tick of %v, allowed 1ms to 1s", s.RTT)
 	case s.HeartbeatRTT < 1 || s.ElectionRTT <= 2*s.HeartbeatRTT:
-		return fmt.Errorf("an election after %d ticks with a heartbeat every %d, allowed more than twice as many", s.ElectionRTT, s.HeartbeatRTT)
+		return fmt.Errorf("an election after %d ticks with a heartbeat every %d, allowed more than twice as many",
+			s.ElectionRTT, s.HeartbeatRTT)
 	case s.SnapshotEntries < 1:
 		return errors.New("a raft log that is never cut")
 	case s.TLS != nil && (s.TLS.CAFile == "" || s.TLS.CertFile == "" || s.TLS.KeyFile == ""):

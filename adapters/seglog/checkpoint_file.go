@@ -69,8 +69,9 @@ func (c *offsetCheckpoint) read(fs disk.FS, dir string, log *slog.Logger) error 
 	case first.err == nil && second.err == nil: // a new directory
 		c.of = first.of
 	default:
-		return fault.New(fault.KafkaStorageError, "%s cannot be read, and there is no sound %s: bring one of them back, or remove both: then %s: %w",
-			path, c.name+copySuffix, c.loss, errors.Join(first.err, second.err))
+		return fault.New(fault.KafkaStorageError,
+			"%s cannot be read, and there is no sound %s: bring one of them back, or remove both: then %s: %w", path,
+			c.name+copySuffix, c.loss, errors.Join(first.err, second.err))
 	}
 	if !first.sealed || !bytes.Equal(first.content, second.content) {
 		c.changed++

@@ -10,7 +10,9 @@ import (
 
 // setCheckpoints names the checkpoint files.
 func (s *Store) setCheckpoints() {
-	s.points = offsetCheckpoint{name: recoveryFile, loss: "damage at the end of a log is cut off, also where acknowledged records were"}
+	s.points = offsetCheckpoint{
+		name: recoveryFile, loss: "damage at the end of a log is cut off, also where acknowledged records were",
+	}
 	s.indexed = offsetCheckpoint{name: indexFile}
 	s.starts = offsetCheckpoint{name: logStartFile, loss: "records that were deleted by DeleteRecords are there again"}
 	s.cleaned = offsetCheckpoint{name: cleanerFile}

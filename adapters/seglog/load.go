@@ -57,9 +57,10 @@ func (l *Log) load(sound points, start int64, scan bool) error {
 		return err
 	}
 	if slices.Contains(names, unappliedFile) {
-		return fault.New(fault.KafkaStorageError, "%s has records in %s that are damaged or do not follow the end of its segments: "+
-			"acknowledged records are lost; restore the segments, or remove that file to accept the loss",
-			l.name(), filepath.Join(l.dir(), unappliedFile))
+		return fault.New(fault.KafkaStorageError,
+			"%s has records in %s that are damaged or do not follow the end of its segments: "+
+				"acknowledged records are lost; restore the segments, or remove that file to accept the loss", l.name(),
+			filepath.Join(l.dir(), unappliedFile))
 	}
 	if names, err = l.finishSwaps(names); err != nil {
 		return err
@@ -122,7 +123,8 @@ func (l *Log) load(sound points, start int64, scan bool) error {
 		return err
 	}
 	if l.end < sound.recovery {
-		return fault.New(fault.KafkaStorageError, "%s ends at offset %d, and was synced up to %d: acknowledged records are lost", l.dir(), l.end, sound.recovery)
+		return fault.New(fault.KafkaStorageError,
+			"%s ends at offset %d, and was synced up to %d: acknowledged records are lost", l.dir(), l.end, sound.recovery)
 	}
 	l.indexPoint = l.end
 	if scan {
@@ -158,7 +160,8 @@ func (l *Log) loadSegment(s *segment, next int64, sound points, scan bool) error
 		return err
 	}
 	if !ok {
-		l.store.opt.Log.Warn("index is missing or wrong and is made anew", "topic", l.id.Topic, "partition", l.id.Partition, "segment", s.base)
+		l.store.opt.Log.Warn("index is missing or wrong and is made anew", "topic", l.id.Topic, "partition", l.id.Partition,
+			"segment", s.base)
 		return l.recoverSegment(f, s, s.base, math.MaxInt64)
 	}
 	return nil
@@ -188,7 +191,8 @@ func (l *Log) loadIndexes(f *openFile, s *segment) (ok bool, err error) {
 	if !found && beginsBehind(f, s.size, 4*max(4096, l.config.IndexIntervalBytes)) {
 		return false, nil
 	}
-	entry, found, err = l.view(s.base, timeIndexSuffix, &s.timeIndex, timeIndexEntry).last(func([]byte) bool { return true })
+	entry, found, err = l.view(s.base, timeIndexSuffix, &s.timeIndex, timeIndexEntry).
+		last(func([]byte) bool { return true })
 	if err != nil {
 		return false, err
 	}

@@ -40,7 +40,10 @@ func (l *Log) findEnd() error {
 	}
 	l.durable, l.written, l.recoveryPoint, l.takenEnd = l.end, l.end, l.end, l.end
 	l.durableBase, l.durableSize = s.base, s.size
-	l.planned = plan{base: s.base, size: s.size, first: first, marks: int64(s.index.marks()), pending: s.sinceMark, jitter: jitter(l.config)}
+	l.planned = plan{
+		base: s.base, size: s.size, first: first, marks: int64(s.index.marks()), pending: s.sinceMark,
+		jitter: jitter(l.config),
+	}
 	return nil
 }
 
@@ -66,7 +69,8 @@ func (l *Log) tailOf(s *segment) ([]record.Batch, error) {
 			err = fmt.Errorf("%w at %d", record.ErrIncomplete, position)
 		}
 		if err != nil {
-			return nil, fault.New(fault.KafkaStorageError, "%s: segment %d was closed properly and is damaged: %w", l.name(), s.base, err)
+			return nil, fault.New(fault.KafkaStorageError, "%s: segment %d was closed properly and is damaged: %w", l.name(),
+				s.base, err)
 		}
 		tail = append(tail, slices.Clone(b))
 		position += int64(b.Size())
@@ -166,7 +170,8 @@ func (l *Log) restoreProducers(at int64) (intact bool, err error) {
 	}
 	producers, err := parseProducers(content)
 	if err != nil {
-		l.store.opt.Log.Warn("producer snapshot is passed over", "topic", l.id.Topic, "partition", l.id.Partition, "offset", at, "err", err)
+		l.store.opt.Log.Warn("producer snapshot is passed over", "topic", l.id.Topic, "partition", l.id.Partition,
+			"offset", at, "err", err)
 		return false, nil
 	}
 	l.producers.Restore(producers)

@@ -34,7 +34,10 @@ func (l *Log) timedPlaces(upTo int64) []timedPlace {
 		if !ok || p.base != s.base {
 			continue
 		}
-		t := timedPlace{place: p, times: l.view(s.base, timeIndexSuffix, &s.timeIndex, timeIndexEntry), max: math.MaxInt64, durable: l.durable, next: l.end}
+		t := timedPlace{
+			place: p, times: l.view(s.base, timeIndexSuffix, &s.timeIndex, timeIndexEntry), max: math.MaxInt64,
+			durable: l.durable, next: l.end,
+		}
 		if s.timed && !s.distrusted {
 			t.max, t.checked = s.maxTimestamp, s.timesChecked
 		}
@@ -229,7 +232,9 @@ func (l *Log) headers(p place, offset int64, visit func(record.Batch) bool) erro
 	return l.eachHeader(p, offset, func(_ *openFile, _ int64, head record.Batch) (bool, error) { return visit(head), nil })
 }
 
-func (l *Log) eachHeader(p place, offset int64, visit func(f *openFile, position int64, head record.Batch) (bool, error)) error {
+func (l *Log) eachHeader(
+	p place, offset int64, visit func(f *openFile, position int64, head record.Batch) (bool, error),
+) error {
 	f, err := l.store.files.acquire(l.path(p.base, logSuffix), false)
 	if err == nil {
 		defer f.Close()

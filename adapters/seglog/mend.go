@@ -46,7 +46,8 @@ func (l *Log) noteOpened() {
 
 // haveMended hands a segment to mend.
 func (s *Store) haveMended(l *Log, of *segment) {
-	s.opt.Log.Warn("index does not tell the truth and is made anew", "topic", l.id.Topic, "partition", l.id.Partition, "segment", of.base)
+	s.opt.Log.Warn("index does not tell the truth and is made anew", "topic", l.id.Topic, "partition", l.id.Partition,
+		"segment", of.base)
 	s.mu.Lock()
 	s.lying = append(s.lying, mending{l, of})
 	s.mu.Unlock()

@@ -129,8 +129,9 @@ func (l *replaying) isSetAside() bool { return l.offline != nil }
 // until somebody has seen to it.
 func (l *replaying) setAside(e journal.Entry, why error) error {
 	l.offline = why
-	l.store.opt.Log.Error("journal entry cannot be applied, the log stays offline", "topic", l.id.Topic, "partition", l.id.Partition,
-		"offset", e.BaseOffset, "log_end", l.end, "set_aside_in", filepath.Join(l.dir(), unappliedFile), "err", why)
+	l.store.opt.Log.Error("journal entry cannot be applied, the log stays offline", "topic", l.id.Topic,
+		"partition", l.id.Partition, "offset", e.BaseOffset, "log_end", l.end,
+		"set_aside_in", filepath.Join(l.dir(), unappliedFile), "err", why)
 	return l.keepUnapplied(e.Payload)
 }
 

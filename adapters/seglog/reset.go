@@ -110,7 +110,8 @@ func (l *Log) finishReset() (start int64, ok bool, err error) {
 	}
 	var group uint64
 	if _, err := fmt.Sscanf(string(content), "%d %d", &start, &group); err != nil || start < 0 {
-		return 0, false, fault.New(fault.CorruptMessage, "%s says %q, not where the log begins", filepath.Join(l.dir(), resetFile), content)
+		return 0, false, fault.New(fault.CorruptMessage, "%s says %q, not where the log begins",
+			filepath.Join(l.dir(), resetFile), content)
 	}
 	return start, true, l.makeReset(start, group)
 }

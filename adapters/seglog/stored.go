@@ -29,7 +29,8 @@ func (s *Store) storedID(dir string) (*metadata.TopicID, error) {
 	}
 	id, err := parsePartition(content)
 	if err != nil {
-		return nil, fault.New(fault.KafkaStorageError, "%s is damaged, and says no more of which topic the records beside it are: %w", path, err)
+		return nil, fault.New(fault.KafkaStorageError,
+			"%s is damaged, and says no more of which topic the records beside it are: %w", path, err)
 	}
 	return &id, nil
 }

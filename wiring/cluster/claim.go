@@ -44,7 +44,8 @@ func (md *Metadata) awaitClaim(ctx context.Context, joins bool, log *slog.Logger
 		}
 		if now := time.Now(); round == 0 || now.Sub(told) >= attempt {
 			told = now
-			log.InfoContext(ctx, "waiting until other nodes know this one, before it may vote", "node", claim.Node, "missing", claim.Missing(answers))
+			log.InfoContext(ctx, "waiting until other nodes know this one, before it may vote", "node", claim.Node,
+				"missing", claim.Missing(answers))
 		}
 		select {
 		case <-time.After(askAgain):

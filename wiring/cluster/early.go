@@ -36,7 +36,8 @@ func (m memory) Describe(context.Context, bool) (broker.QuorumDescription, error
 	q := broker.QuorumDescription{Leader: -1, LeaderEpoch: -1, HighWatermark: -1}
 	known := m.voters()
 	for _, node := range sortedKeys(known) {
-		q.Voters = append(q.Voters, broker.QuorumReplica{Node: node, Directory: known[node], LogEndOffset: -1, LastFetch: -1, LastCaughtUp: -1})
+		q.Voters = append(q.Voters,
+			broker.QuorumReplica{Node: node, Directory: known[node], LogEndOffset: -1, LastFetch: -1, LastCaughtUp: -1})
 	}
 	return q, fault.New(fault.NotController, "the node waits for others, and knows of no majority")
 }

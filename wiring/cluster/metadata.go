@@ -46,12 +46,14 @@ type Metadata struct {
 // until the other nodes know this one, if they do not yet, and meanwhile tells them what it knows; nodes are how they
 // are told from clients. Close it before the node.
 func Open(
-	ctx context.Context, cfg *configs.Config, certs *nodetls.Certificates, nodes *kafkaproto.Nodes, node *raftnode.Manager, wal walstore.Settings, log *slog.Logger,
+	ctx context.Context, cfg *configs.Config, certs *nodetls.Certificates, nodes *kafkaproto.Nodes, node *raftnode.Manager,
+	wal walstore.Settings, log *slog.Logger,
 ) (*Metadata, error) {
 	md := &Metadata{node: node, others: others(cfg), secure: certs.Client}
 	md.address = addresses(cfg, md)
 	md.early = &early{listeners: cfg.Listen, nodes: nodes, log: log}
-	err := md.open(ctx, members(cfg), wal, func(ctx context.Context) error { return md.awaitClaim(ctx, cfg.Cluster.Join, log) }, log)
+	err := md.open(ctx, members(cfg), wal,
+		func(ctx context.Context) error { return md.awaitClaim(ctx, cfg.Cluster.Join, log) }, log)
 	if err != nil {
 		return nil, errors.Join(err, md.early.close())
 	}
@@ -60,7 +62,9 @@ func Open(
 
 // OpenMetadata opens the metadata that node replicates with these members, with its copy on this node's disk as wal
 // says. That the node may vote is for the caller to know. Close it before the node.
-func OpenMetadata(ctx context.Context, node *raftnode.Manager, members raftnode.Members, wal walstore.Settings, log *slog.Logger) (*Metadata, error) {
+func OpenMetadata(
+	ctx context.Context, node *raftnode.Manager, members raftnode.Members, wal walstore.Settings, log *slog.Logger,
+) (*Metadata, error) {
 	md := &Metadata{node: node, address: func(int32) (string, bool) { return "", false }}
 	if err := md.open(ctx, members, wal, func(context.Context) error { return nil }, log); err != nil {
 		return nil, err
@@ -70,7 +74,8 @@ func OpenMetadata(ctx context.Context, node *raftnode.Manager, members raftnode.
 
 // open opens the copy on this node's disk, and starts the replica when admitted has returned.
 func (md *Metadata) open(
-	ctx context.Context, members raftnode.Members, wal walstore.Settings, admitted func(context.Context) error, log *slog.Logger,
+	ctx context.Context, members raftnode.Members, wal walstore.Settings, admitted func(context.Context) error,
+	log *slog.Logger,
 ) error {
 	local, err := walstore.OpenReplica(wal, log) //nolint:contextcheck // what it starts ends with Close, not with ctx
 	if err != nil {
@@ -93,7 +98,9 @@ func (md *Metadata) Close() error { return errors.Join(md.early.close(), md.Stor
 
 // Register makes this broker one that the cluster knows, fenced, and the cluster one that has an id. It waits for a
 // majority of the nodes until ctx ends, and returns the epoch of the registration.
-func (md *Metadata) Register(ctx context.Context, member broker.MembershipSettings, clusterID string, clock broker.Clock, log *slog.Logger) (epoch int64, err error) {
+func (md *Metadata) Register(
+	ctx context.Context, member broker.MembershipSettings, clusterID string, clock broker.Clock, log *slog.Logger,
+) (epoch int64, err error) {
 	defer func() { err = errors.Join(err, md.early.close()) }()
 	if err := md.agree(ctx, log, md.ClaimVote); err != nil {
 		return -1, fmt.Errorf("claim the vote of node %d: %w", member.NodeID, err)
@@ -158,7 +165,8 @@ func (md *Metadata) Describe(ctx context.Context, forwarded bool) (broker.Quorum
 	known := md.memory.voters()
 	describe := func(nodes map[int32]string) (all []broker.QuorumReplica) {
 		for _, node := range sortedKeys(nodes) {
-			all = append(all, broker.QuorumReplica{Node: node, Directory: known[node], LogEndOffset: -1, LastFetch: -1, LastCaughtUp: -1})
+			all = append(all,
+				broker.QuorumReplica{Node: node, Directory: known[node], LogEndOffset: -1, LastFetch: -1, LastCaughtUp: -1})
 		}
 		return all
 	}

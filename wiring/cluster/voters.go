@@ -29,8 +29,9 @@ func (md *Metadata) Add(ctx context.Context, node int32, address string) error {
 	case m.Voters[node] != "":
 		return fault.New(fault.DuplicateVoter, "node %d is a member of the cluster, at raft address %s", node, m.Voters[node])
 	case m.Removed[node]:
-		return fault.New(fault.InvalidRequest, "node %d was removed from the cluster, and no node can join under that id again: give it another node_id "+
-			"and an empty data directory", node)
+		return fault.New(fault.InvalidRequest,
+			"node %d was removed from the cluster, and no node can join under that id again: give it another node_id "+
+				"and an empty data directory", node)
 	case follows && known != address:
 		return fault.New(fault.DuplicateVoter, "node %d is added already, at raft address %s: remove it first", node, known)
 	}
@@ -74,7 +75,8 @@ func (md *Metadata) Remove(ctx context.Context, node int32, directory [16]byte) 
 			}
 		}
 		if alive <= rest/2 {
-			return fault.New(fault.InvalidRequest, "without node %d, %d of %d voters are in service, which is no majority", node, alive, rest)
+			return fault.New(fault.InvalidRequest, "without node %d, %d of %d voters are in service, which is no majority", node,
+				alive, rest)
 		}
 	}
 	return asFault(md.replica.Remove(ctx, node))
@@ -240,8 +242,11 @@ func (md *Metadata) diagnose(ctx context.Context, log *slog.Logger) error {
 			break
 		}
 		if md.Image().Index() > 0 {
-			return fmt.Errorf("node %d was removed from the cluster, as node %d says: to let it join again, give it a new node_id and an empty data "+
-				"directory, add that with `chronik-server cluster add-node`, and start it with cluster.join = true", self, other.ID)
+			return fmt.Errorf(
+				"node %d was removed from the cluster, as node %d says: to let it join again, give it a new node_id and an empty data "+
+					"directory, add that with `chronik-server cluster add-node`, and start it with cluster.join = true",
+				self, other.ID,
+			)
 		}
 		log.InfoContext(ctx, "waiting to be added to the cluster: chronik-server cluster add-node", "node", self)
 		return nil

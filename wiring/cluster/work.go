@@ -36,10 +36,15 @@ type Work struct {
 
 // NewWork returns the work of a node. Close it after its services have ended.
 func NewWork(
-	cfg *configs.Config, certs *nodetls.Certificates, store ports.MetadataStore, member broker.MembershipSettings, p *broker.Partitions, c *broker.Configs, clock broker.Clock, log *slog.Logger,
+	cfg *configs.Config, certs *nodetls.Certificates, store ports.MetadataStore, member broker.MembershipSettings,
+	p *broker.Partitions, c *broker.Configs, clock broker.Clock, log *slog.Logger,
 ) *Work {
-	peers := replication.New(replication.Settings{NodeID: member.NodeID, Address: addresses(cfg, store), TLS: certs.Client, Logger: log})
-	controller := broker.NewQuorumProgress(broker.NewController(store, c, broker.ControllerSettings{Gone: peers.Gone}, clock, log))
+	peers := replication.New(
+		replication.Settings{NodeID: member.NodeID, Address: addresses(cfg, store), TLS: certs.Client, Logger: log},
+	)
+	controller := broker.NewQuorumProgress(
+		broker.NewController(store, c, broker.ControllerSettings{Gone: peers.Gone}, clock, log),
+	)
 	return &Work{
 		Replication: broker.NewReplication(p, store, peers, c, log),
 		Controller:  controller,
@@ -61,7 +66,9 @@ func (w *Work) Ready() error {
 	b, registered := img.Broker(w.nodeID)
 	switch {
 	case w.Membership.SessionUntil().Before(w.clock()):
-		return errors.New("the broker's heartbeats are not answered: it is cut off from the cluster, or there is no leader of the metadata")
+		return errors.New(
+			"the broker's heartbeats are not answered: it is cut off from the cluster, or there is no leader of the metadata",
+		)
 	case !registered || b.Fenced:
 		return errors.New("the broker is fenced")
 	case b.ShuttingDown:

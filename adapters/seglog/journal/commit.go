@@ -75,7 +75,8 @@ func (j *Journal) commit() {
 	switch {
 	case j.journaled == 0:
 		j.writeLogs()
-	case j.opt.DirectBytes > 0 && j.journaled <= j.opt.DirectLogs && j.bytes/j.journaled >= j.opt.DirectBytes, int64(j.bytes) > j.opt.FileBytes/2:
+	case j.opt.DirectBytes > 0 && j.journaled <= j.opt.DirectLogs && j.bytes/j.journaled >= j.opt.DirectBytes,
+		int64(j.bytes) > j.opt.FileBytes/2:
 		j.direct()
 	default:
 		j.throughJournal()

@@ -102,7 +102,9 @@ func (j *Journal) encodeEntry(id ports.LogID, offset, previous int64, batches []
 }
 
 // appendHeader appends an entry's header, without what stamp adds.
-func appendHeader(headers []byte, id ports.LogID, group uint64, offset, previous int64, length int, payload uint32) []byte {
+func appendHeader(
+	headers []byte, id ports.LogID, group uint64, offset, previous int64, length int, payload uint32,
+) []byte {
 	start := len(headers)
 	size := entryHeader + padded(len(id.Topic))
 	headers = slices.Grow(headers, size)[:start+size]

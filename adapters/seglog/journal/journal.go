@@ -124,7 +124,9 @@ type Journal struct {
 // logs' own files when it and then settle have returned, but for the logs that settle returns: what the journal has of
 // these, Carried shows. Its space is used anew after that. A torn tail, which was never acknowledged, ends the replay;
 // damage to a header before intact newer entries is an error.
-func Open(fs disk.FS, dir string, opt Options, replay func(Entry) error, settle func() (map[ports.LogID]error, error)) (*Journal, error) {
+func Open(
+	fs disk.FS, dir string, opt Options, replay func(Entry) error, settle func() (map[ports.LogID]error, error),
+) (*Journal, error) {
 	opt = opt.withDefaults()
 	if err := makeDir(fs, dir); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)

@@ -28,7 +28,8 @@ func replayFiles(all []*file, synced bool, visit func(Entry) error) (entries int
 			continue
 		}
 		r := &reader{file: f, before: before}
-		r.full = synced || f.state == stateCarried || slices.ContainsFunc(all[i+1:], func(after *file) bool { return after.known && after.state == stateUsed })
+		r.full = synced || f.state == stateCarried ||
+			slices.ContainsFunc(all[i+1:], func(after *file) bool { return after.known && after.state == stateUsed })
 		if err := r.replay(visit); err != nil {
 			return entries, newest, fmt.Errorf("replay %s: %w", f.path, err)
 		}
@@ -78,8 +79,10 @@ func (r *reader) replay(visit func(Entry) error) (err error) {
 			}
 			return r.checkTail(pos, torn)
 		}
-		if r.file.state != stateCarried && (r.left > 0 && (e.group != r.group || e.left != r.left-1) || r.left == 0 && e.group != r.group+1) {
-			return fmt.Errorf("%w: an entry of group %d stands at %d, behind one of group %d which %d were to follow", ErrDamaged, e.group, pos, r.group, r.left)
+		if r.file.state != stateCarried &&
+			(r.left > 0 && (e.group != r.group || e.left != r.left-1) || r.left == 0 && e.group != r.group+1) {
+			return fmt.Errorf("%w: an entry of group %d stands at %d, behind one of group %d which %d were to follow",
+				ErrDamaged, e.group, pos, r.group, r.left)
 		}
 		r.group, r.left = e.group, e.left
 		if err := r.show(pos, e, visit); err != nil {
@@ -138,11 +141,13 @@ func (r *reader) synced(group uint64, pos int64) (bool, error) {
 // checkFollows sees that the file before ends where this one begins: that one was full and synced.
 func (r *reader) checkFollows() error {
 	before := r.before
-	if before == nil || before.file.epoch+1 != r.file.epoch || before.file.state == stateCarried || r.file.state == stateCarried {
+	if before == nil || before.file.epoch+1 != r.file.epoch || before.file.state == stateCarried ||
+		r.file.state == stateCarried {
 		return nil // the file between was freed, or they are of different runs
 	}
 	if before.left > 0 || before.group+1 != r.file.first {
-		return fmt.Errorf("%w: %s ends in group %d, this file begins with group %d", ErrDamaged, before.file.path, before.group, r.file.first)
+		return fmt.Errorf("%w: %s ends in group %d, this file begins with group %d", ErrDamaged, before.file.path,
+			before.group, r.file.first)
 	}
 	return nil
 }
@@ -222,7 +227,8 @@ func (r *reader) scan(pos int64, wanted func(key uint64) bool, visit func(pos in
 func (r *reader) checkTail(pos int64, torn uint64) error {
 	return r.scan(pos, func(key uint64) bool { return key == r.file.key }, func(at int64, h header) error {
 		if h.group > torn {
-			return fmt.Errorf("%w: an entry of group %d stands at %d, behind a bad one of group %d at %d", ErrDamaged, h.group, at, torn, pos)
+			return fmt.Errorf("%w: an entry of group %d stands at %d, behind a bad one of group %d at %d", ErrDamaged, h.group,
+				at, torn, pos)
 		}
 		return nil
 	})
@@ -235,7 +241,8 @@ func (r *reader) checkHeaderless() error {
 	return r.scan(headerSize, func(key uint64) bool { return key != 0 }, func(at int64, h header) error {
 		group, known := seen[h.key]
 		if known && group != h.group {
-			return fmt.Errorf("%w: the file's header is bad, and entries of groups %d and %d stand behind it", ErrDamaged, group, h.group)
+			return fmt.Errorf("%w: the file's header is bad, and entries of groups %d and %d stand behind it", ErrDamaged, group,
+				h.group)
 		}
 		seen[h.key] = h.group
 		return nil

@@ -54,8 +54,9 @@ func (p *Partition) recompress(b record.Batch, cfg *TopicConfig, limits record.L
 		return nil, err
 	}
 	if len(b) > cfg.MaxMessageBytes {
-		return nil, fault.New(fault.MessageTooLarge, "Message batch size is %d bytes in append to partition %s-%d which exceeds the "+
-			"maximum configured size of %d.", len(b), p.topic, p.index, cfg.MaxMessageBytes)
+		return nil, fault.New(fault.MessageTooLarge,
+			"Message batch size is %d bytes in append to partition %s-%d which exceeds the "+
+				"maximum configured size of %d.", len(b), p.topic, p.index, cfg.MaxMessageBytes)
 	}
 	return b, nil
 }

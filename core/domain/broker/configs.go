@@ -91,7 +91,8 @@ type Configs struct {
 // flush.messages or flush.ms. log is told of configs that have no effect. The error names a static config that does
 // not exist, or whose value is not allowed.
 func NewConfigs(
-	store ports.MetadataStore, nodeID int32, static map[string]string, flush ports.FlushPolicy, levels LogLevels, log *slog.Logger,
+	store ports.MetadataStore, nodeID int32, static map[string]string, flush ports.FlushPolicy, levels LogLevels,
+	log *slog.Logger,
 ) (*Configs, error) {
 	c := &Configs{
 		store: store, nodeID: nodeID, name: strconv.Itoa(int(nodeID)), flush: flush, levels: levels, notice: newConfigNotice(log),
@@ -107,7 +108,8 @@ func NewConfigs(
 	}
 	c.resolved.Store(r)
 	img := store.Image()
-	c.notice.give(context.Background(), configdef.Broker, own, img.Configs(metadata.ResourceBroker, c.name), img.Configs(metadata.ResourceBroker, ""))
+	c.notice.give(context.Background(), configdef.Broker, own, img.Configs(metadata.ResourceBroker, c.name),
+		img.Configs(metadata.ResourceBroker, ""))
 	return c, nil
 }
 

@@ -155,7 +155,8 @@ func listChange(t metadata.ResourceType, op ConfigOp, old map[string]string) (st
 	k, ok := tableOf(t).Key(op.Name)
 	if !ok || k.Type != configdef.List {
 		if t == metadata.ResourceBroker {
-			return "", fault.New(fault.InvalidConfig, "Config value %s is not allowed for config key: %s", strings.ToLower(opNames[op.Op]), op.Name)
+			return "", fault.New(fault.InvalidConfig, "Config value %s is not allowed for config key: %s",
+				strings.ToLower(opNames[op.Op]), op.Name)
 		}
 		return "", fault.New(fault.InvalidConfig, "Can't %s to key %s because its type is not LIST.", opNames[op.Op], op.Name)
 	}
@@ -190,7 +191,9 @@ func tableOf(t metadata.ResourceType) *configdef.Table {
 }
 
 // alter carries out cmd, after which the resource has the configs after, or only checks it.
-func (c *Configs) alter(ctx context.Context, cmd metadata.AlterConfigs, after map[string]string, validateOnly bool) error {
+func (c *Configs) alter(
+	ctx context.Context, cmd metadata.AlterConfigs, after map[string]string, validateOnly bool,
+) error {
 	if err := metadata.ValidateResourceName(cmd.Type, cmd.Name); err != nil {
 		return err
 	}

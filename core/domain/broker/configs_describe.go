@@ -13,7 +13,9 @@ import (
 
 // Describe returns the resource's configs; no keys means all of them, keys that do not exist are left out. Errors:
 // fault.UnknownTopicOrPartition, InvalidTopic, InvalidRequest.
-func (c *Configs) Describe(ctx context.Context, r ConfigResource, keys []string, synonyms, documentation bool) ([]ConfigEntry, error) {
+func (c *Configs) Describe(
+	ctx context.Context, r ConfigResource, keys []string, synonyms, documentation bool,
+) ([]ConfigEntry, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -113,7 +115,9 @@ func (c *Configs) describeOwned(table *configdef.Table, of ConfigResource, sourc
 }
 
 // describeOwn describes configs that a resource has itself, or else gets from the broker.
-func (c *Configs) describeOwn(r *resolvedConfigs, table *configdef.Table, own map[string]string, source int8) []ConfigEntry {
+func (c *Configs) describeOwn(
+	r *resolvedConfigs, table *configdef.Table, own map[string]string, source int8,
+) []ConfigEntry {
 	entries := make([]ConfigEntry, 0, len(table.Keys()))
 	for i := range table.Keys() {
 		k := &table.Keys()[i]
@@ -167,7 +171,8 @@ func (c *Configs) describeCluster() []ConfigEntry {
 			continue
 		}
 		shown := k.Canonical(text)
-		entries = append(entries, brokerEntry(k, &shown, []ConfigSynonym{{Name: k.Name, Value: visible(k, text), Source: SourceDefaultBroker}}))
+		entries = append(entries,
+			brokerEntry(k, &shown, []ConfigSynonym{{Name: k.Name, Value: visible(k, text), Source: SourceDefaultBroker}}))
 	}
 	return append(entries, c.describeOthers(r, nil, r.cluster, nil)...)
 }

@@ -78,7 +78,9 @@ type controllerConfigs interface {
 }
 
 // NewController returns the controller of this node. Run makes it work.
-func NewController(store ports.MetadataStore, configs controllerConfigs, settings ControllerSettings, clock Clock, log *slog.Logger) *Controller {
+func NewController(
+	store ports.MetadataStore, configs controllerConfigs, settings ControllerSettings, clock Clock, log *slog.Logger,
+) *Controller {
 	settings.ensureDefaults()
 	return &Controller{
 		store: store, configs: configs, settings: settings, clock: clock, log: log, noise: limitedlog.New(log, noiseOfBrokers),
@@ -274,7 +276,8 @@ func (c *Controller) touched(req ports.BrokerHeartbeat) (*metadata.Image, *metad
 	case !ok:
 		return nil, nil, fault.New(fault.StaleBrokerEpoch, "No broker registration found for broker id %d", req.BrokerID)
 	case b.Epoch != req.BrokerEpoch:
-		return nil, nil, fault.New(fault.StaleBrokerEpoch, "Expected broker epoch %d, but got broker epoch %d", b.Epoch, req.BrokerEpoch)
+		return nil, nil, fault.New(fault.StaleBrokerEpoch, "Expected broker epoch %d, but got broker epoch %d", b.Epoch,
+			req.BrokerEpoch)
 	}
 	c.sessions.follow(img, now) // or the broker could come back into service before it was noticed here that it was fenced
 	c.sessions.touch(b.ID, req.MetadataIndex, now)

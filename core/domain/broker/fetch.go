@@ -203,7 +203,9 @@ func (f *Fetch) wait(ctx context.Context, req *FetchRequest, round *fetchRound, 
 // As in Kafka, consumers who ask for what does not exist beside what does are told with the rest, and may wait:
 // many ask for it again at once. A follower does not, and its new partition, which this broker does not know yet,
 // is not to wait for its others.
-func (f *Fetch) readAll(ctx context.Context, req *FetchRequest, round *fetchRound, resp *FetchResponse, limit int) (total int, urgent bool) {
+func (f *Fetch) readAll(
+	ctx context.Context, req *FetchRequest, round *fetchRound, resp *FetchResponse, limit int,
+) (total int, urgent bool) {
 	resp.Partitions, round.read = resp.Partitions[:0], round.read[:0]
 	waitsFor := 0 // partitions
 	for _, want := range round.wanted {
@@ -238,7 +240,9 @@ func unknown(err error) bool {
 
 // read answers for one partition. At most maxBytes are returned, except that the first batch of the whole
 // answer comes however large it is (KIP-74).
-func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartition, maxBytes int, first bool) FetchedPartition {
+func (f *Fetch) read(
+	ctx context.Context, req *FetchRequest, want *wantedPartition, maxBytes int, first bool,
+) FetchedPartition {
 	got := FetchedPartition{
 		FetchTarget: want.ask.FetchTarget, HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
 	}
@@ -300,7 +304,8 @@ func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartiti
 	}
 	want.seen = upTo
 	if start := p.log.StartOffset(); want.ask.Offset < start || want.ask.Offset > p.log.EndOffset() {
-		got.Err = fault.New(fault.OffsetOutOfRange, "offset %d of %s-%d is outside %d to %d", want.ask.Offset, p.topic, p.index, start, p.hw.Load())
+		got.Err = fault.New(fault.OffsetOutOfRange, "offset %d of %s-%d is outside %d to %d", want.ask.Offset, p.topic,
+			p.index, start, p.hw.Load())
 		return got
 	}
 	if got.PreferredReadReplica = f.nearest(p, req, want); got.PreferredReadReplica < 0 {
@@ -326,7 +331,9 @@ func slice(p *Partition, offset, upTo int64, maxBytes int, first bool) (ports.Sl
 }
 
 // replicate answers a follower: with what is durable here, whether it is committed or not.
-func (f *Fetch) replicate(p *Partition, by *Follower, want *wantedPartition, got *FetchedPartition, maxBytes int, first bool) {
+func (f *Fetch) replicate(
+	p *Partition, by *Follower, want *wantedPartition, got *FetchedPartition, maxBytes int, first bool,
+) {
 	ask := &want.ask
 	reply, err := p.followed(partition.FollowerFetch{
 		Replica: by.ID, BrokerEpoch: by.Epoch, LeaderEpoch: ask.CurrentLeaderEpoch, Start: ask.LogStartOffset, Offset: ask.Offset, LastEpoch: ask.LastFetchedEpoch,
@@ -360,7 +367,8 @@ func diverging(p *Partition, ask FetchPartition) (*EpochEndOffset, error) {
 	epoch, end := p.epochEnd(ask.LastFetchedEpoch)
 	switch {
 	case epoch < 0:
-		return nil, fault.New(fault.OffsetOutOfRange, "the end of epoch %d of %s-%d is not known", ask.LastFetchedEpoch, p.topic, p.index)
+		return nil, fault.New(fault.OffsetOutOfRange, "the end of epoch %d of %s-%d is not known", ask.LastFetchedEpoch,
+			p.topic, p.index)
 	case epoch < ask.LastFetchedEpoch || end < ask.Offset:
 		return &EpochEndOffset{Epoch: epoch, EndOffset: end}, nil
 	}

@@ -26,7 +26,8 @@ type GroupLog interface {
 	// to the log from then on. wait returns nil when b is durable, and an error when it is not known
 	// to become so; it may be called from another goroutine, once, and be abandoned by ending its ctx. After an
 	// error of Start itself nothing was appended: fault.NotLeaderOrFollower when leaderEpoch is not that of LeaderEpoch.
-	Start(ctx context.Context, topic string, partition, leaderEpoch int32, b record.Batch) (wait func(context.Context) error, err error)
+	Start(ctx context.Context, topic string, partition, leaderEpoch int32,
+		b record.Batch) (wait func(context.Context) error, err error)
 	// Read visits the partition's batches from offset from to the end, those included that were started before
 	// and are still to become durable. A batch is valid until visit returns. An error of visit ends the reading.
 	Read(ctx context.Context, topic string, partition int32, from int64, visit func(record.Batch) error) error
@@ -87,10 +88,15 @@ type Groups struct {
 // NewGroups returns the coordinator. All arguments are required; random makes member ids, and has to be safe for
 // concurrent use. Groups, their members and committed offsets take at most memory bytes: who wants to join beyond
 // that, or to commit to more partitions, waits and tries again. The methods answer while Run runs.
-func NewGroups(log GroupLog, topics GroupTopics, configs GroupConfigs, images GroupImages, nodeID int32, memory int64, clock Clock, random io.Reader, logger *slog.Logger) *Groups {
+func NewGroups(
+	log GroupLog, topics GroupTopics, configs GroupConfigs, images GroupImages, nodeID int32, memory int64, clock Clock,
+	random io.Reader, logger *slog.Logger,
+) *Groups {
 	return &Groups{
-		log: log, topics: topics, configs: configs, images: images, nodeID: nodeID, clock: clock, random: random, logger: logger, events: limitedlog.New(logger, eventsPerPeriod),
-		memory: &groupMemory{limit: memory}, alarms: newGroupAlarms(clock), background: make(chan func(context.Context)), stopped: make(chan struct{}), shards: map[int32]*groupShard{},
+		log: log, topics: topics, configs: configs, images: images, nodeID: nodeID, clock: clock, random: random,
+		logger: logger, events: limitedlog.New(logger, eventsPerPeriod),
+		memory: &groupMemory{limit: memory}, alarms: newGroupAlarms(clock), background: make(chan func(context.Context)),
+		stopped: make(chan struct{}), shards: map[int32]*groupShard{},
 	}
 }
 
@@ -135,7 +141,8 @@ func (g *Groups) Coordinator(ctx context.Context, groupID string) (int32, error)
 	topic, err := g.topics.EnsureInternal(ctx, metadata.OffsetsTopic)
 	if err != nil {
 		if ctx.Err() == nil {
-			g.events.Warn(ctx, "groups have no coordinator: their topic cannot be created", "topic", metadata.OffsetsTopic, "err", err)
+			g.events.Warn(ctx, "groups have no coordinator: their topic cannot be created", "topic", metadata.OffsetsTopic,
+				"err", err)
 		}
 		return -1, fault.New(fault.CoordinatorNotAvailable, "create %s: %w", metadata.OffsetsTopic, err)
 	}
@@ -154,7 +161,8 @@ func (g *Groups) Join(ctx context.Context, req group.JoinRequest) group.JoinResp
 	if req.Group == "" {
 		return refuse(fault.InvalidGroupID)
 	}
-	if ms := req.SessionTimeout.Milliseconds(); ms < g.configs.Int("group.min.session.timeout.ms") || ms > g.configs.Int("group.max.session.timeout.ms") {
+	if ms := req.SessionTimeout.Milliseconds(); ms < g.configs.Int("group.min.session.timeout.ms") ||
+		ms > g.configs.Int("group.max.session.timeout.ms") {
 		return refuse(fault.InvalidSessionTimeout)
 	}
 	unique, err := g.uuid()
@@ -278,7 +286,9 @@ func (g *Groups) Describe(ctx context.Context, groupID string) group.Description
 	case err != nil:
 		return group.Description{Group: groupID, Err: err}
 	case !found:
-		return group.Description{Group: groupID, State: group.Dead.String(), Err: fault.New(fault.GroupIDNotFound, "Group %s not found.", groupID)}
+		return group.Description{
+			Group: groupID, State: group.Dead.String(), Err: fault.New(fault.GroupIDNotFound, "Group %s not found.", groupID),
+		}
 	}
 	return d
 }

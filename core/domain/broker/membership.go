@@ -69,7 +69,10 @@ type heartbeats interface {
 
 // NewMembership returns the membership of this broker. Heartbeats go to local, this node's controller, while this node
 // leads the metadata, and to peers otherwise.
-func NewMembership(store ports.MetadataStore, local heartbeats, peers ports.Peers, settings MembershipSettings, clock Clock, log *slog.Logger) *Membership {
+func NewMembership(
+	store ports.MetadataStore, local heartbeats, peers ports.Peers, settings MembershipSettings, clock Clock,
+	log *slog.Logger,
+) *Membership {
 	settings.ensureDefaults()
 	m := &Membership{
 		store: store, local: local, peers: peers, settings: settings, clock: clock, log: log,
@@ -121,7 +124,8 @@ func (m *Membership) Register(ctx context.Context) error {
 
 // mayPass reports whether what has failed may succeed when it is tried again.
 func mayPass(err error) bool {
-	return errors.Is(err, fault.NotController) || errors.Is(err, fault.RequestTimedOut) || errors.Is(err, context.DeadlineExceeded) ||
+	return errors.Is(err, fault.NotController) || errors.Is(err, fault.RequestTimedOut) ||
+		errors.Is(err, context.DeadlineExceeded) ||
 		errors.Is(err, fault.BrokerNotAvailable)
 }
 
@@ -199,7 +203,8 @@ func (m *Membership) beat(ctx context.Context, shutDown bool) (ports.BrokerHeart
 	}
 	if reply.Fenced != m.fenced {
 		m.fenced = reply.Fenced
-		m.log.InfoContext(ctx, "broker is in or out of service", "broker", req.BrokerID, "broker_epoch", req.BrokerEpoch, "fenced", reply.Fenced)
+		m.log.InfoContext(ctx, "broker is in or out of service", "broker", req.BrokerID, "broker_epoch", req.BrokerEpoch,
+			"fenced", reply.Fenced)
 	}
 	if !reply.Fenced {
 		m.once.Do(func() { close(m.serving) })
@@ -240,10 +245,12 @@ func (m *Membership) leave(ctx context.Context) {
 		case errors.Is(err, fault.StaleBrokerEpoch):
 			return // nobody counts on this incarnation
 		case err != nil && m.clock().After(m.SessionUntil().Add(m.settings.SessionTimeout)):
-			m.log.WarnContext(ctx, "broker stops without having handed over: its heartbeats are not answered", "broker", m.settings.NodeID)
+			m.log.WarnContext(ctx, "broker stops without having handed over: its heartbeats are not answered",
+				"broker", m.settings.NodeID)
 			return
 		}
 		pause(ctx, m.settings.RetryInterval)
 	}
-	m.log.WarnContext(ctx, "broker stops without having handed over", "broker", m.settings.NodeID, "waited", m.settings.ShutdownTimeout)
+	m.log.WarnContext(ctx, "broker stops without having handed over", "broker", m.settings.NodeID,
+		"waited", m.settings.ShutdownTimeout)
 }

@@ -44,7 +44,8 @@ func (o *Offsets) DeleteRecords(ctx context.Context, queries []DeleteRecordsQuer
 // it has, every offset would be out of range.
 func (p *Partition) deleteRecords(ctx context.Context, before int64) (int64, error) {
 	if cfg := p.config.Load(); !cfg.Log.Delete {
-		return -1, fault.New(fault.PolicyViolation, "records of %s cannot be deleted: its cleanup.policy is not delete", p.topic)
+		return -1, fault.New(fault.PolicyViolation, "records of %s cannot be deleted: its cleanup.policy is not delete",
+			p.topic)
 	}
 	hw, err := p.readable(false)
 	if err != nil {
@@ -54,7 +55,8 @@ func (p *Partition) deleteRecords(ctx context.Context, before int64) (int64, err
 		before = hw
 	}
 	if before < 0 || before > hw {
-		return -1, fault.New(fault.OffsetOutOfRange, "offset %d of %s-%d is above the high watermark %d", before, p.topic, p.index, hw)
+		return -1, fault.New(fault.OffsetOutOfRange, "offset %d of %s-%d is above the high watermark %d", before, p.topic,
+			p.index, hw)
 	}
 	if err := p.log.AdvanceStart(ctx, before); err != nil {
 		return -1, timedOut(err)

@@ -257,7 +257,8 @@ func (p *Partition) subscribe(w *waiter, offset int64) {
 	if w.follower != noFollower {
 		end, behind = p.replica.DurableEnd(), p.replica.Behind(w.follower)
 	}
-	if p.gone != nil || end > offset || behind || role != partition.RoleLeader && (role != partition.RoleFollower || !w.anywhere) {
+	if p.gone != nil || end > offset || behind ||
+		role != partition.RoleLeader && (role != partition.RoleFollower || !w.anywhere) {
 		w.notify()
 		return
 	}

@@ -52,7 +52,10 @@ type topicConfigs interface {
 
 // NewPartitions returns the registry over logs, of broker nodeID, which is registered under epoch.
 // All arguments are required.
-func NewPartitions(store ports.MetadataStore, logs ports.LogStore, configs topicConfigs, nodeID int32, epoch int64, lease *Lease, clock Clock, log *slog.Logger) *Partitions {
+func NewPartitions(
+	store ports.MetadataStore, logs ports.LogStore, configs topicConfigs, nodeID int32, epoch int64, lease *Lease,
+	clock Clock, log *slog.Logger,
+) *Partitions {
 	ps := &Partitions{
 		store: store, logs: logs, configs: configs, nodeID: nodeID, epoch: epoch, clock: clock, log: log, noise: limitedlog.New(log, noiseOfLogs),
 		lease: lease, queue: unreplicated{}, topics: make(map[metadata.TopicID]*topicPartitions), names: make(map[string]*topicPartitions),
@@ -125,7 +128,9 @@ func (ps *Partitions) refresh(p *Partition) {
 
 // replicaSettings are what configs ask of a topic's replicas.
 func (ps *Partitions) replicaSettings(cfg *TopicConfig) partition.ReplicaSettings {
-	return partition.ReplicaSettings{MinInSync: cfg.MinInSyncReplicas, MaxLag: millis(ps.configs.Int("replica.lag.time.max.ms"))}
+	return partition.ReplicaSettings{
+		MinInSync: cfg.MinInSyncReplicas, MaxLag: millis(ps.configs.Int("replica.lag.time.max.ms")),
+	}
 }
 
 // LeaderByName is Leader for a topic's name.
@@ -198,7 +203,9 @@ func (ps *Partitions) known() []*topicPartitions {
 }
 
 // LogSizes yields the sizes of the wanted partitions' logs. A log that cannot be opened is left out.
-func (ps *Partitions) LogSizes(ctx context.Context, wanted func(topic string, index int32) bool) iter.Seq2[LogUsage, error] {
+func (ps *Partitions) LogSizes(
+	ctx context.Context, wanted func(topic string, index int32) bool,
+) iter.Seq2[LogUsage, error] {
 	return func(yield func(LogUsage, error) bool) {
 		for t := range ps.store.Image().Topics() {
 			for i := range t.Partitions {
@@ -247,7 +254,9 @@ func (ps *Partitions) Producers(ctx context.Context, topic string, index int32) 
 // waiting for any disk. wait returns when the batch is durable on every in-sync replica, or when its ctx ends. The
 // batch must not change until then. Errors of Start are those of a produce, and fault.NotLeaderOrFollower when the
 // partition is led in another epoch.
-func (ps *Partitions) Start(ctx context.Context, topic string, index, leaderEpoch int32, b record.Batch) (wait func(context.Context) error, err error) {
+func (ps *Partitions) Start(
+	ctx context.Context, topic string, index, leaderEpoch int32, b record.Batch,
+) (wait func(context.Context) error, err error) {
 	p, err := ps.LeaderByName(ctx, topic, index)
 	if err != nil {
 		return nil, err
@@ -274,7 +283,9 @@ const readBytes = 1 << 20
 
 // Read visits the batches of a partition from offset from to the end, after having waited for what was started before
 // to become durable. A batch is valid during its visit only. An error of visit ends the reading and is returned.
-func (ps *Partitions) Read(ctx context.Context, topic string, index int32, from int64, visit func(record.Batch) error) error {
+func (ps *Partitions) Read(
+	ctx context.Context, topic string, index int32, from int64, visit func(record.Batch) error,
+) error {
 	p, err := ps.LeaderByName(ctx, topic, index)
 	if err != nil {
 		return err

@@ -223,7 +223,9 @@ func (ps *Partitions) supersede(ctx context.Context, tp *topicPartitions, index 
 
 // openIn returns the open partition of a topic, opened when it is not. One that could not be opened is tried again
 // after a while; until then its error is the answer.
-func (ps *Partitions) openIn(ctx context.Context, tp *topicPartitions, t *metadata.Topic, index int32) (*Partition, error) {
+func (ps *Partitions) openIn(
+	ctx context.Context, tp *topicPartitions, t *metadata.Topic, index int32,
+) (*Partition, error) {
 	at, err := tp.take(index, len(t.Partitions))
 	if err != nil {
 		return nil, err
@@ -323,8 +325,12 @@ func (ps *Partitions) unopened() []*Partition {
 }
 
 // openLog opens a partition's log. Errors: fault.KafkaStorageError, ctx's.
-func (ps *Partitions) openLog(ctx context.Context, t *metadata.Topic, index int32, cfg *TopicConfig) (*Partition, error) {
-	p := &Partition{topic: t.Name, id: t.ID, index: index, clock: ps.clock, lease: ps.lease, queue: ps.queue, space: ps.space}
+func (ps *Partitions) openLog(
+	ctx context.Context, t *metadata.Topic, index int32, cfg *TopicConfig,
+) (*Partition, error) {
+	p := &Partition{
+		topic: t.Name, id: t.ID, index: index, clock: ps.clock, lease: ps.lease, queue: ps.queue, space: ps.space,
+	}
 	p.config.Store(cfg)
 	p.version.Store(-1)
 	l, err := ps.logs.Open(ctx, ports.LogID{Topic: t.Name, TopicID: t.ID, Partition: index}, &cfg.Log, p)

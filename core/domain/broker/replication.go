@@ -48,11 +48,14 @@ const (
 )
 
 // NewReplication returns the replication of partitions, which queue for it from now on. All arguments are required.
-func NewReplication(partitions *Partitions, store ports.MetadataStore, peers ports.Peers, configs topicConfigs, log *slog.Logger) *Replication {
+func NewReplication(
+	partitions *Partitions, store ports.MetadataStore, peers ports.Peers, configs topicConfigs, log *slog.Logger,
+) *Replication {
 	r := &Replication{
 		partitions: partitions, store: store, peers: peers, configs: configs, log: log,
 		noise: limitedlog.New(log, noiseOfReplicas), throttle: newReplicationQuota(configs, partitions.clock),
-		woken: make(chan struct{}, 1), cuts: make(chan struct{}, cutsAtOnce), wanted: make(map[*Partition]struct{}), fetchers: make(map[int32]*fetcher),
+		woken: make(chan struct{}, 1), cuts: make(chan struct{}, cutsAtOnce),
+		wanted: make(map[*Partition]struct{}), fetchers: make(map[int32]*fetcher),
 	}
 	partitions.queue = r
 	return r
@@ -218,7 +221,8 @@ func (r *Replication) decide(ctx context.Context, p *Partition) {
 		p.refusal = p.refusal.next(at.Version, r.partitions.clock())
 		// the former only says that metadata has moved on
 		if !errors.Is(err, fault.InvalidUpdateVersion) && !errors.Is(err, context.Canceled) {
-			r.noise.Warn(ctx, "in-sync replicas not changed", "topic", p.topic, "partition", p.index, "resigns", cmd.Resigns, "err", err)
+			r.noise.Warn(ctx, "in-sync replicas not changed", "topic", p.topic, "partition", p.index, "resigns", cmd.Resigns,
+				"err", err)
 		}
 		return
 	}
@@ -226,7 +230,8 @@ func (r *Replication) decide(ctx context.Context, p *Partition) {
 		p.hasYielded()
 	}
 	p.refusal = refusal{}
-	r.log.InfoContext(ctx, "in-sync replicas changed", "topic", p.topic, "partition", p.index, "isr", res.Partition.ISR, "resigned", cmd.Resigns)
+	r.log.InfoContext(ctx, "in-sync replicas changed", "topic", p.topic, "partition", p.index, "isr", res.Partition.ISR,
+		"resigned", cmd.Resigns)
 }
 
 // partitionIn returns what an image says of p, nil when there is no such partition.

@@ -37,7 +37,10 @@ type session struct {
 }
 
 func newSessions(timeout time.Duration) *sessions {
-	return &sessions{timeout: timeout, brokers: make(map[int32]*session), suspects: make(map[int32]*suspicion), fenced: make(map[int32]int64)}
+	return &sessions{
+		timeout: timeout, brokers: make(map[int32]*session), suspects: make(map[int32]*suspicion),
+		fenced: make(map[int32]int64),
+	}
 }
 
 // follow has a session for each broker that img has in service, a full one for those that had none, and no other.

@@ -86,8 +86,9 @@ func (s *Space) review() {
 		return
 	default:
 		s.budget.Measured(d)
-		refusal = fault.New(fault.KafkaStorageError, "nothing can be produced until there is space again: the broker's disk has %d bytes left, "+
-			"its reserve among them, and keeps %d for what must go on", d.Total(), s.rule.Floor(space.Records))
+		refusal = fault.New(fault.KafkaStorageError,
+			"nothing can be produced until there is space again: the broker's disk has %d bytes left, "+
+				"its reserve among them, and keeps %d for what must go on", d.Total(), s.rule.Floor(space.Records))
 	}
 	s.refusal.Store(refusal)
 	refusing := s.budget.Refusing()

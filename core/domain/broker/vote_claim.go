@@ -37,8 +37,8 @@ func (c *VoteClaim) Holds(answers []KnownVoters) (bool, error) {
 	for _, a := range answers {
 		switch known := a.Voters[c.Node]; {
 		case known != [16]byte{} && known != c.Incarnation:
-			return false, fault.New(fault.InconsistentVoterSet, "node %d has no data, but has been a member of the cluster, as node %d says",
-				c.Node, a.By)
+			return false, fault.New(fault.InconsistentVoterSet,
+				"node %d has no data, but has been a member of the cluster, as node %d says", c.Node, a.By)
 		case a.Agreed:
 			agreed = agreed || c.Joins || known == c.Incarnation
 		}

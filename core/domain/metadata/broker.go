@@ -83,10 +83,12 @@ func checkRegistration(cmd RegisterBroker) error {
 		return fault.New(fault.InvalidRequest, "broker id %d is negative", cmd.ID)
 	}
 	if len(cmd.Endpoints) > maxEndpoints {
-		return fault.New(fault.InvalidRequest, "broker %d has %d endpoints, allowed %d", cmd.ID, len(cmd.Endpoints), maxEndpoints)
+		return fault.New(fault.InvalidRequest, "broker %d has %d endpoints, allowed %d", cmd.ID, len(cmd.Endpoints),
+			maxEndpoints)
 	}
 	if len(cmd.Features) > maxFeatures {
-		return fault.New(fault.InvalidRequest, "broker %d has %d features, allowed %d", cmd.ID, len(cmd.Features), maxFeatures)
+		return fault.New(fault.InvalidRequest, "broker %d has %d features, allowed %d", cmd.ID, len(cmd.Features),
+			maxFeatures)
 	}
 	if err := checkText(slices.Collect(maps.Keys(cmd.Features))...); err != nil {
 		return err
@@ -171,7 +173,8 @@ func unregisterBroker(img *Image, cmd UnregisterBroker) (*Image, Result, error) 
 	case !ok:
 		return nil, Result{}, fault.New(fault.BrokerIDNotRegistered, "Broker ID %d is not currently registered", cmd.ID)
 	case !b.Fenced && img.holds(cmd.ID):
-		return nil, Result{}, fault.New(fault.InvalidRequest, "broker %d is in service and holds replicas: move them away or stop it first", cmd.ID)
+		return nil, Result{}, fault.New(fault.InvalidRequest,
+			"broker %d is in service and holds replicas: move them away or stop it first", cmd.ID)
 	}
 	next := *img
 	next.brokers = img.brokers.remove(brokerKey(cmd.ID))
@@ -197,7 +200,8 @@ func (i *Image) Behind(id int32) int {
 	for t := range i.Topics() {
 		for n := range t.Partitions {
 			p := &t.Partitions[n]
-			if p.Leader != noLeader && slices.Contains(p.Replicas, id) && !slices.Contains(p.ISR, id) && !slices.Contains(p.Adding, id) {
+			if p.Leader != noLeader && slices.Contains(p.Replicas, id) && !slices.Contains(p.ISR, id) &&
+				!slices.Contains(p.Adding, id) {
 				count++
 			}
 		}

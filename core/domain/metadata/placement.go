@@ -122,7 +122,9 @@ func placed(img *Image, t *Topic, count, replicationFactor int) ([]Partition, er
 			replicationFactor, replicationFactor, registered)
 	}
 	partitions, shared := make([]Partition, count), replicaSets{}
-	place := placer{live: live, fenced: fenced, leads: make(map[int32]int), holds: make(map[int32]int), heirs: make(map[[2]int32]int)}
+	place := placer{
+		live: live, fenced: fenced, leads: make(map[int32]int), holds: make(map[int32]int), heirs: make(map[[2]int32]int),
+	}
 	if t != nil {
 		for n := range t.Partitions {
 			place.count(t.Partitions[n].target())

@@ -97,13 +97,15 @@ func (p *Producers) Check(b record.Batch) (dup *Appended, err error) {
 		return dup, nil
 	}
 	if b.ProducerEpoch() < known.epoch {
-		return nil, fault.New(fault.InvalidProducerEpoch, "Epoch of producer %d is %d, which is smaller than the last seen epoch %d",
-			b.ProducerID(), b.ProducerEpoch(), known.epoch)
+		return nil, fault.New(fault.InvalidProducerEpoch,
+			"Epoch of producer %d is %d, which is smaller than the last seen epoch %d", b.ProducerID(), b.ProducerEpoch(),
+			known.epoch)
 	}
 	switch {
 	case isMarker && marker.CoordinatorEpoch < known.coordinatorEpoch:
-		return nil, fault.New(fault.TransactionCoordinatorFenced, "Invalid coordinator epoch for producerId %d: %d (zombie), %d (current)",
-			b.ProducerID(), marker.CoordinatorEpoch, known.coordinatorEpoch)
+		return nil, fault.New(fault.TransactionCoordinatorFenced,
+			"Invalid coordinator epoch for producerId %d: %d (zombie), %d (current)", b.ProducerID(), marker.CoordinatorEpoch,
+			known.coordinatorEpoch)
 	case b.Control():
 		return nil, nil
 	}
@@ -139,9 +141,11 @@ func (p *producer) checkSequence(b record.Batch) error {
 	}
 	if b.ProducerEpoch() != p.epoch {
 		if seq != 0 {
-			return fault.New(fault.OutOfOrderSequence,
+			return fault.New(
+				fault.OutOfOrderSequence,
 				"Invalid sequence number for new epoch of producer %d: %d (request epoch), %d (seq. number), %d (current producer epoch)",
-				b.ProducerID(), b.ProducerEpoch(), seq, p.epoch)
+				b.ProducerID(), b.ProducerEpoch(), seq, p.epoch,
+			)
 		}
 		return nil
 	}
@@ -271,7 +275,8 @@ func (p *Producers) All() iter.Seq[Producer] {
 // Restore replaces the state with these producers, in any order. Of more than Window batches the last are kept.
 func (p *Producers) Restore(all iter.Seq[Producer]) {
 	p.Clear()
-	byIdleness := slices.SortedStableFunc(all, func(a, b Producer) int { return cmp.Compare(a.LastTimestamp, b.LastTimestamp) })
+	byIdleness := slices.SortedStableFunc(all,
+		func(a, b Producer) int { return cmp.Compare(a.LastTimestamp, b.LastTimestamp) })
 	for _, full := range byIdleness {
 		known := &producer{
 			id: full.ID, epoch: full.Epoch, lastTimestamp: full.LastTimestamp,

@@ -111,7 +111,9 @@ const never = math.MinInt64 / 2
 // broker was registered under. hw is the last high watermark that is known; 0 does no harm, since nothing is cut at it
 // and a leader shows none before it has reached its epoch's start.
 func NewReplica(id int32, brokerEpoch int64, s ReplicaSettings, lease *Lease, log LogState, hw int64) *Replica {
-	r := &Replica{id: id, brokerEpoch: brokerEpoch, settings: s, lease: lease, leader: -1, leaderEpoch: NoEpoch, version: -1, hw: hw}
+	r := &Replica{
+		id: id, brokerEpoch: brokerEpoch, settings: s, lease: lease, leader: -1, leaderEpoch: NoEpoch, version: -1, hw: hw,
+	}
 	r.know(log)
 	return r
 }

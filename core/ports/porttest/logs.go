@@ -198,7 +198,8 @@ func (l *openedLog) read(t *testing.T, from, upTo int64, maxBytes int) []byte {
 func (l *openedLog) offsets(t *testing.T, start, end int64) {
 	t.Helper()
 	if l.StartOffset() != start || l.EndOffset() != end || l.DurableEnd() != end {
-		t.Errorf("the log is from %d to %d, durable to %d; want %d to %d", l.StartOffset(), l.EndOffset(), l.DurableEnd(), start, end)
+		t.Errorf("the log is from %d to %d, durable to %d; want %d to %d", l.StartOffset(), l.EndOffset(), l.DurableEnd(),
+			start, end)
 	}
 }
 

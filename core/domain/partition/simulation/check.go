@@ -206,7 +206,8 @@ func (c *checker) unsettled() string {
 	case img.Leader < 0:
 		return "there is no leader"
 	case img.Reassigning():
-		return fmt.Sprintf("the reassignment of %v is not done: adding %v, removing %v, the ISR is %v", img.Replicas, img.Adding, img.Removing, img.ISR)
+		return fmt.Sprintf("the reassignment of %v is not done: adding %v, removing %v, the ISR is %v", img.Replicas,
+			img.Adding, img.Removing, img.ISR)
 	case len(img.ISR) != len(img.Replicas):
 		return fmt.Sprintf("the ISR is %v of %v", img.ISR, img.Replicas)
 	}
