@@ -36,12 +36,16 @@ func run(ctx context.Context) error {
 
 	chronik := func() (*system, error) { return startChronik(ctx, *binary, *nodes) }
 	apache := func() (*system, error) { return startKafka(ctx, *kafka, *nodes) }
-	r := runner{wanted: standaloneCases, rounds: *rounds, limit: time.Duration(*seconds) * time.Second, results: make(map[string]map[string]result)}
+	r := runner{
+		wanted: standaloneCases, rounds: *rounds, limit: time.Duration(*seconds) * time.Second,
+		results: make(map[string]map[string]result),
+	}
 	if *nodes > 1 {
 		r.wanted = clusterCases
 	}
 	if *only != "" {
-		r.wanted = slices.DeleteFunc(r.wanted, func(c benchCase) bool { return !slices.Contains(strings.Split(*only, ","), c.name) })
+		r.wanted = slices.DeleteFunc(r.wanted,
+			func(c benchCase) bool { return !slices.Contains(strings.Split(*only, ","), c.name) })
 	}
 	if *nodes == 1 {
 		if *only == "" || slices.Contains(strings.Split(*only, ","), "start") {

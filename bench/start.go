@@ -15,8 +15,8 @@ const (
 	largePartitions = 100
 )
 
-// measureLargeStart prints how long Chronik takes to start when it has 100,000 partitions. Apache Kafka is not measured: it makes a
-// directory with files for each, which takes minutes.
+// measureLargeStart prints how long Chronik takes to start when it has 100,000 partitions. Apache Kafka is not
+// measured: it makes a directory with files for each, which takes minutes.
 func measureLargeStart(ctx context.Context, binary string) error {
 	s, err := startChronik(ctx, binary, 1)
 	if err != nil {
@@ -34,7 +34,8 @@ func measureLargeStart(ctx context.Context, binary string) error {
 	if err := s.start(ctx); err != nil {
 		return err
 	}
-	fmt.Printf("start-up of chronik with %d partitions: %.0f ms, %.1f MiB; without: %.0f ms\n\n", largeTopics*largePartitions, ms(s.startup), mib(s.rss()), ms(empty))
+	fmt.Printf("start-up of chronik with %d partitions: %.0f ms, %.1f MiB; without: %.0f ms\n\n",
+		largeTopics*largePartitions, ms(s.startup), mib(s.rss()), ms(empty))
 	return nil
 }
 

@@ -104,7 +104,8 @@ type Peer struct {
 	Raft  string // host:port of its Raft transport
 }
 
-// Clustered reports whether a source has given a cluster section. This node's id by itself, on the command line or in the environment, is none.
+// Clustered reports whether a source has given a cluster section. This node's id by itself, on the command line or
+// in the environment, is none.
 func (c *Config) Clustered() bool { return c.clustered }
 
 // IsDefault reports whether no source has set the key.

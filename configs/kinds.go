@@ -52,7 +52,8 @@ func choice(name, fallback, doc string, field func(*Config) *string, texts ...st
 	for i, t := range texts {
 		quoted[i] = quote(t)
 	}
-	return text(name, fallback, strings.Join(quoted, ", "), doc, field, func(t string) bool { return slices.Contains(texts, t) })
+	return text(name, fallback, strings.Join(quoted, ", "), doc, field,
+		func(t string) bool { return slices.Contains(texts, t) })
 }
 
 func toggle(name string, fallback bool, doc string, field func(*Config) *bool) setting {
@@ -93,7 +94,8 @@ func ratio(name string, fallback float64, doc string, field func(*Config) *float
 // millis is a duration written as a number of milliseconds.
 func millis(name string, fallback, low, high time.Duration, doc string, field func(*Config) *time.Duration) setting {
 	var n int64
-	s := number(name, fallback.Milliseconds(), low.Milliseconds(), high.Milliseconds(), doc, func(*Config) *int64 { return &n })
+	s := number(name, fallback.Milliseconds(), low.Milliseconds(), high.Milliseconds(), doc,
+		func(*Config) *int64 { return &n })
 	return setting{
 		name: name, fallback: s.fallback, allowed: s.allowed + " (milliseconds)", doc: doc,
 		store: func(c *Config, text string) bool {
@@ -120,7 +122,8 @@ var units = []struct {
 func size(name string, fallback, low, high int64, doc string, field func(*Config) *int64) setting {
 	return setting{
 		name: name, fallback: formatSize(fallback), doc: doc,
-		allowed: fmt.Sprintf("%s to %s (bytes, or with a unit: KiB, MiB, GiB, kB, MB, GB)", formatSize(low), formatSize(high)),
+		allowed: fmt.Sprintf("%s to %s (bytes, or with a unit: KiB, MiB, GiB, kB, MB, GB)", formatSize(low),
+			formatSize(high)),
 		store: func(c *Config, text string) bool {
 			n, ok := parseSize(text)
 			*field(c) = n
@@ -167,7 +170,8 @@ func level(name, fallback, doc string, field func(*Config) *slog.Level) setting 
 	return setting{
 		name: name, fallback: fallback, allowed: `"debug", "info", "warn", "error"`, doc: doc,
 		store: func(c *Config, text string) bool {
-			return slices.Contains([]string{"debug", "info", "warn", "error"}, text) && field(c).UnmarshalText([]byte(text)) == nil
+			return slices.Contains([]string{"debug", "info", "warn", "error"}, text) &&
+				field(c).UnmarshalText([]byte(text)) == nil
 		},
 		show: func(c *Config) string { return quote(strings.ToLower(field(c).String())) },
 	}
@@ -217,7 +221,8 @@ func isAddress(text string) bool {
 	return err == nil
 }
 
-// peers are nodes, in a file as [[cluster.peers]] with id, kafka and raft, elsewhere as id@kafka@raft, with commas between.
+// peers are nodes, in a file as [[cluster.peers]] with id, kafka and raft, elsewhere as
+// id@kafka@raft, with commas between.
 func peers(name, doc string, field func(*Config) *[]Peer) setting {
 	return setting{
 		name: name, doc: doc,

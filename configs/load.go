@@ -48,7 +48,8 @@ var ownKeys = map[string]string{
 	"listeners": "listen", "advertised.listeners": "advertised_addr",
 }
 
-// nodeIDKey is the setting that Kafka's node.id and broker.id give, too: a broker without a cluster has no other name for it.
+// nodeIDKey is the setting that Kafka's node.id and broker.id give, too: a broker without a
+// cluster has no other name for it.
 const nodeIDKey = "cluster.node_id"
 
 // given is a value with its origin, before it was understood.
@@ -57,8 +58,8 @@ type given struct {
 	origin Origin
 }
 
-// Load reads the sources and returns the configuration they make. The error names every key that does not exist and every
-// value that is not allowed, with its source and with what is allowed.
+// Load reads the sources and returns the configuration they make. The error names every key that does not exist and
+// every value that is not allowed, with its source and with what is allowed.
 func Load(s Sources) (*Config, error) {
 	values, err := s.read()
 	if err != nil {
@@ -163,7 +164,8 @@ func (c *Config) storeKafka(key string, g given) error {
 		return fmt.Errorf("kafka.%s (%s): set %s instead", key, g.origin, own)
 	}
 	if err := configdef.ValidateBroker(key, text); err != nil || !ok {
-		return fmt.Errorf("kafka.%s = %s (%s): %w", key, shown(g.value), g.origin, cmp.Or(err, errors.New("a text, a number, a boolean or a list is allowed")))
+		return fmt.Errorf("kafka.%s = %s (%s): %w", key, shown(g.value), g.origin,
+			cmp.Or(err, errors.New("a text, a number, a boolean or a list is allowed")))
 	}
 	if key == "node.id" || key == "broker.id" {
 		if err := c.storeNodeID(key, text, g.origin); err != nil {
@@ -175,7 +177,8 @@ func (c *Config) storeKafka(key string, g given) error {
 	return nil
 }
 
-// storeNodeID takes this node's id under one of Kafka's names. Where it is given under several names, it must be the same.
+// storeNodeID takes this node's id under one of Kafka's names. Where it is given under several
+// names, it must be the same.
 func (c *Config) storeNodeID(key, text string, from Origin) error {
 	set := &settings[slices.IndexFunc(settings, func(s setting) bool { return s.name == nodeIDKey })]
 	before, origin := c.Cluster.NodeID, c.origins[nodeIDKey]
@@ -183,7 +186,8 @@ func (c *Config) storeNodeID(key, text string, from Origin) error {
 		return fmt.Errorf("kafka.%s = %s (%s): allowed: %s", key, shown(text), from, set.allowed)
 	}
 	if origin != FromDefault && c.Cluster.NodeID != before {
-		return fmt.Errorf("kafka.%s = %s (%s): the id of this node is %d already (%s)", key, shown(text), from, before, origin)
+		return fmt.Errorf("kafka.%s = %s (%s): the id of this node is %d already (%s)", key, shown(text), from, before,
+			origin)
 	}
 	c.origins[nodeIDKey] = from
 	return nil
@@ -194,16 +198,33 @@ func (c *Config) check() error {
 	for _, l := range c.Listen {
 		switch l.Name {
 		case "SSL", "SASL_PLAINTEXT", "SASL_SSL":
-			return fmt.Errorf("listen = %s (%s): a listener of this name speaks %s in Kafka, and here all speak PLAINTEXT: give it another name",
-				l.Name+"="+l.Address, c.origins["listen"], l.Name)
+			return fmt.Errorf(
+				"listen = %s (%s): a listener of this name speaks %s in Kafka, and here all speak PLAINTEXT: give it another name",
+				l.Name+"="+l.Address, c.origins["listen"], l.Name,
+			)
 		}
 	}
 	for _, a := range c.Advertised {
 		if !slices.ContainsFunc(c.Listen, func(l Listener) bool { return l.Name == a.Name }) {
-			return fmt.Errorf("advertised_addr = %s (%s): there is no listener %s in listen", a.Name+"="+a.Address, c.origins["advertised_addr"], a.Name)
+			return fmt.Errorf("advertised_addr = %s (%s): there is no listener %s in listen", a.Name+"="+a.Address,
+				c.origins["advertised_addr"], a.Name)
 		}
 		if strings.HasPrefix(a.Address, ":") || strings.HasSuffix(a.Address, ":0") {
-			return fmt.Errorf("advertised_addr = %s (%s): clients need a host and a port", a.Address, c.origins["advertised_addr"])
+			return fmt.Errorf("advertised_addr = %s (%s): clients need a host and a port", a.Address,
+				c.origins["advertised_addr"])
+		}
+	}
+	return c.checkRaftAddress()
+}
+
+// checkRaftAddress refuses a node that would listen twice at one address, as with the two addresses of
+// its peer in the wrong order.
+func (c *Config) checkRaftAddress() error {
+	for _, p := range c.Cluster.Peers {
+		if p.ID == c.Cluster.NodeID && !strings.HasSuffix(p.Raft, ":0") &&
+			slices.ContainsFunc(c.Listen, func(l Listener) bool { return l.Address == p.Raft }) {
+			return fmt.Errorf("cluster.peers (%s): node %d has the raft address %s, at which it listens for Kafka's clients: "+
+				"the order is id@kafka@raft", c.origins["cluster.peers"], p.ID, p.Raft)
 		}
 	}
 	return nil
@@ -224,9 +245,21 @@ func unknown(name string, g given) error {
 	if section != "" {
 		where = "in [" + section + "]"
 	} else {
-		keys = append(keys, "and the sections [http], [telemetry], [journal], [metadata.wal], [cluster], [kafka]")
+		keys = append(keys, "and the sections "+strings.Join(sections(), ", "))
 	}
-	return fmt.Errorf("unknown key %s = %s (%s): %s there are %s", name, shown(g.value), g.origin, where, strings.Join(keys, ", "))
+	return fmt.Errorf("unknown key %s = %s (%s): %s there are %s", name, shown(g.value), g.origin, where,
+		strings.Join(keys, ", "))
+}
+
+// sections returns the sections that there are, in brackets.
+func sections() []string {
+	var all []string
+	for i := range settings {
+		if s := "[" + settings[i].section() + "]"; s != "[]" && !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return append(all, "["+kafkaSection+"]")
 }
 
 func isSection(name string) bool {

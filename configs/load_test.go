@@ -88,6 +88,21 @@ func TestListenersRepeatAndHaveNames(t *testing.T) {
 	}
 }
 
+func TestWhoUsesAnUnknownKeyIsToldOfEverySection(t *testing.T) {
+	_, err := Load(Sources{Flags: []Assignment{{"disc.reserve", "64MiB", "--set"}}})
+	if err == nil {
+		t.Fatal("the key was taken")
+	}
+	for _, s := range settings {
+		if s.section() != "" && !strings.Contains(err.Error(), "["+s.section()+"]") {
+			t.Errorf("[%s] is missing: %v", s.section(), err)
+		}
+	}
+	if !strings.Contains(err.Error(), "[kafka]") {
+		t.Errorf("[kafka] is missing: %v", err)
+	}
+}
+
 func TestWrongSettingsAreNamedWithSourceAndWhatIsAllowed(t *testing.T) {
 	for name, test := range map[string]struct {
 		file, environ, key, value string
@@ -113,11 +128,15 @@ func TestWrongSettingsAreNamedWithSourceAndWhatIsAllowed(t *testing.T) {
 		"a table as text":    {file: "[flush]\nx = 1", want: []string{"unknown key flush.x"}},
 		"a peer with less":   {file: "[[cluster.peers]]\nid = 1\nkafka = 'a:1'", want: []string{"cluster.peers = ", "[[cluster.peers]] with id"}},
 		"peer twice":         {key: "cluster.peers", value: "1@a:1@a:2,1@b:1@b:2", want: []string{"cluster.peers"}},
-		"no url":             {key: "telemetry.otlp_endpoint", value: "localhost:4318", want: []string{"allowed: a URL"}},
-		"unknown kafka key":  {key: "kafka.num.partition", value: "1", want: []string{"kafka.num.partition", "Unknown broker config name"}},
-		"bad kafka value":    {key: "kafka.num.partitions", value: "0", want: []string{`kafka.num.partitions = "0" (flag --set)`, "at least 1"}},
-		"kafka's own name":   {file: "[kafka]\n\"log.dirs\" = '/x'", want: []string{"kafka.log.dirs (file ", "set data_dir instead"}},
-		"no TOML":            {file: "data_dir = ", want: []string{"configuration file "}},
+		"raft before kafka": {
+			file: "listen = 'a:9092'\n[cluster]\nnode_id = 1\n[[cluster.peers]]\nid = 1\nkafka = 'a:9192'\nraft = 'a:9092'",
+			want: []string{"cluster.peers (file ", "node 1 has the raft address a:9092", "the order is id@kafka@raft"},
+		},
+		"no url":            {key: "telemetry.otlp_endpoint", value: "localhost:4318", want: []string{"allowed: a URL"}},
+		"unknown kafka key": {key: "kafka.num.partition", value: "1", want: []string{"kafka.num.partition", "Unknown broker config name"}},
+		"bad kafka value":   {key: "kafka.num.partitions", value: "0", want: []string{`kafka.num.partitions = "0" (flag --set)`, "at least 1"}},
+		"kafka's own name":  {file: "[kafka]\n\"log.dirs\" = '/x'", want: []string{"kafka.log.dirs (file ", "set data_dir instead"}},
+		"no TOML":           {file: "data_dir = ", want: []string{"configuration file "}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var s Sources
@@ -333,7 +352,8 @@ func TestStandaloneSampleListsEveryKeyWithItsDefault(t *testing.T) {
 	}
 }
 
-func FuzzLoadFile(f *testing.F) { // whatever is in a file: an error or a configuration that prints to one that is the same
+// whatever is in a file: an error or a configuration that prints to one that is the same
+func FuzzLoadFile(f *testing.F) {
 	for _, name := range []string{"standalone.toml", "minimal.toml", "cluster.toml"} {
 		text, err := os.ReadFile(name)
 		if err != nil {

@@ -14,7 +14,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/configdef"
 )
 
-// Change is a setting that two configurations have different values for, each as TOML. A value is "" where a Kafka key is not set.
+// Change is a setting that two configurations have different values for, each as TOML. A value is ""
+// where a Kafka key is not set.
 type Change struct {
 	Key, From, To string
 	Dynamic       bool // can be taken into use without a restart
@@ -57,8 +58,8 @@ type Watcher struct {
 	watcher *fsnotify.Watcher
 }
 
-// Watch begins to watch the file at path: what changes it from now on, Run will tell. Editors and Kubernetes replace files and
-// links to them, so that it is the folder that is watched. Close ends it.
+// Watch begins to watch the file at path: what changes it from now on, Run will tell. Editors and Kubernetes replace
+// files and links to them, so that it is the folder that is watched. Close ends it.
 func Watch(path string) (*Watcher, error) {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -52,8 +54,8 @@ func packages(t *testing.T, flags []string) []pkg {
 // impure is what pure packages may not import from the standard library: the world.
 var impure = []string{"net", "net/http", "os", "os/exec", "os/signal", "log", "log/slog", "syscall", "io/fs", "path/filepath"}
 
-// forbidden says why the package at path may not import another, "" when it may. Both are without the module's path; a package of
-// the standard library or of another module is given as it is.
+// forbidden says why the package at path may not import another, "" when it may. Both are without the module's path; a
+// package of the standard library or of another module is given as it is.
 func forbidden(path, imported string, ours bool) string {
 	layer, _, _ := strings.Cut(path, "/")
 	target, _, _ := strings.Cut(imported, "/")
@@ -81,6 +83,24 @@ func forbidden(path, imported string, ours bool) string {
 		return "ports know no services"
 	}
 	return ""
+}
+
+// TestTheMapHasEveryPackage looks for each package in the table of docs/ARCHITECTURE.md, by the last part of its path.
+func TestTheMapHasEveryPackage(t *testing.T) {
+	page, err := os.ReadFile("../docs/ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(page), "## Where things are")
+	table, _, _ = strings.Cut(table, "\n## ")
+	for mode, flags := range buildModes {
+		for _, p := range packages(t, flags) {
+			name := path.Base(p.ImportPath)
+			if ours := strings.TrimPrefix(p.ImportPath, module); !strings.Contains(table, "`"+name+"`") && !strings.Contains(table, "/"+name+"`") {
+				t.Errorf("%s: %s is not on the map", mode, ours)
+			}
+		}
+	}
 }
 
 func adapterOf(path string) string {

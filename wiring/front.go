@@ -13,7 +13,9 @@ import (
 )
 
 // openTelemetry begins to measure; the cleanup sends what is left.
-func openTelemetry(ctx context.Context, cfg *configs.Config, m membership, log *slog.Logger) (*telemetry.Telemetry, func(), error) {
+func openTelemetry(
+	ctx context.Context, cfg *configs.Config, m membership, log *slog.Logger,
+) (*telemetry.Telemetry, func(), error) {
 	t, err := telemetry.Open(ctx, telemetry.Settings{
 		Version: Version(), NodeID: m.nodeID,
 		Endpoint: cfg.Telemetry.OTLPEndpoint, Metrics: cfg.Telemetry.OTLPMetrics, Traces: cfg.Telemetry.OTLPTraces,
@@ -58,7 +60,8 @@ func newServices(
 
 // newKafkaServer returns the server of the Kafka protocol.
 func newKafkaServer(
-	cfg *configs.Config, s kafkaproto.Services, work clusterWork, metrics kafkaproto.Metrics, t *telemetry.Telemetry, log *slog.Logger,
+	cfg *configs.Config, s kafkaproto.Services, work clusterWork, metrics kafkaproto.Metrics, t *telemetry.Telemetry,
+	log *slog.Logger,
 ) (*kafkaproto.Server, error) {
 	listeners := make([]kafkaproto.Listener, len(cfg.Listen))
 	for i, l := range cfg.Listen {
@@ -73,19 +76,24 @@ func newKafkaServer(
 	})
 }
 
-// newHTTPServer returns the server of metrics and health, bound to its address; nil when there is none. That nobody has chosen the address
-// must not keep a second broker from starting on a machine.
-func newHTTPServer(ctx context.Context, cfg *configs.Config, t *telemetry.Telemetry, ready *readiness, log *slog.Logger) (*httpapi.Server, func(), error) {
+// newHTTPServer returns the server of metrics and health, bound to its address; nil when there is none. That nobody
+// has chosen the address must not keep a second broker from starting on a machine.
+func newHTTPServer(
+	ctx context.Context, cfg *configs.Config, t *telemetry.Telemetry, ready *readiness, log *slog.Logger,
+) (*httpapi.Server, func(), error) {
 	if cfg.HTTP.Listen == "" {
 		return nil, func() {}, nil
 	}
 	byDefault := cfg.IsDefault("http.listen")
-	server := httpapi.New(httpapi.Settings{Listen: cfg.HTTP.Listen, Yields: byDefault, Metrics: t.Handler(), Ready: ready.check, Reading: ready.reading})
+	server := httpapi.New(httpapi.Settings{
+		Listen: cfg.HTTP.Listen, Yields: byDefault, Metrics: t.Handler(), Ready: ready.check, Reading: ready.reading,
+	})
 	if err := server.Listen(ctx); err != nil {
 		return nil, nil, err
 	}
 	if got := server.Addr().String(); byDefault && got != cfg.HTTP.Listen {
-		log.Info("the default http.listen is taken, as by another broker on this machine: a free port is used", "default", cfg.HTTP.Listen, "address", got)
+		log.Info("the default http.listen is taken, as by another broker on this machine: a free port is used",
+			"default", cfg.HTTP.Listen, "address", got)
 	}
 	return server, func() { _ = server.Close() }, nil // closed already, unless the start failed
 }

@@ -11,6 +11,9 @@ type gauge struct {
 	read                           func(ctx context.Context, report func(value string, n int64))
 }
 
+const partitionScopes = "Partitions: all in the metadata, of these the ones without leader and those whose ISR lacks a replica; " +
+	"and those whose logs are open here."
+
 // measure has the broker's state read whenever metrics are collected.
 func (p *parts) measure() error {
 	for _, g := range slices.Concat(measureSpace(p.Space), []gauge{
@@ -18,9 +21,13 @@ func (p *parts) measure() error {
 			topics, _ := p.Store.Image().Counts()
 			report("", int64(topics))
 		}},
-		{"chronik.partitions", "Partitions: all in the metadata, and those whose logs are open here.", "", "scope", func(_ context.Context, report func(string, int64)) {
-			_, partitions := p.Store.Image().Counts()
+		{"chronik.partitions", partitionScopes, "", "scope", func(_ context.Context, report func(string, int64)) {
+			img := p.Store.Image()
+			_, partitions := img.Counts()
 			report("all", int64(partitions))
+			withoutLeader, underReplicated := img.InNeed()
+			report("without_leader", int64(withoutLeader))
+			report("under_replicated", int64(underReplicated))
 			open := int64(0)
 			for range p.Partitions.Open() {
 				open++

@@ -14,13 +14,15 @@ import (
 	"github.com/chronik-stream/chronik/configs"
 )
 
-// lockFile is the file in the data directory whose lock keeps a second broker out. It holds the process id of the first.
+// lockFile is the file in the data directory whose lock keeps a second broker out. It holds
+// the process id of the first.
 const lockFile = "chronik.lock"
 
 // dataDir is a data directory that belongs to this process until its cleanup.
 type dataDir struct{ path string }
 
-// lockDataDir takes the data directory, which is made when it is missing. The system frees it when the process ends, however it ends.
+// lockDataDir takes the data directory, which is made when it is missing. The system frees it when the
+// process ends, however it ends.
 func lockDataDir(cfg *configs.Config, _ membership) (dataDir, func(), error) {
 	path, err := filepath.Abs(cfg.DataDir)
 	if err != nil {

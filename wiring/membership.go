@@ -9,7 +9,8 @@ import (
 // membership is this node's place among the nodes.
 type membership struct{ nodeID int32 }
 
-// clusterWork is what a broker does as a node of a cluster. Of one that is alone it is the zero value, but for the quorum.
+// clusterWork is what a broker does as a node of a cluster. Of one that is alone it is the zero
+// value, but for the quorum.
 type clusterWork struct {
 	early      []stage // before clients are served
 	late       []stage // while clients are served

@@ -5,8 +5,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
-// shares are the parts of the configured memory, in bytes. They are not all used up at once, which leaves room for metadata, partitions' state
-// and the runtime.
+// shares are the parts of the configured memory, in bytes. They are not all used up at once, which leaves room for
+// metadata, partitions' state and the runtime.
 type shares struct {
 	requests      int64 // a quarter: frames and what is decoded from them
 	answers       int64 // a quarter

@@ -9,7 +9,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// Tools that count, describe or delete all topics must come upon what users have made only, as with Kafka and its __cluster_metadata.
+// Tools that count, describe or delete all topics must come upon what users have made only, as with Kafka
+// and its __cluster_metadata.
 func TestTheMetaTopicIsToldOfToWhoNamesItOnly(t *testing.T) {
 	cl := client(t, start(t, config(t, t.TempDir()), io.Discard))
 	name := metadata.MetaTopic

@@ -65,16 +65,20 @@ func (t *MetadataTools) Restore(w io.Writer, snapshot string) error {
 	for _, skipped := range done.Skipped {
 		fmt.Fprintf(w, "skipped: %v\n", skipped)
 	}
-	fmt.Fprintf(w, "restored from %s, which holds all up to command %d; what came later is lost: topics, configs and deletions\n", done.Snapshot, done.Index)
-	fmt.Fprintln(w, "the next start keeps the records of partitions that the restored metadata does not know, in directories that end in -stray, and logs each")
+	fmt.Fprintf(w,
+		"restored from %s, which holds all up to command %d; what came later is lost: topics, configs and deletions\n",
+		done.Snapshot, done.Index)
+	fmt.Fprintln(w, "the next start keeps the records of partitions that the restored metadata does not know, "+
+		"in directories that end in -stray, and logs each")
 	if done.Aside != "" {
 		fmt.Fprintf(w, "the old database is kept in %s\n", done.Aside)
 	}
 	return nil
 }
 
-// Migrate copies the metadata into the other kind of store: into the write-ahead store when toWAL, else into the JSON file. That
-// store must be empty. The old one is moved into a folder of its own, so that nothing starts from it by mistake.
+// Migrate copies the metadata into the other kind of store: into the write-ahead store when toWAL, else into
+// the JSON file. That store must be empty. The old one is moved into a folder of its own, so that nothing
+// starts from it by mistake.
 func (t *MetadataTools) Migrate(w io.Writer, toWAL bool) error {
 	img, err := t.read(!toWAL)
 	if err != nil {

@@ -7,12 +7,12 @@ import (
 	"sync"
 )
 
-// ErrUnfinished is in the chain of a Server's error when it has stopped without having done all that a proper stop does. Nothing that
-// was acknowledged is lost by that: the next start does the rest, as after a kill.
+// ErrUnfinished is in the chain of a Server's error when it has stopped without having done all that a proper stop
+// does. Nothing that was acknowledged is lost by that: the next start does the rest, as after a kill.
 var ErrUnfinished = errors.New("stopped, but not all was done")
 
-// Progress knows what a broker that starts or stops is doing. Who has no more patience with it asks here what it would have waited for.
-// The zero value is ready for one broker; its methods may be called concurrently.
+// Progress knows what a broker that starts or stops is doing. Who has no more patience with it asks here what it would
+// have waited for. The zero value is ready for one broker; its methods may be called concurrently.
 type Progress struct {
 	mu    sync.Mutex
 	doing string       // "" for nothing
@@ -54,8 +54,8 @@ func (p *Progress) logTo(log *slog.Logger) {
 	p.log = log
 }
 
-// Abandon logs that the process ends for the reason given, whatever the broker is doing, and what that is. It returns whether there was a
-// log to write to.
+// Abandon logs that the process ends for the reason given, whatever the broker is doing, and what that is. It returns
+// whether there was a log to write to.
 func (p *Progress) Abandon(reason string) bool {
 	p.mu.Lock()
 	log, doing := p.log, p.doing
@@ -66,6 +66,7 @@ func (p *Progress) Abandon(reason string) bool {
 	if doing == "" {
 		doing = "nothing"
 	}
-	log.Error("ended before all was done: nothing acknowledged is lost, the next start does the rest", "reason", reason, "under_way", doing)
+	log.Error("ended before all was done: nothing acknowledged is lost, the next start does the rest", "reason", reason,
+		"under_way", doing)
 	return true
 }

@@ -20,18 +20,24 @@ import (
 	"github.com/chronik-stream/chronik/wiring/cluster"
 )
 
-// metadataSet replicates metadata by Raft when the configuration has a cluster section, and keeps it on this node alone otherwise.
-var metadataSet = wire.NewSet(newMembership, openNodeTLS, openRaftNode, openNodeMetadata, wire.FieldsOf(new(nodeMetadata), "store"), newMember, registerNode, newLease, newWork)
+// metadataSet replicates metadata by Raft when the configuration has a cluster section, and keeps it on
+// this node alone otherwise.
+var metadataSet = wire.NewSet(newMembership, openNodeTLS, openRaftNode, openNodeMetadata,
+	wire.FieldsOf(new(nodeMetadata), "store"), newMember, registerNode, newLease, newWork)
 
 func newMembership(cfg *configs.Config) (membership, error) {
 	switch {
 	case cfg.OnlyNamesNode(): // the rest of its cluster may have been forgotten
-		return membership{}, fmt.Errorf("%w: cluster.peers names no nodes; a broker without a cluster has its id as kafka.\"node.id\"", errNoManager)
+		return membership{}, fmt.Errorf(
+			"%w: cluster.peers names no nodes; a broker without a cluster has its id as kafka.\"node.id\"", errNoManager,
+		)
 	case !cfg.Clustered():
 		return membership{nodeID: int32(cfg.Cluster.NodeID)}, nil
 	}
 	if !cfg.UseWALMetadata {
-		return membership{}, errors.New("use_wal_metadata = false is for brokers without a cluster: a cluster needs use_wal_metadata = true")
+		return membership{}, errors.New(
+			"use_wal_metadata = false is for brokers without a cluster: a cluster needs use_wal_metadata = true",
+		)
 	}
 	if len(cfg.Cluster.Peers) == 0 {
 		return membership{}, fmt.Errorf("%w: cluster.peers names no nodes", errNoManager)
@@ -79,10 +85,12 @@ type nodeMetadata struct {
 
 // openNodeMetadata opens the metadata: replicated with a cluster section, otherwise as in the standalone binary.
 func openNodeMetadata(
-	ctx context.Context, cfg *configs.Config, certs *nodetls.Certificates, dir dataDir, m membership, node *raftnode.Manager, s *broker.Space, log *slog.Logger, steps *Progress,
+	ctx context.Context, cfg *configs.Config, certs *nodetls.Certificates, dir dataDir, m membership,
+	node *raftnode.Manager, s *broker.Space, log *slog.Logger, steps *Progress,
 ) (nodeMetadata, func(), error) {
 	if !cfg.Clustered() {
-		store, cleanup, err := openMetadata(cfg, dir, m, s, log, steps) //nolint:contextcheck // what it starts ends with Close, not with ctx
+		//nolint:contextcheck // what it starts ends with Close, not with ctx
+		store, cleanup, err := openMetadata(cfg, dir, m, s, log, steps)
 		return nodeMetadata{store: store}, cleanup, err
 	}
 	if node == nil {
@@ -121,7 +129,8 @@ func newMember(cfg *configs.Config, m membership, lease *broker.Lease) (set brok
 
 // registerNode makes the broker one that metadata knows. A node of a cluster waits for a majority.
 func registerNode(
-	ctx context.Context, cfg *configs.Config, m membership, md nodeMetadata, member broker.MembershipSettings, logs ports.LogStore, clock broker.Clock, log *slog.Logger, steps *Progress,
+	ctx context.Context, cfg *configs.Config, m membership, md nodeMetadata, member broker.MembershipSettings,
+	logs ports.LogStore, clock broker.Clock, log *slog.Logger, steps *Progress,
 ) (registered, error) {
 	if md.cluster == nil {
 		return register(ctx, cfg, m, md.store, logs, log, steps)
@@ -133,8 +142,8 @@ func registerNode(
 
 // newWork returns what the broker does as a node of its cluster; the cleanup ends its connections to the other nodes.
 func newWork(
-	cfg *configs.Config, certs *nodetls.Certificates, md nodeMetadata, m membership, member broker.MembershipSettings, store registered,
-	p *broker.Partitions, c *broker.Configs, clock broker.Clock, log *slog.Logger,
+	cfg *configs.Config, certs *nodetls.Certificates, md nodeMetadata, m membership, member broker.MembershipSettings,
+	store registered, p *broker.Partitions, c *broker.Configs, clock broker.Clock, log *slog.Logger,
 ) (clusterWork, func()) {
 	if md.cluster == nil {
 		return newSoleWork(store, m, clock), func() {}

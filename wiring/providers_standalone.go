@@ -17,7 +17,9 @@ var metadataSet = wire.NewSet(newMembership, openMetadata, register, broker.NewE
 // newMembership refuses what this binary cannot be: a node of a cluster.
 func newMembership(cfg *configs.Config) (membership, error) {
 	if cfg.Clustered() {
-		return membership{}, errors.New("the configuration has a cluster section, which needs a binary built with: go build -tags raft")
+		return membership{}, errors.New(
+			"the configuration has a cluster section, which needs a binary built with: go build -tags raft",
+		)
 	}
 	return membership{nodeID: int32(cfg.Cluster.NodeID)}, nil
 }

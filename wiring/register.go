@@ -19,10 +19,11 @@ type registered struct {
 	epoch int64 // of this process's registration
 }
 
-// register makes store such metadata. It refuses to begin a cluster where records are already: without their metadata they would
-// be taken for those of deleted topics, and removed.
+// register makes store such metadata. It refuses to begin a cluster where records are already: without their metadata
+// they would be taken for those of deleted topics, and removed.
 func register(
-	ctx context.Context, cfg *configs.Config, m membership, store ports.MetadataStore, logs ports.LogStore, log *slog.Logger, steps *Progress,
+	ctx context.Context, cfg *configs.Config, m membership, store ports.MetadataStore, logs ports.LogStore,
+	log *slog.Logger, steps *Progress,
 ) (registered, error) {
 	steps.begin("register the broker")
 	if store.Image().ClusterID() == "" {
@@ -31,21 +32,29 @@ func register(
 			return registered{}, fmt.Errorf("look for records: %w", err)
 		}
 		if len(stored) > 0 {
-			return registered{}, fmt.Errorf("the data directory holds the records of %d partitions, %s-%d among them, but no metadata: "+
-				"bring that back, or use another directory", len(stored), stored[0].Topic, stored[0].Partition)
+			return registered{}, fmt.Errorf(
+				"the data directory holds the records of %d partitions, %s-%d among them, but no metadata: "+
+					"bring that back, or use another directory",
+				len(stored), stored[0].Topic, stored[0].Partition,
+			)
 		}
 	}
 	for b := range store.Image().Brokers() {
 		if b.ID != m.nodeID {
-			return registered{}, fmt.Errorf("the data directory is that of broker %d, and this one is to be broker %d: set kafka.\"node.id\" = %d, or "+
-				"use another directory", b.ID, m.nodeID, b.ID)
+			return registered{}, fmt.Errorf(
+				"the data directory is that of broker %d, and this one is to be broker %d: set kafka.\"node.id\" = %d, or "+
+					"use another directory",
+				b.ID, m.nodeID, b.ID,
+			)
 		}
 	}
 	if err := broker.SetStraysAside(ctx, store.Image(), logs, log); err != nil {
 		return registered{}, err
 	}
 	cmds := []metadata.Command{
-		metadata.RegisterBroker{ID: m.nodeID, Incarnation: newUUID(), Rack: cfg.Kafka["broker.rack"], Features: metadata.SupportedFeatures()},
+		metadata.RegisterBroker{
+			ID: m.nodeID, Incarnation: newUUID(), Rack: cfg.Kafka["broker.rack"], Features: metadata.SupportedFeatures(),
+		},
 	}
 	if store.Image().ClusterID() == "" {
 		cmds = append(cmds, metadata.InitCluster{ClusterID: newClusterID(), Features: metadata.NewestFeatures()})
@@ -72,8 +81,8 @@ func newClusterID() string {
 	return base64.RawURLEncoding.EncodeToString(id[:])
 }
 
-// newUUID returns a random UUID of version 4. Like Kafka's it does not begin with a dash in base64, so that command line tools do not
-// take it for an option.
+// newUUID returns a random UUID of version 4. Like Kafka's it does not begin with a dash in base64, so that command
+// line tools do not take it for an option.
 func newUUID() [16]byte {
 	for {
 		var id [16]byte

@@ -1,5 +1,5 @@
-// Package wiring makes a broker of its parts: it is the one place that knows both the services and the adapters. Wire writes the
-// construction from the provider sets (make generate); this package adds starting, stopping and reloading.
+// Package wiring makes a broker of its parts: it is the one place that knows both the services and the adapters. Wire
+// writes the construction from the provider sets (make generate); this package adds starting, stopping and reloading.
 package wiring
 
 import (
@@ -53,8 +53,8 @@ type parts struct {
 	Work       clusterWork
 }
 
-// Start starts a broker and returns when it serves; a node of a cluster waits for a majority of the nodes. It runs until ctx ends or
-// Close is called, logs to output, and tells steps what it is doing.
+// Start starts a broker and returns when it serves; a node of a cluster waits for a majority of the nodes. It runs
+// until ctx ends or Close is called, logs to output, and tells steps what it is doing.
 func Start(ctx context.Context, cfg *configs.Config, output io.Writer, steps *Progress) (*Server, error) {
 	levels := new(slog.LevelVar)
 	levels.Set(cfg.LogLevel)
@@ -132,15 +132,15 @@ func (s *Server) HTTPAddr() net.Addr {
 // Done is closed when the broker has stopped.
 func (s *Server) Done() <-chan struct{} { return s.done }
 
-// Err returns why the broker has stopped, nil when it was asked to and has done all that belongs to it, ErrUnfinished when it has not.
-// It waits until it has stopped.
+// Err returns why the broker has stopped, nil when it was asked to and has done all that belongs to it, ErrUnfinished
+// when it has not. It waits until it has stopped.
 func (s *Server) Err() error {
 	<-s.done
 	return s.err
 }
 
-// Close stops the broker: it accepts no more, lets requests under way finish, makes everything durable, and returns. It is ErrUnfinished
-// when the disk did not let it.
+// Close stops the broker: it accepts no more, lets requests under way finish, makes everything durable, and returns.
+// It is ErrUnfinished when the disk did not let it.
 func (s *Server) Close() error {
 	s.log.Info("stopping")
 	s.cancel()

@@ -23,6 +23,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/broker"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
+	"github.com/chronik-stream/chronik/test/web"
 )
 
 func TestMain(m *testing.M) {
@@ -194,9 +195,11 @@ func TestMetricsAndHealthAreServed(t *testing.T) {
 	for _, want := range []string{
 		`chronik_requests_total{api="Produce",listener="PLAINTEXT"} 1`, `chronik_request_duration_seconds_bucket{api="Produce"`,
 		`chronik_request_received_bytes_total{api="Produce"`, `chronik_connections{listener="PLAINTEXT"}`, "chronik_topics 2",
-		`chronik_partitions{scope="open"} `, "chronik_journal_sync_duration_seconds_count", `chronik_memory_used_bytes{holder="requests"}`,
+		`chronik_partitions{scope="open"} `, `chronik_partitions{scope="without_leader"} 0`, `chronik_partitions{scope="under_replicated"} 0`,
+		"chronik_journal_sync_duration_seconds_count", `chronik_memory_used_bytes{holder="requests"}`,
 		`chronik_replication_throttled_bytes_per_second{role="leader"} 0`,
 		"go_goroutines", "process_resident_memory_bytes",
+		`chronik_disk_space_bytes{kind="free"} `, `chronik_disk_space_bytes{kind="reserve"} 6.7108864e+07`, "chronik_disk_refusing 0",
 	} {
 		await(t, want+" is in /metrics", func() (string, bool) { // a request is counted once its answer has left
 			_, body := get(t, s, "/metrics")
@@ -259,21 +262,7 @@ func await(t *testing.T, what string, holds func() (seen string, ok bool)) {
 
 func get(t *testing.T, s *Server, path string) (int, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.HTTPAddr().String()+path, http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	transport := &http.Transport{DisableKeepAlives: true}
-	resp, err := transport.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(body)
+	return web.Get(t, "http://"+s.HTTPAddr().String()+path)
 }
 
 func TestSeveralListenersAdvertiseTheirOwnAddresses(t *testing.T) {

@@ -15,11 +15,14 @@ import (
 
 func newClock() broker.Clock { return time.Now }
 
-func newBrokerConfigs(cfg *configs.Config, dir dataDir, m membership, store registered, levels *slog.LevelVar, log *slog.Logger) (*broker.Configs, error) {
+func newBrokerConfigs(
+	cfg *configs.Config, dir dataDir, m membership, store registered, levels *slog.LevelVar, log *slog.Logger,
+) (*broker.Configs, error) {
 	return broker.NewConfigs(store, m.nodeID, staticConfigs(cfg, dir), flushPolicies[cfg.Flush], levels, log)
 }
 
-// staticConfigs are the broker's configs by Kafka's keys, those of Chronik's own settings among them for which Kafka has a name.
+// staticConfigs are the broker's configs by Kafka's keys, those of Chronik's own settings among them
+// for which Kafka has a name.
 func staticConfigs(cfg *configs.Config, dir dataDir) map[string]string {
 	static := maps.Clone(cfg.Kafka)
 	static["log.dirs"] = dir.path
@@ -60,7 +63,10 @@ func newTopics(store registered, c *broker.Configs) *broker.Topics {
 }
 
 // newPartitions returns the partitions on this broker; the cleanup closes them before their logs.
-func newPartitions(store registered, logs ports.LogStore, c *broker.Configs, m membership, lease *broker.Lease, s *broker.Space, clock broker.Clock, log *slog.Logger) (*broker.Partitions, func()) {
+func newPartitions(
+	store registered, logs ports.LogStore, c *broker.Configs, m membership, lease *broker.Lease, s *broker.Space,
+	clock broker.Clock, log *slog.Logger,
+) (*broker.Partitions, func()) {
 	p := broker.NewPartitions(store, logs, c, m.nodeID, store.epoch, lease, clock, log)
 	p.Within(s)
 	return p, p.Close
@@ -81,6 +87,9 @@ func newFetch(cfg *configs.Config, p *broker.Partitions, c *broker.Configs, cloc
 	return broker.NewFetch(p, c, sharesOf(cfg.Memory).sessions, clock)
 }
 
-func newGroups(cfg *configs.Config, store registered, p *broker.Partitions, t *broker.Topics, c *broker.Configs, m membership, clock broker.Clock, log *slog.Logger) *broker.Groups {
+func newGroups(
+	cfg *configs.Config, store registered, p *broker.Partitions, t *broker.Topics, c *broker.Configs, m membership,
+	clock broker.Clock, log *slog.Logger,
+) *broker.Groups {
 	return broker.NewGroups(p, t, c, store, m.nodeID, sharesOf(cfg.Memory).groups, clock, rand.Reader, log)
 }

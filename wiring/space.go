@@ -33,17 +33,29 @@ func openSpace(cfg *configs.Config, dir dataDir, log *slog.Logger) (*broker.Spac
 // measureSpace tells of the disk whenever metrics are collected.
 func measureSpace(s *broker.Space) []gauge {
 	return []gauge{
-		{"chronik.disk.space", "Bytes of the data directory's disk: free ones, and those that the reserve holds.", "By", "kind", func(_ context.Context, report func(string, int64)) {
-			d := s.Disk()
-			report("free", d.Free)
-			report("reserve", d.Held)
-		}},
-		{"chronik.disk.refusing", "1 while records are refused because the disk is full, or gone; 0 while they are taken.", "", "", func(_ context.Context, report func(string, int64)) {
-			refusing := int64(0)
-			if s.Refusal() != nil {
-				refusing = 1
-			}
-			report("", refusing)
-		}},
+		{
+			"chronik.disk.space",
+			"Bytes of the data directory's disk: free ones, and those that the reserve holds.",
+			"By",
+			"kind",
+			func(_ context.Context, report func(string, int64)) {
+				d := s.Disk()
+				report("free", d.Free)
+				report("reserve", d.Held)
+			},
+		},
+		{
+			"chronik.disk.refusing",
+			"1 while records are refused because the disk is full, or gone; 0 while they are taken.",
+			"",
+			"",
+			func(_ context.Context, report func(string, int64)) {
+				refusing := int64(0)
+				if s.Refusal() != nil {
+					refusing = 1
+				}
+				report("", refusing)
+			},
+		},
 	}
 }

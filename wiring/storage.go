@@ -21,7 +21,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// storeFiles are the names in the data directory of the kinds of metadata store, by use_wal_metadata. The last one is what makes a store.
+// storeFiles are the names in the data directory of the kinds of metadata store, by use_wal_metadata. The last
+// one is what makes a store.
 var storeFiles = map[bool][]string{
 	true:  {"wal_metadata.guard", "metalog_snapshots", "wal_metadata"},
 	false: {"metadata"},
@@ -33,13 +34,18 @@ func hasStore(dir dataDir, wal bool) bool {
 	return err == nil
 }
 
-// openMetadata opens the metadata store that the configuration chooses. It makes none where there is one of the other kind: without
-// their metadata, records would be taken for those of deleted topics.
-func openMetadata(cfg *configs.Config, dir dataDir, m membership, s *broker.Space, log *slog.Logger, steps *Progress) (ports.MetadataStore, func(), error) {
+// openMetadata opens the metadata store that the configuration chooses. It makes none where there is one of the other
+// kind: without their metadata, records would be taken for those of deleted topics.
+func openMetadata(
+	cfg *configs.Config, dir dataDir, m membership, s *broker.Space, log *slog.Logger, steps *Progress,
+) (ports.MetadataStore, func(), error) {
 	steps.begin("open the metadata store")
 	if !hasStore(dir, cfg.UseWALMetadata) && hasStore(dir, !cfg.UseWALMetadata) {
-		return nil, nil, fmt.Errorf("data directory %s keeps its metadata with use_wal_metadata = %t: set that, or move it with "+
-			"`chronik-server metadata migrate`", dir.path, !cfg.UseWALMetadata)
+		return nil, nil, fmt.Errorf(
+			"data directory %s keeps its metadata with use_wal_metadata = %t: set that, or move it with "+
+				"`chronik-server metadata migrate`",
+			dir.path, !cfg.UseWALMetadata,
+		)
 	}
 	var store ports.MetadataStore
 	var err error
@@ -89,8 +95,8 @@ var flushPolicies = map[string]ports.FlushPolicy{
 
 // openLogs opens the records' store.
 func openLogs(
-	ctx context.Context, cfg *configs.Config, dir dataDir, s *broker.Space, synced func(time.Duration), decompression *record.Budget,
-	log *slog.Logger, steps *Progress,
+	ctx context.Context, cfg *configs.Config, dir dataDir, s *broker.Space, synced func(time.Duration),
+	decompression *record.Budget, log *slog.Logger, steps *Progress,
 ) (ports.LogStore, func(), error) {
 	steps.begin("open the record store")
 	if err := s.Room(space.Agreed, 0); err != nil {

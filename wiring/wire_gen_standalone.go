@@ -13,7 +13,8 @@ import (
 
 // Injectors from inject.go:
 
-// build makes the parts of a broker, in the order of their needs; the cleanup takes them down in reverse. make generate writes it.
+// build makes the parts of a broker, in the order of their needs; the cleanup takes them down in
+// reverse. make generate writes it.
 func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *slog.LevelVar, steps *Progress) (*parts, func(), error) {
 	wiringMembership, err := newMembership(cfg)
 	if err != nil {

@@ -1,5 +1,6 @@
-// Package bootclock tells a time that goes on while the machine is suspended. Go's monotonic clock stands still then, as a virtual machine's does that
-// is paused or moved: a lease of two seconds that counted by it would hold for as long as the machine sleeps.
+// Package bootclock tells a time that goes on while the machine is suspended. Go's monotonic clock stands still then:
+// a lease of two seconds that counted by it would hold for as long as the machine sleeps. That a host has paused a
+// virtual machine, whose kernel does not know of it, no clock of that machine tells.
 package bootclock
 
 import (
@@ -8,13 +9,15 @@ import (
 )
 
 const (
-	// looks is how often, in time that the machine is awake, it is found out whether it was suspended: that costs a system call.
+	// looks is how often, in time that the machine is awake, it is found out whether it was
+	// suspended: that costs a system call.
 	looks = time.Millisecond
 	// tolerance is how far the two clocks may be apart because they are not read at the same moment.
 	tolerance = 10 * time.Millisecond
 )
 
-// Clock is a clock whose times may be compared with each other only. It never goes back. Its methods may be called concurrently.
+// Clock is a clock whose times may be compared with each other only. It never goes back. Its methods
+// may be called concurrently.
 type Clock struct {
 	boot   func() time.Duration // since the machine has started, suspended or not
 	began  time.Time

@@ -1,5 +1,5 @@
-// Package diskspace measures the file system of the data directory, and holds a reserve on it: a file whose space is allocated, so that
-// nobody else on the machine can take it.
+// Package diskspace measures the file system of the data directory, and holds a reserve on it: a file whose space is
+// allocated, so that nobody else on the machine can take it.
 package diskspace
 
 import (
@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/chronik-stream/chronik/adapters/internal/freespace"
 	"github.com/chronik-stream/chronik/core/domain/space"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -40,15 +41,15 @@ func (d *Disk) Measure() (space.Disk, error) {
 	if err := d.checkDir(); err != nil {
 		return space.Disk{}, err
 	}
-	var fs unix.Statfs_t
-	if err := retried(func() error { return unix.Fstatfs(int(d.dir.Fd()), &fs) }); err != nil {
-		return space.Disk{}, fmt.Errorf("free space of %s: %w", d.dir.Name(), err)
+	free, err := freespace.Of(d.dir)
+	if err != nil {
+		return space.Disk{}, err
 	}
 	held, err := d.held()
 	if err != nil {
 		return space.Disk{}, err
 	}
-	return space.Disk{Free: int64(fs.Bavail) * int64(fs.Bsize), Held: held}, nil //nolint:unconvert // the types differ by platform
+	return space.Disk{Free: free, Held: held}, nil
 }
 
 // checkDir returns fs.ErrNotExist unless the directory still has its name.
@@ -62,7 +63,9 @@ func (d *Disk) checkDir() error {
 		return err
 	}
 	if !os.SameFile(now, ours) {
-		return &fs.PathError{Op: "look for", Path: d.dir.Name(), Err: fmt.Errorf("another directory is in its place: %w", fs.ErrNotExist)}
+		return &fs.PathError{
+			Op: "look for", Path: d.dir.Name(), Err: fmt.Errorf("another directory is in its place: %w", fs.ErrNotExist),
+		}
 	}
 	return nil
 }

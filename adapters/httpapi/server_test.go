@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/chronik-stream/chronik/test/web"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -35,18 +37,9 @@ func TestHealthReadinessAndMetrics(t *testing.T) {
 
 	get := func(method, path string, wantStatus int, wantBody string) {
 		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.Addr().String()+path, http.NoBody)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		body, err := io.ReadAll(resp.Body)
-		if err != nil || resp.StatusCode != wantStatus || wantBody != "" && string(body) != wantBody {
-			t.Errorf("%s %s: %d %q, %v, want %d %q", method, path, resp.StatusCode, body, err, wantStatus, wantBody)
+		status, body := web.Ask(t, method, "http://"+s.Addr().String()+path)
+		if status != wantStatus || wantBody != "" && body != wantBody {
+			t.Errorf("%s %s: %d %q, want %d %q", method, path, status, body, wantStatus, wantBody)
 		}
 	}
 	get(http.MethodGet, "/healthz", http.StatusOK, "ok\n")

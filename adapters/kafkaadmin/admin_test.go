@@ -117,3 +117,20 @@ NODE  ADDRESS  RACK  STATE           QUORUM    REPLICAS  LEADS  OUT OF SYNC
 		t.Errorf("%v, got:\n%s", err, out.String())
 	}
 }
+
+func TestWhoAsksANodeThatIsStartingIsToldWhereToLook(t *testing.T) {
+	starting, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer starting.Close()
+	go func() {
+		if c, err := starting.Accept(); err == nil {
+			c.Close()
+		}
+	}()
+	_, err = dial(t.Context(), starting.Addr().String())
+	if err == nil || !strings.Contains(err.Error(), "its log says what it waits for") {
+		t.Errorf("dial() = %v", err)
+	}
+}

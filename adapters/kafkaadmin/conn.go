@@ -36,11 +36,17 @@ func dial(ctx context.Context, address string) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{net: raw, in: bufio.NewReader(raw), formatter: kmsg.NewRequestFormatter(kmsg.FormatterClientID("chronik-server")), serves: map[int16]int16{18: 0}}
+	c := &conn{
+		net: raw, in: bufio.NewReader(raw), formatter: kmsg.NewRequestFormatter(kmsg.FormatterClientID("chronik-server")),
+		serves: map[int16]int16{18: 0},
+	}
 	got, err := c.ask(ctx, kmsg.NewPtrApiVersionsRequest())
 	if err != nil {
 		c.close()
-		return nil, fmt.Errorf("%s does not answer as a broker: %w", address, err)
+		return nil, fmt.Errorf(
+			"%s does not answer as a broker; a node that is starting does not yet, and its log says what it waits for: %w",
+			address, err,
+		)
 	}
 	for _, key := range got.(*kmsg.ApiVersionsResponse).ApiKeys {
 		c.serves[key.ApiKey] = key.MaxVersion
@@ -51,8 +57,8 @@ func dial(ctx context.Context, address string) (*conn, error) {
 // errNotServed is the error for an API that a broker does not serve.
 var errNotServed = errors.New("the broker does not serve it: it is no node of a cluster")
 
-// ask sends a request in the highest version that both sides know, and returns the answer. But for errNotServed, the connection is of no use after an
-// error.
+// ask sends a request in the highest version that both sides know, and returns the answer. But for errNotServed, the
+// connection is of no use after an error.
 func (c *conn) ask(ctx context.Context, req kmsg.Request) (kmsg.Response, error) {
 	highest, served := c.serves[req.Key()]
 	if !served {

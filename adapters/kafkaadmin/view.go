@@ -63,7 +63,8 @@ func (a *Admin) lookAtBrokers(ctx context.Context, v *view) error {
 		return fmt.Errorf("describe the cluster: %w", err)
 	}
 	v.clusterID, v.brokers = resp.ClusterID, resp.Brokers
-	slices.SortFunc(v.brokers, func(x, y kmsg.DescribeClusterResponseBroker) int { return cmp.Compare(x.NodeID, y.NodeID) })
+	slices.SortFunc(v.brokers,
+		func(x, y kmsg.DescribeClusterResponseBroker) int { return cmp.Compare(x.NodeID, y.NodeID) })
 	for _, b := range resp.Brokers {
 		a.brokers[b.NodeID] = net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port)))
 	}
@@ -117,7 +118,8 @@ func (a *Admin) lookAtTopics(ctx context.Context, v *view) error {
 		}
 	}
 	for _, t := range v.topics {
-		slices.SortFunc(t.Partitions, func(x, y kmsg.MetadataResponseTopicPartition) int { return cmp.Compare(x.Partition, y.Partition) })
+		slices.SortFunc(t.Partitions,
+			func(x, y kmsg.MetadataResponseTopicPartition) int { return cmp.Compare(x.Partition, y.Partition) })
 	}
 	return nil
 }
@@ -179,7 +181,8 @@ func (v *view) layout() *layout.Layout {
 		replicas := slices.DeleteFunc(slices.Clone(p.Replicas), func(id int32) bool {
 			return slices.Contains(v.moving[name].RemovingReplicas, id)
 		})
-		l.Partitions = append(l.Partitions, layout.Partition{Topic: name.topic, Index: name.index, Replicas: replicas, InSync: p.ISR})
+		l.Partitions = append(l.Partitions,
+			layout.Partition{Topic: name.topic, Index: name.index, Replicas: replicas, InSync: p.ISR})
 	}
 	return l
 }

@@ -138,7 +138,9 @@ func (x *exchange) makeTopic(name string, req *kmsg.MetadataRequest) kmsg.Metada
 	return missing
 }
 
-func (x *exchange) describeTopic(img *clusterView, t *metadata.Topic, req *kmsg.MetadataRequest) kmsg.MetadataResponseTopic {
+func (x *exchange) describeTopic(
+	img *clusterView, t *metadata.Topic, req *kmsg.MetadataRequest,
+) kmsg.MetadataResponseTopic {
 	out := kmsg.NewMetadataResponseTopic()
 	out.Topic, out.TopicID, out.IsInternal = &t.Name, t.ID, metadata.IsInternal(t.Name)
 	if req.IncludeTopicAuthorizedOperations {
@@ -163,7 +165,9 @@ func (x *exchange) describeTopic(img *clusterView, t *metadata.Topic, req *kmsg.
 }
 
 // refuseMetadata answers every topic with err, as Kafka does when the request as a whole is wrong.
-func (x *exchange) refuseMetadata(req *kmsg.MetadataRequest, resp *kmsg.MetadataResponse, err error) *kmsg.MetadataResponse {
+func (x *exchange) refuseMetadata(
+	req *kmsg.MetadataRequest, resp *kmsg.MetadataResponse, err error,
+) *kmsg.MetadataResponse {
 	code := x.code(err)
 	resp.ErrorCode, resp.Brokers, resp.ControllerID = code, nil, -1
 	for _, asked := range req.Topics {

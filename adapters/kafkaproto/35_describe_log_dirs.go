@@ -30,7 +30,8 @@ func (x *exchange) describeLogDirs(req *kmsg.DescribeLogDirsRequest) *kmsg.Descr
 		}
 	}
 	dir, logs, err := x.services().Cluster.LogDir(x.ctx, func(topic string, partition int32) bool {
-		return req.Topics == nil && topic != metadata.MetaTopic || asked[partitionName{topic, partition}] // see Image.ListedTopics
+		// see Image.ListedTopics
+		return req.Topics == nil && topic != metadata.MetaTopic || asked[partitionName{topic, partition}]
 	})
 	out := kmsg.NewDescribeLogDirsResponseDir()
 	out.Dir, out.TotalBytes, out.UsableBytes = dir.Path, dir.Total, dir.Usable

@@ -13,10 +13,11 @@ import (
 // DescribeQuorum: v0-2 (KIP-595, KIP-836, KIP-853). The metadata is answered for as the only partition of Kafka's
 // topic for it, whatever keeps it here. No directory has an id.
 //
-// How far the others are is known to the leader: another broker asks it, and marks its question, so that it does not go round in circles.
+// How far the others are is known to the leader: another broker asks it, and marks its question, so that it
+// does not go round in circles.
 //
-// Without a majority the answer is NOT_CONTROLLER, with those voters all the same that the node knows by itself: that is for nodes that must find out
-// whether they have voted before, and clients do not look at it.
+// Without a majority the answer is NOT_CONTROLLER, with those voters all the same that the node knows by itself: that
+// is for nodes that must find out whether they have voted before, and clients do not look at it.
 //
 // * v1: when a replica was last heard of; v2: error messages, the voters' addresses
 
@@ -26,7 +27,8 @@ const quorumTopic = "__cluster_metadata"
 func (x *exchange) describeQuorum(req *kmsg.DescribeQuorumRequest) *kmsg.DescribeQuorumResponse {
 	resp := kmsg.NewPtrDescribeQuorumResponse()
 	resp.ErrorMessage = new(string) // never null, as Kafka has it
-	if len(req.Topics) != 1 || req.Topics[0].Topic != quorumTopic || len(req.Topics[0].Partitions) != 1 || req.Topics[0].Partitions[0].Partition != 0 {
+	if len(req.Topics) != 1 || req.Topics[0].Topic != quorumTopic || len(req.Topics[0].Partitions) != 1 ||
+		req.Topics[0].Partitions[0].Partition != 0 {
 		for _, t := range req.Topics {
 			out := kmsg.NewDescribeQuorumResponseTopic()
 			out.Topic = t.Topic

@@ -14,7 +14,9 @@ import (
 // DescribeTopicPartitions: v0 (KIP-966). Topics are described in the order of their names, a limited number of
 // partitions at a time; a cursor says where the next page begins.
 
-func (x *exchange) describeTopicPartitions(req *kmsg.DescribeTopicPartitionsRequest) *kmsg.DescribeTopicPartitionsResponse {
+func (x *exchange) describeTopicPartitions(
+	req *kmsg.DescribeTopicPartitionsRequest,
+) *kmsg.DescribeTopicPartitionsResponse {
 	resp := kmsg.NewPtrDescribeTopicPartitionsResponse()
 	var names []string
 	for _, t := range req.Topics {
@@ -27,7 +29,8 @@ func (x *exchange) describeTopicPartitions(req *kmsg.DescribeTopicPartitionsRequ
 		var err error
 		switch {
 		case !all && !slices.Contains(names, begin):
-			err = fault.New(fault.InvalidRequest, "DescribeTopicPartitionsRequest topic list should contain the cursor topic: %s", begin)
+			err = fault.New(fault.InvalidRequest,
+				"DescribeTopicPartitionsRequest topic list should contain the cursor topic: %s", begin)
 		case first < 0:
 			err = fault.New(fault.InvalidRequest, "DescribeTopicPartitionsRequest cursor partition must be valid: %d", first)
 		}
@@ -76,8 +79,8 @@ type topicPage struct {
 	left int
 }
 
-// add describes a topic (nil when there is none of that name) from partition first on. It returns false when the page is
-// full, with the cursor set.
+// add describes a topic (nil when there is none of that name) from partition first on. It returns false when the page
+// is full, with the cursor set.
 func (p *topicPage) add(name string, t *metadata.Topic, first int) bool {
 	if p.left == 0 {
 		p.end(name, 0)
@@ -118,7 +121,8 @@ func (p *topicPage) partition(t *metadata.Topic, i int) kmsg.DescribeTopicPartit
 	case err != nil:
 		at.ErrorCode = kerr.LeaderNotAvailable.Code
 	}
-	at.Partition, at.LeaderID, at.LeaderEpoch, at.Replicas, at.ISR = int32(i), leader, from.LeaderEpoch, from.Replicas, from.ISR
+	at.Partition, at.LeaderID, at.LeaderEpoch = int32(i), leader, from.LeaderEpoch
+	at.Replicas, at.ISR = from.Replicas, from.ISR
 	at.EligibleLeaderReplicas, at.LastKnownELR = []int32{}, []int32{}
 	at.OfflineReplicas = p.img.offline(from.Replicas)
 	return at

@@ -9,8 +9,9 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// AddRaftVoter: v0-1 (KIP-853). The node's raft address is that of the first listener. Where Kafka's voter runs and has caught up before it is
-// added, Chronik's node is added first, without a vote. The directory's id is not needed: a node says itself which one is its own.
+// AddRaftVoter: v0-1 (KIP-853). The node's raft address is that of the first listener. Where Kafka's voter runs and
+// has caught up before it is added, Chronik's node is added first, without a vote. The directory's id is not needed: a
+// node says itself which one is its own.
 //
 // * v1: whether to answer before a majority has agreed; it is always waited for
 

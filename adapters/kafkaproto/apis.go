@@ -211,8 +211,8 @@ func message[Req kmsg.Request, Resp kmsg.Response](request func() Req, serve fun
 // cheapRequest is up to which cost, in bytes, a decoded request is not worth counting.
 const cheapRequest = 64 << 10
 
-// charge takes memory for a request, or a part of one, that costs so many bytes when decoded. A request that could never be
-// held is refused.
+// charge takes memory for a request, or a part of one, that costs so many bytes when decoded. A request that
+// could never be held is refused.
 func (x *exchange) charge(cost int) error {
 	x.cost += cost
 	switch most := int(x.conn.server.limits.ResponseMemory); {

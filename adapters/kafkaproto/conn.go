@@ -96,12 +96,12 @@ func (c *conn) serve() {
 	switch {
 	case errors.As(err, &unknown):
 		if c.waits.Err() == nil {
-			c.server.noise.Warn(c.ctx, "connection refused that is none of a node", "client", c.nc.RemoteAddr().String(), "listener", c.listener.name,
-				"err", unknown.error)
+			c.server.noise.Warn(c.ctx, "connection refused that is none of a node", "client", c.nc.RemoteAddr().String(),
+				"listener", c.listener.name, "err", unknown.error)
 		}
 	case errors.As(err, &bad):
-		c.server.noise.Warn(c.ctx, "connection closed for bad input", "client", c.nc.RemoteAddr().String(), "listener", c.listener.name,
-			"client_id", c.client, "software", c.software, "err", bad.error)
+		c.server.noise.Warn(c.ctx, "connection closed for bad input", "client", c.nc.RemoteAddr().String(),
+			"listener", c.listener.name, "client_id", c.client, "software", c.software, "err", bad.error)
 	case errors.Is(err, errNotServed):
 	case err != nil && !closedByPeer(err) && c.ctx.Err() == nil && c.waits.Err() == nil:
 		c.server.noise.Info(c.ctx, "connection lost", "client", c.nc.RemoteAddr().String(), "err", err)
@@ -154,14 +154,16 @@ func (c *conn) readRequests() error {
 	}
 }
 
-// exchange serves the request that x has received, or begun to. From then on it belongs to the queue. An error ends the connection.
+// exchange serves the request that x has received, or begun to. From then on it belongs to the queue. An
+// error ends the connection.
 func (c *conn) exchange(x *exchange) (err error) {
 	c.enqueue(x)
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v", p)
 			x.poisoned = true
-			c.server.noise.Error(c.ctx, "request handler panicked", "api", x.apiName(), "panic", p, "stack", string(debug.Stack()))
+			c.server.noise.Error(c.ctx, "request handler panicked", "api", x.apiName(), "panic", p,
+				"stack", string(debug.Stack()))
 			c.close()
 		}
 		if err != nil {
@@ -256,7 +258,8 @@ func (c *conn) identify(id []byte) string {
 	return s
 }
 
-// intern returns a topic's name as a string: for a topic that exists the one in the metadata, which takes no memory here.
+// intern returns a topic's name as a string: for a topic that exists the one in the metadata,
+// which takes no memory here.
 func (c *conn) intern(b []byte) string {
 	if s, ok := c.topics[string(b)]; ok {
 		return s
@@ -286,8 +289,8 @@ func (c *conn) host() (string, int32) {
 	return "localhost", 0
 }
 
-// hostOf returns the host of an address of this machine. A link-local one of IPv6 means nothing without its zone. That is this machine's, and where
-// the client's has another name, only an advertised address helps.
+// hostOf returns the host of an address of this machine. A link-local one of IPv6 means nothing without its zone. That
+// is this machine's, and where the client's has another name, only an advertised address helps.
 func hostOf(a *net.TCPAddr) string {
 	if a.Zone != "" {
 		return a.IP.String() + "%" + a.Zone

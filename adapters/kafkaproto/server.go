@@ -23,8 +23,9 @@ const noisePerPeriod = 10
 type Settings struct {
 	Listeners []Listener
 	Services  Services
-	// Only holds the keys of the only APIs that are served, nil for all. A connection on which something else is asked is closed without a word, as
-	// if nobody had listened: clients try again, or elsewhere. What is not needed of Services may be nil then.
+	// Only holds the keys of the only APIs that are served, nil for all. A connection on which something else is
+	// asked is closed without a word, as if nobody had listened: clients try again, or elsewhere. What is not needed
+	// of Services may be nil then.
 	Only    []int16
 	Nodes   *Nodes // nil: whoever connects may be a node of the cluster, or there is none
 	Limits  Limits
@@ -40,14 +41,16 @@ const connectionCost = 8 << 10
 // Limits bound what clients can make the server hold. Those that Kafka has a config for (connections in all and per
 // address, idle time, size of a request) are read from Services.Configs, too, when they are needed.
 type Limits struct {
-	ConnectionMemory int64         // bytes that connections may take without their requests; default 64 MiB, enough for 8192
+	// bytes that connections may take without their requests; default 64 MiB, enough for 8192
+	ConnectionMemory int64
 	RequestMemory    int64         // bytes that requests may take together; default 64 MiB
 	ResponseMemory   int64         // bytes that large answers may take together; default 64 MiB
 	PendingAnswers   int           // requests of one connection that wait for their answer; default 128
 	Stall            time.Duration // how long a frame or an answer may make no progress; default 30 s
 	Handshake        time.Duration // how long another node may take to show who it is; default 10 s
-	Start            time.Duration // how long questions about the cluster wait for the broker to be in service; default 5 s
-	Grace            time.Duration // how long requests under way may take when the server stops; default 10 s
+	// how long questions about the cluster wait for the broker to be in service; default 5 s
+	Start time.Duration
+	Grace time.Duration // how long requests under way may take when the server stops; default 10 s
 }
 
 func (l *Limits) ensureDefaults() {
@@ -150,7 +153,8 @@ func New(s Settings) (*Server, error) {
 	return srv, nil
 }
 
-// Listen binds all listeners. It is separate from Run so that the addresses are known, and taken, before anything is served.
+// Listen binds all listeners. It is separate from Run so that the addresses are known, and taken,
+// before anything is served.
 func (s *Server) Listen(ctx context.Context) error {
 	s.maxStream = int(s.services.Configs.Int("socket.request.max.bytes"))
 	if s.nodes != nil {
@@ -175,8 +179,8 @@ func (s *Server) Addrs() []net.Addr {
 	return addrs
 }
 
-// Run serves until ctx ends. Then it accepts no more, lets requests under way finish for Limits.Grace, and closes. Listen must
-// have been called.
+// Run serves until ctx ends. Then it accepts no more, lets requests under way finish for Limits.Grace, and closes.
+// Listen must have been called.
 func (s *Server) Run(ctx context.Context) error {
 	var accepting sync.WaitGroup
 	for _, l := range s.listeners {

@@ -52,7 +52,8 @@ type Topics interface {
 
 // Configs is what is needed of broker.Configs.
 type Configs interface {
-	Describe(ctx context.Context, r broker.ConfigResource, keys []string, synonyms, documentation bool) ([]broker.ConfigEntry, error)
+	Describe(ctx context.Context, r broker.ConfigResource, keys []string,
+		synonyms, documentation bool) ([]broker.ConfigEntry, error)
 	DescribeTopic(t *metadata.Topic) []broker.ConfigEntry
 	Resources(t metadata.ResourceType) ([]string, error)
 	Replace(ctx context.Context, r broker.ConfigResource, configs map[string]*string, validateOnly bool) error
@@ -87,13 +88,14 @@ type Quorum interface {
 
 // Voters changes who keeps the metadata.
 type Voters interface {
-	// Add lets a node take part that other nodes reach at a raft address. Errors: fault.DuplicateVoter, InvalidRequest, NotController and
-	// RequestTimedOut: then it may have been done, or may yet be.
+	// Add lets a node take part that other nodes reach at a raft address. Errors: fault.DuplicateVoter, InvalidRequest,
+	// NotController and RequestTimedOut: then it may have been done, or may yet be.
 	Add(ctx context.Context, node int32, address string) error
-	// Remove takes a node out for good. A directory that is not zero must be the one under which the node votes. Errors: fault.VoterNotFound, and
-	// those of Add but DuplicateVoter.
+	// Remove takes a node out for good. A directory that is not zero must be the one under which the node votes. Errors:
+	// fault.VoterNotFound, and those of Add but DuplicateVoter.
 	Remove(ctx context.Context, node int32, directory [16]byte) error
-	// Lead makes this node lead the metadata. Errors: fault.PreferredLeaderNotAvailable for a node without a vote, NotController and RequestTimedOut.
+	// Lead makes this node lead the metadata. Errors: fault.PreferredLeaderNotAvailable for a node without a vote,
+	// NotController and RequestTimedOut.
 	Lead(ctx context.Context) error
 }
 
@@ -128,7 +130,8 @@ type Groups interface {
 	Heartbeat(ctx context.Context, req group.HeartbeatRequest) error
 	Leave(ctx context.Context, groupID string, members []group.LeaveMember) error
 	Commit(ctx context.Context, req *group.CommitRequest) error
-	FetchOffsets(ctx context.Context, groupID string, partitions []group.TopicPartition, requireStable bool) ([]group.FetchedOffset, error)
+	FetchOffsets(ctx context.Context, groupID string, partitions []group.TopicPartition,
+		requireStable bool) ([]group.FetchedOffset, error)
 	DeleteOffsets(ctx context.Context, groupID string, partitions []group.TopicPartition) ([]error, error)
 	Describe(ctx context.Context, groupID string) group.Description
 	List(ctx context.Context, states, types []string) ([]group.Listing, error)

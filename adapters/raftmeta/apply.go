@@ -17,10 +17,11 @@ const (
 	maxAttempt = 8 // times Settings.Attempt, when nobody answers
 )
 
-// Apply implements ports.MetadataStore, on any node. Until ctx ends, cmd is proposed again when it is not known what became of it; it is
-// applied once at most. When no majority of the voters agrees in time, the error is fault.NotController, with ctx's error in its chain.
-// fault.RequestTimedOut means that cmd was decided, and that this node cannot tell how: it had fallen far behind. fault.KafkaStorageError
-// means that cmd takes space, and was not proposed as this node's disk is nearly full.
+// Apply implements ports.MetadataStore, on any node. Until ctx ends, cmd is proposed again when it is not known what
+// became of it; it is applied once at most. When no majority of the voters agrees in time, the error is
+// fault.NotController, with ctx's error in its chain. fault.RequestTimedOut means that cmd was decided, and that this
+// node cannot tell how: it had fallen far behind. fault.KafkaStorageError means that cmd takes space, and was not
+// proposed as this node's disk is nearly full.
 func (s *Store) Apply(ctx context.Context, cmd metadata.Command) (metadata.Result, error) {
 	if err := ctx.Err(); err != nil {
 		return metadata.Result{}, err
@@ -37,8 +38,8 @@ func (s *Store) Apply(ctx context.Context, cmd metadata.Command) (metadata.Resul
 	return s.propose(ctx, proposal{Command: data})
 }
 
-// ClaimVote records in the metadata that this node votes with its incarnation, and returns when that is agreed on. It is
-// fault.InconsistentVoterSet when the node is known under another one: it has lost its votes, and must stop at once.
+// ClaimVote records in the metadata that this node votes with its incarnation, and returns when that is agreed on. It
+// is fault.InconsistentVoterSet when the node is known under another one: it has lost its votes, and must stop at once.
 func (s *Store) ClaimVote(ctx context.Context) error {
 	return s.ClaimVoteOf(ctx, s.settings.NodeID, s.settings.Incarnation)
 }
@@ -88,7 +89,8 @@ func (s *Store) propose(ctx context.Context, p proposal) (metadata.Result, error
 	}
 }
 
-// Barrier implements ports.MetadataStore. Its error is fault.NotController when no majority answers in time, with ctx's error in its chain.
+// Barrier implements ports.MetadataStore. Its error is fault.NotController when no majority answers in time,
+// with ctx's error in its chain.
 func (s *Store) Barrier(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -15,7 +15,8 @@ import (
 	"github.com/chronik-stream/chronik/core/metalog"
 )
 
-// Inner is the store on this node's disk to which the agreed commands are applied. Image and Ready may be called at any time.
+// Inner is the store on this node's disk to which the agreed commands are applied. Image and Ready
+// may be called at any time.
 type Inner interface {
 	// Ready returns a fault when this node should propose no more: soon it could not apply it.
 	Ready() error
@@ -29,8 +30,8 @@ type Inner interface {
 	Image() *metadata.Image
 }
 
-// Machine applies the group's log to the inner store. Whoever runs the group calls Update, Sync, Snapshot and Restore, one at a time. Their
-// errors mean that this node cannot go on: it would differ from the others.
+// Machine applies the group's log to the inner store. Whoever runs the group calls Update, Sync, Snapshot and Restore,
+// one at a time. Their errors mean that this node cannot go on: it would differ from the others.
 type Machine struct {
 	inner   Inner
 	log     *slog.Logger
@@ -42,10 +43,13 @@ type Machine struct {
 	note note
 }
 
-// newMachine returns the machine over inner. Metadata that has no note was not made by a group; the other nodes do not have it.
+// newMachine returns the machine over inner. Metadata that has no note was not made by a group; the
+// other nodes do not have it.
 func newMachine(inner Inner, self int32, boot uint64, log *slog.Logger) (*Machine, error) {
 	if inner.Note() == nil && inner.Image().Index() > 0 {
-		return nil, errors.New("the metadata was made by a broker without a cluster: begin the cluster with an empty data directory")
+		return nil, errors.New(
+			"the metadata was made by a broker without a cluster: begin the cluster with an empty data directory",
+		)
 	}
 	n, err := decodeNote(inner.Note())
 	if err != nil {
@@ -61,7 +65,8 @@ func (m *Machine) Applied() uint64 {
 	return m.note.Index
 }
 
-// Voters returns the incarnations of the nodes that have claimed their votes, as far as this node knows: what was agreed on, and applied here.
+// Voters returns the incarnations of the nodes that have claimed their votes, as far as this node knows: what was
+// agreed on, and applied here.
 func (m *Machine) Voters() map[int32][16]byte {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -82,7 +87,8 @@ type settlement struct {
 	outcome
 }
 
-// Update applies entries by their indexes and tells those who wait for them here. All of them are durable when it returns, and in the image.
+// Update applies entries by their indexes and tells those who wait for them here. All of them are durable when it
+// returns, and in the image.
 func (m *Machine) Update(entries iter.Seq2[uint64, []byte]) error {
 	m.mu.Lock()
 	n := m.note.clone()
@@ -114,7 +120,10 @@ func (m *Machine) Update(entries iter.Seq2[uint64, []byte]) error {
 func (m *Machine) apply(batch *metalog.Batch, n *note, p proposal) (outcome, error) {
 	switch n.admit(p.ID) {
 	case duplicate:
-		return outcome{err: fault.New(fault.RequestTimedOut, "the command was decided, but this node learned of it by a snapshot, without its outcome")}, nil
+		return outcome{
+			err: fault.New(fault.RequestTimedOut,
+				"the command was decided, but this node learned of it by a snapshot, without its outcome"),
+		}, nil
 	case stale:
 		return outcome{err: errOldCopy(p.ID.Node)}, nil
 	case admitted:
@@ -141,18 +150,23 @@ func (n *note) claim(v voter) error {
 }
 
 func errIncarnation(node int32) error {
-	return fault.New(fault.InconsistentVoterSet, "node %d has been a member of the cluster, with another raft directory: %s", node, VotesLost(node))
+	return fault.New(fault.InconsistentVoterSet,
+		"node %d has been a member of the cluster, with another raft directory: %s", node, VotesLost(node))
 }
 
 func errOldCopy(node int32) error {
-	return fault.New(fault.InconsistentVoterSet, "node %d has been started more often than its raft directory says: the directory is an old copy, and %s",
-		node, VotesLost(node))
+	return fault.New(fault.InconsistentVoterSet,
+		"node %d has been started more often than its raft directory says: the directory is an old copy, and %s", node,
+		VotesLost(node))
 }
 
 // VotesLost says what to do about a node that has forgotten what it has voted for.
 func VotesLost(node int32) string {
-	return fmt.Sprintf("what it has voted for is lost. Replace it with `chronik-server cluster replace-node %d NEW-ID HOST:PORT`, "+
-		"and start it with cluster.node_id = NEW-ID and cluster.join = true", node)
+	return fmt.Sprintf(
+		"what it has voted for is lost. Replace it with `chronik-server cluster replace-node %d NEW-ID HOST:PORT`, "+
+			"and start it with cluster.node_id = NEW-ID and cluster.join = true",
+		node,
+	)
 }
 
 // commit makes a batch and its note durable, and tells the outcomes.

@@ -23,12 +23,13 @@ const (
 
 // Group is this node's replica of the Raft group.
 type Group interface {
-	// Propose returns nil when data was agreed on and applied by this node's Machine. After an error it may have been, or may yet be.
+	// Propose returns nil when data was agreed on and applied by this node's Machine. After an error it
+	// may have been, or may yet be.
 	Propose(ctx context.Context, data []byte) error
 	// Barrier returns nil when this node's Machine has applied all that any node had agreed on before.
 	Barrier(ctx context.Context) error
-	// Leadership returns the leader's node id as far as this node knows, and the term in which it leads. It does not name this node any more
-	// when another leader has answered a Barrier.
+	// Leadership returns the leader's node id as far as this node knows, and the term in which it leads. It does not name
+	// this node any more when another leader has answered a Barrier.
 	Leadership() (node int32, term uint64, ok bool)
 	// Close ends the replica. The Machine is not called afterwards.
 	Close() error
@@ -69,9 +70,10 @@ type Store struct {
 
 var _ ports.MetadataStore = (*Store)(nil)
 
-// Open returns the store over this node's metadata, which local holds, and starts its replica of the group. It does not wait for other
-// nodes. It refuses metadata that was not made by a group, and a node that is known under another incarnation, or by a later run: then it
-// has lost its votes. In any case local is the store's, and closed when it fails.
+// Open returns the store over this node's metadata, which local holds, and starts its replica of the group.
+// It does not wait for other nodes. It refuses metadata that was not made by a group, and a node that is
+// known under another incarnation, or by a later run: then it has lost its votes. In any case local is the
+// store's, and closed when it fails.
 func Open(ctx context.Context, set Settings, local Local, start Start, log *slog.Logger) (*Store, error) {
 	s, err := open(ctx, set, local, start, log)
 	if err != nil {
@@ -118,8 +120,8 @@ func (s *Store) Leadership() ports.Leadership {
 	return ports.Leadership{Local: node == s.settings.NodeID, NodeID: node, Term: term}
 }
 
-// Voters returns the incarnations of the nodes that have claimed their votes, as far as this node knows. A node that was wiped is told by
-// it: its id is there, with another incarnation.
+// Voters returns the incarnations of the nodes that have claimed their votes, as far as this node knows. A node that
+// was wiped is told by it: its id is there, with another incarnation.
 func (s *Store) Voters() map[int32][16]byte { return s.machine.Voters() }
 
 // Ready returns fault.KafkaStorageError when this node's disk is nearly full: Apply refuses what takes space then.

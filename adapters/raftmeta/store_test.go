@@ -72,7 +72,8 @@ func metadataError(cmd metadata.Command) error {
 	return err
 }
 
-// TestAProposalThatIsMadeAgainIsAppliedOnce lets every proposal get into the log twice, or get lost, or be done without its proposer hearing of it.
+// TestAProposalThatIsMadeAgainIsAppliedOnce lets every proposal get into the log twice, or get lost, or be done
+// without its proposer hearing of it.
 func TestAProposalThatIsMadeAgainIsAppliedOnce(t *testing.T) {
 	var made atomic.Int64
 	a := &agreement{fault: func([]byte) (int, error) {
@@ -218,7 +219,8 @@ func TestCloseEndsWhatWaits(t *testing.T) {
 	})
 }
 
-// TestNoMoreProposalsAreUnderWayThanAreToldApart: a command that is stuck holds up those that would go too far ahead of it.
+// TestNoMoreProposalsAreUnderWayThanAreToldApart: a command that is stuck holds up those that
+// would go too far ahead of it.
 func TestNoMoreProposalsAreUnderWayThanAreToldApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &agreement{leader: -1}
@@ -245,7 +247,8 @@ func TestNoMoreProposalsAreUnderWayThanAreToldApart(t *testing.T) {
 	})
 }
 
-// TestASnapshotTakesThePlaceOfEverything lets a node fall behind with a proposal of its own, which it then only learns of by a snapshot.
+// TestASnapshotTakesThePlaceOfEverything lets a node fall behind with a proposal of its own, which it then
+// only learns of by a snapshot.
 func TestASnapshotTakesThePlaceOfEverything(t *testing.T) {
 	a := &agreement{}
 	nodes := a.nodes(t, 2)

@@ -36,7 +36,8 @@ func (m *Manager) Founders() map[int32][16]byte {
 	return nodes
 }
 
-// NoteFounders records, for good, the incarnations of other nodes. One that is recorded stays: a node that has another one now was wiped.
+// NoteFounders records, for good, the incarnations of other nodes. One that is recorded stays: a node that has
+// another one now was wiped.
 func (m *Manager) NoteFounders(nodes map[int32][16]byte) error {
 	return m.note("the nodes that the cluster begins with", func(g *guard) (noted bool) {
 		for node, incarnation := range nodes {

@@ -19,8 +19,8 @@ type Space interface {
 	Room(use space.Use, n int64) error
 }
 
-// files is the file system of dragonboat's files. Tan asks the operating system's files to set space aside for each log that it begins, 64 MiB of
-// it, and cannot begin one without. On a disk that is nearly full a log gets less.
+// files is the file system of dragonboat's files. Tan asks the operating system's files to set space aside for each
+// log that it begins, 64 MiB of it, and cannot begin one without. On a disk that is nearly full a log gets less.
 type files struct {
 	vfs.FS
 	space Space // nil: there is always enough

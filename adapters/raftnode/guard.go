@@ -22,11 +22,12 @@ const (
 	guardFile = "node.json"
 )
 
-// dragonboatFile is where dragonboat notes what its directory was made for: the host and the address among other things, which the
-// guard holds, too.
+// dragonboatFile is where dragonboat notes what its directory was made for: the host and the address among other
+// things, which the guard holds, too.
 const dragonboatFile = "dragonboat.ds"
 
-// guard is what the directory says of itself. It is what tells a node's data from another's, from none, and from an older one's.
+// guard is what the directory says of itself. It is what tells a node's data from another's, from
+// none, and from an older one's.
 type guard struct {
 	Version     int      `json:"version"`
 	ClusterID   string   `json:"cluster_id"`
@@ -44,8 +45,8 @@ type guard struct {
 
 const guardVersion = 1
 
-// openGuard reads the guard in dir, checks that it is this node's, and counts the boot. A directory that is missing or empty becomes this
-// node's.
+// openGuard reads the guard in dir, checks that it is this node's, and counts the boot. A directory that is missing or
+// empty becomes this node's.
 func openGuard(dir string, set Settings) (g guard, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return guard{}, err
@@ -85,8 +86,9 @@ func openGuard(dir string, set Settings) (g guard, err error) {
 	return g, g.write(path)
 }
 
-// firstBoot is what a new directory's boots are counted from. A node whose directory was lost reads in the group's log what it had proposed before
-// that, and must not take it for what it proposes now: it would seem to have been agreed on that it may go on to vote.
+// firstBoot is what a new directory's boots are counted from. A node whose directory was lost reads in the group's log
+// what it had proposed before that, and must not take it for what it proposes now: it would seem to have been agreed
+// on that it may go on to vote.
 func firstBoot() uint64 { return uint64(time.Now().UnixNano()) }
 
 // check compares the guard with the settings.
@@ -103,14 +105,17 @@ func (g *guard) check(path string, set Settings) error {
 	case g.NodeID != set.NodeID:
 		return fmt.Errorf("%w: %s belongs to node %d, this is node %d", ErrWrongNode, path, g.NodeID, set.NodeID)
 	case g.Address != set.Address:
-		return fmt.Errorf("%w: the cluster knows node %d at raft address %s, not at %s: set that address, or remove the node and let it "+
-			"join anew, under a new node id", ErrWrongNode, g.NodeID, g.Address, set.Address)
+		return fmt.Errorf(
+			"%w: the cluster knows node %d at raft address %s, not at %s: set that address, or remove the node and let it "+
+				"join anew, under a new node id",
+			ErrWrongNode, g.NodeID, g.Address, set.Address,
+		)
 	}
 	return nil
 }
 
-// moveTo makes the directory that of a host: dragonboat names the directory within for the host, and in one of another name it would
-// begin anew, without its log and its votes. A crash in between is made good by the next call.
+// moveTo makes the directory that of a host: dragonboat names the directory within for the host, and in one of another
+// name it would begin anew, without its log and its votes. A crash in between is made good by the next call.
 func (g *guard) moveTo(dir, host string) error {
 	if g.Host == host {
 		return nil

@@ -7,12 +7,14 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func TestOnlyRealProblemsAreWarnings(t *testing.T) {
 	var out bytes.Buffer
 	before := route.to.Load()
-	route.to.Store(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelInfo})))
+	route.to.Store(&destination{log: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelInfo}))})
 	defer route.to.Store(before)
 	raft, transport := routed{"raft"}, routed{"transport"}
 	raft.Warningf("%s became candidate", "x")
@@ -24,11 +26,31 @@ func TestOnlyRealProblemsAreWarnings(t *testing.T) {
 	if out.Len() > 0 {
 		t.Errorf("routine is told: %s", out.String())
 	}
-	for _, problem := range []string{"has lost quorum", "became unreachable", "x509: certificate signed by unknown authority"} {
+	for _, problem := range []string{"has lost quorum", "x509: certificate signed by unknown authority"} {
 		raft.Warningf("%s", problem)
 		transport.Errorf("%s", problem)
 		if n := strings.Count(out.String(), problem); n != 2 {
 			t.Errorf("%q was told %d times, want twice: %s", problem, n, out.String())
 		}
 	}
+}
+
+func TestANodeThatDoesNotRunIsWarnedOfOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		before := route.to.Load()
+		route.to.Store(&destination{log: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelInfo}))})
+		defer route.to.Store(before)
+		for range 150 {
+			for _, address := range []string{"n2:9192", "n3:9192"} {
+				routed{"transport"}.Warningf("%s became unreachable, affected %d nodes", address, 1)
+			}
+			time.Sleep(time.Second)
+		}
+		for _, address := range []string{"n2:9192", "n3:9192"} {
+			if n := strings.Count(out.String(), address); n != 3 {
+				t.Errorf("%s was warned of %d times in 150 seconds, want 3", address, n)
+			}
+		}
+	})
 }

@@ -62,8 +62,9 @@ type Manager struct {
 	replicas map[uint64]*Replica // by shard
 }
 
-// Open opens this node's raft directory, or makes it, and listens for the other nodes. It is ErrWrongNode when the directory is another
-// node's, and ErrLostData when something in it is gone. Nothing is changed then. Close the manager.
+// Open opens this node's raft directory, or makes it, and listens for the other nodes. It is
+// ErrWrongNode when the directory is another node's, and ErrLostData when something in it is gone.
+// Nothing is changed then. Close the manager.
 func Open(set Settings, log *slog.Logger) (*Manager, error) {
 	m, err := open(set, log)
 	if err != nil {
@@ -77,7 +78,9 @@ func open(set Settings, log *slog.Logger) (*Manager, error) {
 		return nil, err
 	}
 	routeLogs(log)
-	m := &Manager{settings: set, dir: filepath.Join(set.Dir, raftDir), closed: make(chan struct{}), replicas: map[uint64]*Replica{}}
+	m := &Manager{
+		settings: set, dir: filepath.Join(set.Dir, raftDir), closed: make(chan struct{}), replicas: map[uint64]*Replica{},
+	}
 	var err error
 	if m.guard, err = openGuard(m.dir, set); err != nil {
 		return nil, err
@@ -144,7 +147,9 @@ type logFactory struct {
 }
 
 // Create implements config.LogDBFactory.
-func (f *logFactory) Create(c config.NodeHostConfig, cb config.LogDBCallback, dirs, wals []string) (raftio.ILogDB, error) {
+func (f *logFactory) Create(
+	c config.NodeHostConfig, cb config.LogDBCallback, dirs, wals []string,
+) (raftio.ILogDB, error) {
 	made, err := f.LogDBFactory.Create(c, cb, dirs, wals)
 	f.made = made
 	return made, err
@@ -153,11 +158,12 @@ func (f *logFactory) Create(c config.NodeHostConfig, cb config.LogDBCallback, di
 // NodeID returns this node's id.
 func (m *Manager) NodeID() int32 { return m.settings.NodeID }
 
-// Incarnation returns what was made up at random with the raft directory. A node with the same id and another incarnation has
-// forgotten its votes.
+// Incarnation returns what was made up at random with the raft directory. A node with the same id and another
+// incarnation has forgotten its votes.
 func (m *Manager) Incarnation() [16]byte { return [16]byte(m.guard.Incarnation) }
 
-// Boot returns the number of this run of the node. It is higher than those of all runs before, also of those whose directory was lost.
+// Boot returns the number of this run of the node. It is higher than those of all runs before, also of
+// those whose directory was lost.
 func (m *Manager) Boot() uint64 { return m.guard.Boot }
 
 // Replica returns this node's replica of the group.
@@ -202,4 +208,6 @@ func (m *Manager) remove(r *Replica) {
 }
 
 // errPeers is about what CreateReplica was given.
-var errPeers = errors.New("a raft group's first members are given on each of them, or join = true on one that comes later")
+var errPeers = errors.New(
+	"a raft group's first members are given on each of them, or join = true on one that comes later",
+)

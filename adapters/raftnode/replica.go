@@ -24,8 +24,8 @@ type Replica struct {
 	leaders *latest.Value[Leader]
 }
 
-// Propose returns when data was agreed on and applied here; on which node it is called does not matter. The error is ErrNoLeader or
-// ErrBusy, or ErrUnknown or ErrClosed: then data may have been applied, or may yet be.
+// Propose returns when data was agreed on and applied here; on which node it is called does not matter. The error is
+// ErrNoLeader or ErrBusy, or ErrUnknown or ErrClosed: then data may have been applied, or may yet be.
 func (r *Replica) Propose(ctx context.Context, data []byte) error {
 	ctx, cancel := r.bounded(ctx)
 	defer cancel()
@@ -55,9 +55,9 @@ func (r *Replica) Leader() (node int32, ok bool) {
 	}
 }
 
-// Leadership returns the group's leader and its term as far as this node knows; ok is false when there is none. What dragonboat answers may be
-// older than its events, and these come later than what it does. This node is named only when both name it: when another leader has answered
-// a Barrier, neither or only one does.
+// Leadership returns the group's leader and its term as far as this node knows; ok is false when there is none. What
+// dragonboat answers may be older than its events, and these come later than what it does. This node is named only
+// when both name it: when another leader has answered a Barrier, neither or only one does.
 func (r *Replica) Leadership() (node int32, term uint64, ok bool) {
 	if _, ok := r.Leader(); !ok {
 		return -1, 0, false
@@ -88,12 +88,14 @@ func (r *Replica) IsLeader() bool {
 	return ok && node == r.manager.settings.NodeID
 }
 
-// LeaderChanges yields the leader and then each change of it until ctx ends or the replica closes. A slow reader skips changes.
+// LeaderChanges yields the leader and then each change of it until ctx ends or the replica closes. A
+// slow reader skips changes.
 func (r *Replica) LeaderChanges(ctx context.Context) iter.Seq[Leader] {
 	return r.leaders.Changes(ctx, r.machine.closed)
 }
 
-// Close ends the replica; the other nodes go on. A second Close does nothing. The state machine is not called afterwards.
+// Close ends the replica; the other nodes go on. A second Close does nothing. The state
+// machine is not called afterwards.
 func (r *Replica) Close() error {
 	err := r.manager.host.StopReplica(r.shard, r.id)
 	if err != nil && !isClosed(err) {

@@ -29,8 +29,8 @@ type Settings struct {
 	Space Space // nil: there is always enough
 }
 
-// TLS names the files with which the nodes know each other. A certificate must hold the host names of its node's Address. The files are
-// read at each connection to another node, and once for those that come.
+// TLS names the files with which the nodes know each other. A certificate must hold the host names of its node's
+// Address. The files are read at each connection to another node, and once for those that come.
 type TLS struct{ CAFile, CertFile, KeyFile string }
 
 // DefaultSettings returns the defaults: an election after 600 ms to 1.2 s without a leader.
@@ -53,7 +53,8 @@ func (s Settings) Validate() error {
 	case s.RTT < time.Millisecond || s.RTT > time.Second:
 		return fmt.Errorf("a raft tick of %v, allowed 1ms to 1s", s.RTT)
 	case s.HeartbeatRTT < 1 || s.ElectionRTT <= 2*s.HeartbeatRTT:
-		return fmt.Errorf("an election after %d ticks with a heartbeat every %d, allowed more than twice as many", s.ElectionRTT, s.HeartbeatRTT)
+		return fmt.Errorf("an election after %d ticks with a heartbeat every %d, allowed more than twice as many",
+			s.ElectionRTT, s.HeartbeatRTT)
 	case s.SnapshotEntries < 1:
 		return errors.New("a raft log that is never cut")
 	case s.TLS != nil && (s.TLS.CAFile == "" || s.TLS.CertFile == "" || s.TLS.KeyFile == ""):

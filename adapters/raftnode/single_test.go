@@ -74,7 +74,8 @@ func TestRestartsTakeNoSpace(t *testing.T) {
 	}
 }
 
-// What a wiped node has once proposed comes back to it from the group's log, and is told from what it proposes now by its boot.
+// What a wiped node has once proposed comes back to it from the group's log, and is told from what
+// it proposes now by its boot.
 func TestANodeThatWasWipedBootsUnderANumberThatItHasNeverHad(t *testing.T) {
 	nodes, members := cluster(t, 1, nil)
 	n := nodes[0]

@@ -18,8 +18,9 @@ import (
 // askQuorum bounds the question.
 const askQuorum = 2 * time.Second
 
-// AskQuorum asks a node who keeps the metadata, with and without a vote, by Kafka's DescribeQuorum. A node without a majority, and one that does not
-// serve clients yet, says what it knows by itself; no node asks another one for it. Of an error, Distrust says more.
+// AskQuorum asks a node who keeps the metadata, with and without a vote, by Kafka's DescribeQuorum. A node without a
+// majority, and one that does not serve clients yet, says what it knows by itself; no node asks another one for it. Of
+// an error, Distrust says more.
 func AskQuorum(ctx context.Context, secure TLS, node int32, address string) (broker.KnownVoters, error) {
 	known := broker.KnownVoters{By: node, Voters: map[int32][16]byte{}}
 	quorum, err := describeQuorum(ctx, secure, address)

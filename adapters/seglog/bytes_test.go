@@ -76,8 +76,8 @@ func (f *witness) isReleased() bool {
 	return f.released
 }
 
-// TestBytesAreReleasedWhenTheJournalIsDoneWithThem ends a log while its batch is on the way to the journal, gives the bytes to somebody else when the log
-// says so, and looks after a loss of power what others find in the journal.
+// TestBytesAreReleasedWhenTheJournalIsDoneWithThem ends a log while its batch is on the way to the journal, gives the
+// bytes to somebody else when the log says so, and looks after a loss of power what others find in the journal.
 func TestBytesAreReleasedWhenTheJournalIsDoneWithThem(t *testing.T) {
 	for name, end := range map[string]func(t *testing.T, s *Store, fs *disktest.FS, l *Log){
 		"it is deleted": func(t *testing.T, s *Store, _ *disktest.FS, l *Log) {
@@ -165,7 +165,8 @@ func flipInJournal(t *testing.T, fs *disktest.FS, b record.Batch) {
 	}
 }
 
-// TestADamagedEntryOfTheJournalConcernsItsLogAlone damages the payload of an entry behind which others were acknowledged, and then of the newest one.
+// TestADamagedEntryOfTheJournalConcernsItsLogAlone damages the payload of an entry behind which others were
+// acknowledged, and then of the newest one.
 func TestADamagedEntryOfTheJournalConcernsItsLogAlone(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -233,8 +234,8 @@ func TestADamagedEntryOfTheJournalConcernsItsLogAlone(t *testing.T) {
 	}
 }
 
-// TestATornEntryTakesNothingFromOthersInItsGroup tears an entry of the newest group: it was never acknowledged. What is whole behind it
-// may have been, as far as anybody can know.
+// TestATornEntryTakesNothingFromOthersInItsGroup tears an entry of the newest group: it was never acknowledged. What
+// is whole behind it may have been, as far as anybody can know.
 func TestATornEntryTakesNothingFromOthersInItsGroup(t *testing.T) {
 	fs := &slowJournal{FS: disktest.New()}
 	opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 1 << 20, DirectBytes: -1}}

@@ -11,8 +11,29 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// TestALogThatCannotBeRecoveredAtTheStartIsLater has one log fail at a start after a crash. The others are recovered; it has all that was
-// acknowledged as soon as what was wrong is over, in that run or after more starts.
+// crashedWithTwo is what a crash with a loss leaves of a store with logs of the topics a and b,
+// each with the offsets 0 to 20.
+func crashedWithTwo(
+	t *testing.T, cfg ports.LogConfig, loss disktest.Loss,
+) (left *disktest.FS, opt Options, logs []*Log) {
+	t.Helper()
+	fs := disktest.New()
+	opt = Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 32 << 10, DirectBytes: -1}}
+	s, logs, witnesses := openNamed(t, opt, cfg, []string{"a", "b"})
+	for n := range int64(4) {
+		for i, l := range logs {
+			appendBatch(t, l, 5)
+			witnesses[i].await(t, 5*n+5)
+		}
+	}
+	left = fs.Crash(loss, nil)
+	_ = s.Close()
+	opt.FS = left
+	return left, opt, logs
+}
+
+// TestALogThatCannotBeRecoveredAtTheStartIsLater has one log fail at a start after a crash. The others are recovered;
+// it has all that was acknowledged as soon as what was wrong is over, in that run or after more starts.
 func TestALogThatCannotBeRecoveredAtTheStartIsLater(t *testing.T) {
 	ofA := func(path string) bool { return strings.HasPrefix(path, "/data/a-0/") }
 	segment := func(path string) bool { return ofA(path) && strings.HasSuffix(path, logSuffix) }
@@ -51,19 +72,9 @@ func TestALogThatCannotBeRecoveredAtTheStartIsLater(t *testing.T) {
 		for _, loss := range []disktest.Loss{disktest.Nothing, disktest.Unsynced} {
 			for starts := 1; starts <= 3; starts++ { // with the fault
 				t.Run(name+" after "+loss.String(), func(t *testing.T) {
-					fs := disktest.New()
-					opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 32 << 10, DirectBytes: -1}}
 					cfg := ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}
-					s, logs, witnesses := openNamed(t, opt, cfg, []string{"a", "b"})
-					for n := range int64(4) {
-						for i, l := range logs {
-							appendBatch(t, l, 5)
-							witnesses[i].await(t, 5*n+5)
-						}
-					}
-					left := fs.Crash(loss, nil)
-					_ = s.Close()
-					opt.FS = left
+					left, opt, logs := crashedWithTwo(t, cfg, loss)
+					var s *Store
 					end := int64(20)
 					for start := range starts {
 						var failed atomic.Bool
@@ -139,22 +150,11 @@ func TestADamagedTopicIDConcernsItsLogAlone(t *testing.T) {
 	wantOffsets(t, offsets(t, l.(*Log), 4000), 0, 5)
 }
 
-// TestALogThatIsTruncatedDoesNotGetBackWhatTheJournalHasCarried recovers a log late, whose file the journal still keeps for another, and
-// truncates it.
+// TestALogThatIsTruncatedDoesNotGetBackWhatTheJournalHasCarried recovers a log late, whose file the journal still
+// keeps for another, and truncates it.
 func TestALogThatIsTruncatedDoesNotGetBackWhatTheJournalHasCarried(t *testing.T) {
-	fs := disktest.New()
-	opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 32 << 10, DirectBytes: -1}}
 	cfg := ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}
-	s, logs, witnesses := openNamed(t, opt, cfg, []string{"a", "b"})
-	for n := range int64(4) {
-		for i, l := range logs {
-			appendBatch(t, l, 5)
-			witnesses[i].await(t, 5*n+5)
-		}
-	}
-	left := fs.Crash(disktest.Unsynced, nil)
-	_ = s.Close()
-	opt.FS = left
+	left, opt, logs := crashedWithTwo(t, cfg, disktest.Unsynced)
 	failing := func(topics ...string) {
 		left.Fail(func(op disktest.Op, path string) error {
 			for _, topic := range topics {
@@ -166,7 +166,7 @@ func TestALogThatIsTruncatedDoesNotGetBackWhatTheJournalHasCarried(t *testing.T)
 		})
 	}
 	failing("a", "b")
-	s, _, _ = openNamed(t, opt, cfg, nil)
+	s, _, _ := openNamed(t, opt, cfg, nil)
 	failing("b")
 	l, err := s.Open(t.Context(), logs[0].id, &cfg, newWitness())
 	if err != nil {

@@ -16,12 +16,13 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// offsetCheckpoint is a file that holds an offset for each log of the data directory, and what it is to hold. A change stays one that is to
-// be written until it was, whatever fails meanwhile. Guarded by Store.mu; the file is written with Store.checkpoints held.
+// offsetCheckpoint is a file that holds an offset for each log of the data directory, and what it is to hold. A change
+// stays one that is to be written until it was, whatever fails meanwhile. Guarded by Store.mu; the file is written
+// with Store.checkpoints held.
 type offsetCheckpoint struct {
 	name string
-	// loss is what the logs lose without the file. Such a file is kept twice, and when both are damaged the store does not open;
-	// empty for a file whose loss costs time only.
+	// loss is what the logs lose without the file. Such a file is kept twice, and when both are damaged the store does
+	// not open; empty for a file whose loss costs time only.
 	loss             string
 	of               map[logName]int64
 	changed, written int64 // how often of was changed, and how many of these changes are in the file
@@ -68,8 +69,9 @@ func (c *offsetCheckpoint) read(fs disk.FS, dir string, log *slog.Logger) error 
 	case first.err == nil && second.err == nil: // a new directory
 		c.of = first.of
 	default:
-		return fault.New(fault.KafkaStorageError, "%s cannot be read, and there is no sound %s: bring one of them back, or remove both: then %s: %w",
-			path, c.name+copySuffix, c.loss, errors.Join(first.err, second.err))
+		return fault.New(fault.KafkaStorageError,
+			"%s cannot be read, and there is no sound %s: bring one of them back, or remove both: then %s: %w", path,
+			c.name+copySuffix, c.loss, errors.Join(first.err, second.err))
 	}
 	if !first.sealed || !bytes.Equal(first.content, second.content) {
 		c.changed++
@@ -104,8 +106,8 @@ func (c *offsetCheckpoint) place(fs disk.FS, dir string, content []byte) error {
 	return err
 }
 
-// sealName is the name of the last line of an offset checkpoint, whose offset is the CRC-32C of what is above. Kafka has no such topic:
-// its tools and its brokers read the line and pass over it.
+// sealName is the name of the last line of an offset checkpoint, whose offset is the CRC-32C of what is above. Kafka
+// has no such topic: its tools and its brokers read the line and pass over it.
 const sealName = "#crc32c"
 
 // formatOffsets writes an offset checkpoint: version 0, the number of lines, then topic, partition and offset.
@@ -129,8 +131,8 @@ func formatOffsets(offsets map[logName]int64) []byte {
 	return b.Bytes()
 }
 
-// parseOffsets reads what formatOffsets writes; nil is a missing file, which is an empty one. sealed is false when it has no checksum, as Kafka's
-// own. Error: fault.CorruptMessage.
+// parseOffsets reads what formatOffsets writes; nil is a missing file, which is an empty one. sealed is false when it
+// has no checksum, as Kafka's own. Error: fault.CorruptMessage.
 func parseOffsets(content []byte) (offsets map[logName]int64, sealed bool, err error) {
 	offsets = make(map[logName]int64)
 	if content == nil {

@@ -50,8 +50,8 @@ func openIn(t *testing.T, opt Options, id ports.LogID) (*Store, *Log, *witness) 
 	return s, l.(*Log), f
 }
 
-// TestNoDamagedByteOfACheckpointFileUndoesWhatItSays changes each byte of the files, one after the other. Where one is damaged its copy says
-// what it said; where both are, the store does not open and says what to do.
+// TestNoDamagedByteOfACheckpointFileUndoesWhatItSays changes each byte of the files, one after the other. Where one is
+// damaged its copy says what it said; where both are, the store does not open and says what to do.
 func TestNoDamagedByteOfACheckpointFileUndoesWhatItSays(t *testing.T) {
 	fs, opt := stoppedAt(t)
 	for _, name := range copiedFiles {
@@ -88,8 +88,8 @@ func TestNoDamagedByteOfACheckpointFileUndoesWhatItSays(t *testing.T) {
 
 var testName = logName{testID.Topic, testID.Partition}
 
-// TestACheckpointFileIsMadeWholeAgain takes one of the two away, or puts one without a checksum there, as Kafka writes it. It is used, and
-// both are as they should be after the next stop.
+// TestACheckpointFileIsMadeWholeAgain takes one of the two away, or puts one without a checksum there, as Kafka writes
+// it. It is used, and both are as they should be after the next stop.
 func TestACheckpointFileIsMadeWholeAgain(t *testing.T) {
 	fs, opt := stoppedAt(t)
 	for _, name := range copiedFiles {
@@ -146,8 +146,8 @@ func TestTheIndexAndCleanerPointsAreDispensable(t *testing.T) {
 	}
 }
 
-// TestAnErrorForgetsNothingOfADeletedLog deletes a log while one kind of operation fails, as on a full disk, and makes the topic anew when the
-// disk works again: nothing of the deleted log is in a checkpoint file when the new one opens.
+// TestAnErrorForgetsNothingOfADeletedLog deletes a log while one kind of operation fails, as on a full disk, and makes
+// the topic anew when the disk works again: nothing of the deleted log is in a checkpoint file when the new one opens.
 func TestAnErrorForgetsNothingOfADeletedLog(t *testing.T) {
 	checkpoint := func(path string) bool {
 		return strings.HasPrefix(path, "/data/") && strings.Contains(path, "-checkpoint")
@@ -247,8 +247,8 @@ func TestAStartThatCouldNotBeWrittenIsForgottenWhereTheLogIsCut(t *testing.T) {
 	}
 }
 
-// TestALogThatWasHalfMadeIsMadeAnew fails each operation of making a log in turn. The next try makes it whole: a loss of power takes
-// nothing that is appended then.
+// TestALogThatWasHalfMadeIsMadeAnew fails each operation of making a log in turn. The next try makes it whole: a loss
+// of power takes nothing that is appended then.
 func TestALogThatWasHalfMadeIsMadeAnew(t *testing.T) {
 	for i := 0; ; i++ {
 		fs := disktest.New()

@@ -10,7 +10,9 @@ import (
 
 // setCheckpoints names the checkpoint files.
 func (s *Store) setCheckpoints() {
-	s.points = offsetCheckpoint{name: recoveryFile, loss: "damage at the end of a log is cut off, also where acknowledged records were"}
+	s.points = offsetCheckpoint{
+		name: recoveryFile, loss: "damage at the end of a log is cut off, also where acknowledged records were",
+	}
 	s.indexed = offsetCheckpoint{name: indexFile}
 	s.starts = offsetCheckpoint{name: logStartFile, loss: "records that were deleted by DeleteRecords are there again"}
 	s.cleaned = offsetCheckpoint{name: cleanerFile}
@@ -37,14 +39,15 @@ type points struct {
 	index    int64 // below, the indexes are too; not above recovery
 }
 
-// storedPoints returns what the checkpoint files say of a log. A crash may have left one of them older than the other. Called with
-// the lock held, or before there are others.
+// storedPoints returns what the checkpoint files say of a log. A crash may have left one of them older than the other.
+// Called with the lock held, or before there are others.
 func (s *Store) storedPoints(name logName) points {
 	return points{recovery: s.points.of[name], index: min(s.indexed.of[name], s.points.of[name])}
 }
 
-// indexEvery is how often the journal frees files before the indexes are synced. That takes two syncs for each log, and one that lags behind
-// has a start after a crash read more of the segments, which is little beside the journal that it has to read anyway.
+// indexEvery is how often the journal frees files before the indexes are synced. That takes two syncs for each log,
+// and one that lags behind has a start after a crash read more of the segments, which is little beside the journal
+// that it has to read anyway.
 const indexEvery = 4
 
 // freeing is called when what is in some of the journal's files has been synced, before they are used anew.
@@ -61,7 +64,8 @@ func (s *Store) writeAllCheckpoints(logs []*Log) error {
 	return s.writeCheckpoints(logs)
 }
 
-// syncIndexes syncs the indexes of those logs in which more is synced than in their indexes, or may be. A log whose indexes fail goes offline.
+// syncIndexes syncs the indexes of those logs in which more is synced than in their indexes, or may be. A log whose
+// indexes fail goes offline.
 func syncIndexes(logs []*Log) {
 	var syncing errgroup.Group
 	syncing.SetLimit(journal.SyncsAtOnce)
@@ -80,7 +84,8 @@ func syncIndexes(logs []*Log) {
 	_ = syncing.Wait() // nothing fails as a whole
 }
 
-// writeCheckpoints writes the recovery and index points of these logs, and all else in the checkpoint files that was not written yet.
+// writeCheckpoints writes the recovery and index points of these logs, and all else in the checkpoint
+// files that was not written yet.
 func (s *Store) writeCheckpoints(logs []*Log) error {
 	s.checkpoints.Lock()
 	defer s.checkpoints.Unlock()
@@ -97,7 +102,8 @@ func (s *Store) writeCheckpoints(logs []*Log) error {
 	return s.writeChanged(s.checkpointFiles()...)
 }
 
-// writeChanged writes those of the files that have changed since they were written, as many as it can. Called with Store.checkpoints held.
+// writeChanged writes those of the files that have changed since they were written, as many as it can. Called
+// with Store.checkpoints held.
 func (s *Store) writeChanged(files ...*offsetCheckpoint) error {
 	type version struct {
 		of      *offsetCheckpoint
@@ -154,8 +160,8 @@ func (s *Store) dropCheckpoints(name logName) error {
 	return s.writeChanged(s.checkpointFiles()...)
 }
 
-// writeStart makes a log's start offset durable. Who comes while the file is being written is served by the next writing together.
-// After an error the offset may be durable all the same, or become so.
+// writeStart makes a log's start offset durable. Who comes while the file is being written is served by the next
+// writing together. After an error the offset may be durable all the same, or become so.
 func (s *Store) writeStart(l *Log, start int64) error {
 	s.mu.Lock()
 	if gone := l.offlineError(); gone != nil {
@@ -177,7 +183,8 @@ func (s *Store) writeStart(l *Log, start int64) error {
 	return s.writeChanged(&s.starts)
 }
 
-// forgetStart takes back what a failed writeStart has left, before the log is cut below it. No start is rising meanwhile.
+// forgetStart takes back what a failed writeStart has left, before the log is cut below it. No
+// start is rising meanwhile.
 func (s *Store) forgetStart(l *Log) {
 	start := l.StartOffset()
 	s.mu.Lock()

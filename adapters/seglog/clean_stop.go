@@ -4,11 +4,12 @@ import (
 	"path/filepath"
 )
 
-// A proper stop leaves Kafka's mark, .kafka_cleanshutdown, when every log of the directory is known to be whole, and otherwise the names of
-// those that are not: logs that have failed, and those that a crash has left and nobody has opened since. The next start checks these. Kafka
-// would check all, as after a crash.
+// A proper stop leaves Kafka's mark, .kafka_cleanshutdown, when every log of the directory is known to be whole, and
+// otherwise the names of those that are not: logs that have failed, and those that a crash has left and nobody has
+// opened since. The next start checks these. Kafka would check all, as after a crash.
 
-// uncheckedFile names the logs that a proper stop does not vouch for. It is an offset checkpoint whose offsets mean nothing.
+// uncheckedFile names the logs that a proper stop does not vouch for. It is an offset checkpoint
+// whose offsets mean nothing.
 const uncheckedFile = "unchecked-logs"
 
 // readStop finds out which logs the last run does not vouch for, and takes the marks of its stop away.

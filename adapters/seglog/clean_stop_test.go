@@ -15,8 +15,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// crashedWith leaves a directory with two logs, a of 10 records and b of 10, of which nothing is in the journal, and which a crash has left with
-// tail behind its first segment's end.
+// crashedWith leaves a directory with two logs, a of 10 records and b of 10, of which nothing is in the journal, and
+// which a crash has left with tail behind its first segment's end.
 func crashedWith(t *testing.T, tail func(next []byte) []byte) (*disktest.FS, Options) {
 	t.Helper()
 	fs := disktest.New()
@@ -60,7 +60,8 @@ func openOne(t *testing.T, opt Options, topic string) (*Store, ports.Log, error)
 	return s, l, err
 }
 
-// TestALogIsCheckedHoweverManyProperStopsLieBetween has runs follow a crash in which nobody opens the log that has a torn end.
+// TestALogIsCheckedHoweverManyProperStopsLieBetween has runs follow a crash in which nobody opens
+// the log that has a torn end.
 func TestALogIsCheckedHoweverManyProperStopsLieBetween(t *testing.T) {
 	for what, tail := range map[string]func([]byte) []byte{"half of a batch": half, "a damaged batch": flipped} {
 		for runs := range 4 {
@@ -85,8 +86,8 @@ func TestALogIsCheckedHoweverManyProperStopsLieBetween(t *testing.T) {
 	}
 }
 
-// TestAProperStopVouchesForTheLogsThatWereChecked counts what is read of a log that the run after a crash has opened, and of one that it
-// has not: only the second is checked again. When all have been, Kafka's mark is left.
+// TestAProperStopVouchesForTheLogsThatWereChecked counts what is read of a log that the run after a crash has opened,
+// and of one that it has not: only the second is checked again. When all have been, Kafka's mark is left.
 func TestAProperStopVouchesForTheLogsThatWereChecked(t *testing.T) {
 	fs, opt := crashedWith(t, half)
 	for run, c := range []struct {
@@ -115,10 +116,12 @@ func TestAProperStopVouchesForTheLogsThatWereChecked(t *testing.T) {
 	}
 }
 
-// TestADamagedLogStaysOfflineOverProperStops finds damage below the recovery point at a start after a crash, and stops and starts properly.
+// TestADamagedLogStaysOfflineOverProperStops finds damage below the recovery point at a start after a crash, and
+// stops and starts properly.
 func TestADamagedLogStaysOfflineOverProperStops(t *testing.T) {
 	fs, opt := crashedWith(t, func([]byte) []byte { return nil })
-	if err := fs.Remove("/data/" + indexFile); err != nil { // so that the whole segment is read, as when the index point lags behind
+	// so that the whole segment is read, as when the index point lags behind
+	if err := fs.Remove("/data/" + indexFile); err != nil {
 		t.Fatal(err)
 	}
 	edit(t, fs, "/data/b-0/"+segmentName(0, logSuffix), func(content []byte) { content[200] ^= 1 })
@@ -185,7 +188,8 @@ func TestNoDamagedByteTakesALogOffTheListOfThoseToBeChecked(t *testing.T) {
 	}
 }
 
-// TestRecordsOfWhichNothingSaysWhoseAreLeftAlone loses or damages partition.metadata, as a directory of a Kafka before 2.8 has none.
+// TestRecordsOfWhichNothingSaysWhoseAreLeftAlone loses or damages partition.metadata, as a directory of a
+// Kafka before 2.8 has none.
 func TestRecordsOfWhichNothingSaysWhoseAreLeftAlone(t *testing.T) {
 	id := ports.LogID{Topic: "b", TopicID: [16]byte{1}}
 	for what, content := range map[string]string{"missing": "", "damaged": "version: 0\ntopic_id: AQAAAAAAAAAAAAAAAAAAA!", "empty": "\n"} {

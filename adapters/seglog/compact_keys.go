@@ -11,11 +11,25 @@ import (
 // keyBytes is about what a key takes in the map of a compaction.
 const keyBytes = 64
 
-// latest maps a hash of each key to the offset of its newest record. Two keys with one hash would lose a record: 128 bits make
-// that as unlikely as Kafka thinks it is.
+// latest maps a hash of each key to the offset of its newest record. Two keys with one hash would lose a record: 128
+// bits make that as unlikely as Kafka thinks it is.
 type latest map[[md5.Size]byte]int64
 
-// readKeys reads the keys that have not been compacted yet. It stops at the end of a batch when the map is full, and lowers upTo to there.
+// note remembers the offset of a key's newest record so far.
+func (l latest) note(key []byte, offset int64) {
+	l[hashOf(key)] = offset
+}
+
+// supersedes reports whether a newer record has the key of the one at an offset.
+func (l latest) supersedes(key []byte, offset int64) bool {
+	newer, known := l[hashOf(key)]
+	return known && newer > offset
+}
+
+func hashOf(key []byte) [md5.Size]byte { return md5.Sum(key) } //nolint:gosec // see the import
+
+// readKeys reads the keys that have not been compacted yet. It stops at the end of a batch when the map is
+// full, and lowers upTo to there.
 func (c *compaction) readKeys(ctx context.Context) error {
 	c.newest = make(latest)
 	room := max(c.log.store.opt.CleanerMemory/keyBytes, 1)
@@ -57,13 +71,14 @@ func (c *compaction) noteKeys(b record.Batch) error {
 			return err
 		}
 		if r.Key != nil {
-			c.newest[md5.Sum(r.Key)] = b.BaseOffset() + int64(r.OffsetDelta) //nolint:gosec // see the import
+			c.newest.note(r.Key, b.BaseOffset()+int64(r.OffsetDelta))
 		}
 	}
 	return nil
 }
 
-// lastBatch is the last batch of an idempotent producer. It stays, empty if need be, so that the producer's next sequence is known.
+// lastBatch is the last batch of an idempotent producer. It stays, empty if need be, so that the
+// producer's next sequence is known.
 type lastBatch struct {
 	base, last int64
 	in         timedPlace

@@ -2,7 +2,6 @@ package seglog
 
 import (
 	"context"
-	"crypto/md5" //nolint:gosec // see latest
 	"errors"
 
 	"github.com/chronik-stream/chronik/core/domain/record"
@@ -130,67 +129,58 @@ func (c *compaction) keep(b record.Batch) (record.Batch, error) {
 		return b, nil
 	}
 	horizon, dated := b.DeleteHorizon()
-	build := record.NewBuilder(c.options(b))
-	tombstones, kept := false, int32(0)
-	for r, err := range b.Records(record.Limits{}) {
-		if err != nil {
-			return nil, err
-		}
-		offset := b.BaseOffset() + int64(r.OffsetDelta)
-		if r.Key == nil {
-			continue
-		}
-		if newer, known := c.newest[md5.Sum(r.Key)]; known && newer > offset { //nolint:gosec // see the import
-			continue
-		}
-		if r.Value == nil {
-			if dated && c.now > horizon {
-				continue
-			}
-			tombstones = true
-		}
-		kept++
-		build.Add(offset, b.TimestampOf(r), r)
-	}
+	left, err := c.thin(b, c.options(b), dated && c.now > horizon)
 	switch {
-	case kept == 0 && (c.isLast(b) || c.epoch != b.LeaderEpoch()):
+	case err != nil:
+		return nil, err
+	case left.kept == 0 && (c.isLast(b) || c.epoch != b.LeaderEpoch()):
 		return b.Emptied(), nil
-	case kept == 0:
+	case left.kept == 0:
 		return nil, nil
-	case kept == b.Count() && (!tombstones || dated):
+	case left.kept == b.Count() && (!left.tombstones || dated):
 		return b, nil
 	}
-	if tombstones && !dated {
-		return c.dated(b)
+	if left.tombstones && !dated { // they are seen for the first time, and go when the horizon has passed
+		o := c.options(b)
+		horizon := c.now + c.config.DeleteRetention.Milliseconds()
+		o.DeleteHorizon = &horizon
+		if left, err = c.thin(b, o, false); err != nil {
+			return nil, err
+		}
 	}
-	build.SetLastOffset(b.LastOffset())
-	return build.Build()
+	left.build.SetLastOffset(b.LastOffset())
+	return left.build.Build()
+}
+
+// thinned is a batch without the records that newer ones replace.
+type thinned struct {
+	build      *record.Builder
+	kept       int32
+	tombstones bool // there are some among those that are kept
+}
+
+// thin begins the batch that takes b's place; expired says that tombstones go, too.
+func (c *compaction) thin(b record.Batch, o record.Options, expired bool) (thinned, error) {
+	left := thinned{build: record.NewBuilder(o)}
+	for r, err := range b.Records(record.Limits{}) {
+		if err != nil {
+			return thinned{}, err
+		}
+		offset := b.BaseOffset() + int64(r.OffsetDelta)
+		if r.Key == nil || c.newest.supersedes(r.Key, offset) || r.Value == nil && expired {
+			continue
+		}
+		left.tombstones = left.tombstones || r.Value == nil
+		left.kept++
+		left.build.Add(offset, b.TimestampOf(r), r)
+	}
+	return left, nil
 }
 
 // isLast reports whether b is its producer's last batch.
 func (c *compaction) isLast(b record.Batch) bool {
 	last, known := c.lastOf[b.ProducerID()]
 	return known && last.last == b.LastOffset()
-}
-
-// dated is keep for a batch whose tombstones are seen for the first time: they go when the horizon has passed.
-func (c *compaction) dated(b record.Batch) (record.Batch, error) {
-	o := c.options(b)
-	horizon := c.now + c.config.DeleteRetention.Milliseconds()
-	o.DeleteHorizon = &horizon
-	build := record.NewBuilder(o)
-	for r, err := range b.Records(record.Limits{}) {
-		if err != nil {
-			return nil, err
-		}
-		offset := b.BaseOffset() + int64(r.OffsetDelta)
-		if newer, known := c.newest[md5.Sum(r.Key)]; r.Key == nil || known && newer > offset { //nolint:gosec // see the import
-			continue
-		}
-		build.Add(offset, b.TimestampOf(r), r)
-	}
-	build.SetLastOffset(b.LastOffset())
-	return build.Build()
 }
 
 // options are those under which b was built.

@@ -47,7 +47,8 @@ func appendRecord(t *testing.T, l *Log, f *witness, epoch int32, producer int64,
 	f.await(t, l.EndOffset())
 }
 
-// contentOf returns the log's records as key=value at their offsets, and an empty string for each batch without records.
+// contentOf returns the log's records as key=value at their offsets, and an empty string for
+// each batch without records.
 func contentOf(t *testing.T, l *Log) map[int64]string {
 	t.Helper()
 	found := map[int64]string{}
@@ -108,7 +109,8 @@ func TestCompactionLetsNothingUncommittedReplaceWhatIsCommitted(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.set(func() { f.durable = committed })
-	want := map[int64]string{0: "", 1: "replaced=2", 2: "value=committed", 3: "deleted=committed"} // the first batch begins an epoch
+	// the first batch begins an epoch
+	want := map[int64]string{0: "", 1: "replaced=2", 2: "value=committed", 3: "deleted=committed"}
 	if diff := cmp.Diff(want, contentOf(t, l)); diff != "" {
 		t.Errorf("the log holds (-want +got):\n%s", diff)
 	}

@@ -34,9 +34,9 @@ func (f *witness) settle(t *testing.T, end int64) error {
 	}
 }
 
-// TestAFailedDiskTakesOfflineWhatItHoldsAndLosesNothing fails one kind of operation from a moment on. The logs that it concerns go offline
-// and stay so when the disk works again, as the kernel may have dropped what was not synced; others go on; the next start has all that
-// was acknowledged, and takes more.
+// TestAFailedDiskTakesOfflineWhatItHoldsAndLosesNothing fails one kind of operation from a moment on. The logs that it
+// concerns go offline and stay so when the disk works again, as the kernel may have dropped what was not synced;
+// others go on; the next start has all that was acknowledged, and takes more.
 func TestAFailedDiskTakesOfflineWhatItHoldsAndLosesNothing(t *testing.T) {
 	inJournal := func(path string) bool { return strings.Contains(path, "/journal/") }
 	ofA := func(path string) bool {

@@ -48,8 +48,8 @@ func (s *Store) flushAge(l *Log) time.Duration {
 	return age
 }
 
-// flush syncs logs whose writes no journal covers before these are older than the config allows, until ctx ends. It sleeps until
-// something is due.
+// flush syncs logs whose writes no journal covers before these are older than the config allows, until ctx ends. It
+// sleeps until something is due.
 func (s *Store) flush(ctx context.Context) {
 	timer := time.NewTimer(math.MaxInt64)
 	defer timer.Stop()
@@ -75,8 +75,8 @@ func (s *Store) flush(ctx context.Context) {
 	}
 }
 
-// early is the part of the time that a write may stay unsynced by which it may be synced too early: logs with much traffic are
-// synced together then.
+// early is the part of the time that a write may stay unsynced by which it may be synced too early: logs with much
+// traffic are synced together then.
 const early = 8
 
 // dueLogs returns the logs that are due, which are noted no more, and how long the others have.

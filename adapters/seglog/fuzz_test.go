@@ -20,8 +20,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
-// FuzzIndexes puts any bytes in the place of a segment's indexes, before a start after a clean stop or a crash: every record is read and
-// found by its timestamp all the same.
+// FuzzIndexes puts any bytes in the place of a segment's indexes, before a start after a clean stop or a crash: every
+// record is read and found by its timestamp all the same.
 func FuzzIndexes(f *testing.F) {
 	opt := Options{Dir: "/data", Journal: journal.Options{FileBytes: 32 << 10}}
 	written := disktest.New()
@@ -78,8 +78,8 @@ func overwrite(t *testing.T, fs disk.FS, path string, content []byte) {
 	}
 }
 
-// FuzzParseProducers holds that what is parsed is written and parsed as the same again, and what is not is fault.CorruptMessage. The
-// checksum of the input is made right.
+// FuzzParseProducers holds that what is parsed is written and parsed as the same again, and what is not is
+// fault.CorruptMessage. The checksum of the input is made right.
 func FuzzParseProducers(f *testing.F) {
 	producers := new(partition.Producers)
 	f.Add(formatProducers(producers))
@@ -124,7 +124,8 @@ func FuzzParseProducers(f *testing.F) {
 	})
 }
 
-// FuzzParseOffsets holds that what is parsed is written and parsed as the same again, and what is not is fault.CorruptMessage.
+// FuzzParseOffsets holds that what is parsed is written and parsed as the same again, and what is
+// not is fault.CorruptMessage.
 func FuzzParseOffsets(f *testing.F) {
 	f.Add([]byte("0\n2\norders 0 17\npayments 12 9223372036854775807\n"))
 	f.Add([]byte("0\n0\n"))
@@ -144,7 +145,8 @@ func FuzzParseOffsets(f *testing.F) {
 	})
 }
 
-// FuzzParseEpochs holds that what is parsed is written and parsed as the same again, and what is not is fault.CorruptMessage.
+// FuzzParseEpochs holds that what is parsed is written and parsed as the same again, and what is
+// not is fault.CorruptMessage.
 func FuzzParseEpochs(f *testing.F) {
 	f.Add([]byte("0\n2\n0 0\n3 17\n"))
 	f.Add([]byte("0\n1\n-1 -1\n"))

@@ -32,8 +32,9 @@ func held(t *testing.T, l *Log) (all []int64) {
 	return all
 }
 
-// TestASegmentThatBeginsBehindAGapSurvivesEveryCrash appends as a follower does whose leader has compacted: with gaps, at which segments
-// begin. What was acknowledged is there after a crash before any operation of the disk, whichever way it went there.
+// TestASegmentThatBeginsBehindAGapSurvivesEveryCrash appends as a follower does whose leader has compacted: with
+// gaps, at which segments begin. What was acknowledged is there after a crash before any operation of the disk,
+// whichever way it went there.
 func TestASegmentThatBeginsBehindAGapSurvivesEveryCrash(t *testing.T) {
 	appended := [][]int64{{0, 1}, {10}, {11, 20}, {21, 30, 31, 40}, {41}} // in one go each
 	for _, c := range []struct {

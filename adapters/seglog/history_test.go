@@ -220,9 +220,9 @@ func (w *world) workUntilDeath(rounds int) {
 	}
 }
 
-// TestEveryMomentOfDeathIsSurvived ends a short history before each operation of the disk in turn, and then the recovery from that
-// before one of its own. What was acknowledged is there, also when the power goes afterwards: what a killed run has left in the
-// page cache only must not be built upon.
+// TestEveryMomentOfDeathIsSurvived ends a short history before each operation of the disk in turn, and then the
+// recovery from that before one of its own. What was acknowledged is there, also when the power goes afterwards: what
+// a killed run has left in the page cache only must not be built upon.
 func TestEveryMomentOfDeathIsSurvived(t *testing.T) {
 	step := 1
 	if testing.Short() {

@@ -22,8 +22,8 @@ import (
 
 var indexedConfig = ports.LogConfig{SegmentBytes: 3500, IndexIntervalBytes: 300, RetentionAge: -1, RetentionBytes: -1}
 
-// writeIndexed writes a log of several segments with many index entries, whose timestamps mostly rise, and closes it. It returns its
-// batches.
+// writeIndexed writes a log of several segments with many index entries, whose timestamps mostly rise, and closes
+// it. It returns its batches.
 func writeIndexed(t *testing.T, opt Options) []record.Batch {
 	t.Helper()
 	s, err := Open(t.Context(), opt)
@@ -50,7 +50,8 @@ func writeIndexed(t *testing.T, opt Options) []record.Batch {
 	return all
 }
 
-// wantAllFound sees that each offset is read from the batch that holds it, and each timestamp found at its first record.
+// wantAllFound sees that each offset is read from the batch that holds it, and each timestamp
+// found at its first record.
 func wantAllFound(t *testing.T, l *Log, all []record.Batch) {
 	t.Helper()
 	end := all[len(all)-1].NextOffset()
@@ -125,14 +126,16 @@ func damages(entry int) map[string]func(content []byte) []byte {
 	return all
 }
 
-// TestNoIndexHidesARecord damages each index of a log in each way, while the log is open and before a start, and after a crash.
+// TestNoIndexHidesARecord damages each index of a log in each way, while the log is open and before
+// a start, and after a crash.
 func TestNoIndexHidesARecord(t *testing.T) {
 	whole := t.TempDir()
 	all := writeIndexed(t, Options{Dir: whole})
 	files := indexFiles(t, whole)
 	bases := slices.Collect(maps.Keys(files))
 	slices.Sort(bases)
-	for _, name := range []string{bases[0], bases[1], bases[len(bases)-2], bases[len(bases)-1]} { // of the first and of the last segment
+	// of the first and of the last segment
+	for _, name := range []string{bases[0], bases[1], bases[len(bases)-2], bases[len(bases)-1]} {
 		entry := indexEntry
 		if strings.HasSuffix(name, timeIndexSuffix) {
 			entry = timeIndexEntry
@@ -211,8 +214,8 @@ func (h heard) Handle(_ context.Context, r slog.Record) error {
 func (heard) Enabled(context.Context, slog.Level) bool { return true }
 func (h heard) WithAttrs([]slog.Attr) slog.Handler     { return h }
 
-// TestALyingIndexIsMadeAnew lets a reader find a wrong entry, and sees that the index is then what it was, also for what is appended
-// afterwards.
+// TestALyingIndexIsMadeAnew lets a reader find a wrong entry, and sees that the index is then what it was, also for
+// what is appended afterwards.
 func TestALyingIndexIsMadeAnew(t *testing.T) {
 	whole := t.TempDir()
 	all := writeIndexed(t, Options{Dir: whole})

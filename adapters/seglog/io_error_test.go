@@ -12,9 +12,10 @@ import (
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 )
 
-// TestEveryIOErrorInTheLifeOfLogsIsSurvived fails each operation of the disk in turn while logs are appended to, cut, begun anew at another
-// offset, deleted and made anew, cleaned, and stopped and started properly. What fails may be tried again. Then the store is stopped and
-// started twice more, in each way there is: what was acknowledged is there, and nothing that was deleted.
+// TestEveryIOErrorInTheLifeOfLogsIsSurvived fails each operation of the disk in turn while logs are appended to, cut,
+// begun anew at another offset, deleted and made anew, cleaned, and stopped and started properly. What fails may be
+// tried again. Then the store is stopped and started twice more, in each way there is: what was acknowledged is there,
+// and nothing that was deleted.
 func TestEveryIOErrorInTheLifeOfLogsIsSurvived(t *testing.T) {
 	for seed := range uint64(5) {
 		step := 1
@@ -40,8 +41,8 @@ func TestEveryIOErrorInTheLifeOfLogsIsSurvived(t *testing.T) {
 	}
 }
 
-// TestWhatASyncHasFailedForIsWrittenAgain fails the sync of a segment. The process is restarted and finds in the page cache what the disk will
-// never see; it may build upon that only when it has written it anew.
+// TestWhatASyncHasFailedForIsWrittenAgain fails the sync of a segment. The process is restarted and finds in the page
+// cache what the disk will never see; it may build upon that only when it has written it anew.
 func TestWhatASyncHasFailedForIsWrittenAgain(t *testing.T) {
 	for _, how := range []string{"stopped", "killed"} {
 		fs := disktest.New()

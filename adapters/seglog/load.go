@@ -42,8 +42,9 @@ func (l *Log) createSegmentFiles(base int64) error {
 	return l.store.opt.FS.SyncDir(l.dir())
 }
 
-// load opens an existing log. Records from the recovery point on are checked, and cut off where they are torn, and the indexes are made
-// anew from the index point on; with scan false the log was closed properly, and only its end is looked for.
+// load opens an existing log. Records from the recovery point on are checked, and cut off where they are
+// torn, and the indexes are made anew from the index point on; with scan false the log was closed properly,
+// and only its end is looked for.
 func (l *Log) load(sound points, start int64, scan bool) error {
 	fs := l.store.opt.FS
 	if begin, ok, err := l.finishReset(); err != nil {
@@ -56,9 +57,10 @@ func (l *Log) load(sound points, start int64, scan bool) error {
 		return err
 	}
 	if slices.Contains(names, unappliedFile) {
-		return fault.New(fault.KafkaStorageError, "%s has records in %s that are damaged or do not follow the end of its segments: "+
-			"acknowledged records are lost; restore the segments, or remove that file to accept the loss",
-			l.name(), filepath.Join(l.dir(), unappliedFile))
+		return fault.New(fault.KafkaStorageError,
+			"%s has records in %s that are damaged or do not follow the end of its segments: "+
+				"acknowledged records are lost; restore the segments, or remove that file to accept the loss", l.name(),
+			filepath.Join(l.dir(), unappliedFile))
 	}
 	if names, err = l.finishSwaps(names); err != nil {
 		return err
@@ -121,7 +123,8 @@ func (l *Log) load(sound points, start int64, scan bool) error {
 		return err
 	}
 	if l.end < sound.recovery {
-		return fault.New(fault.KafkaStorageError, "%s ends at offset %d, and was synced up to %d: acknowledged records are lost", l.dir(), l.end, sound.recovery)
+		return fault.New(fault.KafkaStorageError,
+			"%s ends at offset %d, and was synced up to %d: acknowledged records are lost", l.dir(), l.end, sound.recovery)
 	}
 	l.indexPoint = l.end
 	if scan {
@@ -134,8 +137,8 @@ func (l *Log) load(sound points, start int64, scan bool) error {
 	return l.loadProducers(snapshots)
 }
 
-// loadSegment takes stock of one segment, behind which another begins at next: its size and indexes, which are made anew where they
-// are missing or wrong.
+// loadSegment takes stock of one segment, behind which another begins at next: its size and indexes, which are made
+// anew where they are missing or wrong.
 func (l *Log) loadSegment(s *segment, next int64, sound points, scan bool) error {
 	f, err := l.store.files.acquire(l.path(s.base, logSuffix), false)
 	if err != nil {
@@ -157,7 +160,8 @@ func (l *Log) loadSegment(s *segment, next int64, sound points, scan bool) error
 		return err
 	}
 	if !ok {
-		l.store.opt.Log.Warn("index is missing or wrong and is made anew", "topic", l.id.Topic, "partition", l.id.Partition, "segment", s.base)
+		l.store.opt.Log.Warn("index is missing or wrong and is made anew", "topic", l.id.Topic, "partition", l.id.Partition,
+			"segment", s.base)
 		return l.recoverSegment(f, s, s.base, math.MaxInt64)
 	}
 	return nil
@@ -187,7 +191,8 @@ func (l *Log) loadIndexes(f *openFile, s *segment) (ok bool, err error) {
 	if !found && beginsBehind(f, s.size, 4*max(4096, l.config.IndexIntervalBytes)) {
 		return false, nil
 	}
-	entry, found, err = l.view(s.base, timeIndexSuffix, &s.timeIndex, timeIndexEntry).last(func([]byte) bool { return true })
+	entry, found, err = l.view(s.base, timeIndexSuffix, &s.timeIndex, timeIndexEntry).
+		last(func([]byte) bool { return true })
 	if err != nil {
 		return false, err
 	}
@@ -199,8 +204,8 @@ func (l *Log) loadIndexes(f *openFile, s *segment) (ok bool, err error) {
 	return found || s.size == 0 || offsets == 0, nil
 }
 
-// beginsBehind reports whether a batch of a segment begins behind position most, or what stands before it is damaged: a segment of one large
-// batch needs no mark.
+// beginsBehind reports whether a batch of a segment begins behind position most, or what stands before it is damaged:
+// a segment of one large batch needs no mark.
 func beginsBehind(f *openFile, size, most int64) bool {
 	position := int64(0)
 	for w := (headerWindow{file: f, limit: size}); size > most && position <= most; {
@@ -226,8 +231,8 @@ func (l *Log) indexSize(base int64, suffix string) (int64, error) {
 	return f.Size()
 }
 
-// cutBehindTear removes the segments behind one whose end was cut off: they were written later, so they were not synced either, and
-// what was acknowledged of them is in the journal. The caller syncs the directory.
+// cutBehindTear removes the segments behind one whose end was cut off: they were written later, so they were not
+// synced either, and what was acknowledged of them is in the journal. The caller syncs the directory.
 func (l *Log) cutBehindTear() error {
 	i := slices.IndexFunc(l.segments, func(s *segment) bool { return s.torn })
 	if i < 0 {

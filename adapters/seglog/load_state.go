@@ -40,7 +40,10 @@ func (l *Log) findEnd() error {
 	}
 	l.durable, l.written, l.recoveryPoint, l.takenEnd = l.end, l.end, l.end, l.end
 	l.durableBase, l.durableSize = s.base, s.size
-	l.planned = plan{base: s.base, size: s.size, first: first, marks: int64(s.index.marks()), pending: s.sinceMark, jitter: jitter(l.config)}
+	l.planned = plan{
+		base: s.base, size: s.size, first: first, marks: int64(s.index.marks()), pending: s.sinceMark,
+		jitter: jitter(l.config),
+	}
 	return nil
 }
 
@@ -66,7 +69,8 @@ func (l *Log) tailOf(s *segment) ([]record.Batch, error) {
 			err = fmt.Errorf("%w at %d", record.ErrIncomplete, position)
 		}
 		if err != nil {
-			return nil, fault.New(fault.KafkaStorageError, "%s: segment %d was closed properly and is damaged: %w", l.name(), s.base, err)
+			return nil, fault.New(fault.KafkaStorageError, "%s: segment %d was closed properly and is damaged: %w", l.name(),
+				s.base, err)
 		}
 		tail = append(tail, slices.Clone(b))
 		position += int64(b.Size())
@@ -118,8 +122,9 @@ func (l *Log) noteStoredEpoch() {
 	}
 }
 
-// loadProducers restores the newest intact snapshot and applies the batches behind it. Of the other snapshots those stay that belong to
-// a segment: one of an earlier stop is of no more use, and one from a history that was cut off must not come back.
+// loadProducers restores the newest intact snapshot and applies the batches behind it. Of the other snapshots
+// those stay that belong to a segment: one of an earlier stop is of no more use, and one from a history that was
+// cut off must not come back.
 func (l *Log) loadProducers(snapshots []int64) error {
 	slices.Sort(snapshots)
 	from, found := l.start, false
@@ -165,7 +170,8 @@ func (l *Log) restoreProducers(at int64) (intact bool, err error) {
 	}
 	producers, err := parseProducers(content)
 	if err != nil {
-		l.store.opt.Log.Warn("producer snapshot is passed over", "topic", l.id.Topic, "partition", l.id.Partition, "offset", at, "err", err)
+		l.store.opt.Log.Warn("producer snapshot is passed over", "topic", l.id.Topic, "partition", l.id.Partition,
+			"offset", at, "err", err)
 		return false, nil
 	}
 	l.producers.Restore(producers)
@@ -192,7 +198,8 @@ func (l *Log) removeSnapshots(offsets []int64) error {
 	return l.store.opt.FS.SyncDir(l.dir())
 }
 
-// walk visits the headers of the batches from offset from to the end of what is durable. Control batches are visited whole.
+// walk visits the headers of the batches from offset from to the end of what is durable. Control
+// batches are visited whole.
 func (l *Log) walk(from int64, visit func(record.Batch)) error {
 	for end := l.DurableEnd(); from < end; {
 		l.mu.Lock()

@@ -34,7 +34,10 @@ func (l *Log) timedPlaces(upTo int64) []timedPlace {
 		if !ok || p.base != s.base {
 			continue
 		}
-		t := timedPlace{place: p, times: l.view(s.base, timeIndexSuffix, &s.timeIndex, timeIndexEntry), max: math.MaxInt64, durable: l.durable, next: l.end}
+		t := timedPlace{
+			place: p, times: l.view(s.base, timeIndexSuffix, &s.timeIndex, timeIndexEntry), max: math.MaxInt64,
+			durable: l.durable, next: l.end,
+		}
 		if s.timed && !s.distrusted {
 			t.max, t.checked = s.maxTimestamp, s.timesChecked
 		}
@@ -46,8 +49,8 @@ func (l *Log) timedPlaces(upTo int64) []timedPlace {
 	return all
 }
 
-// newest returns the largest timestamp in a segment, math.MaxInt64 when it is not known. What the time index says of a segment is
-// checked once: a segment whose records seem too old is passed over, or deleted.
+// newest returns the largest timestamp in a segment, math.MaxInt64 when it is not known. What the time index says of a
+// segment is checked once: a segment whose records seem too old is passed over, or deleted.
 func (l *Log) newest(t timedPlace) (int64, error) {
 	if t.checked || t.max == math.MaxInt64 {
 		return t.max, nil
@@ -72,8 +75,8 @@ func (l *Log) newest(t timedPlace) (int64, error) {
 	return t.max, nil
 }
 
-// trueTime returns the offset of the last entry of the time index for which keep is true, -1 for none. The batch there is looked at:
-// sound is false, and the offset -1, when its timestamp is another than the entry says.
+// trueTime returns the offset of the last entry of the time index for which keep is true, -1 for none. The batch there
+// is looked at: sound is false, and the offset -1, when its timestamp is another than the entry says.
 func (l *Log) trueTime(t timedPlace, keep func(ms, offset int64) bool) (offset int64, sound bool, err error) {
 	decode := func(e []byte) (ms, offset int64) {
 		return int64(binary.BigEndian.Uint64(e)), t.base + int64(binary.BigEndian.Uint32(e[8:]))
@@ -229,7 +232,9 @@ func (l *Log) headers(p place, offset int64, visit func(record.Batch) bool) erro
 	return l.eachHeader(p, offset, func(_ *openFile, _ int64, head record.Batch) (bool, error) { return visit(head), nil })
 }
 
-func (l *Log) eachHeader(p place, offset int64, visit func(f *openFile, position int64, head record.Batch) (bool, error)) error {
+func (l *Log) eachHeader(
+	p place, offset int64, visit func(f *openFile, position int64, head record.Batch) (bool, error),
+) error {
 	f, err := l.store.files.acquire(l.path(p.base, logSuffix), false)
 	if err == nil {
 		defer f.Close()

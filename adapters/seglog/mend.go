@@ -8,8 +8,9 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// Indexes are hints: a search looks at the batch that an entry leads to, and goes through the segment from its beginning when that
-// is another than the entry says. So what is read never depends on an index; one that has lied is made anew, beside the readers.
+// Indexes are hints: a search looks at the batch that an entry leads to, and goes through the segment from its
+// beginning when that is another than the entry says. So what is read never depends on an index; one that has lied is
+// made anew, beside the readers.
 
 // mending is a segment whose indexes are to be made anew.
 type mending struct {
@@ -20,7 +21,8 @@ type mending struct {
 // distrust notes that a segment's indexes do not tell the truth, and has them made anew.
 func (l *Log) distrust(s *segment) {
 	l.mu.Lock()
-	due := !s.distrusted && l.opened && !l.deleted && slices.Contains(l.segments, s) // of one that was replaced a reader may see anything
+	// of one that was replaced a reader may see anything
+	due := !s.distrusted && l.opened && !l.deleted && slices.Contains(l.segments, s)
 	s.distrusted = true
 	l.mu.Unlock()
 	if due {
@@ -28,7 +30,8 @@ func (l *Log) distrust(s *segment) {
 	}
 }
 
-// noteOpened has the indexes made anew that opening the log has found to be wrong, and those that are found from now on.
+// noteOpened has the indexes made anew that opening the log has found to be wrong, and those
+// that are found from now on.
 func (l *Log) noteOpened() {
 	l.mu.Lock()
 	l.opened = true
@@ -43,7 +46,8 @@ func (l *Log) noteOpened() {
 
 // haveMended hands a segment to mend.
 func (s *Store) haveMended(l *Log, of *segment) {
-	s.opt.Log.Warn("index does not tell the truth and is made anew", "topic", l.id.Topic, "partition", l.id.Partition, "segment", of.base)
+	s.opt.Log.Warn("index does not tell the truth and is made anew", "topic", l.id.Topic, "partition", l.id.Partition,
+		"segment", of.base)
 	s.mu.Lock()
 	s.lying = append(s.lying, mending{l, of})
 	s.mu.Unlock()
@@ -77,8 +81,8 @@ func (s *Store) mend(ctx context.Context) {
 	}
 }
 
-// remakeIndexes reads a segment's headers and puts new indexes in the place of its old ones. Readers of the old segment find that it was
-// replaced. Only what was written meanwhile is read with others kept waiting.
+// remakeIndexes reads a segment's headers and puts new indexes in the place of its old ones. Readers of the old
+// segment find that it was replaced. Only what was written meanwhile is read with others kept waiting.
 func (l *Log) remakeIndexes(ctx context.Context, s *segment) error {
 	f, err := l.store.files.acquire(l.path(s.base, logSuffix), false)
 	if err == nil {
@@ -131,8 +135,8 @@ func (s *segment) noteHeaders(ctx context.Context, f *openFile, size, interval i
 	return nil
 }
 
-// replaceIndexes puts fresh, of which all entries are in memory, in the place of s. As in install the files and the segment change in
-// one step for readers.
+// replaceIndexes puts fresh, of which all entries are in memory, in the place of s. As in install the files and the
+// segment change in one step for readers.
 func (l *Log) replaceIndexes(s, fresh *segment) error {
 	fresh.markTime()
 	fs := l.store.opt.FS

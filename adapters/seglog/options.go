@@ -1,9 +1,9 @@
-// Package seglog stores records in Kafka's own segment files, behind one journal for the whole node. Apache Kafka's tools read its
-// directories.
+// Package seglog stores records in Kafka's own segment files, behind one journal for the whole node. Apache Kafka's
+// tools read its directories.
 //
-// A log is a directory <topic>-<partition> with segments named by their first offset. Appends are ordered in memory under the
-// log's lock and handed to the journal, whose one goroutine makes them durable and writes them to the segments;
-// reads find file ranges through the sparse indexes and are sent from the page cache. A log without traffic
+// A log is a directory <topic>-<partition> with segments named by their first offset. Appends are ordered in memory
+// under the log's lock and handed to the journal, whose one goroutine makes them durable and writes them to the
+// segments; reads find file ranges through the sparse indexes and are sent from the page cache. A log without traffic
 // holds no open file and about a kilobyte of memory.
 //
 // Locks, in the order in which one goroutine takes them. Those of the first group are held while a disk is waited for:
@@ -39,7 +39,8 @@ type Options struct {
 	FlushInterval time.Duration // how long a write to a log with ports.FlushInterval stays unsynced at the most: 1 s
 	MaxOpenFiles  int           // files that are kept open between uses: 1024
 	CleanerMemory int           // bytes for the keys of one compaction: 16 MiB
-	// ProducerMemory is for what the logs remember of their producers, Decompression for batches that are looked into whole; nil is for no bound.
+	// ProducerMemory is for what the logs remember of their producers, Decompression for batches that are looked into
+	// whole; nil is for no bound.
 	ProducerMemory *partition.ProducerMemory
 	Decompression  *record.Budget
 	Journal        journal.Options

@@ -12,8 +12,9 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// TestAnErrorThatPassesTakesNoLogOffline lacks space or descriptors for a while: appends wait, reads go on, and then all is as if
-// nothing had been. A store that is closed meanwhile does not wait, and the next start has all that was acknowledged.
+// TestAnErrorThatPassesTakesNoLogOffline lacks space or descriptors for a while: appends wait, reads go on, and
+// then all is as if nothing had been. A store that is closed meanwhile does not wait, and the next start has
+// all that was acknowledged.
 func TestAnErrorThatPassesTakesNoLogOffline(t *testing.T) {
 	ofA := func(path string) bool { return strings.HasPrefix(path, "/data/a-0/") }
 	inJournal := func(path string) bool { return strings.Contains(path, "/journal/") }

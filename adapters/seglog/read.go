@@ -69,7 +69,8 @@ func (l *Log) readOnce(from, upTo int64, maxBytes int) (slice ports.Slice, next 
 		return slice, -1, l.offline
 	case from < l.start || from > l.end:
 		defer l.mu.Unlock()
-		return slice, -1, fault.New(fault.OffsetOutOfRange, "offset %d of %s is outside %d to %d", from, l.name(), l.start, l.end)
+		return slice, -1, fault.New(fault.OffsetOutOfRange, "offset %d of %s is outside %d to %d", from, l.name(), l.start,
+			l.end)
 	case from >= min(upTo, l.durable):
 		l.mu.Unlock()
 		return slice, -1, nil
@@ -117,7 +118,9 @@ func (l *Log) holds(s *segment) bool {
 }
 
 // readFrom finds the batches in an open segment. found is false when the segment ends before from.
-func (l *Log) readFrom(f *openFile, p place, from, upTo int64, maxBytes int, whole bool) (slice ports.Slice, found bool, err error) {
+func (l *Log) readFrom(
+	f *openFile, p place, from, upTo int64, maxBytes int, whole bool,
+) (slice ports.Slice, found bool, err error) {
 	start, size, ok, err := l.find(f, p, from)
 	if err != nil || !ok {
 		return slice, false, err
@@ -187,7 +190,11 @@ func (l *Log) mark(w *headerWindow, p place, keep func(marked, position int64) b
 		}
 	}
 	switch {
-	case err == nil, missing(err), errors.Is(err, io.EOF), errors.Is(err, record.ErrIncomplete), errors.Is(err, fault.CorruptMessage):
+	case err == nil,
+		missing(err),
+		errors.Is(err, io.EOF),
+		errors.Is(err, record.ErrIncomplete),
+		errors.Is(err, fault.CorruptMessage):
 		l.distrust(p.of)
 		return 0, nil
 	}
@@ -200,7 +207,8 @@ func (l *Log) lastBoundary(f *openFile, p place, from, want, upTo int64, whole b
 		return p.limit, nil
 	}
 	end, w := from, headerWindow{file: f, limit: p.limit}
-	position, err := l.mark(&w, p, func(marked, position int64) bool { return position <= want && (whole || marked < upTo) })
+	position, err := l.mark(&w, p,
+		func(marked, position int64) bool { return position <= want && (whole || marked < upTo) })
 	if err != nil {
 		return 0, err
 	}
@@ -228,7 +236,8 @@ type headerWindow struct {
 	start int64
 }
 
-// at returns the header of the batch at position, as a Batch that ends with its header. It is valid until the next call.
+// at returns the header of the batch at position, as a Batch that ends with its header. It is
+// valid until the next call.
 func (w *headerWindow) at(position int64) (record.Batch, error) {
 	if position < w.start || position+record.HeaderSize > w.start+int64(len(w.buf)) {
 		if w.buf == nil {

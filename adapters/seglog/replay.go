@@ -8,7 +8,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// recovery brings logs in order from the journal: all of them before the store is open, one that could not be then when it is opened.
+// recovery brings logs in order from the journal: all of them before the store is open, one that could not
+// be then when it is opened.
 type recovery struct {
 	store  *Store
 	logs   map[logName]*replaying
@@ -63,7 +64,8 @@ func (r *recovery) leave(id ports.LogID, err error) {
 	r.needed[id] = err
 	r.store.doubt(logName{id.Topic, id.Partition})
 	delete(r.logs, logName{id.Topic, id.Partition})
-	r.store.opt.Log.Error("log cannot be recovered yet, the journal keeps what it needs", "topic", id.Topic, "partition", id.Partition, "err", err)
+	r.store.opt.Log.Error("log cannot be recovered yet, the journal keeps what it needs", "topic", id.Topic,
+		"partition", id.Partition, "err", err)
 }
 
 // settle makes durable what apply has done. It returns the logs of which the journal has to keep the entries.

@@ -24,8 +24,8 @@ type replaying struct {
 	window   headerWindow
 }
 
-// take brings an entry into the log. What cannot be applied, because it is damaged or does not follow, is set aside. An error
-// says that the log, or what is set aside, cannot be written.
+// take brings an entry into the log. What cannot be applied, because it is damaged or does not follow, is set aside.
+// An error says that the log, or what is set aside, cannot be written.
 func (l *replaying) take(e journal.Entry) error {
 	if e.Group <= l.floor {
 		return nil // from before a truncation
@@ -71,8 +71,8 @@ func (l *replaying) take(e journal.Entry) error {
 	return l.append(fresh)
 }
 
-// renew writes a batch once more where it stands in the segments. It need not be on disk although it can be read: what a sync that has failed was
-// to make durable, the kernel takes for clean.
+// renew writes a batch once more where it stands in the segments. It need not be on disk although it can be read: what
+// a sync that has failed was to make durable, the kernel takes for clean.
 func (l *replaying) renew(b record.Batch) error {
 	if b.BaseOffset() < l.synced {
 		return nil
@@ -125,11 +125,13 @@ var errDamagedEntry = fault.New(fault.CorruptMessage, "the journal's entry is da
 // isSetAside reports whether something of the log was set aside, so that it is offline.
 func (l *replaying) isSetAside() bool { return l.offline != nil }
 
-// setAside saves an entry that cannot be applied, durably. The log is offline from then on, over restarts, until somebody has seen to it.
+// setAside saves an entry that cannot be applied, durably. The log is offline from then on, over restarts,
+// until somebody has seen to it.
 func (l *replaying) setAside(e journal.Entry, why error) error {
 	l.offline = why
-	l.store.opt.Log.Error("journal entry cannot be applied, the log stays offline", "topic", l.id.Topic, "partition", l.id.Partition,
-		"offset", e.BaseOffset, "log_end", l.end, "set_aside_in", filepath.Join(l.dir(), unappliedFile), "err", why)
+	l.store.opt.Log.Error("journal entry cannot be applied, the log stays offline", "topic", l.id.Topic,
+		"partition", l.id.Partition, "offset", e.BaseOffset, "log_end", l.end,
+		"set_aside_in", filepath.Join(l.dir(), unappliedFile), "err", why)
 	return l.keepUnapplied(e.Payload)
 }
 

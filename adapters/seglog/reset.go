@@ -11,11 +11,12 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/partition"
 )
 
-// resetFile says that the log is to begin anew: at which offset, and up to which group the journal's entries are from before. As long as
-// it is there, nothing else in the directory counts.
+// resetFile says that the log is to begin anew: at which offset, and up to which group the journal's entries are from
+// before. As long as it is there, nothing else in the directory counts.
 const resetFile = "reset"
 
-// ResetTo drops everything and has the log begin anew at start; see ports.Log. It waits until what was appended is durable.
+// ResetTo drops everything and has the log begin anew at start; see ports.Log. It waits until
+// what was appended is durable.
 func (l *Log) ResetTo(ctx context.Context, start int64) error {
 	if start < 0 {
 		return fault.New(fault.OffsetOutOfRange, "cannot begin %s anew at %d", l.name(), start)
@@ -109,7 +110,8 @@ func (l *Log) finishReset() (start int64, ok bool, err error) {
 	}
 	var group uint64
 	if _, err := fmt.Sscanf(string(content), "%d %d", &start, &group); err != nil || start < 0 {
-		return 0, false, fault.New(fault.CorruptMessage, "%s says %q, not where the log begins", filepath.Join(l.dir(), resetFile), content)
+		return 0, false, fault.New(fault.CorruptMessage, "%s says %q, not where the log begins",
+			filepath.Join(l.dir(), resetFile), content)
 	}
 	return start, true, l.makeReset(start, group)
 }

@@ -55,8 +55,8 @@ func TestRetentionBySizeKeepsTheActiveSegmentUnlessNothingMayStay(t *testing.T) 
 	}
 }
 
-// As in Kafka a segment whose records have no timestamp, or negative ones, is as old as its file, over restarts, too. It keeps none
-// behind it from expiring, and is kept by none.
+// As in Kafka a segment whose records have no timestamp, or negative ones, is as old as its file, over restarts, too.
+// It keeps none behind it from expiring, and is kept by none.
 func TestRecordsWithoutTimestampExpireWithTheirFile(t *testing.T) {
 	const hour = time.Hour
 	written := time.UnixMilli(1_700_000_000_000)

@@ -18,12 +18,13 @@ import (
 
 // The small files beside the segments, Kafka's own in name and form.
 const (
-	epochFile         = "leader-epoch-checkpoint"
-	partitionFile     = "partition.metadata"
-	recoveryFile      = "recovery-point-offset-checkpoint" // of all logs: below is synced
-	indexFile         = "index-point-offset-checkpoint"    // of all logs, and not one of Kafka's: below the indexes are synced too
-	logStartFile      = "log-start-offset-checkpoint"      // of all logs: below is deleted
-	cleanerFile       = "cleaner-offset-checkpoint"        // of all logs: below is compacted
+	epochFile     = "leader-epoch-checkpoint"
+	partitionFile = "partition.metadata"
+	recoveryFile  = "recovery-point-offset-checkpoint" // of all logs: below is synced
+	// of all logs, and not one of Kafka's: below the indexes are synced too
+	indexFile         = "index-point-offset-checkpoint"
+	logStartFile      = "log-start-offset-checkpoint" // of all logs: below is deleted
+	cleanerFile       = "cleaner-offset-checkpoint"   // of all logs: below is compacted
 	cleanShutdownFile = ".kafka_cleanshutdown"
 )
 
@@ -48,7 +49,8 @@ func readFile(fs disk.FS, path string) ([]byte, error) {
 	return buf, nil
 }
 
-// replaceFile puts content in the place of the file at path, durably: after a crash there is the old one or the new one.
+// replaceFile puts content in the place of the file at path, durably: after a crash there is
+// the old one or the new one.
 func replaceFile(fs disk.FS, path string, content []byte) error {
 	if err := placeFile(fs, path, content); err != nil {
 		return err

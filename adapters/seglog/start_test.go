@@ -133,7 +133,8 @@ func pointsOnDisk(t *testing.T, l *Log) points {
 	return points{recovery: read(recoveryFile), index: read(indexFile)}
 }
 
-// A truncation takes back what was vouched for, on disk before the files are cut, and what is written anew counts when it is synced.
+// A truncation takes back what was vouched for, on disk before the files are cut, and what is written
+// anew counts when it is synced.
 func TestNoPointIsAboveWhatIsSynced(t *testing.T) {
 	s, l, f := openMemory(t, ports.LogConfig{RetentionAge: -1})
 	want := func(when string, want points) {
@@ -168,8 +169,8 @@ func TestNoPointIsAboveWhatIsSynced(t *testing.T) {
 	want("at the end", points{recovery: 2, index: 2})
 }
 
-// The indexes of many logs are synced with every fourth freeing of the journal. What the power's failure takes of them is made anew, as
-// long as it is above the index point.
+// The indexes of many logs are synced with every fourth freeing of the journal. What the power's failure takes of them
+// is made anew, as long as it is above the index point.
 func TestIndexesThatWereNotSyncedAreMadeAnew(t *testing.T) {
 	s, l, f := openMemory(t, ports.LogConfig{RetentionAge: -1, IndexIntervalBytes: 1})
 	fs := s.opt.FS.(*disktest.FS)
@@ -206,7 +207,8 @@ func TestIndexesThatWereNotSyncedAreMadeAnew(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	damage := func(content []byte) { clear(content[len(content)-2*indexEntry : len(content)-indexEntry]) } // a page that was not written
+	// a page that was not written
+	damage := func(content []byte) { clear(content[len(content)-2*indexEntry : len(content)-indexEntry]) }
 	path := "/data/" + l.name().String() + "/" + segmentName(0, indexSuffix)
 	edit(t, left, path, damage)
 	again, err := Open(t.Context(), Options{Dir: "/data", FS: left})

@@ -10,8 +10,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// storedID returns the topic id of the log in dir, nil when there is no log. Where there are records and nothing says whose, the error is
-// fault.KafkaStorageError: only an operator knows.
+// storedID returns the topic id of the log in dir, nil when there is no log. Where there are records and nothing says
+// whose, the error is fault.KafkaStorageError: only an operator knows.
 func (s *Store) storedID(dir string) (*metadata.TopicID, error) {
 	path := filepath.Join(dir, partitionFile)
 	content, err := readFile(s.opt.FS, path)
@@ -29,7 +29,8 @@ func (s *Store) storedID(dir string) (*metadata.TopicID, error) {
 	}
 	id, err := parsePartition(content)
 	if err != nil {
-		return nil, fault.New(fault.KafkaStorageError, "%s is damaged, and says no more of which topic the records beside it are: %w", path, err)
+		return nil, fault.New(fault.KafkaStorageError,
+			"%s is damaged, and says no more of which topic the records beside it are: %w", path, err)
 	}
 	return &id, nil
 }

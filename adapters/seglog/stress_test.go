@@ -101,8 +101,8 @@ func batches(t *testing.T, l *Log) []record.Batch {
 	return []record.Batch{batch(t, l, 5, l.EndOffset())}
 }
 
-// TestReadersGoOnWhileIndexesAreMadeAnew damages indexes again and again, while the log is appended to, read, searched, truncated and
-// compacted.
+// TestReadersGoOnWhileIndexesAreMadeAnew damages indexes again and again, while the log is appended to, read,
+// searched, truncated and compacted.
 func TestReadersGoOnWhileIndexesAreMadeAnew(t *testing.T) {
 	fs := disktest.New()
 	s, err := Open(t.Context(), Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 256 << 10}})

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// syncFailedFile says that a sync of a segment has failed. What was written is lost then, though it can be read as long as the machine runs, and
-// another sync would succeed without having written it: the next start writes it again.
+// syncFailedFile says that a sync of a segment has failed. What was written is lost then, though it can be read as
+// long as the machine runs, and another sync would succeed without having written it: the next start writes it again.
 const syncFailedFile = "sync-failed"
 
 // syncSegment syncs a segment's .log file.
@@ -22,7 +22,8 @@ func (l *Log) syncSegment(f *openFile) error {
 	return err
 }
 
-// repeatSync writes the segments that are not synced again, and syncs them, if a sync has failed in an earlier run. Called at the start.
+// repeatSync writes the segments that are not synced again, and syncs them, if a sync has failed in an
+// earlier run. Called at the start.
 func (l *Log) repeatSync(names []string, recovery int64) error {
 	if !slices.Contains(names, syncFailedFile) {
 		return nil

@@ -127,7 +127,8 @@ func TestASegmentEndsWhenItsIndexIsFull(t *testing.T) {
 	wantOffsets(t, offsets(t, l, 4000), 0, 20)
 }
 
-// TestRetentionByTimeStopsAtTheFirstYoungSegment deletes segments whose newest record is too old, from the first one on.
+// TestRetentionByTimeStopsAtTheFirstYoungSegment deletes segments whose newest record is too
+// old, from the first one on.
 func TestRetentionByTimeStopsAtTheFirstYoungSegment(t *testing.T) {
 	s, l, f := openMemory(t, ports.LogConfig{SegmentBytes: 1, Delete: true, RetentionAge: time.Minute})
 	for _, ms := range []int64{1000, 2000, 90_000, 3000, 95_000} { // a segment each

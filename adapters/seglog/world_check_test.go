@@ -54,7 +54,8 @@ func (m *modelLog) forget(end int64) {
 	}
 	m.batches = m.batches[:n]
 	m.committed = min(m.committed, end) // what was not synced may be lost all the same
-	if end == m.start {                 // it may be durable before records without a sync that it has deleted: it is where the log goes on
+	// it may be durable before records without a sync that it has deleted: it is where the log goes on
+	if end == m.start {
 		m.base = max(m.base, end)
 	}
 	m.seqs = map[int64]int32{}

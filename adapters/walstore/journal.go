@@ -126,8 +126,8 @@ func (j *journal) send(e errand) {
 	}
 }
 
-// Close implements metalog.Journal. A database into whose directory nothing can be written is left as it is, since Badger would try for ever, or
-// end the process: its log has everything, and the next start reads that.
+// Close implements metalog.Journal. A database into whose directory nothing can be written is left as it is, since
+// Badger would try for ever, or end the process: its log has everything, and the next start reads that.
 func (j *journal) Close(img *metadata.Image) error {
 	j.stopKeeper()
 	if err := j.writable(); err != nil {

@@ -30,7 +30,8 @@ type replicaJournal struct{ *journal }
 // Ready implements metalog.ReplicaJournal.
 func (j replicaJournal) Ready() error { return room(j.set, space.Metadata, 0) }
 
-// Commit implements metalog.ReplicaJournal. What the nodes have agreed on cannot be refused: a half of the reserve is for that.
+// Commit implements metalog.ReplicaJournal. What the nodes have agreed on cannot be refused: a half
+// of the reserve is for that.
 func (j replicaJournal) Commit(img *metadata.Image, changed []metadata.Entity, commands int, note []byte) error {
 	if err := room(j.set, space.Agreed, j.ahead()); err != nil {
 		return err

@@ -19,9 +19,10 @@ type Restored struct {
 	Aside    string  // where the old database went, "" when there was none
 }
 
-// Restore makes the database in set.Dir anew from the snapshot at path, or from the newest valid one when
-// path is "", so that nothing is given out again that may have been since; see metadata.Image.AfterLoss. The old database is kept beside it, as are snapshots newer than the one taken, which
-// then belong to another history. No store may be open in set.Dir.
+// Restore makes the database in set.Dir anew from the snapshot at path, or from the newest valid one when path
+// is "", so that nothing is given out again that may have been since; see metadata.Image.AfterLoss. The old
+// database is kept beside it, as are snapshots newer than the one taken, which then belong to another history.
+// No store may be open in set.Dir.
 func Restore(set Settings, path string, log *slog.Logger) (Restored, error) {
 	img, done, err := chooseSnapshot(snapshots{filepath.Join(set.Dir, snapshotsDir)}, path)
 	if err != nil {
@@ -77,9 +78,9 @@ func Import(set Settings, img *metadata.Image, log *slog.Logger) error {
 	return nil
 }
 
-// replaceDatabase puts a database with img in place of the one there is, which it sets aside. The new one
-// is made under another name, so that a crash leaves the old one or a store that Open refuses, never half of img. Snapshots of what came after
-// the command with number upTo are set aside, too.
+// replaceDatabase puts a database with img in place of the one there is, which it sets aside. The new one is made
+// under another name, so that a crash leaves the old one or a store that Open refuses, never half of img. Snapshots of
+// what came after the command with number upTo are set aside, too.
 func replaceDatabase(set Settings, img *metadata.Image, upTo uint64, log *slog.Logger) (aside string, err error) {
 	if err := set.Validate(); err != nil {
 		return "", err

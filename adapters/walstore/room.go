@@ -6,17 +6,18 @@ import (
 	"path/filepath"
 
 	"github.com/dgraph-io/badger/v4"
-	"golang.org/x/sys/unix"
 
+	"github.com/chronik-stream/chronik/adapters/internal/freespace"
 	"github.com/chronik-stream/chronik/core/domain/space"
 	"github.com/chronik-stream/chronik/core/metalog"
 )
 
-// reserve is the free space below which no command is taken where nobody else watches the disk: Badger writes by way of memory maps, and a full
-// disk would end the process.
+// reserve is the free space below which no command is taken where nobody else watches the disk: Badger writes by way
+// of memory maps, and a full disk would end the process.
 const reserve = 32 << 20
 
-// room returns metalog.ErrNotTried when there is no room for n bytes that are written for a use, and for what Badger does beside.
+// room returns metalog.ErrNotTried when there is no room for n bytes that are written for a use, and
+// for what Badger does beside.
 func room(set Settings, use space.Use, n int64) error {
 	if set.Space == nil {
 		needed := int64(reserve)
@@ -33,11 +34,11 @@ func room(set Settings, use space.Use, n int64) error {
 
 // checkSpace returns metalog.ErrNotTried when the file system of dir has fewer free bytes than needed.
 func checkSpace(dir string, needed int64) error {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(dir, &fs); err != nil {
-		return fmt.Errorf("%w: free space of %s: %w", metalog.ErrNotTried, dir, err)
+	free, err := freespace.At(dir)
+	if err != nil {
+		return fmt.Errorf("%w: %w", metalog.ErrNotTried, err)
 	}
-	if free := int64(fs.Bavail) * int64(fs.Bsize); free < needed { //nolint:unconvert // the type differs by platform
+	if free < needed {
 		return fmt.Errorf("%w: %s has %d bytes free, needed are %d", metalog.ErrNotTried, dir, free, needed)
 	}
 	return nil
@@ -52,7 +53,8 @@ func (j *journal) writable() error {
 }
 
 const (
-	// tablesAhead is what Badger writes when it opens or closes, or when its table in memory is full: that table, its next log, and compactions.
+	// tablesAhead is what Badger writes when it opens or closes, or when its table in memory is full: that table, its
+	// next log, and compactions.
 	tablesAhead = 2 * memTableSize
 	// entryOverhead is about what an entry takes in the table in memory beside its key and value.
 	entryOverhead = 150
@@ -66,8 +68,8 @@ func (j *journal) ahead() int64 {
 	return tablesAhead
 }
 
-// noteTable counts what a commit has put into the table in memory. When Badger begins another is not known: once the first may be full, each
-// commit may be the one that fills one.
+// noteTable counts what a commit has put into the table in memory. When Badger begins another is not known: once the
+// first may be full, each commit may be the one that fills one.
 func (j *journal) noteTable(bytes int64, entries int) {
 	j.table += bytes + int64(entries)*entryOverhead
 }

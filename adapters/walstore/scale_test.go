@@ -11,8 +11,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// What a store with 100,000 partitions may cost. How long it takes is measured by BenchmarkOpenOf100000Partitions, as machines differ and are busy
-// at times.
+// What a store with 100,000 partitions may cost. How long it takes is measured by BenchmarkOpenOf100000Partitions, as
+// machines differ and are busy at times.
 const (
 	heapOfATopic       = 640   // bytes
 	heapOfAPartition   = 256   // and for each of its partitions
@@ -24,8 +24,8 @@ const (
 // shapes are 100,000 partitions, as many topics and as few.
 var shapes = []struct{ topics, partitions int }{{100_000, 1}, {1_000, 100}}
 
-// TestAStoreWith100000PartitionsOpensFastAndStaysSmall holds the work that opening a large store is, what it takes of the heap, and the
-// work of one more topic there, which does not depend on how many there are.
+// TestAStoreWith100000PartitionsOpensFastAndStaysSmall holds the work that opening a large store is, what it takes of
+// the heap, and the work of one more topic there, which does not depend on how many there are.
 func TestAStoreWith100000PartitionsOpensFastAndStaysSmall(t *testing.T) {
 	if testing.Short() {
 		t.Skip("writes 100,000 topics")
@@ -88,7 +88,8 @@ func BenchmarkOpenOf100000Partitions(b *testing.B) {
 	}
 }
 
-// workOfOneMore returns how many bytes the creation of a topic allocates, at the median: a snapshot is written beside some of them.
+// workOfOneMore returns how many bytes the creation of a topic allocates, at the median: a snapshot is
+// written beside some of them.
 func workOfOneMore(t *testing.T, s *Store) uint64 {
 	t.Helper()
 	work := make([]uint64, 300)

@@ -32,8 +32,8 @@ type Store struct{ *metalog.Log }
 
 var _ ports.MetadataStore = (*Store)(nil)
 
-// ErrReplica is in the chain of Open's error when the store belongs to a node of a cluster. Alone, the node would decide
-// what the others do not know of.
+// ErrReplica is in the chain of Open's error when the store belongs to a node of a cluster. Alone, the node would
+// decide what the others do not know of.
 var ErrReplica = errors.New("the metadata belongs to a node of a cluster, and this broker runs without one")
 
 // Open opens the store in set.Dir, or creates it where there never was one. It is ErrDamaged when

@@ -61,8 +61,8 @@ Examples:
 // exited ends the program from within kong.
 type exited int
 
-// execute runs the command line and returns the exit code: 0, 1 for a failure, 2 for a wrong command line, 3 when it was asked to end and
-// could not do all that belongs to it.
+// execute runs the command line and returns the exit code: 0, 1 for a failure, 2 for a wrong command line, 3 when it
+// was asked to end and could not do all that belongs to it.
 func execute(ctx context.Context, p process) (code int) {
 	defer func() {
 		switch e := recover().(type) {
@@ -106,7 +106,7 @@ type settings struct {
 	ConfigFile     string   `name:"config" placeholder:"FILE" help:"Read settings from a TOML file. Environment: CHRONIK_CONFIG."`
 	DataDir        string   `placeholder:"DIR" help:"The directory that holds everything."`
 	Listen         []string `sep:"none" placeholder:"[NAME=]HOST:PORT" help:"Serve Kafka clients here. Repeat it for several listeners."`
-	AdvertisedAddr []string `sep:"none" placeholder:"[NAME=]HOST:PORT" help:"The address that clients of a listener are told. Without it: the one by which they have come."`
+	AdvertisedAddr []string `sep:"none" placeholder:"[NAME=]HOST:PORT" help:"The address that clients of a listener are told. Without it: the one at which they have arrived, which is wrong behind port mappings, tunnels and NAT."`
 	Set            []string `sep:"none" placeholder:"KEY=VALUE" help:"Set any key, such as log_level=debug or kafka.num.partitions=3. Repeatable."`
 	Raft           bool     `help:"Accepted for the clustered form of the command line; it is a [cluster] section that makes a node one of a cluster."`
 }

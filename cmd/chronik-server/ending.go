@@ -17,9 +17,13 @@ const (
 	beyondGrace = 5 * time.Second
 	// usualLimit is how long the end may take of a process that has not read its configuration.
 	usualLimit = 10*time.Second + beyondGrace
+	// oneWish is how long after the first signal others say the same: terminals, timeout(1) and scripts tell a process
+	// and its group, so that one Ctrl-C comes twice.
+	oneWish = time.Second
 )
 
-// ending sees that the process ends when it was asked to: a disk that does not answer, or is not there any more, must not keep it.
+// ending sees that the process ends when it was asked to: a disk that does not answer, or is not there
+// any more, must not keep it.
 type ending struct {
 	stderr io.Writer
 	limit  atomic.Int64 // nanoseconds from the first signal on
@@ -35,27 +39,33 @@ func newEnding(stderr io.Writer) *ending {
 // grants sets how long requests under way may take.
 func (e *ending) grants(grace time.Duration) { e.limit.Store(int64(grace + beyondGrace)) }
 
-// await returns the exit code of what is done. The first signal has it asked to end; with the second, or when it takes too long, it is
-// not waited for any more.
+// await returns the exit code of what is done. The first signal has it asked to end; with another one, a second later
+// or more, or when it takes too long, it is not waited for any more.
 func (e *ending) await(done <-chan int, signals <-chan os.Signal, ask func()) int {
 	select {
 	case code := <-done:
 		return code
 	case <-signals:
-		ask()
 	}
+	asked := time.Now()
+	ask()
 	limit := time.Duration(e.limit.Load())
 	overdue := time.NewTimer(limit)
 	defer overdue.Stop()
-	select {
-	case code := <-done:
-		return code
-	case <-signals:
-		e.abandon("a second signal")
-	case <-overdue.C:
-		e.abandon(fmt.Sprintf("it took longer than shutdown_grace_ms and %v, %v", beyondGrace, limit))
+	for {
+		select {
+		case code := <-done:
+			return code
+		case <-signals:
+			if time.Since(asked) < oneWish {
+				continue
+			}
+			e.abandon("a second signal")
+		case <-overdue.C:
+			e.abandon(fmt.Sprintf("it took longer than shutdown_grace_ms and %v, %v", beyondGrace, limit))
+		}
+		return exitUnfinished
 	}
-	return exitUnfinished
 }
 
 func (e *ending) abandon(reason string) {

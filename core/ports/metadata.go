@@ -1,6 +1,6 @@
-// Package ports holds the interfaces through which the domain's services reach the world: where
-// metadata is kept, where records are stored, what the time is. Each has one contract suite in
-// porttest that every adapter runs.
+// Package ports holds the interfaces through which the domain's services reach the world: where metadata is kept,
+// where records are stored, what space the disk has, how other brokers are asked. The stores of metadata and of
+// records each have one contract suite in porttest, which every adapter runs.
 package ports
 
 import (

@@ -7,7 +7,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// BrokerHeartbeat is what a broker of a cluster tells the metadata's leader about itself, as in Kafka's BrokerHeartbeat.
+// BrokerHeartbeat is what a broker of a cluster tells the metadata's leader about itself, as
+// in Kafka's BrokerHeartbeat.
 type BrokerHeartbeat struct {
 	BrokerID      int32
 	BrokerEpoch   int64 // of its registration
@@ -23,17 +24,19 @@ type BrokerHeartbeatReply struct {
 	ShouldShutDown bool // nothing is led by the broker any more: it may stop
 }
 
-// ForwardedTag is the number of a tagged field (KIP-482) of our own, in requests that a broker makes for a client of its: they are not made for others again.
+// ForwardedTag is the number of a tagged field (KIP-482) of our own, in requests that a broker makes for a client of
+// its: they are not made for others again.
 const ForwardedTag = 10_000
 
 // Peers are the other brokers of the cluster. Its methods may be called concurrently.
 type Peers interface {
-	// Heartbeat tells broker node, which should lead the metadata, that another is alive. Errors: fault.NotController when it
-	// does not lead, StaleBrokerEpoch for a registration that is not the present one, BrokerNotAvailable when the broker
-	// cannot be reached, and ctx.Err().
+	// Heartbeat tells broker node, which should lead the metadata, that another is alive. Errors: fault.NotController
+	// when it does not lead, StaleBrokerEpoch for a registration that is not the present one, BrokerNotAvailable when the
+	// broker cannot be reached, and ctx.Err().
 	Heartbeat(ctx context.Context, node int32, req BrokerHeartbeat) (BrokerHeartbeatReply, error)
-	// Fetch asks broker node, which should lead them, for records of partitions, and answers for those that there is something to
-	// tell of. One call at a time may be under way for a node. Errors: fault.BrokerNotAvailable when the broker cannot be reached, and ctx.Err().
+	// Fetch asks broker node, which should lead them, for records of partitions, and answers for those that there is
+	// something to tell of. One call at a time may be under way for a node. Errors: fault.BrokerNotAvailable when the
+	// broker cannot be reached, and ctx.Err().
 	Fetch(ctx context.Context, node int32, req ReplicaFetch) ([]ReplicaFetched, error)
 }
 

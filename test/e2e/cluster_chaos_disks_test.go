@@ -17,8 +17,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// TestAcknowledgedRecordsSurviveChaosOfDisks has the power fail and disks fill up. A node's disk is a file system of its own that forgets
-// what was not synced.
+// TestAcknowledgedRecordsSurviveChaosOfDisks has the power fail and disks fill up. A node's disk is a file system of
+// its own that forgets what was not synced.
 func TestAcknowledgedRecordsSurviveChaosOfDisks(t *testing.T) {
 	skipInShortMode(t)
 	t.Parallel()
@@ -61,7 +61,8 @@ func (c *chaos) losePower(t *testing.T, lost []*clusterNode) {
 	}
 }
 
-// losePowerAfterKill has the power fail after a restart that has found what was written, and not synced, by the run before.
+// losePowerAfterKill has the power fail after a restart that has found what was written, and not
+// synced, by the run before.
 func (c *chaos) losePowerAfterKill(t *testing.T) {
 	n := c.victim(t)
 	n.crash()
@@ -79,8 +80,8 @@ func (c *chaos) losePowerAfterStop(t *testing.T) {
 	n.launch(t)
 }
 
-// unsyncRaftLog puts an equal log in the place of the newest of a node that does not run. It is in the kernel's memory alone, as what was written
-// is when a process is killed before its sync.
+// unsyncRaftLog puts an equal log in the place of the newest of a node that does not run. It is in the kernel's memory
+// alone, as what was written is when a process is killed before its sync.
 func (n *clusterNode) unsyncRaftLog(t *testing.T) {
 	t.Helper()
 	logs, err := filepath.Glob(filepath.Join(n.dir, "raft/*/*/tandb/*/*.log"))
@@ -110,8 +111,8 @@ func (c *chaos) onlyFollower(t *testing.T) *clusterNode {
 	return n
 }
 
-// fillUp lets a node go on with full disk, until others do without it and what it says of it is clear. It comes back when there is
-// space again.
+// fillUp lets a node go on with full disk, until others do without it and what it says of it is clear. It comes back
+// when there is space again.
 func (c *chaos) fillUp(t *testing.T, n *clusterNode) {
 	t.Helper()
 	t.Logf("it is node %d", n.id)
@@ -187,7 +188,8 @@ func (n *clusterNode) makeRoom(t *testing.T) {
 	n.launch(t)
 }
 
-// fillUpController takes all the space of the metadata's leader, which goes on to decide, also where a majority needs it, and is killed and starts so.
+// fillUpController takes all the space of the metadata's leader, which goes on to decide, also where a majority needs
+// it, and is killed and starts so.
 func (c *chaos) fillUpController(t *testing.T) {
 	n := c.controller(t)
 	t.Logf("it is node %d", n.id)

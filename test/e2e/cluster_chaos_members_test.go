@@ -102,7 +102,8 @@ func (c *chaos) replaceWiped(t *testing.T) {
 	c.awaitAll(t)
 }
 
-// startBesideOneThatLags starts a node that was wiped while so many others are down that those which are left have no majority without it.
+// startBesideOneThatLags starts a node that was wiped while so many others are down that those which are left
+// have no majority without it.
 func (c *chaos) startBesideOneThatLags(t *testing.T, wiped *clusterNode) {
 	t.Helper()
 	others := slices.DeleteFunc(slices.Clone(c.all), func(n *clusterNode) bool { return n == wiped })

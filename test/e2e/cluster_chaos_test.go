@@ -66,9 +66,10 @@ func newChaos(c *nodes, seed uint64) *chaos {
 	}
 }
 
-// survive produces and consumes while rage runs. At the end every acknowledged record is there, once, in its producer's order and at the
-// offset that was answered; what consumers were shown is what is stored; the group's offsets have never gone back; and all replicas are alike.
-// Kafka's own clients and librdkafka's are checked so, too. Beside all that, topics are cleaned, made and deleted.
+// survive produces and consumes while rage runs. At the end every acknowledged record is there, once, in its
+// producer's order and at the offset that was answered; what consumers were shown is what is stored; the group's
+// offsets have never gone back; and all replicas are alike. Kafka's own clients and librdkafka's are checked so, too.
+// Beside all that, topics are cleaned, made and deleted.
 func (c *chaos) survive(t *testing.T, rage func()) {
 	t.Helper()
 	const producers, members = 3, 2

@@ -22,8 +22,8 @@ func cleanOften(more ...string) []string {
 	return append([]string{"--set", "kafka.log.retention.check.interval.ms=1000"}, more...)
 }
 
-// otherTopics live beside the topic that the chaos is about: one is compacted, from one old records are deleted, and some are made, deleted
-// while they are produced to, and made again under the same name.
+// otherTopics live beside the topic that the chaos is about: one is compacted, from one old records are deleted, and
+// some are made, deleted while they are produced to, and made again under the same name.
 type otherTopics struct {
 	seeds []string
 	stop  context.CancelFunc

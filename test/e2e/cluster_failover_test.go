@@ -12,8 +12,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// TestFailOverIsQuick kills a partition's leader again and again, and measures how long it takes until the next record is acknowledged.
-// The client asks who leads as often as it has to; franz-go by itself asks every five seconds, so that it would measure itself.
+// TestFailOverIsQuick kills a partition's leader again and again, and measures how long it takes until the next record
+// is acknowledged. The client asks who leads as often as it has to; franz-go by itself asks every five seconds, so
+// that it would measure itself.
 func TestFailOverIsQuick(t *testing.T) {
 	skipInShortMode(t)
 	t.Parallel()

@@ -10,7 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// TestNodesMayCountFromZeroInACluster has nodes 0, 1 and 2, as compose files and charts for Kafka often do, and node 0 fail and come back.
+// TestNodesMayCountFromZeroInACluster has nodes 0, 1 and 2, as compose files and charts for Kafka often do, and
+// node 0 fail and come back.
 func TestNodesMayCountFromZeroInACluster(t *testing.T) {
 	skipInShortMode(t)
 	t.Parallel()

@@ -40,8 +40,8 @@ type clusterNode struct {
 	admin    *kgo.Client // of this node alone
 }
 
-// startNodes starts a cluster and returns when all its nodes are in service. With a network in between they can be cut off.
-// In args {id} stands for the node's id.
+// startNodes starts a cluster and returns when all its nodes are in service. With a network in between they can be cut
+// off. In args {id} stands for the node's id.
 func startNodes(t *testing.T, size int, between *network, args ...string) *nodes {
 	t.Helper()
 	return startNodesOn(t, size, between, nil, args...)
@@ -101,8 +101,8 @@ func newNodesFrom(t *testing.T, first int32, size int, between *network, volumes
 	return c
 }
 
-// freeAddr returns an address of loopback that is free for TCP, and stays so for the test: with the same number for UDP it is kept from
-// other tests while the node is down, and its port is none that the system gives to connections.
+// freeAddr returns an address of loopback that is free for TCP, and stays so for the test: with the same number for UDP
+// it is kept from other tests while the node is down, and its port is none that the system gives to connections.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	const lowest, beyond = 10_000, 32_768

@@ -85,7 +85,8 @@ func (c *nodes) newcomer(t *testing.T, id int32) (n *clusterNode, raft string) {
 	n.process, n.admin = &process{addr: kafka, dir: t.TempDir()}, client(t, kafka)
 	peers := []string{fmt.Sprintf("%d@%s@%s", id, kafka, raft)}
 	for _, other := range c.all {
-		peers = append(peers, fmt.Sprintf("%d@%s@%s", other.id, other.addr, freeAddr(t))) // where Raft reaches the others is told by them
+		// where Raft reaches the others is told by them
+		peers = append(peers, fmt.Sprintf("%d@%s@%s", other.id, other.addr, freeAddr(t)))
 	}
 	n.args = append(n.args, "--advertised-addr", kafka, "--set", "http.listen=127.0.0.1:0", "--set", fmt.Sprintf("cluster.node_id=%d", id),
 		"--set", "cluster.join=true", "--set", "cluster.peers="+strings.Join(peers, ","))
@@ -274,8 +275,9 @@ func TestANodeThatIsNotWhoItWasIsRefused(t *testing.T) {
 	wants(t, wrong.output.tail(2000), "node 3 has no data, but has been a member of the cluster", "chronik-server cluster replace-node 3")
 }
 
-// TestACleanRestartIsNotNoticed restarts all nodes, one after the other, each when the one before is ready. A producer that waits for all
-// replicas is never told of an error, and never waits for longer than its own retry takes; franz-go's defaults would make that seconds.
+// TestACleanRestartIsNotNoticed restarts all nodes, one after the other, each when the one before is ready. A producer
+// that waits for all replicas is never told of an error, and never waits for longer than its own retry takes;
+// franz-go's defaults would make that seconds.
 func TestACleanRestartIsNotNoticed(t *testing.T) {
 	skipInShortMode(t)
 	t.Parallel()

@@ -24,7 +24,8 @@ func (n *clusterNode) quorum(t *testing.T) (of kmsg.DescribeQuorumResponseTopicP
 	return resp.(*kmsg.DescribeQuorumResponse).Topics[0].Partitions[0], true
 }
 
-// TestEachNodeTellsHowFarTheOthersAreWithTheMetadata: Kafka's tool computes each one's lag of that, whichever node it has asked.
+// TestEachNodeTellsHowFarTheOthersAreWithTheMetadata: Kafka's tool computes each one's lag of that,
+// whichever node it has asked.
 func TestEachNodeTellsHowFarTheOthersAreWithTheMetadata(t *testing.T) {
 	skipInShortMode(t)
 	t.Parallel()
@@ -48,7 +49,8 @@ func TestEachNodeTellsHowFarTheOthersAreWithTheMetadata(t *testing.T) {
 	dead := c.all[slices.IndexFunc(c.all, func(n *clusterNode) bool { return n != leader })]
 	dead.crash()
 	died := time.Now().UnixMilli()
-	within(t, 20*time.Second, "the others go on", func() bool { return len(leader.metadata(t).Brokers) == 2 }) // that is a change of the metadata
+	// that is a change of the metadata
+	within(t, 20*time.Second, "the others go on", func() bool { return len(leader.metadata(t).Brokers) == 2 })
 	for _, n := range c.all {
 		if n == dead {
 			continue

@@ -37,8 +37,8 @@ func (s *sources) taken() map[int32]int {
 	return taken
 }
 
-// A consumer reads from the node in its rack, hears of new records there without delay, and goes on elsewhere when that node dies. franz-go
-// asks a dead node until it is time to ask the leader again whom to read from.
+// A consumer reads from the node in its rack, hears of new records there without delay, and goes on elsewhere when
+// that node dies. franz-go asks a dead node until it is time to ask the leader again whom to read from.
 func TestAConsumerReadsInItsRack(t *testing.T) {
 	skipInShortMode(t)
 	t.Parallel()
@@ -97,8 +97,8 @@ func TestAConsumerReadsInItsRack(t *testing.T) {
 	}
 }
 
-// Kafka's own consumer and librdkafka's read from the node in their rack, too, and go on elsewhere when it dies. How much each node has sent
-// to clients is counted on the way.
+// Kafka's own consumer and librdkafka's read from the node in their rack, too, and go on elsewhere when it dies. How
+// much each node has sent to clients is counted on the way.
 func TestOtherConsumersReadInTheirRackInACluster(t *testing.T) {
 	skipInShortMode(t)
 	t.Parallel()

@@ -15,8 +15,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// TestKafkasToolsForClustersThrottleMoves has Kafka's tool move a partition of 40 MB by 4 MB a second and then back without a throttle,
-// while producers go on.
+// TestKafkasToolsForClustersThrottleMoves has Kafka's tool move a partition of 40 MB by 4 MB a second and then back
+// without a throttle, while producers go on.
 func TestKafkasToolsForClustersThrottleMoves(t *testing.T) {
 	skipInShortMode(t)
 	t.Parallel()
@@ -62,7 +62,8 @@ type moveResult struct {
 func (r moveResult) median() time.Duration  { return r.waits[len(r.waits)/2] }
 func (r moveResult) slowest() time.Duration { return r.waits[len(r.waits)-1] }
 
-// move has partition 0 of a topic moved, and returns when Kafka's tool says that it is. Producers write to it and to "live".
+// move has partition 0 of a topic moved, and returns when Kafka's tool says that it is. Producers
+// write to it and to "live".
 func (c *nodes) move(t *testing.T, topic, replicas string, options ...string) (result moveResult) {
 	t.Helper()
 	plan := filepath.Join(t.TempDir(), "plan.json")
@@ -112,7 +113,8 @@ func (c *nodes) awaitMove(t *testing.T, topic string) time.Duration {
 	return time.Since(began)
 }
 
-// produceTo writes small records to partition 0 of the topics, one after the other, until ctx ends, and returns the waits for the answers.
+// produceTo writes small records to partition 0 of the topics, one after the other, until ctx ends, and returns
+// the waits for the answers.
 func (c *nodes) produceTo(ctx context.Context, t *testing.T, topics ...string) (waits []time.Duration) {
 	t.Helper()
 	cl := c.client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0))

@@ -42,7 +42,8 @@ func (n *clusterNode) awaitWaiting(t *testing.T) {
 	})
 }
 
-// votersKnown is what a node says of who votes, by their directories' ids, also while it serves nobody else; nil when it does not answer.
+// votersKnown is what a node says of who votes, by their directories' ids, also while it serves nobody else;
+// nil when it does not answer.
 func (n *clusterNode) votersKnown(t *testing.T) map[int32][16]byte {
 	t.Helper()
 	req := kmsg.NewPtrDescribeQuorumRequest()
@@ -90,8 +91,8 @@ func TestANodeThatWasWipedIsRefusedAtEveryStart(t *testing.T) {
 	wiped.isRefused(t)
 }
 
-// TestAWipedNodeDoesNotLetOneLeadThatLags: two nodes make a topic while the third is down; they end, and one of their disks is lost. The third and
-// the empty one are no majority of those who know.
+// TestAWipedNodeDoesNotLetOneLeadThatLags: two nodes make a topic while the third is down; they end, and one of their
+// disks is lost. The third and the empty one are no majority of those who know.
 func TestAWipedNodeDoesNotLetOneLeadThatLags(t *testing.T) {
 	skipInShortMode(t)
 	t.Parallel()
@@ -118,7 +119,8 @@ func TestAWipedNodeDoesNotLetOneLeadThatLags(t *testing.T) {
 	first.isRefused(t)
 	second.launch(t)
 	within(t, 40*time.Second, "the topic is there", func() bool { return len(partitions(third.metadata(t, "lost"))) == 1 })
-	within(t, 40*time.Second, "node 2 leads it", func() bool { // node 1 may have been the last in sync: then an operator has to say that it is lost
+	// node 1 may have been the last in sync: then an operator has to say that it is lost
+	within(t, 40*time.Second, "node 2 leads it", func() bool {
 		_, _ = kadm.NewClient(third.admin).ElectLeaders(t.Context(), kadm.ElectLiveReplica, kadm.TopicsSet{"lost": {0: {}}})
 		parts := partitions(third.metadata(t, "lost"))
 		return len(parts) == 1 && parts[0].Leader == second.id
@@ -213,7 +215,8 @@ func TestAClusterBeginsHoweverItsNodesAreStarted(t *testing.T) {
 	})
 }
 
-// TestAVoterOfAnEarlierVersionGoesOn: its guard file says nothing of claims. That its own is agreed on it knows from the metadata.
+// TestAVoterOfAnEarlierVersionGoesOn: its guard file says nothing of claims. That its own is agreed on
+// it knows from the metadata.
 func TestAVoterOfAnEarlierVersionGoesOn(t *testing.T) {
 	skipInShortMode(t)
 	t.Parallel()

@@ -8,7 +8,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// The forms that are taken are those of TestAnswersAreThoseOfApacheKafka. A consumer that cannot read one of them stays in front of it.
+// The forms that are taken are those of TestAnswersAreThoseOfApacheKafka. A consumer that cannot read one of
+// them stays in front of it.
 func TestWhatIsTakenOfEveryCodecIsReadByKafkasConsumer(t *testing.T) {
 	skipInShortMode(t)
 	b := start(t, "")
@@ -38,7 +39,8 @@ func TestWhatIsTakenOfEveryCodecIsReadByKafkasConsumer(t *testing.T) {
 	}
 }
 
-// Kafka's producer splits a batch when it is told MESSAGE_TOO_LARGE, and gives it up when it is told that a segment cannot hold it.
+// Kafka's producer splits a batch when it is told MESSAGE_TOO_LARGE, and gives it up when it is told
+// that a segment cannot hold it.
 func TestKafkasProducerSplitsABatchLargerThanASegment(t *testing.T) {
 	skipInShortMode(t)
 	b := start(t, "")

@@ -26,9 +26,9 @@ func crashes(t *testing.T) int {
 	return n
 }
 
-// TestAcknowledgedRecordsSurviveKill produces with idempotent producers without a pause while the broker is killed and started
-// again and again, with a journal of the default size and with a small one, and other topics come and go under load. At the end every
-// acknowledged record of the topics that are left is there, once, and in its producer's order.
+// TestAcknowledgedRecordsSurviveKill produces with idempotent producers without a pause while the broker is killed and
+// started again and again, with a journal of the default size and with a small one, and other topics come and go under
+// load. At the end every acknowledged record of the topics that are left is there, once, and in its producer's order.
 // It rules out the anomalies 1, 3, 4, 5 and 6 of a broker that restarts.
 func TestAcknowledgedRecordsSurviveKill(t *testing.T) {
 	skipInShortMode(t)
@@ -108,7 +108,8 @@ func (h *history) produce(ctx context.Context, t *testing.T, id, partitions int,
 		return
 	}
 	defer cl.Close()
-	records, abandon := context.WithCancel(context.WithoutCancel(ctx)) // where nobody answers any more, a further record waits for room
+	// where nobody answers any more, a further record waits for room
+	records, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
 	defer context.AfterFunc(ctx, func() {
 		if h.gone.Load() {

@@ -103,8 +103,8 @@ func changes(name string, kind kmsg.ConfigResourceType, resource, key, value, ba
 	}
 }
 
-// idle are changes of a broker's configs that have no effect here, and in Kafka none where all listeners speak PLAINTEXT and nothing is
-// tiered.
+// idle are changes of a broker's configs that have no effect here, and in Kafka none where all listeners speak
+// PLAINTEXT and nothing is tiered.
 func idle(pairs ...string) (steps []step) {
 	for i := 0; i < len(pairs); i += 2 {
 		key, value := pairs[i], pairs[i+1]

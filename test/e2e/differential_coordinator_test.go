@@ -9,8 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// TestWhoHasNoCoordinatorIsToldSoAsByApacheKafka asks both brokers for a group while its topic does not exist, and cannot be made: it is to
-// have more replicas than there are brokers. Clients must go on trying.
+// TestWhoHasNoCoordinatorIsToldSoAsByApacheKafka asks both brokers for a group while its topic does not exist, and
+// cannot be made: it is to have more replicas than there are brokers. Clients must go on trying.
 func TestWhoHasNoCoordinatorIsToldSoAsByApacheKafka(t *testing.T) {
 	skipInShortMode(t)
 	const factor = "offsets.topic.replication.factor=3"

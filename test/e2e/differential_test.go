@@ -58,8 +58,8 @@ func (s step) unanswered() step { s.later = true; return s }
 // whether compares only whether there is an answer.
 func (s step) whether() step { s.fate = true; return s }
 
-// TestAnswersAreThoseOfApacheKafka sends the same requests to both brokers and compares the answers. What may differ stands in
-// reviewedDifferences, with its reason.
+// TestAnswersAreThoseOfApacheKafka sends the same requests to both brokers and compares the answers. What may differ
+// stands in reviewedDifferences, with its reason.
 func TestAnswersAreThoseOfApacheKafka(t *testing.T) {
 	skipInShortMode(t)
 	chronik := start(t, "")

@@ -11,8 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// TestFetchesWaitWhenThoseOfApacheKafkaDo sends fetches that find no records to both brokers, with and without a session, by names and by ids, and
-// compares which of them are answered at once.
+// TestFetchesWaitWhenThoseOfApacheKafkaDo sends fetches that find no records to both brokers, with and without a
+// session, by names and by ids, and compares which of them are answered at once.
 func TestFetchesWaitWhenThoseOfApacheKafkaDo(t *testing.T) {
 	skipInShortMode(t)
 	chronik, kafka := start(t, ""), startApacheKafka(t)
@@ -85,8 +85,8 @@ type waitingFetch struct {
 	ids     map[string][16]byte
 }
 
-// waits reports whether the fetch is answered when its time is up, and not before. On a slow machine an answer at once may take as long as a
-// short wait: then the wait is made longer.
+// waits reports whether the fetch is answered when its time is up, and not before. On a slow machine an answer at once
+// may take as long as a short wait: then the wait is made longer.
 func (f *waitingFetch) waits(session string) (bool, error) {
 	for _, wait := range []time.Duration{200 * time.Millisecond, time.Second, 5 * time.Second} {
 		took, err := f.ask(session, wait)

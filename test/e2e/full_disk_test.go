@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +19,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/chronik-stream/chronik/test/web"
 )
 
 // crowded is a broker on a small disk of its own, and what was acknowledged to a client that fills it.
@@ -200,20 +201,7 @@ func (p *process) get(t *testing.T, path string) (int, string) {
 		}
 		return m != nil
 	})
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+path, http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(body)
+	return web.Get(t, url+path)
 }
 
 func TestADiskThatProducersFillRefusesThemAndServesAllElse(t *testing.T) {

@@ -63,7 +63,8 @@ type process struct {
 
 var listening = regexp.MustCompile(`msg=listening .*address=(\S+)`)
 
-// start runs the broker on dir ("" for a new one) at a free port of loopback and returns when it listens. It is killed with the test.
+// start runs the broker on dir ("" for a new one) at a free port of loopback and returns when it listens.
+// It is killed with the test.
 func start(t *testing.T, dir string, args ...string) *process {
 	t.Helper()
 	return startAt(t, dir, "127.0.0.1:0", args...)
@@ -218,8 +219,8 @@ func wants(t *testing.T, out string, texts ...string) {
 	}
 }
 
-// client is franz-go's client of the broker at addr; it is closed with the test.
-// measured tells how long something took. Where nothing else runs, as MEASURE=1 says (make measure), more than limit is an error.
+// client is franz-go's client of the broker at addr; it is closed with the test. measured tells how long something
+// took. Where nothing else runs, as MEASURE=1 says (make measure), more than limit is an error.
 func measured(t *testing.T, what string, took, limit time.Duration) {
 	t.Helper()
 	t.Logf("%s: %v, wanted are %v at most", what, took.Round(time.Millisecond), limit)

@@ -18,8 +18,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// TestTenThousandPartitionsIn64MiB has the broker serve 10,000 partitions, idle connections and hostile clients under a limit at
-// which the kernel would kill it.
+// TestTenThousandPartitionsIn64MiB has the broker serve 10,000 partitions, idle connections and hostile clients under
+// a limit at which the kernel would kill it.
 func TestTenThousandPartitionsIn64MiB(t *testing.T) {
 	skipInShortMode(t)
 	const limit = 64 << 20

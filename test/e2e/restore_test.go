@@ -13,8 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// TestRestoredMetadataGivesNothingTwiceAndDeletesNoRecords loses the metadata of a broker and restores it from a snapshot that is older than a topic, a
-// topic that was made anew, and producer ids.
+// TestRestoredMetadataGivesNothingTwiceAndDeletesNoRecords loses the metadata of a broker and restores it from a
+// snapshot that is older than a topic, a topic that was made anew, and producer ids.
 func TestRestoredMetadataGivesNothingTwiceAndDeletesNoRecords(t *testing.T) {
 	skipInShortMode(t)
 	b := start(t, "")

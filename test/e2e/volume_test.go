@@ -14,16 +14,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// volume is an ext4 file system of its own in a file of the test's, by way of a loop device. It can be full, and it can lose power.
+// volume is an ext4 file system of its own in a file of the test's, by way of a loop device. It can be
+// full, and it can lose power.
 type volume struct {
 	image   string
 	at      string // where it is mounted
 	mounted bool
 }
 
-// volumeOptions let the kernel keep to itself what nobody syncs: nothing is written because some seconds have passed, or because a
-// file has taken another's name. An fdatasync commits the names and sizes of all files of a volume, as ext4 does: what
-// depends on a directory that was not synced is seen only where nothing was synced after it.
+// volumeOptions let the kernel keep to itself what nobody syncs: nothing is written because some seconds have passed,
+// or because a file has taken another's name. An fdatasync commits the names and sizes of all files of a volume, as
+// ext4 does: what depends on a directory that was not synced is seen only where nothing was synced after it.
 const volumeOptions = "loop,commit=300,noauto_da_alloc"
 
 // newVolume makes a volume. It is unmounted with the test. Where none can be mounted the test is skipped.
@@ -76,7 +77,8 @@ func (v *volume) unmount(t *testing.T) {
 	v.mounted = false
 }
 
-// losePower takes away all that was not synced, and lets the volume be used again. Whoever has used it must have been killed.
+// losePower takes away all that was not synced, and lets the volume be used again. Whoever has
+// used it must have been killed.
 func (v *volume) losePower(t *testing.T) {
 	t.Helper()
 	root, err := os.Open(v.at)

@@ -20,8 +20,8 @@ import (
 // askAgain is the time between two rounds of questions while a node waits for the others to know it.
 const askAgain = 200 * time.Millisecond
 
-// awaitClaim returns when this node may take part in deciding on the metadata; see broker.VoteClaim. A node whose claim was agreed on, as it
-// knows by itself, need not ask.
+// awaitClaim returns when this node may take part in deciding on the metadata; see broker.VoteClaim. A node whose
+// claim was agreed on, as it knows by itself, need not ask.
 func (md *Metadata) awaitClaim(ctx context.Context, joins bool, log *slog.Logger) error {
 	claim := broker.VoteClaim{Node: md.node.NodeID(), Incarnation: md.node.Incarnation(), Joins: joins}
 	if md.node.VoteClaimed() || md.memory.machine.Voters()[claim.Node] == claim.Incarnation {
@@ -44,7 +44,8 @@ func (md *Metadata) awaitClaim(ctx context.Context, joins bool, log *slog.Logger
 		}
 		if now := time.Now(); round == 0 || now.Sub(told) >= attempt {
 			told = now
-			log.InfoContext(ctx, "waiting until other nodes know this one, before it may vote", "node", claim.Node, "missing", claim.Missing(answers))
+			log.InfoContext(ctx, "waiting until other nodes know this one, before it may vote", "node", claim.Node,
+				"missing", claim.Missing(answers))
 		}
 		select {
 		case <-time.After(askAgain):
@@ -71,8 +72,8 @@ func (md *Metadata) weigh(claim *broker.VoteClaim, answers []broker.KnownVoters)
 	return holds, nil
 }
 
-// askOthers asks all other nodes at once who votes, and returns what those know that answer. When one runs that does not believe this node, or this
-// node it, that is an error: what it knows must not be passed over.
+// askOthers asks all other nodes at once who votes, and returns what those know that answer. When one runs that does
+// not believe this node, or this node it, that is an error: what it knows must not be passed over.
 func (md *Metadata) askOthers(ctx context.Context) ([]broker.KnownVoters, error) {
 	known, errs := make([]broker.KnownVoters, len(md.others)), make([]error, len(md.others))
 	var asking sync.WaitGroup
@@ -92,8 +93,8 @@ func (md *Metadata) askOthers(ctx context.Context) ([]broker.KnownVoters, error)
 	return answers, nil
 }
 
-// claimForOthers has it agreed on who those voters are that have not claimed their votes. They wait for it: a node that was added before votes had to be
-// claimed, and runs for the first time now. It does something on the leader only.
+// claimForOthers has it agreed on who those voters are that have not claimed their votes. They wait for it: a node that
+// was added before votes had to be claimed, and runs for the first time now. It does something on the leader only.
 func (md *Metadata) claimForOthers(ctx context.Context) error {
 	if !md.replica.IsLeader() {
 		return nil

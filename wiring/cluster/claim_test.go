@@ -25,8 +25,8 @@ import (
 	"github.com/chronik-stream/chronik/test/authority"
 )
 
-// answering is a node 2 that has nothing to say at the first two questions, and then says by which incarnation it knows node 1. A majority stands
-// behind it, or not.
+// answering is a node 2 that has nothing to say at the first two questions, and then says by which incarnation it
+// knows node 1. A majority stands behind it, or not.
 func answering(t *testing.T, known func() [16]byte, agreed bool) configs.Peer {
 	t.Helper()
 	var asked atomic.Int32
@@ -128,7 +128,8 @@ func TestANodeWithoutDataWaitsUntilOthersKnowIt(t *testing.T) {
 	}
 }
 
-// TestTheLeaderClaimsForAVoterThatWaits: it was a member before votes had to be claimed, and runs for the first time now.
+// TestTheLeaderClaimsForAVoterThatWaits: it was a member before votes had to be claimed, and
+// runs for the first time now.
 func TestTheLeaderClaimsForAVoterThatWaits(t *testing.T) {
 	c := running(t, 3, nil)
 	leader := c.nodes[0]

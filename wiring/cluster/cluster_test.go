@@ -60,7 +60,8 @@ func TestABarrierOnAFollowerSeesWhatTheLeaderWasTold(t *testing.T) {
 	}
 }
 
-// TestAChangeOfLeadersAppliesEveryCommandOnce moves the leadership around and stops a leader while commands are applied on all nodes.
+// TestAChangeOfLeadersAppliesEveryCommandOnce moves the leadership around and stops a leader while
+// commands are applied on all nodes.
 func TestAChangeOfLeadersAppliesEveryCommandOnce(t *testing.T) {
 	c := running(t, 3, nil)
 	const clients, each = 4, 50

@@ -22,7 +22,8 @@ type memory struct {
 	machine *raftmeta.Machine
 }
 
-// voters returns incarnations by node: those that were agreed on, of nodes that have introduced themselves, and this node's own.
+// voters returns incarnations by node: those that were agreed on, of nodes that have introduced
+// themselves, and this node's own.
 func (m memory) voters() map[int32][16]byte {
 	known := m.node.Founders()
 	maps.Copy(known, m.machine.Voters())
@@ -35,12 +36,14 @@ func (m memory) Describe(context.Context, bool) (broker.QuorumDescription, error
 	q := broker.QuorumDescription{Leader: -1, LeaderEpoch: -1, HighWatermark: -1}
 	known := m.voters()
 	for _, node := range sortedKeys(known) {
-		q.Voters = append(q.Voters, broker.QuorumReplica{Node: node, Directory: known[node], LogEndOffset: -1, LastFetch: -1, LastCaughtUp: -1})
+		q.Voters = append(q.Voters,
+			broker.QuorumReplica{Node: node, Directory: known[node], LogEndOffset: -1, LastFetch: -1, LastCaughtUp: -1})
 	}
 	return q, fault.New(fault.NotController, "the node waits for others, and knows of no majority")
 }
 
-// early answers who votes, and nothing else, at the addresses of clients while the node waits for others and does not serve clients yet.
+// early answers who votes, and nothing else, at the addresses of clients while the node waits for others and
+// does not serve clients yet.
 type early struct {
 	listeners []configs.Listener
 	nodes     *kafkaproto.Nodes
@@ -87,7 +90,8 @@ func (e *early) close() error {
 	return <-e.done
 }
 
-// earlyLimits bound what can be asked of a node that does not serve yet. It has no configs: those of the cluster are not known.
+// earlyLimits bound what can be asked of a node that does not serve yet. It has no configs: those of
+// the cluster are not known.
 type earlyLimits struct{ kafkaproto.Configs }
 
 // Int implements kafkaproto.Configs.

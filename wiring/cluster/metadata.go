@@ -1,7 +1,7 @@
 //go:build raft
 
-// Package cluster puts the adapters together of which a node of a cluster is made: a Raft node, the metadata on this node's disk, the store that
-// replicates it, and the connections to the other brokers.
+// Package cluster puts the adapters together of which a node of a cluster is made: a Raft node, the metadata on this
+// node's disk, the store that replicates it, and the connections to the other brokers.
 package cluster
 
 import (
@@ -42,24 +42,29 @@ type Metadata struct {
 	progress *broker.QuorumProgress
 }
 
-// Open opens the metadata of a node as its configuration says, with its copy on this node's disk as wal says. It waits until the other nodes know
-// this one, if they do not yet, and meanwhile tells them what it knows; nodes are how they are told from clients. Close it before the node.
+// Open opens the metadata of a node as its configuration says, with its copy on this node's disk as wal says. It waits
+// until the other nodes know this one, if they do not yet, and meanwhile tells them what it knows; nodes are how they
+// are told from clients. Close it before the node.
 func Open(
-	ctx context.Context, cfg *configs.Config, certs *nodetls.Certificates, nodes *kafkaproto.Nodes, node *raftnode.Manager, wal walstore.Settings, log *slog.Logger,
+	ctx context.Context, cfg *configs.Config, certs *nodetls.Certificates, nodes *kafkaproto.Nodes, node *raftnode.Manager,
+	wal walstore.Settings, log *slog.Logger,
 ) (*Metadata, error) {
 	md := &Metadata{node: node, others: others(cfg), secure: certs.Client}
 	md.address = addresses(cfg, md)
 	md.early = &early{listeners: cfg.Listen, nodes: nodes, log: log}
-	err := md.open(ctx, members(cfg), wal, func(ctx context.Context) error { return md.awaitClaim(ctx, cfg.Cluster.Join, log) }, log)
+	err := md.open(ctx, members(cfg), wal,
+		func(ctx context.Context) error { return md.awaitClaim(ctx, cfg.Cluster.Join, log) }, log)
 	if err != nil {
 		return nil, errors.Join(err, md.early.close())
 	}
 	return md, nil
 }
 
-// OpenMetadata opens the metadata that node replicates with these members, with its copy on this node's disk as wal says. That the node may vote
-// is for the caller to know. Close it before the node.
-func OpenMetadata(ctx context.Context, node *raftnode.Manager, members raftnode.Members, wal walstore.Settings, log *slog.Logger) (*Metadata, error) {
+// OpenMetadata opens the metadata that node replicates with these members, with its copy on this node's disk as wal
+// says. That the node may vote is for the caller to know. Close it before the node.
+func OpenMetadata(
+	ctx context.Context, node *raftnode.Manager, members raftnode.Members, wal walstore.Settings, log *slog.Logger,
+) (*Metadata, error) {
 	md := &Metadata{node: node, address: func(int32) (string, bool) { return "", false }}
 	if err := md.open(ctx, members, wal, func(context.Context) error { return nil }, log); err != nil {
 		return nil, err
@@ -69,7 +74,8 @@ func OpenMetadata(ctx context.Context, node *raftnode.Manager, members raftnode.
 
 // open opens the copy on this node's disk, and starts the replica when admitted has returned.
 func (md *Metadata) open(
-	ctx context.Context, members raftnode.Members, wal walstore.Settings, admitted func(context.Context) error, log *slog.Logger,
+	ctx context.Context, members raftnode.Members, wal walstore.Settings, admitted func(context.Context) error,
+	log *slog.Logger,
 ) error {
 	local, err := walstore.OpenReplica(wal, log) //nolint:contextcheck // what it starts ends with Close, not with ctx
 	if err != nil {
@@ -90,9 +96,11 @@ func (md *Metadata) open(
 // Close ends the replica and then the copy on this node's disk. A second Close does nothing.
 func (md *Metadata) Close() error { return errors.Join(md.early.close(), md.Store.Close()) }
 
-// Register makes this broker one that the cluster knows, fenced, and the cluster one that has an id. It waits for a majority of the nodes until ctx
-// ends, and returns the epoch of the registration.
-func (md *Metadata) Register(ctx context.Context, member broker.MembershipSettings, clusterID string, clock broker.Clock, log *slog.Logger) (epoch int64, err error) {
+// Register makes this broker one that the cluster knows, fenced, and the cluster one that has an id. It waits for a
+// majority of the nodes until ctx ends, and returns the epoch of the registration.
+func (md *Metadata) Register(
+	ctx context.Context, member broker.MembershipSettings, clusterID string, clock broker.Clock, log *slog.Logger,
+) (epoch int64, err error) {
 	defer func() { err = errors.Join(err, md.early.close()) }()
 	if err := md.agree(ctx, log, md.ClaimVote); err != nil {
 		return -1, fmt.Errorf("claim the vote of node %d: %w", member.NodeID, err)
@@ -112,8 +120,8 @@ func (md *Metadata) Register(ctx context.Context, member broker.MembershipSettin
 // attempt is how long a try to reach agreement takes before the log tells of it.
 const attempt = 5 * time.Second
 
-// agree does something that needs a majority of the nodes, and may be done twice, again and again while there is none, or while this node does not
-// know how it went.
+// agree does something that needs a majority of the nodes, and may be done twice, again and again while there is none,
+// or while this node does not know how it went.
 func (md *Metadata) agree(ctx context.Context, log *slog.Logger, do func(context.Context) error) error {
 	for {
 		tried, cancel := context.WithTimeout(ctx, attempt)
@@ -137,8 +145,8 @@ func (md *Metadata) Follow(progress *broker.QuorumProgress) { md.progress = prog
 // answerIn bounds how long a majority is waited for, so that who asks for the quorum gets an answer.
 const answerIn = time.Second
 
-// Describe says who keeps the metadata, as its leader knows; where nobody else knows, as far as this node does. Without a majority it is
-// fault.NotController, with the voters that this node knows by itself.
+// Describe says who keeps the metadata, as its leader knows; where nobody else knows, as far as this node does.
+// Without a majority it is fault.NotController, with the voters that this node knows by itself.
 func (md *Metadata) Describe(ctx context.Context, forwarded bool) (broker.QuorumDescription, error) {
 	bounded, cancel := context.WithTimeout(ctx, answerIn)
 	defer cancel()
@@ -157,7 +165,8 @@ func (md *Metadata) Describe(ctx context.Context, forwarded bool) (broker.Quorum
 	known := md.memory.voters()
 	describe := func(nodes map[int32]string) (all []broker.QuorumReplica) {
 		for _, node := range sortedKeys(nodes) {
-			all = append(all, broker.QuorumReplica{Node: node, Directory: known[node], LogEndOffset: -1, LastFetch: -1, LastCaughtUp: -1})
+			all = append(all,
+				broker.QuorumReplica{Node: node, Directory: known[node], LogEndOffset: -1, LastFetch: -1, LastCaughtUp: -1})
 		}
 		return all
 	}

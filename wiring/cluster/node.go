@@ -23,11 +23,15 @@ func OpenTLS(cfg *configs.Config, log *slog.Logger) (*nodetls.Certificates, erro
 	if c.CAFile+c.CertFile+c.KeyFile == "" {
 		return nil, nil
 	}
-	return nodetls.Open(nodetls.Settings{CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile, NodeID: int32(c.NodeID)}, log)
+	return nodetls.Open(
+		nodetls.Settings{CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile, NodeID: int32(c.NodeID)}, log,
+	)
 }
 
 // OpenNode opens this node's side of Raft.
-func OpenNode(cfg *configs.Config, certs *nodetls.Certificates, dir string, s *broker.Space, log *slog.Logger) (*raftnode.Manager, error) {
+func OpenNode(
+	cfg *configs.Config, certs *nodetls.Certificates, dir string, s *broker.Space, log *slog.Logger,
+) (*raftnode.Manager, error) {
 	own, ok := peer(cfg, int32(cfg.Cluster.NodeID))
 	if !ok {
 		return nil, fmt.Errorf("cluster.peers does not name this node, cluster.node_id = %d", cfg.Cluster.NodeID)
@@ -44,7 +48,8 @@ func OpenNode(cfg *configs.Config, certs *nodetls.Certificates, dir string, s *b
 
 // others returns the peers but this node.
 func others(cfg *configs.Config) []configs.Peer {
-	return slices.DeleteFunc(slices.Clone(cfg.Cluster.Peers), func(p configs.Peer) bool { return p.ID == cfg.Cluster.NodeID })
+	return slices.DeleteFunc(slices.Clone(cfg.Cluster.Peers),
+		func(p configs.Peer) bool { return p.ID == cfg.Cluster.NodeID })
 }
 
 // peer returns a node's entry among the peers.
@@ -68,8 +73,8 @@ func members(cfg *configs.Config) raftnode.Members {
 	return m
 }
 
-// Endpoints returns where clients and other brokers reach this node, by listener: at the advertised address, or else at the listener's own;
-// where that names no host, at the host of the node's kafka address among the peers.
+// Endpoints returns where clients and other brokers reach this node, by listener: at the advertised address, or else
+// at the listener's own; where that names no host, at the host of the node's kafka address among the peers.
 func Endpoints(cfg *configs.Config) ([]metadata.Endpoint, error) {
 	own, _ := peer(cfg, int32(cfg.Cluster.NodeID))
 	known, _, err := net.SplitHostPort(own.Kafka)
@@ -88,7 +93,9 @@ func Endpoints(cfg *configs.Config) ([]metadata.Endpoint, error) {
 		}
 		port, err := strconv.ParseUint(text, 10, 16)
 		if err != nil || port == 0 {
-			return nil, fmt.Errorf("listener %s: port %s, which other brokers cannot be told; give it a port or an advertised_addr", l.Name, text)
+			return nil, fmt.Errorf(
+				"listener %s: port %s, which other brokers cannot be told; give it a port or an advertised_addr", l.Name, text,
+			)
 		}
 		if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 			host = known
@@ -98,7 +105,8 @@ func Endpoints(cfg *configs.Config) ([]metadata.Endpoint, error) {
 	return all, nil
 }
 
-// addresses returns where the other brokers are reached: at their first listener, as they have registered it, or as the configuration has it.
+// addresses returns where the other brokers are reached: at their first listener, as they have registered it, or
+// as the configuration has it.
 func addresses(cfg *configs.Config, store ports.MetadataStore) func(int32) (string, bool) {
 	return func(node int32) (string, bool) {
 		if b, ok := store.Image().Broker(node); ok && len(b.Endpoints) > 0 {

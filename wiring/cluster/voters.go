@@ -15,7 +15,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// maxVoters is up to how many nodes take a vote. With more of them, each decision would wait for more answers and hardly be any safer.
+// maxVoters is up to how many nodes take a vote. With more of them, each decision would wait for more
+// answers and hardly be any safer.
 const maxVoters = 5
 
 // Add implements kafkaproto.Voters. The node begins without a vote.
@@ -28,8 +29,9 @@ func (md *Metadata) Add(ctx context.Context, node int32, address string) error {
 	case m.Voters[node] != "":
 		return fault.New(fault.DuplicateVoter, "node %d is a member of the cluster, at raft address %s", node, m.Voters[node])
 	case m.Removed[node]:
-		return fault.New(fault.InvalidRequest, "node %d was removed from the cluster, and no node can join under that id again: give it another node_id "+
-			"and an empty data directory", node)
+		return fault.New(fault.InvalidRequest,
+			"node %d was removed from the cluster, and no node can join under that id again: give it another node_id "+
+				"and an empty data directory", node)
 	case follows && known != address:
 		return fault.New(fault.DuplicateVoter, "node %d is added already, at raft address %s: remove it first", node, known)
 	}
@@ -43,7 +45,8 @@ func (md *Metadata) Add(ctx context.Context, node int32, address string) error {
 	return asFault(md.replica.AddNonVoting(ctx, node, address))
 }
 
-// Remove implements kafkaproto.Voters. A node whose broker is registered stays, and so does one without whose vote the others could not decide.
+// Remove implements kafkaproto.Voters. A node whose broker is registered stays, and so does one without whose vote
+// the others could not decide.
 func (md *Metadata) Remove(ctx context.Context, node int32, directory [16]byte) error {
 	m, err := md.membership(ctx)
 	if err != nil {
@@ -72,7 +75,8 @@ func (md *Metadata) Remove(ctx context.Context, node int32, directory [16]byte) 
 			}
 		}
 		if alive <= rest/2 {
-			return fault.New(fault.InvalidRequest, "without node %d, %d of %d voters are in service, which is no majority", node, alive, rest)
+			return fault.New(fault.InvalidRequest, "without node %d, %d of %d voters are in service, which is no majority", node,
+				alive, rest)
 		}
 	}
 	return asFault(md.replica.Remove(ctx, node))
@@ -91,7 +95,8 @@ func (md *Metadata) Lead(ctx context.Context) error {
 	return asFault(md.replica.TransferLeadership(ctx, self))
 }
 
-// membership returns who the members are, with an image at least as new. It waits for a while for a leader that can tell.
+// membership returns who the members are, with an image at least as new. It waits for a while
+// for a leader that can tell.
 func (md *Metadata) membership(ctx context.Context) (raftnode.Membership, error) {
 	ctx, cancel := context.WithTimeout(ctx, attempt)
 	defer cancel()
@@ -121,8 +126,9 @@ func asFault(err error) error {
 // lookAgain is the time between two looks at whether this node may vote, and at the group.
 const lookAgain = 2 * time.Second
 
-// Vote gives this node a vote once it has caught up, if there is one to be had. A voter remains one. When ctx ends, it hands the leadership of
-// the metadata over, so that the others need not find out by themselves that the leader is gone. So it does while its disk is nearly full.
+// Vote gives this node a vote once it has caught up, if there is one to be had. A voter remains one. When ctx ends, it
+// hands the leadership of the metadata over, so that the others need not find out by themselves that the leader is
+// gone. So it does while its disk is nearly full.
 func (md *Metadata) Vote(ctx context.Context, log *slog.Logger) error {
 	md.awaitVote(ctx, log)
 	md.look(ctx, log)
@@ -133,8 +139,8 @@ func (md *Metadata) Vote(ctx context.Context, log *slog.Logger) error {
 // leadAgain is how long a node that has given way may lead when the leadership comes back to it: all disks may be full.
 const leadAgain = time.Minute
 
-// look looks after the group until ctx ends. It has another voter lead the metadata while this node's disk is nearly full: what clients want to be made
-// they ask the leader for, and it would have to refuse.
+// look looks after the group until ctx ends. It has another voter lead the metadata while this node's disk is nearly
+// full: what clients want to be made they ask the leader for, and it would have to refuse.
 func (md *Metadata) look(ctx context.Context, log *slog.Logger) {
 	timer := time.NewTimer(lookAgain)
 	defer timer.Stop()
@@ -236,8 +242,11 @@ func (md *Metadata) diagnose(ctx context.Context, log *slog.Logger) error {
 			break
 		}
 		if md.Image().Index() > 0 {
-			return fmt.Errorf("node %d was removed from the cluster, as node %d says: to let it join again, give it a new node_id and an empty data "+
-				"directory, add that with `chronik-server cluster add-node`, and start it with cluster.join = true", self, other.ID)
+			return fmt.Errorf(
+				"node %d was removed from the cluster, as node %d says: to let it join again, give it a new node_id and an empty data "+
+					"directory, add that with `chronik-server cluster add-node`, and start it with cluster.join = true",
+				self, other.ID,
+			)
 		}
 		log.InfoContext(ctx, "waiting to be added to the cluster: chronik-server cluster add-node", "node", self)
 		return nil

@@ -36,10 +36,15 @@ type Work struct {
 
 // NewWork returns the work of a node. Close it after its services have ended.
 func NewWork(
-	cfg *configs.Config, certs *nodetls.Certificates, store ports.MetadataStore, member broker.MembershipSettings, p *broker.Partitions, c *broker.Configs, clock broker.Clock, log *slog.Logger,
+	cfg *configs.Config, certs *nodetls.Certificates, store ports.MetadataStore, member broker.MembershipSettings,
+	p *broker.Partitions, c *broker.Configs, clock broker.Clock, log *slog.Logger,
 ) *Work {
-	peers := replication.New(replication.Settings{NodeID: member.NodeID, Address: addresses(cfg, store), TLS: certs.Client, Logger: log})
-	controller := broker.NewQuorumProgress(broker.NewController(store, c, broker.ControllerSettings{Gone: peers.Gone}, clock, log))
+	peers := replication.New(
+		replication.Settings{NodeID: member.NodeID, Address: addresses(cfg, store), TLS: certs.Client, Logger: log},
+	)
+	controller := broker.NewQuorumProgress(
+		broker.NewController(store, c, broker.ControllerSettings{Gone: peers.Gone}, clock, log),
+	)
 	return &Work{
 		Replication: broker.NewReplication(p, store, peers, c, log),
 		Controller:  controller,
@@ -49,7 +54,8 @@ func NewWork(
 	}
 }
 
-// Ready returns why the node should not be counted on, nil for no reason: it is in service, and in sync with the leaders that it follows.
+// Ready returns why the node should not be counted on, nil for no reason: it is in service, and in sync with
+// the leaders that it follows.
 func (w *Work) Ready() error {
 	select {
 	case <-w.Membership.Serving():
@@ -60,7 +66,9 @@ func (w *Work) Ready() error {
 	b, registered := img.Broker(w.nodeID)
 	switch {
 	case w.Membership.SessionUntil().Before(w.clock()):
-		return errors.New("the broker's heartbeats are not answered: it is cut off from the cluster, or there is no leader of the metadata")
+		return errors.New(
+			"the broker's heartbeats are not answered: it is cut off from the cluster, or there is no leader of the metadata",
+		)
 	case !registered || b.Fenced:
 		return errors.New("the broker is fenced")
 	case b.ShuttingDown:
@@ -78,7 +86,8 @@ func (w *Work) Close() { w.peers.Close() }
 // between is the time between two tries to make a topic.
 const between = 200 * time.Millisecond
 
-// EnsureMetaTopic makes the internal topic __meta when it is missing, once this broker and enough others are in service.
+// EnsureMetaTopic makes the internal topic __meta when it is missing, once this broker and
+// enough others are in service.
 func (w *Work) EnsureMetaTopic(ctx context.Context, newID func() metadata.TopicID, log *slog.Logger) error {
 	select {
 	case <-w.Membership.Serving():
@@ -91,7 +100,8 @@ func (w *Work) EnsureMetaTopic(ctx context.Context, newID func() metadata.TopicI
 			break
 		}
 		_, err := w.store.Apply(ctx, metadata.MetaTopicCommand(newID(), w.replicas))
-		expected := errors.Is(err, fault.TopicExists) || errors.Is(err, fault.InvalidReplicationFactor) // the latter while others are still to come
+		// the latter while others are still to come
+		expected := errors.Is(err, fault.TopicExists) || errors.Is(err, fault.InvalidReplicationFactor)
 		if err != nil && !expected && ctx.Err() == nil {
 			log.WarnContext(ctx, "internal topic not made yet", "topic", metadata.MetaTopic, "err", err)
 		}

@@ -23,10 +23,11 @@ type File interface {
 	WritevAt(bufs [][]byte, off int64) error
 	// Sync returns when what was written before, and the size needed to read it, is on stable storage.
 	Sync() error
-	// StartSync begins to write n bytes from off on to stable storage, for a later Sync to have less to do. It promises nothing.
+	// StartSync begins to write n bytes from off on to stable storage, for a later Sync to have less
+	// to do. It promises nothing.
 	StartSync(off, n int64)
-	// Allocate has the file system set the first n bytes aside for the file, whose size stays. With an error, and on a system that cannot,
-	// nothing is set aside.
+	// Allocate has the file system set the first n bytes aside for the file, whose size stays. With an error, and on a
+	// system that cannot, nothing is set aside.
 	Allocate(n int64) error
 	// Truncate sets the size.
 	Truncate(size int64) error

@@ -10,9 +10,10 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// A log whose own files cannot be read or written, at a start or when its segments are synced, must not lose what the journal has of it, nor
-// keep the journal's space from being used anew. So its entries are carried over into a file of their own, which is synced before the others
-// are freed. It lies there until all its logs have taken their entries: in this run, or when a later start replays it.
+// A log whose own files cannot be read or written, at a start or when its segments are synced, must not lose what the
+// journal has of it, nor keep the journal's space from being used anew. So its entries are carried over into a file of
+// their own, which is synced before the others are freed. It lies there until all its logs have taken their entries:
+// in this run, or when a later start replays it.
 
 // carried is a file with what some logs still need.
 type carried struct {
@@ -20,8 +21,8 @@ type carried struct {
 	logs map[ports.LogID]struct{} // that have not taken their entries yet
 }
 
-// carry writes the entries that these logs have in the files given into a file of its own, durably. synced says whether all that is in these files
-// is known to be. What is carried has its place in the order of files where it was.
+// carry writes the entries that these logs have in the files given into a file of its own, durably. synced says
+// whether all that is in these files is known to be. What is carried has its place in the order of files where it was.
 func (fl *files) carry(from []*file, synced bool, needed map[ports.LogID]error) error {
 	fl.mu.Lock()
 	f := fl.another()
@@ -109,8 +110,8 @@ func (fl *files) carriedFor(id ports.LogID) []*carried {
 	return found
 }
 
-// Carried hands the entries to visit that a log could not take at the start, oldest first. When they are durable in the log's own files, it
-// says so by Taken.
+// Carried hands the entries to visit that a log could not take at the start, oldest first. When they are durable in
+// the log's own files, it says so by Taken.
 func (j *Journal) Carried(id ports.LogID, visit func(Entry) error) error {
 	for _, c := range j.files.carriedFor(id) {
 		_, _, err := replayFiles([]*file{c.file}, true, func(e Entry) error {

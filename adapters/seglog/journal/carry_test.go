@@ -45,7 +45,8 @@ func size(t *testing.T, fs *disktest.FS) (bytes int64, files int) {
 	return bytes, files
 }
 
-// TestALogThatCannotBeSyncedKeepsNoMoreOfTheJournalThanItsEntries goes on with another log for many times the journal's size, over several starts.
+// TestALogThatCannotBeSyncedKeepsNoMoreOfTheJournalThanItsEntries goes on with another log for many times the
+// journal's size, over several starts.
 func TestALogThatCannotBeSyncedKeepsNoMoreOfTheJournalThanItsEntries(t *testing.T) {
 	opt := Options{FileBytes: 64 << 10, MaxFiles: 3, DirectBytes: -1}
 	fs := disktest.New()
@@ -100,8 +101,8 @@ func TestALogThatCannotBeSyncedKeepsNoMoreOfTheJournalThanItsEntries(t *testing.
 	}
 }
 
-// TestFilesThatCannotBeFreedAreTriedAgain fails what comes between the logs' syncs and the freeing, with an error that passes and with one
-// that does not.
+// TestFilesThatCannotBeFreedAreTriedAgain fails what comes between the logs' syncs and the freeing, with an error that
+// passes and with one that does not.
 func TestFilesThatCannotBeFreedAreTriedAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		err    error
@@ -160,7 +161,8 @@ func TestFilesThatCannotBeFreedAreTriedAgain(t *testing.T) {
 	}
 }
 
-// TestAJournalThatCannotBeFreedCloses has appends wait for a file that does not get free, as there is no space for what comes before that.
+// TestAJournalThatCannotBeFreedCloses has appends wait for a file that does not get free, as there is no space
+// for what comes before that.
 func TestAJournalThatCannotBeFreedCloses(t *testing.T) {
 	opt := Options{FileBytes: 64 << 10, MaxFiles: 2, DirectBytes: -1, Freeing: func() error { return syscall.ENOSPC }}
 	j, err := Open(disktest.New(), "/journal", opt, make(replayed).visit, settled)

@@ -5,8 +5,8 @@ import (
 	"hash/crc32"
 )
 
-// checkWritten reads back what was written from pos on and sees that each entry is what its header says: that nobody has changed the logs'
-// bytes meanwhile.
+// checkWritten reads back what was written from pos on and sees that each entry is what its header says: that nobody
+// has changed the logs' bytes meanwhile.
 func checkWritten(f *file, pos int64, vector [][]byte) {
 	size := 0
 	for _, b := range vector {

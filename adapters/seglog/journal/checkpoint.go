@@ -20,8 +20,8 @@ const (
 	// prepareAfter is how many bytes are journaled before a second file is pre-written: a broker that hardly
 	// writes needs none.
 	prepareAfter = 1 << 20
-	// spareFiles is how many files are kept to be written to next, while others can be freed later: all that are full are freed
-	// together then, for each log that is in any of them has to sync.
+	// spareFiles is how many files are kept to be written to next, while others can be freed later: all that are full are
+	// freed together then, for each log that is in any of them has to sync.
 	spareFiles = 2
 	// SyncsAtOnce is how many logs sync together in the background: a file system commits what it has to for many at once.
 	SyncsAtOnce = 16
@@ -29,8 +29,8 @@ const (
 	retryAfter = time.Second
 )
 
-// checkpoint frees full files when few others are left, once their logs have synced what is in them, and keeps a pre-written file at
-// hand, until stop.
+// checkpoint frees full files when few others are left, once their logs have synced what is in them, and keeps a
+// pre-written file at hand, until stop.
 func (fl *files) checkpoint() {
 	fl.mu.Lock()
 	defer fl.mu.Unlock()
@@ -46,8 +46,9 @@ func (fl *files) checkpoint() {
 	}
 }
 
-// freeFull frees the files that are full, the oldest first. It is called with the lock held, and gives it up for a while. After an error
-// they stay as they are, for what they hold may be nowhere else: an error that passes is tried again, any other is the journal's end.
+// freeFull frees the files that are full, the oldest first. It is called with the lock held, and gives it up for a
+// while. After an error they stay as they are, for what they hold may be nowhere else: an error that passes is tried
+// again, any other is the journal's end.
 func (fl *files) freeFull() {
 	full := slices.Clone(fl.full)
 	fl.mu.Unlock()
@@ -116,8 +117,8 @@ func (fl *files) addReady() {
 	fl.changed.Broadcast()
 }
 
-// sync has the files' logs sync, and remembers that they have. What those have in the files that cannot is carried over; why they cannot
-// is in unsynced, where err is nil all the same.
+// sync has the files' logs sync, and remembers that they have. What those have in the files that cannot is carried
+// over; why they cannot is in unsynced, where err is nil all the same.
 func (fl *files) sync(used []*file) (unsynced, err error) {
 	logs := make(map[Log]ports.LogID)
 	fl.mu.Lock()

@@ -17,7 +17,8 @@ type member struct {
 	err       error
 }
 
-// maxMembers bounds a group, and so what the journal remembers of it. Writing that many logs takes longer than one more sync.
+// maxMembers bounds a group, and so what the journal remembers of it. Writing that many logs takes
+// longer than one more sync.
 const maxMembers = 1024
 
 // write is what the writer has to write and sync: the vector, at pos of file.
@@ -49,7 +50,8 @@ func (j *Journal) run() {
 	}
 }
 
-// add takes what the log has to commit into the group. A group is at most half a file, unless one chunk alone is larger.
+// add takes what the log has to commit into the group. A group is at most half a file, unless
+// one chunk alone is larger.
 func (j *Journal) add(l Log) {
 	if len(j.group) == maxMembers {
 		j.commit()
@@ -73,7 +75,8 @@ func (j *Journal) commit() {
 	switch {
 	case j.journaled == 0:
 		j.writeLogs()
-	case j.opt.DirectBytes > 0 && j.journaled <= j.opt.DirectLogs && j.bytes/j.journaled >= j.opt.DirectBytes, int64(j.bytes) > j.opt.FileBytes/2:
+	case j.opt.DirectBytes > 0 && j.journaled <= j.opt.DirectLogs && j.bytes/j.journaled >= j.opt.DirectBytes,
+		int64(j.bytes) > j.opt.FileBytes/2:
 		j.direct()
 	default:
 		j.throughJournal()

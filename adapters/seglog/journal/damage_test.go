@@ -224,7 +224,8 @@ func TestDamageToWhatWasSyncedIsNoticed(t *testing.T) {
 	}
 }
 
-// TestRecordsThatLookLikeEntriesAreNone writes records that hold entries as a client can make them up, and tears the group.
+// TestRecordsThatLookLikeEntriesAreNone writes records that hold entries as a client can make
+// them up, and tears the group.
 func TestRecordsThatLookLikeEntriesAreNone(t *testing.T) {
 	forged := make([]byte, 0, 64<<10)
 	for key := range uint64(100) {
@@ -262,8 +263,8 @@ func TestRecordsThatLookLikeEntriesAreNone(t *testing.T) {
 	}
 }
 
-// FuzzDamage overwrites parts of a journal. What is replayed then is what was written, from the first entry on, and nothing
-// that is intact is passed over in silence.
+// FuzzDamage overwrites parts of a journal. What is replayed then is what was written, from the first entry on, and
+// nothing that is intact is passed over in silence.
 func FuzzDamage(f *testing.F) {
 	entry := int64(entryHeader + padded(1) + padded(testBatch))
 	opt := Options{FileBytes: headerSize + 6*entry, MaxFiles: 2, DirectBytes: -1}
@@ -308,7 +309,8 @@ func FuzzDamage(f *testing.F) {
 				first = o - int64(i)
 			}
 		}
-		passed := make(map[int]int) // entries with an intact header that were neither replayed nor told to be damaged, by file
+		// entries with an intact header that were neither replayed nor told to be damaged, by file
+		passed := make(map[int]int)
 		for _, e := range m.entries {
 			if intact(e.file, e.pos, e.size) && !slices.Contains(got, e.offset) && !slices.Contains(told, e.offset) {
 				passed[e.file]++

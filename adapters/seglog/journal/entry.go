@@ -9,7 +9,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// Entry is what Open and Carried replay: batches of one log, one behind the other. Payload is valid during the call only.
+// Entry is what Open and Carried replay: batches of one log, one behind the other. Payload is
+// valid during the call only.
 type Entry struct {
 	ID         ports.LogID
 	BaseOffset int64
@@ -53,7 +54,8 @@ func (j *Journal) encode() (size int) {
 	need := 0
 	for i := range j.group {
 		if m := &j.group[i]; m.journaled {
-			entries := min(2*m.chunk.Bytes/maxPayload+1, len(m.chunk.Batches)) // any two that follow each other exceed maxPayload
+			// any two that follow each other exceed maxPayload
+			entries := min(2*m.chunk.Bytes/maxPayload+1, len(m.chunk.Batches))
 			need += entries * (entryHeader + padded(len(m.chunk.ID.Topic)))
 		}
 	}
@@ -100,7 +102,9 @@ func (j *Journal) encodeEntry(id ports.LogID, offset, previous int64, batches []
 }
 
 // appendHeader appends an entry's header, without what stamp adds.
-func appendHeader(headers []byte, id ports.LogID, group uint64, offset, previous int64, length int, payload uint32) []byte {
+func appendHeader(
+	headers []byte, id ports.LogID, group uint64, offset, previous int64, length int, payload uint32,
+) []byte {
 	start := len(headers)
 	size := entryHeader + padded(len(id.Topic))
 	headers = slices.Grow(headers, size)[:start+size]

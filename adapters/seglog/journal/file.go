@@ -63,7 +63,8 @@ func (f *file) readHeader(wholeSize int64) error {
 	le := binary.LittleEndian
 	for at := 0; at < headerSize; at += blockSize {
 		h := buf[at : at+headerBytes]
-		if le.Uint32(h) != crc32.Checksum(h[4:], castagnoli) || le.Uint32(h[4:]) != fileMagic || f.known && le.Uint64(h[8:]) <= f.epoch {
+		if le.Uint32(h) != crc32.Checksum(h[4:], castagnoli) || le.Uint32(h[4:]) != fileMagic ||
+			f.known && le.Uint64(h[8:]) <= f.epoch {
 			continue
 		}
 		f.known = true

@@ -102,8 +102,8 @@ func (fl *files) reserve(group uint64, size int64) (*file, int64, error) {
 	return f, pos, nil
 }
 
-// place returns the file that size bytes go to. A change of files sends the current one to be checkpointed; the next is a
-// free one, or one that is yet to be created. The error says why none gets free any more.
+// place returns the file that size bytes go to. A change of files sends the current one to be checkpointed; the next
+// is a free one, or one that is yet to be created. The error says why none gets free any more.
 func (fl *files) place(size int64) (f *file, change bool, err error) {
 	fl.mu.Lock()
 	defer fl.mu.Unlock()
@@ -182,8 +182,8 @@ func (fl *files) isClosing() bool {
 // retryWrite is how long a write waits that has met an error that passes.
 const retryWrite = 100 * time.Millisecond
 
-// persist repeats what fails by an error that passes, such as that there is no space, until it succeeds or the journal closes: what waits for
-// the commit cannot be written elsewhere either.
+// persist repeats what fails by an error that passes, such as that there is no space, until it succeeds or the journal
+// closes: what waits for the commit cannot be written elsewhere either.
 func (fl *files) persist(do func() error) error {
 	for noted := false; ; noted = true {
 		err := do()

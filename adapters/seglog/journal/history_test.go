@@ -18,8 +18,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// TestHistories runs random histories of appends, waits, clean stops and crashes, each crash before a random operation of
-// the disk. What was acknowledged must be there after it, nothing else but what was submitted, in order.
+// TestHistories runs random histories of appends, waits, clean stops and crashes, each crash before a random operation
+// of the disk. What was acknowledged must be there after it, nothing else but what was submitted, in order.
 func TestHistories(t *testing.T) {
 	seeds := 400
 	if testing.Short() {
@@ -49,8 +49,8 @@ func TestHistories(t *testing.T) {
 	}
 }
 
-// TestEveryMomentOfDeathIsSurvived ends a short history before each operation of the disk in turn. The next run finds what was
-// acknowledged, and loses power, after a clean stop or without one.
+// TestEveryMomentOfDeathIsSurvived ends a short history before each operation of the disk in turn. The next run finds
+// what was acknowledged, and loses power, after a clean stop or without one.
 func TestEveryMomentOfDeathIsSurvived(t *testing.T) {
 	for seed := range uint64(4) {
 		for _, loss := range []disktest.Loss{disktest.Nothing, disktest.Unsynced, disktest.SomeBlocks} {
@@ -266,8 +266,8 @@ func (w *world) stop() {
 	w.stopped = err == nil
 }
 
-// crash takes the power away, if it is not gone, waits until the journal has given up, and puts in the place of the disk what the
-// crash has left of it.
+// crash takes the power away, if it is not gone, waits until the journal has given up, and puts in the place of the
+// disk what the crash has left of it.
 func (w *world) crash() {
 	w.t.Helper()
 	after, loss := w.plug.Crashed()

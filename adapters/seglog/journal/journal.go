@@ -1,7 +1,7 @@
-// Package journal makes appends to many logs durable with few syncs. It is the node's one write-ahead log: what the logs
-// have to write goes into a recycled, pre-written file, group-committed by one fdatasync for all that wait, and
-// into each log's own files without a sync. These are synced later, in the background, before the journal's
-// space is used again.
+// Package journal makes appends to many logs durable with few syncs. It is the node's one write-ahead log: what
+// the logs have to write goes into a recycled, pre-written file, group-committed by one fdatasync for all that
+// wait, and into each log's own files without a sync. These are synced later, in the background, before the
+// journal's space is used again.
 //
 // One goroutine commits. It gathers what all logs have appended while the last sync was running, so a lone
 // append is synced at once and a crowd shares one sync. While the journal's sync runs, the logs write
@@ -28,14 +28,14 @@ import (
 // Log is a log that commits through the journal. Take, Write and Done are called by the committing goroutine, in this
 // order; Sync may be called by another at the same time.
 type Log interface {
-	// Take returns what was appended since the last Take. The bytes must not change until Done. After a failure of the log, or
-	// behind what it holds neither in the journal nor synced, it must return a Volatile chunk: a replay could not apply
-	// what does not follow.
+	// Take returns what was appended since the last Take. The bytes must not change until Done. After a failure of the
+	// log, or behind what it holds neither in the journal nor synced, it must return a Volatile chunk: a replay could not
+	// apply what does not follow.
 	Take() Chunk
 	// Write writes the chunk to the log's own files, without a sync.
 	Write() error
-	// Sync makes durable what Write has written. Once it has failed it must go on failing: what the kernel has dropped then
-	// looks clean to the next sync.
+	// Sync makes durable what Write has written. Once it has failed it must go on failing: what the kernel has dropped
+	// then looks clean to the next sync.
 	Sync() error
 	// Done says that the chunk is durable, or that it is not known to be and never will.
 	Done(err error)
@@ -121,9 +121,12 @@ type Journal struct {
 }
 
 // Open replays what the journal in dir holds, oldest first, and opens it. What replay has seen must be durable in the
-// logs' own files when it and then settle have returned, but for the logs that settle returns: what the journal has of these, Carried shows. Its space
-// is used anew after that. A torn tail, which was never acknowledged, ends the replay; damage to a header before intact newer entries is an error.
-func Open(fs disk.FS, dir string, opt Options, replay func(Entry) error, settle func() (map[ports.LogID]error, error)) (*Journal, error) {
+// logs' own files when it and then settle have returned, but for the logs that settle returns: what the journal has of
+// these, Carried shows. Its space is used anew after that. A torn tail, which was never acknowledged, ends the replay;
+// damage to a header before intact newer entries is an error.
+func Open(
+	fs disk.FS, dir string, opt Options, replay func(Entry) error, settle func() (map[ports.LogID]error, error),
+) (*Journal, error) {
 	opt = opt.withDefaults()
 	if err := makeDir(fs, dir); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
@@ -195,8 +198,8 @@ func (j *Journal) Group() uint64 { return j.groups.Load() }
 // Forget says that a log was deleted: its part of the journal is worth nothing any more.
 func (j *Journal) Forget(l Log) { j.files.forget(l) }
 
-// Close commits what was submitted, has the logs sync their files, and marks the journal as empty: after no error, the next Open has
-// nothing to replay but what this one has carried over. A second Close does nothing.
+// Close commits what was submitted, has the logs sync their files, and marks the journal as empty: after no error, the
+// next Open has nothing to replay but what this one has carried over. A second Close does nothing.
 func (j *Journal) Close() error {
 	j.mu.Lock()
 	if j.closing {

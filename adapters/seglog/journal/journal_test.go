@@ -89,7 +89,8 @@ func (l *testLog) Sync() error {
 
 func (l *testLog) Done(err error) { l.done <- err }
 
-// replayed collects what Open replays: offsets by topic, and those where damaged entries begin by topic and an exclamation mark.
+// replayed collects what Open replays: offsets by topic, and those where damaged entries begin by
+// topic and an exclamation mark.
 type replayed map[string][]int64
 
 func (r replayed) visit(e Entry) error {
@@ -234,7 +235,8 @@ func TestFullFilesAreFreedTogether(t *testing.T) {
 	}
 }
 
-// TestDamage cuts and flips every part of a journal and sees that it is either the torn tail of the last group, or noticed.
+// TestDamage cuts and flips every part of a journal and sees that it is either the torn tail of
+// the last group, or noticed.
 func TestDamage(t *testing.T) {
 	dir := t.TempDir()
 	j, _ := open(t, dir, Options{})

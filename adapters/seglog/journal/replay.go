@@ -12,14 +12,15 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// ErrDamaged says that the journal lacks entries that had been synced, and that nobody knows of which logs: what is lost was acknowledged. It is
-// told by an intact entry of a later group behind a bad header, or by groups that do not follow one another. Where only a payload is bad, the
-// entry is replayed as damaged, for its log to deal with. Damage to the newest group of all looks
-// like the torn end of a group that was never acknowledged, and is taken for that.
+// ErrDamaged says that the journal lacks entries that had been synced, and that nobody knows of which logs: what is
+// lost was acknowledged. It is told by an intact entry of a later group behind a bad header, or by groups that do not
+// follow one another. Where only a payload is bad, the entry is replayed as damaged, for its log to deal with. Damage
+// to the newest group of all looks like the torn end of a group that was never acknowledged, and is taken for that.
 var ErrDamaged = errors.New("journal is damaged")
 
-// replayFiles hands the entries of those files to visit that are in use, oldest first. synced says whether all groups in them are known
-// to be synced; else the newest one need not be. It returns how many entries there were, and the newest group.
+// replayFiles hands the entries of those files to visit that are in use, oldest first. synced says whether all
+// groups in them are known to be synced; else the newest one need not be. It returns how many entries there
+// were, and the newest group.
 func replayFiles(all []*file, synced bool, visit func(Entry) error) (entries int, newest uint64, err error) {
 	var before *reader
 	for i, f := range all {
@@ -27,7 +28,8 @@ func replayFiles(all []*file, synced bool, visit func(Entry) error) (entries int
 			continue
 		}
 		r := &reader{file: f, before: before}
-		r.full = synced || f.state == stateCarried || slices.ContainsFunc(all[i+1:], func(after *file) bool { return after.known && after.state == stateUsed })
+		r.full = synced || f.state == stateCarried ||
+			slices.ContainsFunc(all[i+1:], func(after *file) bool { return after.known && after.state == stateUsed })
 		if err := r.replay(visit); err != nil {
 			return entries, newest, fmt.Errorf("replay %s: %w", f.path, err)
 		}
@@ -77,8 +79,10 @@ func (r *reader) replay(visit func(Entry) error) (err error) {
 			}
 			return r.checkTail(pos, torn)
 		}
-		if r.file.state != stateCarried && (r.left > 0 && (e.group != r.group || e.left != r.left-1) || r.left == 0 && e.group != r.group+1) {
-			return fmt.Errorf("%w: an entry of group %d stands at %d, behind one of group %d which %d were to follow", ErrDamaged, e.group, pos, r.group, r.left)
+		if r.file.state != stateCarried &&
+			(r.left > 0 && (e.group != r.group || e.left != r.left-1) || r.left == 0 && e.group != r.group+1) {
+			return fmt.Errorf("%w: an entry of group %d stands at %d, behind one of group %d which %d were to follow",
+				ErrDamaged, e.group, pos, r.group, r.left)
 		}
 		r.group, r.left = e.group, e.left
 		if err := r.show(pos, e, visit); err != nil {
@@ -88,8 +92,9 @@ func (r *reader) replay(visit func(Entry) error) (err error) {
 	}
 }
 
-// show shows an entry to visit. One whose payload is bad is damaged when its group was synced, as a later one tells. In the newest group of all it
-// is torn: it was never acknowledged, nor what its log has behind it in the group; what other logs have there may be as whole as it looks.
+// show shows an entry to visit. One whose payload is bad is damaged when its group was synced, as a later one tells.
+// In the newest group of all it is torn: it was never acknowledged, nor what its log has behind it in the group; what
+// other logs have there may be as whole as it looks.
 func (r *reader) show(pos int64, e framed, visit func(Entry) error) error {
 	if _, torn := r.torn[e.id]; torn {
 		return nil
@@ -136,11 +141,13 @@ func (r *reader) synced(group uint64, pos int64) (bool, error) {
 // checkFollows sees that the file before ends where this one begins: that one was full and synced.
 func (r *reader) checkFollows() error {
 	before := r.before
-	if before == nil || before.file.epoch+1 != r.file.epoch || before.file.state == stateCarried || r.file.state == stateCarried {
+	if before == nil || before.file.epoch+1 != r.file.epoch || before.file.state == stateCarried ||
+		r.file.state == stateCarried {
 		return nil // the file between was freed, or they are of different runs
 	}
 	if before.left > 0 || before.group+1 != r.file.first {
-		return fmt.Errorf("%w: %s ends in group %d, this file begins with group %d", ErrDamaged, before.file.path, before.group, r.file.first)
+		return fmt.Errorf("%w: %s ends in group %d, this file begins with group %d", ErrDamaged, before.file.path,
+			before.group, r.file.first)
 	}
 	return nil
 }
@@ -174,8 +181,8 @@ type framed struct {
 // whole is the size of header, name and payload.
 func (e framed) whole() int64 { return int64(e.size + padded(e.length)) }
 
-// entry returns the entry at pos; ok is false when there is none of this use of the file with an intact header. The payload is valid until
-// the next call.
+// entry returns the entry at pos; ok is false when there is none of this use of the file with an intact header. The
+// payload is valid until the next call.
 func (r *reader) entry(pos int64) (e framed, ok bool, err error) {
 	buf, err := r.bytes(pos, longestHeader)
 	if err != nil {
@@ -215,33 +222,35 @@ func (r *reader) scan(pos int64, wanted func(key uint64) bool, visit func(pos in
 	return nil
 }
 
-// checkTail looks behind the end of the replay, which is in group torn. A crash can tear the last group only, since the next
-// one is begun when it is synced: an intact entry of a later group means that synced entries are damaged.
+// checkTail looks behind the end of the replay, which is in group torn. A crash can tear the last group only, since
+// the next one is begun when it is synced: an intact entry of a later group means that synced entries are damaged.
 func (r *reader) checkTail(pos int64, torn uint64) error {
 	return r.scan(pos, func(key uint64) bool { return key == r.file.key }, func(at int64, h header) error {
 		if h.group > torn {
-			return fmt.Errorf("%w: an entry of group %d stands at %d, behind a bad one of group %d at %d", ErrDamaged, h.group, at, torn, pos)
+			return fmt.Errorf("%w: an entry of group %d stands at %d, behind a bad one of group %d at %d", ErrDamaged, h.group,
+				at, torn, pos)
 		}
 		return nil
 	})
 }
 
-// checkHeaderless looks for entries in a file that has no intact header. The first sync of such a file has never returned, so
-// it can hold no more than a part of one group.
+// checkHeaderless looks for entries in a file that has no intact header. The first sync of such a file has never
+// returned, so it can hold no more than a part of one group.
 func (r *reader) checkHeaderless() error {
 	seen := make(map[uint64]uint64) // group by key
 	return r.scan(headerSize, func(key uint64) bool { return key != 0 }, func(at int64, h header) error {
 		group, known := seen[h.key]
 		if known && group != h.group {
-			return fmt.Errorf("%w: the file's header is bad, and entries of groups %d and %d stand behind it", ErrDamaged, group, h.group)
+			return fmt.Errorf("%w: the file's header is bad, and entries of groups %d and %d stand behind it", ErrDamaged, group,
+				h.group)
 		}
 		seen[h.key] = h.group
 		return nil
 	})
 }
 
-// releaseAll marks every file as free, durably, after the replay. Those that were free may be so in the page cache only, after
-// a kill. What an earlier run has carried over goes: it is in the logs now, or was carried over once more.
+// releaseAll marks every file as free, durably, after the replay. Those that were free may be so in the page cache
+// only, after a kill. What an earlier run has carried over goes: it is in the logs now, or was carried over once more.
 func (fl *files) releaseAll() error {
 	var kept []*file
 	for _, f := range fl.found {

@@ -7,10 +7,10 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
-// admit checks the batch that a client wants to append, before it stands in line: this is the work that needs no
-// lock. The batch that it returns is the client's own bytes, or a new one when the topic has a compression type of its own. As in Kafka,
-// max.message.bytes holds for what was sent and for what is written, segment.bytes for what is written only, and after everything else: so that
-// a producer that could split its batch is told MESSAGE_TOO_LARGE first.
+// admit checks the batch that a client wants to append, before it stands in line: this is the work that needs no lock.
+// The batch that it returns is the client's own bytes, or a new one when the topic has a compression type of its own.
+// As in Kafka, max.message.bytes holds for what was sent and for what is written, segment.bytes for what is written
+// only, and after everything else: so that a producer that could split its batch is told MESSAGE_TOO_LARGE first.
 func (p *Partition) admit(at *ProducePartition, version int16, now int64, memory *record.Budget) (record.Batch, error) {
 	b, err := record.ParseProduced(at.Records, version)
 	if err != nil {
@@ -54,8 +54,9 @@ func (p *Partition) recompress(b record.Batch, cfg *TopicConfig, limits record.L
 		return nil, err
 	}
 	if len(b) > cfg.MaxMessageBytes {
-		return nil, fault.New(fault.MessageTooLarge, "Message batch size is %d bytes in append to partition %s-%d which exceeds the "+
-			"maximum configured size of %d.", len(b), p.topic, p.index, cfg.MaxMessageBytes)
+		return nil, fault.New(fault.MessageTooLarge,
+			"Message batch size is %d bytes in append to partition %s-%d which exceeds the "+
+				"maximum configured size of %d.", len(b), p.topic, p.index, cfg.MaxMessageBytes)
 	}
 	return b, nil
 }

@@ -44,7 +44,8 @@ func (a *Assignments) Elect(ctx context.Context, elections []Election, unclean b
 	})
 }
 
-// ElectAll elects leaders of the topics that are listed wherever there is need, and returns those elections. Without need there is none.
+// ElectAll elects leaders of the topics that are listed wherever there is need, and returns those elections.
+// Without need there is none.
 func (a *Assignments) ElectAll(ctx context.Context, unclean bool) []Election {
 	var elections []Election
 	for t := range a.store.Image().ListedTopics("") {
@@ -107,8 +108,8 @@ func each(n int, do func(int)) {
 	_ = g.Wait() // no function fails
 }
 
-// Unregister forgets a broker that will not come back. Errors: fault.BrokerIDNotRegistered, and InvalidRequest for one that is in
-// service and holds replicas.
+// Unregister forgets a broker that will not come back. Errors: fault.BrokerIDNotRegistered, and InvalidRequest for one
+// that is in service and holds replicas.
 func (a *Assignments) Unregister(ctx context.Context, id int32) error {
 	_, err := a.store.Apply(ctx, metadata.UnregisterBroker{ID: id})
 	return err

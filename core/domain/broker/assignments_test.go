@@ -11,7 +11,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// newAssigned has brokers 1 and 2, and topic t on both with three partitions, of which 2 leads all though 1 is preferred.
+// newAssigned has brokers 1 and 2, and topic t on both with three partitions, of which 2 leads
+// all though 1 is preferred.
 func newAssigned(t *testing.T) (*nodes, *Assignments) {
 	t.Helper()
 	n := &nodes{img: new(metadata.Image), leader: 1}

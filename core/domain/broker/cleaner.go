@@ -10,13 +10,15 @@ import (
 	"github.com/chronik-stream/chronik/core/limitedlog"
 )
 
-// Cleaner applies retention, compaction and the expiry of producers to the open partitions, every log.retention.check.interval.ms.
+// Cleaner applies retention, compaction and the expiry of producers to the open partitions, every
+// log.retention.check.interval.ms.
 type Cleaner struct {
 	partitions *Partitions
 	log        *limitedlog.Log
 }
 
-// cleaningLines is how many log lines may be written per limitedlog.Period: with a disk that fails each partition has something to say.
+// cleaningLines is how many log lines may be written per limitedlog.Period: with a disk that fails each
+// partition has something to say.
 const cleaningLines = 20
 
 // NewCleaner returns the cleaner of the partitions.
@@ -66,8 +68,8 @@ func (c *Cleaner) retain(ctx context.Context) {
 	}
 }
 
-// compact compacts every open partition whose topic asks for it. One whose log has a batch that cannot be read is passed over: the others
-// and its retention go on.
+// compact compacts every open partition whose topic asks for it. One whose log has a batch that cannot be read is
+// passed over: the others and its retention go on.
 func (c *Cleaner) compact(ctx context.Context) {
 	for p := range c.partitions.Open() {
 		if !p.config.Load().Log.Compact {
@@ -82,8 +84,8 @@ func (c *Cleaner) compact(ctx context.Context) {
 	}
 }
 
-// committed is the high watermark as this replica knows it, whatever its role: nothing at or above it may be deleted, since it may have to be
-// cut off again, or may be acknowledged yet.
+// committed is the high watermark as this replica knows it, whatever its role: nothing at or above it may be deleted,
+// since it may have to be cut off again, or may be acknowledged yet.
 func (p *Partition) committed() int64 {
 	p.tail.Lock()
 	defer p.tail.Unlock()

@@ -47,6 +47,32 @@ func TestRetentionAcknowledgesNothingThatNoFollowerHas(t *testing.T) {
 	})
 }
 
+func TestCompactionStopsAtWhatIsCommittedOnLeadersAndFollowers(t *testing.T) {
+	inRing(t, 3, func(t *testing.T, r *ring) {
+		for id := int32(1); id <= 3; id++ {
+			r.broker(id).configs.topic.Log.Compact = true
+		}
+		r.create("compacted", 1)
+		r.broker(1).sent("compacted", "a")
+		time.Sleep(time.Second)
+		r.broker(2).logs.hold()
+		r.broker(3).logs.hold()
+		answer := r.broker(1).send("compacted", -1, "b")
+		for id := int32(1); id <= 3; id++ {
+			b := r.broker(id)
+			NewCleaner(b.partitions, slog.New(slog.DiscardHandler)).compact(t.Context())
+			if upTo := b.replicaOf("compacted").log.(*memLog).mayCompact.Load(); upTo != 1 {
+				t.Errorf("the log of broker %d may be compacted up to %d, 1 is committed", id, upTo)
+			}
+		}
+		r.broker(2).logs.release()
+		r.broker(3).logs.release()
+		if _, err := answered(t, answer); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // A broker that led without the others deletes nothing of what it alone has, and has to cut it off.
 func TestRetentionOfADeposedLeaderStopsAtWhatWasCommitted(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {

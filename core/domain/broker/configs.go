@@ -87,10 +87,12 @@ type Configs struct {
 }
 
 // NewConfigs returns the config service of broker nodeID. static is what the broker was started with, by Kafka's
-// keys; node.id is added. flush says when an append counts as durable in topics for which nobody has set flush.messages or
-// flush.ms. log is told of configs that have no effect. The error names a static config that does not exist, or whose value is not allowed.
+// keys; node.id is added. flush says when an append counts as durable in topics for which nobody has set
+// flush.messages or flush.ms. log is told of configs that have no effect. The error names a static config that does
+// not exist, or whose value is not allowed.
 func NewConfigs(
-	store ports.MetadataStore, nodeID int32, static map[string]string, flush ports.FlushPolicy, levels LogLevels, log *slog.Logger,
+	store ports.MetadataStore, nodeID int32, static map[string]string, flush ports.FlushPolicy, levels LogLevels,
+	log *slog.Logger,
 ) (*Configs, error) {
 	c := &Configs{
 		store: store, nodeID: nodeID, name: strconv.Itoa(int(nodeID)), flush: flush, levels: levels, notice: newConfigNotice(log),
@@ -106,13 +108,14 @@ func NewConfigs(
 	}
 	c.resolved.Store(r)
 	img := store.Image()
-	c.notice.give(context.Background(), configdef.Broker, own, img.Configs(metadata.ResourceBroker, c.name), img.Configs(metadata.ResourceBroker, ""))
+	c.notice.give(context.Background(), configdef.Broker, own, img.Configs(metadata.ResourceBroker, c.name),
+		img.Configs(metadata.ResourceBroker, ""))
 	return c, nil
 }
 
-// Restate replaces what the broker was started with by what it would be started with now. Of the configs that cannot be changed
-// while it runs, the values of the start stay. What was set while it ran keeps its precedence. The error is that of NewConfigs;
-// then nothing has changed. It is for one goroutine at a time.
+// Restate replaces what the broker was started with by what it would be started with now. Of the configs that cannot
+// be changed while it runs, the values of the start stay. What was set while it ran keeps its precedence. The error is
+// that of NewConfigs; then nothing has changed. It is for one goroutine at a time.
 func (c *Configs) Restate(static map[string]string) error {
 	next, err := c.withIDs(static)
 	if err != nil {
@@ -151,8 +154,8 @@ func (c *Configs) withIDs(static map[string]string) (map[string]string, error) {
 	return own, nil
 }
 
-// Int returns the effective value of this broker's integer config (INT, LONG or SHORT). Of log.retention.ms, log.roll.ms,
-// log.roll.jitter.ms and log.flush.interval.ms it is what counts after their other units were looked at.
+// Int returns the effective value of this broker's integer config (INT, LONG or SHORT). Of log.retention.ms,
+// log.roll.ms, log.roll.jitter.ms and log.flush.interval.ms it is what counts after their other units were looked at.
 func (c *Configs) Int(key string) int64 { return c.current().int(key) }
 
 // Bool returns the effective value of this broker's boolean config.

@@ -19,8 +19,8 @@ func unknownOp(op int8) error {
 	return fault.New(fault.InvalidRequest, "Unknown operations type %d", op)
 }
 
-// Replace sets the resource's dynamic configs to exactly these (AlterConfigs). With validateOnly it only checks. Errors, with
-// Kafka's messages: fault.InvalidRequest, InvalidConfig, InvalidTopic, UnknownTopicOrPartition.
+// Replace sets the resource's dynamic configs to exactly these (AlterConfigs). With validateOnly it only checks.
+// Errors, with Kafka's messages: fault.InvalidRequest, InvalidConfig, InvalidTopic, UnknownTopicOrPartition.
 func (c *Configs) Replace(ctx context.Context, r ConfigResource, configs map[string]*string, validateOnly bool) error {
 	var null []string
 	set := make(map[string]string, len(configs))
@@ -41,8 +41,8 @@ func (c *Configs) Replace(ctx context.Context, r ConfigResource, configs map[str
 	return c.alter(ctx, cmd, set, validateOnly)
 }
 
-// Alter changes single configs (IncrementalAlterConfigs, KIP-339): all of them or none. With validateOnly it only checks. Errors, with
-// Kafka's messages: fault.InvalidRequest, InvalidConfig, InvalidTopic, UnknownTopicOrPartition.
+// Alter changes single configs (IncrementalAlterConfigs, KIP-339): all of them or none. With validateOnly it only
+// checks. Errors, with Kafka's messages: fault.InvalidRequest, InvalidConfig, InvalidTopic, UnknownTopicOrPartition.
 func (c *Configs) Alter(ctx context.Context, r ConfigResource, ops []ConfigOp, validateOnly bool) error {
 	if err := checkOps(ops); err != nil {
 		return err
@@ -67,8 +67,8 @@ func (c *Configs) Alter(ctx context.Context, r ConfigResource, ops []ConfigOp, v
 	}
 }
 
-// tryAlter carries out ops against the configs that are known here. Error, beside those of Alter: fault.InvalidUpdateVersion when there
-// are newer ones.
+// tryAlter carries out ops against the configs that are known here. Error, beside those of Alter:
+// fault.InvalidUpdateVersion when there are newer ones.
 func (c *Configs) tryAlter(ctx context.Context, r ConfigResource, ops []ConfigOp, validateOnly bool) error {
 	old := c.store.Image().Configs(r.Type, r.Name)
 	cmd := metadata.AlterConfigs{Type: r.Type, Name: r.Name, Set: make(map[string]string), Against: true, Seen: old}
@@ -121,7 +121,8 @@ func refuseNull(keys []string) error {
 	return fault.New(fault.InvalidRequest, "Null value not supported for : %s", strings.Join(keys, ", "))
 }
 
-// checkAlterable checks that the resource is of a kind whose configs metadata keeps, and if it is one broker, that it is this one.
+// checkAlterable checks that the resource is of a kind whose configs metadata keeps, and if it is one
+// broker, that it is this one.
 func (c *Configs) checkAlterable(r ConfigResource) error {
 	switch r.Type {
 	case metadata.ResourceTopic, metadata.ResourceGroup, metadata.ResourceClientMetrics:
@@ -154,7 +155,8 @@ func listChange(t metadata.ResourceType, op ConfigOp, old map[string]string) (st
 	k, ok := tableOf(t).Key(op.Name)
 	if !ok || k.Type != configdef.List {
 		if t == metadata.ResourceBroker {
-			return "", fault.New(fault.InvalidConfig, "Config value %s is not allowed for config key: %s", strings.ToLower(opNames[op.Op]), op.Name)
+			return "", fault.New(fault.InvalidConfig, "Config value %s is not allowed for config key: %s",
+				strings.ToLower(opNames[op.Op]), op.Name)
 		}
 		return "", fault.New(fault.InvalidConfig, "Can't %s to key %s because its type is not LIST.", opNames[op.Op], op.Name)
 	}
@@ -189,7 +191,9 @@ func tableOf(t metadata.ResourceType) *configdef.Table {
 }
 
 // alter carries out cmd, after which the resource has the configs after, or only checks it.
-func (c *Configs) alter(ctx context.Context, cmd metadata.AlterConfigs, after map[string]string, validateOnly bool) error {
+func (c *Configs) alter(
+	ctx context.Context, cmd metadata.AlterConfigs, after map[string]string, validateOnly bool,
+) error {
 	if err := metadata.ValidateResourceName(cmd.Type, cmd.Name); err != nil {
 		return err
 	}

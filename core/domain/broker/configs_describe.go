@@ -13,7 +13,9 @@ import (
 
 // Describe returns the resource's configs; no keys means all of them, keys that do not exist are left out. Errors:
 // fault.UnknownTopicOrPartition, InvalidTopic, InvalidRequest.
-func (c *Configs) Describe(ctx context.Context, r ConfigResource, keys []string, synonyms, documentation bool) ([]ConfigEntry, error) {
+func (c *Configs) Describe(
+	ctx context.Context, r ConfigResource, keys []string, synonyms, documentation bool,
+) ([]ConfigEntry, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -113,7 +115,9 @@ func (c *Configs) describeOwned(table *configdef.Table, of ConfigResource, sourc
 }
 
 // describeOwn describes configs that a resource has itself, or else gets from the broker.
-func (c *Configs) describeOwn(r *resolvedConfigs, table *configdef.Table, own map[string]string, source int8) []ConfigEntry {
+func (c *Configs) describeOwn(
+	r *resolvedConfigs, table *configdef.Table, own map[string]string, source int8,
+) []ConfigEntry {
 	entries := make([]ConfigEntry, 0, len(table.Keys()))
 	for i := range table.Keys() {
 		k := &table.Keys()[i]
@@ -167,13 +171,14 @@ func (c *Configs) describeCluster() []ConfigEntry {
 			continue
 		}
 		shown := k.Canonical(text)
-		entries = append(entries, brokerEntry(k, &shown, []ConfigSynonym{{Name: k.Name, Value: visible(k, text), Source: SourceDefaultBroker}}))
+		entries = append(entries,
+			brokerEntry(k, &shown, []ConfigSynonym{{Name: k.Name, Value: visible(k, text), Source: SourceDefaultBroker}}))
 	}
 	return append(entries, c.describeOthers(r, nil, r.cluster, nil)...)
 }
 
-// describeOthers describes what is set at these levels under names that Kafka does not define: configs of single listeners, which have the
-// types of those for all of them, and unknown ones, whose values may be secrets.
+// describeOthers describes what is set at these levels under names that Kafka does not define: configs of single
+// listeners, which have the types of those for all of them, and unknown ones, whose values may be secrets.
 func (c *Configs) describeOthers(r *resolvedConfigs, own, cluster, static map[string]string) []ConfigEntry {
 	var entries []ConfigEntry
 	byName := make(map[string]int) // places in entries
@@ -271,9 +276,9 @@ func visible(k *configdef.Key, text string) *string {
 	return &text
 }
 
-// Resources returns the names of the resources of type t that Describe has something for, in order: all topics that are listed, all
-// brokers (also for ResourceBrokerLogger), and the groups and client metrics subscriptions that have configs
-// (KIP-1142). The error is fault.UnsupportedVersion for another type.
+// Resources returns the names of the resources of type t that Describe has something for, in order: all topics that
+// are listed, all brokers (also for ResourceBrokerLogger), and the groups and client metrics subscriptions that have
+// configs (KIP-1142). The error is fault.UnsupportedVersion for another type.
 func (c *Configs) Resources(t metadata.ResourceType) ([]string, error) {
 	img := c.store.Image()
 	var names []string

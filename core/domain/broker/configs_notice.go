@@ -11,7 +11,8 @@ import (
 	"github.com/chronik-stream/chronik/core/limitedlog"
 )
 
-// unknownPerPeriod is how many lines about unknown configs there may be per limitedlog.Period: clients make their names up.
+// unknownPerPeriod is how many lines about unknown configs there may be per limitedlog.Period:
+// clients make their names up.
 const unknownPerPeriod = 5
 
 // configNotice tells the operator, once of each, which configs are set that have no effect here.

@@ -48,7 +48,8 @@ func TestAlterRefusesWithKafkasMessages(t *testing.T) {
 		{plain(), []ConfigOp{set("retention.ms", "1"), set("retention.ms", "2")}, fault.InvalidRequest, "Error due to duplicate config keys"},
 		{plain(), []ConfigOp{appendTo("retention.ms", "5")}, fault.InvalidConfig, "Can't APPEND to key retention.ms because its type is not LIST."},
 		{plain(), []ConfigOp{takeFrom("foo", "5")}, fault.InvalidConfig, "Can't SUBTRACT to key foo because its type is not LIST."},
-		{plain(), []ConfigOp{{"retention.ms", 7, text("5")}}, fault.InvalidRequest, "Unknown operations type 7"}, // Kafka: UNKNOWN_SERVER_ERROR
+		// Kafka: UNKNOWN_SERVER_ERROR
+		{plain(), []ConfigOp{{"retention.ms", 7, text("5")}}, fault.InvalidRequest, "Unknown operations type 7"},
 		{
 			plain(),
 			[]ConfigOp{set("min.compaction.lag.ms", "10"), set("max.compaction.lag.ms", "5")},

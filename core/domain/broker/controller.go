@@ -21,13 +21,14 @@ type ControllerSettings struct {
 	SessionTimeout time.Duration
 	// GoneTimeout is how long it may take to ask once whether a broker is gone; default 300 ms.
 	GoneTimeout time.Duration
-	// GoneAfter is how long a broker must be gone, whenever it is asked, and not be heard of, before its session ends for that; default
-	// 250 ms, in which a broker that is alive sends a heartbeat.
+	// GoneAfter is how long a broker must be gone, whenever it is asked, and not be heard of, before its session ends for
+	// that; default 250 ms, in which a broker that is alive sends a heartbeat.
 	GoneAfter time.Duration
 	// Poll is at which interval the leadership of the metadata is looked at; default 50 ms.
 	Poll time.Duration
-	// Gone reports whether a broker's process has ended, as far as can be told from here: its machine says that nobody listens. Such a
-	// broker need not be waited for until its session ends, for it serves nobody. nil when nothing can be told.
+	// Gone reports whether a broker's process has ended, as far as can be told from here: its machine says
+	// that nobody listens. Such a broker need not be waited for until its session ends, for it serves nobody.
+	// nil when nothing can be told.
 	Gone func(ctx context.Context, id int32) bool
 }
 
@@ -49,8 +50,9 @@ func (s *ControllerSettings) ensureDefaults() {
 	}
 }
 
-// Controller is the service that keeps the brokers' sessions where this node leads the metadata: it takes their heartbeats,
-// fences who is not heard of, and gives leaderships back to the preferred replicas. Elsewhere it does nothing.
+// Controller is the service that keeps the brokers' sessions where this node leads the metadata: it takes
+// their heartbeats, fences who is not heard of, and gives leaderships back to the preferred replicas.
+// Elsewhere it does nothing.
 type Controller struct {
 	store    ports.MetadataStore
 	configs  controllerConfigs
@@ -76,7 +78,9 @@ type controllerConfigs interface {
 }
 
 // NewController returns the controller of this node. Run makes it work.
-func NewController(store ports.MetadataStore, configs controllerConfigs, settings ControllerSettings, clock Clock, log *slog.Logger) *Controller {
+func NewController(
+	store ports.MetadataStore, configs controllerConfigs, settings ControllerSettings, clock Clock, log *slog.Logger,
+) *Controller {
 	settings.ensureDefaults()
 	return &Controller{
 		store: store, configs: configs, settings: settings, clock: clock, log: log, noise: limitedlog.New(log, noiseOfBrokers),
@@ -117,8 +121,8 @@ func (c *Controller) watchSessions(ctx context.Context) error {
 	}
 }
 
-// expired returns the brokers whose sessions are over. late is by how much this node has slept longer than it wanted to:
-// what it has not heard meanwhile is its own fault.
+// expired returns the brokers whose sessions are over. late is by how much this node has slept longer than it wanted
+// to: what it has not heard meanwhile is its own fault.
 func (c *Controller) expired(late time.Duration) []ended {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -217,9 +221,9 @@ func (c *Controller) isOver(broker ended) bool {
 	return of != nil && of.epoch == broker.epoch && now.After(of.deadline)
 }
 
-// Heartbeat takes a broker's heartbeat, and fences, unfences or shuts it down as it wants and may, as Kafka's controller does.
-// The answer is given when a majority has confirmed, after the heartbeat had come in, that this node leads. Errors: fault.NotController,
-// StaleBrokerEpoch, and those of the metadata store.
+// Heartbeat takes a broker's heartbeat, and fences, unfences or shuts it down as it wants and may, as Kafka's
+// controller does. The answer is given when a majority has confirmed, after the heartbeat had come in, that this node
+// leads. Errors: fault.NotController, StaleBrokerEpoch, and those of the metadata store.
 func (c *Controller) Heartbeat(ctx context.Context, req ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error) {
 	img, b, err := c.heard(ctx, req)
 	if err != nil {
@@ -245,8 +249,9 @@ func (c *Controller) Heartbeat(ctx context.Context, req ports.BrokerHeartbeat) (
 	return reply, nil
 }
 
-// heard notes that a broker is alive, proves that this node leads, and returns the broker's registration as of a moment after the heartbeat had
-// come in. So a lease, which counts from when the heartbeat was sent, ends before the session that any later leader of the metadata grants.
+// heard notes that a broker is alive, proves that this node leads, and returns the broker's registration as of a
+// moment after the heartbeat had come in. So a lease, which counts from when the heartbeat was sent, ends before the
+// session that any later leader of the metadata grants.
 func (c *Controller) heard(ctx context.Context, req ports.BrokerHeartbeat) (*metadata.Image, *metadata.Broker, error) {
 	if _, _, err := c.touched(req); errors.Is(err, fault.NotController) {
 		return nil, nil, err
@@ -257,7 +262,8 @@ func (c *Controller) heard(ctx context.Context, req ports.BrokerHeartbeat) (*met
 	return c.touched(req)
 }
 
-// touched keeps the session of a broker, which is alive, and returns its registration. A longer session does no harm, whoever leads.
+// touched keeps the session of a broker, which is alive, and returns its registration. A longer session
+// does no harm, whoever leads.
 func (c *Controller) touched(req ports.BrokerHeartbeat) (*metadata.Image, *metadata.Broker, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -270,7 +276,8 @@ func (c *Controller) touched(req ports.BrokerHeartbeat) (*metadata.Image, *metad
 	case !ok:
 		return nil, nil, fault.New(fault.StaleBrokerEpoch, "No broker registration found for broker id %d", req.BrokerID)
 	case b.Epoch != req.BrokerEpoch:
-		return nil, nil, fault.New(fault.StaleBrokerEpoch, "Expected broker epoch %d, but got broker epoch %d", b.Epoch, req.BrokerEpoch)
+		return nil, nil, fault.New(fault.StaleBrokerEpoch, "Expected broker epoch %d, but got broker epoch %d", b.Epoch,
+			req.BrokerEpoch)
 	}
 	c.sessions.follow(img, now) // or the broker could come back into service before it was noticed here that it was fenced
 	c.sessions.touch(b.ID, req.MetadataIndex, now)

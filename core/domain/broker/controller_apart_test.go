@@ -16,11 +16,13 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// election is Raft's election time-out with the default settings. CheckQuorum has a leader that reaches no majority stand down when it looks next
-// after that, so after two of them at the latest, and the others elect another after one to two.
+// election is Raft's election time-out with the default settings. CheckQuorum has a leader that reaches no
+// majority stand down when it looks next after that, so after two of them at the latest, and the others
+// elect another after one to two.
 const election = 600 * time.Millisecond
 
-// apart is a cluster of five nodes whose network falls apart: 1 and 2 on one side, 3, 4 and 5 on the other. 1 has led the metadata.
+// apart is a cluster of five nodes whose network falls apart: 1 and 2 on one side, 3, 4 and 5 on the
+// other. 1 has led the metadata.
 type apart struct {
 	rng *rand.Rand
 

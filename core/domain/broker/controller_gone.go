@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// Disconnected says that the connection over which the broker has sent its last heartbeat broke, as that of a killed process does. Until it
-// is heard of again, it is looked after whether it is gone.
+// Disconnected says that the connection over which the broker has sent its last heartbeat broke, as that of a killed
+// process does. Until it is heard of again, it is looked after whether it is gone.
 func (c *Controller) Disconnected(brokerID int32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -24,8 +24,9 @@ func (c *Controller) lookAround(ctx context.Context, looking *sync.WaitGroup) {
 	}
 }
 
-// isGone reports whether a broker is gone for as long as somebody who is alive may be silent: that nobody listens at its address says little alone,
-// for a firewall can say so as well, or a proxy that has been told to pass nothing on to a broker that is not ready.
+// isGone reports whether a broker is gone for as long as somebody who is alive may be silent: that nobody listens at
+// its address says little alone, for a firewall can say so as well, or a proxy that has been told to pass nothing on
+// to a broker that is not ready.
 func (c *Controller) isGone(ctx context.Context, id int32) bool {
 	for began := c.clock(); ; {
 		asking, cancel := context.WithTimeout(ctx, c.settings.GoneTimeout)

@@ -9,9 +9,10 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// leadershipProof shows that this node leads the metadata, and not only believes it: a majority has to say so after it was asked. A leader that is
-// cut off, or was stopped and goes on, finds out late that others follow another one, and would grant leases meanwhile. One question to the
-// majority serves all who have come before it was asked, so that its cost does not grow with the number of brokers.
+// leadershipProof shows that this node leads the metadata, and not only believes it: a majority has to say so after it
+// was asked. A leader that is cut off, or was stopped and goes on, finds out late that others follow another one, and
+// would grant leases meanwhile. One question to the majority serves all who have come before it was asked, so that its
+// cost does not grow with the number of brokers.
 type leadershipProof struct {
 	store   ports.MetadataStore
 	timeout time.Duration // of one question
@@ -32,8 +33,8 @@ func newLeadershipProof(store ports.MetadataStore, timeout time.Duration) *leade
 	return &leadershipProof{store: store, timeout: timeout, asking: make(chan struct{}, 1)}
 }
 
-// prove returns nil when this node has led the metadata at a moment after the call, and its image is as new as what had been decided by then.
-// Errors: fault.NotController, those of ports.MetadataStore.Barrier, ctx's.
+// prove returns nil when this node has led the metadata at a moment after the call, and its image is as new as what
+// had been decided by then. Errors: fault.NotController, those of ports.MetadataStore.Barrier, ctx's.
 func (p *leadershipProof) prove(ctx context.Context) error {
 	round := p.join()
 	select {

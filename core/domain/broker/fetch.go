@@ -99,8 +99,8 @@ type Fetch struct {
 	throttle   *replicationQuota // of what followers that are not in sync get
 }
 
-// NewFetch returns the fetch service. Its sessions take at most memory bytes; who finds no room fetches without one. All arguments
-// are required.
+// NewFetch returns the fetch service. Its sessions take at most memory bytes; who finds no room fetches without one.
+// All arguments are required.
 func NewFetch(partitions *Partitions, configs fetchConfigs, memory int64, clock Clock) *Fetch {
 	return &Fetch{
 		partitions: partitions, configs: configs, sessions: newFetchSessions(memory, clock), clock: clock,
@@ -117,8 +117,9 @@ type fetchConfigs interface {
 // Sessions returns the number of incremental fetch sessions that are kept.
 func (f *Fetch) Sessions() int { return f.sessions.len() }
 
-// Fetch answers at once when MinBytes are there, a partition has an error, or there is nothing to wait for: no partition is asked for, or
-// none that exists. Otherwise it answers when the bytes have come or MaxWait has passed. It keeps the incremental fetch sessions of KIP-227.
+// Fetch answers at once when MinBytes are there, a partition has an error, or there is nothing to wait for: no
+// partition is asked for, or none that exists. Otherwise it answers when the bytes have come or MaxWait has passed. It
+// keeps the incremental fetch sessions of KIP-227.
 func (f *Fetch) Fetch(ctx context.Context, req *FetchRequest) *FetchResponse {
 	img := f.partitions.store.Image()
 	round, err := f.sessions.begin(img, req, int(f.configs.Int("max.incremental.fetch.session.cache.slots")))
@@ -195,13 +196,16 @@ func (f *Fetch) wait(ctx context.Context, req *FetchRequest, round *fetchRound, 
 	}
 }
 
-// readAll fills resp with what every wanted partition has now. It returns the bytes found and whether the answer is due at once: there is
-// an error to tell, a diverging epoch, another broker to read from, to a follower a log start offset that it has not, or a high
-// watermark that its consumers wait for; or a consumer has nothing to wait for.
+// readAll fills resp with what every wanted partition has now. It returns the bytes found and whether the answer is
+// due at once: there is an error to tell, a diverging epoch, another broker to read from, to a follower a log start
+// offset that it has not, or a high watermark that its consumers wait for; or a consumer has nothing to wait for.
 //
-// As in Kafka, consumers who ask for what does not exist beside what does are told with the rest, and may wait: many ask for it again at once.
-// A follower does not, and its new partition, which this broker does not know yet, is not to wait for its others.
-func (f *Fetch) readAll(ctx context.Context, req *FetchRequest, round *fetchRound, resp *FetchResponse, limit int) (total int, urgent bool) {
+// As in Kafka, consumers who ask for what does not exist beside what does are told with the rest, and may wait:
+// many ask for it again at once. A follower does not, and its new partition, which this broker does not know yet,
+// is not to wait for its others.
+func (f *Fetch) readAll(
+	ctx context.Context, req *FetchRequest, round *fetchRound, resp *FetchResponse, limit int,
+) (total int, urgent bool) {
 	resp.Partitions, round.read = resp.Partitions[:0], round.read[:0]
 	waitsFor := 0 // partitions
 	for _, want := range round.wanted {
@@ -236,7 +240,9 @@ func unknown(err error) bool {
 
 // read answers for one partition. At most maxBytes are returned, except that the first batch of the whole
 // answer comes however large it is (KIP-74).
-func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartition, maxBytes int, first bool) FetchedPartition {
+func (f *Fetch) read(
+	ctx context.Context, req *FetchRequest, want *wantedPartition, maxBytes int, first bool,
+) FetchedPartition {
 	got := FetchedPartition{
 		FetchTarget: want.ask.FetchTarget, HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
 	}
@@ -298,7 +304,8 @@ func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartiti
 	}
 	want.seen = upTo
 	if start := p.log.StartOffset(); want.ask.Offset < start || want.ask.Offset > p.log.EndOffset() {
-		got.Err = fault.New(fault.OffsetOutOfRange, "offset %d of %s-%d is outside %d to %d", want.ask.Offset, p.topic, p.index, start, p.hw.Load())
+		got.Err = fault.New(fault.OffsetOutOfRange, "offset %d of %s-%d is outside %d to %d", want.ask.Offset, p.topic,
+			p.index, start, p.hw.Load())
 		return got
 	}
 	if got.PreferredReadReplica = f.nearest(p, req, want); got.PreferredReadReplica < 0 {
@@ -324,7 +331,9 @@ func slice(p *Partition, offset, upTo int64, maxBytes int, first bool) (ports.Sl
 }
 
 // replicate answers a follower: with what is durable here, whether it is committed or not.
-func (f *Fetch) replicate(p *Partition, by *Follower, want *wantedPartition, got *FetchedPartition, maxBytes int, first bool) {
+func (f *Fetch) replicate(
+	p *Partition, by *Follower, want *wantedPartition, got *FetchedPartition, maxBytes int, first bool,
+) {
 	ask := &want.ask
 	reply, err := p.followed(partition.FollowerFetch{
 		Replica: by.ID, BrokerEpoch: by.Epoch, LeaderEpoch: ask.CurrentLeaderEpoch, Start: ask.LogStartOffset, Offset: ask.Offset, LastEpoch: ask.LastFetchedEpoch,
@@ -349,8 +358,8 @@ func (f *Fetch) replicate(p *Partition, by *Follower, want *wantedPartition, got
 	got.HighWatermark, got.LastStableOffset, got.LogStartOffset = p.hw.Load(), p.lastStable(), p.log.StartOffset()
 }
 
-// diverging tells a reader whose last record was written under another history where that history ends here (KIP-595). Of an
-// epoch that nothing is known about, nobody can say.
+// diverging tells a reader whose last record was written under another history where that history ends here (KIP-595).
+// Of an epoch that nothing is known about, nobody can say.
 func diverging(p *Partition, ask FetchPartition) (*EpochEndOffset, error) {
 	if ask.LastFetchedEpoch < 0 {
 		return nil, nil
@@ -358,7 +367,8 @@ func diverging(p *Partition, ask FetchPartition) (*EpochEndOffset, error) {
 	epoch, end := p.epochEnd(ask.LastFetchedEpoch)
 	switch {
 	case epoch < 0:
-		return nil, fault.New(fault.OffsetOutOfRange, "the end of epoch %d of %s-%d is not known", ask.LastFetchedEpoch, p.topic, p.index)
+		return nil, fault.New(fault.OffsetOutOfRange, "the end of epoch %d of %s-%d is not known", ask.LastFetchedEpoch,
+			p.topic, p.index)
 	case epoch < ask.LastFetchedEpoch || end < ask.Offset:
 		return &EpochEndOffset{Epoch: epoch, EndOffset: end}, nil
 	}

@@ -19,14 +19,15 @@ import (
 
 // GroupLog keeps the coordinator's records in the partitions of an internal topic.
 type GroupLog interface {
-	// LeaderEpoch returns the leader epoch in which this broker leads the partition, and may do so now: its lease has not ended.
-	// Error: fault.NotLeaderOrFollower.
+	// LeaderEpoch returns the leader epoch in which this broker leads the partition, and may do so now: its lease has not
+	// ended. Error: fault.NotLeaderOrFollower.
 	LeaderEpoch(ctx context.Context, topic string, partition int32) (int32, error)
 	// Start orders b behind the end of the partition's log and returns without waiting for any disk. b belongs
 	// to the log from then on. wait returns nil when b is durable, and an error when it is not known
 	// to become so; it may be called from another goroutine, once, and be abandoned by ending its ctx. After an
 	// error of Start itself nothing was appended: fault.NotLeaderOrFollower when leaderEpoch is not that of LeaderEpoch.
-	Start(ctx context.Context, topic string, partition, leaderEpoch int32, b record.Batch) (wait func(context.Context) error, err error)
+	Start(ctx context.Context, topic string, partition, leaderEpoch int32,
+		b record.Batch) (wait func(context.Context) error, err error)
 	// Read visits the partition's batches from offset from to the end, those included that were started before
 	// and are still to become durable. A batch is valid until visit returns. An error of visit ends the reading.
 	Read(ctx context.Context, topic string, partition int32, from int64, visit func(record.Batch) error) error
@@ -60,10 +61,10 @@ const eventsPerPeriod = 100
 // Groups is the coordinator of consumer groups. A group's state is what the records in its
 // partition of __consumer_offsets say; every answered change was appended there first.
 //
-// Each partition that this broker leads is a shard: its groups, one lock over them, and one queue of what was
-// appended and is not durable yet. The lock is never held while something becomes durable. Partitions are
-// loaded when this broker begins to lead them, or is asked for them, and forgotten when it does so no more: what a shard knows
-// counts for the leader epoch in which it was loaded.
+// Each partition that this broker leads is a shard: its groups, one lock over them, and one queue of what was appended
+// and is not durable yet. The lock is never held while something becomes durable. Partitions are loaded when this
+// broker begins to lead them, or is asked for them, and forgotten when it does so no more: what a shard knows counts
+// for the leader epoch in which it was loaded.
 type Groups struct {
 	log     GroupLog
 	topics  GroupTopics
@@ -85,17 +86,23 @@ type Groups struct {
 }
 
 // NewGroups returns the coordinator. All arguments are required; random makes member ids, and has to be safe for
-// concurrent use. Groups, their members and committed offsets take at most memory bytes: who wants to join beyond that, or to commit to more
-// partitions, waits and tries again. The methods answer while Run runs.
-func NewGroups(log GroupLog, topics GroupTopics, configs GroupConfigs, images GroupImages, nodeID int32, memory int64, clock Clock, random io.Reader, logger *slog.Logger) *Groups {
+// concurrent use. Groups, their members and committed offsets take at most memory bytes: who wants to join beyond
+// that, or to commit to more partitions, waits and tries again. The methods answer while Run runs.
+func NewGroups(
+	log GroupLog, topics GroupTopics, configs GroupConfigs, images GroupImages, nodeID int32, memory int64, clock Clock,
+	random io.Reader, logger *slog.Logger,
+) *Groups {
 	return &Groups{
-		log: log, topics: topics, configs: configs, images: images, nodeID: nodeID, clock: clock, random: random, logger: logger, events: limitedlog.New(logger, eventsPerPeriod),
-		memory: &groupMemory{limit: memory}, alarms: newGroupAlarms(clock), background: make(chan func(context.Context)), stopped: make(chan struct{}), shards: map[int32]*groupShard{},
+		log: log, topics: topics, configs: configs, images: images, nodeID: nodeID, clock: clock, random: random,
+		logger: logger, events: limitedlog.New(logger, eventsPerPeriod),
+		memory: &groupMemory{limit: memory}, alarms: newGroupAlarms(clock), background: make(chan func(context.Context)),
+		stopped: make(chan struct{}), shards: map[int32]*groupShard{},
 	}
 }
 
-// Run works for the groups until ctx ends: it loads them, watches over time-outs, and removes offsets that have expired
-// and those of deleted topics. Once it has returned, every waiting request has been answered and all goroutines have ended. It runs once.
+// Run works for the groups until ctx ends: it loads them, watches over time-outs, and removes offsets that have
+// expired and those of deleted topics. Once it has returned, every waiting request has been answered and all
+// goroutines have ended. It runs once.
 func (g *Groups) Run(ctx context.Context) error {
 	var work sync.WaitGroup
 	work.Go(func() { g.alarms.run(ctx, g.expire) })
@@ -127,14 +134,15 @@ func (g *Groups) start(f func(context.Context)) bool {
 	}
 }
 
-// Coordinator returns the broker id that coordinates the group; it makes __consumer_offsets when missing.
-// The error is fault.CoordinatorNotAvailable when there is none now, or the topic cannot be made: clients wait until it can, be it that
-// brokers of a cluster are still starting, and the operator is told why.
+// Coordinator returns the broker id that coordinates the group; it makes __consumer_offsets when missing. The error is
+// fault.CoordinatorNotAvailable when there is none now, or the topic cannot be made: clients wait until it can, be it
+// that brokers of a cluster are still starting, and the operator is told why.
 func (g *Groups) Coordinator(ctx context.Context, groupID string) (int32, error) {
 	topic, err := g.topics.EnsureInternal(ctx, metadata.OffsetsTopic)
 	if err != nil {
 		if ctx.Err() == nil {
-			g.events.Warn(ctx, "groups have no coordinator: their topic cannot be created", "topic", metadata.OffsetsTopic, "err", err)
+			g.events.Warn(ctx, "groups have no coordinator: their topic cannot be created", "topic", metadata.OffsetsTopic,
+				"err", err)
 		}
 		return -1, fault.New(fault.CoordinatorNotAvailable, "create %s: %w", metadata.OffsetsTopic, err)
 	}
@@ -153,7 +161,8 @@ func (g *Groups) Join(ctx context.Context, req group.JoinRequest) group.JoinResp
 	if req.Group == "" {
 		return refuse(fault.InvalidGroupID)
 	}
-	if ms := req.SessionTimeout.Milliseconds(); ms < g.configs.Int("group.min.session.timeout.ms") || ms > g.configs.Int("group.max.session.timeout.ms") {
+	if ms := req.SessionTimeout.Milliseconds(); ms < g.configs.Int("group.min.session.timeout.ms") ||
+		ms > g.configs.Int("group.max.session.timeout.ms") {
 		return refuse(fault.InvalidSessionTimeout)
 	}
 	unique, err := g.uuid()
@@ -277,7 +286,9 @@ func (g *Groups) Describe(ctx context.Context, groupID string) group.Description
 	case err != nil:
 		return group.Description{Group: groupID, Err: err}
 	case !found:
-		return group.Description{Group: groupID, State: group.Dead.String(), Err: fault.New(fault.GroupIDNotFound, "Group %s not found.", groupID)}
+		return group.Description{
+			Group: groupID, State: group.Dead.String(), Err: fault.New(fault.GroupIDNotFound, "Group %s not found.", groupID),
+		}
 	}
 	return d
 }

@@ -13,8 +13,8 @@ type Lease struct {
 	of    *partition.Lease // nil: it never ends
 }
 
-// NewLease returns a lease that has yet to be renewed, in the time of clock. That should go on while the machine is suspended, for
-// others wait no longer for this broker then.
+// NewLease returns a lease that has yet to be renewed, in the time of clock. That should go on while the machine is
+// suspended, for others wait no longer for this broker then.
 func NewLease(clock Clock) *Lease { return &Lease{clock, clock(), new(partition.Lease)} }
 
 // NewEndlessLease returns the lease of a broker that is alone.

@@ -45,8 +45,8 @@ func (s *MembershipSettings) ensureDefaults() {
 	}
 }
 
-// Membership is the service by which a broker is in its cluster: it registers the broker, tells the metadata's leader that
-// it is alive, and hands over what it leads before it stops.
+// Membership is the service by which a broker is in its cluster: it registers the broker, tells the metadata's leader
+// that it is alive, and hands over what it leads before it stops.
 type Membership struct {
 	store    ports.MetadataStore
 	local    heartbeats
@@ -67,9 +67,12 @@ type heartbeats interface {
 	Heartbeat(ctx context.Context, req ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error)
 }
 
-// NewMembership returns the membership of this broker. Heartbeats go to local, this node's controller, while this node leads
-// the metadata, and to peers otherwise.
-func NewMembership(store ports.MetadataStore, local heartbeats, peers ports.Peers, settings MembershipSettings, clock Clock, log *slog.Logger) *Membership {
+// NewMembership returns the membership of this broker. Heartbeats go to local, this node's controller, while this node
+// leads the metadata, and to peers otherwise.
+func NewMembership(
+	store ports.MetadataStore, local heartbeats, peers ports.Peers, settings MembershipSettings, clock Clock,
+	log *slog.Logger,
+) *Membership {
 	settings.ensureDefaults()
 	m := &Membership{
 		store: store, local: local, peers: peers, settings: settings, clock: clock, log: log,
@@ -85,8 +88,9 @@ func (m *Membership) BrokerEpoch() int64 { return m.epoch.Load() }
 // Serving is closed when the broker is in service for the first time.
 func (m *Membership) Serving() <-chan struct{} { return m.serving }
 
-// SessionUntil returns until when the metadata's leader will not fence this broker for its silence: a session from when the
-// last heartbeat that was answered had been sent. It is the zero time before that. A broken connection may end it earlier.
+// SessionUntil returns until when the metadata's leader will not fence this broker for its silence: a session
+// from when the last heartbeat that was answered had been sent. It is the zero time before that. A broken
+// connection may end it earlier.
 func (m *Membership) SessionUntil() time.Time {
 	if until := m.until.Load(); until != nil {
 		return *until
@@ -94,8 +98,8 @@ func (m *Membership) SessionUntil() time.Time {
 	return time.Time{}
 }
 
-// Register registers this broker, fenced, and tries until ctx ends while there is no leader of the metadata. Doing it again
-// changes nothing.
+// Register registers this broker, fenced, and tries until ctx ends while there is no leader of the metadata.
+// Doing it again changes nothing.
 func (m *Membership) Register(ctx context.Context) error {
 	cmd := metadata.RegisterBroker{
 		ID: m.settings.NodeID, Incarnation: m.settings.Incarnation, Rack: m.settings.Rack, Endpoints: m.settings.Endpoints, Fenced: true,
@@ -120,7 +124,8 @@ func (m *Membership) Register(ctx context.Context) error {
 
 // mayPass reports whether what has failed may succeed when it is tried again.
 func mayPass(err error) bool {
-	return errors.Is(err, fault.NotController) || errors.Is(err, fault.RequestTimedOut) || errors.Is(err, context.DeadlineExceeded) ||
+	return errors.Is(err, fault.NotController) || errors.Is(err, fault.RequestTimedOut) ||
+		errors.Is(err, context.DeadlineExceeded) ||
 		errors.Is(err, fault.BrokerNotAvailable)
 }
 
@@ -137,9 +142,9 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// Run registers this broker, unless Register has done so, and keeps it in the cluster until ctx ends; then it has others take
-// over what it leads, for at most ShutdownTimeout. It returns fault.StaleBrokerEpoch when another broker has taken this
-// one's id or it was unregistered: it must not serve any more.
+// Run registers this broker, unless Register has done so, and keeps it in the cluster until ctx ends; then it has
+// others take over what it leads, for at most ShutdownTimeout. It returns fault.StaleBrokerEpoch when another broker
+// has taken this one's id or it was unregistered: it must not serve any more.
 func (m *Membership) Run(ctx context.Context) error {
 	if m.BrokerEpoch() < 0 {
 		if err := m.Register(ctx); err != nil {
@@ -198,7 +203,8 @@ func (m *Membership) beat(ctx context.Context, shutDown bool) (ports.BrokerHeart
 	}
 	if reply.Fenced != m.fenced {
 		m.fenced = reply.Fenced
-		m.log.InfoContext(ctx, "broker is in or out of service", "broker", req.BrokerID, "broker_epoch", req.BrokerEpoch, "fenced", reply.Fenced)
+		m.log.InfoContext(ctx, "broker is in or out of service", "broker", req.BrokerID, "broker_epoch", req.BrokerEpoch,
+			"fenced", reply.Fenced)
 	}
 	if !reply.Fenced {
 		m.once.Do(func() { close(m.serving) })
@@ -225,8 +231,8 @@ func (m *Membership) replaced(ctx context.Context, err error) error {
 	return nil
 }
 
-// leave has other brokers take over what this one leads. When no heartbeat is answered for two sessions, this broker has been fenced, or there is
-// nobody to take over, as when all nodes are stopped together.
+// leave has other brokers take over what this one leads. When no heartbeat is answered for two sessions, this broker
+// has been fenced, or there is nobody to take over, as when all nodes are stopped together.
 func (m *Membership) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, m.settings.ShutdownTimeout)
 	defer cancel()
@@ -239,10 +245,12 @@ func (m *Membership) leave(ctx context.Context) {
 		case errors.Is(err, fault.StaleBrokerEpoch):
 			return // nobody counts on this incarnation
 		case err != nil && m.clock().After(m.SessionUntil().Add(m.settings.SessionTimeout)):
-			m.log.WarnContext(ctx, "broker stops without having handed over: its heartbeats are not answered", "broker", m.settings.NodeID)
+			m.log.WarnContext(ctx, "broker stops without having handed over: its heartbeats are not answered",
+				"broker", m.settings.NodeID)
 			return
 		}
 		pause(ctx, m.settings.RetryInterval)
 	}
-	m.log.WarnContext(ctx, "broker stops without having handed over", "broker", m.settings.NodeID, "waited", m.settings.ShutdownTimeout)
+	m.log.WarnContext(ctx, "broker stops without having handed over", "broker", m.settings.NodeID,
+		"waited", m.settings.ShutdownTimeout)
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,7 +31,8 @@ type memLogs struct {
 	ended  []*memLog     // offline or deleted while appends were held
 	// opening, if not nil, is called before a log is opened; its error is Open's.
 	opening func(ports.LogID) error
-	// deleting and changing, if not nil, are called before a log is deleted, or cut, reset or deleted from. Their errors are the answer.
+	// deleting and changing, if not nil, are called before a log is deleted, or cut, reset or deleted from.
+	// Their errors are the answer.
 	deleting func(ports.LogID) error
 	changing func(id ports.LogID, how string) error
 }
@@ -181,6 +183,8 @@ type memLog struct {
 	positions           []int64
 	size                int64
 	start, end, durable int64
+
+	mayCompact atomic.Int64 // up to where
 }
 
 func (l *memLog) Append(batches []record.Batch, now time.Time) error {
@@ -290,8 +294,11 @@ func (l *memLog) Retain(ctx context.Context, _ time.Time, upTo func() int64) err
 	return l.AdvanceStart(ctx, start)
 }
 
-// Compact does nothing: the contract asks for no record to be removed.
-func (l *memLog) Compact(context.Context, time.Time, func() int64) error { return nil }
+// Compact notes up to where it may: the contract asks for no record to be removed.
+func (l *memLog) Compact(_ context.Context, _ time.Time, upTo func() int64) error {
+	l.mayCompact.Store(upTo())
+	return nil
+}
 
 func (l *memLog) OffsetForTimestamp(ms, upTo int64) (ports.TimestampOffset, bool, error) {
 	l.mu.Lock()

@@ -108,9 +108,9 @@ func (q *OffsetQuery) found(at ports.TimestampOffset, ok bool, err error) error 
 	return err
 }
 
-// leader returns the partition that a query is about, its leader epoch checked. As in Kafka, a replica that does not lead says first whether its
-// epoch is another, so that a client knows whether to look for the leader or to wait: fault.FencedLeaderEpoch, UnknownLeaderEpoch, and
-// NotLeaderOrFollower for the same one only.
+// leader returns the partition that a query is about, its leader epoch checked. As in Kafka, a replica that does not
+// lead says first whether its epoch is another, so that a client knows whether to look for the leader or to wait:
+// fault.FencedLeaderEpoch, UnknownLeaderEpoch, and NotLeaderOrFollower for the same one only.
 func (o *Offsets) leader(ctx context.Context, topic string, index, leaderEpoch int32) (*Partition, error) {
 	p, err := o.replica(ctx, topic, index)
 	if err != nil {

@@ -20,8 +20,8 @@ type DeleteRecordsQuery struct {
 	Err          error
 }
 
-// DeleteRecords answers the queries in place, as Kafka does when every in-sync replica has deleted the records. ctx ends with the
-// request's time-out: what has not been done by then is fault.RequestTimedOut, and is done later.
+// DeleteRecords answers the queries in place, as Kafka does when every in-sync replica has deleted the records. ctx
+// ends with the request's time-out: what has not been done by then is fault.RequestTimedOut, and is done later.
 func (o *Offsets) DeleteRecords(ctx context.Context, queries []DeleteRecordsQuery) {
 	begun := make([]*Partition, len(queries))
 	for i := range queries {
@@ -39,11 +39,13 @@ func (o *Offsets) DeleteRecords(ctx context.Context, queries []DeleteRecordsQuer
 }
 
 // deleteRecords raises the log start offset to before, -1 for the high watermark, and returns the new one. A topic
-// that is only compacted keeps its records: fault.PolicyViolation. A new leader that does not know yet what is committed says so as in a Fetch:
-// fault.OffsetNotAvailable, which clients try again; against the high watermark that it has, every offset would be out of range.
+// that is only compacted keeps its records: fault.PolicyViolation. A new leader that does not know yet what is
+// committed says so as in a Fetch: fault.OffsetNotAvailable, which clients try again; against the high watermark that
+// it has, every offset would be out of range.
 func (p *Partition) deleteRecords(ctx context.Context, before int64) (int64, error) {
 	if cfg := p.config.Load(); !cfg.Log.Delete {
-		return -1, fault.New(fault.PolicyViolation, "records of %s cannot be deleted: its cleanup.policy is not delete", p.topic)
+		return -1, fault.New(fault.PolicyViolation, "records of %s cannot be deleted: its cleanup.policy is not delete",
+			p.topic)
 	}
 	hw, err := p.readable(false)
 	if err != nil {
@@ -53,7 +55,8 @@ func (p *Partition) deleteRecords(ctx context.Context, before int64) (int64, err
 		before = hw
 	}
 	if before < 0 || before > hw {
-		return -1, fault.New(fault.OffsetOutOfRange, "offset %d of %s-%d is above the high watermark %d", before, p.topic, p.index, hw)
+		return -1, fault.New(fault.OffsetOutOfRange, "offset %d of %s-%d is above the high watermark %d", before, p.topic,
+			p.index, hw)
 	}
 	if err := p.log.AdvanceStart(ctx, before); err != nil {
 		return -1, timedOut(err)
@@ -76,7 +79,8 @@ func (p *Partition) deleted(ctx context.Context, start int64) (int64, error) {
 	}
 }
 
-// lowWatermark returns the lowest log start offset among the in-sync replicas, and what is closed when it may have risen.
+// lowWatermark returns the lowest log start offset among the in-sync replicas, and what is
+// closed when it may have risen.
 func (p *Partition) lowWatermark() (low int64, moved <-chan struct{}, err error) {
 	start := p.log.StartOffset()
 	p.tail.Lock()
@@ -100,8 +104,8 @@ func timedOut(err error) error {
 	return err
 }
 
-// deletions is what a leader knows of its followers' log start offsets, and who waits for them to rise. The partition's lock
-// guards it.
+// deletions is what a leader knows of its followers' log start offsets, and who waits for them to rise. The
+// partition's lock guards it.
 type deletions struct {
 	isr     []int32
 	epoch   int32           // the leader epoch of isr
@@ -109,8 +113,8 @@ type deletions struct {
 	watched chan struct{}   // nil when nobody waits
 }
 
-// decided notes which replicas are in sync in a leader epoch. What followers had deleted in another epoch, or before they left, says nothing: they
-// may have been taken away and come back with another log.
+// decided notes which replicas are in sync in a leader epoch. What followers had deleted in another epoch, or before
+// they left, says nothing: they may have been taken away and come back with another log.
 func (d *deletions) decided(isr []int32, epoch int32) {
 	if epoch != d.epoch {
 		d.starts = nil

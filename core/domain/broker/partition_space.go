@@ -9,8 +9,9 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
-// yieldPause is how long a leader for whose records there is no space keeps its lead after it has given it up for that and was elected again, unless
-// there was space for some meanwhile. Where all disks are full the lead would go round otherwise.
+// yieldPause is how long a leader for whose records there is no space keeps its lead after it has given it up
+// for that and was elected again, unless there was space for some meanwhile. Where all disks are full the
+// lead would go round otherwise.
 const yieldPause = 4 * time.Minute
 
 // room counts size bytes that are to be appended. It is fault.KafkaStorageError when there is no space for them.
@@ -25,8 +26,9 @@ func (p *Partition) room(size int) error {
 	return err
 }
 
-// orRefusal returns why the batch before was refused for want of space, when err says that a batch is missing. librdkafka takes the latter for a gap
-// that it has to leave behind: it goes on in a new producer epoch, in which all that is under way is sent again and not known for duplicates.
+// orRefusal returns why the batch before was refused for want of space, when err says that a batch is missing.
+// librdkafka takes the latter for a gap that it has to leave behind: it goes on in a new producer epoch, in which all
+// that is under way is sent again and not known for duplicates.
 func (p *Partition) orRefusal(err error) error {
 	if errors.Is(err, fault.OutOfOrderSequence) && p.crowded.Load() && p.space.refuses(useOf(p.topic)) {
 		return p.space.refusal.Load()
@@ -34,8 +36,9 @@ func (p *Partition) orRefusal(err error) error {
 	return err
 }
 
-// yields reports whether the other in-sync replicas should go on without this one, because there is no space for what is to be appended: a
-// follower that lacks what its leader has, or a leader that has nothing that a follower lacks. That is so in this leader epoch.
+// yields reports whether the other in-sync replicas should go on without this one, because there is no space for what
+// is to be appended: a follower that lacks what its leader has, or a leader that has nothing that a follower lacks.
+// That is so in this leader epoch.
 func (p *Partition) yields() (epoch int32, ok bool) {
 	if !p.crowded.Load() || !p.space.short(useOf(p.topic)) {
 		return partition.NoEpoch, false

@@ -38,8 +38,8 @@ func (q *ackQueue) upTo(end int64) []ack {
 	return ready
 }
 
-// hold has every append fail for the reason given. Its bytes belong to the log until that has made them durable, and to whoever sent them
-// from the answer on: so they are answered then. Called under the lock.
+// hold has every append fail for the reason given. Its bytes belong to the log until that has made them durable, and
+// to whoever sent them from the answer on: so they are answered then. Called under the lock.
 func (p *Partition) hold(reason error) {
 	for _, line := range []*ackQueue{&p.local, &p.acks} {
 		for _, a := range *line {
@@ -59,8 +59,8 @@ func (p *Partition) written() []ack {
 	return p.held.upTo(p.log.DurableEnd())
 }
 
-// letGo answers the appends that are held: the log does not need their bytes any more. Until it says so they are not the producers' again,
-// even when it was deleted or has failed: its journal may be writing them.
+// letGo answers the appends that are held: the log does not need their bytes any more. Until it says so they are not
+// the producers' again, even when it was deleted or has failed: its journal may be writing them.
 func (p *Partition) letGo() {
 	p.tail.Lock()
 	r := release{held: p.held}
@@ -163,7 +163,8 @@ func (p *Partition) withdraw(a ack) bool {
 	return true
 }
 
-// giveUp answers those appends that have waited for in-sync replicas as long as their producers want to. They may become durable yet.
+// giveUp answers those appends that have waited for in-sync replicas as long as their producers want to.
+// They may become durable yet.
 func (p *Partition) giveUp() {
 	p.tail.Lock()
 	var late []ack
@@ -247,8 +248,8 @@ func (r release) tell() {
 	}
 }
 
-// subscribe has w notified when there is more to read than up to offset, or the partition ends, and a follower when the high
-// watermark has risen since it fetched.
+// subscribe has w notified when there is more to read than up to offset, or the partition ends, and a follower when
+// the high watermark has risen since it fetched.
 func (p *Partition) subscribe(w *waiter, offset int64) {
 	p.tail.Lock()
 	defer p.tail.Unlock()
@@ -256,7 +257,8 @@ func (p *Partition) subscribe(w *waiter, offset int64) {
 	if w.follower != noFollower {
 		end, behind = p.replica.DurableEnd(), p.replica.Behind(w.follower)
 	}
-	if p.gone != nil || end > offset || behind || role != partition.RoleLeader && (role != partition.RoleFollower || !w.anywhere) {
+	if p.gone != nil || end > offset || behind ||
+		role != partition.RoleLeader && (role != partition.RoleFollower || !w.anywhere) {
 		w.notify()
 		return
 	}

@@ -17,8 +17,9 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// Partitions is the registry of the partitions of which this broker has a replica. One that has no other replica is opened
-// when it is first asked for, so that a start costs nothing for partitions that nobody uses; the others are opened at once.
+// Partitions is the registry of the partitions of which this broker has a replica. One that has no other replica
+// is opened when it is first asked for, so that a start costs nothing for partitions that nobody uses; the
+// others are opened at once.
 type Partitions struct {
 	store   ports.MetadataStore
 	logs    ports.LogStore
@@ -49,8 +50,12 @@ type topicConfigs interface {
 	Int(key string) int64
 }
 
-// NewPartitions returns the registry over logs, of broker nodeID, which is registered under epoch. All arguments are required.
-func NewPartitions(store ports.MetadataStore, logs ports.LogStore, configs topicConfigs, nodeID int32, epoch int64, lease *Lease, clock Clock, log *slog.Logger) *Partitions {
+// NewPartitions returns the registry over logs, of broker nodeID, which is registered under epoch.
+// All arguments are required.
+func NewPartitions(
+	store ports.MetadataStore, logs ports.LogStore, configs topicConfigs, nodeID int32, epoch int64, lease *Lease,
+	clock Clock, log *slog.Logger,
+) *Partitions {
 	ps := &Partitions{
 		store: store, logs: logs, configs: configs, nodeID: nodeID, epoch: epoch, clock: clock, log: log, noise: limitedlog.New(log, noiseOfLogs),
 		lease: lease, queue: unreplicated{}, topics: make(map[metadata.TopicID]*topicPartitions), names: make(map[string]*topicPartitions),
@@ -106,8 +111,8 @@ func (ps *Partitions) replica(ctx context.Context, t *metadata.Topic, index int3
 	return p, err
 }
 
-// refresh has p take over what the newest image says of it. The broker's own registration has to be from the very image that the
-// view is from: one from before it counts for an earlier process.
+// refresh has p take over what the newest image says of it. The broker's own registration has to be from the very
+// image that the view is from: one from before it counts for an earlier process.
 func (ps *Partitions) refresh(p *Partition) {
 	img := ps.store.Image()
 	t, ok := img.TopicByID(p.id)
@@ -123,7 +128,9 @@ func (ps *Partitions) refresh(p *Partition) {
 
 // replicaSettings are what configs ask of a topic's replicas.
 func (ps *Partitions) replicaSettings(cfg *TopicConfig) partition.ReplicaSettings {
-	return partition.ReplicaSettings{MinInSync: cfg.MinInSyncReplicas, MaxLag: millis(ps.configs.Int("replica.lag.time.max.ms"))}
+	return partition.ReplicaSettings{
+		MinInSync: cfg.MinInSyncReplicas, MaxLag: millis(ps.configs.Int("replica.lag.time.max.ms")),
+	}
 }
 
 // LeaderByName is Leader for a topic's name.
@@ -158,8 +165,8 @@ func (ps *Partitions) bringInLine(tp *topicPartitions, t *metadata.Topic) {
 	}
 }
 
-// Close ends every partition: who waits is told that this broker leads it no more, producers as soon as their bytes are on disk. The logs
-// stay with their store, which has still to make them durable.
+// Close ends every partition: who waits is told that this broker leads it no more, producers as soon as their bytes
+// are on disk. The logs stay with their store, which has still to make them durable.
 func (ps *Partitions) Close() {
 	ps.mu.Lock()
 	ps.closed = true
@@ -196,7 +203,9 @@ func (ps *Partitions) known() []*topicPartitions {
 }
 
 // LogSizes yields the sizes of the wanted partitions' logs. A log that cannot be opened is left out.
-func (ps *Partitions) LogSizes(ctx context.Context, wanted func(topic string, index int32) bool) iter.Seq2[LogUsage, error] {
+func (ps *Partitions) LogSizes(
+	ctx context.Context, wanted func(topic string, index int32) bool,
+) iter.Seq2[LogUsage, error] {
 	return func(yield func(LogUsage, error) bool) {
 		for t := range ps.store.Image().Topics() {
 			for i := range t.Partitions {
@@ -217,8 +226,8 @@ func (ps *Partitions) LogSizes(ctx context.Context, wanted func(topic string, in
 	}
 }
 
-// Expire has every open partition forget the producers that have been idle for producer.id.expiration.ms. It ends early when ctx
-// does.
+// Expire has every open partition forget the producers that have been idle for producer.id.expiration.ms.
+// It ends early when ctx does.
 func (ps *Partitions) Expire(ctx context.Context) {
 	for p := range ps.Open() {
 		if ctx.Err() != nil {
@@ -228,8 +237,8 @@ func (ps *Partitions) Expire(ctx context.Context) {
 	}
 }
 
-// Producers returns the producers that this broker's replica of a partition remembers, whoever leads: who looks for a transaction that hangs
-// asks all replicas.
+// Producers returns the producers that this broker's replica of a partition remembers, whoever leads: who looks for a
+// transaction that hangs asks all replicas.
 func (ps *Partitions) Producers(ctx context.Context, topic string, index int32) ([]partition.Producer, error) {
 	p, err := ps.ReplicaByName(ctx, topic, index)
 	if err == nil {
@@ -241,11 +250,13 @@ func (ps *Partitions) Producers(ctx context.Context, topic string, index int32) 
 	return p.producers()
 }
 
-// Start orders a batch of the broker's own making behind the end of an internal topic's partition and returns
-// without waiting for any disk. wait returns when the batch is durable on every in-sync replica, or when its ctx ends. The batch must
-// not change until then.
-// Errors of Start are those of a produce, and fault.NotLeaderOrFollower when the partition is led in another epoch.
-func (ps *Partitions) Start(ctx context.Context, topic string, index, leaderEpoch int32, b record.Batch) (wait func(context.Context) error, err error) {
+// Start orders a batch of the broker's own making behind the end of an internal topic's partition and returns without
+// waiting for any disk. wait returns when the batch is durable on every in-sync replica, or when its ctx ends. The
+// batch must not change until then. Errors of Start are those of a produce, and fault.NotLeaderOrFollower when the
+// partition is led in another epoch.
+func (ps *Partitions) Start(
+	ctx context.Context, topic string, index, leaderEpoch int32, b record.Batch,
+) (wait func(context.Context) error, err error) {
 	p, err := ps.LeaderByName(ctx, topic, index)
 	if err != nil {
 		return nil, err
@@ -257,7 +268,8 @@ func (ps *Partitions) Start(ctx context.Context, topic string, index, leaderEpoc
 	return done.wait, nil
 }
 
-// LeaderEpoch returns the leader epoch in which this broker leads a partition, and may do so now. Errors are those of LeaderByName.
+// LeaderEpoch returns the leader epoch in which this broker leads a partition, and may do so now. Errors
+// are those of LeaderByName.
 func (ps *Partitions) LeaderEpoch(ctx context.Context, topic string, index int32) (int32, error) {
 	p, err := ps.LeaderByName(ctx, topic, index)
 	if err != nil {
@@ -271,7 +283,9 @@ const readBytes = 1 << 20
 
 // Read visits the batches of a partition from offset from to the end, after having waited for what was started before
 // to become durable. A batch is valid during its visit only. An error of visit ends the reading and is returned.
-func (ps *Partitions) Read(ctx context.Context, topic string, index int32, from int64, visit func(record.Batch) error) error {
+func (ps *Partitions) Read(
+	ctx context.Context, topic string, index int32, from int64, visit func(record.Batch) error,
+) error {
 	p, err := ps.LeaderByName(ctx, topic, index)
 	if err != nil {
 		return err

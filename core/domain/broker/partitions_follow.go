@@ -11,8 +11,9 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// Run follows the metadata until ctx ends: it opens what has to be replicated, closes what is deleted or has moved away, removes the logs
-// of topics that are no more and takes changed configs into use. What may take long for one log does not keep it from following.
+// Run follows the metadata until ctx ends: it opens what has to be replicated, closes what is deleted or has moved
+// away, removes the logs of topics that are no more and takes changed configs into use. What may take long for one log
+// does not keep it from following.
 func (ps *Partitions) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var working sync.WaitGroup
@@ -56,11 +57,13 @@ func (f *alignment) follow(img *metadata.Image) {
 	f.img = img
 }
 
-// bury ends the partitions of deleted topics, of which no image that was followed need have known, and has their logs removed.
+// bury ends the partitions of deleted topics, of which no image that was followed need have known,
+// and has their logs removed.
 func (f *alignment) bury() {
 	ps := f.partitions
 	for _, tp := range ps.known() {
-		if _, ok := ps.store.Image().TopicByID(tp.id); !ok { // the image that is followed may be from before the topic was made
+		// the image that is followed may be from before the topic was made
+		if _, ok := ps.store.Image().TopicByID(tp.id); !ok {
 			tp.retire(fault.UnknownTopicOrPartition)
 			ps.upkeep.ask(task{kind: dropTopic, topic: tp.id})
 		}
@@ -124,8 +127,8 @@ func (ps *Partitions) asked(id metadata.TopicID) *topicPartitions {
 	return ps.topics[id]
 }
 
-// leave gives up this broker's replica of a partition, if there is one, unless it has been given one again since: that may be in
-// sync already.
+// leave gives up this broker's replica of a partition, if there is one, unless it has been given one again since:
+// that may be in sync already.
 func (ps *Partitions) leave(ctx context.Context, t *metadata.Topic, index int32) error {
 	tp, gone := ps.of(t)
 	if gone != nil {
@@ -174,7 +177,8 @@ func (ps *Partitions) discard(ctx context.Context, tp *topicPartitions, index in
 	return ps.remove(ctx, at, tp, index, fault.UnknownTopicOrPartition)
 }
 
-// remove ends a partition for the reason given and deletes its log, if it was open or a log is left of it. Called with the place's lock held.
+// remove ends a partition for the reason given and deletes its log, if it was open or a log is left of it. Called
+// with the place's lock held.
 func (ps *Partitions) remove(ctx context.Context, at *place, tp *topicPartitions, index int32, reason error) error {
 	if p := at.partition.Swap(nil); p != nil {
 		p.end(reason)
@@ -196,8 +200,8 @@ func (ps *Partitions) remove(ctx context.Context, at *place, tp *topicPartitions
 	return nil
 }
 
-// sweep removes logs on disk whose topics are no more, that were never opened or that a crash has left between the deletion of a topic and that of
-// its logs, and has those removed that this broker has no replica of any more.
+// sweep removes logs on disk whose topics are no more, that were never opened or that a crash has left between the
+// deletion of a topic and that of its logs, and has those removed that this broker has no replica of any more.
 func (ps *Partitions) sweep(ctx context.Context) error {
 	stored, err := ps.logs.Stored()
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// A log that could not be opened is left alone for reopenFirst, in case the reason passes, and after each further attempt for twice as long, at
-// most reopenAfter: its damage costs a request an error, not a scan.
+// A log that could not be opened is left alone for reopenFirst, in case the reason passes, and after each further
+// attempt for twice as long, at most reopenAfter: its damage costs a request an error, not a scan.
 const (
 	reopenFirst = time.Second
 	reopenAfter = 10 * time.Second
@@ -25,9 +25,10 @@ const (
 
 // topicPartitions are the partitions of one topic that have been asked for.
 type topicPartitions struct {
-	id     metadata.TopicID
-	name   string
-	before *topicPartitions         // of a deleted topic that had the same name, and whose logs may still be there; the registry's lock guards it
+	id   metadata.TopicID
+	name string
+	// of a deleted topic that had the same name, and whose logs may still be there; the registry's lock guards it
+	before *topicPartitions
 	places atomic.Pointer[[]*place] // by partition, as far as was asked for
 
 	mu     sync.Mutex   // guards what follows, the growth of places and what changes in open partitions
@@ -68,8 +69,8 @@ func (tp *topicPartitions) at(index int32) *place {
 	return nil
 }
 
-// take is at, with places made when there are none: for all partitions of the topic at once. The error says why they are
-// not opened any more.
+// take is at, with places made when there are none: for all partitions of the topic at once. The error says why
+// they are not opened any more.
 func (tp *topicPartitions) take(index int32, partitions int) (*place, error) {
 	if at := tp.at(index); at != nil {
 		return at, nil
@@ -127,7 +128,8 @@ func (tp *topicPartitions) end(reason error) (ended []*Partition) {
 	return ended
 }
 
-// retire ends the open partitions for the reason given, at once, and has none opened any more. One that is being opened is ended when it is open.
+// retire ends the open partitions for the reason given, at once, and has none opened any more. One that is being
+// opened is ended when it is open.
 func (tp *topicPartitions) retire(reason error) {
 	tp.mu.Lock()
 	if tp.gone == nil {
@@ -200,7 +202,8 @@ func (ps *Partitions) forget(tp *topicPartitions) {
 	}
 }
 
-// supersede removes the logs that a partition had in deleted topics of the same name. Of a deletion that is under way it waits for the end.
+// supersede removes the logs that a partition had in deleted topics of the same name. Of a deletion that is
+// under way it waits for the end.
 func (ps *Partitions) supersede(ctx context.Context, tp *topicPartitions, index int32) error {
 	ps.mu.RLock()
 	var old []*topicPartitions
@@ -218,9 +221,11 @@ func (ps *Partitions) supersede(ctx context.Context, tp *topicPartitions, index 
 	return nil
 }
 
-// openIn returns the open partition of a topic, opened when it is not. One that could not be opened is tried again after a while;
-// until then its error is the answer.
-func (ps *Partitions) openIn(ctx context.Context, tp *topicPartitions, t *metadata.Topic, index int32) (*Partition, error) {
+// openIn returns the open partition of a topic, opened when it is not. One that could not be opened is tried again
+// after a while; until then its error is the answer.
+func (ps *Partitions) openIn(
+	ctx context.Context, tp *topicPartitions, t *metadata.Topic, index int32,
+) (*Partition, error) {
 	at, err := tp.take(index, len(t.Partitions))
 	if err != nil {
 		return nil, err
@@ -263,7 +268,8 @@ func (ps *Partitions) openIn(ctx context.Context, tp *topicPartitions, t *metada
 	return p, nil
 }
 
-// publish puts a partition where others find it, with what has changed while it was opened. Called with the place's lock held.
+// publish puts a partition where others find it, with what has changed while it was opened. Called
+// with the place's lock held.
 func (ps *Partitions) publish(at *place, tp *topicPartitions, p *Partition, cfg *TopicConfig) {
 	tp.mu.Lock()
 	defer tp.mu.Unlock()
@@ -310,7 +316,8 @@ func (ps *Partitions) recovered(at *place) {
 	at.failed = nil
 }
 
-// unopened returns what stands for the partitions whose logs could not be opened: their resignation may have to be repeated.
+// unopened returns what stands for the partitions whose logs could not be opened: their
+// resignation may have to be repeated.
 func (ps *Partitions) unopened() []*Partition {
 	ps.mu.RLock()
 	defer ps.mu.RUnlock()
@@ -318,8 +325,12 @@ func (ps *Partitions) unopened() []*Partition {
 }
 
 // openLog opens a partition's log. Errors: fault.KafkaStorageError, ctx's.
-func (ps *Partitions) openLog(ctx context.Context, t *metadata.Topic, index int32, cfg *TopicConfig) (*Partition, error) {
-	p := &Partition{topic: t.Name, id: t.ID, index: index, clock: ps.clock, lease: ps.lease, queue: ps.queue, space: ps.space}
+func (ps *Partitions) openLog(
+	ctx context.Context, t *metadata.Topic, index int32, cfg *TopicConfig,
+) (*Partition, error) {
+	p := &Partition{
+		topic: t.Name, id: t.ID, index: index, clock: ps.clock, lease: ps.lease, queue: ps.queue, space: ps.space,
+	}
 	p.config.Store(cfg)
 	p.version.Store(-1)
 	l, err := ps.logs.Open(ctx, ports.LogID{Topic: t.Name, TopicID: t.ID, Partition: index}, &cfg.Log, p)

@@ -8,13 +8,15 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// upkeepAtOnce is how many tasks run together: a disk serves several better than one, and one that takes long does not hold up all others.
+// upkeepAtOnce is how many tasks run together: a disk serves several better than one, and one that takes long
+// does not hold up all others.
 const upkeepAtOnce = 8
 
 // A task that has failed is tried again after upkeepRetry, and after twice as long each time, at most reopenAfter.
 const upkeepRetry = time.Second
 
-// task is something to be brought in line with the newest metadata that may take as long as a disk likes: logs are opened, closed and deleted.
+// task is something to be brought in line with the newest metadata that may take as long as a disk likes: logs are
+// opened, closed and deleted.
 type task struct {
 	kind      taskKind
 	topic     metadata.TopicID // of all but sweepLogs
@@ -29,7 +31,8 @@ const (
 	sweepLogs                      // remove logs on disk that no topic has
 )
 
-// upkeep runs tasks until they have succeeded: several at once, each of them in one goroutine at a time. Whoever asks for one does not wait.
+// upkeep runs tasks until they have succeeded: several at once, each of them in one goroutine at a time. Whoever
+// asks for one does not wait.
 type upkeep struct {
 	do    func(context.Context, task) error
 	clock Clock
@@ -105,7 +108,8 @@ func (u *upkeep) run(ctx context.Context) {
 	}
 }
 
-// begin takes out the tasks that are to be run now, and says how long it takes until one that has failed may be tried again.
+// begin takes out the tasks that are to be run now, and says how long it takes until one that has
+// failed may be tried again.
 func (u *upkeep) begin() (due []task, wait time.Duration) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -154,7 +158,8 @@ func (u *upkeep) finish(t task, err error) {
 	u.wake()
 }
 
-// backOff returns how long to wait after a failure when it was last the time before: first, then twice as long, and no longer than most.
+// backOff returns how long to wait after a failure when it was last the time before: first, then twice as
+// long, and no longer than most.
 func backOff(last, first, most time.Duration) time.Duration {
 	return min(max(2*last, first), most)
 }

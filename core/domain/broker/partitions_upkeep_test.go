@@ -12,8 +12,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestTasksAreDoneUntilTheySucceed: whoever asks for a task gets one that begins afterwards and succeeds, whatever fails meanwhile; never does one run
-// twice at a time, nor more than allowed.
+// TestTasksAreDoneUntilTheySucceed: whoever asks for a task gets one that begins afterwards and succeeds, whatever
+// fails meanwhile; never does one run twice at a time, nor more than allowed.
 func TestTasksAreDoneUntilTheySucceed(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		type drawn struct {

@@ -13,10 +13,12 @@ import (
 
 // ProduceRequest is one Produce request. The record bytes belong to the service until Done was called.
 type ProduceRequest struct {
-	Acks            int16         // -1, 0 or 1
-	Timeout         time.Duration // how long in-sync replicas are waited for; then the answer is fault.RequestTimedOut, a quarter of a second late at most
-	TransactionalID string        // "" for none
-	Version         int16         // of the API: some compression types need a minimum (KIP-110)
+	Acks int16 // -1, 0 or 1
+	// how long in-sync replicas are waited for; then the answer is fault.RequestTimedOut, a
+	// quarter of a second late at most
+	Timeout         time.Duration
+	TransactionalID string // "" for none
+	Version         int16  // of the API: some compression types need a minimum (KIP-110)
 	ClientID        string
 	Partitions      []ProducePartition
 	// Done is called once, when every partition has its answer: perhaps before Produce returns, perhaps from
@@ -34,8 +36,9 @@ type ProducePartition struct {
 	Records   []byte // one record batch; patched in place
 
 	// The answer.
-	BaseOffset     int64 // -1 with an error
-	LogAppendTime  int64 // milliseconds, -1 unless the topic's timestamps are LogAppendTime; of a duplicate the batch's own
+	BaseOffset int64 // -1 with an error
+	// milliseconds, -1 unless the topic's timestamps are LogAppendTime; of a duplicate the batch's own
+	LogAppendTime  int64
 	LogStartOffset int64 // -1 when unknown
 	RecordErrors   []RecordError
 	Err            error
@@ -156,8 +159,8 @@ func (req *ProduceRequest) acknowledge(slot int, err error) {
 	req.countDown()
 }
 
-// hidesLogStart reports whether err is one with which Kafka does not tell the log start offset: those that may come from
-// somewhere that is not the log.
+// hidesLogStart reports whether err is one with which Kafka does not tell the log start offset: those that may come
+// from somewhere that is not the log.
 func hidesLogStart(err error) bool {
 	switch fault.KindOf(err) {
 	case fault.UnknownTopicOrPartition, fault.NotLeaderOrFollower, fault.MessageTooLarge, fault.RecordListTooLarge,

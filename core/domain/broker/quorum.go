@@ -20,8 +20,8 @@ type QuorumReplica struct {
 	Node         int32
 	Directory    [16]byte // the incarnation under which the node votes; zero when it is not known
 	LogEndOffset int64
-	// When the leader last heard of the replica, and when the replica last had all that the leader had, in milliseconds since 1970;
-	// -1 when it is not known.
+	// When the leader last heard of the replica, and when the replica last had all that the leader had, in milliseconds
+	// since 1970; -1 when it is not known.
 	LastFetch, LastCaughtUp int64
 }
 

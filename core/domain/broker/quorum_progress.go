@@ -8,8 +8,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// QuorumProgress knows how far the other nodes are with the metadata, where this node leads it: they say so with each heartbeat, as Kafka's do with each
-// fetch of the metadata's log.
+// QuorumProgress knows how far the other nodes are with the metadata, where this node leads it: they say so with each
+// heartbeat, as Kafka's do with each fetch of the metadata's log.
 type QuorumProgress struct {
 	*Controller
 	mu    sync.Mutex
@@ -39,7 +39,8 @@ func (q *QuorumProgress) Heartbeat(ctx context.Context, req ports.BrokerHeartbea
 	return reply, err
 }
 
-// note follows Kafka's rule of when a replica has caught up: now, if it has all there is, and when it was heard of last, if it has what there was then.
+// note follows Kafka's rule of when a replica has caught up: now, if it has all there is, and when it was heard of
+// last, if it has what there was then.
 func (q *QuorumProgress) note(node int32, has, end, now int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -56,7 +57,8 @@ func (q *QuorumProgress) note(node int32, has, end, now int64) {
 	q.nodes[node] = after
 }
 
-// Describe fills in how far the replicas are of a quorum that this node leads. What is not known of a node that was not heard of stays as it is.
+// Describe fills in how far the replicas are of a quorum that this node leads. What is not known of a node that was
+// not heard of stays as it is.
 func (q *QuorumProgress) Describe(quorum *QuorumDescription) {
 	q.mu.Lock()
 	nodes := maps.Clone(q.nodes)

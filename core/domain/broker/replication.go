@@ -13,8 +13,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// Replication is the service that keeps this broker's replicas in step with the others: where it follows, it fetches from the
-// leaders; where it leads, it has metadata decide who is in sync.
+// Replication is the service that keeps this broker's replicas in step with the others: where it follows, it fetches
+// from the leaders; where it leads, it has metadata decide who is in sync.
 type Replication struct {
 	partitions *Partitions
 	store      ports.MetadataStore
@@ -48,11 +48,14 @@ const (
 )
 
 // NewReplication returns the replication of partitions, which queue for it from now on. All arguments are required.
-func NewReplication(partitions *Partitions, store ports.MetadataStore, peers ports.Peers, configs topicConfigs, log *slog.Logger) *Replication {
+func NewReplication(
+	partitions *Partitions, store ports.MetadataStore, peers ports.Peers, configs topicConfigs, log *slog.Logger,
+) *Replication {
 	r := &Replication{
 		partitions: partitions, store: store, peers: peers, configs: configs, log: log,
 		noise: limitedlog.New(log, noiseOfReplicas), throttle: newReplicationQuota(configs, partitions.clock),
-		woken: make(chan struct{}, 1), cuts: make(chan struct{}, cutsAtOnce), wanted: make(map[*Partition]struct{}), fetchers: make(map[int32]*fetcher),
+		woken: make(chan struct{}, 1), cuts: make(chan struct{}, cutsAtOnce),
+		wanted: make(map[*Partition]struct{}), fetchers: make(map[int32]*fetcher),
 	}
 	partitions.queue = r
 	return r
@@ -113,8 +116,8 @@ func (r *Replication) wake() {
 	}
 }
 
-// beside has a follower's log changed beside what else is under way: one log that takes long must not keep those from being replicated that have the
-// same leader. It is called by what Run has begun.
+// beside has a follower's log changed beside what else is under way: one log that takes long must not keep those from
+// being replicated that have the same leader. It is called by what Run has begun.
 func (r *Replication) beside(ctx context.Context, change func()) {
 	r.working.Go(func() {
 		select {
@@ -216,8 +219,10 @@ func (r *Replication) decide(ctx context.Context, p *Partition) {
 			p.proposalFailed(proposal)
 		}
 		p.refusal = p.refusal.next(at.Version, r.partitions.clock())
-		if !errors.Is(err, fault.InvalidUpdateVersion) && !errors.Is(err, context.Canceled) { // the former only says that metadata has moved on
-			r.noise.Warn(ctx, "in-sync replicas not changed", "topic", p.topic, "partition", p.index, "resigns", cmd.Resigns, "err", err)
+		// the former only says that metadata has moved on
+		if !errors.Is(err, fault.InvalidUpdateVersion) && !errors.Is(err, context.Canceled) {
+			r.noise.Warn(ctx, "in-sync replicas not changed", "topic", p.topic, "partition", p.index, "resigns", cmd.Resigns,
+				"err", err)
 		}
 		return
 	}
@@ -225,7 +230,8 @@ func (r *Replication) decide(ctx context.Context, p *Partition) {
 		p.hasYielded()
 	}
 	p.refusal = refusal{}
-	r.log.InfoContext(ctx, "in-sync replicas changed", "topic", p.topic, "partition", p.index, "isr", res.Partition.ISR, "resigned", cmd.Resigns)
+	r.log.InfoContext(ctx, "in-sync replicas changed", "topic", p.topic, "partition", p.index, "isr", res.Partition.ISR,
+		"resigned", cmd.Resigns)
 }
 
 // partitionIn returns what an image says of p, nil when there is no such partition.
@@ -237,8 +243,9 @@ func partitionIn(img *metadata.Image, p *Partition) *metadata.Partition {
 	return &t.Partitions[p.index]
 }
 
-// resign makes cmd the resignation of a broker whose log has failed, or cannot take more, from the in-sync replicas, unless it is the last of them. The leader
-// would find out by itself that a follower does not follow, but everybody would wait until then.
+// resign makes cmd the resignation of a broker whose log has failed, or cannot take more, from the in-sync
+// replicas, unless it is the last of them. The leader would find out by itself that a follower does not follow, but
+// everybody would wait until then.
 func resign(at *metadata.Partition, cmd *metadata.AlterPartition) bool {
 	for _, id := range at.ISR {
 		if id != cmd.BrokerID {
@@ -249,8 +256,8 @@ func resign(at *metadata.Partition, cmd *metadata.AlterPartition) bool {
 	return len(cmd.ISR) > 0 && len(cmd.ISR) < len(at.ISR)
 }
 
-// refusal is that metadata has refused a proposal, or that its fate is not known. The next is made after a while, which grows, or when the
-// partition has changed in the metadata.
+// refusal is that metadata has refused a proposal, or that its fate is not known. The next is made after a while,
+// which grows, or when the partition has changed in the metadata.
 type refusal struct {
 	version int32 // of the partition in the image that was known
 	pause   time.Duration

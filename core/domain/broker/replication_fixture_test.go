@@ -23,8 +23,9 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// ring is a cluster in one process and in virtual time: brokers with logs in memory that share their metadata and fetch from each other
-// without a network. Broker n is registered under epoch n. Topic "orders" has one partition, on brokers 1, 2 and 3.
+// ring is a cluster in one process and in virtual time: brokers with logs in memory that share their metadata and
+// fetch from each other without a network. Broker n is registered under epoch n. Topic "orders" has one
+// partition, on brokers 1, 2 and 3.
 type ring struct {
 	t       *testing.T
 	store   *watchedStore
@@ -48,8 +49,9 @@ type ringBroker struct {
 	produce    *Produce
 	fetch      *Fetch
 	offsets    *Offsets
-	cut        *metadata.Image                                               // what it goes on with, nil when it is not cut off
-	applying   atomic.Pointer[func(context.Context, metadata.Command) error] // its error is Apply's, if it has one
+	// what it goes on with, nil when it is not cut off
+	cut      *metadata.Image
+	applying atomic.Pointer[func(context.Context, metadata.Command) error] // its error is Apply's, if it has one
 }
 
 const (

@@ -262,9 +262,15 @@ func TestRecordsAreDeletedWhenEveryInSyncReplicaHasDeletedThem(t *testing.T) {
 // replica returns a broker's replica of "orders", after all that follows from what was done before.
 func (b *ringBroker) replica() *Partition {
 	b.t.Helper()
+	return b.replicaOf("orders")
+}
+
+// replicaOf is replica for a topic with one partition.
+func (b *ringBroker) replicaOf(topic string) *Partition {
+	b.t.Helper()
 	synctest.Wait()
 	for p := range b.partitions.Open() {
-		if p.topic == "orders" {
+		if p.topic == topic {
 			return p
 		}
 	}

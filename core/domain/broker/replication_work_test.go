@@ -39,7 +39,8 @@ func (r *ring) unfence(id int32) {
 	r.apply(metadata.UnfenceBroker{ID: id, Epoch: b.Epoch})
 }
 
-// parted makes topic "odd", led by broker 1, and has broker 1 be replaced while it holds a record that nobody else has. Its log has to be cut.
+// parted makes topic "odd", led by broker 1, and has broker 1 be replaced while it holds a record that nobody else
+// has. Its log has to be cut.
 func (r *ring) parted() {
 	r.t.Helper()
 	r.create("odd", 1)

@@ -18,8 +18,8 @@ type sessions struct {
 	fenced   map[int32]int64 // of each fenced broker, the index of the first image that was seen to say so
 }
 
-// suspicion is that a broker may have ended without a word: its heartbeat connection broke, or it was not heard of since this node leads. It ends
-// when the broker is heard of.
+// suspicion is that a broker may have ended without a word: its heartbeat connection broke, or it was not heard of
+// since this node leads. It ends when the broker is heard of.
 type suspicion struct {
 	watched bool // somebody is looking after it
 }
@@ -30,13 +30,17 @@ type session struct {
 	deadline time.Time // of the next heartbeat
 	retry    time.Time // before which it is not fenced, though the session may be over
 	index    int64     // of the newest image that the broker has
-	owed     int64     // of the image that the broker has to have seen: in which it was fenced last, 0 when it is not known to have been
+	// of the image that the broker has to have seen: in which it was fenced last, 0 when it is not known to have been
+	owed int64
 	// handedOver is the index of the image in which the broker has begun its shutdown; 0 for none.
 	handedOver int64
 }
 
 func newSessions(timeout time.Duration) *sessions {
-	return &sessions{timeout: timeout, brokers: make(map[int32]*session), suspects: make(map[int32]*suspicion), fenced: make(map[int32]int64)}
+	return &sessions{
+		timeout: timeout, brokers: make(map[int32]*session), suspects: make(map[int32]*suspicion),
+		fenced: make(map[int32]int64),
+	}
 }
 
 // follow has a session for each broker that img has in service, a full one for those that had none, and no other.
@@ -84,8 +88,8 @@ func (s *sessions) touch(id int32, index int64, now time.Time) {
 // that others lead what it has led.
 func (s *sessions) mayReturn(id int32, index int64) bool { return index >= s.fenced[id] }
 
-// knows reports whether a broker in service that has seen the image with this index knows that it was fenced, if it was: it may have been taken
-// back into service by a command that was under way for long.
+// knows reports whether a broker in service that has seen the image with this index knows that it was fenced, if it
+// was: it may have been taken back into service by a command that was under way for long.
 func (s *sessions) knows(id int32, index int64) bool {
 	of := s.brokers[id]
 	return of == nil || index >= of.owed
@@ -125,7 +129,8 @@ func (s *sessions) look() map[int32]*suspicion {
 	return unwatched
 }
 
-// looked ends the session of a suspect that is gone, unless it was heard of meanwhile, and reports whether it has done so.
+// looked ends the session of a suspect that is gone, unless it was heard of meanwhile, and
+// reports whether it has done so.
 func (s *sessions) looked(id int32, of *suspicion, gone bool, now time.Time) bool {
 	if of == nil || s.suspects[id] != of {
 		return false

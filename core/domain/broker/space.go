@@ -17,13 +17,15 @@ import (
 )
 
 const (
-	// measureEvery is how often the disk is measured. What is appended meanwhile is counted; what others write is not seen.
+	// measureEvery is how often the disk is measured. What is appended meanwhile is counted;
+	// what others write is not seen.
 	measureEvery = 250 * time.Millisecond
 	// measurePause is how often it is measured at the most, where little is left.
 	measurePause = 20 * time.Millisecond
 )
 
-// Space keeps the disk from getting full: it refuses records in time, and has the reserve give back what all else needs to go on.
+// Space keeps the disk from getting full: it refuses records in time, and has the reserve give back
+// what all else needs to go on.
 type Space struct {
 	rule    space.Rule
 	budget  *space.Budget
@@ -70,7 +72,8 @@ func (s *Space) Run(ctx context.Context) error {
 	}
 }
 
-// review decides anew whether records are taken. A disk that cannot be measured is taken for what it was, but one that is gone.
+// review decides anew whether records are taken. A disk that cannot be measured is taken for what it
+// was, but one that is gone.
 func (s *Space) review() {
 	d, err := s.measure()
 	var refusal *fault.Error
@@ -83,8 +86,9 @@ func (s *Space) review() {
 		return
 	default:
 		s.budget.Measured(d)
-		refusal = fault.New(fault.KafkaStorageError, "nothing can be produced until there is space again: the broker's disk has %d bytes left, "+
-			"its reserve among them, and keeps %d for what must go on", d.Total(), s.rule.Floor(space.Records))
+		refusal = fault.New(fault.KafkaStorageError,
+			"nothing can be produced until there is space again: the broker's disk has %d bytes left, "+
+				"its reserve among them, and keeps %d for what must go on", d.Total(), s.rule.Floor(space.Records))
 	}
 	s.refusal.Store(refusal)
 	refusing := s.budget.Refusing()
@@ -134,7 +138,8 @@ func (s *Space) hold(d space.Disk, want int64) {
 // lending is for how many reviews a large loan stays free: it is for what is done in the background.
 const lending = 4
 
-// Room returns nil when n bytes may be written for a use, and are free now: the reserve gives back what is missing, for a while.
+// Room returns nil when n bytes may be written for a use, and are free now: the reserve gives back
+// what is missing, for a while.
 func (s *Space) Room(u space.Use, n int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -157,7 +162,8 @@ func (s *Space) Room(u space.Use, n int64) error {
 // Spare reports whether n bytes may be allocated for what is only good to have. It returns at once.
 func (s *Space) Spare(n int64) bool { return s.budget.Spare(n) }
 
-// take counts n bytes that are to be appended for a use. When they must not be, it is fault.KafkaStorageError, with which clients try again.
+// take counts n bytes that are to be appended for a use. When they must not be, it is fault.KafkaStorageError,
+// with which clients try again.
 func (s *Space) take(u space.Use, n int) error {
 	if s == nil {
 		return nil

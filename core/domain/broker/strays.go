@@ -9,9 +9,10 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// SetStraysAside takes the logs away that restored metadata does not know, and keeps their files: their topics may have been made after the snapshot
-// that it was restored from, and not deleted. It is called before any partition is opened; what is unknown later belongs to deleted topics. Metadata
-// that was never restored knows of all topics that were not deleted.
+// SetStraysAside takes the logs away that restored metadata does not know, and keeps their files: their topics
+// may have been made after the snapshot that it was restored from, and not deleted. It is called before any
+// partition is opened; what is unknown later belongs to deleted topics. Metadata that was never restored knows of
+// all topics that were not deleted.
 func SetStraysAside(ctx context.Context, img *metadata.Image, logs ports.LogStore, log *slog.Logger) error {
 	if !img.Restored() {
 		return nil

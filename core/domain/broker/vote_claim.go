@@ -6,9 +6,10 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// VoteClaim is a node's claim to be the voter that its id stands for. A node whose directory was lost has forgotten what it has promised with its
-// votes, and does not know that. The others do: a directory's incarnation is made up at random with it. So a node must not vote before others
-// know its incarnation, and never when they know another one under its id.
+// VoteClaim is a node's claim to be the voter that its id stands for. A node whose directory was lost has
+// forgotten what it has promised with its votes, and does not know that. The others do: a directory's incarnation
+// is made up at random with it. So a node must not vote before others know its incarnation, and never when they
+// know another one under its id.
 type VoteClaim struct {
 	Node        int32
 	Incarnation [16]byte
@@ -23,7 +24,8 @@ type KnownVoters struct {
 	Voters map[int32][16]byte // incarnations by node; zero where there is none yet
 }
 
-// Holds reports whether the node may take part in decisions on the metadata, judging by what the others have answered. Until then it has to wait:
+// Holds reports whether the node may take part in decisions on the metadata, judging by what the others have answered.
+// Until then it has to wait:
 //
 //   - A node with which the cluster begins may vote when each of the others has noted its incarnation, or when it was agreed on. Each: else two nodes
 //     that were wiped could begin a new cluster while the third, which has everything, does not run.
@@ -35,8 +37,8 @@ func (c *VoteClaim) Holds(answers []KnownVoters) (bool, error) {
 	for _, a := range answers {
 		switch known := a.Voters[c.Node]; {
 		case known != [16]byte{} && known != c.Incarnation:
-			return false, fault.New(fault.InconsistentVoterSet, "node %d has no data, but has been a member of the cluster, as node %d says",
-				c.Node, a.By)
+			return false, fault.New(fault.InconsistentVoterSet,
+				"node %d has no data, but has been a member of the cluster, as node %d says", c.Node, a.By)
 		case a.Agreed:
 			agreed = agreed || c.Joins || known == c.Incarnation
 		}
@@ -55,8 +57,9 @@ func (c *VoteClaim) Missing(answers []KnownVoters) []int32 {
 	return missing
 }
 
-// Introduced returns the incarnations by which the other nodes introduce themselves. A node that begins a cluster notes them, for good, before
-// it looks whether its claim holds: when it votes, so can they, and it is among those who tell whether one was wiped.
+// Introduced returns the incarnations by which the other nodes introduce themselves. A node that begins a cluster
+// notes them, for good, before it looks whether its claim holds: when it votes, so can they, and it is among those who
+// tell whether one was wiped.
 func (c *VoteClaim) Introduced(answers []KnownVoters) map[int32][16]byte {
 	nodes := make(map[int32][16]byte)
 	for _, a := range answers {

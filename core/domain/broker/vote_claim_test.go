@@ -106,7 +106,8 @@ func (f *founders) ask(id int) {
 	}
 }
 
-// TestAWipedNodeDoesNotVoteWhoeverRuns has three nodes begin a cluster, start and stop in any order, and lose their directories once one of them votes.
+// TestAWipedNodeDoesNotVoteWhoeverRuns has three nodes begin a cluster, start and stop in any order, and lose their
+// directories once one of them votes.
 func TestAWipedNodeDoesNotVoteWhoeverRuns(t *testing.T) {
 	began := 0
 	for seed := range uint64(5000) {

@@ -23,9 +23,9 @@ var (
 	flushIntervals = []string{"log.flush.interval.ms", "log.flush.scheduler.interval.ms"}
 )
 
-// ValidateBroker returns a fault when no broker may be started with the value: fault.InvalidRequest with Kafka's message
-// (KAFKA-13609: not InvalidConfig), and fault.InvalidConfig for an unknown key, which Kafka ignores. Configs for single listeners are
-// known.
+// ValidateBroker returns a fault when no broker may be started with the value: fault.InvalidRequest with Kafka's
+// message (KAFKA-13609: not InvalidConfig), and fault.InvalidConfig for an unknown key, which Kafka ignores. Configs
+// for single listeners are known.
 func ValidateBroker(key, value string) error {
 	k, ok := Broker.Key(key)
 	switch {
@@ -40,8 +40,9 @@ func ValidateBroker(key, value string) error {
 	return nil
 }
 
-// ValidateBrokerConfigs checks a broker's, or with perBroker false the cluster's default, dynamic configs: each value,
-// and that it may be set there while brokers run. As in Kafka, which keeps them for its plug-ins, unknown names are allowed.
+// ValidateBrokerConfigs checks a broker's, or with perBroker false the cluster's default, dynamic configs: each
+// value, and that it may be set there while brokers run. As in Kafka, which keeps them for its plug-ins,
+// unknown names are allowed.
 func ValidateBrokerConfigs(configs map[string]string, perBroker bool) error {
 	names := slices.Sorted(maps.Keys(configs))
 	if fixed := withUpdate(names, ReadOnly); len(fixed) > 0 {

@@ -31,8 +31,8 @@ func forListener(name string) (config string, ok bool) {
 	return config, ok && found && config != ""
 }
 
-// ListenerKey returns the definition of the config that name, listener.name.LISTENER.CONFIG or listener.name.LISTENER.MECHANISM.CONFIG, sets
-// for a single listener.
+// ListenerKey returns the definition of the config that name, listener.name.LISTENER.CONFIG or
+// listener.name.LISTENER.MECHANISM.CONFIG, sets for a single listener.
 func ListenerKey(name string) (*Key, bool) {
 	config, ok := forListener(name)
 	if !ok {
@@ -46,8 +46,8 @@ func ListenerKey(name string) (*Key, bool) {
 	return Broker.Key(config)
 }
 
-// checkListenerConfig checks a config for a single listener, of which there is none here that has an effect. The rule is that of the
-// config itself; a limit is refused, which would not be kept.
+// checkListenerConfig checks a config for a single listener, of which there is none here that has an effect. The rule
+// is that of the config itself; a limit is refused, which would not be kept.
 func checkListenerConfig(name, value string) error {
 	k, known := ListenerKey(name)
 	if !known {

@@ -17,7 +17,8 @@ var update = flag.Bool("update", false, "write docs/configs.md anew")
 
 const documentation = "../../../docs/configs.md"
 
-// docs/configs.md says of every config what this broker does with it. It is made by: go generate ./core/domain/configdef
+// docs/configs.md says of every config what this broker does with it. It is made by: go
+// generate ./core/domain/configdef
 func TestTheDocumentationIsThatOfTheTables(t *testing.T) {
 	want := document()
 	if *update {

@@ -75,7 +75,8 @@ func (g *Group) Offsets() []FetchedOffset {
 	var out []FetchedOffset
 	for _, topic := range slices.Sorted(maps.Keys(g.offsets)) {
 		for _, p := range sortedPartitions(g.offsets[topic]) {
-			out = append(out, FetchedOffset{TopicPartition: TopicPartition{Topic: topic, Partition: p}, Offset: g.offsets[topic][p]})
+			out = append(out,
+				FetchedOffset{TopicPartition: TopicPartition{Topic: topic, Partition: p}, Offset: g.offsets[topic][p]})
 		}
 	}
 	return out

@@ -14,8 +14,8 @@ const (
 // Size returns about how many bytes of memory the group takes, its committed offsets included.
 func (g *Group) Size() int { return groupSize + len(g.id) + g.weight + g.committed }
 
-// Growth returns by how many bytes the group would grow if it took the join in: not at all if the member is there already
-// and says the same as before.
+// Growth returns by how many bytes the group would grow if it took the join in: not at all if the member is there
+// already and says the same as before.
 func (g *Group) Growth(req *JoinRequest) int {
 	m := g.members[req.MemberID]
 	if m == nil {
@@ -44,8 +44,8 @@ func (g *Group) assign(m *member, assignment []byte) {
 	m.assignment = assignment
 }
 
-// CommitGrowth returns by how many bytes the group would grow if it took the commit in: not at all where it has offsets for the
-// same partitions, with as much metadata.
+// CommitGrowth returns by how many bytes the group would grow if it took the commit in: not at all where it has
+// offsets for the same partitions, with as much metadata.
 func (g *Group) CommitGrowth(req *CommitRequest) (n int) {
 	topic := ""
 	for i := range req.Offsets {

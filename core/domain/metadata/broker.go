@@ -83,10 +83,12 @@ func checkRegistration(cmd RegisterBroker) error {
 		return fault.New(fault.InvalidRequest, "broker id %d is negative", cmd.ID)
 	}
 	if len(cmd.Endpoints) > maxEndpoints {
-		return fault.New(fault.InvalidRequest, "broker %d has %d endpoints, allowed %d", cmd.ID, len(cmd.Endpoints), maxEndpoints)
+		return fault.New(fault.InvalidRequest, "broker %d has %d endpoints, allowed %d", cmd.ID, len(cmd.Endpoints),
+			maxEndpoints)
 	}
 	if len(cmd.Features) > maxFeatures {
-		return fault.New(fault.InvalidRequest, "broker %d has %d features, allowed %d", cmd.ID, len(cmd.Features), maxFeatures)
+		return fault.New(fault.InvalidRequest, "broker %d has %d features, allowed %d", cmd.ID, len(cmd.Features),
+			maxFeatures)
 	}
 	if err := checkText(slices.Collect(maps.Keys(cmd.Features))...); err != nil {
 		return err
@@ -171,7 +173,8 @@ func unregisterBroker(img *Image, cmd UnregisterBroker) (*Image, Result, error) 
 	case !ok:
 		return nil, Result{}, fault.New(fault.BrokerIDNotRegistered, "Broker ID %d is not currently registered", cmd.ID)
 	case !b.Fenced && img.holds(cmd.ID):
-		return nil, Result{}, fault.New(fault.InvalidRequest, "broker %d is in service and holds replicas: move them away or stop it first", cmd.ID)
+		return nil, Result{}, fault.New(fault.InvalidRequest,
+			"broker %d is in service and holds replicas: move them away or stop it first", cmd.ID)
 	}
 	next := *img
 	next.brokers = img.brokers.remove(brokerKey(cmd.ID))
@@ -190,19 +193,39 @@ func (i *Image) holds(id int32) bool {
 	return false
 }
 
-// Behind returns in how many partitions that have a leader the broker is a replica and not in sync. Those that it is only about to get do not
-// count. It looks at all partitions.
+// Behind returns in how many partitions that have a leader the broker is a replica and not in sync. Those that it is
+// only about to get do not count. It looks at all partitions.
 func (i *Image) Behind(id int32) int {
 	count := 0
 	for t := range i.Topics() {
 		for n := range t.Partitions {
 			p := &t.Partitions[n]
-			if p.Leader != noLeader && slices.Contains(p.Replicas, id) && !slices.Contains(p.ISR, id) && !slices.Contains(p.Adding, id) {
+			if p.Leader != noLeader && slices.Contains(p.Replicas, id) && !slices.Contains(p.ISR, id) &&
+				!slices.Contains(p.Adding, id) {
 				count++
 			}
 		}
 	}
 	return count
+}
+
+// InNeed counts the partitions that no broker leads, and those whose ISR lacks a replica that a reassignment is not
+// about to add, as Kafka's UnderReplicatedPartitions does. It looks at all partitions.
+func (i *Image) InNeed() (withoutLeader, underReplicated int) {
+	for t := range i.Topics() {
+		for n := range t.Partitions {
+			p := &t.Partitions[n]
+			if p.Leader == noLeader {
+				withoutLeader++
+			}
+			if slices.ContainsFunc(p.Replicas, func(id int32) bool {
+				return !slices.Contains(p.ISR, id) && !slices.Contains(p.Adding, id)
+			}) {
+				underReplicated++
+			}
+		}
+	}
+	return withoutLeader, underReplicated
 }
 
 // Leads reports whether the broker leads a partition. It looks at all partitions.

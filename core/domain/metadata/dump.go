@@ -98,7 +98,9 @@ func Dump(w io.Writer, img *Image) error {
 		out.field("restored", true)
 	}
 	list(out, "brokers", img.Brokers(), func(b *Broker) any {
-		d := dumpedBroker{b.ID, hex.EncodeToString(b.Incarnation[:]), b.Epoch, b.Rack, b.Fenced, b.ShuttingDown, nil, b.Features}
+		d := dumpedBroker{
+			b.ID, hex.EncodeToString(b.Incarnation[:]), b.Epoch, b.Rack, b.Fenced, b.ShuttingDown, nil, b.Features,
+		}
 		for _, e := range b.Endpoints {
 			d.Endpoints = append(d.Endpoints, dumpedEndpoint(e))
 		}
@@ -201,7 +203,9 @@ func (d *dump) image() (*Image, error) {
 	l := NewLoader()
 	l.header = &headerFields{d.Index, d.ClusterID, d.NextProducerID, d.Features, d.FeaturesEpoch, d.Restored}
 	for _, b := range d.Brokers {
-		broker := &Broker{ID: b.ID, Epoch: b.Epoch, Rack: b.Rack, Fenced: b.Fenced, ShuttingDown: b.ShuttingDown, Features: b.Features}
+		broker := &Broker{
+			ID: b.ID, Epoch: b.Epoch, Rack: b.Rack, Fenced: b.Fenced, ShuttingDown: b.ShuttingDown, Features: b.Features,
+		}
 		for _, e := range b.Endpoints {
 			broker.Endpoints = append(broker.Endpoints, Endpoint(e))
 		}

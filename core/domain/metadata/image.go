@@ -52,9 +52,9 @@ func (i *Image) topicByKey(id string) (*Topic, bool) {
 // Topics yields all topics in the order of their names.
 func (i *Image) Topics() iter.Seq[*Topic] { return values(i.topics.from("")) }
 
-// ListedTopics yields the topics that clients are told of when they ask for all of them, in the order of their names, from name on ("" for
-// the first). __meta is not among them, as Kafka's __cluster_metadata is not: who lists, counts or deletes what users
-// have made does not come upon it. Clients that name it are told of it.
+// ListedTopics yields the topics that clients are told of when they ask for all of them, in the order of their names,
+// from name on ("" for the first). __meta is not among them, as Kafka's __cluster_metadata is not: who lists, counts
+// or deletes what users have made does not come upon it. Clients that name it are told of it.
 func (i *Image) ListedTopics(name string) iter.Seq[*Topic] {
 	return func(yield func(*Topic) bool) {
 		for _, t := range i.topics.from(name) {
@@ -65,8 +65,8 @@ func (i *Image) ListedTopics(name string) iter.Seq[*Topic] {
 	}
 }
 
-// ChangedTopics yields the topics that i has otherwise than old, by name: as they were, nil for new ones, and as they are, nil for deleted
-// ones. It costs what has changed, not what there is.
+// ChangedTopics yields the topics that i has otherwise than old, by name: as they were, nil for new ones, and as they
+// are, nil for deleted ones. It costs what has changed, not what there is.
 func (i *Image) ChangedTopics(old *Image) iter.Seq2[*Topic, *Topic] {
 	return changes(old.topics, i.topics)
 }

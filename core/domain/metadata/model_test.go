@@ -329,7 +329,8 @@ func storeTouched(t *rapid.T, stored map[Entity]string, img *Image, cmd Command)
 	}
 }
 
-// checkForms checks that the replica, the stored entities, a snapshot and a dump all make the same image; check looks at it.
+// checkForms checks that the replica, the stored entities, a snapshot and a dump all make the
+// same image; check looks at it.
 func checkForms(t *rapid.T, check func(decoded *Image), img, replica *Image, stored map[Entity]string) {
 	want := encode(t, img)
 	if encode(t, replica) != want {

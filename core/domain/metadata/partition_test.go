@@ -339,6 +339,25 @@ func TestABrokerIsBehindWhereItIsNotInSyncWithALeader(t *testing.T) {
 	}
 }
 
+func TestPartitionsInNeedAreCounted(t *testing.T) {
+	for _, c := range []struct {
+		name                           string
+		before                         []Command
+		withoutLeader, underReplicated int
+	}{
+		{"all in sync", nil, 0, 0},
+		{"one out of sync", []Command{isrOf(1, 0, 0, 1, 2)}, 0, 1},
+		{"without leader", []Command{isrOf(1, 0, 0, 1), fence(1)}, 1, 1},
+		{"about to get a replica", []Command{unfence(4), reassign(1, 2, 4)}, 0, 0},
+	} {
+		withoutLeader, underReplicated := trio(t, c.before...).InNeed()
+		if withoutLeader != c.withoutLeader || underReplicated != c.underReplicated {
+			t.Errorf("%s: %d without leader, %d under-replicated, want %d and %d",
+				c.name, withoutLeader, underReplicated, c.withoutLeader, c.underReplicated)
+		}
+	}
+}
+
 func TestAnUnregisteredBrokerIsForgottenButInItsPartitions(t *testing.T) {
 	img := trio(t, fence(3), UnregisterBroker{ID: 3})
 	topic, _ := img.Topic("t")

@@ -104,8 +104,8 @@ func checkReplicas(img *Image, replicas []int32) error {
 	return nil
 }
 
-// placed returns count partitions, their replicas spread over the racks and the brokers, together with those that t has already, nil for a
-// new topic.
+// placed returns count partitions, their replicas spread over the racks and the brokers, together with those that t
+// has already, nil for a new topic.
 func placed(img *Image, t *Topic, count, replicationFactor int) ([]Partition, error) {
 	if err := checkNewPartitions(count); err != nil {
 		return nil, err
@@ -122,14 +122,17 @@ func placed(img *Image, t *Topic, count, replicationFactor int) ([]Partition, er
 			replicationFactor, replicationFactor, registered)
 	}
 	partitions, shared := make([]Partition, count), replicaSets{}
-	place := placer{live: live, fenced: fenced, leads: make(map[int32]int), holds: make(map[int32]int), heirs: make(map[[2]int32]int)}
+	place := placer{
+		live: live, fenced: fenced, leads: make(map[int32]int), holds: make(map[int32]int), heirs: make(map[[2]int32]int),
+	}
 	if t != nil {
 		for n := range t.Partitions {
 			place.count(t.Partitions[n].target())
 		}
 	}
 	for n := range partitions {
-		partitions[n], _ = newPartition(img, place.replicas(img.partitions+n, replicationFactor), shared) // its first replica lives
+		// its first replica lives
+		partitions[n], _ = newPartition(img, place.replicas(img.partitions+n, replicationFactor), shared)
 	}
 	return partitions, nil
 }
@@ -178,10 +181,11 @@ func (p *placer) count(replicas []int32) {
 	}
 }
 
-// replicas returns the replicas of the turn-th partition of a cluster, so that leaderships, replicas and what falls on others when
-// a broker dies are spread evenly over each topic, as far as racks allow it: the replicas of a partition are in as many racks as there are.
-// What is left open is decided in turns: first replicas go round the brokers, so that topics of one partition spread as well, and
-// the others follow at a distance that grows with each round. Fenced brokers are taken only when there are too few others.
+// replicas returns the replicas of the turn-th partition of a cluster, so that leaderships, replicas and what falls on
+// others when a broker dies are spread evenly over each topic, as far as racks allow it: the replicas of a partition
+// are in as many racks as there are. What is left open is decided in turns: first replicas go round the brokers, so
+// that topics of one partition spread as well, and the others follow at a distance that grows with each round. Fenced
+// brokers are taken only when there are too few others.
 func (p *placer) replicas(turn, replicationFactor int) []int32 {
 	live := len(p.live)
 	first := turn % live
@@ -208,8 +212,9 @@ func (p *placer) leadsBefore(a, b *Broker) bool {
 	return cmp.Or(cmp.Compare(p.leads[a.ID], p.leads[b.ID]), cmp.Compare(p.holds[a.ID], p.holds[b.ID])) < 0
 }
 
-// followers returns count of the candidates, all of them when there are fewer; the first of them is to lead after leader. A rack with fewer of
-// the partition's replicas comes first, then who follows less (leaderships come to everyone in their turn), has less, or is leader's heir less often.
+// followers returns count of the candidates, all of them when there are fewer; the first of them is to lead after
+// leader. A rack with fewer of the partition's replicas comes first, then who follows less (leaderships come to
+// everyone in their turn), has less, or is leader's heir less often.
 func (p *placer) followers(leader *Broker, candidates []*Broker, count int) []int32 {
 	inRack, chosen := map[string]int{leader.Rack: 1}, make([]int32, 0, count)
 	heir := func(id int32) int { return p.heirs[[2]int32{leader.ID, id}] }

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// spreads are by how many replicas the fullest and the emptiest broker differ where the placer of Apache Kafka 4.4.0 has placed a topic: the
-// best of 200 of its outcomes, which are drawn by lot.
+// spreads are by how many replicas the fullest and the emptiest broker differ where the placer of Apache Kafka 4.4.0
+// has placed a topic: the best of 200 of its outcomes, which are drawn by lot.
 var spreads = []struct {
 	racks             string // of each broker
 	replicationFactor int16

@@ -30,8 +30,9 @@ func (r *Replica) NextFetch() (leader int32, f FollowerFetch, ok bool) {
 	}, true
 }
 
-// Shown returns the end of what consumers may read from a follower (KIP-392): what it knows to be committed. The error is
-// fault.NotLeaderOrFollower: it follows nobody, or its lease has ended, and it may have been left behind without its knowing.
+// Shown returns the end of what consumers may read from a follower (KIP-392): what it knows to be committed. The
+// error is fault.NotLeaderOrFollower: it follows nobody, or its lease has ended, and it may have been left
+// behind without its knowing.
 func (r *Replica) Shown(now time.Duration) (int64, error) {
 	if r.role != RoleFollower || !r.lease.Live(now) {
 		return -1, fault.NotLeaderOrFollower
@@ -39,8 +40,8 @@ func (r *Replica) Shown(now time.Duration) (int64, error) {
 	return r.hw, nil
 }
 
-// KeepsUp reports whether this follower is in the ISR, or has everything that its leader has called committed in its last answer: as in Kafka,
-// producers may wait for it then.
+// KeepsUp reports whether this follower is in the ISR, or has everything that its leader has called committed in its
+// last answer: as in Kafka, producers may wait for it then.
 func (r *Replica) KeepsUp() bool { return r.member || r.heard && r.end >= r.leaderHW }
 
 // lastEpoch is the epoch of the last record, -1 for none.
@@ -51,8 +52,9 @@ func (r *Replica) lastEpoch() int32 {
 	return r.epochs.At(r.end - 1)
 }
 
-// FetchAnswered takes a leader's answer over, unless it is to another fetch than NextFetch returns now: the log may have been cut since, and
-// reach the same offset again with other records. With Append the caller calls Appended for each batch and appends them to the log.
+// FetchAnswered takes a leader's answer over, unless it is to another fetch than NextFetch returns now: the log may
+// have been cut since, and reach the same offset again with other records. With Append the caller calls Appended for
+// each batch and appends them to the log.
 func (r *Replica) FetchAnswered(a FetchAnswer, now time.Duration) Effects {
 	if _, f, ok := r.NextFetch(); !ok || f != a.To {
 		return Effects{}
@@ -79,9 +81,9 @@ func (r *Replica) FetchAnswered(a FetchAnswer, now time.Duration) Effects {
 	return fx
 }
 
-// cutAt says where the log has to be cut: where the epoch that the leader knows ended, in the log that ended it first. When
-// this log does not know the epoch either, that is where the largest below it ended, and the next fetch asks
-// about that one (KIP-279). Every answer cuts at least one record: the last one's epoch is in the leader's log for less long.
+// cutAt says where the log has to be cut: where the epoch that the leader knows ended, in the log that ended it first.
+// When this log does not know the epoch either, that is where the largest below it ended, and the next fetch asks about
+// that one (KIP-279). Every answer cuts at least one record: the last one's epoch is in the leader's log for less long.
 func (r *Replica) cutAt(a FetchAnswer) Effects {
 	to := min(a.DivergingEnd, r.end)
 	if found, end := r.epochs.EndOf(a.DivergingEpoch, r.end); found == a.DivergingEpoch {
@@ -99,8 +101,8 @@ func (r *Replica) cutAt(a FetchAnswer) Effects {
 	return Effects{Truncate: true, To: to}
 }
 
-// beginAnew has the log begin anew at offset to. A member of the ISR does not: it could be elected with an empty log. The leader gives it up,
-// since its fetches do not count, and it begins anew when metadata says so.
+// beginAnew has the log begin anew at offset to. A member of the ISR does not: it could be elected with an empty log.
+// The leader gives it up, since its fetches do not count, and it begins anew when metadata says so.
 func (r *Replica) beginAnew(to int64) Effects {
 	if r.member {
 		return Effects{}

@@ -28,25 +28,25 @@ type FetchReply struct {
 	DivergingEnd   int64 // where it ended
 }
 
-// Proposal is a change of the ISR that metadata shall decide: Kafka's AlterPartition. It stands only against the leader epoch and
-// version that it names. When it is accepted, the version rises even if the ISR stays the same.
+// Proposal is a change of the ISR that metadata shall decide: Kafka's AlterPartition. It stands only against the
+// leader epoch and version that it names. When it is accepted, the version rises even if the ISR stays the same.
 type Proposal struct {
 	LeaderEpoch int32
 	Version     int32
 	ISR         []Member
 }
 
-// Member is a broker in a proposed ISR. A member that is new may be accepted only when it is registered, not fenced, and under this very
-// epoch: one that was started anew since may have lost what it acknowledged (KIP-841, KIP-903).
+// Member is a broker in a proposed ISR. A member that is new may be accepted only when it is registered, not fenced,
+// and under this very epoch: one that was started anew since may have lost what it acknowledged (KIP-841, KIP-903).
 type Member struct {
 	Broker int32
 	Epoch  int64 // -1 when unknown, of members that are not new
 }
 
-// FollowerFetched notes what a follower has, and says what it may get. Errors: fault.FencedLeaderEpoch, fault.UnknownLeaderEpoch,
-// fault.NotLeaderOrFollower, fault.StaleBrokerEpoch, and fault.OffsetOutOfRange when the follower has to begin anew at the log
-// start offset. One that is in the ISR could be elected with an empty log then: it is told fault.OffsetNotAvailable until it has been
-// removed, for its fetch does not count. It does not allocate.
+// FollowerFetched notes what a follower has, and says what it may get. Errors: fault.FencedLeaderEpoch,
+// fault.UnknownLeaderEpoch, fault.NotLeaderOrFollower, fault.StaleBrokerEpoch, and fault.OffsetOutOfRange when the
+// follower has to begin anew at the log start offset. One that is in the ISR could be elected with an empty log then:
+// it is told fault.OffsetNotAvailable until it has been removed, for its fetch does not count. It does not allocate.
 func (r *Replica) FollowerFetched(f FollowerFetch, now time.Duration) (FetchReply, error) {
 	if err := r.CheckEpoch(f.LeaderEpoch); err != nil {
 		return FetchReply{}, err
@@ -86,16 +86,16 @@ func (r *Replica) FollowerFetched(f FollowerFetch, now time.Duration) (FetchRepl
 	return reply, nil
 }
 
-// forgotten reports whether all records of epoch, if this log ever had any, were deleted. Then nobody can tell whether a follower's log is the
-// same below the log start offset: unless it is in the ISR, it begins anew there. Kafka has it cut at the log start, and what
-// is below waits for deletion, and for the follower to be elected before that.
+// forgotten reports whether all records of epoch, if this log ever had any, were deleted. Then nobody can tell whether
+// a follower's log is the same below the log start offset: unless it is in the ISR, it begins anew there. Kafka has it
+// cut at the log start, and what is below waits for deletion, and for the follower to be elected before that.
 func (r *Replica) forgotten(epoch int32) bool {
 	return epoch >= 0 && len(r.epochs.entries) > 0 && epoch < r.epochs.entries[0].Epoch
 }
 
-// hollow reports whether a follower's log begins above the leader's, and above all that it can know to be committed: what lies between is missing
-// there, and may be committed yet. A log start offset never rises above the high watermark, so that such a log has outlived an unclean election, or a loss of
-// what was not synced.
+// hollow reports whether a follower's log begins above the leader's, and above all that it can know to be committed:
+// what lies between is missing there, and may be committed yet. A log start offset never rises above the high
+// watermark, so that such a log has outlived an unclean election, or a loss of what was not synced.
 func (r *Replica) hollow(p *peer, f FollowerFetch) bool {
 	return f.Start > max(r.epochStart, p.mayDelete, r.start)
 }
@@ -116,7 +116,8 @@ func (p *peer) restarted(brokerEpoch int64) {
 	}
 }
 
-// fetchedAt notes a fetch. As in Kafka, a follower has caught up when it has all that the leader had at the fetch before.
+// fetchedAt notes a fetch. As in Kafka, a follower has caught up when it has all that the
+// leader had at the fetch before.
 func (p *peer) fetchedAt(f FollowerFetch, end int64, now time.Duration) {
 	switch {
 	case f.Offset >= end:
@@ -143,8 +144,8 @@ func (r *Replica) Behind(id int32) bool {
 	return p != nil && r.hw > p.told
 }
 
-// InSync returns the end of what the follower on broker id is known to have on its disk. ok is false when the ISR that metadata has is
-// without it, or it has not fetched from this leader yet. It does not allocate.
+// InSync returns the end of what the follower on broker id is known to have on its disk. ok is false when the ISR that
+// metadata has is without it, or it has not fetched from this leader yet. It does not allocate.
 func (r *Replica) InSync(id int32) (end int64, ok bool) {
 	if p := r.peer(id); p != nil && p.committed && p.acked >= 0 {
 		return p.acked, true
@@ -152,9 +153,9 @@ func (r *Replica) InSync(id int32) (end int64, ok bool) {
 	return -1, false
 }
 
-// replicated returns what every replica has on its disk that is in the ISR, or that may be without the leader's knowing. Who is about
-// to join is waited for, too, as in Kafka: under load it would never see its offset reach the high watermark. A leader without
-// lease raises nothing.
+// replicated returns what every replica has on its disk that is in the ISR, or that may be without the leader's
+// knowing. Who is about to join is waited for, too, as in Kafka: under load it would never see its offset reach the
+// high watermark. A leader without lease raises nothing.
 func (r *Replica) replicated(now time.Duration) int64 {
 	if !r.lease.Live(now) {
 		return -1
@@ -176,8 +177,9 @@ func (r *Replica) awaited(p *peer, now time.Duration) bool {
 // recent reports whether p had everything not longer ago than MaxLag.
 func (r *Replica) recent(p *peer, now time.Duration) bool { return now-p.caughtUp <= r.settings.MaxLag }
 
-// mayJoin reports whether p belongs into the ISR. It has reached the high watermark, and the start of the leader's epoch, below which
-// records may be committed that the leader does not know to be; and it keeps up, or it would have to leave at once.
+// mayJoin reports whether p belongs into the ISR. It has reached the high watermark, and the start of the
+// leader's epoch, below which records may be committed that the leader does not know to be; and it keeps up, or
+// it would have to leave at once.
 func (r *Replica) mayJoin(p *peer, now time.Duration) bool {
 	return p.acked >= r.hw && p.acked >= r.epochStart && r.recent(p, now)
 }
@@ -199,10 +201,11 @@ func (r *Replica) wantsChange(now time.Duration) bool {
 	return false
 }
 
-// Propose returns the ISR as it should be, when that is not what metadata has: without members that lag, with the others who have
-// caught up and are eligible. eligible says whether the newest image has the broker registered under that epoch, neither
-// fenced nor shutting down. The proposal counts from now on where it is larger than the ISR; where it is smaller, nothing changes
-// before it is committed. One proposal at a time is on its way: until a newer view is installed, or ProposalFailed.
+// Propose returns the ISR as it should be, when that is not what metadata has: without members that lag, with the
+// others who have caught up and are eligible. eligible says whether the newest image has the broker registered under
+// that epoch, neither fenced nor shutting down. The proposal counts from now on where it is larger than the ISR; where
+// it is smaller, nothing changes before it is committed. One proposal at a time is on its way: until a newer view is
+// installed, or ProposalFailed.
 func (r *Replica) Propose(now time.Duration, eligible func(broker int32, epoch int64) bool) (Proposal, bool) {
 	if r.role != RoleLeader || r.asking {
 		return Proposal{}, false
@@ -234,16 +237,17 @@ func (r *Replica) Propose(now time.Duration, eligible func(broker int32, epoch i
 	return Proposal{LeaderEpoch: r.leaderEpoch, Version: r.version, ISR: isr}, true
 }
 
-// ProposalFailed notes that p was refused, or that its fate is not known. It counts on, since a copy of it may still be on its way to
-// metadata; the next Tick outbids it by another proposal against the same version, of which only one can win.
+// ProposalFailed notes that p was refused, or that its fate is not known. It counts on, since a copy of it
+// may still be on its way to metadata; the next Tick outbids it by another proposal against the same version,
+// of which only one can win.
 func (r *Replica) ProposalFailed(p Proposal) {
 	if p.Version == r.version && p.LeaderEpoch == r.leaderEpoch {
 		r.asking = false
 	}
 }
 
-// Admit says whether a batch may be appended. Errors: fault.NotLeaderOrFollower, also when the lease has ended, and for acks -1
-// fault.NotEnoughReplicas.
+// Admit says whether a batch may be appended. Errors: fault.NotLeaderOrFollower, also when the lease has ended, and
+// for acks -1 fault.NotEnoughReplicas.
 func (r *Replica) Admit(acks int16, now time.Duration) error {
 	switch {
 	case r.role != RoleLeader || !r.lease.Live(now):
@@ -263,12 +267,13 @@ func (r *Replica) Replicated() error {
 	return nil
 }
 
-// enough reports whether the committed ISR is as large as min.insync.replicas, or has all replicas when these are fewer, as in Kafka.
+// enough reports whether the committed ISR is as large as min.insync.replicas, or has all replicas when
+// these are fewer, as in Kafka.
 func (r *Replica) enough() bool { return r.inSync >= min(r.settings.MinInSync, len(r.peers)+1) }
 
-// Readable returns the end of what consumers may read. Errors: fault.NotLeaderOrFollower, also when the lease has ended: there may be
-// another leader. fault.OffsetNotAvailable while a new leader does not know yet how much was committed before it was elected
-// (KIP-207): so nobody sees the high watermark fall.
+// Readable returns the end of what consumers may read. Errors: fault.NotLeaderOrFollower, also when the lease has
+// ended: there may be another leader. fault.OffsetNotAvailable while a new leader does not know yet how much was
+// committed before it was elected (KIP-207): so nobody sees the high watermark fall.
 func (r *Replica) Readable(now time.Duration) (int64, error) {
 	switch {
 	case r.role != RoleLeader || !r.lease.Live(now):
@@ -279,8 +284,8 @@ func (r *Replica) Readable(now time.Duration) (int64, error) {
 	return r.hw, nil
 }
 
-// CheckEpoch compares a request's idea of the leader epoch (KIP-320), -1 for none, with the newest that is known. Errors:
-// fault.FencedLeaderEpoch, fault.UnknownLeaderEpoch.
+// CheckEpoch compares a request's idea of the leader epoch (KIP-320), -1 for none, with the newest that is known.
+// Errors: fault.FencedLeaderEpoch, fault.UnknownLeaderEpoch.
 func (r *Replica) CheckEpoch(epoch int32) error {
 	switch {
 	case epoch >= 0 && epoch < r.leaderEpoch:

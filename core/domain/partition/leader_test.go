@@ -237,7 +237,8 @@ func TestAcksAllNeedsEnoughInSyncReplicas(t *testing.T) {
 func TestAFetchOfAnOlderIncarnationAcknowledgesNothing(t *testing.T) {
 	r := testLeader(1, 2)
 	appendTo(r, 110, 0)
-	f := FollowerFetch{Replica: 2, BrokerEpoch: 21, LeaderEpoch: 5, Offset: 100, LastEpoch: 4} // started anew: it has lost what it fetched
+	// started anew: it has lost what it fetched
+	f := FollowerFetch{Replica: 2, BrokerEpoch: 21, LeaderEpoch: 5, Offset: 100, LastEpoch: 4}
 	if _, err := r.FollowerFetched(f, 0); err != nil {
 		t.Fatal(err)
 	}

@@ -19,17 +19,17 @@ const Window = 5
 // noEpoch is the epoch of a producer of which nothing is known.
 const noEpoch = -1
 
-// Producers is what a partition remembers of its idempotent producers, and which of their transactions
-// are open. It takes about 200 bytes a producer. The zero Producers is empty and remembers whoever comes. It is not safe for
-// concurrent use.
+// Producers is what a partition remembers of its idempotent producers, and which of their transactions are
+// open. It takes about 200 bytes a producer. The zero Producers is empty and remembers whoever comes. It is
+// not safe for concurrent use.
 type Producers struct {
 	known  *idleList       // nil for none: most partitions have no producer that is idempotent, and there are many
 	memory *ProducerMemory // nil for no bound
 	open   []openTxn       // by offset
 }
 
-// CountIn has the producers counted in memory from now on. Once that is used up, a producer that comes anew takes the place of the one that has been
-// idle for longest in this partition.
+// CountIn has the producers counted in memory from now on. Once that is used up, a producer that comes anew takes the
+// place of the one that has been idle for longest in this partition.
 func (p *Producers) CountIn(memory *ProducerMemory) {
 	p.memory = memory
 	memory.count(p.Len())
@@ -97,13 +97,15 @@ func (p *Producers) Check(b record.Batch) (dup *Appended, err error) {
 		return dup, nil
 	}
 	if b.ProducerEpoch() < known.epoch {
-		return nil, fault.New(fault.InvalidProducerEpoch, "Epoch of producer %d is %d, which is smaller than the last seen epoch %d",
-			b.ProducerID(), b.ProducerEpoch(), known.epoch)
+		return nil, fault.New(fault.InvalidProducerEpoch,
+			"Epoch of producer %d is %d, which is smaller than the last seen epoch %d", b.ProducerID(), b.ProducerEpoch(),
+			known.epoch)
 	}
 	switch {
 	case isMarker && marker.CoordinatorEpoch < known.coordinatorEpoch:
-		return nil, fault.New(fault.TransactionCoordinatorFenced, "Invalid coordinator epoch for producerId %d: %d (zombie), %d (current)",
-			b.ProducerID(), marker.CoordinatorEpoch, known.coordinatorEpoch)
+		return nil, fault.New(fault.TransactionCoordinatorFenced,
+			"Invalid coordinator epoch for producerId %d: %d (zombie), %d (current)", b.ProducerID(), marker.CoordinatorEpoch,
+			known.coordinatorEpoch)
 	case b.Control():
 		return nil, nil
 	}
@@ -139,9 +141,11 @@ func (p *producer) checkSequence(b record.Batch) error {
 	}
 	if b.ProducerEpoch() != p.epoch {
 		if seq != 0 {
-			return fault.New(fault.OutOfOrderSequence,
+			return fault.New(
+				fault.OutOfOrderSequence,
 				"Invalid sequence number for new epoch of producer %d: %d (request epoch), %d (seq. number), %d (current producer epoch)",
-				b.ProducerID(), b.ProducerEpoch(), seq, p.epoch)
+				b.ProducerID(), b.ProducerEpoch(), seq, p.epoch,
+			)
 		}
 		return nil
 	}
@@ -217,8 +221,8 @@ func (p *Producers) add(known *producer) {
 	}
 }
 
-// forgetIdlest forgets the producer that has been idle for longest, of those without open transaction, except the newest. It reports
-// whether there was one.
+// forgetIdlest forgets the producer that has been idle for longest, of those without open transaction, except the
+// newest. It reports whether there was one.
 func (p *Producers) forgetIdlest() bool {
 	for known := p.known.first(); known != nil && known.newer != nil; known = known.newer {
 		if known.txnFirstOffset < 0 {
@@ -234,8 +238,9 @@ func (p *Producers) forget(known *producer) {
 	p.memory.count(-1)
 }
 
-// Expire forgets producers without open transaction whose last append is maxAge milliseconds old at now, or older; while their memory is used
-// up, those as well that have been idle for crowdedAge, before others have to be forgotten that have not.
+// Expire forgets producers without open transaction whose last append is maxAge milliseconds old at now, or
+// older; while their memory is used up, those as well that have been idle for crowdedAge, before others have to
+// be forgotten that have not.
 func (p *Producers) Expire(now, maxAge int64) {
 	for known := p.known.first(); known != nil; {
 		next, age := known.newer, maxAge
@@ -255,7 +260,8 @@ func (p *Producers) Clear() {
 	*p = Producers{memory: p.memory}
 }
 
-// All yields the producers, the one that has been idle for longest first. They share nothing with the state, which must not change meanwhile.
+// All yields the producers, the one that has been idle for longest first. They share nothing with the state, which
+// must not change meanwhile.
 func (p *Producers) All() iter.Seq[Producer] {
 	return func(yield func(Producer) bool) {
 		for known := p.known.first(); known != nil; known = known.newer {
@@ -269,7 +275,8 @@ func (p *Producers) All() iter.Seq[Producer] {
 // Restore replaces the state with these producers, in any order. Of more than Window batches the last are kept.
 func (p *Producers) Restore(all iter.Seq[Producer]) {
 	p.Clear()
-	byIdleness := slices.SortedStableFunc(all, func(a, b Producer) int { return cmp.Compare(a.LastTimestamp, b.LastTimestamp) })
+	byIdleness := slices.SortedStableFunc(all,
+		func(a, b Producer) int { return cmp.Compare(a.LastTimestamp, b.LastTimestamp) })
 	for _, full := range byIdleness {
 		known := &producer{
 			id: full.ID, epoch: full.Epoch, lastTimestamp: full.LastTimestamp,

@@ -1,7 +1,8 @@
 package partition
 
-// idleList holds producers in the order of their last appends. Few are looked for in the list itself, from the last one on; more have a map as well,
-// which most partitions, that have one or two, do without. A nil idleList is empty, and nothing can be added to it.
+// idleList holds producers in the order of their last appends. Few are looked for in the list itself, from the last
+// one on; more have a map as well, which most partitions, that have one or two, do without. A nil idleList is empty,
+// and nothing can be added to it.
 type idleList struct {
 	oldest, newest *producer
 	count          int

@@ -5,16 +5,17 @@ import "sync/atomic"
 const (
 	// producerBytes is what a producer takes, with its share of the map that it is found by.
 	producerBytes = 256
-	// alwaysRemembered is how many producers each partition remembers whatever the others do: the memory of a broker cannot be used up to the harm
-	// of partitions with few producers.
+	// alwaysRemembered is how many producers each partition remembers whatever the others do: the memory of a broker
+	// cannot be used up to the harm of partitions with few producers.
 	alwaysRemembered = 8
-	// crowdedAge is after how many milliseconds a producer may be forgotten where memory is used up: a multiple of what clients try again for
-	// (delivery.timeout.ms, two minutes).
+	// crowdedAge is after how many milliseconds a producer may be forgotten where memory is used up: a multiple of what
+	// clients try again for (delivery.timeout.ms, two minutes).
 	crowdedAge = 15 * 60 * 1000
 )
 
-// ProducerMemory bounds what all partitions of a broker remember of their producers together. Anybody may make up producer ids, and each is
-// remembered for producer.id.expiration.ms. It is safe for concurrent use. A nil ProducerMemory has no end.
+// ProducerMemory bounds what all partitions of a broker remember of their producers together. Anybody may make up
+// producer ids, and each is remembered for producer.id.expiration.ms. It is safe for concurrent use. A nil
+// ProducerMemory has no end.
 type ProducerMemory struct {
 	limit int64 // producers
 	held  atomic.Int64

@@ -167,7 +167,8 @@ func TestMarkersEndTransactionsInAnyOrder(t *testing.T) {
 		t.Errorf("abort: %+v, %t, %v, want %+v", txn, ended, err, want)
 	}
 	l.wantOpen(0)
-	txn, ended, err = l.mark(1, 1, record.EndTxn{Committed: true, CoordinatorEpoch: 4}) // KIP-890: the marker raises the epoch
+	// KIP-890: the marker raises the epoch
+	txn, ended, err = l.mark(1, 1, record.EndTxn{Committed: true, CoordinatorEpoch: 4})
 	if want := (EndedTxn{ProducerID: 1, FirstOffset: 0, LastOffset: 6, LastStable: 7}); !ended || err != nil || txn != want {
 		t.Errorf("commit: %+v, %t, %v, want %+v", txn, ended, err, want)
 	}

@@ -107,11 +107,13 @@ type peer struct {
 // never is a moment long before all others.
 const never = math.MinInt64 / 2
 
-// NewReplica returns a replica that has no role until a view is installed. brokerEpoch is what this incarnation of the broker
-// was registered under. hw is the last high watermark that is known; 0 does no harm, since nothing is cut at it and a leader
-// shows none before it has reached its epoch's start.
+// NewReplica returns a replica that has no role until a view is installed. brokerEpoch is what this incarnation of the
+// broker was registered under. hw is the last high watermark that is known; 0 does no harm, since nothing is cut at it
+// and a leader shows none before it has reached its epoch's start.
 func NewReplica(id int32, brokerEpoch int64, s ReplicaSettings, lease *Lease, log LogState, hw int64) *Replica {
-	r := &Replica{id: id, brokerEpoch: brokerEpoch, settings: s, lease: lease, leader: -1, leaderEpoch: NoEpoch, version: -1, hw: hw}
+	r := &Replica{
+		id: id, brokerEpoch: brokerEpoch, settings: s, lease: lease, leader: -1, leaderEpoch: NoEpoch, version: -1, hw: hw,
+	}
 	r.know(log)
 	return r
 }
@@ -126,8 +128,8 @@ func (r *Replica) know(log LogState) {
 // Configure takes new settings into use.
 func (r *Replica) Configure(s ReplicaSettings) { r.settings = s }
 
-// Install takes over what metadata says. A view that is not newer than the last is ignored, and so is one from before this
-// incarnation of the broker was registered: it may give the broker an epoch whose records it has lost.
+// Install takes over what metadata says. A view that is not newer than the last is ignored, and so is one from before
+// this incarnation of the broker was registered: it may give the broker an epoch whose records it has lost.
 func (r *Replica) Install(v View, now time.Duration) Effects {
 	if v.BrokerEpoch != r.brokerEpoch || v.Version <= r.version || v.LeaderEpoch < r.leaderEpoch {
 		return Effects{}
@@ -171,8 +173,8 @@ func (r *Replica) Install(v View, now time.Duration) Effects {
 	return fx
 }
 
-// meet makes the peers of v. A new leader knows nothing of them. Who is outside of the ISR has to fetch once more before
-// it may join: it may have been taken away and brought back, with an empty log, between two views.
+// meet makes the peers of v. A new leader knows nothing of them. Who is outside of the ISR has to fetch once more
+// before it may join: it may have been taken away and brought back, with an empty log, between two views.
 func (r *Replica) meet(v View, elected bool, now time.Duration) {
 	old := r.peers
 	r.peers = make([]peer, 0, len(v.Replicas))
@@ -196,8 +198,8 @@ func (r *Replica) meet(v View, elected bool, now time.Duration) {
 	}
 }
 
-// Appended notes that a batch of leader epoch epoch, from base up to end, is ordered behind the log's end. It is called before
-// the log gets the batch, which may be durable at any moment after.
+// Appended notes that a batch of leader epoch epoch, from base up to end, is ordered behind the log's end. It is
+// called before the log gets the batch, which may be durable at any moment after.
 func (r *Replica) Appended(base, end int64, epoch int32) {
 	r.epochs.Assign(epoch, base)
 	r.end = end
@@ -211,7 +213,8 @@ func (r *Replica) Durable(end int64, now time.Duration) Effects {
 	return fx
 }
 
-// Started notes that the log start offset has risen. The high watermark does not rise with it: deleting records does not commit them.
+// Started notes that the log start offset has risen. The high watermark does not rise with it: deleting
+// records does not commit them.
 func (r *Replica) Started(start int64, now time.Duration) Effects {
 	if start <= r.start {
 		return Effects{}
@@ -221,7 +224,8 @@ func (r *Replica) Started(start int64, now time.Duration) Effects {
 	return r.raise(now)
 }
 
-// Tick lets time pass. It is called every half of MaxLag at least, and soon after the lease was renewed when it had ended.
+// Tick lets time pass. It is called every half of MaxLag at least, and soon after the lease was
+// renewed when it had ended.
 func (r *Replica) Tick(now time.Duration) Effects {
 	fx := r.raise(now)
 	fx.Propose = r.wantsChange(now)

@@ -45,7 +45,8 @@ func TestALogThatBeginsAboveAllThatWasCommittedAcknowledgesNothing(t *testing.T)
 	}
 }
 
-// What an earlier leader has committed, and a follower has deleted, a new leader may not know to be committed yet: it has it all.
+// What an earlier leader has committed, and a follower has deleted, a new leader may not know to be
+// committed yet: it has it all.
 func TestALogThatBeginsBelowTheEpochsStartIsTrusted(t *testing.T) {
 	r := testLeader(1, 2)
 	if r.HighWatermark() >= 90 {

@@ -10,7 +10,8 @@ type blocks struct {
 // keepRoom is the largest room that an idle decoder keeps.
 const keepRoom = 256 << 10
 
-// read fills p, as an io.Reader does. next decompresses one more block, which may be empty, and returns io.EOF behind the last one.
+// read fills p, as an io.Reader does. next decompresses one more block, which may be empty, and returns
+// io.EOF behind the last one.
 func (b *blocks) read(p []byte, next func() error) (int, error) {
 	for len(b.unread) == 0 {
 		if err := next(); err != nil {

@@ -6,8 +6,9 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Budget is memory for batches that are decompressed as a whole, for all who share it. Where it is used up, the next one waits for
-// those before it; they end by themselves, since nothing else is waited for while a batch is decompressed. A nil Budget has no end.
+// Budget is memory for batches that are decompressed as a whole, for all who share it. Where it is used up, the next
+// one waits for those before it; they end by themselves, since nothing else is waited for while a batch is
+// decompressed. A nil Budget has no end.
 type Budget struct {
 	size int64
 	left *semaphore.Weighted
@@ -19,7 +20,8 @@ func NewBudget(bytes int64) *Budget {
 	return &Budget{size: bytes, left: semaphore.NewWeighted(bytes)}
 }
 
-// take waits until n bytes are free, or everything is, and returns what is to be given back. Who has taken something must not take more.
+// take waits until n bytes are free, or everything is, and returns what is to be given back. Who has taken
+// something must not take more.
 func (b *Budget) take(n int64) int64 {
 	if b == nil {
 		return 0

@@ -17,7 +17,8 @@ func withoutNewline(t *testing.T, data []byte) []byte {
 	return cut
 }
 
-// A batch with a window of 128 MiB is decompressed as a whole, and so is one that gets another codec. Whoever does neither waits for nobody.
+// A batch with a window of 128 MiB is decompressed as a whole, and so is one that gets another codec. Whoever
+// does neither waits for nobody.
 func TestBatchesThatAreDecompressedAsAWholeWaitForMemory(t *testing.T) {
 	value := bytes.Repeat([]byte("0123456789"), 300_000)
 	builder := NewBuilder(Options{})

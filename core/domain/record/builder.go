@@ -44,7 +44,10 @@ func NewBuilder(o Options) *Builder {
 
 // Reset begins a new batch. Those that were built before stay as they are.
 func (b *Builder) Reset(o Options) {
-	*b = Builder{opt: o, buf: append(b.buf[:0], make([]byte, HeaderSize)...), last: o.BaseOffset - 1, base: NoTimestamp, maxTime: NoTimestamp}
+	*b = Builder{
+		opt: o, buf: append(b.buf[:0], make([]byte, HeaderSize)...), last: o.BaseOffset - 1, base: NoTimestamp,
+		maxTime: NoTimestamp,
+	}
 }
 
 // Append adds a record at the next offset; ms is its timestamp. A nil key or value stands for none.

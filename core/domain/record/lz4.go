@@ -8,8 +8,9 @@ import (
 	"github.com/pierrec/lz4/v4"
 )
 
-// lz4Decoder reads the one LZ4 frame that Kafka's Lz4BlockInputStream reads (KIP-57): of version 1, its blocks independent. The
-// frame's own size and checksum are not compared with what comes out, and what follows the frame is not looked at.
+// lz4Decoder reads the one LZ4 frame that Kafka's Lz4BlockInputStream reads (KIP-57): of version 1, its
+// blocks independent. The frame's own size and checksum are not compared with what comes out, and what
+// follows the frame is not looked at.
 type lz4Decoder struct {
 	blocks
 	largest    int // decompressed size of a block
@@ -18,8 +19,8 @@ type lz4Decoder struct {
 	ended      bool
 }
 
-// The layout of a frame: magic, two bytes of flags, its size if it is told, a byte of the checksum over that; then blocks of which each has
-// its size in front.
+// The layout of a frame: magic, two bytes of flags, its size if it is told, a byte of the checksum over that; then
+// blocks of which each has its size in front.
 const (
 	lz4Magic      = 0x184D2204
 	lz4Descriptor = 4 // where the flags stand

@@ -2,8 +2,8 @@ package record
 
 import "encoding/binary"
 
-// Recompress returns b with its records under another codec: b itself when it has that one already. It is best to give their
-// decompressed size, as Check has found it, for the limit. Errors are those of Decompress and Compress.
+// Recompress returns b with its records under another codec: b itself when it has that one already. It is best to give
+// their decompressed size, as Check has found it, for the limit. Errors are those of Decompress and Compress.
 func (b Batch) Recompress(codec Codec, level Level, limit Limits) (Batch, error) {
 	if b.Attributes().Codec() == codec {
 		return b, nil

@@ -9,8 +9,8 @@ type Limits struct {
 	// Bytes is how large a batch may be when decompressed; a larger one is fault.InvalidRecord. Zero
 	// stands for DefaultBytes.
 	Bytes int
-	// Budget is where memory comes from that depends on the batch's size. Records takes nothing from it, since nobody knows how long
-	// its caller needs for each.
+	// Budget is where memory comes from that depends on the batch's size. Records takes nothing from it, since nobody
+	// knows how long its caller needs for each.
 	Budget *Budget
 }
 

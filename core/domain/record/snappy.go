@@ -22,8 +22,8 @@ const (
 
 var errSnappyBlock = errors.New("snappy block is cut short or claims an impossible size")
 
-// snappyDecoder reads both forms as xerial's SnappyInputStream does: streams may follow each other, and up to three bytes behind the last
-// block, which cannot be a length, are not looked at.
+// snappyDecoder reads both forms as xerial's SnappyInputStream does: streams may follow each other, and up to three
+// bytes behind the last block, which cannot be a length, are not looked at.
 type snappyDecoder struct {
 	blocks
 	framed bool

@@ -28,7 +28,8 @@ func xxh32(b []byte) uint32 {
 				lanes[i] = bits.RotateLeft32(lanes[i]+binary.LittleEndian.Uint32(b[4*i:])*xxhPrime2, 13) * xxhPrime1
 			}
 		}
-		sum = bits.RotateLeft32(lanes[0], 1) + bits.RotateLeft32(lanes[1], 7) + bits.RotateLeft32(lanes[2], 12) + bits.RotateLeft32(lanes[3], 18)
+		sum = bits.RotateLeft32(lanes[0], 1) + bits.RotateLeft32(lanes[1], 7) +
+			bits.RotateLeft32(lanes[2], 12) + bits.RotateLeft32(lanes[3], 18)
 	}
 	sum += size
 	for ; len(b) >= 4; b = b[4:] {

@@ -8,8 +8,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// zstdDecoder reads the zstd frames that zstd-jni's ZstdInputStream reads, with which Kafka does. A frame is read as a stream, which takes
-// memory for its window before anything is decompressed; one with a large window is decompressed at once, which takes what comes out.
+// zstdDecoder reads the zstd frames that zstd-jni's ZstdInputStream reads, with which Kafka does. A frame is read as a
+// stream, which takes memory for its window before anything is decompressed; one with a large window is decompressed
+// at once, which takes what comes out.
 type zstdDecoder struct {
 	src    []byte // frames that are not begun
 	size   int    // of all that there were
@@ -29,8 +30,8 @@ const (
 	zstdWindow = 128 << 20
 	// zstdFirstRoom is what a frame that is decompressed at once is thought to need. It takes nothing out of the budget.
 	zstdFirstRoom = 1 << 20
-	// zstdInput is how much Kafka's reader takes in at once. A frame that is cut short within its header it passes over where it has taken it in together
-	// with the end of one that is whole.
+	// zstdInput is how much Kafka's reader takes in at once. A frame that is cut short within its header it passes over
+	// where it has taken it in together with the end of one that is whole.
 	zstdInput = 128 << 10
 )
 
@@ -106,8 +107,9 @@ func (d *zstdDecoder) next() error {
 	return d.stream.Reset(&d.in)
 }
 
-// firstZstdFrame returns the header and the size of the frame that src begins with. The error is io.ErrUnexpectedEOF when that ends before its first
-// block, or is one to be passed over; of one that ends later, the size is what there is.
+// firstZstdFrame returns the header and the size of the frame that src begins with. The error is
+// io.ErrUnexpectedEOF when that ends before its first block, or is one to be passed over; of one that ends later,
+// the size is what there is.
 func firstZstdFrame(src []byte) (head zstd.Header, size int, err error) {
 	if len(src) < 4 && !beginsZstdMagic(src) {
 		return head, 0, zstd.ErrMagicMismatch
@@ -145,7 +147,8 @@ func firstZstdFrame(src []byte) (head zstd.Header, size int, err error) {
 	return head, min(size, len(src)), nil
 }
 
-// beginsZstdMagic reports whether src, which is shorter than a magic, is how one begins: that of a frame, or of one to be passed over.
+// beginsZstdMagic reports whether src, which is shorter than a magic, is how one begins: that of a frame,
+// or of one to be passed over.
 func beginsZstdMagic(src []byte) bool {
 	const frame, skippable = "\x28\xb5\x2f\xfd", "\x50\x2a\x4d\x18"
 	kind := append([]byte{src[0] & 0xf0}, src[1:]...) // the other bits are the application's

@@ -2,8 +2,8 @@ package space
 
 import "sync/atomic"
 
-// Budget counts what may be appended to logs until the disk is measured again. Take may be called concurrently, with itself and with
-// Measured; Measured by one goroutine at a time.
+// Budget counts what may be appended to logs until the disk is measured again. Take may be called concurrently, with
+// itself and with Measured; Measured by one goroutine at a time.
 type Budget struct {
 	rule Rule
 	left [Metadata]atomic.Int64 // by the uses that append: may yet be taken
@@ -33,8 +33,8 @@ func (b *Budget) Take(u Use, n int64) bool {
 // low is how much is left when it is time to measure again.
 const low = 64 << 20
 
-// Low reports whether so little is left for a use, but something, that the disk should be measured soon: what was taken before the last
-// measurement may be on the disk by now, and need not be counted any more.
+// Low reports whether so little is left for a use, but something, that the disk should be measured soon: what was
+// taken before the last measurement may be on the disk by now, and need not be counted any more.
 func (b *Budget) Low(u Use) bool {
 	left := b.left[u].Load()
 	return left > 0 && left < low
@@ -53,7 +53,8 @@ func (b *Budget) Spare(n int64) bool {
 	return true
 }
 
-// Measured takes a new state of the disk over. It reports whether records are refused from now on, until the next measurement at least.
+// Measured takes a new state of the disk over. It reports whether records are refused from now on, until the
+// next measurement at least.
 func (b *Budget) Measured(d Disk) (refusing bool) {
 	taken := b.taken.Swap(0)
 	unwritten := taken + b.unknown

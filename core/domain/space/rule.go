@@ -1,8 +1,9 @@
-// Package space decides what may go on as the disk fills up. It knows numbers only: who measures and who writes is elsewhere.
+// Package space decides what may go on as the disk fills up. It knows numbers only: who measures
+// and who writes is elsewhere.
 //
-// What clients produce is refused first, while there is still enough for all that must go on: committed offsets, metadata, deletions,
-// compaction. For these a reserve is held as allocated space, which nobody else on the machine can take, and is given back as they need
-// it.
+// What clients produce is refused first, while there is still enough for all that must go on: committed offsets,
+// metadata, deletions, compaction. For these a reserve is held as allocated space, which nobody else on the machine
+// can take, and is given back as they need it.
 package space
 
 // Use is what space is wanted for. The first is refused first.
@@ -29,17 +30,20 @@ func (d Disk) Total() int64 { return d.Free + d.Held }
 type Rule struct{ Reserve int64 }
 
 const (
-	// metadataFiles is what the metadata's files need beside their tables: two tables in memory with their logs, and a file of values.
+	// metadataFiles is what the metadata's files need beside their tables: two tables in memory with their
+	// logs, and a file of values.
 	metadataFiles = 32 << 20
-	// parts is how many times what is freed for writing tables goes into the reserve. What is freed for writing tables has room for all of them, which
-	// may be written anew before the old ones go.
+	// parts is how many times what is freed for writing tables goes into the reserve. What is freed for writing tables
+	// has room for all of them, which may be written anew before the old ones go.
 	parts = 4
 )
 
-// NewRule returns the rule with the reserve that is configured, or with as much as metadata needs whose tables have so many bytes.
+// NewRule returns the rule with the reserve that is configured, or with as much as metadata needs whose
+// tables have so many bytes.
 func NewRule(configured, tables int64) Rule { return Rule{max(configured, metadataFiles+parts*tables)} }
 
-// Working is what must be free while the metadata's tables are written, for those and for all that is written beside them.
+// Working is what must be free while the metadata's tables are written, for those and for all
+// that is written beside them.
 func (r Rule) Working() int64 { return r.Reserve / parts }
 
 // Floor is the total below which a use is refused.
@@ -56,12 +60,12 @@ func (r Rule) Floor(u Use) int64 {
 	}
 }
 
-// Resume is the total from which records are taken again once they were refused. It is higher than their floor, so that not each
-// segment that is deleted is an end of the refusal for a moment.
+// Resume is the total from which records are taken again once they were refused. It is higher than their floor, so
+// that not each segment that is deleted is an end of the refusal for a moment.
 func (r Rule) Resume() int64 { return r.Floor(Records) + r.Reserve/8 }
 
-// Hold returns how much the reserve should hold: all of it, or what there is but for a little. It takes back what was given back and not
-// used, and gives nothing back by itself: somebody who fills the disk would get it.
+// Hold returns how much the reserve should hold: all of it, or what there is but for a little. It takes back what was
+// given back and not used, and gives nothing back by itself: somebody who fills the disk would get it.
 func (r Rule) Hold(d Disk) int64 {
 	if d.Held >= r.Reserve || d.Free < r.Working()/2 {
 		return d.Held

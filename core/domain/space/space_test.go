@@ -6,10 +6,16 @@ import (
 
 const mebibyte = 1 << 20
 
+// The numbers are those of docs/decisions/0008-full-disks.md.
 func TestWhatIsGivenUpFirstNeedsMostSpace(t *testing.T) {
 	r := NewRule(64*mebibyte, 0)
-	if r.Floor(Records) != 80*mebibyte {
-		t.Errorf("records need %d bytes, want the reserve and a quarter of it", r.Floor(Records))
+	for u, want := range map[Use]int64{Records: 80, Internal: 32, Metadata: 16, Agreed: 8} {
+		if got := r.Floor(u); got != want*mebibyte {
+			t.Errorf("use %d is refused below %d bytes, want %d MiB", u, got, want)
+		}
+	}
+	if got := r.Resume(); got != 88*mebibyte {
+		t.Errorf("records are taken again from %d bytes on, want 88 MiB", got)
 	}
 	for u := range Agreed {
 		if r.Floor(u) <= r.Floor(u+1) {

@@ -17,8 +17,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// LogStore checks the contract of ports.LogStore and of its logs, as far as it holds without a restart. open returns an empty store;
-// the suite closes it.
+// LogStore checks the contract of ports.LogStore and of its logs, as far as it holds without a restart. open returns
+// an empty store; the suite closes it.
 func LogStore(t *testing.T, open func(t *testing.T) ports.LogStore) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, *openedLog){
@@ -158,8 +158,8 @@ func (l *openedLog) add(t *testing.T, epoch int32, timestamps ...int64) record.B
 	return want
 }
 
-// append appends a batch with one record for each timestamp, and returns a copy: the batch itself is overwritten as soon as the log does not
-// need it any more.
+// append appends a batch with one record for each timestamp, and returns a copy: the batch itself is overwritten as
+// soon as the log does not need it any more.
 func (l *openedLog) append(t *testing.T, epoch int32, timestamps ...int64) (record.Batch, error) {
 	t.Helper()
 	base := l.EndOffset()
@@ -198,7 +198,8 @@ func (l *openedLog) read(t *testing.T, from, upTo int64, maxBytes int) []byte {
 func (l *openedLog) offsets(t *testing.T, start, end int64) {
 	t.Helper()
 	if l.StartOffset() != start || l.EndOffset() != end || l.DurableEnd() != end {
-		t.Errorf("the log is from %d to %d, durable to %d; want %d to %d", l.StartOffset(), l.EndOffset(), l.DurableEnd(), start, end)
+		t.Errorf("the log is from %d to %d, durable to %d; want %d to %d", l.StartOffset(), l.EndOffset(), l.DurableEnd(),
+			start, end)
 	}
 }
 

@@ -176,7 +176,8 @@ func (m metadataSuite) concurrent(t *testing.T) {
 			t.Errorf("client %d saw time go back: indexes %v, ids %v", c, indexes[c], firsts[c])
 		}
 	}
-	allIndexes, allFirsts := slices.Sorted(slices.Values(slices.Concat(indexes...))), slices.Sorted(slices.Values(slices.Concat(firsts...)))
+	allIndexes := slices.Sorted(slices.Values(slices.Concat(indexes...)))
+	allFirsts := slices.Sorted(slices.Values(slices.Concat(firsts...)))
 	for n := range clients * each {
 		if allIndexes[n] != uint64(n)+2 || allFirsts[n] != int64(n)*5 {
 			t.Fatalf("result %d: index %d, first id %d; want %d, %d", n, allIndexes[n], allFirsts[n], n+2, n*5)

@@ -46,8 +46,8 @@ var _ disk.FS = (*FS)(nil)
 // New returns an empty file system.
 func New() *FS { return &FS{root: newDir()} }
 
-// Fail has every operation ask f first, and fail with f's error. A failed write has written half; what a failed sync was to
-// make durable is lost in the next crash, even when a later sync succeeds, as it is on Linux.
+// Fail has every operation ask f first, and fail with f's error. A failed write has written half; what a failed sync
+// was to make durable is lost in the next crash, even when a later sync succeeds, as it is on Linux.
 func (m *FS) Fail(f func(op Op, path string) error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -54,7 +54,8 @@ func (c *checker) raised(n *node, hw int64) {
 	c.verify(n, hw)
 }
 
-// covered checks that the members of the ISR have had what a leader commits of its own epoch: their logs begin no higher.
+// covered checks that the members of the ISR have had what a leader commits of its own epoch:
+// their logs begin no higher.
 func (c *checker) covered(n *node, hw int64) {
 	img, from := c.w.meta.image, n.committed
 	n.committed = hw
@@ -74,7 +75,8 @@ func (c *checker) covered(n *node, hw int64) {
 	}
 }
 
-// history checks that the replica knows the epochs of the log's records as the log does: of the first and the last batch of each.
+// history checks that the replica knows the epochs of the log's records as the log does: of the first
+// and the last batch of each.
 func (c *checker) history(n *node) {
 	all := n.disk.batches
 	for i, b := range all {
@@ -117,7 +119,8 @@ func (c *checker) leads(n *node) {
 	}
 }
 
-// verify checks that a log holds what was committed, up to an offset: each record above the log start, or, where compacted, a newer one of its key.
+// verify checks that a log holds what was committed, up to an offset: each record above the log start, or, where
+// compacted, a newer one of its key.
 func (c *checker) verify(n *node, upTo int64) {
 	n.verified = max(n.verified, n.disk.begin)
 	for ; n.verified < upTo; n.verified++ {
@@ -203,7 +206,8 @@ func (c *checker) unsettled() string {
 	case img.Leader < 0:
 		return "there is no leader"
 	case img.Reassigning():
-		return fmt.Sprintf("the reassignment of %v is not done: adding %v, removing %v, the ISR is %v", img.Replicas, img.Adding, img.Removing, img.ISR)
+		return fmt.Sprintf("the reassignment of %v is not done: adding %v, removing %v, the ISR is %v", img.Replicas,
+			img.Adding, img.Removing, img.ISR)
 	case len(img.ISR) != len(img.Replicas):
 		return fmt.Sprintf("the ISR is %v of %v", img.ISR, img.Replicas)
 	}

@@ -6,7 +6,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// control is what decides commands: the state machine, wherever it is asked, while somebody leads. Who leads keeps the brokers' sessions.
+// control is what decides commands: the state machine, wherever it is asked, while somebody leads. Who leads
+// keeps the brokers' sessions.
 type control struct {
 	w       *world
 	pause   pause          // nobody leads

@@ -66,7 +66,8 @@ func (d *disk) cut(to int64) {
 	}
 }
 
-// lose is cut by a loss of power: behind the last batch that is left nothing says where the log ended, unless that was synced.
+// lose is cut by a loss of power: behind the last batch that is left nothing says where the log
+// ended, unless that was synced.
 func (d *disk) lose(to int64) {
 	synced := d.synced
 	d.cut(to)
@@ -96,8 +97,9 @@ func (d *disk) raiseStart(start int64) {
 	d.epochs.TruncateTo(d.begin)
 }
 
-// compact removes records below upTo that newer ones below upTo with the same key replace. The last batch stays, as the active segment does; so
-// do, emptied if need be, the last batch of each producer below upTo and, if begins, the first one of each epoch.
+// compact removes records below upTo that newer ones below upTo with the same key replace. The last batch stays, as
+// the active segment does; so do, emptied if need be, the last batch of each producer below upTo and, if begins,
+// the first one of each epoch.
 func (d *disk) compact(upTo int64, begins bool) {
 	var newest [keys]int64
 	last := map[int64]int64{} // of each producer, where its last batch begins

@@ -93,8 +93,8 @@ func (w *world) shutDown(n *node) {
 	})
 }
 
-// blink takes a node's power away and starts it before anybody notices. With a lazy flush policy that is only safe when another
-// member of the ISR has everything, and when metadata hears of it before the node counts again.
+// blink takes a node's power away and starts it before anybody notices. With a lazy flush policy that is only safe
+// when another member of the ISR has everything, and when metadata hears of it before the node counts again.
 func (w *world) blink(n *node) {
 	img := w.meta.image
 	if img.ISR[0] == n.id && len(img.ISR) == 1 || img.incarnation(n.id) != n.incarnation {

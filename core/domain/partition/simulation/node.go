@@ -184,7 +184,8 @@ func (n *node) install(img *image) {
 	}
 	_, epoch := n.r.Leader()
 	n.do(n.r.Install(n.image.view(n.id), n.clock()))
-	if _, now := n.r.Leader(); n.w.opt.Breaks == CutByEpochs && now > epoch && n.r.Role() == partition.RoleFollower && !n.cutting {
+	if _, now := n.r.Leader(); n.w.opt.Breaks == CutByEpochs && now > epoch && n.r.Role() == partition.RoleFollower &&
+		!n.cutting {
 		n.cutDisk(n.r.HighWatermark())
 		n.do(n.r.Truncated(n.disk.state(n.durable()), n.clock()))
 	}

@@ -40,7 +40,9 @@ func (n *node) written(end int64) {
 	for _, m := range n.joining { // as if they did not count yet
 		if b := n.image.brokers[m.Broker]; !slices.Contains(n.image.ISR, m.Broker) && b.Epoch == m.Epoch {
 			_, epoch := n.r.Leader()
-			f := partition.FollowerFetch{Replica: m.Broker, BrokerEpoch: m.Epoch, LeaderEpoch: epoch, Offset: n.durable(), LastEpoch: -1}
+			f := partition.FollowerFetch{
+				Replica: m.Broker, BrokerEpoch: m.Epoch, LeaderEpoch: epoch, Offset: n.durable(), LastEpoch: -1,
+			}
 			if reply, err := n.r.FollowerFetched(f, n.clock()); err == nil {
 				n.do(reply.Effects)
 			}
@@ -203,7 +205,8 @@ func (n *node) serve(f partition.FollowerFetch, limit int) (a partition.FetchAns
 	}
 	reply, err := n.r.FollowerFetched(f, n.clock())
 	a = partition.FetchAnswer{LogStart: n.disk.begin}
-	if n.w.opt.Breaks == BeginAnewWhenForgotten && errors.Is(err, fault.OffsetOutOfRange) && f.LastEpoch >= 0 && f.Offset >= n.disk.begin {
+	if n.w.opt.Breaks == BeginAnewWhenForgotten && errors.Is(err, fault.OffsetOutOfRange) && f.LastEpoch >= 0 &&
+		f.Offset >= n.disk.begin {
 		if f.Offset > n.disk.begin { // what Kafka does
 			a.Diverging, a.DivergingEpoch, a.DivergingEnd = true, f.LastEpoch, n.disk.begin
 			return a, nil, true
@@ -233,7 +236,8 @@ func (n *node) answered(a partition.FetchAnswer, records []batch) {
 		return
 	}
 	n.asked = 0
-	if _, f, ok := n.r.NextFetch(); n.w.opt.Breaks == MatchAnswers && ok && f.Offset == a.To.Offset && f.LeaderEpoch == a.To.LeaderEpoch {
+	if _, f, ok := n.r.NextFetch(); n.w.opt.Breaks == MatchAnswers && ok && f.Offset == a.To.Offset &&
+		f.LeaderEpoch == a.To.LeaderEpoch {
 		a.To = f
 	}
 	if len(records) > 0 && records[0].base < n.disk.end() {

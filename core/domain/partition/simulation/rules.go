@@ -1,7 +1,7 @@
 package simulation
 
-// Rule is a rule of the protocol that a driver can break, to show that the checks would notice. partition.Replica itself stays as
-// it is: what goes into it or comes out of it is changed.
+// Rule is a rule of the protocol that a driver can break, to show that the checks would notice. partition.Replica
+// itself stays as it is: what goes into it or comes out of it is changed.
 type Rule uint8
 
 // The rules.
@@ -23,13 +23,14 @@ const (
 	StopWithoutLease            // a leader without lease acknowledges nothing and serves no reads
 	ReadWhenKnown               // a new leader serves reads when it knows what was committed
 	CompareVersion              // metadata decides against the present version only
-	CountWhenProven             // a heartbeat counts when a majority has confirmed since that it was sent to the metadata's leader
-	ReturnWhenSeen              // a fenced broker returns when it has seen that it was fenced
-	GrantFullSessions           // who begins to lead the metadata grants every broker a full session
-	DeleteCommitted             // retention deletes nothing above the high watermark
-	CompactCommitted            // compaction touches nothing above the high watermark, and nothing there replaces anything
-	KeepWhereEpochsBegin        // compaction keeps the first batch of each leader epoch, if only its header
-	KnowWhereLogsBegin          // a fetch of a log that begins above all that was committed acknowledges nothing
+	// a heartbeat counts when a majority has confirmed since that it was sent to the metadata's leader
+	CountWhenProven
+	ReturnWhenSeen       // a fenced broker returns when it has seen that it was fenced
+	GrantFullSessions    // who begins to lead the metadata grants every broker a full session
+	DeleteCommitted      // retention deletes nothing above the high watermark
+	CompactCommitted     // compaction touches nothing above the high watermark, and nothing there replaces anything
+	KeepWhereEpochsBegin // compaction keeps the first batch of each leader epoch, if only its header
+	KnowWhereLogsBegin   // a fetch of a log that begins above all that was committed acknowledges nothing
 	ruleCount
 )
 

@@ -11,19 +11,22 @@ const (
 	// seats is how many nodes may lead the metadata. They are at places of their own, from firstSeat down.
 	seats     = 3
 	firstSeat = -3
-	// election is Raft's election time-out, in the proportion to a session that the defaults have. A leader that reaches no majority goes on to
-	// take itself for the leader for up to two of them (CheckQuorum), and the others elect another after one to two.
+	// election is Raft's election time-out, in the proportion to a session that the defaults have. A leader that
+	// reaches no majority goes on to take itself for the leader for up to two of them (CheckQuorum), and the others
+	// elect another after one to two.
 	election = session * 3 / 10
 )
 
-// seat is a node that leads the metadata, has led it, or may come to. It keeps the brokers' sessions while it believes that it leads.
+// seat is a node that leads the metadata, has led it, or may come to. It keeps the brokers' sessions while
+// it believes that it leads.
 type seat struct {
 	c        *control
 	place    int32 // in the network
 	leads    bool  // as it believes
 	pause    pause
 	sessions []time.Duration // when each ends
-	fenced   []int64         // of each fenced broker, the index of the first image that was seen to say so; 0 for the others
+	// of each fenced broker, the index of the first image that was seen to say so; 0 for the others
+	fenced []int64
 }
 
 func newSeat(c *control, n, nodes int) *seat {
@@ -69,8 +72,8 @@ func (s *seat) expire() {
 	}
 }
 
-// heartbeat calls answer when the broker's session counts as extended. A majority has confirmed then, after the heartbeat had come in, that this seat
-// leads; and a broker that was fenced has seen that.
+// heartbeat calls answer when the broker's session counts as extended. A majority has confirmed then, after the
+// heartbeat had come in, that this seat leads; and a broker that was fenced has seen that.
 func (s *seat) heartbeat(n *node, epoch, seen int64, answer func()) {
 	w := s.c.w
 	if !s.leads {
@@ -96,7 +99,8 @@ func (s *seat) heartbeat(n *node, epoch, seen int64, answer func()) {
 	})
 }
 
-// count extends a broker's session, and takes it back into service when it has seen its own registration, and that it was fenced.
+// count extends a broker's session, and takes it back into service when it has seen its own
+// registration, and that it was fenced.
 func (s *seat) count(id int32, epoch, seen int64, answer func()) {
 	w := s.c.w
 	s.follow()
@@ -149,7 +153,8 @@ func (c *control) announce(n *node) {
 	}
 }
 
-// stop stops the process of the metadata's leader for a while. When it goes on, it learns soon that another leads, if one was elected.
+// stop stops the process of the metadata's leader for a while. When it goes on, it learns soon that another
+// leads, if one was elected.
 func (c *control) stop(d time.Duration) {
 	s := c.leader
 	if s == nil || c.pause.on || s.pause.on {
@@ -162,8 +167,8 @@ func (c *control) stop(d time.Duration) {
 	}
 }
 
-// divide cuts the metadata's leader off from the majority, with some of the brokers on its side. It finds out that it leads no longer when it looks
-// next whether it has heard of a majority.
+// divide cuts the metadata's leader off from the majority, with some of the brokers on its side. It finds out that it
+// leads no longer when it looks next whether it has heard of a majority.
 func (c *control) divide() {
 	s := c.leader
 	if s == nil || c.pause.on || c.w.net.apart != nil {

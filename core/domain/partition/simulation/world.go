@@ -1,7 +1,7 @@
-// Package simulation plays a small cluster that replicates one partition: replicas, disks, metadata, network, producers and
-// consumers in one goroutine on virtual time, with everything that can go wrong drawn from a seed. The replicas are
-// partition.Replica, as the broker runs it, and metadata decides by metadata.Apply. After every step the promises of the
-// protocol are checked.
+// Package simulation plays a small cluster that replicates one partition: replicas, disks, metadata, network,
+// producers and consumers in one goroutine on virtual time, with everything that can go wrong drawn from a seed. The
+// replicas are partition.Replica, as the broker runs it, and metadata decides by metadata.Apply. After every step the
+// promises of the protocol are checked.
 package simulation
 
 import (
@@ -13,15 +13,18 @@ import (
 
 // Options says what is played.
 type Options struct {
-	Seed     uint64
-	Nodes    int           // 0: 3 to 5, by the seed
-	Chaos    time.Duration // virtual time with faults
-	Breaks   Rule          // a rule that the drivers break on purpose
-	Lazy     bool          // flush policies other than sync: what is written counts as durable; a loss of power is noticed at once
-	Deletes  bool          // old records are deleted; producers' duplicates are not looked for, since their state goes with them
-	Compacts bool          // records that newer ones replace are removed, and with them what is remembered of producers
-	Unclean  bool          // leaders may come from outside of the ISR: records are lost, but the replicas must become equal again
-	Trace    int           // how many of the last steps to keep
+	Seed   uint64
+	Nodes  int           // 0: 3 to 5, by the seed
+	Chaos  time.Duration // virtual time with faults
+	Breaks Rule          // a rule that the drivers break on purpose
+	// flush policies other than sync: what is written counts as durable; a loss of power is noticed at once
+	Lazy bool
+	// old records are deleted; producers' duplicates are not looked for, since their state goes with them
+	Deletes  bool
+	Compacts bool // records that newer ones replace are removed, and with them what is remembered of producers
+	// leaders may come from outside of the ISR: records are lost, but the replicas must become equal again
+	Unclean bool
+	Trace   int // how many of the last steps to keep
 }
 
 // Outcome is what became of a history.
@@ -119,7 +122,8 @@ func (w *world) play() {
 	}
 }
 
-// forgetful reports whether producers may be stuck with reason: what the brokers remembered of them was deleted or lost.
+// forgetful reports whether producers may be stuck with reason: what the brokers remembered
+// of them was deleted or lost.
 func (o Options) forgetful() bool { return o.Deletes || o.Compacts || o.Unclean }
 
 // after has do called when d has passed.

@@ -1,0 +1,34 @@
+// Package freespace measures how much a process without privileges can still write to a file system.
+package freespace
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// At returns the free bytes of the file system of a path.
+func At(path string) (int64, error) {
+	return measured(path, func(fs *unix.Statfs_t) error { return unix.Statfs(path, fs) })
+}
+
+// Of returns the free bytes of the file system of f, whatever is now at the path under which it was opened.
+func Of(f *os.File) (int64, error) {
+	return measured(f.Name(), func(fs *unix.Statfs_t) error { return unix.Fstatfs(int(f.Fd()), fs) })
+}
+
+// measured asks again when a signal has interrupted the question.
+func measured(path string, ask func(*unix.Statfs_t) error) (int64, error) {
+	for {
+		var fs unix.Statfs_t
+		err := ask(&fs)
+		switch {
+		case err == nil:
+			return int64(fs.Bavail) * int64(fs.Bsize), nil //nolint:unconvert // the types differ by platform
+		case !errors.Is(err, unix.EINTR):
+			return 0, fmt.Errorf("free space of %s: %w", path, err)
+		}
+	}
+}

@@ -1,0 +1,33 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestAStartOnAFullDiskNeedsAPartOfTheReserve has somebody fill the disk of a broker that has used its reserve up but
+// for what docs/operations.md says a start needs.
+func TestAStartOnAFullDiskNeedsAPartOfTheReserve(t *testing.T) {
+	skipInShortMode(t)
+	b := onSmallDisk(t)
+	if err := b.produce(t, b.eager(t), "orders"); err != nil {
+		t.Fatal(err)
+	}
+	b.stop(t)
+	const needed = 64<<20/4 + 20<<20
+	reserve := filepath.Join(b.volume.at, "data", "disk.reserve")
+	b.volume.fill(t, 0)
+	if err := os.Truncate(reserve, needed); err != nil {
+		t.Fatal(err)
+	}
+	b.volume.fill(t, 0)
+	b.start(t)
+	b.full(t)
+	b.holds(t)
+	b.stop(t)
+	b.volume.clear(t)
+	b.start(t)
+	b.goesOn(t)
+	b.stop(t)
+}
