@@ -24,7 +24,7 @@ func (s *Store) SetAside(_ context.Context, id ports.LogID) (string, error) {
 	switch {
 	case s.isClosed():
 		return "", errClosed
-	case place.log != nil:
+	case place.log.Load() != nil:
 		return "", fault.New(fault.KafkaStorageError, "log of %s-%d is open", id.Topic, id.Partition)
 	}
 	stored, err := s.storedID(dir)
