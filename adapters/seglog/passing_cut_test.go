@@ -2,11 +2,13 @@ package seglog
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
@@ -120,4 +122,37 @@ func TestNobodyWaitsForALogThatHasFailedByAnErrorThatPasses(t *testing.T) {
 	_, again, _ := openNamed(t, opt, cfg, []string{"a", "b"})
 	wantOffsets(t, offsets(t, again[0], 4000), 0, 20)
 	wantOffsets(t, offsets(t, again[1], 4000), 0, 6000)
+}
+
+// TestALogThatWaitsForSpaceToBeCutKeepsNoOtherFromBeingCleaned has the quota used up. Retention, which makes space, goes from log to log meanwhile.
+func TestALogThatWaitsForSpaceToBeCutKeepsNoOtherFromBeingCleaned(t *testing.T) {
+	fs := disktest.New()
+	opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 32 << 10, DirectBytes: -1}}
+	s, l, f := openIn(t, opt, testID)
+	cfg := ports.LogConfig{Delete: true, Compact: true, RetentionBytes: 0, RetentionAge: -1}
+	configure(l, cfg)
+	appendBatch(t, l, 20)
+	f.await(t, 20)
+	waits := make(chan struct{}, 1)
+	fs.Fail(func(op disktest.Op, path string) error {
+		if op != disktest.OpWrite || !strings.Contains(path, epochFile) {
+			return nil
+		}
+		select {
+		case waits <- struct{}{}:
+		default:
+		}
+		return syscall.EDQUOT
+	})
+	cut := make(chan error)
+	go func() { cut <- l.Truncate(t.Context(), 0) }()
+	<-waits
+	all := func() int64 { return 20 }
+	if err := errors.Join(l.Retain(t.Context(), time.Now(), all), l.Compact(t.Context(), time.Now(), all)); err != nil {
+		t.Error(err)
+	}
+	fs.Fail(nil)
+	if err := errors.Join(<-cut, s.Close()); err != nil {
+		t.Error(err)
+	}
 }
