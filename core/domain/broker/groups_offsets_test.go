@@ -199,6 +199,22 @@ func TestOffsetsOfATopicThatWasDeletedUnseenAreRemoved(t *testing.T) {
 	})
 }
 
+func TestOffsetsOfADeletedTopicAreRemovedThoughTheirGroupsTakeLongToLoad(t *testing.T) {
+	log := newSlowLog(time.Millisecond)
+	runGroups(t, log, func(t *testing.T, g *groupsFixture) {
+		g.kind(g.Commit(t.Context(), commitOf("g", "", -1, 1)), fault.None)
+		g.stop()
+		g.apply(metadata.DeleteTopic{ID: metadata.TopicID{1}})
+		log.set(func() { log.readDelay = 5 * time.Second })
+		g = g.restart()
+		defer g.stop()
+		time.Sleep(10 * time.Second)
+		if got := g.committed("g"); got != -1 {
+			t.Errorf("offset %d", got)
+		}
+	})
+}
+
 func TestOffsetOfATopicMadeAnewUnderItsNameIsNone(t *testing.T) {
 	runGroups(t, newSlowLog(time.Millisecond), func(t *testing.T, g *groupsFixture) {
 		g.kind(g.Commit(t.Context(), commitOf("g", "", -1, 1)), fault.None)
