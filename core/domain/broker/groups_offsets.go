@@ -1,7 +1,9 @@
 package broker
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
@@ -141,17 +143,19 @@ func (g *Groups) Sweep(ctx context.Context) error {
 	return g.removeOffsets(ctx, func(e *heldGroup) group.Write { return e.ExpireOffsets(g.clock(), retention) })
 }
 
-func (g *Groups) removeOffsets(ctx context.Context, tombstones func(*heldGroup) group.Write) error {
-	shards, err := g.all(ctx)
-	if err != nil {
-		return err
-	}
-	for _, s := range shards {
-		if err := s.each(func(e *heldGroup) { s.enqueue(ctx, e, tombstones(e), nil) }); err != nil {
-			return err
+// removeOffsets has every group that this broker coordinates write tombstones. A partition that cannot be loaded keeps none of the others from it;
+// the error is that of the first.
+func (g *Groups) removeOffsets(ctx context.Context, tombstones func(*heldGroup) group.Write) (failed error) {
+	for _, s := range g.led() {
+		err := s.load(ctx)
+		if err == nil {
+			err = s.each(func(e *heldGroup) { s.enqueue(ctx, e, tombstones(e), nil) })
+		}
+		if !errors.Is(err, fault.NotCoordinator) {
+			failed = cmp.Or(failed, err)
 		}
 	}
-	return nil
+	return failed
 }
 
 func (g *Groups) sweepPeriodically(ctx context.Context) {
