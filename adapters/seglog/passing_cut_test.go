@@ -41,8 +41,8 @@ func TestAnErrorThatPassesLeavesNoLogHalfCut(t *testing.T) {
 		more = done.Load() > n
 		fs.Fail(nil)
 		wantOffsets(t, offsets(t, logs[0], 4000), 0, 40)
-		appendBatch(t, logs[0], 20)
 		witnesses[0].set(func() { witnesses[0].durable = 40 })
+		appendBatch(t, logs[0], 20)
 		witnesses[0].await(t, 60)
 		for end := int64(20); end <= 6000; end += 20 {
 			appendBatch(t, logs[1], 20)
