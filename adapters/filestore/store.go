@@ -60,6 +60,9 @@ func open(dir string) (*metadata.Image, *file, error) {
 	if err := os.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
 		return nil, nil, err
 	}
+	if err := syncDir(dir); err != nil { // or the store could be gone with its directory after a loss of power
+		return nil, nil, err
+	}
 	if err := f.lock(); err != nil {
 		return nil, nil, err
 	}
@@ -68,6 +71,15 @@ func open(dir string) (*metadata.Image, *file, error) {
 		return nil, nil, errors.Join(err, f.directory.Close())
 	}
 	return img, f, nil
+}
+
+// syncDir makes the names in a directory durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // file is the journal of images of which the last one counts.

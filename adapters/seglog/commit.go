@@ -339,6 +339,9 @@ func (l *Log) trySyncIndexes() error {
 		s.indexDirty = false
 		l.mu.Unlock()
 		if err := errors.Join(l.syncFile(s, indexSuffix), l.syncFile(s, timeIndexSuffix)); err != nil {
+			l.mu.Lock()
+			s.indexDirty = true // or the next time would vouch for it
+			l.mu.Unlock()
 			return err
 		}
 	}

@@ -29,7 +29,7 @@ type compaction struct {
 	epoch     int32 // leader epoch of the batch that was looked at last, -1 for none
 }
 
-// errAbandoned ends a compaction because the log was cut, deleted or closed: what it has read is not true any more.
+// errAbandoned ends a compaction because the log was cut, deleted or closed: what it has read is not true any more. Or it is being changed for long.
 var errAbandoned = errors.New("compaction was abandoned")
 
 // Compact removes records that newer ones with the same key have replaced, from segments below the active one; see ports.CleanedLog. Offsets do
@@ -56,7 +56,9 @@ func (l *Log) Compact(ctx context.Context, now time.Time, upTo func() int64) err
 // begin reports whether there is something to do.
 func (c *compaction) begin(ctx context.Context, now time.Time, upTo func() int64) (due bool, err error) {
 	l := c.log
-	l.cleaning.Lock() // nothing is being cut while the bound is asked for
+	if !l.beginCleaning(ctx) { // nothing is being cut while the bound is asked for
+		return false, nil
+	}
 	defer l.cleaning.Unlock()
 	l.mu.Lock()
 	c.config = l.config
@@ -123,7 +125,9 @@ func (c *compaction) run(ctx context.Context) error {
 			return err
 		}
 	}
-	l.cleaning.Lock()
+	if !l.beginCleaning(ctx) {
+		return errAbandoned
+	}
 	defer l.cleaning.Unlock()
 	if err := c.stopped(ctx); err != nil {
 		return err

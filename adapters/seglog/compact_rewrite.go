@@ -54,7 +54,9 @@ func (c *compaction) rewriteOnce(ctx context.Context, group []timedPlace) (done 
 		return true, errors.Join(err, fs.Remove(path))
 	}
 	// From here on the log must stay as it is.
-	c.log.cleaning.Lock()
+	if !c.log.beginCleaning(ctx) {
+		return true, errors.Join(errAbandoned, fs.Remove(path))
+	}
 	defer c.log.cleaning.Unlock()
 	if err := c.stopped(ctx); err != nil {
 		return true, errors.Join(err, fs.Remove(path))

@@ -36,7 +36,7 @@ func (s *Store) Delete(_ context.Context, id ports.LogID) error {
 	if s.isClosed() {
 		return errClosed
 	}
-	l := place.log
+	l := place.log.Load()
 	if l == nil || l.id.TopicID != id.TopicID {
 		if stored, err := s.storedID(dir); err != nil || stored == nil || *stored != id.TopicID {
 			return err
@@ -45,7 +45,7 @@ func (s *Store) Delete(_ context.Context, id ports.LogID) error {
 	delay := time.Duration(0)
 	if l != nil {
 		delay = l.close(fault.New(fault.KafkaStorageError, "log of %s was deleted", l.name()))
-		place.log = nil
+		place.log.Store(nil)
 	}
 	s.doubt(place.name) // its files stay as they are if they cannot be renamed
 	if err := s.discard(dir, delay); err != nil {

@@ -25,7 +25,7 @@ type fileCache struct {
 	open    map[string]*openFile
 	idle    list.List        // of *openFile without users and unsynced records, the longest unused first
 	waiting list.List        // of *openFile without users and with unsynced records
-	failed  map[string]error // why files could not be closed, for who opens them next
+	failed  map[string]error // why files could not be closed, or synced to make room: what was written to them may be lost
 }
 
 // openFile is an open file and its users.
@@ -53,8 +53,11 @@ func (f *openFile) WritevAt(bufs [][]byte, off int64) error {
 	return f.File.WritevAt(bufs, off)
 }
 
-// Sync makes the writes durable that have returned.
+// Sync makes the writes durable that have returned. Once some may be lost it fails always: the kernel tells of that once, and takes the rest for clean.
 func (f *openFile) Sync() error {
+	if err := f.cache.failure(f); err != nil {
+		return err
+	}
 	changes := f.changes.Load()
 	err := f.File.Sync()
 	if err == nil {
@@ -74,9 +77,9 @@ func newFileCache(fs disk.FS, keep int) *fileCache {
 
 // acquire returns the file at path, open. The caller must Close it: that ends the use, and the cache closes the file in its time.
 func (c *fileCache) acquire(path string, create bool) (*openFile, error) {
-	f, forgets, err := c.cached(path)
-	if f != nil || err != nil {
-		return f, err
+	f, forgets := c.cached(path)
+	if f != nil {
+		return f, nil
 	}
 	raw, err := c.fs.Open(path, create)
 	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
@@ -102,19 +105,33 @@ func (c *fileCache) acquire(path string, create bool) (*openFile, error) {
 	return f, nil
 }
 
-// cached returns the file at path if it is open. The error is that of an earlier life, which nobody has been told.
-func (c *fileCache) cached(path string) (f *openFile, forgets int, err error) {
+// cached returns the file at path if it is open.
+func (c *fileCache) cached(path string) (f *openFile, forgets int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.failed[path]; err != nil {
-		delete(c.failed, path)
-		return nil, 0, err
-	}
 	f = c.open[path]
 	if f != nil {
 		f.use()
 	}
-	return f, c.forgets, nil
+	return f, c.forgets
+}
+
+// failure returns why what was written to a file may be lost, nil when it is not.
+func (c *fileCache) failure(f *openFile) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if f.gone { // another file may have its name
+		return nil
+	}
+	return c.failed[f.path]
+}
+
+// fail notes that what was written to a file may be lost. Its users learn of it when they sync it: who reads must not be the only one who is told.
+// Called with the lock held.
+func (c *fileCache) fail(path string, err error) {
+	if err != nil {
+		c.failed[path] = disk.Lasting(err)
+	}
 }
 
 // syncedForRoom is how many segments are synced at once to make room for other files.
@@ -133,9 +150,7 @@ func (c *fileCache) makeRoom() {
 	for _, f := range some {
 		err := f.Sync()
 		c.mu.Lock()
-		if err != nil {
-			c.failed[f.path] = err
-		}
+		c.fail(f.path, err)
 		c.mu.Unlock()
 		_ = f.Close() // which closes nothing yet
 	}
@@ -158,15 +173,12 @@ func (f *openFile) leave() {
 	}
 }
 
-// trim closes files of unused, the first before the next, until no more than keep files are open. What fails then concerns who
-// uses that file next.
+// trim closes files of unused, the first before the next, until no more than keep files are open.
 func (c *fileCache) trim(keep int, unused *list.List) {
 	for len(c.open) > keep && unused.Len() > 0 {
 		f := unused.Remove(unused.Front()).(*openFile)
 		delete(c.open, f.path)
-		if err := f.File.Close(); err != nil {
-			c.failed[f.path] = err
-		}
+		c.fail(f.path, f.File.Close())
 	}
 }
 

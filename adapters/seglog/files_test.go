@@ -90,15 +90,27 @@ func TestASegmentStaysOpenUntilItIsSynced(t *testing.T) {
 	}
 }
 
-func TestWhatFailsWhenAnIdleFileIsClosedConcernsItsNextUserAlone(t *testing.T) {
+// TestWhatFailsWhenAnIdleFileIsClosedConcernsWhoSyncsIt has whoever only reads go on.
+func TestWhatFailsWhenAnIdleFileIsClosedConcernsWhoSyncsIt(t *testing.T) {
 	fs := &countedFS{FS: disktest.New(), open: make(map[string]int), closing: map[string]error{"/a.log": syscall.EIO}}
 	c := newFileCache(fs, 1)
 	use(t, c, "/a.log", false)
 	use(t, c, "/b.log", false)
 	use(t, c, "/c.log", false)
-	if _, err := c.acquire("/a.log", false); !errors.Is(err, syscall.EIO) {
-		t.Errorf("the next user of the file is told %v", err)
+	use(t, c, "/a.log", false)
+	for range 2 {
+		f, err := c.acquire("/a.log", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Sync(); !errors.Is(err, syscall.EIO) {
+			t.Errorf("who syncs the file is told %v", err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
+	use(t, c, "/b.log", false)
 }
 
 func TestFilesAreClosedWhereTooManyAreOpen(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -28,7 +27,7 @@ func TestEveryIOErrorInTheLifeOfLogsIsSurvived(t *testing.T) {
 		for i := int(seed) % step; ; i += step {
 			w := newWorld(t, seed)
 			w.failing = true
-			failed := w.failOperation(i)
+			failed := w.failOperation(i, errors.New("injected"))
 			w.live(4)
 			w.step("failed: %v", failed.Load())
 			w.plug.Fail(nil)
@@ -79,21 +78,6 @@ func TestWhatASyncHasFailedForIsWrittenAgain(t *testing.T) {
 		_, l, _ = openIn(t, opt, testID)
 		wantOffsets(t, offsets(t, l, 4000), 0, end+5)
 	}
-}
-
-// failOperation fails the n-th operation from now on. It returns what that was, in words, when it came to it.
-func (w *world) failOperation(n int) *atomic.Value {
-	var failed atomic.Value
-	var done atomic.Int64
-	w.step("operation %d fails", n)
-	w.plug.Fail(func(op disktest.Op, path string) error {
-		if done.Add(1)-1 == int64(n) {
-			failed.Store(string(op) + " " + path)
-			return errors.New("injected")
-		}
-		return nil
-	})
-	return &failed
 }
 
 // live does some of everything. What an error leaves undone is done again where a broker would do so.
@@ -168,23 +152,7 @@ func (w *world) restartWithErrors() {
 	for _, m := range w.logs {
 		acked = append(acked, m.acknowledged())
 	}
-	s, err := Open(context.Background(), w.opt)
-	if err != nil {
-		w.step("open: %v", err)
-		if s, err = Open(context.Background(), w.opt); err != nil {
-			w.fatalf("open again: %v", err)
-		}
-	}
-	w.store = s
-	for _, m := range w.logs {
-		if err := w.openLog(m); err != nil {
-			w.step("open: %v", err)
-			if err := w.openLog(m); err != nil {
-				w.fatalf("open %v again: %v", m.id, err)
-			}
-		}
-	}
-	w.checkAll(acked)
+	w.openWithErrors(acked)
 }
 
 // endTwice stops and starts the store twice, properly or not.

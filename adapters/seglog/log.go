@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/chronik-stream/chronik/adapters/seglog/disk"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
@@ -218,7 +219,7 @@ func (l *Log) fail(err error) {
 	l.mu.Lock()
 	first := l.offline == nil
 	if first {
-		l.offline = fault.New(fault.KafkaStorageError, "log of %s is offline: %w", l.name(), err)
+		l.offline = fault.New(fault.KafkaStorageError, "log of %s is offline: %w", l.name(), disk.Lasting(err))
 		l.ending = failedUntold
 		l.settle()
 	}

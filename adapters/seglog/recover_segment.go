@@ -20,6 +20,9 @@ func (l *Log) recoverSegment(f *openFile, s *segment, from, sound int64) error {
 	var buf []byte
 	for w := (headerWindow{file: f, limit: s.size}); position < s.size; {
 		head, err := w.at(position)
+		if err != nil && !unreadable(err) { // what is there is not known
+			return err
+		}
 		if err != nil || head.BaseOffset() < expected || position+int64(head.Size()) > s.size {
 			break
 		}

@@ -16,12 +16,33 @@ import (
 // Retain deletes whole segments at the log's beginning: those below the log start offset, and, where cleanup.policy has delete, those that are
 // too old or too many; see ports.CleanedLog.
 func (l *Log) Retain(ctx context.Context, now time.Time, upTo func() int64) error {
-	l.cleaning.Lock()
+	if !l.beginCleaning(ctx) {
+		return nil
+	}
 	defer l.cleaning.Unlock()
 	if l.offlineError() != nil {
 		return nil
 	}
 	return l.retain(ctx, now, upTo())
+}
+
+const (
+	// cleaningPatience is how often a log is asked whether it can be cleaned, cleaningPause what lies between.
+	cleaningPatience = 10
+	cleaningPause    = 50 * time.Millisecond
+)
+
+// beginCleaning takes Log.cleaning. It reports false when somebody has it for long: one who waits for space, say, which cleaning other logs makes.
+func (l *Log) beginCleaning(ctx context.Context) bool {
+	for range cleaningPatience {
+		if l.cleaning.TryLock() {
+			return true
+		}
+		if ctx.Err() != nil || !l.store.pause(cleaningPause) {
+			return false
+		}
+	}
+	return false
 }
 
 // retain is Retain for what lies below limit.

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/chronik-stream/chronik/adapters/seglog/disk"
@@ -58,8 +61,9 @@ type slot struct {
 	name  logName
 	users int // who opens or deletes the log, or waits for that; guarded by Store.mu
 
+	log atomic.Pointer[Log] // nil when it is not open; mu is held where it changes
+
 	mu       sync.Mutex
-	log      *Log // nil when it is not open
 	halfMade bool // making it has failed, and its files are not removed
 }
 
@@ -110,7 +114,7 @@ func (s *Store) Open(ctx context.Context, id ports.LogID, cfg *ports.LogConfig, 
 	if s.isClosed() {
 		return nil, errClosed
 	}
-	if place.log != nil {
+	if place.log.Load() != nil {
 		return nil, fault.New(fault.KafkaStorageError, "log of %s-%d is open already", id.Topic, id.Partition)
 	}
 	if err := ctx.Err(); err != nil {
@@ -144,7 +148,7 @@ func (s *Store) Open(ctx context.Context, id ports.LogID, cfg *ports.LogConfig, 
 		return nil, fault.New(fault.KafkaStorageError, "open log of %s: %w", l.name(), err)
 	}
 	s.trust(l.name())
-	place.log = l
+	place.log.Store(l)
 	l.producers.CountIn(s.opt.ProducerMemory)
 	l.noteOpened()
 	return l, nil
@@ -223,28 +227,33 @@ func (s *Store) leave(place *slot) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	place.users--
-	if place.users == 0 && place.log == nil && !place.halfMade {
+	if place.users == 0 && place.log.Load() == nil && !place.halfMade {
 		delete(s.slots, place.name)
 	}
 }
 
-// opened returns the open logs.
+// opened returns the open logs. It waits for none that is being opened or deleted, which may take long.
 func (s *Store) opened() []*Log {
 	s.mu.Lock()
-	places := make([]*slot, 0, len(s.slots))
-	for _, p := range s.slots {
-		places = append(places, p)
-	}
-	s.mu.Unlock()
+	defer s.mu.Unlock()
 	var logs []*Log
-	for _, p := range places {
-		p.mu.Lock()
-		if p.log != nil {
-			logs = append(logs, p.log)
+	for _, p := range s.slots {
+		if l := p.log.Load(); l != nil {
+			logs = append(logs, l)
 		}
-		p.mu.Unlock()
 	}
 	return logs
+}
+
+// awaitPlaces returns when no log is being opened or deleted any more, after the store was closed.
+func (s *Store) awaitPlaces() {
+	s.mu.Lock()
+	places := slices.Collect(maps.Values(s.slots))
+	s.mu.Unlock()
+	for _, p := range places {
+		p.mu.Lock()
+		p.mu.Unlock() //nolint:staticcheck // who comes now finds the store closed
+	}
 }
 
 // Close flushes and closes everything.
@@ -259,6 +268,7 @@ func (s *Store) Close() error {
 	close(s.closing)
 	s.stop()
 	s.background.Wait()
+	s.awaitPlaces()
 	logs := s.opened()
 	for _, l := range logs {
 		l.mu.Lock()

@@ -4,8 +4,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
+	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
+	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -53,5 +56,50 @@ func TestALogThatIsSetAsideKeepsItsRecordsAndFreesItsName(t *testing.T) {
 			t.Fatal(err)
 		}
 		s = openStore(t, crashed)
+	}
+}
+
+// TestALogThatIsSetAsideHasWhatTheJournalHasKeptForIt could not be recovered at the start: for want of descriptors, or because its segment is damaged,
+// which must keep no broker from starting.
+func TestALogThatIsSetAsideHasWhatTheJournalHasKeptForIt(t *testing.T) {
+	for why, in := range map[syscall.Errno]string{syscall.EMFILE: "00000000000000000000.log", syscall.EIO: unappliedFile} {
+		fs := disktest.New()
+		opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 32 << 10, DirectBytes: -1}}
+		s, l, f := openIn(t, opt, testID)
+		appendBatch(t, l, 5)
+		f.await(t, 5)
+		left := fs.Crash(disktest.Unsynced, nil)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		opt.FS = left
+		left.Fail(func(op disktest.Op, path string) error {
+			if op == disktest.OpOpen && strings.HasSuffix(path, logSuffix) {
+				return why
+			}
+			return nil
+		})
+		s, err := Open(t.Context(), opt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		if why == syscall.EMFILE {
+			if name, err := s.SetAside(t.Context(), testID); err == nil {
+				t.Errorf("the log is set aside as %s without its records", name)
+			}
+			left.Fail(nil)
+		}
+		name, err := s.SetAside(t.Context(), testID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := readFile(left, filepath.Join("/data", name, in))
+		if err != nil || !strings.Contains(string(content), "value at 4") {
+			t.Errorf("the records are not in %s of %s: %d bytes, %v", in, name, len(content), err)
+		}
+		if s.journal.Carries(testID) {
+			t.Error("the journal keeps them, too")
+		}
 	}
 }

@@ -2,10 +2,10 @@ package seglog
 
 import (
 	"context"
-	"errors"
 	"math"
 	"slices"
 
+	"github.com/chronik-stream/chronik/adapters/seglog/disk"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
@@ -31,19 +31,24 @@ func (l *Log) Truncate(ctx context.Context, to int64) error {
 	}
 	l.abandonCompaction()
 	if err := l.persist(ctx, func() error { return l.prepareCut(to) }); err != nil {
-		l.fail(err)
+		if !disk.Passing(err) { // else ctx has ended, and nothing was cut
+			l.fail(err)
+		}
 		return err
 	}
-	gap, err := l.cut(to)
-	if err == nil && gap { // above the recovery point it would be taken for a loss
-		if err = l.store.writeCheckpoints([]*Log{l}); err == nil {
-			err = l.offlineError()
-		}
-	}
+	c := cutting{to: to, end: to}
+	err := l.persist(ctx, func() error { return l.cut(&c) })
 	if err != nil {
 		l.fail(err)
 	}
 	return err
+}
+
+// cutting is how far a log was cut that is to end at to. It can be gone on with after an error that passes.
+type cutting struct {
+	to, end   int64 // end is where it ends: at to, or where the batch of that offset begins
+	shortened bool  // the segment that holds end has no batch behind that
+	gap       bool  // the last record lies further below end, as others were compacted away: an empty segment says where the log ends
 }
 
 // prepareCut makes true on disk what a start after a crash must know, however far the cut came: what stays needs no journal, which
@@ -95,89 +100,109 @@ func (l *Log) awaitQuiet(ctx context.Context) error {
 	return l.offline
 }
 
-// cut shortens the files and reads the state that follows from what is left. gap is true when the last record that is left lies
-// further below the log's end, as others were compacted away: then an empty segment says where the log ends.
-func (l *Log) cut(to int64) (gap bool, err error) {
+// cut shortens the files and reads the state that follows from what is left.
+func (l *Log) cut(c *cutting) error {
+	if err := l.cutFiles(c); err != nil {
+		return err
+	}
+	if !c.gap {
+		return nil
+	}
+	return l.vouch() // above the recovery point a gap would be taken for a loss
+}
+
+func (l *Log) cutFiles(c *cutting) error {
 	l.syncing.Lock()
 	defer l.syncing.Unlock()
 	l.mu.Lock()
-	keep := l.segmentAt(to)
+	keep := l.segmentAt(c.to)
 	behind := slices.Clone(l.segments[keep+1:])
 	s := l.segments[keep]
 	s.distrusted = true // its indexes are about to change under those who read it
 	l.mu.Unlock()
 	for _, b := range slices.Backward(behind) {
 		if err := l.removeSegment(b.base); err != nil {
-			return false, err
+			return err
 		}
 	}
 	if err := l.store.opt.FS.SyncDir(l.dir()); err != nil {
-		return false, err
+		return err
 	}
-	fresh, end, err := l.shorten(s, to)
+	fresh, err := l.shorten(s, c)
 	if err != nil {
-		return false, err
+		return err
 	}
 	l.mu.Lock()
 	l.segments = append(l.segments[:keep:keep], fresh)
 	l.recent.forget()
 	l.mu.Unlock()
 	if err := l.findEnd(); err != nil {
-		return false, err
+		return err
 	}
-	if gap = l.end < end; gap {
-		if err := l.createSegmentFiles(end); err != nil {
-			return false, err
+	if c.gap = c.gap || l.end < c.end; l.end < c.end {
+		if err := l.createSegmentFiles(c.end); err != nil {
+			return err
 		}
 		l.mu.Lock()
-		l.segments = append(l.segments, newSegment(end))
-		l.endAt(end)
+		l.segments = append(l.segments, newSegment(c.end))
+		l.endAt(c.end)
 		l.mu.Unlock()
 	}
 	l.epochs.TruncateFrom(l.end)
 	l.noteStoredEpoch()
 	if err := l.writeEpochs(formatEpochs(l.epochs.Entries())); err != nil {
-		return false, err
+		return err
 	}
 	l.producers.Clear()
 	snapshots, err := l.snapshots()
 	if err != nil {
-		return false, err
+		return err
 	}
-	return gap, l.loadProducers(snapshots)
+	return l.loadProducers(snapshots)
 }
 
-// shorten cuts a segment's file where the batch of offset to begins, and returns the segment anew, for readers go on with the old one
-// meanwhile, and where the log is to end: at to, or where that batch begins.
-func (l *Log) shorten(s *segment, to int64) (fresh *segment, end int64, err error) {
+// shorten cuts a segment's file where the batch of c.to begins, and returns the segment anew, for readers go on with the old one meanwhile.
+func (l *Log) shorten(s *segment, c *cutting) (*segment, error) {
 	f, err := l.store.files.acquire(l.path(s.base, logSuffix), false)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	defer f.Close()
-	end = to
+	if !c.shortened {
+		if err := l.shortenFile(f, s, c); err != nil {
+			return nil, err
+		}
+	}
+	fresh := newSegment(s.base)
+	if fresh.size, err = f.Size(); err != nil {
+		return nil, err
+	}
+	return fresh, l.recoverSegment(f, fresh, s.base, math.MaxInt64)
+}
+
+func (l *Log) shortenFile(f *openFile, s *segment, c *cutting) error {
 	l.mu.Lock()
 	whole := l.whole(s)
 	l.mu.Unlock()
-	position, _, found, err := l.find(f, whole, to)
+	position, _, found, err := l.find(f, whole, c.to)
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
 	if found {
 		b, err := (&headerWindow{file: f, limit: whole.limit}).at(position)
 		if err != nil {
-			return nil, 0, err
+			return err
 		}
-		end = min(to, b.BaseOffset())
-		if err := errors.Join(f.Truncate(position), l.syncSegment(f)); err != nil {
-			return nil, 0, err
+		if err := f.Truncate(position); err != nil {
+			return err
 		}
+		if err := l.syncSegment(f); err != nil {
+			return err
+		}
+		c.end = min(c.to, b.BaseOffset())
 	}
-	fresh = newSegment(s.base)
-	if fresh.size, err = f.Size(); err != nil {
-		return nil, 0, err
-	}
-	return fresh, end, l.recoverSegment(f, fresh, s.base, math.MaxInt64)
+	c.shortened = true
+	return nil
 }
 
 // endAt has the log end at offset end, in an empty segment that begins there. Called with the log's lock held.

@@ -151,7 +151,8 @@ type Log interface {
 	Size() int64
 }
 
-// CleanedLog is what removes records from a log that nobody needs any more. Its methods may be called at any time.
+// CleanedLog is what removes records from a log that nobody needs any more. Its methods may be called at any time. They leave a log as it is that is
+// being cut or begun anew for long.
 type CleanedLog interface {
 	// Retain deletes whole segments at the log's beginning, as far as retention.ms, retention.bytes and the log start offset ask for it. now is
 	// the wall clock, by which records without timestamp expire as their file ages. upTo is asked for the high watermark when nothing

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -30,6 +31,7 @@ type slowLog struct {
 	refuse  error                    // of Start
 	lose    error                    // of wait: what is on its way is lost
 	unread  error                    // of Read
+	damaged map[int32]error          // of Read, by partition
 	starts  int
 	reads   int
 	epoch   int32 // in which this broker leads all partitions
@@ -83,7 +85,7 @@ func (l *slowLog) Read(ctx context.Context, _ string, p int32, _ int64, visit fu
 		return ctx.Err()
 	}
 	l.mu.Lock()
-	err, batches := l.unread, slices.Clone(l.batches[p][:l.durable[p]])
+	err, batches := cmp.Or(l.unread, l.damaged[p]), slices.Clone(l.batches[p][:l.durable[p]])
 	l.mu.Unlock()
 	if err != nil {
 		return err

@@ -75,9 +75,13 @@ func (s *groupShard) leaderEpoch(ctx context.Context) (int32, error) {
 	return epoch, nil
 }
 
-// outdate unloads what was loaded in an earlier leader epoch than the one given: others may have written since. It is called under
-// the lock.
+// outdate unloads what was loaded in an earlier leader epoch than the one given, as others may have written since, or from a topic that was
+// deleted, with which all is gone. It is called under the lock.
 func (s *groupShard) outdate(epoch int32) {
+	if topic := s.owner.offsetsTopic(); topic != s.topic {
+		s.unload()
+		s.topic, s.epoch, s.wanted = topic, -1, -1
+	}
 	if s.groups != nil && s.epoch < epoch || s.loading != nil && s.loading.epoch < epoch {
 		s.unload()
 	}
@@ -168,38 +172,66 @@ func (s *groupShard) replay(ctx context.Context) (map[string]*heldGroup, error) 
 	return groups, err
 }
 
+// offsetsTopic returns the id of __consumer_offsets, zero when there is none.
+func (g *Groups) offsetsTopic() (id metadata.TopicID) {
+	if topic, ok := g.images.Image().Topic(metadata.OffsetsTopic); ok {
+		id = topic.ID
+	}
+	return id
+}
+
 // follow forgets the groups of partitions that this broker does not lead any more, and loads those that it begins to lead, so that
 // sessions of members that are gone end even if nobody asks.
 func (g *Groups) follow(ctx context.Context) {
 	var seen *metadata.Topic
 	for img := range g.images.Watch(ctx) {
 		topic, ok := img.Topic(metadata.OffsetsTopic)
-		if !ok || topic == seen {
+		if topic == seen {
 			continue
 		}
+		deleted := seen != nil && (!ok || topic.ID != seen.ID)
 		seen = topic
+		if deleted {
+			g.outdateAll()
+		}
+		if !ok {
+			continue
+		}
 		for p := range topic.Partitions {
-			at := &topic.Partitions[p]
-			s := g.shard(int32(p))
-			s.mu.Lock()
-			s.outdate(at.LeaderEpoch)
-			begin := at.Leader == g.nodeID && at.LeaderEpoch > s.wanted
-			if begin {
-				s.wanted = at.LeaderEpoch
-			}
-			s.mu.Unlock()
-			if begin && !g.start(func(ctx context.Context) { s.lead(ctx, at.LeaderEpoch) }) {
+			if s, epoch := g.shard(int32(p)), topic.Partitions[p].LeaderEpoch; g.begins(s, topic) && !g.start(func(ctx context.Context) { s.lead(ctx, topic.ID, epoch) }) {
 				return
 			}
 		}
 	}
 }
 
-// lead loads the shard, as often as it takes, until another leader epoch begins.
-func (s *groupShard) lead(ctx context.Context, epoch int32) {
+// outdateAll unloads what a topic has held that was deleted. The one that is made anew may have fewer partitions.
+func (g *Groups) outdateAll() {
+	for _, s := range g.known() {
+		s.mu.Lock()
+		s.outdate(-1)
+		s.mu.Unlock()
+	}
+}
+
+// begins unloads what is outdated by the topic as it is now, and reports whether this broker begins to lead the shard's partition.
+func (g *Groups) begins(s *groupShard, topic *metadata.Topic) bool {
+	at := &topic.Partitions[s.partition]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outdate(at.LeaderEpoch)
+	if topic.ID != s.topic || at.Leader != g.nodeID || at.LeaderEpoch <= s.wanted {
+		return false
+	}
+	s.wanted = at.LeaderEpoch
+	return true
+}
+
+// lead loads the shard, as often as it takes, until another leader epoch begins, or the topic is deleted.
+func (s *groupShard) lead(ctx context.Context, id metadata.TopicID, epoch int32) {
 	for ctx.Err() == nil && s.load(ctx) != nil {
 		pause(ctx, loadPatience)
-		topic, ok := s.owner.images.Image().Topic(metadata.OffsetsTopic)
+		topic, ok := s.owner.images.Image().TopicByID(id)
 		if !ok || topic.Partitions[s.partition].LeaderEpoch != epoch {
 			return
 		}

@@ -1,7 +1,9 @@
 package broker
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
@@ -103,7 +105,7 @@ func (g *Groups) DeleteOffsets(ctx context.Context, groupID string, partitions [
 const topicPause = time.Second
 
 // forgetTopics removes the offsets of deleted topics, also of those that were deleted while no coordinator was
-// there to see it.
+// there to see it. What could not be done, as groups are still being loaded, is tried again.
 func (g *Groups) forgetTopics(ctx context.Context) {
 	deletions, looked := uint64(0), false
 	for img := range g.images.Watch(ctx) {
@@ -111,24 +113,28 @@ func (g *Groups) forgetTopics(ctx context.Context) {
 			continue
 		}
 		deletions, looked = img.Deletions(), true
-		err := g.removeOffsets(ctx, func(e *heldGroup) group.Write {
-			return e.DropTopics(func(name string) (metadata.TopicID, bool) {
-				t, ok := g.images.Image().Topic(name)
-				if !ok {
-					return metadata.TopicID{}, false
-				}
-				return t.ID, true
-			})
-		})
-		if err != nil && ctx.Err() == nil {
-			g.logger.WarnContext(ctx, "offsets of deleted topics were not all removed", "err", err)
-			looked = false
-		}
-		select {
-		case <-time.After(topicPause):
-		case <-ctx.Done():
+		for ctx.Err() == nil {
+			err := g.removeOffsets(ctx, g.dropTopics)
+			if err != nil && ctx.Err() == nil {
+				g.events.Warn(ctx, "offsets of deleted topics were not all removed", "err", err)
+			}
+			pause(ctx, topicPause)
+			if err == nil {
+				break
+			}
 		}
 	}
+}
+
+// dropTopics removes a group's offsets of topics that are not there any more.
+func (g *Groups) dropTopics(e *heldGroup) group.Write {
+	return e.DropTopics(func(name string) (metadata.TopicID, bool) {
+		t, ok := g.images.Image().Topic(name)
+		if !ok {
+			return metadata.TopicID{}, false
+		}
+		return t.ID, true
+	})
 }
 
 // Sweep removes expired offsets and the groups that have nothing left (KIP-211).
@@ -137,17 +143,19 @@ func (g *Groups) Sweep(ctx context.Context) error {
 	return g.removeOffsets(ctx, func(e *heldGroup) group.Write { return e.ExpireOffsets(g.clock(), retention) })
 }
 
-func (g *Groups) removeOffsets(ctx context.Context, tombstones func(*heldGroup) group.Write) error {
-	shards, err := g.all(ctx)
-	if err != nil {
-		return err
-	}
-	for _, s := range shards {
-		if err := s.each(func(e *heldGroup) { s.enqueue(ctx, e, tombstones(e), nil) }); err != nil {
-			return err
+// removeOffsets has every group that this broker coordinates write tombstones. A partition that cannot be loaded keeps none of the others from it;
+// the error is that of the first.
+func (g *Groups) removeOffsets(ctx context.Context, tombstones func(*heldGroup) group.Write) (failed error) {
+	for _, s := range g.led() {
+		err := s.load(ctx)
+		if err == nil {
+			err = s.each(func(e *heldGroup) { s.enqueue(ctx, e, tombstones(e), nil) })
+		}
+		if !errors.Is(err, fault.NotCoordinator) {
+			failed = cmp.Or(failed, err)
 		}
 	}
-	return nil
+	return failed
 }
 
 func (g *Groups) sweepPeriodically(ctx context.Context) {

@@ -199,6 +199,48 @@ func TestOffsetsOfATopicThatWasDeletedUnseenAreRemoved(t *testing.T) {
 	})
 }
 
+func TestOffsetsOfADeletedTopicAreRemovedThoughTheirGroupsTakeLongToLoad(t *testing.T) {
+	log := newSlowLog(time.Millisecond)
+	runGroups(t, log, func(t *testing.T, g *groupsFixture) {
+		g.kind(g.Commit(t.Context(), commitOf("g", "", -1, 1)), fault.None)
+		g.stop()
+		g.apply(metadata.DeleteTopic{ID: metadata.TopicID{1}})
+		log.set(func() { log.readDelay = 5 * time.Second })
+		g = g.restart()
+		defer g.stop()
+		time.Sleep(10 * time.Second)
+		if got := g.committed("g"); got != -1 {
+			t.Errorf("offset %d", got)
+		}
+	})
+}
+
+func TestOffsetsAreRemovedBesideADamagedPartition(t *testing.T) {
+	log := newSlowLog(time.Millisecond)
+	runGroups(t, log, func(t *testing.T, g *groupsFixture) {
+		ids := []string{"a", "b", "c"} // which live in partitions of their own
+		for _, id := range ids {
+			g.kind(g.Commit(t.Context(), commitOf(id, "", -1, 1)), fault.None)
+		}
+		g.stop()
+		g.apply(metadata.DeleteTopic{ID: metadata.TopicID{1}})
+		log.set(func() { log.damaged = map[int32]error{group.PartitionFor("b", 50): fault.CorruptMessage} })
+		g = g.restart()
+		defer g.stop()
+		time.Sleep(10 * time.Second)
+		for _, id := range []string{"a", "c"} {
+			if got := g.committed(id); got != -1 {
+				t.Errorf("offset of %s: %d", id, got)
+			}
+		}
+		log.set(func() { log.damaged = nil })
+		time.Sleep(10 * time.Second)
+		if got := g.committed("b"); got != -1 {
+			t.Errorf("offset of b: %d", got)
+		}
+	})
+}
+
 func TestOffsetOfATopicMadeAnewUnderItsNameIsNone(t *testing.T) {
 	runGroups(t, newSlowLog(time.Millisecond), func(t *testing.T, g *groupsFixture) {
 		g.kind(g.Commit(t.Context(), commitOf("g", "", -1, 1)), fault.None)

@@ -22,6 +22,7 @@ type groupShard struct {
 	partition int32
 
 	mu       sync.Mutex
+	topic    metadata.TopicID      // whose partition it is: __consumer_offsets may be deleted and made anew
 	groups   map[string]*heldGroup // nil: not loaded
 	epoch    int32                 // the leader epoch in which they were loaded
 	wanted   int32                 // the newest leader epoch for which they are loaded unasked, -1 for none
@@ -281,6 +282,9 @@ func (s *groupShard) order(ctx context.Context, a *groupWrite) error {
 	batches, err := encodeGroupRecords(a.write.Records, s.owner.clock.Millis())
 	if err != nil {
 		return err
+	}
+	if s.owner.offsetsTopic() != s.topic {
+		return fault.NotLeaderOrFollower
 	}
 	ctx = context.WithoutCancel(ctx) // what a request has begun is not undone by its end
 	for _, b := range batches {

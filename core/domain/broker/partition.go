@@ -38,7 +38,7 @@ type Partition struct {
 	order   sync.Mutex
 	log     ports.Log
 	cutting atomic.Bool  // the log is being cut; set and cleared under order
-	cutWait atomic.Int64 // when the leader may be asked again after the log could not be cut, in nanoseconds of Unix time
+	cutWait atomic.Int64 // when the leader may be asked again after the log could not be cut, in the time that the replica counts in
 	raising atomic.Bool  // the log start offset is being raised to the leader's
 
 	refusal refusal // of what was proposed last; Replication's

@@ -129,8 +129,8 @@ func (p *Partition) nextFetch() (f partition.FollowerFetch, ok bool) {
 
 // fetchWait returns how long this follower has to wait with its next fetch, 0 when it need not: after its log could not be cut, or for the
 // sake of the bandwidth. For that, one that producers may wait for never has to.
-func (p *Partition) fetchWait(q *replicationQuota, now time.Time) time.Duration {
-	if left := p.cutWait.Load() - now.UnixNano(); left > 0 {
+func (p *Partition) fetchWait(q *replicationQuota) time.Duration {
+	if left := p.cutWait.Load() - int64(p.now()); left > 0 {
 		return time.Duration(left)
 	}
 	throttle := &p.config.Load().FollowerThrottle
@@ -227,7 +227,7 @@ func (p *Partition) cut(ctx context.Context, fx partition.Effects) error {
 	p.order.Lock()
 	defer p.order.Unlock()
 	if err != nil {
-		p.cutWait.Store(p.clock().Add(fetchRestore).UnixNano()) // before the next step has it fetched for again
+		p.cutWait.Store(int64(p.now() + fetchRestore)) // before the next step has it fetched for again
 	}
 	p.cutting.Store(false)
 	state := logState(p.log)

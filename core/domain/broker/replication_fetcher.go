@@ -148,7 +148,7 @@ func (f *fetcher) gather(now time.Time) (round replicaRound, unready int, wait t
 			wait = min(wait, left)
 			continue
 		}
-		if left := p.fetchWait(f.of.throttle, now); left > 0 {
+		if left := p.fetchWait(f.of.throttle); left > 0 {
 			f.follows[p] = now.Add(left)
 			wait = min(wait, left)
 			continue
