@@ -19,7 +19,7 @@ const (
 	usualLimit = 10*time.Second + beyondGrace
 	// oneWish is how long after the first signal others say the same: terminals, timeout(1) and scripts tell a process
 	// and its group, so that one Ctrl-C comes twice.
-	oneWish = time.Second
+	oneWish = 200 * time.Millisecond
 )
 
 // ending sees that the process ends when it was asked to: a disk that does not answer, or is not there
@@ -39,8 +39,8 @@ func newEnding(stderr io.Writer) *ending {
 // grants sets how long requests under way may take.
 func (e *ending) grants(grace time.Duration) { e.limit.Store(int64(grace + beyondGrace)) }
 
-// await returns the exit code of what is done. The first signal has it asked to end; with another one, a second later
-// or more, or when it takes too long, it is not waited for any more.
+// await returns the exit code of what is done. The first signal has it asked to end; after another
+// one, oneWish later or more, or when it takes too long, it is not waited for any more.
 func (e *ending) await(done <-chan int, signals <-chan os.Signal, ask func()) int {
 	select {
 	case code := <-done:

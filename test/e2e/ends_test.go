@@ -76,7 +76,7 @@ func TestAStartThatHangsEndsWhenItIsAskedTo(t *testing.T) {
 			hangs.cmd.Process.Signal(syscall.SIGTERM)
 			if again {
 				within(t, 30*time.Second, "the broker has ended", func() bool {
-					hangs.cmd.Process.Signal(syscall.SIGINT) // counts a second after the first one
+					hangs.cmd.Process.Signal(syscall.SIGINT) // counts when it is not taken for the first one
 					select {
 					case <-hangs.done:
 						return true

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os/exec"
 	"path/filepath"
@@ -107,6 +108,8 @@ func (v *verifiable) start(t *testing.T, name string, args ...string) *program {
 			var e event
 			if err := json.Unmarshal(lines.Bytes(), &e); err == nil {
 				v.note(t, e)
+			} else {
+				fmt.Fprintln(p.errors, lines.Text()) // the threads of a JVM that was asked for them
 			}
 		}
 		p.cmd.Wait()
@@ -115,7 +118,7 @@ func (v *verifiable) start(t *testing.T, name string, args ...string) *program {
 		p.cmd.Process.Kill()
 		<-p.done
 		if t.Failed() {
-			t.Logf("%s %s:\n%s", name, args[0], p.errors.tail(2000))
+			t.Logf("%s %s:\n%s", name, args[0], p.errors.tail(30_000))
 		}
 	})
 	return p
@@ -129,6 +132,11 @@ func (p *program) stop(t *testing.T) {
 	case <-p.done:
 	case <-time.After(90 * time.Second):
 		t.Errorf("a client does not end: %v", p.cmd.Args)
+		p.cmd.Process.Signal(syscall.SIGQUIT) // a JVM tells what its threads wait for, others end
+		select {
+		case <-p.done:
+		case <-time.After(5 * time.Second):
+		}
 	}
 }
 
