@@ -42,7 +42,7 @@ build-invariants:
 	$(BUILD) -tags invariants -o bin/chronik-server-invariants ./cmd/chronik-server
 	$(BUILD) -tags raft,invariants -o bin/chronik-server-raft-invariants ./cmd/chronik-server
 
-test: test-standalone test-raft fuzz e2e ## Fetch what the tests need and run them all, in both build modes.
+test: test-standalone test-raft fuzz e2e kafka-suite-part ## Fetch what the tests need and run them all, in both build modes.
 
 test-short: ## Run the quick tests: neither real clients nor the race detector.
 	$(GO) vet ./... && $(GO) vet -tags raft ./...
@@ -58,7 +58,7 @@ test-standalone:
 	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 15m -short $(SWEEPING)
 
 # Packages whose tests go through every moment at which a crash or an error can come. The race detector needs not see each.
-SWEEPING = $(filter %/simulation %/seglog %/seglog/journal,$(PACKAGES))
+SWEEPING = $(filter %/simulation %/seglog %/seglog/journal %/filestore %/walstore,$(PACKAGES))
 
 # All tests once more, and of the sweeps every moment.
 test-raft:
