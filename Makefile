@@ -88,10 +88,12 @@ measure: build build-raft ## Check how long starts, fail-overs and moves take, o
 KAFKA_SUITE = test/kafka/run bin/chronik-server --raft bin/chronik-server-raft
 
 kafka-suite: build build-raft ## Run Apache Kafka's own integration tests against both binaries, for an hour and more.
+	rm -f bin/kafka-suite.txt
 	$(KAFKA_SUITE) --results bin/kafka-suite.txt -j 2 || true
 	test/kafka/judge bin/kafka-suite.txt
 
 kafka-suite-part: build build-raft # of them those that cost little
+	rm -f bin/kafka-suite-part.txt
 	$(KAFKA_SUITE) --classes test/kafka/part.txt --results bin/kafka-suite-part.txt -j 2 || true
 	test/kafka/judge bin/kafka-suite-part.txt --part
 
