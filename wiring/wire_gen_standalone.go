@@ -6,9 +6,10 @@ package wiring
 
 import (
 	"context"
-	"github.com/chronik-stream/chronik/configs"
-	"github.com/chronik-stream/chronik/core/domain/broker"
 	"log/slog"
+
+	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 )
 
 // Injectors from inject.go:
@@ -79,14 +80,14 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	}
 	topics := newTopics(wiringRegistered, brokerConfigs)
 	clock := newClock()
-	lease := broker.NewEndlessLease(clock)
+	lease := replicas.NewEndlessLease(clock)
 	partitions, cleanup6 := newPartitions(wiringRegistered, logStore, brokerConfigs, wiringMembership, lease, space, clock, log)
 	cluster := newCluster(wiringRegistered, logStore, partitions, wiringMembership)
 	assignments := newAssignments(wiringRegistered)
 	wiringClusterWork := newSoleWork(wiringRegistered, wiringMembership, clock)
-	produce := broker.NewProduce(partitions, budget, clock)
+	produce := replicas.NewProduce(partitions, budget, clock)
 	fetch := newFetch(cfg, partitions, brokerConfigs, clock)
-	offsets := broker.NewOffsets(partitions)
+	offsets := replicas.NewOffsets(partitions)
 	groups := newGroups(cfg, wiringRegistered, partitions, topics, brokerConfigs, wiringMembership, clock, log)
 	services := newServices(topics, brokerConfigs, cluster, assignments, wiringClusterWork, produce, fetch, offsets, groups)
 	metrics, err := newRequestMetrics(telemetry)
@@ -120,7 +121,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	cleaner := broker.NewCleaner(partitions, log)
+	cleaner := replicas.NewCleaner(partitions, log)
 	wiringParts := &parts{
 		Kafka:      server,
 		HTTP:       httpapiServer,
