@@ -63,6 +63,7 @@ type Log struct {
 
 	// syncing serializes Sync: who comes second must know how the first one went.
 	syncing sync.Mutex
+	cutting *cutting // nil while the log is not being cut; under syncing
 
 	// indexing is held while new index entries are written.
 	indexing sync.Mutex

@@ -260,7 +260,7 @@ func (l *Log) removeSegment(base int64) error {
 
 // AdvanceStart raises the log start offset; see ports.Log.
 func (l *Log) AdvanceStart(_ context.Context, start int64) error {
-	l.syncing.Lock() // the log is not cut or reset meanwhile
+	l.syncing.Lock() // the log is not reset meanwhile, nor does it begin to be cut
 	raised, err := l.raiseStart(start)
 	l.syncing.Unlock()
 	if raised {
@@ -273,6 +273,9 @@ func (l *Log) raiseStart(start int64) (raised bool, err error) {
 	l.mu.Lock()
 	old, durable, gone := l.start, l.durable, l.offline
 	l.mu.Unlock()
+	if l.cutting != nil {
+		durable = min(durable, l.cutting.to)
+	}
 	switch {
 	case gone != nil:
 		return false, gone
