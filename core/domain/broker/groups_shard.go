@@ -283,12 +283,9 @@ func (s *groupShard) order(ctx context.Context, a *groupWrite) error {
 	if err != nil {
 		return err
 	}
-	if s.owner.offsetsTopic() != s.topic {
-		return fault.NotLeaderOrFollower
-	}
 	ctx = context.WithoutCancel(ctx) // what a request has begun is not undone by its end
 	for _, b := range batches {
-		wait, err := s.owner.log.Start(ctx, metadata.OffsetsTopic, s.partition, s.epoch, b)
+		wait, err := s.owner.log.Start(ctx, s.topic, s.partition, s.epoch, b)
 		if err != nil {
 			return err
 		}

@@ -92,7 +92,7 @@ func TestRecordsAreRefusedOnAFullDiskAndTakenWhenThereIsSpaceAgain(t *testing.T)
 	}
 	b := newBatch(t, record.Options{}, "offsets")
 	f.apply(t, metadata.CreateTopic{Name: metadata.OffsetsTopic, ID: metadata.TopicID{9}, Partitions: 1, ReplicationFactor: 1})
-	if _, err := f.partitions.Start(t.Context(), metadata.OffsetsTopic, 0, -1, b); err != nil {
+	if _, err := f.partitions.Start(t.Context(), metadata.TopicID{9}, 0, -1, b); err != nil {
 		t.Errorf("committed offsets: %v", err)
 	}
 	d.has(testRule.Floor(space.Records) + mebibyte)
