@@ -51,6 +51,7 @@ type ringBroker struct {
 	offsets    *Offsets
 	// what it goes on with, nil when it is not cut off
 	cut      *metadata.Image
+	fetched  atomic.Int64                                                  // bytes of records, from its leaders
 	applying atomic.Pointer[func(context.Context, metadata.Command) error] // its error is Apply's, if it has one
 }
 
@@ -262,6 +263,7 @@ func (b *ringBroker) Fetch(ctx context.Context, node int32, req ports.ReplicaFet
 			got.Diverging, got.DivergingEpoch, got.DivergingEnd = true, d.Epoch, d.EndOffset
 		}
 		all = append(all, got)
+		b.fetched.Add(int64(len(got.Records)))
 	}
 	return all, resp.Err
 }

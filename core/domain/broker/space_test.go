@@ -283,6 +283,23 @@ func TestAFollowerWithoutSpaceLeavesTheISRWhenItLacksSomethingAndComesBackByItse
 	})
 }
 
+func TestAFollowerWithoutSpaceAsksForOneBatchASecond(t *testing.T) {
+	inRing(t, 3, func(t *testing.T, r *ring) {
+		_, full := r.broker(3).crowd()
+		r.broker(1).sent("orders", "a")
+		full(true)
+		for range 100 {
+			r.broker(1).sent("orders", "b")
+		}
+		time.Sleep(2 * fetchRestore)
+		one, before := int64(len(newBatch(t, record.Options{}, "b"))), r.broker(3).fetched.Load()
+		time.Sleep(10 * fetchRestore)
+		if n := (r.broker(3).fetched.Load() - before) / one; n < 8 || n > 11 {
+			t.Errorf("%d batches are fetched in ten seconds of which none can be taken", n)
+		}
+	})
+}
+
 func TestALeaderWithoutSpaceGivesUpItsLeadWithoutLosingARecord(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
 		_, full := r.broker(1).crowd()
