@@ -115,7 +115,7 @@ func (s *Server) announce(cfg *configs.Config) {
 		s.log.Info("serving http", "url", "http://"+s.HTTP.Addr().String())
 	}
 	image := s.Store.Image()
-	topics, partitions := image.Counts()
+	topics, partitions := image.ListedCounts()
 	s.log.Info("started", "version", Version(), "cluster_id", image.ClusterID(), "node_id", s.Node.nodeID,
 		"data_dir", s.Dir.path, "topics", topics, "partitions", partitions)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-stream/chronik/core/domain/layout"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
 // viewOf is a cluster with these voters, of which some are in service.
@@ -97,6 +98,23 @@ func TestWhoeverAnswersIsAsked(t *testing.T) {
 	a.brokers, a.avoid = map[int32]string{1: "b1:1", 2: "b2:2", 3: gone}, 3
 	if got := a.addresses(); strings.Join(got, " ") != "b1:1 b2:2" {
 		t.Errorf("asked are %v", got)
+	}
+}
+
+func TestAStatusCountsTheTopicsThatAreListed(t *testing.T) {
+	v := viewOf([]int32{1}, 1)
+	for _, name := range []string{metadata.MetaTopic, "orders"} {
+		v.topics = append(v.topics, kmsg.MetadataResponseTopic{
+			Topic: &name, Partitions: []kmsg.MetadataResponseTopicPartition{{Leader: 1, Replicas: []int32{1, 2}, ISR: []int32{1}}},
+		})
+	}
+	s := New(Settings{}).statusOf(v)
+	var out strings.Builder
+	if err := s.Print(&out); err != nil || s.Nodes[0].Holds != 2 {
+		t.Errorf("%v, %+v", err, s.Nodes)
+	}
+	if want := "\n1 topic, 1 partition: 0 without leader, 2 under-replicated, 0 being reassigned\n"; !strings.HasSuffix(out.String(), want) {
+		t.Errorf("got:\n%s", out.String())
 	}
 }
 

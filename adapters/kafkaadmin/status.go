@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"text/tabwriter"
+
+	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
 // Status is what a cluster looks like.
@@ -15,8 +17,8 @@ type Status struct {
 	MetadataLeader  int32  `json:"metadata_leader"` // -1 for none
 	MetadataEpoch   int32  `json:"metadata_epoch"`
 	Nodes           []Node `json:"nodes"`
-	Topics          int    `json:"topics"`
-	Partitions      int    `json:"partitions"`
+	Topics          int    `json:"topics"`     // those that are listed: without __meta
+	Partitions      int    `json:"partitions"` // of these
 	Leaderless      int    `json:"leaderless_partitions"`
 	UnderReplicated int    `json:"under_replicated_partitions"`
 	Reassigning     int    `json:"reassigning_partitions"`
@@ -40,7 +42,11 @@ func (a *Admin) Status(ctx context.Context) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Status{ClusterID: v.clusterID, MetadataLeader: v.leader, MetadataEpoch: v.epoch, Topics: len(v.topics), Reassigning: len(v.moving)}
+	return a.statusOf(v), nil
+}
+
+func (a *Admin) statusOf(v *view) *Status {
+	s := &Status{ClusterID: v.clusterID, MetadataLeader: v.leader, MetadataEpoch: v.epoch, Reassigning: len(v.moving)}
 	nodes := map[int32]*Node{}
 	for _, id := range slices.Concat(v.voters, v.observers) {
 		nodes[id] = &Node{ID: id, State: "not registered"}
@@ -55,8 +61,15 @@ func (a *Admin) Status(ctx context.Context) (*Status, error) {
 		}
 		nodes[b.NodeID] = n
 	}
-	for _, p := range v.partitions() {
-		s.Partitions++
+	for _, t := range v.topics {
+		if t.Topic != nil && *t.Topic != metadata.MetaTopic {
+			s.Topics++
+		}
+	}
+	for at, p := range v.partitions() {
+		if at.topic != metadata.MetaTopic {
+			s.Partitions++
+		}
 		if p.Leader < 0 {
 			s.Leaderless++
 		}
@@ -83,7 +96,7 @@ func (a *Admin) Status(ctx context.Context) (*Status, error) {
 		s.Nodes = append(s.Nodes, *n)
 	}
 	slices.SortFunc(s.Nodes, func(x, y Node) int { return cmp.Compare(x.ID, y.ID) })
-	return s, nil
+	return s
 }
 
 func (v *view) standing(id int32) string {
@@ -113,7 +126,15 @@ func (s *Status) Print(w io.Writer) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%d topics, %d partitions: %d without leader, %d under-replicated, %d being reassigned\n",
-		s.Topics, s.Partitions, s.Leaderless, s.UnderReplicated, s.Reassigning)
+	_, err := fmt.Fprintf(w, "\n%s, %s: %d without leader, %d under-replicated, %d being reassigned\n",
+		counted(s.Topics, "topic"), counted(s.Partitions, "partition"), s.Leaderless, s.UnderReplicated, s.Reassigning)
 	return err
+}
+
+// counted says how many there are of something.
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

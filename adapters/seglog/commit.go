@@ -55,6 +55,9 @@ func (l *Log) writeTaken() error {
 		return gone
 	}
 	t := l.taken
+	if err := l.finishBeginning(); err != nil {
+		return err
+	}
 	if t.epochs != nil {
 		if err := l.writeEpochs(t.epochs); err != nil {
 			return err
@@ -250,6 +253,21 @@ func (l *Log) beginSegment(r roll) error {
 	if r.gap { // a gap above the recovery point would be taken for a loss
 		return l.vouch()
 	}
+	return nil
+}
+
+// finishBeginning makes the files of the active segment, if not all of them could be made.
+func (l *Log) finishBeginning() error {
+	if !l.halfBegun {
+		return nil
+	}
+	l.mu.Lock()
+	base := l.active().base
+	l.mu.Unlock()
+	if err := l.createSegmentFiles(base); err != nil {
+		return err
+	}
+	l.halfBegun = false
 	return nil
 }
 

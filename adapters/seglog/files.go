@@ -77,29 +77,38 @@ func newFileCache(fs disk.FS, keep int) *fileCache {
 
 // acquire returns the file at path, open. The caller must Close it: that ends the use, and the cache closes the file in its time.
 func (c *fileCache) acquire(path string, create bool) (*openFile, error) {
-	f, forgets := c.cached(path)
-	if f != nil {
-		return f, nil
+	for {
+		f, forgets := c.cached(path)
+		if f != nil {
+			return f, nil
+		}
+		raw, err := c.fs.Open(path, create)
+		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+			c.makeRoom()
+			raw, err = c.fs.Open(path, create)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if f, err := c.keepOpen(path, raw, forgets); f != nil || err != nil {
+			return f, err
+		}
 	}
-	raw, err := c.fs.Open(path, create)
-	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
-		c.makeRoom()
-		raw, err = c.fs.Open(path, create)
-	}
-	if err != nil {
-		return nil, err
-	}
+}
+
+// keepOpen puts a file into the cache that was opened when there had been so many forgets. It returns nil when there were more since: another file
+// may have its name now.
+func (c *fileCache) keepOpen(path string, raw disk.File, forgets int) (*openFile, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f = &openFile{File: raw, cache: c, path: path, users: 1}
-	if c.forgets != forgets { // another file may have this name now: this one is for its user only
-		f.gone = true
-		return f, nil
+	if c.forgets != forgets {
+		return nil, raw.Close()
 	}
 	if other := c.open[path]; other != nil { // somebody else was quicker
 		other.use()
 		return other, raw.Close()
 	}
+	f := &openFile{File: raw, cache: c, path: path, users: 1}
 	c.open[path] = f
 	c.trimAll()
 	return f, nil

@@ -123,3 +123,35 @@ func TestFilesAreClosedWhereTooManyAreOpen(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// forgettingFS has another file forgotten just when one has been opened.
+type forgettingFS struct {
+	*countedFS
+	cache *fileCache
+	times int
+}
+
+func (g *forgettingFS) Open(path string, create bool) (disk.File, error) {
+	f, err := g.countedFS.Open(path, create)
+	if g.times > 0 {
+		g.times--
+		g.cache.forget("/other.log")
+	}
+	return f, err
+}
+
+func TestAWrittenSegmentStaysOpenThoughOthersAreForgottenAsItIsOpened(t *testing.T) {
+	fs := &forgettingFS{countedFS: &countedFS{FS: disktest.New(), open: make(map[string]int)}, times: 2}
+	c := newFileCache(fs, 2)
+	fs.cache = c
+	use(t, c, "/written.log", true)
+	if fs.open["/written.log"] != 1 {
+		t.Errorf("open are %v", fs.open)
+	}
+	if err := c.close(); err != nil {
+		t.Error(err)
+	}
+	if fs.open["/written.log"] != 0 {
+		t.Errorf("left open are %v", fs.open)
+	}
+}

@@ -39,6 +39,7 @@ func (l *Log) findEnd() error {
 		position += int64(b.Size())
 	}
 	l.durable, l.written, l.recoveryPoint, l.takenEnd = l.end, l.end, l.end, l.end
+	l.volatileEnd = min(l.volatileEnd, l.end)
 	l.durableBase, l.durableSize = s.base, s.size
 	l.planned = plan{
 		base: s.base, size: s.size, first: first, marks: int64(s.index.marks()), pending: s.sinceMark,

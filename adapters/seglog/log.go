@@ -59,10 +59,12 @@ type Log struct {
 	taken         *chunk        // what the journal is committing; only its committing goroutine changes it
 
 	// writing is held while the committing goroutine writes: who takes it waits for that, and keeps more from coming.
-	writing sync.Mutex
+	writing   sync.Mutex
+	halfBegun bool // the active segment's files were not all made; under writing
 
 	// syncing serializes Sync: who comes second must know how the first one went.
 	syncing sync.Mutex
+	cutting *cutting // nil while the log is not being cut; under syncing
 
 	// indexing is held while new index entries are written.
 	indexing sync.Mutex
@@ -73,6 +75,7 @@ type Log struct {
 	// cleaning serializes with each other what changes the list of segments elsewhere than at its end: retention, truncation, reset, deletion,
 	// and putting rewritten segments and indexes in their places.
 	cleaning sync.Mutex
+	dropped  []int64 // bases of segments that retention has taken out of the log, and whose files are still there; under cleaning
 }
 
 // ending is what LogEvents know of a log's end.

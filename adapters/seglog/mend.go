@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
+	"github.com/chronik-stream/chronik/adapters/seglog/disk"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
@@ -16,6 +18,7 @@ import (
 type mending struct {
 	log     *Log
 	segment *segment
+	told    bool // the server's log says that it is tried again
 }
 
 // distrust notes that a segment's indexes do not tell the truth, and has them made anew.
@@ -49,7 +52,7 @@ func (s *Store) haveMended(l *Log, of *segment) {
 	s.opt.Log.Warn("index does not tell the truth and is made anew", "topic", l.id.Topic, "partition", l.id.Partition,
 		"segment", of.base)
 	s.mu.Lock()
-	s.lying = append(s.lying, mending{l, of})
+	s.lying = append(s.lying, mending{log: l, segment: of})
 	s.mu.Unlock()
 	select {
 	case s.lies <- struct{}{}:
@@ -57,28 +60,47 @@ func (s *Store) haveMended(l *Log, of *segment) {
 	}
 }
 
-// mend makes indexes anew that were found to be wrong, until ctx ends.
+// mendAgain is when an index is tried again that could not be made anew for want of descriptors or space.
+const mendAgain = time.Second
+
+// mend makes indexes anew that were found to be wrong, until ctx ends. What fails by an error that passes is tried again.
 func (s *Store) mend(ctx context.Context) {
+	var failed []mending
 	for {
+		var again <-chan time.Time
+		if len(failed) > 0 {
+			again = time.After(mendAgain)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-s.lies:
+		case <-again:
 		}
 		s.mu.Lock()
-		lying := s.lying
-		s.lying = nil
+		lying := slices.Concat(failed, s.lying)
+		s.lying, failed = nil, nil
 		s.mu.Unlock()
 		for _, m := range lying {
-			log := s.opt.Log.With("topic", m.log.id.Topic, "partition", m.log.id.Partition, "segment", m.segment.base)
-			switch err := m.log.remakeIndexes(ctx, m.segment); {
-			case err == nil:
-				log.InfoContext(ctx, "index was made anew")
-			case ctx.Err() == nil:
-				log.ErrorContext(ctx, "index cannot be made anew, reads go without it", "err", err)
+			if err := s.remake(ctx, &m); disk.Passing(err) {
+				failed = append(failed, m)
 			}
 		}
 	}
+}
+
+// remake makes a segment's indexes anew. It tells once of one that is tried again.
+func (s *Store) remake(ctx context.Context, m *mending) error {
+	log := s.opt.Log.With("topic", m.log.id.Topic, "partition", m.log.id.Partition, "segment", m.segment.base)
+	err := m.log.remakeIndexes(ctx, m.segment)
+	switch {
+	case err == nil:
+		log.InfoContext(ctx, "index was made anew")
+	case ctx.Err() == nil && !m.told:
+		log.ErrorContext(ctx, "index cannot be made anew, reads go without it", "tried_again", disk.Passing(err), "err", err)
+		m.told = disk.Passing(err)
+	}
+	return err
 }
 
 // remakeIndexes reads a segment's headers and puts new indexes in the place of its old ones. Readers of the old

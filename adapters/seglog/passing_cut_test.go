@@ -12,6 +12,7 @@ import (
 
 	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
+	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -154,5 +155,78 @@ func TestALogThatWaitsForSpaceToBeCutKeepsNoOtherFromBeingCleaned(t *testing.T) 
 	fs.Fail(nil)
 	if err := errors.Join(<-cut, s.Close()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestTheStartDoesNotRiseAboveWhereALogIsBeingCut deletes records while a truncation that is to remove them waits for descriptors.
+func TestTheStartDoesNotRiseAboveWhereALogIsBeingCut(t *testing.T) {
+	fs := disktest.New()
+	opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 32 << 10, DirectBytes: -1}}
+	_, l, f := openIn(t, opt, testID)
+	for end := int64(20); end <= 60; end += 20 {
+		appendBatch(t, l, 20)
+		f.await(t, end)
+	}
+	waits := make(chan struct{}, 1)
+	fs.Fail(func(op disktest.Op, path string) error {
+		if op != disktest.OpOpen || !strings.Contains(path, floorFile) {
+			return nil
+		}
+		select {
+		case waits <- struct{}{}:
+		default:
+		}
+		return syscall.EMFILE
+	})
+	cut := make(chan error)
+	go func() { cut <- l.Truncate(t.Context(), 40) }()
+	<-waits
+	if err := l.AdvanceStart(t.Context(), 50); !errors.Is(err, fault.OffsetOutOfRange) {
+		t.Errorf("what is being cut off is deleted: %v", err)
+	}
+	if err := l.AdvanceStart(t.Context(), 30); err != nil {
+		t.Error(err)
+	}
+	fs.Fail(nil)
+	if err := <-cut; err != nil {
+		t.Fatal(err)
+	}
+	if start, end := l.StartOffset(), l.EndOffset(); start != 30 || end != 40 {
+		t.Errorf("the log is from %d to %d, want 30 to 40", start, end)
+	}
+	f.set(func() { f.durable = 40 })
+	appendBatch(t, l, 20)
+	f.await(t, 60)
+	if err := l.AdvanceStart(t.Context(), 60); err != nil {
+		t.Errorf("after the cut: %v", err)
+	}
+}
+
+// TestALogThatWasCutIsJournaledAgainAtOnce cuts off what no journal has. What comes then needs no sync of its own once the config asks for the journal.
+func TestALogThatWasCutIsJournaledAgainAtOnce(t *testing.T) {
+	fs := disktest.New()
+	opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 32 << 10, DirectBytes: -1}}
+	_, l, f := openIn(t, opt, testID)
+	configure(l, ports.LogConfig{Flush: ports.FlushOS, FlushAge: -1, RetentionAge: -1, RetentionBytes: -1})
+	for end := int64(20); end <= 60; end += 20 {
+		appendBatch(t, l, 20)
+		f.await(t, end)
+	}
+	if err := l.Truncate(t.Context(), 20); err != nil {
+		t.Fatal(err)
+	}
+	f.set(func() { f.durable = 20 })
+	configure(l, ports.LogConfig{Flush: ports.FlushSync, FlushAge: -1, RetentionAge: -1, RetentionBytes: -1})
+	var syncs atomic.Int64
+	fs.Fail(func(op disktest.Op, path string) error {
+		if op == disktest.OpSync && strings.HasSuffix(path, logSuffix) {
+			syncs.Add(1)
+		}
+		return nil
+	})
+	appendBatch(t, l, 20)
+	f.await(t, 40)
+	if syncs.Load() > 0 {
+		t.Errorf("the segment was synced %d times for an append that is in the journal", syncs.Load())
 	}
 }

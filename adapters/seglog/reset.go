@@ -68,6 +68,7 @@ func (l *Log) begin(start int64) {
 	l.storedEpoch, l.indexPoint, l.volatileEnd = -1, start, start
 	l.sinceFlush, l.firstUnsynced = 0, time.Time{}
 	l.recent.forget()
+	l.dropped, l.halfBegun = nil, false // their files go with all others
 }
 
 // makeReset makes a new beginning on disk that was decided. It can be repeated.

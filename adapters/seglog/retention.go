@@ -57,9 +57,10 @@ func (l *Log) retain(ctx context.Context, now time.Time, limit int64) error {
 				return err
 			}
 		}
-		if err := l.dropFirst(expired, next); err != nil {
-			return err
-		}
+		l.dropFirst(expired, next)
+	}
+	if err := l.retireDropped(); err != nil {
+		return err
 	}
 	if !all {
 		return nil
@@ -133,7 +134,8 @@ func (l *Log) rollExpired(ctx context.Context, now time.Time, limit int64) error
 	return l.retain(ctx, now, limit)
 }
 
-// rollNow begins a new segment at the log's end, unless something is being appended.
+// rollNow begins a new segment at the log's end, unless something is being appended. After an error it may have begun, and the next write makes
+// the files that are missing.
 func (l *Log) rollNow() (rolled bool, err error) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
@@ -147,18 +149,20 @@ func (l *Log) rollNow() (rolled bool, err error) {
 	if err := l.flushIndexes(s); err != nil {
 		return false, err
 	}
-	if err := l.createSegmentFiles(end); err != nil {
-		return false, err
-	}
+	err = l.createSegmentFiles(end)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.pending != nil || l.end != end {
-		return false, l.removeSegment(end) // an append was quicker
+	if next := cmp.Or(l.taken, l.pending); next != nil && len(next.rolls) > 0 && next.rolls[0].base == end {
+		return false, err // an append was quicker, and begins this segment itself
 	}
+	// Whatever was made of it, nothing is written to the one before any more: a start that finds the file takes its base for the end of that.
 	l.segments = append(l.segments, newSegment(end))
-	l.planned = plan{base: end, jitter: jitter(l.config)}
+	l.halfBegun = err != nil
+	if l.end == end { // else the next one is begun a little early
+		l.planned = plan{base: end, jitter: jitter(l.config)}
+	}
 	l.durableBase, l.durableSize = end, 0
-	return true, nil
+	return err == nil, err
 }
 
 // newestTime returns the time of a segment's newest record. As in Kafka it is the time of the last change of the file when no record has a
@@ -203,26 +207,39 @@ func (l *Log) newestTimestamp(ctx context.Context, s *segment) (int64, error) {
 	return newest, nil
 }
 
-// dropFirst takes its first segments out of the log, whose start rises to next at least, and has their files removed in time.
-func (l *Log) dropFirst(first []*segment, next int64) error {
+// dropFirst takes its first segments out of the log, whose start rises to next at least.
+func (l *Log) dropFirst(first []*segment, next int64) {
+	for _, s := range first {
+		l.dropped = append(l.dropped, s.base)
+	}
 	l.mu.Lock()
 	l.segments = slices.Delete(l.segments, 0, len(first))
 	raised := next > l.start
 	l.start = max(l.start, next)
-	delay := l.config.FileDeleteDelay
 	l.mu.Unlock()
 	if raised {
 		l.tellStart()
 	}
-	for _, s := range first {
-		if err := l.store.opt.FS.Remove(l.path(s.base, snapshotSuffix)); err != nil {
-			return err
-		}
-		if err := l.retireSegment(s.base, delay); err != nil {
-			return err
-		}
+}
+
+// retireDropped has the files of dropped segments removed in time. Those that it fails for are tried again when it is called next.
+func (l *Log) retireDropped() error {
+	if len(l.dropped) == 0 {
+		return nil
 	}
-	return l.store.opt.FS.SyncDir(l.dir())
+	l.mu.Lock()
+	delay := l.config.FileDeleteDelay
+	l.mu.Unlock()
+	var errs []error
+	l.dropped = slices.DeleteFunc(l.dropped, func(base int64) bool {
+		err := l.store.opt.FS.Remove(l.path(base, snapshotSuffix))
+		if err == nil {
+			err = l.retireSegment(base, delay)
+		}
+		errs = append(errs, err)
+		return err == nil
+	})
+	return errors.Join(append(errs, l.store.opt.FS.SyncDir(l.dir()))...)
 }
 
 // retireSegment renames a segment's files and has them removed after delay. Who reads them goes on. The caller syncs the directory.
@@ -260,7 +277,7 @@ func (l *Log) removeSegment(base int64) error {
 
 // AdvanceStart raises the log start offset; see ports.Log.
 func (l *Log) AdvanceStart(_ context.Context, start int64) error {
-	l.syncing.Lock() // the log is not cut or reset meanwhile
+	l.syncing.Lock() // the log is not reset meanwhile, nor does it begin to be cut
 	raised, err := l.raiseStart(start)
 	l.syncing.Unlock()
 	if raised {
@@ -273,6 +290,9 @@ func (l *Log) raiseStart(start int64) (raised bool, err error) {
 	l.mu.Lock()
 	old, durable, gone := l.start, l.durable, l.offline
 	l.mu.Unlock()
+	if l.cutting != nil {
+		durable = min(durable, l.cutting.to)
+	}
 	switch {
 	case gone != nil:
 		return false, gone

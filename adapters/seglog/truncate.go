@@ -18,17 +18,11 @@ func (l *Log) Truncate(ctx context.Context, to int64) error {
 	}
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	l.mu.Lock()
-	gone, start, end := l.offline, l.start, l.end
-	l.mu.Unlock()
-	switch {
-	case gone != nil:
-		return gone
-	case to >= end:
-		return nil
-	case to < start:
-		return fault.New(fault.OffsetOutOfRange, "cannot truncate %s to %d, it starts at %d", l.name(), to, start)
+	c, err := l.beginCut(to)
+	if err != nil || c == nil {
+		return err
 	}
+	defer l.endCut()
 	l.abandonCompaction()
 	if err := l.persist(ctx, func() error { return l.prepareCut(to) }); err != nil {
 		if !disk.Passing(err) { // else ctx has ended, and nothing was cut
@@ -36,12 +30,37 @@ func (l *Log) Truncate(ctx context.Context, to int64) error {
 		}
 		return err
 	}
-	c := cutting{to: to, end: to}
-	err := l.persist(ctx, func() error { return l.cut(&c) })
-	if err != nil {
+	if err := l.persist(ctx, func() error { return l.cut(c) }); err != nil {
 		l.fail(err)
+		return err
 	}
-	return err
+	return nil
+}
+
+// beginCut sees that the log start offset does not rise above to from now on. It returns nil when there is nothing to be cut off.
+func (l *Log) beginCut(to int64) (*cutting, error) {
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
+	l.mu.Lock()
+	gone, start, end := l.offline, l.start, l.end
+	l.mu.Unlock()
+	switch {
+	case gone != nil:
+		return nil, gone
+	case to >= end:
+		return nil, nil
+	case to < start:
+		return nil, fault.New(fault.OffsetOutOfRange, "cannot truncate %s to %d, it starts at %d", l.name(), to, start)
+	}
+	l.cutting = &cutting{to: to, end: to}
+	return l.cutting, nil
+}
+
+// endCut lets the log start offset rise again to what is durable.
+func (l *Log) endCut() {
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
+	l.cutting = nil
 }
 
 // cutting is how far a log was cut that is to end at to. It can be gone on with after an error that passes.

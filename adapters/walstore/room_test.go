@@ -15,10 +15,16 @@ import (
 )
 
 // someSpace has room for what is not below a use.
-type someSpace struct{ from atomic.Int32 }
+type someSpace struct {
+	from  atomic.Int32
+	asked atomic.Int32 // how often, for commands
+}
 
 // Room implements Space.
 func (s *someSpace) Room(use space.Use, _ int64) error {
+	if use == space.Metadata {
+		s.asked.Add(1)
+	}
 	if int32(use) < s.from.Load() {
 		return errors.New("the disk is full")
 	}
@@ -41,6 +47,25 @@ func TestCommandsAreRefusedWithoutSpaceAndTakenWithIt(t *testing.T) {
 	disk.from.Store(0)
 	if _, err := s.Apply(t.Context(), cmd); err != nil {
 		t.Errorf("with space again: %v", err)
+	}
+}
+
+// TestRoomIsAskedForBeforeEachCommit has that room be the 2 MiB with which the reserve answers.
+func TestRoomIsAskedForBeforeEachCommit(t *testing.T) {
+	rule := space.NewRule(64<<20, 0)
+	if held := rule.Release(space.Disk{Held: rule.Reserve}, 0); rule.Reserve-held != 2<<20 {
+		t.Errorf("the reserve gives back %d bytes", rule.Reserve-held)
+	}
+	disk, set := &someSpace{}, DefaultSettings(t.TempDir())
+	set.Space = disk
+	s := open(t, set)
+	defer closeStore(t, s)
+	for n := range 3 {
+		before := disk.asked.Load()
+		addTopics(t, s, n, n+1)
+		if disk.asked.Load() == before {
+			t.Errorf("commit %d asks for no room", n)
+		}
 	}
 }
 

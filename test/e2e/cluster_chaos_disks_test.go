@@ -22,9 +22,10 @@ import (
 func TestAcknowledgedRecordsSurviveChaosOfDisks(t *testing.T) {
 	skipInShortMode(t)
 	t.Parallel()
-	const size = 384 << 20 // the reserve and the raft log take 64 MiB each, and two journal files 16
-	volumes := []*volume{newVolume(t, size), newVolume(t, size), newVolume(t, size)}
 	lasts, seed := chaosSettings(t)
+	// The reserve and the raft log take 64 MiB each, two journal files 16, and the records less than 1 MiB a second.
+	size := int64(384<<20) + int64(lasts/time.Second)<<20
+	volumes := []*volume{newVolume(t, size), newVolume(t, size), newVolume(t, size)}
 	c := newChaos(startNodesOn(t, 3, newNetwork(t), volumes, cleanOften("--set", "journal.file_size=8388608")...), seed)
 	c.history.padding = 500 // so that the logs soon want more space than they have
 	c.survive(t, func() {

@@ -75,6 +75,7 @@ func startOtherTopics(t *testing.T, c *nodes) *otherTopics {
 func (o *otherTopics) keepTrying(t *testing.T, opts ...kgo.Opt) *kgo.Client {
 	cl, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(o.seeds...), kgo.ProducerLinger(0), kgo.RequestRetries(1 << 30), kgo.RecordRetries(1 << 30), kgo.UnknownTopicRetries(-1),
+		kgo.AlwaysRetryEOF(),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }), kgo.MetadataMinAge(100 * time.Millisecond),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()),
 	}, opts...)...)

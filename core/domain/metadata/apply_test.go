@@ -209,6 +209,10 @@ func TestTheMetaTopicIsKnownAndNotListed(t *testing.T) {
 	if _, ok := img.TopicByID(TopicID{5}); !ok {
 		t.Error("__meta is not known by its id")
 	}
+	all, allPartitions := img.Counts()
+	if topics, partitions := img.ListedCounts(); all != 5 || topics != 4 || partitions != allPartitions-1 {
+		t.Errorf("%d topics with %d partitions are listed of %d with %d", topics, partitions, all, allPartitions)
+	}
 }
 
 func TestANewIncarnationRaisesTheBrokerEpochAndARetryDoesNot(t *testing.T) {

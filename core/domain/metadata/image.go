@@ -74,6 +74,15 @@ func (i *Image) ChangedTopics(old *Image) iter.Seq2[*Topic, *Topic] {
 // Counts returns the numbers of topics and of partitions.
 func (i *Image) Counts() (topics, partitions int) { return i.topics.size, i.partitions }
 
+// ListedCounts is Counts without __meta, as whoever lists the topics counts them.
+func (i *Image) ListedCounts() (topics, partitions int) {
+	topics, partitions = i.Counts()
+	if meta, ok := i.Topic(MetaTopic); ok {
+		topics, partitions = topics-1, partitions-len(meta.Partitions)
+	}
+	return topics, partitions
+}
+
 // Deletions counts the topics that were deleted since the image was loaded or made. Who follows images, and
 // skips some, learns by it that topics have gone.
 func (i *Image) Deletions() uint64 { return i.deletions }

@@ -54,7 +54,7 @@ func (r *Replica) lastEpoch() int32 {
 
 // FetchAnswered takes a leader's answer over, unless it is to another fetch than NextFetch returns now: the log may
 // have been cut since, and reach the same offset again with other records. With Append the caller calls Appended for
-// each batch and appends them to the log.
+// each batch and appends them to the log; with Begin it does so when the log has begun anew, and calls Truncated.
 func (r *Replica) FetchAnswered(a FetchAnswer, now time.Duration) Effects {
 	if _, f, ok := r.NextFetch(); !ok || f != a.To {
 		return Effects{}
@@ -69,12 +69,12 @@ func (r *Replica) FetchAnswered(a FetchAnswer, now time.Duration) Effects {
 	}
 	r.leaderHW, r.heard = max(r.leaderHW, a.HighWatermark), true
 	fx := r.raise(now)
-	fx.Append = true
 	if a.Early && r.start == r.end { // the leader's log starts within a batch
+		r.cutting = true
 		fx.Begin, fx.To = true, a.First
-		r.know(LogState{Start: a.First, End: a.First, Durable: a.First})
 		return fx
 	}
+	fx.Append = true
 	if start := min(a.LogStart, r.hw); start > r.start {
 		fx.RaiseStart = start
 	}
@@ -111,7 +111,8 @@ func (r *Replica) beginAnew(to int64) Effects {
 	return Effects{Reset: true, To: to}
 }
 
-// Truncated notes that the log was cut or begun anew, and what it is now.
+// Truncated notes that the log was cut or begun anew, and what it is now: with the records for which it has begun, as these count when a view that
+// has come meanwhile elects this replica.
 func (r *Replica) Truncated(log LogState, now time.Duration) Effects {
 	r.cutting = false
 	r.know(log)

@@ -64,6 +64,15 @@ type LogState struct {
 	Epochs              []EpochStart
 }
 
+// Appended returns the state with one more batch, which is not durable yet.
+func (s LogState) Appended(base, end int64, epoch int32) LogState {
+	var epochs Epochs
+	epochs.Restore(s.Epochs)
+	epochs.Assign(epoch, base)
+	s.End, s.Epochs = end, epochs.Entries()
+	return s
+}
+
 // View is a partition as one image of the metadata shows it to one broker. The slices must not change.
 type View struct {
 	Leader      int32 // -1 for none
@@ -78,7 +87,7 @@ type View struct {
 type Effects struct {
 	Deposed       bool  // it leads no longer: appends that wait fail with fault.NotLeaderOrFollower
 	Raised        bool  // the high watermark is HighWatermark now
-	Begin         bool  // comes with Append: let the log, which is empty, begin anew at To before
+	Begin         bool  // let the log, which is empty, begin anew at To with the records of the fetch's answer, then call Truncated
 	Append        bool  // the records of the fetch's answer belong behind the log's end
 	Propose       bool  // the ISR should change: call Propose
 	Fetch         bool  // NextFetch may have something new to say

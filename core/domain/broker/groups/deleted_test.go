@@ -22,7 +22,12 @@ func (g *groupsFixture) deleteOffsetsTopic() {
 	g.t.Helper()
 	topic, _ := g.store.Image().Topic(metadata.OffsetsTopic)
 	g.apply(metadata.DeleteTopic{ID: topic.ID})
-	g.log.set(func() { clear(g.log.batches); clear(g.log.durable); g.log.epoch = 0 })
+	g.log.set(func() {
+		clear(g.log.batches)
+		clear(g.log.durable)
+		g.log.epoch = 0
+		g.log.deleted = append(g.log.deleted, topic.ID)
+	})
 }
 
 func TestWhatADeletedOffsetsTopicHeldIsGoneWhenItIsMadeAnew(t *testing.T) {

@@ -36,6 +36,7 @@ type slowLog struct {
 	reads   int
 	epoch   int32 // in which this broker leads all partitions
 	deposed error // of LeaderEpoch and Start
+	deleted []metadata.TopicID
 }
 
 func newSlowLog(delay time.Duration) *slowLog {
@@ -48,11 +49,11 @@ func (l *slowLog) LeaderEpoch(context.Context, string, int32) (int32, error) {
 	return l.epoch, l.deposed
 }
 
-func (l *slowLog) Start(_ context.Context, _ string, p, epoch int32, b record.Batch) (func(context.Context) error, error) {
+func (l *slowLog) Start(_ context.Context, topic metadata.TopicID, p, epoch int32, b record.Batch) (func(context.Context) error, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.starts++
-	if l.deposed != nil || epoch != l.epoch {
+	if l.deposed != nil || epoch != l.epoch || slices.Contains(l.deleted, topic) {
 		return nil, fault.NotLeaderOrFollower
 	}
 	if l.refuse != nil {

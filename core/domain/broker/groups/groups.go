@@ -23,11 +23,12 @@ type GroupLog interface {
 	// LeaderEpoch returns the leader epoch in which this broker leads the partition, and may do so now: its lease has not
 	// ended. Error: fault.NotLeaderOrFollower.
 	LeaderEpoch(ctx context.Context, topic string, partition int32) (int32, error)
-	// Start orders b behind the end of the partition's log and returns without waiting for any disk. b belongs
+	// Start orders b behind the end of the log of a topic's partition and returns without waiting for any disk. b belongs
 	// to the log from then on. wait returns nil when b is durable, and an error when it is not known
 	// to become so; it may be called from another goroutine, once, and be abandoned by ending its ctx. After an
-	// error of Start itself nothing was appended: fault.NotLeaderOrFollower when leaderEpoch is not that of LeaderEpoch.
-	Start(ctx context.Context, topic string, partition, leaderEpoch int32,
+	// error of Start itself nothing was appended: fault.NotLeaderOrFollower when leaderEpoch is not that of LeaderEpoch, or
+	// the topic is no more, whatever has its name now.
+	Start(ctx context.Context, topic metadata.TopicID, partition, leaderEpoch int32,
 		b record.Batch) (wait func(context.Context) error, err error)
 	// Read visits the partition's batches from offset from to the end, those included that were started before
 	// and are still to become durable. A batch is valid until visit returns. An error of visit ends the reading.

@@ -3,6 +3,7 @@ package groups
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -321,4 +322,22 @@ func (m madeTopics) EnsureInternal(ctx context.Context, name string) (*metadata.
 	}
 	t, _ := m.store.Image().Topic(name)
 	return t, nil
+}
+
+func TestALineAboutAGroupTellsWhatThereIsToTell(t *testing.T) {
+	for _, c := range []struct {
+		event group.Event
+		want  []any
+	}{
+		{group.Event{Text: "group rebalances"}, []any{"group", "g"}},
+		{group.Event{Text: "group is empty", Generation: 1}, []any{"group", "g", "generation", int32(1)}},
+		{
+			group.Event{Text: "member leaves", Member: "m", Generation: 2, Reason: "the consumer is closed"},
+			[]any{"group", "g", "member", "m", "generation", int32(2), "reason", "the consumer is closed"},
+		},
+	} {
+		if got := toldOf("g", c.event); !slices.Equal(got, c.want) {
+			t.Errorf("%s: told are %v, want %v", c.event.Text, got, c.want)
+		}
+	}
 }

@@ -120,6 +120,7 @@ func (s *groupShard) read(ctx context.Context, l *groupLoading) {
 	now, settings := s.owner.clock(), s.owner.settings()
 	for _, e := range groups {
 		s.perform(ctx, e, e.Restore(now, settings))
+		s.enqueue(ctx, e, s.owner.dropTopics(e), nil) // who coordinated it before may not have come to that
 		s.look(e)
 	}
 	if len(groups) > 0 {

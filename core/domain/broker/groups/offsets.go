@@ -105,8 +105,8 @@ func (g *Groups) DeleteOffsets(ctx context.Context, groupID string, partitions [
 // meanwhile, except where no topic has taken the name.
 const topicPause = time.Second
 
-// forgetTopics removes the offsets of deleted topics, also of those that were deleted while no coordinator was
-// there to see it. What could not be done, as groups are still being loaded, is tried again.
+// forgetTopics removes the offsets of topics that are deleted. Those that were deleted before a group is loaded are seen to then. What could not be
+// done, as groups are still being loaded, is tried again.
 func (g *Groups) forgetTopics(ctx context.Context) {
 	deletions, looked := uint64(0), false
 	for img := range g.images.Watch(ctx) {

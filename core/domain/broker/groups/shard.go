@@ -246,11 +246,26 @@ func deliver(fx group.Effects) {
 	}
 }
 
+// toldOf are the attributes of an event's line in the log: those that it has.
+func toldOf(groupID string, ev group.Event) []any {
+	told := []any{"group", groupID}
+	if ev.Member != "" {
+		told = append(told, "member", ev.Member)
+	}
+	if ev.Generation > 0 {
+		told = append(told, "generation", ev.Generation)
+	}
+	if ev.Reason != "" {
+		told = append(told, "reason", ev.Reason)
+	}
+	return told
+}
+
 // perform does what a step of the group wants done. It is called under the lock.
 func (s *groupShard) perform(ctx context.Context, e *heldGroup, fx group.Effects) {
 	deliver(fx)
 	for _, ev := range fx.Events {
-		s.owner.events.Info(ctx, ev.Text, "group", e.ID(), "member", ev.Member, "generation", ev.Generation, "reason", ev.Reason)
+		s.owner.events.Info(ctx, ev.Text, toldOf(e.ID(), ev)...)
 	}
 	for _, w := range fx.Writes {
 		s.enqueue(ctx, e, w, nil)
@@ -283,12 +298,9 @@ func (s *groupShard) order(ctx context.Context, a *groupWrite) error {
 	if err != nil {
 		return err
 	}
-	if s.owner.offsetsTopic() != s.topic {
-		return fault.NotLeaderOrFollower
-	}
 	ctx = context.WithoutCancel(ctx) // what a request has begun is not undone by its end
 	for _, b := range batches {
-		wait, err := s.owner.log.Start(ctx, metadata.OffsetsTopic, s.partition, s.epoch, b)
+		wait, err := s.owner.log.Start(ctx, s.topic, s.partition, s.epoch, b)
 		if err != nil {
 			return err
 		}

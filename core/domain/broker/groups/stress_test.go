@@ -175,7 +175,7 @@ type nothingLog struct{}
 
 func (nothingLog) LeaderEpoch(context.Context, string, int32) (int32, error) { return 0, nil }
 
-func (nothingLog) Start(context.Context, string, int32, int32, record.Batch) (func(context.Context) error, error) {
+func (nothingLog) Start(context.Context, metadata.TopicID, int32, int32, record.Batch) (func(context.Context) error, error) {
 	return func(context.Context) error { return nil }, nil
 }
 

@@ -147,8 +147,8 @@ func (p *Partition) fetchWait(q *replicationQuota) time.Duration {
 }
 
 // takeIn shows the replica what the leader has answered to a fetch, and appends the records when the replica wants them; they are durable some
-// time later. When the log is to be cut, the caller calls cut.
-func (p *Partition) takeIn(ctx context.Context, a partition.FetchAnswer, records []byte) (partition.Effects, error) {
+// time later. When the log is to be cut, or to begin anew, the caller calls cut.
+func (p *Partition) takeIn(a partition.FetchAnswer, records []byte) (partition.Effects, error) {
 	p.order.Lock()
 	defer p.order.Unlock()
 	if p.cutting.Load() {
@@ -177,16 +177,11 @@ func (p *Partition) takeIn(ctx context.Context, a partition.FetchAnswer, records
 		}
 		return fx
 	})
-	if fx.Truncate || fx.Reset {
+	if fx.Truncate || fx.Reset || fx.Begin {
 		p.cutting.Store(true)
 	}
 	if !fx.Append || len(batches) == 0 {
 		return fx, nil
-	}
-	if fx.Begin {
-		if err := p.log.ResetTo(ctx, fx.To); err != nil {
-			return fx, err
-		}
 	}
 	return fx, p.log.Append(batches, p.clock())
 }
@@ -215,31 +210,39 @@ func (p *Partition) fetchedBatches(records []byte) (batches []record.Batch, err 
 	return batches, nil
 }
 
-// cut shortens the log, or lets it begin anew, as the replica wants. It may take long, and locks nobody out meanwhile but those who would change
-// the log. After an error the log is what it is then, and the leader is asked again.
-func (p *Partition) cut(ctx context.Context, fx partition.Effects) error {
+// cut shortens the log, or lets it begin anew, as the replica wants: with records, of the fetch's answer, where it wants these. It may take long, and
+// locks nobody out meanwhile but those who would change the log. After an error the log is what it is then, and the leader is asked again.
+func (p *Partition) cut(ctx context.Context, fx partition.Effects, records []byte) error {
 	var err error
-	if fx.Reset {
-		err = p.log.ResetTo(ctx, fx.To)
-	} else {
+	if fx.Truncate {
 		err = p.log.Truncate(ctx, fx.To)
+	} else {
+		err = p.log.ResetTo(ctx, fx.To)
 	}
 	p.order.Lock()
 	defer p.order.Unlock()
+	var batches []record.Batch
+	if err == nil && fx.Begin {
+		batches, err = p.fetchedBatches(records)
+	}
 	if err != nil {
 		p.cutWait.Store(int64(p.now() + fetchRestore)) // before the next step has it fetched for again
 	}
 	p.cutting.Store(false)
 	state := logState(p.log)
+	for _, b := range batches {
+		state = state.Appended(b.BaseOffset(), b.NextOffset(), b.LeaderEpoch())
+	}
 	p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
 		fx := r.Truncated(state, now)
 		p.takenOver(r)
 		return fx
 	})
-	if err == nil {
-		p.letGo() // what was cut off was durable before
+	if err != nil {
+		return err
 	}
-	return err
+	p.letGo() // what was cut off was durable before
+	return p.log.Append(batches, p.clock())
 }
 
 // logState is what a replica has to know of its log. The caller holds order, or is alone with the log.

@@ -254,11 +254,15 @@ func (ps *Partitions) Producers(ctx context.Context, topic string, index int32) 
 // Start orders a batch of the broker's own making behind the end of an internal topic's partition and returns without
 // waiting for any disk. wait returns when the batch is durable on every in-sync replica, or when its ctx ends. The
 // batch must not change until then. Errors of Start are those of a produce, and fault.NotLeaderOrFollower when the
-// partition is led in another epoch.
+// partition is led in another epoch, or its topic was deleted.
 func (ps *Partitions) Start(
-	ctx context.Context, topic string, index, leaderEpoch int32, b record.Batch,
+	ctx context.Context, topic metadata.TopicID, index, leaderEpoch int32, b record.Batch,
 ) (wait func(context.Context) error, err error) {
-	p, err := ps.LeaderByName(ctx, topic, index)
+	t, ok := ps.store.Image().TopicByID(topic)
+	if !ok {
+		return nil, fault.NotLeaderOrFollower
+	}
+	p, err := ps.Leader(ctx, t, index)
 	if err != nil {
 		return nil, err
 	}

@@ -169,3 +169,28 @@ func TestAnImageThatIsBehindTakesNoNewTopicAway(t *testing.T) {
 		t.Errorf("partition of the new topic: %v, %v, deleted %v", err, p.failed(), f.logs.delete)
 	}
 }
+
+// TestARecordForADeletedTopicDoesNotReachTheOneThatHasItsName has both led in the same epoch.
+func TestARecordForADeletedTopicDoesNotReachTheOneThatHasItsName(t *testing.T) {
+	f := newFixture(t)
+	old, made := metadata.TopicID{9}, metadata.TopicID{10}
+	f.apply(t, metadata.CreateTopic{Name: metadata.OffsetsTopic, ID: old, Partitions: 1, ReplicationFactor: 1})
+	epoch, err := f.partitions.LeaderEpoch(t.Context(), metadata.OffsetsTopic, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.apply(t, metadata.DeleteTopic{ID: old})
+	f.follow(t)
+	f.apply(t, metadata.CreateTopic{Name: metadata.OffsetsTopic, ID: made, Partitions: 1, ReplicationFactor: 1})
+	f.follow(t)
+	if _, err := f.partitions.Start(t.Context(), old, 0, epoch, newBatch(t, record.Options{}, "of the deleted one")); !errors.Is(err, fault.NotLeaderOrFollower) {
+		t.Errorf("Start() = %v", err)
+	}
+	p, err := f.partitions.LeaderByName(t.Context(), metadata.OffsetsTopic, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if end := p.log.EndOffset(); end != 0 {
+		t.Errorf("the log of the new one ends at %d", end)
+	}
+}

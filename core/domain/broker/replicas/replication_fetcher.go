@@ -224,7 +224,7 @@ func (f *fetcher) take(ctx context.Context, asked askedReplica, got ports.Replic
 		f.unmoved(asked)
 		return
 	}
-	fx, err := p.takeIn(ctx, partition.FetchAnswer{
+	fx, err := p.takeIn(partition.FetchAnswer{
 		To: asked.fetch, OutOfRange: outOfRange, LogStart: got.LogStart, HighWatermark: got.HighWatermark,
 		Diverging: got.Diverging, DivergingEpoch: got.DivergingEpoch, DivergingEnd: got.DivergingEnd,
 	}, got.Records)
@@ -233,8 +233,8 @@ func (f *fetcher) take(ctx context.Context, asked askedReplica, got ports.Replic
 		f.postpone(p, fetchRestore)
 	case err != nil:
 		f.failed(ctx, p, err)
-	case fx.Truncate, fx.Reset:
-		f.of.beside(ctx, func() { f.cut(ctx, asked, fx) })
+	case fx.Truncate, fx.Reset, fx.Begin:
+		f.of.beside(ctx, func() { f.cut(ctx, asked, fx, got.Records) })
 	case outOfRange, got.Diverging:
 		f.unmoved(asked)
 	case fx.RaiseStart > 0 && !p.raising.CompareAndSwap(false, true):
@@ -253,8 +253,8 @@ func (f *fetcher) raise(ctx context.Context, p *Partition, start int64) {
 }
 
 // cut cuts a partition's log as the leader's answer asks. The fetcher goes on without the partition meanwhile.
-func (f *fetcher) cut(ctx context.Context, asked askedReplica, fx partition.Effects) {
-	if err := asked.partition.cut(ctx, fx); err != nil {
+func (f *fetcher) cut(ctx context.Context, asked askedReplica, fx partition.Effects, records []byte) {
+	if err := asked.partition.cut(ctx, fx, records); err != nil {
 		f.failed(ctx, asked.partition, err)
 		return
 	}

@@ -54,6 +54,7 @@ type ringBroker struct {
 	offsets    *Offsets
 	// what it goes on with, nil when it is not cut off
 	cut      *metadata.Image
+	fetched  atomic.Int64                                                  // bytes of records, from its leaders
 	applying atomic.Pointer[func(context.Context, metadata.Command) error] // its error is Apply's, if it has one
 }
 
@@ -264,6 +265,7 @@ func (b *ringBroker) Fetch(ctx context.Context, node int32, req ports.ReplicaFet
 			got.Diverging, got.DivergingEpoch, got.DivergingEnd = true, d.Epoch, d.EndOffset
 		}
 		all = append(all, got)
+		b.fetched.Add(int64(len(got.Records)))
 	}
 	return all, resp.Err
 }
@@ -276,17 +278,17 @@ func (r *ring) fetches(id int32) int {
 }
 
 // send begins to produce one record, and returns a channel that gets the answer.
-func (b *ringBroker) send(topic string, acks int16, value string) <-chan error {
+func (b *ringBroker) send(topic string, acks int16, values ...string) <-chan error {
 	b.t.Helper()
-	return b.sendWithin(time.Minute, topic, acks, value)
+	return b.sendWithin(time.Minute, topic, acks, values...)
 }
 
 // sendWithin is send with a time-out.
-func (b *ringBroker) sendWithin(timeout time.Duration, topic string, acks int16, value string) <-chan error {
+func (b *ringBroker) sendWithin(timeout time.Duration, topic string, acks int16, values ...string) <-chan error {
 	b.t.Helper()
 	answer := make(chan error, 1)
 	req := &ProduceRequest{Acks: acks, Timeout: timeout, Version: 9}
-	req.Partitions = []ProducePartition{{Topic: topic, Records: newBatch(b.t, record.Options{}, value)}}
+	req.Partitions = []ProducePartition{{Topic: topic, Records: newBatch(b.t, record.Options{}, values...)}}
 	req.Done = func() { answer <- req.Partitions[0].Err }
 	b.produce.Produce(b.t.Context(), req)
 	return answer
@@ -305,11 +307,11 @@ func answered(t *testing.T, answer <-chan error) (took time.Duration, err error)
 	}
 }
 
-// sent produces one record to all that are in sync.
-func (b *ringBroker) sent(topic, value string) {
+// sent produces one batch to all that are in sync.
+func (b *ringBroker) sent(topic string, values ...string) {
 	b.t.Helper()
-	if _, err := answered(b.t, b.send(topic, -1, value)); err != nil {
-		b.t.Fatalf("produce %s: %v", value, err)
+	if _, err := answered(b.t, b.send(topic, -1, values...)); err != nil {
+		b.t.Fatalf("produce %s: %v", values, err)
 	}
 }
 

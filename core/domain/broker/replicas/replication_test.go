@@ -300,7 +300,7 @@ func TestWhatIsSaidOfALogFollowsItWhenItIsCut(t *testing.T) {
 		if hw := p.hw.Load(); hw != 1 {
 			t.Fatalf("high watermark %d before the cut", hw)
 		}
-		if err := p.cut(t.Context(), partition.Effects{Truncate: true, To: 0}); err != nil {
+		if err := p.cut(t.Context(), partition.Effects{Truncate: true, To: 0}, nil); err != nil {
 			t.Fatal(err)
 		}
 		if hw := p.hw.Load(); hw != 0 || p.grown != 0 {

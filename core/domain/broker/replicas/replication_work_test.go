@@ -68,6 +68,18 @@ func TestALogThatIsChangedForLongHoldsUpNoOther(t *testing.T) {
 			}
 			r.heal(1)
 		},
+		"begin": func(r *ring) { // within a batch, of which the leader's log has only the end
+			r.create("odd", 2)
+			r.isolate(1)
+			r.broker(2).sent("odd", "a", "b", "c")
+			ctx, cancel := context.WithTimeout(r.t.Context(), time.Second)
+			defer cancel()
+			query := []DeleteRecordsQuery{{Topic: "odd", Offset: 2}}
+			if r.broker(2).offsets.DeleteRecords(ctx, query); query[0].Err != nil {
+				r.t.Fatal(query[0].Err)
+			}
+			r.heal(1)
+		},
 		"raise": func(r *ring) {
 			r.create("odd", 2)
 			r.broker(2).sent("odd", "a")
@@ -81,8 +93,10 @@ func TestALogThatIsChangedForLongHoldsUpNoOther(t *testing.T) {
 				began, proceed := make(chan struct{}, 100), make(chan struct{})
 				release := sync.OnceFunc(func() { close(proceed) })
 				defer release()
+				var resets atomic.Int32
 				r.broker(1).changes("odd", func(is string) error {
-					if is == how {
+					begins := how == "begin" && is == "reset" && resets.Add(1) == 2 // before, to where the leader's log starts
+					if is == how || begins {
 						began <- struct{}{}
 						<-proceed
 					}

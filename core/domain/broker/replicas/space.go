@@ -45,10 +45,11 @@ type Space struct {
 // NewSpace returns the space on disk by the rule, and has the reserve hold what it should. The error is the disk's.
 func NewSpace(rule space.Rule, disk ports.Disk, log *slog.Logger) (*Space, error) {
 	s := &Space{rule: rule, budget: space.NewBudget(rule), disk: disk, log: log, woken: make(chan struct{}, 1)}
-	if _, err := s.measure(); err != nil {
+	d, err := s.measure()
+	if err != nil {
 		return nil, fmt.Errorf("disk space: %w", err)
 	}
-	s.review()
+	s.decide(d, nil)
 	return s, nil
 }
 
@@ -72,10 +73,12 @@ func (s *Space) Run(ctx context.Context) error {
 	}
 }
 
-// review decides anew whether records are taken. A disk that cannot be measured is taken for what it
-// was, but one that is gone.
-func (s *Space) review() {
-	d, err := s.measure()
+// review measures the disk and decides anew whether records are taken.
+func (s *Space) review() { s.decide(s.measure()) }
+
+// decide decides whether records are taken after a measurement, of which one at least has succeeded. A disk that cannot be measured is taken for what
+// it was, but one that is gone.
+func (s *Space) decide(d space.Disk, err error) {
 	var refusal *fault.Error
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

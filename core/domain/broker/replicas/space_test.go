@@ -24,12 +24,17 @@ type memDisk struct {
 	total  int64 // what is free, and what the reserve holds
 	held   int64
 	broken error
+	sound  int // measurements that succeed before all fail by broken
 }
 
 // Measure implements ports.Disk.
 func (d *memDisk) Measure() (space.Disk, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.sound > 0 {
+		d.sound--
+		return space.Disk{Free: d.total - d.held, Held: d.held}, nil
+	}
 	return space.Disk{Free: d.total - d.held, Held: d.held}, d.broken
 }
 
@@ -92,7 +97,7 @@ func TestRecordsAreRefusedOnAFullDiskAndTakenWhenThereIsSpaceAgain(t *testing.T)
 	}
 	b := newBatch(t, record.Options{}, "offsets")
 	f.apply(t, metadata.CreateTopic{Name: metadata.OffsetsTopic, ID: metadata.TopicID{9}, Partitions: 1, ReplicationFactor: 1})
-	if _, err := f.partitions.Start(t.Context(), metadata.OffsetsTopic, 0, -1, b); err != nil {
+	if _, err := f.partitions.Start(t.Context(), metadata.TopicID{9}, 0, -1, b); err != nil {
 		t.Errorf("committed offsets: %v", err)
 	}
 	d.has(testRule.Floor(space.Records) + mebibyte)
@@ -104,6 +109,20 @@ func TestRecordsAreRefusedOnAFullDiskAndTakenWhenThereIsSpaceAgain(t *testing.T)
 	s.review()
 	if got := f.sent(t, newBatch(t, record.Options{}, "b")); got.Err != nil || got.BaseOffset != 1 {
 		t.Errorf("with space again: %+v", got)
+	}
+}
+
+// TestADiskThatFailsBehindTheFirstMeasurementIsTakenForWhatItWas has a start on a full disk, and on one with space.
+func TestADiskThatFailsBehindTheFirstMeasurementIsTakenForWhatItWas(t *testing.T) {
+	for total, full := range map[int64]bool{muchSpace: false, testRule.Floor(space.Records) - 1: true} {
+		s := newSpace(t, &memDisk{total: total, broken: errors.New("input/output error"), sound: 1})
+		err := s.take(space.Records, 1)
+		if refused, ok := errors.AsType[*fault.Error](err); (err != nil) != full || full && (!ok || refused == nil || !errors.Is(err, fault.KafkaStorageError)) {
+			t.Errorf("with %d bytes a record is answered with %#v", total, err)
+		}
+		if refusal := s.Refusal(); (refusal != nil) != full {
+			t.Errorf("with %d bytes records are refused for %v", total, refusal)
+		}
 	}
 }
 
@@ -261,6 +280,23 @@ func TestAFollowerWithoutSpaceLeavesTheISRWhenItLacksSomethingAndComesBackByItse
 		}
 		full(false)
 		r.agree("orders", []int32{1, 2, 3}, "a", "b")
+	})
+}
+
+func TestAFollowerWithoutSpaceAsksForOneBatchASecond(t *testing.T) {
+	inRing(t, 3, func(t *testing.T, r *ring) {
+		_, full := r.broker(3).crowd()
+		r.broker(1).sent("orders", "a")
+		full(true)
+		for range 100 {
+			r.broker(1).sent("orders", "b")
+		}
+		time.Sleep(2 * fetchRestore)
+		one, before := int64(len(newBatch(t, record.Options{}, "b"))), r.broker(3).fetched.Load()
+		time.Sleep(10 * fetchRestore)
+		if n := (r.broker(3).fetched.Load() - before) / one; n < 8 || n > 11 {
+			t.Errorf("%d batches are fetched in ten seconds of which none can be taken", n)
+		}
 	})
 }
 

@@ -9,10 +9,15 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/partition"
 )
 
-// append orders a batch behind the log's end, and has it synced some time later.
+// append orders a batch behind the log's end.
 func (n *node) append(b batch) {
 	n.r.Appended(b.base, b.next(), b.epoch)
 	n.disk.append(b)
+	n.sync(b)
+}
+
+// sync has a batch synced some time later.
+func (n *node) sync(b batch) {
 	if n.w.opt.Lazy || n.w.opt.Breaks == AckDurableOnly {
 		n.written(n.disk.end())
 	}
@@ -72,6 +77,29 @@ func (n *node) cut(fx partition.Effects) {
 		n.w.out.Cuts++
 		n.w.trace("%d cuts its log to %d, reset %v", n.id, to, fx.Reset)
 		n.do(r.Truncated(n.disk.state(n.durable()), n.clock()))
+	})
+}
+
+// begin lets the log begin anew with records, which takes a while.
+func (n *node) begin(to int64, records []batch) {
+	n.cutting = true
+	r := n.r
+	n.later(n.w.between(time.Millisecond, 30*time.Millisecond), func() {
+		if n.r != r {
+			return
+		}
+		n.cutting = false
+		n.disk.reset(to)
+		n.verified = to
+		state := n.disk.state(n.durable())
+		for _, b := range records {
+			n.disk.append(b)
+			state = state.Appended(b.base, b.next(), b.epoch)
+		}
+		n.do(r.Truncated(state, n.clock()))
+		for _, b := range records {
+			n.sync(b)
+		}
 	})
 }
 
@@ -249,8 +277,7 @@ func (n *node) answered(a partition.FetchAnswer, records []batch) {
 	}
 	n.do(fx)
 	if fx.Begin {
-		n.disk.reset(fx.To)
-		n.verified = fx.To
+		n.begin(fx.To, records)
 	}
 	if fx.Append {
 		for _, b := range records {
