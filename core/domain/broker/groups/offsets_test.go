@@ -211,14 +211,14 @@ func TestOffsetsOfATopicThatWasDeletedUnseenAreRemoved(t *testing.T) {
 func TestOffsetsOfATopicThatWasDeletedBeforeAFailOverAreRemoved(t *testing.T) {
 	runGroups(t, newSlowLog(0), func(t *testing.T, g *groupsFixture) {
 		id := neighbours(1)[0]
-		g.kind(g.Commit(t.Context(), commitOf(id, "", -1, 5)), fault.None)
+		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf(id, "", -1, 5)), fault.None)
 		g.elect(2)
 		time.Sleep(2 * topicPause)
 		g.apply(metadata.DeleteTopic{ID: metadata.TopicID{1}}) // broker 2 ends before it has seen to that
 		time.Sleep(2 * topicPause)
 		g.elect(1)
 		time.Sleep(2 * topicPause)
-		if got := g.committed(id); got != -1 {
+		if got := groupstest.Committed(t, g, id); got != -1 {
 			t.Errorf("offset %d is committed", got)
 		}
 	})

@@ -1,6 +1,7 @@
 package replicas
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,9 +66,9 @@ func TestAFetchWaitsForWhatExistsAndOnlyForThat(t *testing.T) {
 }
 
 func TestAWaitEndsWhenOneOfItsTopicsIsDeletedAndTheNextGoesOn(t *testing.T) {
-	f := newFixture(t)
-	f.apply(t, metadata.CreateTopic{Name: "kept", ID: metadata.TopicID{2}, Partitions: 1, ReplicationFactor: 1})
 	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		f.apply(t, metadata.CreateTopic{Name: "kept", ID: metadata.TopicID{2}, Partitions: 1, ReplicationFactor: 1})
 		req := ask(0)
 		req.MaxWait, req.SessionEpoch = time.Hour, fullFetchEpoch
 		kept := req.Partitions[0]
@@ -77,9 +78,9 @@ func TestAWaitEndsWhenOneOfItsTopicsIsDeletedAndTheNextGoesOn(t *testing.T) {
 		go func() { answer <- f.fetch.Fetch(t.Context(), req) }()
 		synctest.Wait()
 		f.apply(t, metadata.DeleteTopic{ID: metadata.TopicID{1}})
-		if err := f.partitions.Run(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		following, stop := context.WithCancel(t.Context())
+		defer stop()
+		go func() { _ = f.partitions.Run(following) }()
 		began := time.Now()
 		resp := <-answer
 		if waited := time.Since(began); waited != 0 || !unknown(resp.Partitions[0].Err) {
