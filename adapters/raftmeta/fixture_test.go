@@ -15,7 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/chronik-stream/chronik/core/domain/metadata"
-	"github.com/chronik-stream/chronik/core/metalog"
+	"github.com/chronik-stream/chronik/adapters/internal/metalog"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

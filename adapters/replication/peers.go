@@ -14,7 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
-	"github.com/chronik-stream/chronik/core/limitedlog"
+	"github.com/chronik-stream/chronik/internal/limitedlog"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 

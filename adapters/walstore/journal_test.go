@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/metadata"
-	"github.com/chronik-stream/chronik/core/metalog"
+	"github.com/chronik-stream/chronik/adapters/internal/metalog"
 )
 
 // patience is how long a test waits for what the keeper does by and by.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/chronik-stream/chronik/adapters/internal/freespace"
 	"github.com/chronik-stream/chronik/core/domain/space"
-	"github.com/chronik-stream/chronik/core/metalog"
+	"github.com/chronik-stream/chronik/adapters/internal/metalog"
 )
 
 // reserve is the free space below which no command is taken where nobody else watches the disk: Badger writes by way

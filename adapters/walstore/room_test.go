@@ -11,7 +11,7 @@ import (
 
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/domain/space"
-	"github.com/chronik-stream/chronik/core/metalog"
+	"github.com/chronik-stream/chronik/adapters/internal/metalog"
 )
 
 // someSpace has room for what is not below a use.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
-	"github.com/chronik-stream/chronik/core/latest"
+	"github.com/chronik-stream/chronik/internal/latest"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 

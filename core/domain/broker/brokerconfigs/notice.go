@@ -8,7 +8,7 @@ import (
 	"sync"
 
 	"github.com/chronik-stream/chronik/core/domain/configdef"
-	"github.com/chronik-stream/chronik/core/limitedlog"
+	"github.com/chronik-stream/chronik/internal/limitedlog"
 )
 
 // unknownPerPeriod is how many lines about unknown configs there may be per limitedlog.Period:

@@ -10,7 +10,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/broker/groups/groupstest"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/group"
-	"github.com/chronik-stream/chronik/core/limitedlog"
+	"github.com/chronik-stream/chronik/internal/limitedlog"
 )
 
 func TestGroupsTakeNoMoreThanTheirMemory(t *testing.T) {

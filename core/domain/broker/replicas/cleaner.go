@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
-	"github.com/chronik-stream/chronik/core/limitedlog"
+	"github.com/chronik-stream/chronik/internal/limitedlog"
 )
 
 // Cleaner applies retention, compaction and the expiry of producers to the open partitions, every

@@ -14,7 +14,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
-	"github.com/chronik-stream/chronik/core/limitedlog"
+	"github.com/chronik-stream/chronik/internal/limitedlog"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 

@@ -5,7 +5,7 @@ import (
 	"iter"
 
 	"github.com/chronik-stream/chronik/core/domain/metadata"
-	"github.com/chronik-stream/chronik/core/latest"
+	"github.com/chronik-stream/chronik/internal/latest"
 )
 
 // feed hands out the newest image.
