@@ -7,8 +7,8 @@ import (
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
-	"github.com/chronik-stream/chronik/internal/latest"
 	"github.com/chronik-stream/chronik/core/ports"
+	"github.com/chronik-stream/chronik/internal/latest"
 )
 
 // Store is a metadata store in memory, of a broker that is alone. It keeps the contract of ports.MetadataStore, but for

@@ -14,8 +14,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/group"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/domain/record"
-	"github.com/chronik-stream/chronik/internal/limitedlog"
 	"github.com/chronik-stream/chronik/core/ports"
+	"github.com/chronik-stream/chronik/internal/limitedlog"
 )
 
 // GroupLog keeps the coordinator's records in the partitions of an internal topic.

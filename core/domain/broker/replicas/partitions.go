@@ -14,8 +14,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
-	"github.com/chronik-stream/chronik/internal/limitedlog"
 	"github.com/chronik-stream/chronik/core/ports"
+	"github.com/chronik-stream/chronik/internal/limitedlog"
 )
 
 // Partitions is the registry of the partitions of which this broker has a replica. One that has no other replica
