@@ -5,11 +5,13 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/chronik-stream/chronik/adapters/internal/interrupted"
 )
 
 // allocate has the file have n bytes of the disk for itself.
 func allocate(f *os.File, n int64) error {
-	err := retried(func() error { return unix.Fallocate(int(f.Fd()), 0, 0, n) })
+	err := interrupted.Retry(func() error { return unix.Fallocate(int(f.Fd()), 0, 0, n) })
 	if errors.Is(err, unix.EOPNOTSUPP) {
 		return fill(f, n)
 	}

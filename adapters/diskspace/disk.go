@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/chronik-stream/chronik/adapters/internal/freespace"
+	"github.com/chronik-stream/chronik/adapters/internal/interrupted"
 	"github.com/chronik-stream/chronik/core/domain/space"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -73,7 +74,7 @@ func (d *Disk) checkDir() error {
 // held is what the reserve has of the disk; a reserve that somebody has removed has nothing.
 func (d *Disk) held() (int64, error) {
 	var stat unix.Stat_t
-	err := retried(func() error { return unix.Stat(d.path, &stat) })
+	err := interrupted.Retry(func() error { return unix.Stat(d.path, &stat) })
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
@@ -113,15 +114,6 @@ func (d *Disk) Hold(n int64) (held int64, err error) {
 
 // Close implements ports.Disk.
 func (d *Disk) Close() error { return d.dir.Close() }
-
-// retried calls do again when a signal has interrupted it.
-func retried(do func() error) error {
-	for {
-		if err := do(); !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
-}
 
 // fill writes what the file lacks of n bytes, for file systems that cannot allocate.
 func fill(f *os.File, n int64) error {

@@ -7,17 +7,15 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/chronik-stream/chronik/adapters/internal/interrupted"
 )
 
 // allocate sets the first n bytes aside for the file, whose size stays.
 func allocate(f *os.File, n int64) error {
-	for {
-		err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, n)
-		switch {
-		case errors.Is(err, unix.EOPNOTSUPP):
-			return nil
-		case !errors.Is(err, unix.EINTR):
-			return err
-		}
+	err := interrupted.Retry(func() error { return unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, n) })
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		return nil
 	}
+	return err
 }

@@ -2,11 +2,12 @@
 package freespace
 
 import (
-	"errors"
 	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/chronik-stream/chronik/adapters/internal/interrupted"
 )
 
 // At returns the free bytes of the file system of a path.
@@ -21,14 +22,9 @@ func Of(f *os.File) (int64, error) {
 
 // measured asks again when a signal has interrupted the question.
 func measured(path string, ask func(*unix.Statfs_t) error) (int64, error) {
-	for {
-		var fs unix.Statfs_t
-		err := ask(&fs)
-		switch {
-		case err == nil:
-			return int64(fs.Bavail) * int64(fs.Bsize), nil //nolint:unconvert // the types differ by platform
-		case !errors.Is(err, unix.EINTR):
-			return 0, fmt.Errorf("free space of %s: %w", path, err)
-		}
+	var fs unix.Statfs_t
+	if err := interrupted.Retry(func() error { return ask(&fs) }); err != nil {
+		return 0, fmt.Errorf("free space of %s: %w", path, err)
 	}
+	return int64(fs.Bavail) * int64(fs.Bsize), nil //nolint:unconvert // the types differ by platform
 }
