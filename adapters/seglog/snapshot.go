@@ -12,12 +12,14 @@ import (
 
 // A producer snapshot is Kafka's file <offset>.snapshot: version 1, CRC-32C of what follows, and an entry for each
 // producer with its last batch. Behind that, where Kafka's readers do not look, Chronik keeps the batches before the
-// last one, so that a producer's repetitions are known for what they are over a restart, too.
+// last one, and how far back its sequences follow each other, so that a producer's repetitions are known for what they are
+// over a restart, too. A snapshot of an earlier version does not say how far.
 const (
 	snapshotVersion = 1
 	snapshotHeader  = 6
 	snapshotEntry   = 46
-	windowMagic     = "chronik\x01"
+	windowMagic     = "chronik\x02"
+	windowMagicV1   = "chronik\x01"
 	windowEntry     = 32
 )
 
@@ -46,6 +48,7 @@ func formatProducers(producers *partition.Producers) []byte {
 	buf = append(buf, windowMagic...)
 	for p := range producers.All() {
 		buf = be.AppendUint64(buf, uint64(p.LastTimestamp))
+		buf = be.AppendUint32(buf, uint32(p.Contiguous))
 		earlier := p.Batches[:max(0, len(p.Batches)-1)]
 		buf = append(buf, byte(len(earlier)))
 		for _, b := range earlier {
@@ -97,17 +100,25 @@ func parseProducers(buf []byte) (iter.Seq[partition.Producer], error) {
 
 // parseWindows adds the batches before the last ones, if the snapshot has them.
 func parseWindows(buf []byte, producers []partition.Producer) error {
-	if len(buf) < len(windowMagic) || string(buf[:len(windowMagic)]) != windowMagic {
+	header := 8 // bytes of a producer before the number of its batches
+	switch magic := string(buf[:min(len(buf), len(windowMagic))]); magic {
+	case windowMagic:
+		header += 4
+	case windowMagicV1:
+	default:
 		return nil
 	}
 	be, buf := binary.BigEndian, buf[len(windowMagic):]
 	for i := range producers {
-		if len(buf) < 9 || len(buf) < 9+int(buf[8])*windowEntry {
+		if len(buf) <= header || len(buf) <= header+int(buf[header])*windowEntry {
 			return fault.New(fault.CorruptMessage, "producer snapshot ends in a producer's batches")
 		}
-		p, n := &producers[i], int(buf[8])
+		p, n := &producers[i], int(buf[header])
 		p.LastTimestamp = int64(be.Uint64(buf))
-		buf = buf[9:]
+		if header > 8 {
+			p.Contiguous = int32(be.Uint32(buf[8:]))
+		}
+		buf = buf[header+1:]
 		earlier := make([]partition.Appended, 0, n+1)
 		for k := range n {
 			e := buf[k*windowEntry:]

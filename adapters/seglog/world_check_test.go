@@ -203,6 +203,9 @@ func (w *world) checkProducers(m *modelLog, start int64) {
 			!slices.Equal(g.Batches, p.Batches[len(p.Batches)-n:]) || n < len(p.Batches) && start == 0 && !m.cfg.Compact {
 			w.fatalf("%v has producer %+v, want %+v", m.id, g, p)
 		}
+		if g.Contiguous > p.Contiguous || start == 0 && g.Contiguous < p.Contiguous {
+			w.fatalf("%v knows %d records of %+v to follow each other, want %d", m.id, g.Contiguous, p, p.Contiguous)
+		}
 	}
 	for id := range got {
 		w.fatalf("%v has invented producer %d", m.id, id)

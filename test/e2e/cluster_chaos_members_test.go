@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -78,6 +79,10 @@ func (c *chaos) replaceWiped(t *testing.T) {
 	c.awaitAll(t)
 	c.awaitInSync(t, "kept")
 	n := c.victim(t)
+	for !slices.ContainsFunc(c.all, n.names) { // all that it could ask were replaced
+		n = c.other(n)
+		t.Logf("it is node %d", n.id)
+	}
 	n.crash()
 	n.wipe(t)
 	for range 1 + c.random.IntN(3) { // supervisors do not give up
@@ -108,6 +113,10 @@ func (c *chaos) startBesideOneThatLags(t *testing.T, wiped *clusterNode) {
 	t.Helper()
 	others := slices.DeleteFunc(slices.Clone(c.all), func(n *clusterNode) bool { return n == wiped })
 	c.random.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
+	if i := slices.IndexFunc(others, wiped.names); i >= 0 { // one stays up that can tell it: else it waits
+		told := others[i]
+		others = append(slices.Delete(others, i, i+1), told)
+	}
 	down := others[:len(c.all)/2]
 	for _, n := range down {
 		n.crash()
@@ -143,4 +152,12 @@ func (c *chaos) exchange(t *testing.T) {
 func (c *chaos) forget(n *clusterNode) {
 	c.all = slices.DeleteFunc(c.all, func(other *clusterNode) bool { return other == n })
 	c.gone = append(c.gone, n)
+}
+
+// names reports whether a node's configuration names another.
+func (n *clusterNode) names(other *clusterNode) bool {
+	return slices.ContainsFunc(n.args, func(arg string) bool {
+		peers, ok := strings.CutPrefix(arg, "cluster.peers=")
+		return ok && n != other && strings.Contains(","+peers, ","+other.ident()+"@")
+	})
 }

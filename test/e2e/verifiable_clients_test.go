@@ -255,7 +255,7 @@ func (v *verifiable) read(t *testing.T, c *nodes) map[position]string {
 			at, value := position{r.Partition, r.Offset}, string(r.Value)
 			stored[at] = value
 			if seen[value] = append(seen[value], at); len(seen[value]) > 1 {
-				t.Errorf("record %s is at %v", value, seen[value])
+				t.Errorf("record %s is at %v, there by producer %d in epoch %d", value, seen[value], r.ProducerID, r.ProducerEpoch)
 			}
 			client, number, _ := strings.Cut(value, ".")
 			n, err := strconv.Atoi(number)

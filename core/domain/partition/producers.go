@@ -49,6 +49,7 @@ type Producer struct {
 	ID               int64
 	Epoch            int16
 	Batches          []Appended // oldest first, at most Window
+	Contiguous       int32      // so many of its last records are known to have followed each other by their sequences
 	LastTimestamp    int64      // wall clock of the last append, milliseconds
 	CoordinatorEpoch int32      // of the last transaction marker, -1 for none
 	TxnFirstOffset   int64      // first offset of the open transaction, -1 for none
@@ -61,6 +62,7 @@ type producer struct {
 	lastTimestamp    int64
 	txnFirstOffset   int64
 	coordinatorEpoch int32
+	contiguous       int32
 	epoch            int16
 	count            uint8     // of batches
 	older, newer     *producer // its neighbours in the idleList
@@ -75,9 +77,12 @@ type appended struct {
 }
 
 // Check decides whether b may be appended. dup is not nil when the same batch was appended before: the
-// producer gets the old offset for an answer. As in Kafka 4, a producer that is not remembered may begin with
-// any sequence, a new epoch must begin with sequence 0, and a batch that was appended further back
-// than Window is out of order. Errors: fault.OutOfOrderSequence; fault.InvalidProducerEpoch for an epoch below the
+// producer gets the old offset for an answer. That was within the last Window batches, or, where Kafka answers that the
+// sequence is out of order, further back: then dup.FirstOffset is -1, as the offset is not remembered, and the batch
+// ended at dup.LastOffset or before. A producer may have more than Window batches under way when the leader changes: the
+// new leader has taken later ones before it gets those again that the old one has not answered. As in Kafka 4, a producer
+// that is not remembered may begin with any sequence, and a new epoch must begin with sequence 0.
+// Errors: fault.OutOfOrderSequence; fault.InvalidProducerEpoch for an epoch below the
 // newest known; fault.InvalidTxnState for a batch outside of the producer's open transaction; and for transaction
 // markers fault.TransactionCoordinatorFenced and fault.InvalidRecord. A batch without producer id is always
 // allowed, and the sequence of one without sequence, which only coordinators write, is not checked.
@@ -109,6 +114,10 @@ func (p *Producers) Check(b record.Batch) (dup *Appended, err error) {
 	case b.Control():
 		return nil, nil
 	}
+	if known.appendedBefore(b) {
+		return &Appended{FirstSequence: b.BaseSequence(), LastSequence: b.LastSequence(), FirstOffset: -1,
+			LastOffset: known.batches[0].firstOffset() - 1, Timestamp: record.NoTimestamp}, nil
+	}
 	if err := known.checkSequence(b); err != nil {
 		return nil, err
 	}
@@ -133,6 +142,20 @@ func (p *producer) find(b record.Batch) *Appended {
 	return nil
 }
 
+// appendedBefore reports whether b's sequences are among those that were appended before the remembered batches.
+func (p *producer) appendedBefore(b record.Batch) bool {
+	if b.ProducerEpoch() != p.epoch || b.BaseSequence() == record.NoSequence || p.count == 0 {
+		return false
+	}
+	oldest, last := p.batches[0], p.last().lastSequence
+	if oldest.lastSequence == record.NoSequence {
+		return false
+	}
+	behind := record.SubSequence(last, b.LastSequence())
+	remembered := record.SubSequence(last, oldest.firstSequence()) + 1
+	return behind >= remembered && int64(behind)+int64(b.LastOffsetDelta())+1 <= int64(p.contiguous)
+}
+
 // checkSequence checks that b's sequence follows the producer's last one.
 func (p *producer) checkSequence(b record.Batch) error {
 	seq := b.BaseSequence()
@@ -151,7 +174,7 @@ func (p *producer) checkSequence(b record.Batch) error {
 	}
 	last := int32(record.NoSequence)
 	if p.count > 0 {
-		last = p.batches[p.count-1].lastSequence
+		last = p.last().lastSequence
 	}
 	if int64(seq) == int64(last)+1 || seq == 0 && last == math.MaxInt32 {
 		return nil
@@ -176,6 +199,7 @@ func (p *Producers) Append(b record.Batch, now int64) (txn EndedTxn, ended bool)
 		return p.end(b, marker, now)
 	}
 	known := p.enter(b, now)
+	known.contiguous = known.contiguousWith(b)
 	if int(known.count) == Window {
 		copy(known.batches[:], known.batches[1:])
 		known.count--
@@ -192,6 +216,24 @@ func (p *Producers) Append(b record.Batch, now int64) (txn EndedTxn, ended bool)
 	return txn, false
 }
 
+// mostContiguous is how far back a batch is known to have been appended: well below the number of sequences.
+const mostContiguous = 1 << 30
+
+// contiguousWith returns how many records have followed each other when b is the next batch.
+func (p *producer) contiguousWith(b record.Batch) int32 {
+	n := b.LastOffsetDelta() + 1
+	switch {
+	case b.BaseSequence() == record.NoSequence:
+		return 0
+	case p.count > 0 && record.AddSequence(p.last().lastSequence, 1) == b.BaseSequence():
+		return int32(min(int64(p.contiguous)+int64(n), mostContiguous))
+	}
+	return n
+}
+
+// last returns the newest batch of a producer that has one.
+func (p *producer) last() appended { return p.batches[p.count-1] }
+
 // enter returns b's producer, made when it is missing, and takes b's epoch over: a new epoch forgets the batches of
 // the old one.
 func (p *Producers) enter(b record.Batch, now int64) *producer {
@@ -203,7 +245,7 @@ func (p *Producers) enter(b record.Batch, now int64) *producer {
 		p.known.touch(known)
 	}
 	if known.epoch != b.ProducerEpoch() {
-		known.epoch, known.count = b.ProducerEpoch(), 0
+		known.epoch, known.count, known.contiguous = b.ProducerEpoch(), 0, 0
 	}
 	known.lastTimestamp = now
 	return known
@@ -289,6 +331,7 @@ func (p *Producers) Restore(all iter.Seq[Producer]) {
 			}
 			known.count++
 		}
+		known.contiguous = max(full.Contiguous, known.run())
 		if twice := p.known.find(full.ID); twice != nil {
 			p.forget(twice)
 		}
@@ -311,7 +354,7 @@ func (p *Producers) Len() int {
 func (p *producer) full() Producer {
 	full := Producer{
 		ID: p.id, Epoch: p.epoch, LastTimestamp: p.lastTimestamp,
-		CoordinatorEpoch: p.coordinatorEpoch, TxnFirstOffset: p.txnFirstOffset,
+		CoordinatorEpoch: p.coordinatorEpoch, TxnFirstOffset: p.txnFirstOffset, Contiguous: p.contiguous,
 	}
 	for _, a := range p.batches[:p.count] {
 		full.Batches = append(full.Batches, a.full())
@@ -319,15 +362,33 @@ func (p *producer) full() Producer {
 	return full
 }
 
+// run returns how many records of the remembered batches have followed each other up to the last one.
+func (p *producer) run() (n int32) {
+	for i := int(p.count) - 1; i >= 0; i-- {
+		a := p.batches[i]
+		if a.lastSequence == record.NoSequence || i < int(p.count)-1 &&
+			record.AddSequence(a.lastSequence, 1) != p.batches[i+1].firstSequence() {
+			break
+		}
+		n += a.delta + 1
+	}
+	return n
+}
+
+func (a appended) firstOffset() int64 { return a.lastOffset - int64(a.delta) }
+
+func (a appended) firstSequence() int32 {
+	if a.lastSequence == record.NoSequence {
+		return record.NoSequence
+	}
+	return record.SubSequence(a.lastSequence, a.delta)
+}
+
 // full returns the batch as others see it.
 func (a appended) full() Appended {
-	first := a.lastSequence
-	if first != record.NoSequence {
-		first = record.SubSequence(first, a.delta)
-	}
 	return Appended{
-		FirstSequence: first, LastSequence: a.lastSequence,
-		FirstOffset: a.lastOffset - int64(a.delta), LastOffset: a.lastOffset,
+		FirstSequence: a.firstSequence(), LastSequence: a.lastSequence,
+		FirstOffset: a.firstOffset(), LastOffset: a.lastOffset,
 		Timestamp: a.timestamp,
 	}
 }

@@ -70,6 +70,42 @@ func (m *model) window(id int64) []event {
 	return batches
 }
 
+// contiguous returns how many of the producer's last records have sequences that follow each other, in its newest epoch.
+func (m *model) contiguous(id int64) (n int32) {
+	all := slices.DeleteFunc(m.of(id), func(e event) bool { return e.marker || e.epoch != m.epochOf(id) })
+	for i, e := range slices.Backward(all) {
+		if i+1 < len(all) && record.AddSequence(e.sequence, e.n) != all[i+1].sequence {
+			break
+		}
+		n += e.n
+	}
+	return n
+}
+
+// appendedBefore reports whether all of e's sequences were appended before the batches that are remembered.
+func (m *model) appendedBefore(e event) bool {
+	window := m.window(e.id)
+	if e.epoch != m.epochOf(e.id) || len(window) == 0 {
+		return false
+	}
+	last := window[len(window)-1]
+	end := record.AddSequence(last.sequence, last.n-1)
+	var appended []int32 // newest first
+	for i := range m.contiguous(e.id) {
+		appended = append(appended, record.SubSequence(end, i))
+	}
+	remembered := int32(0)
+	for _, old := range window {
+		remembered += old.n
+	}
+	for i := range e.n {
+		if at := slices.Index(appended, record.AddSequence(e.sequence, i)); at < int(remembered) {
+			return false
+		}
+	}
+	return true
+}
+
 // open returns the first offset of the producer's open transaction, -1 for none.
 func (m *model) open(id int64) int64 {
 	first := int64(-1)
@@ -83,6 +119,9 @@ func (m *model) open(id int64) int64 {
 	}
 	return first
 }
+
+// furtherBack is decided for a duplicate whose offset is not remembered.
+const furtherBack = -2
 
 // decide returns the old offset of a duplicate, or the error, or neither.
 func (m *model) decide(e event) (dup int64, kind fault.Kind) {
@@ -100,6 +139,9 @@ func (m *model) decide(e event) (dup int64, kind fault.Kind) {
 		return -1, fault.InvalidProducerEpoch
 	case e.marker:
 		return -1, fault.None
+	}
+	if m.appendedBefore(e) {
+		return furtherBack, fault.None
 	}
 	want := int64(0)
 	if e.epoch == known && len(window) > 0 {
@@ -187,7 +229,13 @@ func apply(t *rapid.T, p *Producers, m *model, e event) {
 	}
 	dup, err := p.Check(b)
 	wantDup, wantKind := m.decide(e)
-	if fault.KindOf(err) != wantKind || (dup != nil) != (wantDup >= 0) || dup != nil && dup.FirstOffset != wantDup {
+	got := int64(-1)
+	if dup != nil {
+		if got = dup.FirstOffset; got < 0 {
+			got = furtherBack
+		}
+	}
+	if fault.KindOf(err) != wantKind || got != wantDup {
 		t.Fatalf("%+v: Check() = %+v, %v, want duplicate %d, %v", e, dup, err, wantDup, wantKind)
 	}
 	if err != nil || dup != nil {
@@ -214,7 +262,7 @@ func compare(t *rapid.T, p *Producers, m *model) {
 			continue
 		}
 		last := all[len(all)-1]
-		full := Producer{ID: id, Epoch: last.epoch, LastTimestamp: last.now, CoordinatorEpoch: -1, TxnFirstOffset: m.open(id)}
+		full := Producer{ID: id, Epoch: last.epoch, LastTimestamp: last.now, CoordinatorEpoch: -1, TxnFirstOffset: m.open(id), Contiguous: m.contiguous(id)}
 		for _, e := range all {
 			if e.marker {
 				full.CoordinatorEpoch = 0

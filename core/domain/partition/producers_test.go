@@ -46,6 +46,9 @@ func (l *log) produce(b record.Batch) (offset int64, err error) {
 		return -1, err
 	}
 	if dup != nil {
+		if dup.FirstOffset < 0 && dup.LastOffset >= l.end {
+			l.t.Errorf("the duplicate ended at %d or before, the log ends at %d", dup.LastOffset, l.end)
+		}
 		return dup.FirstOffset, nil
 	}
 	b.SetBaseOffset(l.end)
@@ -72,10 +75,56 @@ func TestTheLastFiveBatchesAreAnsweredWithTheirOldOffsets(t *testing.T) {
 	for i := int32(2); i < 7; i++ {
 		l.want(batch(1, 0, 2*i, 2, false), int64(2*i), fault.None)
 	}
-	l.want(batch(1, 0, 2, 2, false), -1, fault.OutOfOrderSequence)  // appended, but further back
+	l.want(batch(1, 0, 2, 2, false), -1, fault.None)                // further back
 	l.want(batch(1, 0, 12, 1, false), -1, fault.OutOfOrderSequence) // begins like a batch that was appended
 	l.want(batch(1, 0, 15, 1, false), -1, fault.OutOfOrderSequence) // leaves 14 out
 	l.want(batch(1, 0, 14, 1, false), 14, fault.None)
+}
+
+// A producer has five batches under way to a leader that is deposed without knowing it, and sends the next ones to the new
+// leader, which has those five from replication. When the old leader refuses them, they are sent again.
+func TestWhatWasAppendedFurtherBackIsKnownForADuplicate(t *testing.T) {
+	l := newLog(t)
+	l.want(batch(1, 0, 40, 10, false), 0, fault.None) // an unknown producer
+	for i := range int32(20) {
+		l.want(batch(1, 0, 50+i, 1, false), int64(10+i), fault.None)
+	}
+	for name, b := range map[string]record.Batch{
+		"the first":                batch(1, 0, 40, 10, false),
+		"part of the first":        batch(1, 0, 43, 2, false),
+		"the first and the second": batch(1, 0, 49, 2, false),
+		"the last not remembered":  batch(1, 0, 64, 1, false),
+	} {
+		if dup, err := l.producers.Check(b); err != nil || dup == nil || dup.FirstOffset != -1 || dup.LastOffset != 24 {
+			t.Errorf("%s: %+v, %v", name, dup, err)
+		}
+	}
+	for name, b := range map[string]record.Batch{
+		"what came before the producer was known": batch(1, 0, 39, 1, false),
+		"more than was appended":                  batch(1, 0, 39, 2, false),
+		"a gap":                                   batch(1, 0, 71, 1, false),
+		"what reaches into the remembered ones":   batch(1, 0, 64, 2, false),
+		"a new epoch":                             batch(1, 1, 50, 1, false),
+	} {
+		if dup, err := l.producers.Check(b); dup != nil || !errors.Is(err, fault.OutOfOrderSequence) {
+			t.Errorf("%s: %+v, %v", name, dup, err)
+		}
+	}
+	l.want(batch(1, 1, 0, 1, false), 30, fault.None)
+	for i := range int32(9) {
+		l.want(batch(1, 1, 1+i, 1, false), int64(31+i), fault.None)
+	}
+	l.want(batch(1, 1, 0, 1, false), -1, fault.None)
+	l.want(batch(1, 1, math.MaxInt32, 1, false), -1, fault.OutOfOrderSequence) // the sequence before 0, of nothing
+}
+
+func TestWhatWasAppendedFurtherBackIsKnownWhereSequencesBeginAgain(t *testing.T) {
+	l := newLog(t)
+	for i := range int32(9) {
+		l.want(batch(1, 0, record.AddSequence(math.MaxInt32-5, 2*i), 2, false), int64(2*i), fault.None)
+	}
+	l.want(batch(1, 0, math.MaxInt32-3, 2, false), -1, fault.None)
+	l.want(batch(1, 0, math.MaxInt32-6, 1, false), -1, fault.OutOfOrderSequence)
 }
 
 func TestAnUnknownProducerMayBeginWithAnySequence(t *testing.T) {

@@ -29,6 +29,8 @@ type Partition struct {
 	queue replicaQueue
 	space *Space
 
+	missing atomic.Pointer[refused] // what batches that leave a gap are refused with
+
 	crowded atomic.Bool  // the last append was refused for want of space
 	yielded atomic.Int64 // when this replica last gave up its lead for that, in the time that the replica counts in; 0 for never
 
@@ -77,7 +79,8 @@ type placement struct {
 
 // append decides over b and orders it behind the log's end. a.done is told where it was put and then of its fate; it
 // is told nothing when append returns an error. A batch that was appended before is answered with its old
-// offset, as soon as that is as durable as a.acks asks (KIP-98). Errors: fault.NotLeaderOrFollower, NotEnoughReplicas, those of the
+// offset, as soon as that is as durable as a.acks asks (KIP-98), or with fault.DuplicateSequence when the offset is not
+// remembered. Errors: fault.NotLeaderOrFollower, NotEnoughReplicas, those of the
 // producer's state, KafkaStorageError. In-sync replicas are waited for as long as wait says, then a.done is told fault.RequestTimedOut; 0 is for ever.
 func (p *Partition) append(b record.Batch, a ack, wait time.Duration) error {
 	return p.appendIn(partition.NoEpoch, b, a, wait)
@@ -95,6 +98,7 @@ func (p *Partition) appendIn(only int32, b record.Batch, a ack, wait time.Durati
 	defer p.order.Unlock()
 	epoch, err := p.leads(a.acks)
 	if err != nil {
+		p.refuse(err)
 		return err
 	}
 	if only >= 0 && epoch != only {
@@ -102,12 +106,15 @@ func (p *Partition) appendIn(only int32, b record.Batch, a ack, wait time.Durati
 	}
 	dup, err := p.log.Producers().Check(b)
 	if err != nil {
-		return p.orRefusal(err)
+		return p.orWhatIsMissing(err)
 	}
 	to := placement{logAppendTime: record.NoTimestamp, logStart: p.log.StartOffset()}
 	if dup != nil {
 		to.baseOffset, to.logAppendTime = dup.FirstOffset, dup.Timestamp // whatever the timestamp's type, as in Kafka
 		a.end = dup.LastOffset + 1
+		if dup.FirstOffset < 0 {
+			a.err = fault.DuplicateSequence // for clients a success whose offset is not known
+		}
 		return p.await(a, to)
 	}
 	if err := p.room(len(b)); err != nil {

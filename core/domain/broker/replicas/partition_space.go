@@ -1,10 +1,8 @@
 package replicas
 
 import (
-	"errors"
 	"time"
 
-	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
@@ -22,16 +20,6 @@ func (p *Partition) room(size int) error {
 	}
 	if err == nil && p.yielded.Load() != 0 {
 		p.yielded.Store(0)
-	}
-	return err
-}
-
-// orRefusal returns why the batch before was refused for want of space, when err says that a batch is missing.
-// librdkafka takes the latter for a gap that it has to leave behind: it goes on in a new producer epoch, in which all
-// that is under way is sent again and not known for duplicates.
-func (p *Partition) orRefusal(err error) error {
-	if errors.Is(err, fault.OutOfOrderSequence) && p.crowded.Load() && p.space.refuses(useOf(p.topic)) {
-		return p.space.refusal.Load()
 	}
 	return err
 }

@@ -19,7 +19,15 @@ type ack struct {
 	until time.Duration // when it is given up, as the partition counts time; 0 for never
 	done  acknowledger
 	slot  int   // what the append was to its request
-	err   error // why it has failed, nil while it may succeed
+	err   error // why it has failed, nil while it may succeed; for a duplicate that it is one
+}
+
+// reached answers an append that is as durable as it asks for, but for what short says.
+func (a ack) reached(short error) {
+	if short == nil {
+		short = a.err
+	}
+	a.done.acknowledge(a.slot, short)
 }
 
 // ackQueue is acks in the order of their offsets.
@@ -138,7 +146,7 @@ func (p *Partition) await(a ack, to placement) error {
 		reached = p.replica.DurableEnd()
 	}
 	if a.end <= reached {
-		a.done.acknowledge(a.slot, short)
+		a.reached(short)
 		return nil
 	}
 	line := p.line(a.acks)
@@ -210,6 +218,9 @@ func (p *Partition) released(fx partition.Effects) (r release) {
 	}
 	_, epoch := p.replica.Leader()
 	elected := epoch != p.epoch // followers have to ask anew
+	if elected && p.epoch != partition.NoEpoch && p.replica.Role() == partition.RoleLeader {
+		p.refuse(fault.NotLeaderOrFollower) // the leader before may have batches that it will not answer
+	}
 	p.epoch = epoch
 	r.waiters = p.wakeable(fx.Raised || elected, grown)
 	return r
@@ -232,10 +243,10 @@ func (p *Partition) wakeable(all, grown bool) (wake []*waiter) {
 
 func (r release) tell() {
 	for _, a := range r.local {
-		a.done.acknowledge(a.slot, nil)
+		a.reached(nil)
 	}
 	for _, a := range r.acks {
-		a.done.acknowledge(a.slot, r.short)
+		a.reached(r.short)
 	}
 	for _, a := range r.held {
 		a.done.acknowledge(a.slot, a.err)

@@ -331,6 +331,7 @@ func (ps *Partitions) openLog(
 ) (*Partition, error) {
 	p := &Partition{
 		topic: t.Name, id: t.ID, index: index, clock: ps.clock, lease: ps.lease, queue: ps.queue, space: ps.space,
+		epoch: partition.NoEpoch,
 	}
 	p.config.Store(cfg)
 	p.version.Store(-1)
