@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // network stands between the nodes of a cluster: each node is reached through gates, and what a node that is cut off sends or should get
@@ -93,17 +94,22 @@ func (n *network) gate(t *testing.T, node int32, target string) string {
 	return l.Addr().String()
 }
 
-// carry passes on what the two ends of a connection send. One to a node that does not listen is reset: its machine would refuse it.
+// refusalPause is how long a connection to a node that does not listen lasts. Its machine would refuse it, after which clients wait before
+// they try again. A connection that is reset they make again at once.
+const refusalPause = 200 * time.Millisecond
+
+// carry passes on what the two ends of a connection send. One to a node that does not listen is reset.
 func (n *network) carry(in net.Conn, node int32, target string) {
 	defer in.Close()
-	from := n.sender(in)
-	n.await(from, node)
 	out, err := net.Dial("tcp", target)
 	if err != nil {
+		time.Sleep(refusalPause)
 		in.(*net.TCPConn).SetLinger(0)
 		return
 	}
 	defer out.Close()
+	from := n.sender(in)
+	n.await(from, node)
 	var answered atomic.Int64
 	done := make(chan struct{}, 2)
 	pass := func(to, of net.Conn, passed *atomic.Int64, count bool) {
