@@ -6,10 +6,9 @@ package wiring
 
 import (
 	"context"
-	"log/slog"
-
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
+	"log/slog"
 )
 
 // Injectors from inject.go:
@@ -69,7 +68,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	brokerConfigs, err := newBrokerConfigs(cfg, wiringDataDir, wiringMembership, wiringRegistered, levels, log)
+	brokerconfigsConfigs, err := newBrokerConfigs(cfg, wiringDataDir, wiringMembership, wiringRegistered, levels, log)
 	if err != nil {
 		cleanup5()
 		cleanup4()
@@ -78,18 +77,18 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	topics := newTopics(wiringRegistered, brokerConfigs)
+	topics := newTopics(wiringRegistered, brokerconfigsConfigs)
 	clock := newClock()
 	lease := replicas.NewEndlessLease(clock)
-	partitions, cleanup6 := newPartitions(wiringRegistered, logStore, brokerConfigs, wiringMembership, lease, space, clock, log)
+	partitions, cleanup6 := newPartitions(wiringRegistered, logStore, brokerconfigsConfigs, wiringMembership, lease, space, clock, log)
 	cluster := newCluster(wiringRegistered, logStore, partitions, wiringMembership)
 	assignments := newAssignments(wiringRegistered)
 	wiringClusterWork := newSoleWork(wiringRegistered, wiringMembership, clock)
 	produce := replicas.NewProduce(partitions, budget, clock)
-	fetch := newFetch(cfg, partitions, brokerConfigs, clock)
+	fetch := newFetch(cfg, partitions, brokerconfigsConfigs, clock)
 	offsets := replicas.NewOffsets(partitions)
-	groups := newGroups(cfg, wiringRegistered, partitions, topics, brokerConfigs, wiringMembership, clock, log)
-	services := newServices(topics, brokerConfigs, cluster, assignments, wiringClusterWork, produce, fetch, offsets, groups)
+	groups := newGroups(cfg, wiringRegistered, partitions, topics, brokerconfigsConfigs, wiringMembership, clock, log)
+	services := newServices(topics, brokerconfigsConfigs, cluster, assignments, wiringClusterWork, produce, fetch, offsets, groups)
 	metrics, err := newRequestMetrics(telemetry)
 	if err != nil {
 		cleanup6()
@@ -128,7 +127,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		Partitions: partitions,
 		Groups:     groups,
 		Fetch:      fetch,
-		Configs:    brokerConfigs,
+		Configs:    brokerconfigsConfigs,
 		Store:      wiringRegistered,
 		Dir:        wiringDataDir,
 		Space:      space,
