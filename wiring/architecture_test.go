@@ -75,9 +75,11 @@ func forbidden(path, imported string, ours bool) string {
 		return "only wiring imports adapters"
 	case layer == "cmd" && target == "core":
 		return "cmd imports wiring and configs only"
-	case layer == "core" && target != "core":
+	case layer == "core" && target != "core" && target != "internal":
 		return "imports point inwards"
-	case pure && (imported == "core/ports" || strings.HasPrefix(imported, "core/domain/broker") || imported == "core/metalog"):
+	case layer == "internal":
+		return "a tool without a domain imports nothing of ours"
+	case pure && (imported == "core/ports" || strings.HasPrefix(imported, "core/domain/broker")):
 		return "a pure package knows neither ports nor services"
 	case path == "core/ports" && strings.HasPrefix(imported, "core/domain/broker"):
 		return "ports know no services"
@@ -140,7 +142,8 @@ func TestTheRulesForbidWhatTheyShould(t *testing.T) {
 		{"adapters/seglog", "wiring"},
 		{"cmd/chronik-server", "adapters/seglog"},
 		{"cmd/chronik-server", "core/ports"},
-		{"core/metalog", "wiring"},
+		{"core/domain/broker/groups", "adapters/internal/metalog"},
+		{"internal/latest", "core/ports"},
 	} {
 		if forbidden(wrong[0], wrong[1], true) == "" {
 			t.Errorf("%s may import %s", wrong[0], wrong[1])
@@ -153,10 +156,11 @@ func TestTheRulesForbidWhatTheyShould(t *testing.T) {
 	}
 	for _, right := range [][2]string{
 		{"core/domain/group", "core/domain/fault"},
-		{"core/domain/broker", "core/ports"},
+		{"core/domain/broker/replicas", "core/ports"},
+		{"core/domain/broker/replicas", "internal/limitedlog"},
 		{"adapters/seglog", "adapters/seglog/journal"},
 		{"adapters/seglog", "adapters/internal/invariants"},
-		{"adapters/kafkaproto", "core/domain/broker"},
+		{"adapters/kafkaproto", "core/domain/broker/replicas"},
 		{"wiring", "adapters/seglog"},
 		{"wiring", "configs"},
 		{"cmd/chronik-server", "wiring"},

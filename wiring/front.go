@@ -9,7 +9,11 @@ import (
 	"github.com/chronik-stream/chronik/adapters/kafkaproto"
 	"github.com/chronik-stream/chronik/adapters/telemetry"
 	"github.com/chronik-stream/chronik/configs"
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
+	"github.com/chronik-stream/chronik/core/domain/broker/controller"
+	"github.com/chronik-stream/chronik/core/domain/broker/groups"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
+	"github.com/chronik-stream/chronik/core/domain/broker/topics"
 )
 
 // openTelemetry begins to measure; the cleanup sends what is left.
@@ -49,8 +53,8 @@ func (m requestMetrics) RequestServed(s kafkaproto.RequestStats) {
 }
 
 func newServices(
-	topics *broker.Topics, c *broker.Configs, cluster *broker.Cluster, assignments *broker.Assignments, work clusterWork,
-	produce *broker.Produce, fetch *broker.Fetch, offsets *broker.Offsets, groups *broker.Groups,
+	topics *topics.Topics, c *brokerconfigs.Configs, cluster *topics.Cluster, assignments *controller.Assignments, work clusterWork,
+	produce *replicas.Produce, fetch *replicas.Fetch, offsets *replicas.Offsets, groups *groups.Groups,
 ) kafkaproto.Services {
 	return kafkaproto.Services{
 		Topics: topics, Configs: c, Cluster: cluster, Assignments: assignments, Quorum: work.quorum, Voters: work.voters, Controller: work.controller,

@@ -9,7 +9,7 @@ import (
 	"github.com/google/wire"
 
 	"github.com/chronik-stream/chronik/configs"
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 )
 
 // build makes the parts of a broker, in the order of their needs; the cleanup takes them down in
@@ -31,9 +31,9 @@ func build(
 		newAssignments,
 		newFetch,
 		newGroups,
-		broker.NewCleaner,
-		broker.NewProduce,
-		broker.NewOffsets,
+		replicas.NewCleaner,
+		replicas.NewProduce,
+		replicas.NewOffsets,
 		openTelemetry,
 		newSyncMetrics,
 		newRequestMetrics,

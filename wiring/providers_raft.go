@@ -15,7 +15,9 @@ import (
 	"github.com/chronik-stream/chronik/adapters/nodetls"
 	"github.com/chronik-stream/chronik/adapters/raftnode"
 	"github.com/chronik-stream/chronik/configs"
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
+	"github.com/chronik-stream/chronik/core/domain/broker/controller"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/ports"
 	"github.com/chronik-stream/chronik/wiring/cluster"
 )
@@ -57,7 +59,7 @@ func openNodeTLS(cfg *configs.Config, log *slog.Logger) (*nodetls.Certificates, 
 
 // openRaftNode opens this node's side of Raft; nil for a broker without a cluster.
 func openRaftNode(
-	cfg *configs.Config, certs *nodetls.Certificates, dir dataDir, s *broker.Space, log *slog.Logger, steps *Progress,
+	cfg *configs.Config, certs *nodetls.Certificates, dir dataDir, s *replicas.Space, log *slog.Logger, steps *Progress,
 ) (*raftnode.Manager, func(), error) {
 	if !cfg.Clustered() {
 		return nil, func() {}, nil
@@ -86,7 +88,7 @@ type nodeMetadata struct {
 // openNodeMetadata opens the metadata: replicated with a cluster section, otherwise as in the standalone binary.
 func openNodeMetadata(
 	ctx context.Context, cfg *configs.Config, certs *nodetls.Certificates, dir dataDir, m membership,
-	node *raftnode.Manager, s *broker.Space, log *slog.Logger, steps *Progress,
+	node *raftnode.Manager, s *replicas.Space, log *slog.Logger, steps *Progress,
 ) (nodeMetadata, func(), error) {
 	if !cfg.Clustered() {
 		//nolint:contextcheck // what it starts ends with Close, not with ctx
@@ -111,16 +113,16 @@ func openNodeMetadata(
 	}, nil
 }
 
-func newLease(cfg *configs.Config, clock broker.Clock) *broker.Lease {
+func newLease(cfg *configs.Config, clock ports.Clock) *replicas.Lease {
 	if cfg.Clustered() {
-		return broker.NewLease(bootclock.New().Now)
+		return replicas.NewLease(bootclock.New().Now)
 	}
-	return broker.NewEndlessLease(clock)
+	return replicas.NewEndlessLease(clock)
 }
 
 // newMember says who this broker is in its cluster.
-func newMember(cfg *configs.Config, m membership, lease *broker.Lease) (set broker.MembershipSettings, err error) {
-	set = broker.MembershipSettings{NodeID: m.nodeID, Incarnation: newUUID(), Rack: cfg.Kafka["broker.rack"], Lease: lease}
+func newMember(cfg *configs.Config, m membership, lease *replicas.Lease) (set controller.MembershipSettings, err error) {
+	set = controller.MembershipSettings{NodeID: m.nodeID, Incarnation: newUUID(), Rack: cfg.Kafka["broker.rack"], Lease: lease}
 	if cfg.Clustered() {
 		set.Endpoints, err = cluster.Endpoints(cfg)
 	}
@@ -129,8 +131,8 @@ func newMember(cfg *configs.Config, m membership, lease *broker.Lease) (set brok
 
 // registerNode makes the broker one that metadata knows. A node of a cluster waits for a majority.
 func registerNode(
-	ctx context.Context, cfg *configs.Config, m membership, md nodeMetadata, member broker.MembershipSettings,
-	logs ports.LogStore, clock broker.Clock, log *slog.Logger, steps *Progress,
+	ctx context.Context, cfg *configs.Config, m membership, md nodeMetadata, member controller.MembershipSettings,
+	logs ports.LogStore, clock ports.Clock, log *slog.Logger, steps *Progress,
 ) (registered, error) {
 	if md.cluster == nil {
 		return register(ctx, cfg, m, md.store, logs, log, steps)
@@ -142,8 +144,8 @@ func registerNode(
 
 // newWork returns what the broker does as a node of its cluster; the cleanup ends its connections to the other nodes.
 func newWork(
-	cfg *configs.Config, certs *nodetls.Certificates, md nodeMetadata, m membership, member broker.MembershipSettings,
-	store registered, p *broker.Partitions, c *broker.Configs, clock broker.Clock, log *slog.Logger,
+	cfg *configs.Config, certs *nodetls.Certificates, md nodeMetadata, m membership, member controller.MembershipSettings,
+	store registered, p *replicas.Partitions, c *brokerconfigs.Configs, clock ports.Clock, log *slog.Logger,
 ) (clusterWork, func()) {
 	if md.cluster == nil {
 		return newSoleWork(store, m, clock), func() {}

@@ -8,11 +8,11 @@ import (
 	"github.com/google/wire"
 
 	"github.com/chronik-stream/chronik/configs"
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 )
 
 // metadataSet keeps metadata on this node alone.
-var metadataSet = wire.NewSet(newMembership, openMetadata, register, broker.NewEndlessLease, newSoleWork)
+var metadataSet = wire.NewSet(newMembership, openMetadata, register, replicas.NewEndlessLease, newSoleWork)
 
 // newMembership refuses what this binary cannot be: a node of a cluster.
 func newMembership(cfg *configs.Config) (membership, error) {

@@ -8,7 +8,7 @@ import (
 	"log/slog"
 
 	"github.com/chronik-stream/chronik/configs"
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -48,7 +48,7 @@ func register(
 			)
 		}
 	}
-	if err := broker.SetStraysAside(ctx, store.Image(), logs, log); err != nil {
+	if err := replicas.SetStraysAside(ctx, store.Image(), logs, log); err != nil {
 		return registered{}, err
 	}
 	cmds := []metadata.Command{

@@ -17,7 +17,9 @@ import (
 	"github.com/chronik-stream/chronik/adapters/kafkaproto"
 	"github.com/chronik-stream/chronik/adapters/telemetry"
 	"github.com/chronik-stream/chronik/configs"
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
+	"github.com/chronik-stream/chronik/core/domain/broker/groups"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -38,14 +40,14 @@ type Server struct {
 type parts struct {
 	Kafka      *kafkaproto.Server
 	HTTP       *httpapi.Server // nil when nothing is served by HTTP
-	Partitions *broker.Partitions
-	Groups     *broker.Groups
-	Fetch      *broker.Fetch
-	Configs    *broker.Configs
+	Partitions *replicas.Partitions
+	Groups     *groups.Groups
+	Fetch      *replicas.Fetch
+	Configs    *brokerconfigs.Configs
 	Store      registered
 	Dir        dataDir
-	Space      *broker.Space
-	Cleaner    *broker.Cleaner
+	Space      *replicas.Space
+	Cleaner    *replicas.Cleaner
 	Levels     *slog.LevelVar
 	Ready      *readiness
 	Telemetry  *telemetry.Telemetry
@@ -151,11 +153,11 @@ func (s *Server) Close() error {
 type readiness struct {
 	serving atomic.Bool
 	logs    ports.LogStore
-	space   *broker.Space
+	space   *replicas.Space
 	work    clusterWork
 }
 
-func newReadiness(logs ports.LogStore, s *broker.Space, work clusterWork) *readiness {
+func newReadiness(logs ports.LogStore, s *replicas.Space, work clusterWork) *readiness {
 	return &readiness{logs: logs, space: s, work: work}
 }
 

@@ -20,7 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/chronik-stream/chronik/configs"
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
 	"github.com/chronik-stream/chronik/test/web"
@@ -224,7 +224,7 @@ func TestABrokerThatCanMakeNothingDurableIsNotReady(t *testing.T) {
 }
 
 // roomy is the space of a directory on a disk that is not full.
-func roomy(t *testing.T) *broker.Space {
+func roomy(t *testing.T) *replicas.Space {
 	t.Helper()
 	s, cleanup, err := openSpace(config(t, "unused"), dataDir{t.TempDir()}, slog.New(slog.DiscardHandler))
 	if err != nil {

@@ -9,16 +9,20 @@ import (
 	"time"
 
 	"github.com/chronik-stream/chronik/configs"
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
+	"github.com/chronik-stream/chronik/core/domain/broker/controller"
+	"github.com/chronik-stream/chronik/core/domain/broker/groups"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
+	"github.com/chronik-stream/chronik/core/domain/broker/topics"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-func newClock() broker.Clock { return time.Now }
+func newClock() ports.Clock { return time.Now }
 
 func newBrokerConfigs(
 	cfg *configs.Config, dir dataDir, m membership, store registered, levels *slog.LevelVar, log *slog.Logger,
-) (*broker.Configs, error) {
-	return broker.NewConfigs(store, m.nodeID, staticConfigs(cfg, dir), flushPolicies[cfg.Flush], levels, log)
+) (*brokerconfigs.Configs, error) {
+	return brokerconfigs.NewConfigs(store, m.nodeID, staticConfigs(cfg, dir), flushPolicies[cfg.Flush], levels, log)
 }
 
 // staticConfigs are the broker's configs by Kafka's keys, those of Chronik's own settings among them
@@ -58,38 +62,40 @@ func kafkaListeners(listeners []configs.Listener) string {
 	return strings.Join(texts, ",")
 }
 
-func newTopics(store registered, c *broker.Configs) *broker.Topics {
-	return broker.NewTopics(store, c, newTopicID)
+func newTopics(store registered, c *brokerconfigs.Configs) *topics.Topics {
+	return topics.NewTopics(store, c, newTopicID)
 }
 
 // newPartitions returns the partitions on this broker; the cleanup closes them before their logs.
 func newPartitions(
-	store registered, logs ports.LogStore, c *broker.Configs, m membership, lease *broker.Lease, s *broker.Space,
-	clock broker.Clock, log *slog.Logger,
-) (*broker.Partitions, func()) {
-	p := broker.NewPartitions(store, logs, c, m.nodeID, store.epoch, lease, clock, log)
+	store registered, logs ports.LogStore, c *brokerconfigs.Configs, m membership, lease *replicas.Lease, s *replicas.Space,
+	clock ports.Clock, log *slog.Logger,
+) (*replicas.Partitions, func()) {
+	p := replicas.NewPartitions(store, logs, c, m.nodeID, store.epoch, lease, clock, log)
 	p.Within(s)
 	return p, p.Close
 }
 
-func newCluster(store registered, logs ports.LogStore, p *broker.Partitions, m membership) *broker.Cluster {
-	return broker.NewCluster(store, m.nodeID, logs, p)
+func newCluster(store registered, logs ports.LogStore, p *replicas.Partitions, m membership) *topics.Cluster {
+	return topics.NewCluster(store, m.nodeID, logs, p)
 }
 
-func newAssignments(store registered) *broker.Assignments { return broker.NewAssignments(store) }
+func newAssignments(store registered) *controller.Assignments {
+	return controller.NewAssignments(store)
+}
 
 // newSoleWork is the work of a broker that is alone.
-func newSoleWork(store registered, m membership, clock broker.Clock) clusterWork {
-	return clusterWork{quorum: broker.NewSoleQuorum(store, m.nodeID, clock)}
+func newSoleWork(store registered, m membership, clock ports.Clock) clusterWork {
+	return clusterWork{quorum: controller.NewSoleQuorum(store, m.nodeID, clock)}
 }
 
-func newFetch(cfg *configs.Config, p *broker.Partitions, c *broker.Configs, clock broker.Clock) *broker.Fetch {
-	return broker.NewFetch(p, c, sharesOf(cfg.Memory).sessions, clock)
+func newFetch(cfg *configs.Config, p *replicas.Partitions, c *brokerconfigs.Configs, clock ports.Clock) *replicas.Fetch {
+	return replicas.NewFetch(p, c, sharesOf(cfg.Memory).sessions, clock)
 }
 
 func newGroups(
-	cfg *configs.Config, store registered, p *broker.Partitions, t *broker.Topics, c *broker.Configs, m membership,
-	clock broker.Clock, log *slog.Logger,
-) *broker.Groups {
-	return broker.NewGroups(p, t, c, store, m.nodeID, sharesOf(cfg.Memory).groups, clock, rand.Reader, log)
+	cfg *configs.Config, store registered, p *replicas.Partitions, t *topics.Topics, c *brokerconfigs.Configs, m membership,
+	clock ports.Clock, log *slog.Logger,
+) *groups.Groups {
+	return groups.NewGroups(p, t, c, store, m.nodeID, sharesOf(cfg.Memory).groups, clock, rand.Reader, log)
 }

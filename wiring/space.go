@@ -8,12 +8,12 @@ import (
 	"github.com/chronik-stream/chronik/adapters/diskspace"
 	"github.com/chronik-stream/chronik/adapters/walstore"
 	"github.com/chronik-stream/chronik/configs"
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/space"
 )
 
 // openSpace has the data directory's disk measured, and the reserve held, before anything is written there.
-func openSpace(cfg *configs.Config, dir dataDir, log *slog.Logger) (*broker.Space, func(), error) {
+func openSpace(cfg *configs.Config, dir dataDir, log *slog.Logger) (*replicas.Space, func(), error) {
 	tables, err := walstore.TableBytes(dir.path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("size of the metadata: %w", err)
@@ -22,7 +22,7 @@ func openSpace(cfg *configs.Config, dir dataDir, log *slog.Logger) (*broker.Spac
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := broker.NewSpace(space.NewRule(cfg.Disk.Reserve, tables), disk, log)
+	s, err := replicas.NewSpace(space.NewRule(cfg.Disk.Reserve, tables), disk, log)
 	if err != nil {
 		_ = disk.Close() // nothing was written
 		return nil, nil, err
@@ -31,7 +31,7 @@ func openSpace(cfg *configs.Config, dir dataDir, log *slog.Logger) (*broker.Spac
 }
 
 // measureSpace tells of the disk whenever metrics are collected.
-func measureSpace(s *broker.Space) []gauge {
+func measureSpace(s *replicas.Space) []gauge {
 	return []gauge{
 		{
 			"chronik.disk.space",

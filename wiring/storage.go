@@ -14,7 +14,7 @@ import (
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 	"github.com/chronik-stream/chronik/adapters/walstore"
 	"github.com/chronik-stream/chronik/configs"
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/domain/space"
@@ -37,7 +37,7 @@ func hasStore(dir dataDir, wal bool) bool {
 // openMetadata opens the metadata store that the configuration chooses. It makes none where there is one of the other
 // kind: without their metadata, records would be taken for those of deleted topics.
 func openMetadata(
-	cfg *configs.Config, dir dataDir, m membership, s *broker.Space, log *slog.Logger, steps *Progress,
+	cfg *configs.Config, dir dataDir, m membership, s *replicas.Space, log *slog.Logger, steps *Progress,
 ) (ports.MetadataStore, func(), error) {
 	steps.begin("open the metadata store")
 	if !hasStore(dir, cfg.UseWALMetadata) && hasStore(dir, !cfg.UseWALMetadata) {
@@ -68,7 +68,7 @@ func openMetadata(
 }
 
 // walSettings are the settings under [metadata.wal]; s is nil where nobody watches the disk.
-func walSettings(cfg *configs.Config, dir dataDir, m membership, s *broker.Space) walstore.Settings {
+func walSettings(cfg *configs.Config, dir dataDir, m membership, s *replicas.Space) walstore.Settings {
 	w := cfg.WAL
 	set := walstore.Settings{
 		Dir: dir.path, NodeID: m.nodeID,
@@ -95,7 +95,7 @@ var flushPolicies = map[string]ports.FlushPolicy{
 
 // openLogs opens the records' store.
 func openLogs(
-	ctx context.Context, cfg *configs.Config, dir dataDir, s *broker.Space, synced func(time.Duration),
+	ctx context.Context, cfg *configs.Config, dir dataDir, s *replicas.Space, synced func(time.Duration),
 	decompression *record.Budget, log *slog.Logger, steps *Progress,
 ) (ports.LogStore, func(), error) {
 	steps.begin("open the record store")

@@ -7,7 +7,7 @@ package wiring
 import (
 	"context"
 	"github.com/chronik-stream/chronik/configs"
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"log/slog"
 )
 
@@ -93,7 +93,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	brokerConfigs, err := newBrokerConfigs(cfg, wiringDataDir, wiringMembership, wiringRegistered, levels, log)
+	brokerconfigsConfigs, err := newBrokerConfigs(cfg, wiringDataDir, wiringMembership, wiringRegistered, levels, log)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -103,16 +103,16 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	topics := newTopics(wiringRegistered, brokerConfigs)
-	partitions, cleanup7 := newPartitions(wiringRegistered, logStore, brokerConfigs, wiringMembership, lease, space, clock, log)
+	topics := newTopics(wiringRegistered, brokerconfigsConfigs)
+	partitions, cleanup7 := newPartitions(wiringRegistered, logStore, brokerconfigsConfigs, wiringMembership, lease, space, clock, log)
 	cluster := newCluster(wiringRegistered, logStore, partitions, wiringMembership)
 	assignments := newAssignments(wiringRegistered)
-	wiringClusterWork, cleanup8 := newWork(cfg, certificates, wiringNodeMetadata, wiringMembership, membershipSettings, wiringRegistered, partitions, brokerConfigs, clock, log)
-	produce := broker.NewProduce(partitions, budget, clock)
-	fetch := newFetch(cfg, partitions, brokerConfigs, clock)
-	offsets := broker.NewOffsets(partitions)
-	groups := newGroups(cfg, wiringRegistered, partitions, topics, brokerConfigs, wiringMembership, clock, log)
-	services := newServices(topics, brokerConfigs, cluster, assignments, wiringClusterWork, produce, fetch, offsets, groups)
+	wiringClusterWork, cleanup8 := newWork(cfg, certificates, wiringNodeMetadata, wiringMembership, membershipSettings, wiringRegistered, partitions, brokerconfigsConfigs, clock, log)
+	produce := replicas.NewProduce(partitions, budget, clock)
+	fetch := newFetch(cfg, partitions, brokerconfigsConfigs, clock)
+	offsets := replicas.NewOffsets(partitions)
+	groups := newGroups(cfg, wiringRegistered, partitions, topics, brokerconfigsConfigs, wiringMembership, clock, log)
+	services := newServices(topics, brokerconfigsConfigs, cluster, assignments, wiringClusterWork, produce, fetch, offsets, groups)
 	metrics, err := newRequestMetrics(telemetry)
 	if err != nil {
 		cleanup8()
@@ -150,14 +150,14 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	cleaner := broker.NewCleaner(partitions, log)
+	cleaner := replicas.NewCleaner(partitions, log)
 	wiringParts := &parts{
 		Kafka:      server,
 		HTTP:       httpapiServer,
 		Partitions: partitions,
 		Groups:     groups,
 		Fetch:      fetch,
-		Configs:    brokerConfigs,
+		Configs:    brokerconfigsConfigs,
 		Store:      wiringRegistered,
 		Dir:        wiringDataDir,
 		Space:      space,

@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/chronik-stream/chronik/adapters/internal/metalog"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
-	"github.com/chronik-stream/chronik/core/metalog"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 

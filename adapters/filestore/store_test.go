@@ -9,9 +9,9 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/chronik-stream/chronik/adapters/internal/metalog"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
-	"github.com/chronik-stream/chronik/core/metalog"
 	"github.com/chronik-stream/chronik/core/ports"
 	"github.com/chronik-stream/chronik/core/ports/porttest"
 )

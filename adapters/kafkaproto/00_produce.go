@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
@@ -27,7 +27,7 @@ const (
 
 // produceCall is a Produce request on its way, and what its answer needs.
 type produceCall struct {
-	req      broker.ProduceRequest
+	req      replicas.ProduceRequest
 	x        *exchange
 	topics   []int     // how many of the partitions belong to each topic, in order
 	arrivals *arrivals // nil when the request was received as a whole
@@ -79,7 +79,7 @@ func (p *produceCall) decode(r *reader) error {
 	req.Version, req.ClientID = x.version, x.clientID
 	req.Partitions, p.topics = req.Partitions[:0], p.topics[:0]
 	for range r.array(2) {
-		var at broker.ProducePartition
+		var at replicas.ProducePartition
 		if x.version >= 13 {
 			at.TopicID = r.uuid()
 		} else {
@@ -163,7 +163,7 @@ func (p *produceCall) encode(x *exchange) {
 	x.finish(w)
 }
 
-func (p *produceCall) encodePartition(w *writer, at *broker.ProducePartition, leaders []int32) []int32 {
+func (p *produceCall) encodePartition(w *writer, at *replicas.ProducePartition, leaders []int32) []int32 {
 	x, version := p.x, p.req.Version
 	w.int32(at.Partition)
 	w.int16(x.code(at.Err))
@@ -194,7 +194,7 @@ func (p *produceCall) encodePartition(w *writer, at *broker.ProducePartition, le
 
 // messageOfProduce returns what Kafka says of a batch that was refused: something only about records, and here also
 // about what this broker does not serve.
-func messageOfProduce(at *broker.ProducePartition) *string {
+func messageOfProduce(at *replicas.ProducePartition) *string {
 	if len(at.RecordErrors) > 0 || errors.Is(at.Err, fault.UnsupportedVersion) || errors.Is(at.Err, fault.InvalidTxnState) {
 		return messageOf(at.Err)
 	}

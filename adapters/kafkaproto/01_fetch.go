@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
@@ -18,8 +18,8 @@ import (
 
 // fetchCall is a Fetch request.
 type fetchCall struct {
-	req      broker.FetchRequest
-	follower broker.Follower // its ID is -1 for consumers
+	req      replicas.FetchRequest
+	follower replicas.Follower // its ID is -1 for consumers
 }
 
 func (x *exchange) fetch() error {
@@ -52,10 +52,10 @@ func (x *exchange) fetch() error {
 
 // refused is the answer to who is not the follower that it says. Kafka has TOPIC_AUTHORIZATION_FAILED for each partition, which is all that
 // versions before 7 have a place for; the error of the whole says more to who has set up a node wrongly.
-func refused(req *broker.FetchRequest, err error) *broker.FetchResponse {
-	resp := &broker.FetchResponse{Err: err, Partitions: make([]broker.FetchedPartition, len(req.Partitions))}
+func refused(req *replicas.FetchRequest, err error) *replicas.FetchResponse {
+	resp := &replicas.FetchResponse{Err: err, Partitions: make([]replicas.FetchedPartition, len(req.Partitions))}
 	for i := range req.Partitions {
-		resp.Partitions[i] = broker.FetchedPartition{
+		resp.Partitions[i] = replicas.FetchedPartition{
 			FetchTarget: req.Partitions[i].FetchTarget, Err: fault.TopicAuthorizationFailed,
 			HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
 		}
@@ -84,11 +84,11 @@ const replicaStateTag = 1
 func (f *fetchCall) decode(x *exchange) error {
 	r := reader{in: x.body, flexible: x.version >= x.api.flexible}
 	version, req := x.version, &f.req
-	f.follower = broker.Follower{ID: -1, Epoch: -1}
+	f.follower = replicas.Follower{ID: -1, Epoch: -1}
 	if version <= 14 {
 		f.follower.ID = r.int32()
 	}
-	*req = broker.FetchRequest{
+	*req = replicas.FetchRequest{
 		Version: version, Client: x.clientID, UsesTopicIDs: version >= 13, SessionEpoch: -1,
 		Partitions: req.Partitions[:0], Forgotten: req.Forgotten[:0],
 	}
@@ -99,7 +99,7 @@ func (f *fetchCall) decode(x *exchange) error {
 		req.SessionID, req.SessionEpoch = r.int32(), r.int32()
 	}
 	for range r.array(2) {
-		at := broker.FetchPartition{FetchTarget: f.target(x, &r), CurrentLeaderEpoch: -1, LastFetchedEpoch: -1, LogStartOffset: -1}
+		at := replicas.FetchPartition{FetchTarget: f.target(x, &r), CurrentLeaderEpoch: -1, LastFetchedEpoch: -1, LogStartOffset: -1}
 		n := r.array(16)
 		if err := x.charge((n + 1) * fetchPartitionCost); err != nil {
 			return err
@@ -148,14 +148,14 @@ func (f *fetchCall) decode(x *exchange) error {
 }
 
 // target reads which topic is meant.
-func (f *fetchCall) target(x *exchange, r *reader) broker.FetchTarget {
+func (f *fetchCall) target(x *exchange, r *reader) replicas.FetchTarget {
 	if f.req.UsesTopicIDs {
-		return broker.FetchTarget{TopicID: r.uuid()}
+		return replicas.FetchTarget{TopicID: r.uuid()}
 	}
-	return broker.FetchTarget{Topic: x.conn.intern(r.name())}
+	return replicas.FetchTarget{Topic: x.conn.intern(r.name())}
 }
 
-func (f *fetchCall) decodePartition(r *reader, at broker.FetchPartition) {
+func (f *fetchCall) decodePartition(r *reader, at replicas.FetchPartition) {
 	version := f.req.Version
 	at.Partition = r.int32()
 	if version >= 9 {
@@ -174,7 +174,7 @@ func (f *fetchCall) decodePartition(r *reader, at broker.FetchPartition) {
 }
 
 // encodeFetch writes the answer, whose larger records stay in their files.
-func (x *exchange) encodeFetch(resp *broker.FetchResponse, readCommitted, follower bool) {
+func (x *exchange) encodeFetch(resp *replicas.FetchResponse, readCommitted, follower bool) {
 	total := 0
 	for i := range resp.Partitions {
 		total += resp.Partitions[i].Records.Size
@@ -197,7 +197,7 @@ func (x *exchange) encodeFetch(resp *broker.FetchResponse, readCommitted, follow
 		w.length(n)
 		for i := range n {
 			if readCommitted && rest[i].Aborted == nil {
-				rest[i].Aborted = []broker.AbortedTxn{} // none, rather than not asked for
+				rest[i].Aborted = []replicas.AbortedTxn{} // none, rather than not asked for
 			}
 			x.encodeFetched(&w, &rest[i])
 			if l := rest[i].Leader; l != nil && hintsAtLeader(rest[i].Err) && !follower { // they know where brokers are
@@ -214,7 +214,7 @@ func (x *exchange) encodeFetch(resp *broker.FetchResponse, readCommitted, follow
 }
 
 // sameTopic returns how many of the first partitions are of one topic.
-func sameTopic(p []broker.FetchedPartition) int {
+func sameTopic(p []replicas.FetchedPartition) int {
 	n := 1
 	for n < len(p) && p[n].Topic == p[0].Topic && p[n].TopicID == p[0].TopicID {
 		n++
@@ -222,7 +222,7 @@ func sameTopic(p []broker.FetchedPartition) int {
 	return n
 }
 
-func countTopics(p []broker.FetchedPartition) int {
+func countTopics(p []replicas.FetchedPartition) int {
 	n := 0
 	for ; len(p) > 0; n++ {
 		p = p[sameTopic(p):]
@@ -230,7 +230,7 @@ func countTopics(p []broker.FetchedPartition) int {
 	return n
 }
 
-func (x *exchange) encodeFetched(w *writer, at *broker.FetchedPartition) {
+func (x *exchange) encodeFetched(w *writer, at *replicas.FetchedPartition) {
 	begin := len(w.b)
 	hint := at.Leader
 	if x.version < endpointsInFetch || !hintsAtLeader(at.Err) {
@@ -258,7 +258,7 @@ func (x *exchange) encodeFetched(w *writer, at *broker.FetchedPartition) {
 	}
 	if err := x.encodeRecords(w, at); err != nil {
 		w.b = w.b[:begin]
-		x.encodeFetched(w, &broker.FetchedPartition{
+		x.encodeFetched(w, &replicas.FetchedPartition{
 			FetchTarget: at.FetchTarget, Err: fault.New(fault.KafkaStorageError, "read records of %s-%d: %w", at.Topic, at.Partition, err),
 			HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
 		})
@@ -288,7 +288,7 @@ func (x *exchange) encodeFetched(w *writer, at *broker.FetchedPartition) {
 }
 
 // encodeRecords writes the records' size, and the records or a note of where they are.
-func (x *exchange) encodeRecords(w *writer, at *broker.FetchedPartition) error {
+func (x *exchange) encodeRecords(w *writer, at *replicas.FetchedPartition) error {
 	n := at.Records.Size
 	w.length(n)
 	switch {

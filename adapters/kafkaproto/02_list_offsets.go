@@ -3,7 +3,7 @@ package kafkaproto
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
@@ -15,10 +15,10 @@ import (
 // * v10: a time-out for remote lookups (KIP-1075), which nothing here needs; v11: -6 (KIP-1023)
 
 func (x *exchange) listOffsets(req *kmsg.ListOffsetsRequest) *kmsg.ListOffsetsResponse {
-	var queries []broker.OffsetQuery
+	var queries []replicas.OffsetQuery
 	for _, t := range req.Topics {
 		for _, p := range t.Partitions {
-			queries = append(queries, broker.OffsetQuery{
+			queries = append(queries, replicas.OffsetQuery{
 				Topic: t.Topic, Partition: p.Partition, CurrentLeaderEpoch: p.CurrentLeaderEpoch, Timestamp: p.Timestamp,
 				ReadCommitted: req.IsolationLevel == readCommitted, AnyReplica: req.ReplicaID == debuggingConsumer,
 			})
@@ -76,13 +76,13 @@ const readCommitted = 1
 func oldestTimestamp(version int16) int64 {
 	switch {
 	case version >= 11:
-		return broker.EarliestPendingUpload
+		return replicas.EarliestPendingUpload
 	case version >= 9:
-		return broker.LatestTieredTimestamp
+		return replicas.LatestTieredTimestamp
 	case version >= 8:
-		return broker.EarliestLocalTimestamp
+		return replicas.EarliestLocalTimestamp
 	case version >= 7:
-		return broker.MaxTimestamp
+		return replicas.MaxTimestamp
 	}
-	return broker.EarliestTimestamp
+	return replicas.EarliestTimestamp
 }

@@ -3,7 +3,7 @@ package kafkaproto
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/topics"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
@@ -41,7 +41,7 @@ func (x *exchange) createTopics(req *kmsg.CreateTopicsRequest) *kmsg.CreateTopic
 }
 
 func (x *exchange) createTopic(req *kmsg.CreateTopicsRequest, t *kmsg.CreateTopicsRequestTopic, out *kmsg.CreateTopicsResponseTopic) error {
-	wanted := broker.NewTopic{
+	wanted := topics.NewTopic{
 		Name: t.Topic, Partitions: t.NumPartitions, ReplicationFactor: t.ReplicationFactor, ValidateOnly: req.ValidateOnly,
 	}
 	if len(t.ReplicaAssignment) > 0 {

@@ -6,16 +6,16 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 )
 
 // DeleteRecords: v0-2.
 
 func (x *exchange) deleteRecords(req *kmsg.DeleteRecordsRequest) *kmsg.DeleteRecordsResponse {
-	var queries []broker.DeleteRecordsQuery
+	var queries []replicas.DeleteRecordsQuery
 	for _, t := range req.Topics {
 		for _, p := range t.Partitions {
-			queries = append(queries, broker.DeleteRecordsQuery{Topic: t.Topic, Partition: p.Partition, Offset: p.Offset})
+			queries = append(queries, replicas.DeleteRecordsQuery{Topic: t.Topic, Partition: p.Partition, Offset: p.Offset})
 		}
 	}
 	ctx, cancel := context.WithTimeout(x.ctx, time.Duration(req.TimeoutMillis)*time.Millisecond)

@@ -3,7 +3,7 @@ package kafkaproto
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 )
 
 // OffsetForLeaderEpoch: v2-4. Consumers detect by it that a log was truncated (KIP-320).
@@ -11,10 +11,10 @@ import (
 // * v3: replica id, which only followers set; it changes nothing about the answer
 
 func (x *exchange) offsetForLeaderEpoch(req *kmsg.OffsetForLeaderEpochRequest) *kmsg.OffsetForLeaderEpochResponse {
-	var queries []broker.EpochQuery
+	var queries []replicas.EpochQuery
 	for _, t := range req.Topics {
 		for _, p := range t.Partitions {
-			queries = append(queries, broker.EpochQuery{
+			queries = append(queries, replicas.EpochQuery{
 				Topic: t.Topic, Partition: p.Partition, CurrentLeaderEpoch: p.CurrentLeaderEpoch, Epoch: p.LeaderEpoch,
 			})
 		}

@@ -3,7 +3,7 @@ package kafkaproto
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
@@ -20,9 +20,9 @@ func (x *exchange) describeConfigs(req *kmsg.DescribeConfigsRequest) *kmsg.Descr
 	for _, r := range req.Resources {
 		out := kmsg.NewDescribeConfigsResponseResource()
 		out.ResourceType, out.ResourceName = r.ResourceType, r.ResourceName
-		entries, err := []broker.ConfigEntry(nil), refused
+		entries, err := []brokerconfigs.ConfigEntry(nil), refused
 		if err == nil {
-			of := broker.ConfigResource{Type: metadata.ResourceType(r.ResourceType), Name: r.ResourceName}
+			of := brokerconfigs.ConfigResource{Type: metadata.ResourceType(r.ResourceType), Name: r.ResourceName}
 			entries, err = x.services().Configs.Describe(x.ctx, of, r.ConfigNames, req.IncludeSynonyms, req.IncludeDocumentation)
 		}
 		message := orEmpty(messageOf(err)) // never null, as Kafka has it
@@ -35,7 +35,7 @@ func (x *exchange) describeConfigs(req *kmsg.DescribeConfigsRequest) *kmsg.Descr
 	return resp
 }
 
-func configOf(e *broker.ConfigEntry, req *kmsg.DescribeConfigsRequest) kmsg.DescribeConfigsResponseResourceConfig {
+func configOf(e *brokerconfigs.ConfigEntry, req *kmsg.DescribeConfigsRequest) kmsg.DescribeConfigsResponseResourceConfig {
 	c := kmsg.NewDescribeConfigsResponseResourceConfig()
 	c.Name, c.Value, c.ReadOnly, c.IsDefault, c.IsSensitive = e.Name, e.Value, e.ReadOnly, e.Default, e.Sensitive
 	c.Source, c.ConfigType = kmsg.ConfigSource(e.Source), kmsg.ConfigType(e.Type)

@@ -3,7 +3,7 @@ package kafkaproto
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
@@ -36,15 +36,15 @@ func (x *exchange) alterConfigs(req *kmsg.AlterConfigsRequest) *kmsg.AlterConfig
 }
 
 // namedResources counts how often a request names each resource.
-type namedResources map[broker.ConfigResource]int
+type namedResources map[brokerconfigs.ConfigResource]int
 
 func (n namedResources) add(kind kmsg.ConfigResourceType, name string) {
-	n[broker.ConfigResource{Type: metadata.ResourceType(kind), Name: name}]++
+	n[brokerconfigs.ConfigResource{Type: metadata.ResourceType(kind), Name: name}]++
 }
 
 // once returns the resource, and an error when the request names it more than once.
-func (n namedResources) once(kind kmsg.ConfigResourceType, name string) (broker.ConfigResource, error) {
-	of := broker.ConfigResource{Type: metadata.ResourceType(kind), Name: name}
+func (n namedResources) once(kind kmsg.ConfigResourceType, name string) (brokerconfigs.ConfigResource, error) {
+	of := brokerconfigs.ConfigResource{Type: metadata.ResourceType(kind), Name: name}
 	if n[of] > 1 {
 		return of, fault.New(fault.InvalidRequest, "Each resource must appear at most once.")
 	}

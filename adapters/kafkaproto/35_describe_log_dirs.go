@@ -8,9 +8,9 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/ports"
 )
 
 // DescribeLogDirs: v1-5.
@@ -39,7 +39,7 @@ func (x *exchange) describeLogDirs(req *kmsg.DescribeLogDirsRequest) *kmsg.Descr
 		resp.ErrorCode = out.ErrorCode
 		return resp
 	}
-	slices.SortFunc(logs, func(a, b broker.LogUsage) int {
+	slices.SortFunc(logs, func(a, b ports.LogUsage) int {
 		return cmp.Or(strings.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
 	})
 	for _, l := range logs {

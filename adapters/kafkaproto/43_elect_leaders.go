@@ -5,7 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
@@ -21,10 +21,10 @@ const (
 
 func (x *exchange) electLeaders(req *kmsg.ElectLeadersRequest) *kmsg.ElectLeadersResponse {
 	resp := kmsg.NewPtrElectLeadersResponse()
-	var elections []broker.Election
+	var elections []controller.Election
 	for _, t := range req.Topics {
 		for _, p := range t.Partitions {
-			elections = append(elections, broker.Election{Topic: t.Topic, Partition: p})
+			elections = append(elections, controller.Election{Topic: t.Topic, Partition: p})
 		}
 	}
 	ctx, stop := x.waiting(true)
@@ -66,7 +66,7 @@ func (x *exchange) electLeaders(req *kmsg.ElectLeadersRequest) *kmsg.ElectLeader
 }
 
 // electSelf makes this broker the leader of the metadata when that is asked for.
-func (x *exchange) electSelf(ctx context.Context, elections []broker.Election, unclean bool) {
+func (x *exchange) electSelf(ctx context.Context, elections []controller.Election, unclean bool) {
 	voters := x.services().Voters
 	if voters == nil || unclean {
 		return
@@ -78,7 +78,7 @@ func (x *exchange) electSelf(ctx context.Context, elections []broker.Election, u
 	}
 }
 
-func (x *exchange) elected(e *broker.Election) kmsg.ElectLeadersResponseTopicPartition {
+func (x *exchange) elected(e *controller.Election) kmsg.ElectLeadersResponseTopicPartition {
 	out := kmsg.NewElectLeadersResponseTopicPartition()
 	out.Partition, out.ErrorCode, out.ErrorMessage = e.Partition, x.code(e.Err), describe(e.Err)
 	return out

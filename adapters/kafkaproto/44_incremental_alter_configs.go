@@ -3,7 +3,7 @@ package kafkaproto
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
 )
 
 // IncrementalAlterConfigs: v0-1 (KIP-339).
@@ -17,9 +17,9 @@ func (x *exchange) incrementalAlterConfigs(req *kmsg.IncrementalAlterConfigsRequ
 	for _, r := range req.Resources {
 		of, err := named.once(r.ResourceType, r.ResourceName)
 		if err == nil {
-			ops := make([]broker.ConfigOp, len(r.Configs))
+			ops := make([]brokerconfigs.ConfigOp, len(r.Configs))
 			for i, c := range r.Configs {
-				ops[i] = broker.ConfigOp{Name: c.Name, Op: int8(c.Op), Value: c.Value}
+				ops[i] = brokerconfigs.ConfigOp{Name: c.Name, Op: int8(c.Op), Value: c.Value}
 			}
 			err = x.services().Configs.Alter(x.ctx, of, ops, req.ValidateOnly)
 		}

@@ -3,7 +3,7 @@ package kafkaproto
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 )
 
 // AlterPartitionReassignments: v0-1 (KIP-455), which kmsg calls AlterPartitionAssignments. No replicas (null) take a
@@ -12,10 +12,10 @@ import (
 // * v1: whether the number of replicas may change (KIP-860); before, it may
 
 func (x *exchange) alterPartitionReassignments(req *kmsg.AlterPartitionAssignmentsRequest) *kmsg.AlterPartitionAssignmentsResponse {
-	var reassignments []broker.Reassignment
+	var reassignments []controller.Reassignment
 	for _, t := range req.Topics {
 		for _, p := range t.Partitions {
-			reassignments = append(reassignments, broker.Reassignment{Topic: t.Topic, Partition: p.Partition, Replicas: p.Replicas})
+			reassignments = append(reassignments, controller.Reassignment{Topic: t.Topic, Partition: p.Partition, Replicas: p.Replicas})
 		}
 	}
 	ctx, stop := x.waiting(true)

@@ -5,7 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -63,7 +63,7 @@ func (x *exchange) describeQuorum(req *kmsg.DescribeQuorumRequest) *kmsg.Describ
 	return resp
 }
 
-func replicaStates(replicas []broker.QuorumReplica) []kmsg.DescribeQuorumResponseTopicPartitionReplicaState {
+func replicaStates(replicas []controller.QuorumReplica) []kmsg.DescribeQuorumResponseTopicPartitionReplicaState {
 	states := make([]kmsg.DescribeQuorumResponseTopicPartitionReplicaState, len(replicas))
 	for n, r := range replicas {
 		states[n].Default()
@@ -74,7 +74,7 @@ func replicaStates(replicas []broker.QuorumReplica) []kmsg.DescribeQuorumRespons
 }
 
 // quorumNodes returns where the voters are reached: by the listener that the client has come by.
-func (x *exchange) quorumNodes(voters []broker.QuorumReplica) []kmsg.DescribeQuorumResponseNode {
+func (x *exchange) quorumNodes(voters []controller.QuorumReplica) []kmsg.DescribeQuorumResponseNode {
 	at := make(map[int32]endpoint)
 	for _, e := range x.allBrokers() {
 		at[e.node] = e

@@ -5,7 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
@@ -43,6 +43,6 @@ func (x *exchange) listConfigResources(req *kmsg.ListConfigResourcesRequest) *km
 // listedResources are the types that are listed when none is asked for.
 func listedResources() []metadata.ResourceType {
 	return []metadata.ResourceType{
-		metadata.ResourceTopic, metadata.ResourceBroker, broker.ResourceBrokerLogger, metadata.ResourceClientMetrics, metadata.ResourceGroup,
+		metadata.ResourceTopic, metadata.ResourceBroker, brokerconfigs.ResourceBrokerLogger, metadata.ResourceClientMetrics, metadata.ResourceGroup,
 	}
 }

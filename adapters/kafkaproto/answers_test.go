@@ -12,7 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
@@ -24,10 +24,10 @@ func TestLargeFetchesComeFromTheirFiles(t *testing.T) {
 		t.Run(way.name, func(t *testing.T) {
 			f := newFakes(t)
 			var want [3][]byte
-			f.fetch = func(_ context.Context, req *broker.FetchRequest) *broker.FetchResponse {
-				resp := new(broker.FetchResponse)
+			f.fetch = func(_ context.Context, req *replicas.FetchRequest) *replicas.FetchResponse {
+				resp := new(replicas.FetchResponse)
 				for i, n := range []int{5 << 20, 100, copyBelow} {
-					got := broker.FetchedPartition{FetchTarget: broker.FetchTarget{Topic: "orders", Partition: int32(i)}, PreferredReadReplica: -1}
+					got := replicas.FetchedPartition{FetchTarget: replicas.FetchTarget{Topic: "orders", Partition: int32(i)}, PreferredReadReplica: -1}
 					got.Records, want[i] = slice(t, n)
 					resp.Partitions = append(resp.Partitions, got)
 				}
@@ -67,10 +67,10 @@ func openFiles(t *testing.T) int {
 
 func TestAClientThatDoesNotReadDoesNotDisturbOthersAndIsLetGo(t *testing.T) {
 	f := newFakes(t)
-	f.fetch = func(context.Context, *broker.FetchRequest) *broker.FetchResponse {
-		got := broker.FetchedPartition{FetchTarget: broker.FetchTarget{Topic: "orders"}, PreferredReadReplica: -1}
+	f.fetch = func(context.Context, *replicas.FetchRequest) *replicas.FetchResponse {
+		got := replicas.FetchedPartition{FetchTarget: replicas.FetchTarget{Topic: "orders"}, PreferredReadReplica: -1}
 		got.Records, _ = slice(t, 32<<20)
-		return &broker.FetchResponse{Partitions: []broker.FetchedPartition{got}}
+		return &replicas.FetchResponse{Partitions: []replicas.FetchedPartition{got}}
 	}
 	s := start(t, f, fastTicks, func(st *Settings, _ *Server) { st.Limits.Stall = 200 * time.Millisecond })
 	before := openFiles(t)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -43,8 +43,8 @@ func BenchmarkProduce100BPipelined(b *testing.B) {
 
 func BenchmarkProduceAnsweredLater(b *testing.B) {
 	f := newFakes(b)
-	later := make(chan *broker.ProduceRequest, 100)
-	f.produce = func(req *broker.ProduceRequest) { later <- req }
+	later := make(chan *replicas.ProduceRequest, 100)
+	f.produce = func(req *replicas.ProduceRequest) { later <- req }
 	go func() {
 		for req := range later {
 			req.Done()
@@ -65,11 +65,11 @@ func BenchmarkProduce1MiB(b *testing.B) {
 func benchmarkFetch(b *testing.B, size int) {
 	f := newFakes(b)
 	records, _ := slice(b, size)
-	resp := &broker.FetchResponse{Partitions: []broker.FetchedPartition{{
-		FetchTarget: broker.FetchTarget{Topic: "orders"}, PreferredReadReplica: -1,
+	resp := &replicas.FetchResponse{Partitions: []replicas.FetchedPartition{{
+		FetchTarget: replicas.FetchTarget{Topic: "orders"}, PreferredReadReplica: -1,
 		Records: ports.NewSlice(records.File, records.Offset, size, nil),
 	}}}
-	f.fetch = func(context.Context, *broker.FetchRequest) *broker.FetchResponse { return resp }
+	f.fetch = func(context.Context, *replicas.FetchRequest) *replicas.FetchResponse { return resp }
 	req := kmsg.NewPtrFetchRequest()
 	req.SetVersion(12)
 	req.Topics = []kmsg.FetchRequestTopic{{Topic: "orders", Partitions: make([]kmsg.FetchRequestTopicPartition, 1)}}

@@ -11,7 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
@@ -239,7 +239,7 @@ func TestHeartbeatsAreNotServedOutsideOfACluster(t *testing.T) {
 func TestElectionsAreAnsweredByPartition(t *testing.T) {
 	f := newFakes(t)
 	var unclean bool
-	f.elect = func(elections []broker.Election, u bool) {
+	f.elect = func(elections []controller.Election, u bool) {
 		unclean = u
 		for i := range elections {
 			if elections[i].Partition == 1 {
@@ -270,9 +270,9 @@ func TestElectionsAreAnsweredByPartition(t *testing.T) {
 
 func TestReassignmentsAreTakenCancelledAndListed(t *testing.T) {
 	f := newCluster(t)
-	var got []broker.Reassignment
+	var got []controller.Reassignment
 	var keep bool
-	f.reassign = func(r []broker.Reassignment, k bool) {
+	f.reassign = func(r []controller.Reassignment, k bool) {
 		got, keep = slices.Clone(r), k
 		r[1].Err = fault.NoReassignmentInProgress
 	}
@@ -285,7 +285,7 @@ func TestReassignmentsAreTakenCancelledAndListed(t *testing.T) {
 			{Partition: 0, Replicas: []int32{2}}, {Partition: 1, Replicas: nil}, {Partition: 2, Replicas: []int32{}},
 		}}}
 		resp := ask[*kmsg.AlterPartitionAssignmentsResponse](c, req)
-		want := []broker.Reassignment{{Topic: "far", Replicas: []int32{2}}, {Topic: "far", Partition: 1}, {Topic: "far", Partition: 2, Replicas: []int32{}}}
+		want := []controller.Reassignment{{Topic: "far", Replicas: []int32{2}}, {Topic: "far", Partition: 1}, {Topic: "far", Partition: 2, Replicas: []int32{}}}
 		if diff := cmp.Diff(want, got); diff != "" || keep != (version == 1) {
 			t.Errorf("version %d: factor kept: %t, asked for (-want +got):\n%s", version, keep, diff)
 		}
@@ -312,11 +312,11 @@ func TestReassignmentsAreTakenCancelledAndListed(t *testing.T) {
 
 func TestTheQuorumIsDescribedAsKafkasMetadataTopic(t *testing.T) {
 	f := newCluster(t)
-	f.quorum = func() (broker.QuorumDescription, error) {
-		return broker.QuorumDescription{
+	f.quorum = func() (controller.QuorumDescription, error) {
+		return controller.QuorumDescription{
 			Leader: 2, LeaderEpoch: 5, HighWatermark: 40,
-			Voters:    []broker.QuorumReplica{{Node: 1, LogEndOffset: 39, LastFetch: 1000, LastCaughtUp: 900}, {Node: 2, LogEndOffset: 41, LastFetch: 1000, LastCaughtUp: 1000}},
-			Observers: []broker.QuorumReplica{{Node: 4, LogEndOffset: 1, LastFetch: -1, LastCaughtUp: -1}},
+			Voters:    []controller.QuorumReplica{{Node: 1, LogEndOffset: 39, LastFetch: 1000, LastCaughtUp: 900}, {Node: 2, LogEndOffset: 41, LastFetch: 1000, LastCaughtUp: 1000}},
+			Observers: []controller.QuorumReplica{{Node: 4, LogEndOffset: 1, LastFetch: -1, LastCaughtUp: -1}},
 		}, nil
 	}
 	c := start(t, f).dial(t)

@@ -10,7 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
@@ -30,10 +30,10 @@ func codec(t testing.TB, key, version int16, body []byte) *exchange {
 func whole(x *exchange) *reader { return &reader{in: x.body, flexible: x.version >= x.api.flexible} }
 
 // produced is a Produce request as kmsg reads it, in the form of our own decoder.
-func produced(req *kmsg.ProduceRequest) (parts []broker.ProducePartition, topics []int) {
+func produced(req *kmsg.ProduceRequest) (parts []replicas.ProducePartition, topics []int) {
 	for _, t := range req.Topics {
 		for _, p := range t.Partitions {
-			at := broker.ProducePartition{Partition: p.Partition, Records: p.Records}
+			at := replicas.ProducePartition{Partition: p.Partition, Records: p.Records}
 			if req.Version >= 13 {
 				at.TopicID = t.TopicID
 			} else {
@@ -63,8 +63,8 @@ func compareProduce(t *testing.T, version int16, body []byte) {
 		t.Fatalf("version %d: kmsg refuses what we accept: %v: %x", version, err, body)
 	}
 	parts, topics := produced(req)
-	got := append([]broker.ProducePartition(nil), p.req.Partitions...)
-	opt := cmp.Comparer(func(a, b broker.ProducePartition) bool {
+	got := append([]replicas.ProducePartition(nil), p.req.Partitions...)
+	opt := cmp.Comparer(func(a, b replicas.ProducePartition) bool {
 		return a.Topic == b.Topic && a.TopicID == b.TopicID && a.Partition == b.Partition && bytes.Equal(a.Records, b.Records)
 	})
 	if len(got) != len(parts) || len(got) > 0 && !cmp.Equal(got, parts, opt) {
@@ -93,9 +93,9 @@ func compareStream(t *testing.T, version int16, body []byte) {
 	y := codec(t, produceKey, version, nil)
 	y.stream = y.conn.server.windows.open(bytes.NewReader(body), len(body))
 	y.conn.waits = t.Context()
-	var got []broker.ProducePartition
+	var got []replicas.ProducePartition
 	f := newFakes(t)
-	f.produce = func(req *broker.ProduceRequest) {
+	f.produce = func(req *replicas.ProduceRequest) {
 		at := req.Partitions[0]
 		at.Records = bytes.Clone(at.Records)
 		got = append(got, at)
@@ -184,16 +184,16 @@ func TestProduceAnswersAreWhatKmsgReads(t *testing.T) {
 		p := x.conn.server.newProduceCall()
 		p.x, p.topics = x, []int{2, 1}
 		p.req.Version = version
-		p.req.Partitions = []broker.ProducePartition{
+		p.req.Partitions = []replicas.ProducePartition{
 			{Topic: "a", TopicID: metadata.TopicID{1}, Partition: 4, BaseOffset: 100, LogAppendTime: 5, LogStartOffset: 6},
 			{
 				Topic: "a", TopicID: metadata.TopicID{1}, Partition: 5, BaseOffset: -1, LogAppendTime: -1, LogStartOffset: -1,
 				Err:          fault.New(fault.InvalidRecord, "one record is wrong"),
-				RecordErrors: []broker.RecordError{{Index: 3, Message: "no key"}, {Index: 4}},
+				RecordErrors: []replicas.RecordError{{Index: 3, Message: "no key"}, {Index: 4}},
 			},
 			{
 				Topic: "b", TopicID: metadata.TopicID{2}, BaseOffset: -1, LogAppendTime: -1, LogStartOffset: -1,
-				Err: fault.NotLeaderOrFollower, Leader: &broker.LeaderHint{Leader: 1, LeaderEpoch: 9},
+				Err: fault.NotLeaderOrFollower, Leader: &replicas.LeaderHint{Leader: 1, LeaderEpoch: 9},
 			},
 		}
 		p.encode(x)

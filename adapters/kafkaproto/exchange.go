@@ -10,7 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -38,11 +38,11 @@ type exchange struct {
 	// poisoned is set when the handler has panicked: somebody may still hold the exchange, so it is not used again.
 	poisoned bool
 	later    deferred
-	out      *buffer               // nil until it is encoded
-	files    []fileRange           // bytes that belong between those of out
-	copied   int                   // bytes of out that came from files
-	fetched  *broker.FetchResponse // holds the files; nil unless it is a Fetch
-	lease    Lease                 // of the answers' budget
+	out      *buffer                 // nil until it is encoded
+	files    []fileRange             // bytes that belong between those of out
+	copied   int                     // bytes of out that came from files
+	fetched  *replicas.FetchResponse // holds the files; nil unless it is a Fetch
+	lease    Lease                   // of the answers' budget
 }
 
 // deferred is what becomes an answer after the reader has left the request.

@@ -12,15 +12,15 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-func fetched(req *kmsg.FetchRequest) broker.FetchRequest {
+func fetched(req *kmsg.FetchRequest) replicas.FetchRequest {
 	v := req.Version
-	out := broker.FetchRequest{
+	out := replicas.FetchRequest{
 		Version: v, Client: "tester", MaxWait: time.Duration(max(req.MaxWaitMillis, 0)) * time.Millisecond, MinBytes: req.MinBytes,
 		MaxBytes: req.MaxBytes, ReadCommitted: req.IsolationLevel == 1, SessionEpoch: -1, UsesTopicIDs: v >= 13,
 	}
@@ -32,8 +32,8 @@ func fetched(req *kmsg.FetchRequest) broker.FetchRequest {
 	}
 	for _, t := range req.Topics {
 		for _, p := range t.Partitions {
-			at := broker.FetchPartition{
-				FetchTarget: broker.FetchTarget{Partition: p.Partition}, Offset: p.FetchOffset, MaxBytes: p.PartitionMaxBytes,
+			at := replicas.FetchPartition{
+				FetchTarget: replicas.FetchTarget{Partition: p.Partition}, Offset: p.FetchOffset, MaxBytes: p.PartitionMaxBytes,
 				CurrentLeaderEpoch: -1, LastFetchedEpoch: -1, LogStartOffset: -1,
 			}
 			if at.Topic = t.Topic; v >= 13 {
@@ -53,7 +53,7 @@ func fetched(req *kmsg.FetchRequest) broker.FetchRequest {
 	}
 	for _, t := range req.ForgottenTopics {
 		for _, p := range t.Partitions {
-			at := broker.FetchTarget{Topic: t.Topic, Partition: p}
+			at := replicas.FetchTarget{Topic: t.Topic, Partition: p}
 			if v >= 13 {
 				at.Topic, at.TopicID = "", t.TopicID
 			}
@@ -79,9 +79,9 @@ func compareFetch(t *testing.T, version int16, body []byte) {
 	if diff := cmp.Diff(want, f.req, emptyIsNil()); diff != "" {
 		t.Fatalf("version %d: (-kmsg +ours)\n%s", version, diff)
 	}
-	follower := broker.Follower{ID: req.ReplicaID, Epoch: -1}
+	follower := replicas.Follower{ID: req.ReplicaID, Epoch: -1}
 	if version >= 15 {
-		follower = broker.Follower{ID: req.ReplicaState.ID, Epoch: req.ReplicaState.Epoch}
+		follower = replicas.Follower{ID: req.ReplicaState.ID, Epoch: req.ReplicaState.Epoch}
 	}
 	if f.follower != follower {
 		t.Fatalf("version %d: replica %+v, kmsg has %+v", version, f.follower, follower)
@@ -157,20 +157,20 @@ func TestFetchAnswersAreWhatKmsgReads(t *testing.T) {
 	for version := int16(4); version <= 18; version++ {
 		small, smallBytes := slice(t, 100)
 		large, largeBytes := slice(t, 3*copyBelow)
-		resp := &broker.FetchResponse{SessionID: 77, Partitions: []broker.FetchedPartition{
+		resp := &replicas.FetchResponse{SessionID: 77, Partitions: []replicas.FetchedPartition{
 			{
-				FetchTarget:   broker.FetchTarget{Topic: "a", TopicID: metadata.TopicID{1}, Partition: 1},
+				FetchTarget:   replicas.FetchTarget{Topic: "a", TopicID: metadata.TopicID{1}, Partition: 1},
 				HighWatermark: 50, LastStableOffset: 40, LogStartOffset: 3, PreferredReadReplica: -1, Records: small,
 			},
 			{
-				FetchTarget:   broker.FetchTarget{Topic: "a", TopicID: metadata.TopicID{1}, Partition: 2},
+				FetchTarget:   replicas.FetchTarget{Topic: "a", TopicID: metadata.TopicID{1}, Partition: 2},
 				HighWatermark: 51, LastStableOffset: 41, LogStartOffset: 4, PreferredReadReplica: 8, Records: large,
-				Aborted: []broker.AbortedTxn{{ProducerID: 5, FirstOffset: 6}},
+				Aborted: []replicas.AbortedTxn{{ProducerID: 5, FirstOffset: 6}},
 			},
 			{
-				FetchTarget: broker.FetchTarget{Topic: "b", TopicID: metadata.TopicID{2}}, Err: fault.NotLeaderOrFollower,
+				FetchTarget: replicas.FetchTarget{Topic: "b", TopicID: metadata.TopicID{2}}, Err: fault.NotLeaderOrFollower,
 				HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
-				Diverging: &broker.EpochEndOffset{Epoch: 2, EndOffset: 30}, Leader: &broker.LeaderHint{Leader: 1, LeaderEpoch: 9},
+				Diverging: &replicas.EpochEndOffset{Epoch: 2, EndOffset: 30}, Leader: &replicas.LeaderHint{Leader: 1, LeaderEpoch: 9},
 			},
 		}}
 		x := codec(t, fetchKey, version, nil)
@@ -230,7 +230,7 @@ func TestRecordsThatCannotBeReadBecomeAStorageError(t *testing.T) {
 	}
 	x := codec(t, fetchKey, 12, nil)
 	x.conn.server.log = discard()
-	resp := &broker.FetchResponse{Partitions: []broker.FetchedPartition{{FetchTarget: broker.FetchTarget{Topic: "a"}, Records: s}}}
+	resp := &replicas.FetchResponse{Partitions: []replicas.FetchedPartition{{FetchTarget: replicas.FetchTarget{Topic: "a"}, Records: s}}}
 	x.encodeFetch(resp, false, false)
 	got := decodeAnswer(t, x, kmsg.NewPtrFetchResponse()).(*kmsg.FetchResponse)
 	if at := got.Topics[0].Partitions[0]; at.ErrorCode != kerr.KafkaStorageError.Code || len(at.RecordBatches) != 0 {

@@ -14,7 +14,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
+	"github.com/chronik-stream/chronik/core/domain/broker/controller"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
+	"github.com/chronik-stream/chronik/core/domain/broker/topics"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/group"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
@@ -28,19 +31,19 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type fakes struct {
 	image   atomic.Pointer[metadata.Image]
 	ints    map[string]int64
-	produce func(*broker.ProduceRequest)
-	fetch   func(context.Context, *broker.FetchRequest) *broker.FetchResponse
+	produce func(*replicas.ProduceRequest)
+	fetch   func(context.Context, *replicas.FetchRequest) *replicas.FetchResponse
 	join    func(context.Context, group.JoinRequest) group.JoinResponse
 
-	elect      func([]broker.Election, bool)
-	reassign   func([]broker.Reassignment, bool)
+	elect      func([]controller.Election, bool)
+	reassign   func([]controller.Reassignment, bool)
 	unregister func(int32) error
-	quorum     func() (broker.QuorumDescription, error)
+	quorum     func() (controller.QuorumDescription, error)
 	voters     Voters
 	controller Controller
 
 	committed *group.CommitRequest
-	created   []broker.NewTopic
+	created   []topics.NewTopic
 	groupErr  error
 }
 
@@ -87,7 +90,7 @@ func newFakes(t testing.TB) *fakes {
 	return f
 }
 
-func (f fakeTopics) Create(_ context.Context, n broker.NewTopic) (*metadata.Topic, error) {
+func (f fakeTopics) Create(_ context.Context, n topics.NewTopic) (*metadata.Topic, error) {
 	f.created = append(f.created, n)
 	return &metadata.Topic{Name: n.Name, ID: metadata.TopicID{9}, Partitions: make([]metadata.Partition, min(max(n.Partitions, 1), 10))}, nil
 }
@@ -115,20 +118,20 @@ func (f fakeTopics) CreatePartitions(context.Context, string, int32, [][]int32, 
 }
 
 func (f fakeConfigs) Int(key string) int64 { return f.ints[key] }
-func (f fakeConfigs) Describe(context.Context, broker.ConfigResource, []string, bool, bool) ([]broker.ConfigEntry, error) {
+func (f fakeConfigs) Describe(context.Context, brokerconfigs.ConfigResource, []string, bool, bool) ([]brokerconfigs.ConfigEntry, error) {
 	value := "delete"
-	return []broker.ConfigEntry{{Name: "cleanup.policy", Value: &value, Source: broker.SourceDefault}}, nil
+	return []brokerconfigs.ConfigEntry{{Name: "cleanup.policy", Value: &value, Source: brokerconfigs.SourceDefault}}, nil
 }
-func (f fakeConfigs) DescribeTopic(*metadata.Topic) []broker.ConfigEntry { return nil }
+func (f fakeConfigs) DescribeTopic(*metadata.Topic) []brokerconfigs.ConfigEntry { return nil }
 func (f fakeConfigs) Resources(metadata.ResourceType) ([]string, error) {
 	return []string{"orders"}, nil
 }
 
-func (f fakeConfigs) Replace(context.Context, broker.ConfigResource, map[string]*string, bool) error {
+func (f fakeConfigs) Replace(context.Context, brokerconfigs.ConfigResource, map[string]*string, bool) error {
 	return nil
 }
 
-func (f fakeConfigs) Alter(context.Context, broker.ConfigResource, []broker.ConfigOp, bool) error {
+func (f fakeConfigs) Alter(context.Context, brokerconfigs.ConfigResource, []brokerconfigs.ConfigOp, bool) error {
 	return nil
 }
 
@@ -149,12 +152,12 @@ func (f fakeCluster) UpdateFeatures(_ context.Context, updates []metadata.Update
 	return nil
 }
 func (f fakeCluster) ControllerID() int32 { return 1 }
-func (f fakeCluster) LogDir(_ context.Context, wanted func(string, int32) bool) (ports.LogDir, []broker.LogUsage, error) {
-	var logs []broker.LogUsage
+func (f fakeCluster) LogDir(_ context.Context, wanted func(string, int32) bool) (ports.LogDir, []ports.LogUsage, error) {
+	var logs []ports.LogUsage
 	for t := range f.image.Load().Topics() {
 		for i := range t.Partitions {
 			if wanted(t.Name, int32(i)) {
-				logs = append(logs, broker.LogUsage{Topic: t.Name, Partition: int32(i), Size: 100})
+				logs = append(logs, ports.LogUsage{Topic: t.Name, Partition: int32(i), Size: 100})
 			}
 		}
 	}
@@ -169,19 +172,19 @@ func (f fakeCluster) InitProducerID(context.Context, int64, int16) (int64, int16
 	return 4000, 0, nil
 }
 
-func (f fakeAssignments) Elect(_ context.Context, elections []broker.Election, unclean bool) {
+func (f fakeAssignments) Elect(_ context.Context, elections []controller.Election, unclean bool) {
 	if f.elect != nil {
 		f.elect(elections, unclean)
 	}
 }
 
-func (f fakeAssignments) ElectAll(ctx context.Context, unclean bool) []broker.Election {
-	all := []broker.Election{{Topic: "orders", Partition: 1}, {Topic: "orders", Partition: 2}}
+func (f fakeAssignments) ElectAll(ctx context.Context, unclean bool) []controller.Election {
+	all := []controller.Election{{Topic: "orders", Partition: 1}, {Topic: "orders", Partition: 2}}
 	f.Elect(ctx, all, unclean)
 	return all
 }
 
-func (f fakeAssignments) Reassign(_ context.Context, reassignments []broker.Reassignment, keepFactor bool) {
+func (f fakeAssignments) Reassign(_ context.Context, reassignments []controller.Reassignment, keepFactor bool) {
 	if f.reassign != nil {
 		f.reassign(reassignments, keepFactor)
 	}
@@ -194,14 +197,14 @@ func (f fakeAssignments) Unregister(_ context.Context, id int32) error {
 	return nil
 }
 
-func (f fakeQuorum) Describe(context.Context, bool) (broker.QuorumDescription, error) {
+func (f fakeQuorum) Describe(context.Context, bool) (controller.QuorumDescription, error) {
 	if f.quorum != nil {
 		return f.quorum()
 	}
-	return broker.QuorumDescription{Leader: 1}, nil
+	return controller.QuorumDescription{Leader: 1}, nil
 }
 
-func (f fakeProduce) Produce(_ context.Context, req *broker.ProduceRequest) {
+func (f fakeProduce) Produce(_ context.Context, req *replicas.ProduceRequest) {
 	if f.produce != nil {
 		f.produce(req)
 		return
@@ -212,26 +215,26 @@ func (f fakeProduce) Produce(_ context.Context, req *broker.ProduceRequest) {
 	req.Done()
 }
 
-func (f fakeFetch) Fetch(ctx context.Context, req *broker.FetchRequest) *broker.FetchResponse {
+func (f fakeFetch) Fetch(ctx context.Context, req *replicas.FetchRequest) *replicas.FetchResponse {
 	if f.fetch != nil {
 		return f.fetch(ctx, req)
 	}
-	return new(broker.FetchResponse)
+	return new(replicas.FetchResponse)
 }
 
-func (f fakeOffsets) List(_ context.Context, queries []broker.OffsetQuery) {
+func (f fakeOffsets) List(_ context.Context, queries []replicas.OffsetQuery) {
 	for i := range queries {
 		queries[i].Offset, queries[i].AtTimestamp, queries[i].LeaderEpoch = 42, -1, 0
 	}
 }
 
-func (f fakeOffsets) EpochEnds(_ context.Context, queries []broker.EpochQuery) {
+func (f fakeOffsets) EpochEnds(_ context.Context, queries []replicas.EpochQuery) {
 	for i := range queries {
 		queries[i].FoundEpoch, queries[i].EndOffset = 0, 42
 	}
 }
 
-func (f fakeOffsets) DeleteRecords(_ context.Context, queries []broker.DeleteRecordsQuery) {
+func (f fakeOffsets) DeleteRecords(_ context.Context, queries []replicas.DeleteRecordsQuery) {
 	for i := range queries {
 		queries[i].LowWatermark = queries[i].Offset
 	}

@@ -4,12 +4,12 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
 // leaderTag writes a tagged field that names a partition's leader (KIP-951).
-func (w *writer) leaderTag(tag int, l *broker.LeaderHint) {
+func (w *writer) leaderTag(tag int, l *replicas.LeaderHint) {
 	w.uvarint(tag)
 	w.uvarint(4 + 4 + 1)
 	w.int32(l.Leader)

@@ -14,7 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/test/authority"
 )
 
@@ -91,10 +91,10 @@ func TestAFrameMayComeInPiecesToAListenerThatKnowsNodes(t *testing.T) {
 func TestLargeFetchesComeByTLS(t *testing.T) {
 	a, f := authority.New(t), newFakes(t)
 	var want [3][]byte
-	f.fetch = func(context.Context, *broker.FetchRequest) *broker.FetchResponse {
-		resp := new(broker.FetchResponse)
+	f.fetch = func(context.Context, *replicas.FetchRequest) *replicas.FetchResponse {
+		resp := new(replicas.FetchResponse)
 		for i, n := range []int{5<<20 + 1, 100, copyBelow} {
-			got := broker.FetchedPartition{FetchTarget: broker.FetchTarget{Topic: "orders", Partition: int32(i)}, PreferredReadReplica: -1}
+			got := replicas.FetchedPartition{FetchTarget: replicas.FetchTarget{Topic: "orders", Partition: int32(i)}, PreferredReadReplica: -1}
 			got.Records, want[i] = slice(t, n)
 			resp.Partitions = append(resp.Partitions, got)
 		}
@@ -133,13 +133,13 @@ func follow(version int16, replica int32) *kmsg.FetchRequest {
 func TestOnlyNodesFetchAsFollowers(t *testing.T) {
 	a, f := authority.New(t), newFakes(t)
 	var served []int32
-	f.fetch = func(_ context.Context, req *broker.FetchRequest) *broker.FetchResponse {
+	f.fetch = func(_ context.Context, req *replicas.FetchRequest) *replicas.FetchResponse {
 		id := int32(-1)
 		if req.Follower != nil {
 			id = req.Follower.ID
 		}
 		served = append(served, id)
-		return new(broker.FetchResponse)
+		return new(replicas.FetchResponse)
 	}
 	s := start(t, f, withNodes(t, a))
 	anyNode, node2 := s.dialAs(t, a.Node(t, "any", nil)), s.dialAs(t, a.Node(t, "node2", named("2")))

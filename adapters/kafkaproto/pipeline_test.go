@@ -9,7 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
@@ -27,10 +27,10 @@ func produceRequest(acks int16, topic string, records []byte) *kmsg.ProduceReque
 // heldProduces keeps produces without their answers until the test gives them.
 type heldProduces struct {
 	mu   sync.Mutex
-	reqs []*broker.ProduceRequest
+	reqs []*replicas.ProduceRequest
 }
 
-func (h *heldProduces) produce(req *broker.ProduceRequest) {
+func (h *heldProduces) produce(req *replicas.ProduceRequest) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.reqs = append(h.reqs, req)
@@ -80,7 +80,7 @@ func TestManyPipelinedProducesAreAllAnsweredInOrder(t *testing.T) {
 	f := newFakes(t)
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	f.produce = func(req *broker.ProduceRequest) {
+	f.produce = func(req *replicas.ProduceRequest) {
 		if len(req.Partitions[0].Records)%3 == 0 {
 			req.Done()
 			return
@@ -137,7 +137,7 @@ func TestProduceWithoutAcknowledgementHasNoAnswer(t *testing.T) {
 
 func TestAFailedProduceWithoutAcknowledgementClosesTheConnection(t *testing.T) {
 	f := newFakes(t)
-	f.produce = func(req *broker.ProduceRequest) {
+	f.produce = func(req *replicas.ProduceRequest) {
 		req.Partitions[0].Err = fault.NotLeaderOrFollower
 		req.Done()
 	}
@@ -165,7 +165,7 @@ func TestProduceInAVersionThatIsTooOldIsRefused(t *testing.T) {
 func TestRecordsArriveAsTheyWereSentAndTheFrameIsFreeAfterwards(t *testing.T) {
 	f := newFakes(t)
 	var got []byte
-	f.produce = func(req *broker.ProduceRequest) {
+	f.produce = func(req *replicas.ProduceRequest) {
 		got = bytes.Clone(req.Partitions[0].Records)
 		req.Done()
 	}

@@ -4,7 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
@@ -23,8 +23,8 @@ type arrivals struct {
 // arrival is one partition of such a request, a request of its own to the service.
 type arrival struct {
 	call  *produceCall
-	req   broker.ProduceRequest
-	part  [1]broker.ProducePartition
+	req   replicas.ProduceRequest
+	part  [1]replicas.ProducePartition
 	frame frame // the batch
 
 	// returned is set once, by who gives the batch's memory back.
@@ -54,7 +54,7 @@ func (p *produceCall) serveStream() error {
 }
 
 // serveArrival reads one partition's batch from the stream and has it appended.
-func (p *produceCall) serveArrival(r *reader, at broker.ProducePartition) error {
+func (p *produceCall) serveArrival(r *reader, at replicas.ProducePartition) error {
 	x := p.x
 	a := &arrival{call: p}
 	size := r.wideLength()

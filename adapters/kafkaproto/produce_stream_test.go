@@ -8,7 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
@@ -36,7 +36,7 @@ func TestAProduceRequestOfAnyAllowedSizeIsServedInTheMemoryOfItsLargestBatch(t *
 		most int64
 		s    *running
 	)
-	f.produce = func(req *broker.ProduceRequest) {
+	f.produce = func(req *replicas.ProduceRequest) {
 		frames, _ := s.MemoryUsed()
 		at := &req.Partitions[0]
 		mu.Lock()
@@ -67,7 +67,7 @@ func TestAProduceRequestOfAnyAllowedSizeIsServedInTheMemoryOfItsLargestBatch(t *
 func TestProduceIsServedWhileTheRestOfItArrives(t *testing.T) {
 	f := newFakes(t)
 	came := make(chan int32, 10)
-	f.produce = func(req *broker.ProduceRequest) {
+	f.produce = func(req *replicas.ProduceRequest) {
 		came <- req.Partitions[0].Partition
 		req.Done()
 	}
@@ -91,7 +91,7 @@ func TestProduceIsServedWhileTheRestOfItArrives(t *testing.T) {
 func TestBatchesGiveTheirMemoryBackOneByOne(t *testing.T) {
 	f := newFakes(t)
 	waiting := make(chan func(), 10)
-	f.produce = func(req *broker.ProduceRequest) { waiting <- req.Done }
+	f.produce = func(req *replicas.ProduceRequest) { waiting <- req.Done }
 	s := start(t, f, smallMemory(f)) // room for four batches
 	c := s.dial(t)
 	sent := make(chan struct{})
@@ -142,7 +142,7 @@ func TestARequestThatEndsInTheMiddleLeavesNothingBehind(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFakes(t)
 			waiting := make(chan func(), 10)
-			f.produce = func(req *broker.ProduceRequest) { waiting <- req.Done }
+			f.produce = func(req *replicas.ProduceRequest) { waiting <- req.Done }
 			s := start(t, f, smallMemory(f))
 			c := s.dial(t)
 			c.write(sent(frameOf(ofPartitions(2, 1<<20), 1)))
@@ -164,7 +164,7 @@ func TestARequestThatEndsInTheMiddleLeavesNothingBehind(t *testing.T) {
 
 func TestAServiceThatPanicsInAStreamEndsThatConnectionOnly(t *testing.T) {
 	f := newFakes(t)
-	f.produce = func(req *broker.ProduceRequest) {
+	f.produce = func(req *replicas.ProduceRequest) {
 		if req.Partitions[0].Partition == 1 {
 			panic("out of order")
 		}

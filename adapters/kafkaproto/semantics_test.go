@@ -12,7 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/group"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
@@ -437,8 +437,8 @@ func TestAnUnknownGroupIsDeadToOldClientsAndNotFoundToNewOnes(t *testing.T) {
 func TestListOffsetsRefusesTimestampsThatItsVersionDoesNotKnowAndRepetitions(t *testing.T) {
 	c := start(t, newFakes(t)).dial(t)
 	since := map[int64]int16{
-		broker.LatestTimestamp: 1, broker.EarliestTimestamp: 1, broker.MaxTimestamp: 7, broker.EarliestLocalTimestamp: 8,
-		broker.LatestTieredTimestamp: 9, broker.EarliestPendingUpload: 11, -7: 99, 0: 1, 1 << 40: 1,
+		replicas.LatestTimestamp: 1, replicas.EarliestTimestamp: 1, replicas.MaxTimestamp: 7, replicas.EarliestLocalTimestamp: 8,
+		replicas.LatestTieredTimestamp: 9, replicas.EarliestPendingUpload: 11, -7: 99, 0: 1, 1 << 40: 1,
 	}
 	for version := int16(1); version <= 11; version++ {
 		for timestamp, first := range since {
@@ -469,14 +469,14 @@ func TestListOffsetsRefusesTimestampsThatItsVersionDoesNotKnowAndRepetitions(t *
 
 func TestAFollowersFetchSaysWhoItIs(t *testing.T) {
 	f := newFakes(t)
-	var got *broker.Follower
-	f.fetch = func(_ context.Context, req *broker.FetchRequest) *broker.FetchResponse {
+	var got *replicas.Follower
+	f.fetch = func(_ context.Context, req *replicas.FetchRequest) *replicas.FetchResponse {
 		got = nil
 		if req.Follower != nil {
 			copied := *req.Follower
 			got = &copied
 		}
-		return new(broker.FetchResponse)
+		return new(replicas.FetchResponse)
 	}
 	c := start(t, f).dial(t)
 	for version := int16(4); version <= 18; version++ {
@@ -485,7 +485,7 @@ func TestAFollowersFetchSaysWhoItIs(t *testing.T) {
 			req.SetVersion(version)
 			req.ReplicaID, req.ReplicaState.ID, req.ReplicaState.Epoch = id, id, 7
 			ask[*kmsg.FetchResponse](c, req)
-			want := &broker.Follower{ID: 2, Epoch: 7}
+			want := &replicas.Follower{ID: 2, Epoch: 7}
 			if version < 15 {
 				want.Epoch = -1
 			}

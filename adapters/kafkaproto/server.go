@@ -13,7 +13,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/chronik-stream/chronik/core/limitedlog"
+	"github.com/chronik-stream/chronik/internal/limitedlog"
 )
 
 // noisePerPeriod is how many lines clients can cause per limitedlog.Period.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
@@ -67,7 +67,7 @@ func TestRequestsAreMeasured(t *testing.T) {
 
 func TestAPanicClosesTheConnectionAndNothingElse(t *testing.T) {
 	f := newFakes(t)
-	f.fetch = func(context.Context, *broker.FetchRequest) *broker.FetchResponse { panic("a bug") }
+	f.fetch = func(context.Context, *replicas.FetchRequest) *replicas.FetchResponse { panic("a bug") }
 	s := start(t, f)
 	c := s.dial(t)
 	fetch := kmsg.NewPtrFetchRequest()

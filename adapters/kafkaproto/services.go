@@ -3,7 +3,11 @@ package kafkaproto
 import (
 	"context"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
+	"github.com/chronik-stream/chronik/core/domain/broker/controller"
+	"github.com/chronik-stream/chronik/core/domain/broker/groups"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
+	"github.com/chronik-stream/chronik/core/domain/broker/topics"
 	"github.com/chronik-stream/chronik/core/domain/group"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/domain/partition"
@@ -30,60 +34,60 @@ type Services struct {
 }
 
 var (
-	_ Topics      = (*broker.Topics)(nil)
-	_ Configs     = (*broker.Configs)(nil)
-	_ Cluster     = (*broker.Cluster)(nil)
-	_ Assignments = (*broker.Assignments)(nil)
-	_ Quorum      = (*broker.SoleQuorum)(nil)
-	_ Produce     = (*broker.Produce)(nil)
-	_ Fetch       = (*broker.Fetch)(nil)
-	_ Offsets     = (*broker.Offsets)(nil)
-	_ Groups      = (*broker.Groups)(nil)
-	_ Controller  = (*broker.Controller)(nil)
+	_ Topics      = (*topics.Topics)(nil)
+	_ Configs     = (*brokerconfigs.Configs)(nil)
+	_ Cluster     = (*topics.Cluster)(nil)
+	_ Assignments = (*controller.Assignments)(nil)
+	_ Quorum      = (*controller.SoleQuorum)(nil)
+	_ Produce     = (*replicas.Produce)(nil)
+	_ Fetch       = (*replicas.Fetch)(nil)
+	_ Offsets     = (*replicas.Offsets)(nil)
+	_ Groups      = (*groups.Groups)(nil)
+	_ Controller  = (*controller.Controller)(nil)
 )
 
-// Topics is what is needed of broker.Topics.
+// Topics is what is needed of topics.Topics.
 type Topics interface {
-	Create(ctx context.Context, n broker.NewTopic) (*metadata.Topic, error)
+	Create(ctx context.Context, n topics.NewTopic) (*metadata.Topic, error)
 	AutoCreate(ctx context.Context, name string) (*metadata.Topic, error)
 	Delete(ctx context.Context, name string, id metadata.TopicID) (*metadata.Topic, error)
 	CreatePartitions(ctx context.Context, name string, count int32, assignments [][]int32, validateOnly bool) error
 }
 
-// Configs is what is needed of broker.Configs.
+// Configs is what is needed of brokerconfigs.Configs.
 type Configs interface {
-	Describe(ctx context.Context, r broker.ConfigResource, keys []string,
-		synonyms, documentation bool) ([]broker.ConfigEntry, error)
-	DescribeTopic(t *metadata.Topic) []broker.ConfigEntry
+	Describe(ctx context.Context, r brokerconfigs.ConfigResource, keys []string,
+		synonyms, documentation bool) ([]brokerconfigs.ConfigEntry, error)
+	DescribeTopic(t *metadata.Topic) []brokerconfigs.ConfigEntry
 	Resources(t metadata.ResourceType) ([]string, error)
-	Replace(ctx context.Context, r broker.ConfigResource, configs map[string]*string, validateOnly bool) error
-	Alter(ctx context.Context, r broker.ConfigResource, ops []broker.ConfigOp, validateOnly bool) error
+	Replace(ctx context.Context, r brokerconfigs.ConfigResource, configs map[string]*string, validateOnly bool) error
+	Alter(ctx context.Context, r brokerconfigs.ConfigResource, ops []brokerconfigs.ConfigOp, validateOnly bool) error
 	Int(key string) int64
 }
 
-// Cluster is what is needed of broker.Cluster.
+// Cluster is what is needed of topics.Cluster.
 type Cluster interface {
 	Image() *metadata.Image
 	NodeID() int32
 	ControllerID() int32
-	LogDir(ctx context.Context, wanted func(topic string, partition int32) bool) (ports.LogDir, []broker.LogUsage, error)
+	LogDir(ctx context.Context, wanted func(topic string, partition int32) bool) (ports.LogDir, []ports.LogUsage, error)
 	Producers(ctx context.Context, topic string, partitionIndex int32) ([]partition.Producer, error)
 	InitProducerID(ctx context.Context, id int64, epoch int16) (newID int64, newEpoch int16, err error)
 	UpdateFeatures(ctx context.Context, updates []metadata.UpdateFeature, validateOnly bool) error
 }
 
-// Assignments is what is needed of broker.Assignments.
+// Assignments is what is needed of controller.Assignments.
 type Assignments interface {
-	Elect(ctx context.Context, elections []broker.Election, unclean bool)
-	ElectAll(ctx context.Context, unclean bool) []broker.Election
-	Reassign(ctx context.Context, reassignments []broker.Reassignment, keepFactor bool)
+	Elect(ctx context.Context, elections []controller.Election, unclean bool)
+	ElectAll(ctx context.Context, unclean bool) []controller.Election
+	Reassign(ctx context.Context, reassignments []controller.Reassignment, keepFactor bool)
 	Unregister(ctx context.Context, id int32) error
 }
 
-// Quorum describes who keeps the metadata; see broker.SoleQuorum.
+// Quorum describes who keeps the metadata; see controller.SoleQuorum.
 type Quorum interface {
 	// forwarded says that another broker asks, which takes this one for the leader.
-	Describe(ctx context.Context, forwarded bool) (broker.QuorumDescription, error)
+	Describe(ctx context.Context, forwarded bool) (controller.QuorumDescription, error)
 }
 
 // Voters changes who keeps the metadata.
@@ -99,30 +103,30 @@ type Voters interface {
 	Lead(ctx context.Context) error
 }
 
-// Controller is what is needed of broker.Controller.
+// Controller is what is needed of controller.Controller.
 type Controller interface {
 	Heartbeat(ctx context.Context, req ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error)
 	Disconnected(brokerID int32)
 }
 
-// Produce is what is needed of broker.Produce.
+// Produce is what is needed of replicas.Produce.
 type Produce interface {
-	Produce(ctx context.Context, req *broker.ProduceRequest)
+	Produce(ctx context.Context, req *replicas.ProduceRequest)
 }
 
-// Fetch is what is needed of broker.Fetch.
+// Fetch is what is needed of replicas.Fetch.
 type Fetch interface {
-	Fetch(ctx context.Context, req *broker.FetchRequest) *broker.FetchResponse
+	Fetch(ctx context.Context, req *replicas.FetchRequest) *replicas.FetchResponse
 }
 
-// Offsets is what is needed of broker.Offsets.
+// Offsets is what is needed of replicas.Offsets.
 type Offsets interface {
-	List(ctx context.Context, queries []broker.OffsetQuery)
-	EpochEnds(ctx context.Context, queries []broker.EpochQuery)
-	DeleteRecords(ctx context.Context, queries []broker.DeleteRecordsQuery)
+	List(ctx context.Context, queries []replicas.OffsetQuery)
+	EpochEnds(ctx context.Context, queries []replicas.EpochQuery)
+	DeleteRecords(ctx context.Context, queries []replicas.DeleteRecordsQuery)
 }
 
-// Groups is what is needed of broker.Groups.
+// Groups is what is needed of groups.Groups.
 type Groups interface {
 	Coordinator(ctx context.Context, groupID string) (int32, error)
 	Join(ctx context.Context, req group.JoinRequest) group.JoinResponse

@@ -9,7 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/group"
 )
 
@@ -59,9 +59,9 @@ func TestAClientThatGoesAwayDuringAProduceLeavesNothingBehind(t *testing.T) {
 func TestStoppingAnswersWhatIsUnderWayAndEndsWaits(t *testing.T) {
 	held, f := new(heldProduces), newFakes(t)
 	f.produce = held.produce
-	f.fetch = func(ctx context.Context, _ *broker.FetchRequest) *broker.FetchResponse {
+	f.fetch = func(ctx context.Context, _ *replicas.FetchRequest) *replicas.FetchResponse {
 		<-ctx.Done()
-		return new(broker.FetchResponse)
+		return new(replicas.FetchResponse)
 	}
 	s := start(t, f)
 	idle, producer, consumer := s.dial(t), s.dial(t), s.dial(t)

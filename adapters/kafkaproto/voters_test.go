@@ -9,7 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
@@ -104,7 +104,7 @@ func TestVotersAreRemoved(t *testing.T) {
 
 func TestAPreferredElectionOfTheMetadataIsForTheBrokerThatIsAsked(t *testing.T) {
 	f, voters := newFakes(t), new(fakeVoters)
-	f.elect = func(elections []broker.Election, _ bool) {
+	f.elect = func(elections []controller.Election, _ bool) {
 		for i := range elections {
 			elections[i].Err = fault.UnknownTopicOrPartition
 		}

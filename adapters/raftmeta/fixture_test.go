@@ -14,8 +14,8 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/chronik-stream/chronik/adapters/internal/metalog"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
-	"github.com/chronik-stream/chronik/core/metalog"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

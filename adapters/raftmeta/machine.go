@@ -10,9 +10,9 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/chronik-stream/chronik/adapters/internal/metalog"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
-	"github.com/chronik-stream/chronik/core/metalog"
 )
 
 // Inner is the store on this node's disk to which the agreed commands are applied. Image and Ready

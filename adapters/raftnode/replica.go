@@ -8,7 +8,7 @@ import (
 	"iter"
 	"time"
 
-	"github.com/chronik-stream/chronik/core/latest"
+	"github.com/chronik-stream/chronik/internal/latest"
 )
 
 // patience bounds a request whose context has no deadline.

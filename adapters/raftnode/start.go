@@ -11,7 +11,7 @@ import (
 	"github.com/lni/dragonboat/v4/raftio"
 	"github.com/lni/dragonboat/v4/statemachine"
 
-	"github.com/chronik-stream/chronik/core/latest"
+	"github.com/chronik-stream/chronik/internal/latest"
 )
 
 // Members say how a group begins on this node. They are looked at when the node has no replica of it yet.

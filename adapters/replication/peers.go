@@ -14,8 +14,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
-	"github.com/chronik-stream/chronik/core/limitedlog"
 	"github.com/chronik-stream/chronik/core/ports"
+	"github.com/chronik-stream/chronik/internal/limitedlog"
 )
 
 // Settings say who this broker is to the others.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -21,8 +21,8 @@ const askQuorum = 2 * time.Second
 // AskQuorum asks a node who keeps the metadata, with and without a vote, by Kafka's DescribeQuorum. A node without a
 // majority, and one that does not serve clients yet, says what it knows by itself; no node asks another one for it. Of
 // an error, Distrust says more.
-func AskQuorum(ctx context.Context, secure TLS, node int32, address string) (broker.KnownVoters, error) {
-	known := broker.KnownVoters{By: node, Voters: map[int32][16]byte{}}
+func AskQuorum(ctx context.Context, secure TLS, node int32, address string) (controller.KnownVoters, error) {
+	known := controller.KnownVoters{By: node, Voters: map[int32][16]byte{}}
 	quorum, err := describeQuorum(ctx, secure, address)
 	for _, v := range slices.Concat(quorum.Voters, quorum.Observers) {
 		known.Voters[v.Node] = v.Directory
@@ -35,12 +35,12 @@ func AskQuorum(ctx context.Context, secure TLS, node int32, address string) (bro
 }
 
 // ForwardQuorum asks the metadata's leader to describe the quorum, for a client that has asked this broker.
-func ForwardQuorum(ctx context.Context, secure TLS, address string) (broker.QuorumDescription, error) {
+func ForwardQuorum(ctx context.Context, secure TLS, address string) (controller.QuorumDescription, error) {
 	return describeQuorum(ctx, secure, address)
 }
 
 // describeQuorum makes the request. With the error of the answer comes what the answer says all the same.
-func describeQuorum(ctx context.Context, secure TLS, address string) (q broker.QuorumDescription, err error) {
+func describeQuorum(ctx context.Context, secure TLS, address string) (q controller.QuorumDescription, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askQuorum)
 	defer cancel()
 	c, err := dial(ctx, secure, address, "quorum")
@@ -65,10 +65,10 @@ func describeQuorum(ctx context.Context, secure TLS, address string) (q broker.Q
 	return q, faultOf(resp.ErrorCode)
 }
 
-func quorumReplicas(states []kmsg.DescribeQuorumResponseTopicPartitionReplicaState) []broker.QuorumReplica {
-	replicas := make([]broker.QuorumReplica, len(states))
+func quorumReplicas(states []kmsg.DescribeQuorumResponseTopicPartitionReplicaState) []controller.QuorumReplica {
+	replicas := make([]controller.QuorumReplica, len(states))
 	for i, s := range states {
-		replicas[i] = broker.QuorumReplica{
+		replicas[i] = controller.QuorumReplica{
 			Node: s.ReplicaID, Directory: s.ReplicaDirectoryID, LogEndOffset: s.LogEndOffset, LastFetch: s.LastFetchTimestamp, LastCaughtUp: s.LastCaughtUpTimestamp,
 		}
 	}

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chronik-stream/chronik/adapters/internal/metalog"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
-	"github.com/chronik-stream/chronik/core/metalog"
 )
 
 // patience is how long a test waits for what the keeper does by and by.

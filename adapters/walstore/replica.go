@@ -6,9 +6,9 @@ import (
 	"log/slog"
 	"path/filepath"
 
+	"github.com/chronik-stream/chronik/adapters/internal/metalog"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/domain/space"
-	"github.com/chronik-stream/chronik/core/metalog"
 )
 
 // Replica is a cluster node's metadata in Badger: commands come in the order on which the nodes have agreed.

@@ -8,8 +8,8 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/chronik-stream/chronik/adapters/internal/freespace"
+	"github.com/chronik-stream/chronik/adapters/internal/metalog"
 	"github.com/chronik-stream/chronik/core/domain/space"
-	"github.com/chronik-stream/chronik/core/metalog"
 )
 
 // reserve is the free space below which no command is taken where nobody else watches the disk: Badger writes by way

@@ -9,9 +9,9 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/chronik-stream/chronik/adapters/internal/metalog"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/domain/space"
-	"github.com/chronik-stream/chronik/core/metalog"
 )
 
 // someSpace has room for what is not below a use.

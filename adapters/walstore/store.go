@@ -11,9 +11,9 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 
+	"github.com/chronik-stream/chronik/adapters/internal/metalog"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/domain/space"
-	"github.com/chronik-stream/chronik/core/metalog"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 

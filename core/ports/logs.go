@@ -75,6 +75,13 @@ type LogStore interface {
 	Close() error
 }
 
+// LogUsage is one log's size in bytes.
+type LogUsage struct {
+	Topic     string
+	Partition int32
+	Size      int64
+}
+
 // LogDir is a directory of logs; sizes are in bytes.
 type LogDir struct {
 	Path          string

@@ -14,16 +14,16 @@ import (
 	"github.com/chronik-stream/chronik/adapters/raftmeta"
 	"github.com/chronik-stream/chronik/adapters/replication"
 	"github.com/chronik-stream/chronik/configs"
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 )
 
 // askAgain is the time between two rounds of questions while a node waits for the others to know it.
 const askAgain = 200 * time.Millisecond
 
-// awaitClaim returns when this node may take part in deciding on the metadata; see broker.VoteClaim. A node whose
+// awaitClaim returns when this node may take part in deciding on the metadata; see controller.VoteClaim. A node whose
 // claim was agreed on, as it knows by itself, need not ask.
 func (md *Metadata) awaitClaim(ctx context.Context, joins bool, log *slog.Logger) error {
-	claim := broker.VoteClaim{Node: md.node.NodeID(), Incarnation: md.node.Incarnation(), Joins: joins}
+	claim := controller.VoteClaim{Node: md.node.NodeID(), Incarnation: md.node.Incarnation(), Joins: joins}
 	if md.node.VoteClaimed() || md.memory.machine.Voters()[claim.Node] == claim.Incarnation {
 		return nil
 	}
@@ -56,7 +56,7 @@ func (md *Metadata) awaitClaim(ctx context.Context, joins bool, log *slog.Logger
 }
 
 // weigh notes what the other nodes say of themselves, and reports whether this node's claim holds. That is noted, too.
-func (md *Metadata) weigh(claim *broker.VoteClaim, answers []broker.KnownVoters) (holds bool, err error) {
+func (md *Metadata) weigh(claim *controller.VoteClaim, answers []controller.KnownVoters) (holds bool, err error) {
 	if !claim.Joins {
 		if err := md.node.NoteFounders(claim.Introduced(answers)); err != nil {
 			return false, err
@@ -74,14 +74,14 @@ func (md *Metadata) weigh(claim *broker.VoteClaim, answers []broker.KnownVoters)
 
 // askOthers asks all other nodes at once who votes, and returns what those know that answer. When one runs that does
 // not believe this node, or this node it, that is an error: what it knows must not be passed over.
-func (md *Metadata) askOthers(ctx context.Context) ([]broker.KnownVoters, error) {
-	known, errs := make([]broker.KnownVoters, len(md.others)), make([]error, len(md.others))
+func (md *Metadata) askOthers(ctx context.Context) ([]controller.KnownVoters, error) {
+	known, errs := make([]controller.KnownVoters, len(md.others)), make([]error, len(md.others))
 	var asking sync.WaitGroup
 	for i, other := range md.others {
 		asking.Go(func() { known[i], errs[i] = replication.AskQuorum(ctx, md.secure, int32(other.ID), other.Kafka) })
 	}
 	asking.Wait()
-	var answers []broker.KnownVoters
+	var answers []controller.KnownVoters
 	for i, err := range errs {
 		switch {
 		case err == nil:

@@ -12,7 +12,7 @@ import (
 	"github.com/chronik-stream/chronik/adapters/raftmeta"
 	"github.com/chronik-stream/chronik/adapters/raftnode"
 	"github.com/chronik-stream/chronik/configs"
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
@@ -32,12 +32,12 @@ func (m memory) voters() map[int32][16]byte {
 }
 
 // Describe implements kafkaproto.Quorum. It is fault.NotController always: no majority stands behind it.
-func (m memory) Describe(context.Context, bool) (broker.QuorumDescription, error) {
-	q := broker.QuorumDescription{Leader: -1, LeaderEpoch: -1, HighWatermark: -1}
+func (m memory) Describe(context.Context, bool) (controller.QuorumDescription, error) {
+	q := controller.QuorumDescription{Leader: -1, LeaderEpoch: -1, HighWatermark: -1}
 	known := m.voters()
 	for _, node := range sortedKeys(known) {
 		q.Voters = append(q.Voters,
-			broker.QuorumReplica{Node: node, Directory: known[node], LogEndOffset: -1, LastFetch: -1, LastCaughtUp: -1})
+			controller.QuorumReplica{Node: node, Directory: known[node], LogEndOffset: -1, LastFetch: -1, LastCaughtUp: -1})
 	}
 	return q, fault.New(fault.NotController, "the node waits for others, and knows of no majority")
 }

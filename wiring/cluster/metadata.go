@@ -18,9 +18,10 @@ import (
 	"github.com/chronik-stream/chronik/adapters/replication"
 	"github.com/chronik-stream/chronik/adapters/walstore"
 	"github.com/chronik-stream/chronik/configs"
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/ports"
 )
 
 // MetadataGroup is the Raft group that agrees on metadata.
@@ -39,7 +40,7 @@ type Metadata struct {
 	address func(node int32) (string, bool) // where another node serves Kafka's protocol
 	early   *early                          // nil where nothing is served before the node is registered
 	// progress knows how far the nodes are, nil where nobody listens to their heartbeats.
-	progress *broker.QuorumProgress
+	progress *controller.QuorumProgress
 }
 
 // Open opens the metadata of a node as its configuration says, with its copy on this node's disk as wal says. It waits
@@ -99,7 +100,7 @@ func (md *Metadata) Close() error { return errors.Join(md.early.close(), md.Stor
 // Register makes this broker one that the cluster knows, fenced, and the cluster one that has an id. It waits for a
 // majority of the nodes until ctx ends, and returns the epoch of the registration.
 func (md *Metadata) Register(
-	ctx context.Context, member broker.MembershipSettings, clusterID string, clock broker.Clock, log *slog.Logger,
+	ctx context.Context, member controller.MembershipSettings, clusterID string, clock ports.Clock, log *slog.Logger,
 ) (epoch int64, err error) {
 	defer func() { err = errors.Join(err, md.early.close()) }()
 	if err := md.agree(ctx, log, md.ClaimVote); err != nil {
@@ -112,7 +113,7 @@ func (md *Metadata) Register(
 	if err != nil {
 		return -1, fmt.Errorf("begin the cluster: %w", err)
 	}
-	m := broker.NewMembership(md.Store, nil, nil, member, clock, log)
+	m := controller.NewMembership(md.Store, nil, nil, member, clock, log)
 	err = m.Register(ctx)
 	return m.BrokerEpoch(), err
 }
@@ -140,14 +141,14 @@ func (md *Metadata) agree(ctx context.Context, log *slog.Logger, do func(context
 }
 
 // Follow has Describe tell what progress knows. It is called before clients are served.
-func (md *Metadata) Follow(progress *broker.QuorumProgress) { md.progress = progress }
+func (md *Metadata) Follow(progress *controller.QuorumProgress) { md.progress = progress }
 
 // answerIn bounds how long a majority is waited for, so that who asks for the quorum gets an answer.
 const answerIn = time.Second
 
 // Describe says who keeps the metadata, as its leader knows; where nobody else knows, as far as this node does.
 // Without a majority it is fault.NotController, with the voters that this node knows by itself.
-func (md *Metadata) Describe(ctx context.Context, forwarded bool) (broker.QuorumDescription, error) {
+func (md *Metadata) Describe(ctx context.Context, forwarded bool) (controller.QuorumDescription, error) {
 	bounded, cancel := context.WithTimeout(ctx, answerIn)
 	defer cancel()
 	m, err := md.replica.Membership(bounded)
@@ -163,14 +164,14 @@ func (md *Metadata) Describe(ctx context.Context, forwarded bool) (broker.Quorum
 		}
 	}
 	known := md.memory.voters()
-	describe := func(nodes map[int32]string) (all []broker.QuorumReplica) {
+	describe := func(nodes map[int32]string) (all []controller.QuorumReplica) {
 		for _, node := range sortedKeys(nodes) {
 			all = append(all,
-				broker.QuorumReplica{Node: node, Directory: known[node], LogEndOffset: -1, LastFetch: -1, LastCaughtUp: -1})
+				controller.QuorumReplica{Node: node, Directory: known[node], LogEndOffset: -1, LastFetch: -1, LastCaughtUp: -1})
 		}
 		return all
 	}
-	quorum := broker.QuorumDescription{
+	quorum := controller.QuorumDescription{
 		Leader: leader, LeaderEpoch: term, HighWatermark: int64(md.Image().Index()), Voters: describe(m.Voters), Observers: describe(m.NonVoters),
 	}
 	if leader == self && md.progress != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/chronik-stream/chronik/adapters/nodetls"
 	"github.com/chronik-stream/chronik/adapters/raftnode"
 	"github.com/chronik-stream/chronik/configs"
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -30,7 +30,7 @@ func OpenTLS(cfg *configs.Config, log *slog.Logger) (*nodetls.Certificates, erro
 
 // OpenNode opens this node's side of Raft.
 func OpenNode(
-	cfg *configs.Config, certs *nodetls.Certificates, dir string, s *broker.Space, log *slog.Logger,
+	cfg *configs.Config, certs *nodetls.Certificates, dir string, s *replicas.Space, log *slog.Logger,
 ) (*raftnode.Manager, error) {
 	own, ok := peer(cfg, int32(cfg.Cluster.NodeID))
 	if !ok {

@@ -14,7 +14,9 @@ import (
 	"github.com/chronik-stream/chronik/adapters/nodetls"
 	"github.com/chronik-stream/chronik/adapters/replication"
 	"github.com/chronik-stream/chronik/configs"
-	"github.com/chronik-stream/chronik/core/domain/broker"
+	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
+	"github.com/chronik-stream/chronik/core/domain/broker/controller"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
@@ -22,33 +24,33 @@ import (
 
 // Work is what a node does for its cluster.
 type Work struct {
-	Replication *broker.Replication
-	Controller  *broker.QuorumProgress
-	Membership  *broker.Membership
+	Replication *replicas.Replication
+	Controller  *controller.QuorumProgress
+	Membership  *controller.Membership
 
 	nodeID int32
 	// replicas is how many the internal topic gets: as many as any, so that no node alone has what the cluster needs.
 	replicas int16
-	clock    broker.Clock
+	clock    ports.Clock
 	store    ports.MetadataStore
 	peers    *replication.Peers
 }
 
 // NewWork returns the work of a node. Close it after its services have ended.
 func NewWork(
-	cfg *configs.Config, certs *nodetls.Certificates, store ports.MetadataStore, member broker.MembershipSettings,
-	p *broker.Partitions, c *broker.Configs, clock broker.Clock, log *slog.Logger,
+	cfg *configs.Config, certs *nodetls.Certificates, store ports.MetadataStore, member controller.MembershipSettings,
+	p *replicas.Partitions, c *brokerconfigs.Configs, clock ports.Clock, log *slog.Logger,
 ) *Work {
 	peers := replication.New(
 		replication.Settings{NodeID: member.NodeID, Address: addresses(cfg, store), TLS: certs.Client, Logger: log},
 	)
-	controller := broker.NewQuorumProgress(
-		broker.NewController(store, c, broker.ControllerSettings{Gone: peers.Gone}, clock, log),
+	progress := controller.NewQuorumProgress(
+		controller.NewController(store, c, controller.ControllerSettings{Gone: peers.Gone}, clock, log),
 	)
 	return &Work{
-		Replication: broker.NewReplication(p, store, peers, c, log),
-		Controller:  controller,
-		Membership:  broker.NewMembership(store, controller, peers, member, clock, log),
+		Replication: replicas.NewReplication(p, store, peers, c, log),
+		Controller:  progress,
+		Membership:  controller.NewMembership(store, progress, peers, member, clock, log),
 		nodeID:      member.NodeID, replicas: int16(min(int(cfg.Cluster.ReplicationFactor), len(cfg.Cluster.Peers))),
 		clock: clock, store: store, peers: peers,
 	}

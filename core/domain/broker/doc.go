@@ -1,3 +1,3 @@
-// Package broker holds the services of a Kafka broker: use cases over the pure packages of
+// Package broker has the services of a Kafka broker below it, a package each: use cases over the pure packages of
 // core/domain and the ports. They know no wire format, socket, file or database; errors are *fault.Error.
 package broker

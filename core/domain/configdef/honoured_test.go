@@ -53,14 +53,14 @@ func TestWhatIsSaidToBeHonouredIsRead(t *testing.T) {
 // What topics' configs are resolved to must be used by who writes records and by who stores them.
 func TestWhatTopicConfigsAreResolvedToIsUsed(t *testing.T) {
 	for file, of := range map[string]struct{ name, folder string }{
-		"core/ports/logs.go":                  {"LogConfig", "adapters/seglog"},
-		"core/domain/broker/configs_topic.go": {"TopicConfig", "core/domain/broker"},
+		"core/ports/logs.go":                        {"LogConfig", "adapters/seglog"},
+		"core/domain/broker/brokerconfigs/topic.go": {"TopicConfig", "core/domain/broker/replicas"},
 	} {
 		fields := fieldsOf(t, filepath.Join(root, file), of.name)
 		if len(fields) == 0 {
 			t.Fatalf("%s has no fields", of.name)
 		}
-		source := sources(t, of.folder, "core/domain/broker")
+		source := sources(t, of.folder, "core/domain/broker/replicas")
 		for _, field := range fields {
 			used := regexp.MustCompile(`\.` + field + `\b`)
 			if !slices.Contains(toCome, field) && !used.MatchString(source) {

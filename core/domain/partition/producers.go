@@ -115,8 +115,10 @@ func (p *Producers) Check(b record.Batch) (dup *Appended, err error) {
 		return nil, nil
 	}
 	if known.appendedBefore(b) {
-		return &Appended{FirstSequence: b.BaseSequence(), LastSequence: b.LastSequence(), FirstOffset: -1,
-			LastOffset: known.batches[0].firstOffset() - 1, Timestamp: record.NoTimestamp}, nil
+		return &Appended{
+			FirstSequence: b.BaseSequence(), LastSequence: b.LastSequence(),
+			FirstOffset: -1, LastOffset: known.batches[0].firstOffset() - 1, Timestamp: record.NoTimestamp,
+		}, nil
 	}
 	if err := known.checkSequence(b); err != nil {
 		return nil, err

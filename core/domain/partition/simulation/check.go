@@ -177,6 +177,13 @@ func (c *checker) acknowledged(n *node, b batch) {
 	if c.w.opt.Unclean {
 		return
 	}
+	if b.base < 0 { // a duplicate from further back than offsets are remembered
+		b.base = int64(slices.IndexFunc(c.committed, func(r entry) bool { return r.id == b.id }))
+		if b.base < 0 {
+			c.w.fail("%d acknowledges record %d for a duplicate, which is not committed", n.id, b.id)
+			return
+		}
+	}
 	for i := range b.count {
 		offset := b.base + i
 		if offset >= int64(len(c.committed)) || c.committed[offset].id != b.id+i {

@@ -164,11 +164,12 @@ func (n *node) produce(b batch, acks int16, done func(error)) {
 	}
 	_, epoch := n.r.Leader()
 	b.base, b.epoch = n.disk.end(), epoch
+	end := b.next()
 	if dup != nil {
-		b.base = dup.FirstOffset
+		b.base, end = dup.FirstOffset, dup.LastOffset+1
 	}
 	if acks != 0 {
-		n.acks = append(n.acks, ack{end: b.next(), acks: acks, b: b, done: done})
+		n.acks = append(n.acks, ack{end: end, acks: acks, b: b, done: done})
 	}
 	if dup != nil {
 		n.acknowledge()

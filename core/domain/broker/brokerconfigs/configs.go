@@ -1,0 +1,165 @@
+package brokerconfigs
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/chronik-stream/chronik/core/domain/configdef"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// ResourceBrokerLogger is the resource type of a broker's loggers (KIP-412), numbered as in Kafka's protocol. Metadata
+// keeps nothing of it.
+const ResourceBrokerLogger metadata.ResourceType = 8
+
+// The sources of a config's value, numbered as in Kafka's DescribeConfigs.
+const (
+	SourceTopic         int8 = 1
+	SourceBroker        int8 = 2 // set for one broker while it runs
+	SourceDefaultBroker int8 = 3 // set for all brokers while they run
+	SourceStatic        int8 = 4 // given with the start
+	SourceDefault       int8 = 5
+	SourceBrokerLogger  int8 = 6
+	SourceClientMetrics int8 = 7
+	SourceGroup         int8 = 8
+)
+
+// The operations of a ConfigOp, numbered as in Kafka's IncrementalAlterConfigs.
+const (
+	OpSet      int8 = 0
+	OpDelete   int8 = 1
+	OpAppend   int8 = 2
+	OpSubtract int8 = 3
+)
+
+// ConfigResource names what configs belong to: one of metadata's types, or ResourceBrokerLogger.
+type ConfigResource struct {
+	Type metadata.ResourceType
+	Name string
+}
+
+// ConfigEntry is one config as DescribeConfigs shows it.
+type ConfigEntry struct {
+	Name          string
+	Value         *string // nil when sensitive or unset
+	ReadOnly      bool
+	Default       bool // nothing set it
+	Source        int8 // SourceTopic …
+	Sensitive     bool
+	Type          int8 // a configdef.Type; 0 for what has none
+	Documentation string
+	Synonyms      []ConfigSynonym // most specific first
+}
+
+// ConfigSynonym is one of the settings that could give a config its value.
+type ConfigSynonym struct {
+	Name   string
+	Value  *string
+	Source int8
+}
+
+// ConfigOp is one change in an IncrementalAlterConfigs.
+type ConfigOp struct {
+	Name  string
+	Op    int8    // OpSet …
+	Value *string // not used by OpDelete
+}
+
+// Configs is the service that knows every config of topics, brokers and groups, by Kafka's keys: its
+// effective value, where that came from, and how it is changed. Dynamic values stand in metadata, static ones
+// came with the start, the rest are Kafka's defaults. What has precedence: a topic's or group's own value, the
+// broker's dynamic one, the dynamic one for all brokers, the static one, the default.
+type Configs struct {
+	store  ports.MetadataStore
+	nodeID int32
+	name   string                            // nodeID as the name of a resource
+	static atomic.Pointer[map[string]string] // never written to; replaced by Restate
+	flush  ports.FlushPolicy
+	levels LogLevels
+	notice *configNotice
+
+	resolved atomic.Pointer[resolvedConfigs]
+}
+
+// NewConfigs returns the config service of broker nodeID. static is what the broker was started with, by Kafka's
+// keys; node.id is added. flush says when an append counts as durable in topics for which nobody has set
+// flush.messages or flush.ms. log is told of configs that have no effect. The error names a static config that does
+// not exist, or whose value is not allowed.
+func NewConfigs(
+	store ports.MetadataStore, nodeID int32, static map[string]string, flush ports.FlushPolicy, levels LogLevels,
+	log *slog.Logger,
+) (*Configs, error) {
+	c := &Configs{
+		store: store, nodeID: nodeID, name: strconv.Itoa(int(nodeID)), flush: flush, levels: levels, notice: newConfigNotice(log),
+	}
+	own, err := c.withIDs(static)
+	if err != nil {
+		return nil, err
+	}
+	c.static.Store(&own)
+	r := c.resolve(nil, nil)
+	if err := configdef.ConflictOfBroker(r.int); err != nil {
+		return nil, err
+	}
+	c.resolved.Store(r)
+	img := store.Image()
+	c.notice.give(context.Background(), configdef.Broker, own, img.Configs(metadata.ResourceBroker, c.name),
+		img.Configs(metadata.ResourceBroker, ""))
+	return c, nil
+}
+
+// Restate replaces what the broker was started with by what it would be started with now. Of the configs that cannot
+// be changed while it runs, the values of the start stay. What was set while it ran keeps its precedence. The error is
+// that of NewConfigs; then nothing has changed. It is for one goroutine at a time.
+func (c *Configs) Restate(static map[string]string) error {
+	next, err := c.withIDs(static)
+	if err != nil {
+		return err
+	}
+	started := *c.static.Load()
+	for _, k := range configdef.Broker.Keys() {
+		if k.Update != configdef.ReadOnly {
+			continue
+		}
+		if value, set := started[k.Name]; set {
+			next[k.Name] = value
+		} else {
+			delete(next, k.Name)
+		}
+	}
+	r := c.current()
+	if err := configdef.ConflictOfBroker(c.resolveWith(&next, r.own, r.cluster).int); err != nil {
+		return err
+	}
+	c.static.Store(&next)
+	c.notice.give(context.Background(), configdef.Broker, next)
+	return nil
+}
+
+// withIDs returns a copy of static configs with this broker's id, when all are allowed.
+func (c *Configs) withIDs(static map[string]string) (map[string]string, error) {
+	own := make(map[string]string, len(static)+2)
+	maps.Copy(own, static)
+	own["node.id"], own["broker.id"] = c.name, c.name
+	for key, value := range own {
+		if err := configdef.ValidateBroker(key, value); err != nil {
+			return nil, fmt.Errorf("config %s: %w", key, err)
+		}
+	}
+	return own, nil
+}
+
+// Int returns the effective value of this broker's integer config (INT, LONG or SHORT). Of log.retention.ms,
+// log.roll.ms, log.roll.jitter.ms and log.flush.interval.ms it is what counts after their other units were looked at.
+func (c *Configs) Int(key string) int64 { return c.current().int(key) }
+
+// Bool returns the effective value of this broker's boolean config.
+func (c *Configs) Bool(key string) bool { return c.current().bool(key) }
+
+// String returns the effective value of this broker's config as text, "" when there is none.
+func (c *Configs) String(key string) string { return c.current().value(key).text }

@@ -1,0 +1,54 @@
+package brokerconfigs
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/chronik-stream/chronik/core/domain/configdef"
+	"github.com/chronik-stream/chronik/internal/limitedlog"
+)
+
+// unknownPerPeriod is how many lines about unknown configs there may be per limitedlog.Period:
+// clients make their names up.
+const unknownPerPeriod = 5
+
+// configNotice tells the operator, once of each, which configs are set that have no effect here.
+type configNotice struct {
+	log     *slog.Logger
+	unknown *limitedlog.Log
+
+	mu    sync.Mutex
+	given map[string]bool // by name; only of configs that are known
+}
+
+func newConfigNotice(log *slog.Logger) *configNotice {
+	return &configNotice{log: log, unknown: limitedlog.New(log, unknownPerPeriod), given: make(map[string]bool)}
+}
+
+// give tells of what is set of table.
+func (n *configNotice) give(ctx context.Context, table *configdef.Table, levels ...map[string]string) {
+	var idle, unknown []string
+	n.mu.Lock()
+	for _, set := range levels {
+		for _, name := range slices.Sorted(maps.Keys(set)) {
+			k, known := table.Key(name)
+			switch {
+			case !known:
+				unknown = append(unknown, name)
+			case k.Use == configdef.Shown && !n.given[name] && (k.Null || k.Canonical(set[name]) != k.Default):
+				n.given[name] = true
+				idle = append(idle, name)
+			}
+		}
+	}
+	n.mu.Unlock()
+	if len(idle) > 0 {
+		n.log.WarnContext(ctx, "these configs are kept and shown, and have no effect here", "configs", idle)
+	}
+	if len(unknown) > 0 {
+		n.unknown.Warn(ctx, "these configs are not known, they are kept and have no effect", "configs", unknown)
+	}
+}

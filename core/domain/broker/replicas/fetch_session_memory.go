@@ -1,0 +1,86 @@
+package replicas
+
+// wantedCost is about how many bytes of memory a session takes for a partition, without its topic's name.
+const wantedCost = 320
+
+// resize accounts for what a request has changed in the session. It reports false, and drops the session, when there is no
+// memory for it.
+func (s *fetchSessions) resize(session *fetchSession) bool {
+	size, cost := len(session.order), session.weigh()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byID[session.id] != session {
+		return true // it had to make room, and this is its last round
+	}
+	if cost > session.cost && !s.reserve(cost-session.cost, session) {
+		s.drop(session)
+		return false
+	}
+	s.used += cost - session.cost
+	session.size, session.cost = size, cost
+	return true
+}
+
+// reserve reports whether there is memory for cost bytes more, if need be that of sessions that have been idle for long. keep is not
+// among those, nil for none.
+func (s *fetchSessions) reserve(cost int, keep *fetchSession) bool {
+	if s.used+cost <= s.memory {
+		return true
+	}
+	if cost > s.memory {
+		return false
+	}
+	now := s.clock()
+	for _, c := range s.byID {
+		if c != keep && now.Sub(c.used) > sessionIdle {
+			s.drop(c)
+		}
+		if s.used+cost <= s.memory {
+			return true
+		}
+	}
+	return false
+}
+
+// drop ends a session. The caller holds mu.
+func (s *fetchSessions) drop(session *fetchSession) {
+	delete(s.byID, session.id)
+	s.used -= session.cost
+}
+
+// weigh returns about how many bytes of memory the session takes.
+func (fs *fetchSession) weigh() int {
+	return wantedCost + weigh(fs.order)
+}
+
+// weigh returns about how many bytes of memory the partitions take.
+func weigh(wanted []*wantedPartition) (cost int) {
+	for _, w := range wanted {
+		cost += wantedCost + len(w.ask.Topic)
+	}
+	return cost
+}
+
+// waitsFree is for how many partitions a fetch without session may wait whatever memory there is: so many cost less than
+// its connection.
+const waitsFree = 8
+
+// hold takes the memory for a round that waits; release gives it back. It reports false when there is none: the answer
+// must then come at once.
+func (s *fetchSessions) hold(round *fetchRound) (release func(), ok bool) {
+	if round.session != nil || len(round.wanted) <= waitsFree {
+		return func() {}, true
+	}
+	cost := weigh(round.wanted)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.reserve(cost, nil) {
+		return nil, false
+	}
+	s.used += cost
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.used -= cost
+	}, true
+}

@@ -1,0 +1,143 @@
+package replicas
+
+import (
+	"context"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// The timestamps that ListOffsets gives a meaning of their own.
+const (
+	LatestTimestamp        = -1
+	EarliestTimestamp      = -2
+	MaxTimestamp           = -3 // KIP-734
+	EarliestLocalTimestamp = -4 // KIP-405
+	LatestTieredTimestamp  = -5 // KIP-1005
+	EarliestPendingUpload  = -6 // KIP-1023
+)
+
+// OffsetQuery asks ListOffsets about one partition; the answer stands in the second half.
+type OffsetQuery struct {
+	Topic              string
+	Partition          int32
+	CurrentLeaderEpoch int32 // -1: not checked
+	Timestamp          int64 // milliseconds, or one of the constants above
+	ReadCommitted      bool
+	AnyReplica         bool // whoever leads, and all that is durable here: for debugging
+
+	Offset      int64 // -1 when there is none
+	AtTimestamp int64 // -1 when the query was not by time
+	LeaderEpoch int32 // -1 when unknown
+	Err         error
+}
+
+// EpochQuery asks where a leader epoch ended; the answer stands in the second half.
+type EpochQuery struct {
+	Topic              string
+	Partition          int32
+	CurrentLeaderEpoch int32 // -1: not checked
+	Epoch              int32
+
+	FoundEpoch int32 // -1: unknown
+	EndOffset  int64 // -1: unknown
+	Err        error
+}
+
+// Offsets is the service behind ListOffsets, OffsetForLeaderEpoch and DeleteRecords.
+type Offsets struct{ partitions *Partitions }
+
+// NewOffsets returns the offset service.
+func NewOffsets(partitions *Partitions) *Offsets { return &Offsets{partitions: partitions} }
+
+// List answers the queries in place.
+func (o *Offsets) List(ctx context.Context, queries []OffsetQuery) {
+	for i := range queries {
+		q := &queries[i]
+		q.Offset, q.AtTimestamp, q.LeaderEpoch = -1, -1, -1
+		q.Err = o.list(ctx, q)
+	}
+}
+
+func (o *Offsets) list(ctx context.Context, q *OffsetQuery) error {
+	p, upTo, err := o.shown(ctx, q)
+	if err != nil {
+		return err
+	}
+	switch q.Timestamp {
+	case LatestTimestamp:
+		q.Offset, q.LeaderEpoch = upTo, p.leaderEpoch()
+	case EarliestTimestamp, EarliestLocalTimestamp:
+		q.Offset = p.log.StartOffset()
+		q.LeaderEpoch = p.epochAt(q.Offset)
+	case LatestTieredTimestamp, EarliestPendingUpload:
+		// Nothing is tiered: Kafka answers "none" for a topic without remote storage.
+	case MaxTimestamp:
+		return q.found(p.log.MaxTimestamp(upTo))
+	default:
+		if q.Timestamp < 0 {
+			return fault.New(fault.UnsupportedVersion, "no meaning is known for timestamp %d", q.Timestamp)
+		}
+		return q.found(p.log.OffsetForTimestamp(q.Timestamp, upTo))
+	}
+	return nil
+}
+
+// shown returns the partition that q asks about, its leader epoch checked, and the end of what q may be told of it.
+func (o *Offsets) shown(ctx context.Context, q *OffsetQuery) (p *Partition, upTo int64, err error) {
+	if !q.AnyReplica {
+		if p, err = o.leader(ctx, q.Topic, q.Partition, q.CurrentLeaderEpoch); err == nil {
+			upTo, err = p.readable(q.ReadCommitted)
+		}
+		return p, upTo, err
+	}
+	if p, err = o.replica(ctx, q.Topic, q.Partition); err == nil {
+		err = p.checkEpochOfAny(q.CurrentLeaderEpoch)
+	}
+	if err != nil {
+		return nil, -1, err
+	}
+	return p, p.log.DurableEnd(), nil
+}
+
+// found takes over the record that a search has found, if it has.
+func (q *OffsetQuery) found(at ports.TimestampOffset, ok bool, err error) error {
+	if ok && err == nil {
+		q.Offset, q.AtTimestamp, q.LeaderEpoch = at.Offset, at.Timestamp, at.LeaderEpoch
+	}
+	return err
+}
+
+// leader returns the partition that a query is about, its leader epoch checked. As in Kafka, a replica that does not
+// lead says first whether its epoch is another, so that a client knows whether to look for the leader or to wait:
+// fault.FencedLeaderEpoch, UnknownLeaderEpoch, and NotLeaderOrFollower for the same one only.
+func (o *Offsets) leader(ctx context.Context, topic string, index, leaderEpoch int32) (*Partition, error) {
+	p, err := o.replica(ctx, topic, index)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.checkEpoch(leaderEpoch)
+}
+
+// replica returns the partition that a query is about, whoever leads.
+func (o *Offsets) replica(ctx context.Context, topic string, index int32) (*Partition, error) {
+	p, err := o.partitions.ReplicaByName(ctx, topic, index)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.failed()
+}
+
+// EpochEnds answers the queries in place (KIP-320).
+func (o *Offsets) EpochEnds(ctx context.Context, queries []EpochQuery) {
+	for i := range queries {
+		q := &queries[i]
+		q.FoundEpoch, q.EndOffset = -1, -1
+		p, err := o.leader(ctx, q.Topic, q.Partition, q.CurrentLeaderEpoch)
+		if err != nil {
+			q.Err = err
+			continue
+		}
+		q.FoundEpoch, q.EndOffset = p.epochEnd(q.Epoch)
+	}
+}

@@ -1,0 +1,397 @@
+package replicas
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/partition"
+	"github.com/chronik-stream/chronik/core/domain/record"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// Partition is one partition of which this broker has a replica. Two locks, always taken in this order:
+// order puts appends in sequence, tail guards the replica's state and who waits for it to move on. Neither is held while a
+// disk or a client is waited for: while the log is cut, cutting keeps others away from what order guards.
+type Partition struct {
+	topic string
+	id    metadata.TopicID
+	index int32
+	clock ports.Clock
+	lease *Lease // and the time that the replica counts in
+	queue replicaQueue
+	space *Space
+
+	missing atomic.Pointer[refused] // what batches that leave a gap are refused with
+
+	crowded atomic.Bool  // the last append was refused for want of space
+	yielded atomic.Int64 // when this replica last gave up its lead for that, in the time that the replica counts in; 0 for never
+
+	config  atomic.Pointer[brokerconfigs.TopicConfig]
+	version atomic.Int32 // of the newest view of the metadata that was installed, -1 before the first
+	hw      atomic.Int64 // high watermark: the end of what consumers may read; as the replica has it
+
+	order   sync.Mutex
+	log     ports.Log
+	cutting atomic.Bool  // the log is being cut; set and cleared under order
+	cutWait atomic.Int64 // when the leader may be asked again after the log could not be cut, in the time that the replica counts in
+	raising atomic.Bool  // the log start offset is being raised to the leader's
+
+	refusal refusal // of what was proposed last; Replication's
+
+	tail      sync.Mutex
+	replica   *partition.Replica
+	local     ackQueue       // appends that wait to be durable here
+	acks      ackQueue       // appends that wait to be durable on every in-sync replica
+	held      ackQueue       // appends that have failed, and whose bytes the log still needs
+	waiters   []*waiter      // fetches that wait for more to read
+	newest    partition.View // the newest that was installed
+	deletions deletions      // of records, that wait for followers
+	grown     int64          // the durable end after the last step, of which waiting followers were told
+	epoch     int32          // the leader epoch after the last step
+	gone      error          // why nothing can be appended or waited for any more
+	broken    bool           // that is because the log has failed
+}
+
+// replicaQueue takes note of what a replica wants done where a disk or other brokers are waited for. Its methods return at once.
+type replicaQueue interface {
+	// propose says that the ISR of p should change.
+	propose(p *Partition)
+	// fetch says that p, a follower, may have something new to ask its leader for.
+	fetch(p *Partition)
+	// left says that p is no replica any more: no fetch for it may be under way.
+	left(p *Partition)
+}
+
+// placement is where a batch was put.
+type placement struct {
+	baseOffset    int64
+	logAppendTime int64 // milliseconds, -1 unless the topic's timestamps are LogAppendTime or the batch is a duplicate
+	logStart      int64 // the log start offset at that moment
+}
+
+// append decides over b and orders it behind the log's end. a.done is told where it was put and then of its fate; it
+// is told nothing when append returns an error. A batch that was appended before is answered with its old
+// offset, as soon as that is as durable as a.acks asks (KIP-98), or with fault.DuplicateSequence when the offset is not
+// remembered. Errors: fault.NotLeaderOrFollower, NotEnoughReplicas, those of the
+// producer's state, KafkaStorageError. In-sync replicas are waited for as long as wait says, then a.done is told fault.RequestTimedOut; 0 is for ever.
+func (p *Partition) append(b record.Batch, a ack, wait time.Duration) error {
+	return p.appendIn(partition.NoEpoch, b, a, wait)
+}
+
+// appendIn is append in one leader epoch only, unless that is -1.
+func (p *Partition) appendIn(only int32, b record.Batch, a ack, wait time.Duration) error {
+	now := p.clock()
+	if wait > 0 {
+		a.until = p.now() + wait
+	}
+	logAppendTime := p.config.Load().LogAppendTime
+
+	p.order.Lock()
+	defer p.order.Unlock()
+	epoch, err := p.leads(a.acks)
+	if err != nil {
+		p.refuse(err)
+		return err
+	}
+	if only >= 0 && epoch != only {
+		return fault.NotLeaderOrFollower
+	}
+	dup, err := p.log.Producers().Check(b)
+	if err != nil {
+		return p.orWhatIsMissing(err)
+	}
+	to := placement{logAppendTime: record.NoTimestamp, logStart: p.log.StartOffset()}
+	if dup != nil {
+		to.baseOffset, to.logAppendTime = dup.FirstOffset, dup.Timestamp // whatever the timestamp's type, as in Kafka
+		a.end = dup.LastOffset + 1
+		if dup.FirstOffset < 0 {
+			a.err = fault.DuplicateSequence // for clients a success whose offset is not known
+		}
+		return p.await(a, to)
+	}
+	if err := p.room(len(b)); err != nil {
+		return err
+	}
+	to.baseOffset = p.log.EndOffset()
+	b.SetBaseOffset(to.baseOffset)
+	b.SetLeaderEpoch(epoch)
+	if logAppendTime {
+		to.logAppendTime = now.UnixMilli()
+		b.SetLogAppendTime(to.logAppendTime)
+	}
+	// The ack stands in line before the log knows the batch: Durable may be called at any moment after.
+	a.end = b.NextOffset()
+	if err := p.enter(a, to, epoch); err != nil {
+		return err
+	}
+	if err := p.log.Append([]record.Batch{b}, now); err != nil {
+		if p.withdraw(a) {
+			return err
+		}
+	}
+	return nil
+}
+
+// leads returns the leader epoch in which a batch with these acks may be appended.
+func (p *Partition) leads(acks int16) (epoch int32, err error) {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	if p.gone != nil {
+		return -1, p.gone
+	}
+	_, epoch = p.replica.Leader()
+	return epoch, p.replica.Admit(acks, p.now())
+}
+
+// Durable tells the replica what is durable on this broker's disk.
+func (p *Partition) Durable(end int64) {
+	p.step(func(r *partition.Replica, now time.Duration) partition.Effects { return r.Durable(end, now) })
+}
+
+// Offline fails everything that waits: the log accepts nothing any more. If this broker leads, another has to.
+func (p *Partition) Offline(err error) {
+	p.tail.Lock()
+	p.broken = p.gone == nil && p.replica != nil
+	p.tail.Unlock()
+	p.end(fault.New(fault.KafkaStorageError, "log of %s-%d is offline: %w", p.topic, p.index, err))
+	p.queue.propose(p)
+}
+
+// Released answers the appends that have failed and whose bytes the log has needed until now.
+func (p *Partition) Released() { p.letGo() }
+
+// Start is told that records were deleted. Followers are told at once, consumers learn of it at their next fetch.
+func (p *Partition) Start(start int64) {
+	p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
+		p.grown = -1 // as if the log had grown
+		return r.Started(start, now)
+	})
+}
+
+// now is the time that the replica counts in.
+func (p *Partition) now() time.Duration { return p.lease.Now() }
+
+// step lets the replica take a step, answers who has waited for that, and queues what is to be done besides. What only a follower
+// has to do, with its log, is in the effects that it returns.
+func (p *Partition) step(do func(r *partition.Replica, now time.Duration) partition.Effects) partition.Effects {
+	p.tail.Lock()
+	if p.gone != nil || p.replica == nil { // what happens before there is a replica it learns from the log's state
+		r := release{held: p.written()}
+		p.tail.Unlock()
+		r.tell()
+		return partition.Effects{}
+	}
+	fx := do(p.replica, p.now())
+	r := p.released(fx)
+	p.tail.Unlock()
+	r.tell()
+	if fx.Propose {
+		p.queue.propose(p)
+	}
+	if fx.Fetch {
+		p.queue.fetch(p)
+	}
+	return fx
+}
+
+// end makes the partition unusable for the reason given and lets go all who wait, appends when the log does not need their bytes any more.
+func (p *Partition) end(reason error) {
+	p.tail.Lock()
+	if p.gone != nil {
+		p.tail.Unlock()
+		return
+	}
+	p.gone = reason
+	p.hold(reason)
+	r := release{held: p.written(), waiters: p.waiters}
+	p.waiters = nil
+	p.deletions.moved()
+	p.tail.Unlock()
+	r.tell()
+}
+
+// failed returns why the partition is unusable, nil when it is not.
+func (p *Partition) failed() error {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	return p.gone
+}
+
+// checkEpoch compares a client's idea of the leader epoch with the partition's (KIP-320), -1 is not checked, and then asks whether
+// this broker leads: fault.FencedLeaderEpoch, UnknownLeaderEpoch, NotLeaderOrFollower.
+func (p *Partition) checkEpoch(client int32) error {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	if err := p.compareEpoch(client); err != nil {
+		return err
+	}
+	return p.replica.Admit(0, p.now())
+}
+
+// checkEpochOfAny is checkEpoch whoever leads.
+func (p *Partition) checkEpochOfAny(client int32) error {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	return p.compareEpoch(client)
+}
+
+// compareEpoch is checkEpochOfAny under the lock.
+func (p *Partition) compareEpoch(client int32) error {
+	err := p.replica.CheckEpoch(client)
+	if err == nil {
+		return nil
+	}
+	_, mine := p.replica.Leader()
+	return fault.New(fault.KindOf(err), "leader epoch %d of %s-%d, it is %d", client, p.topic, p.index, mine)
+}
+
+// leaderEpoch is the newest leader epoch that is known, -1 for none.
+func (p *Partition) leaderEpoch() int32 {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	_, epoch := p.replica.Leader()
+	return epoch
+}
+
+// leaderHint names the leader that this broker knows (KIP-951).
+func (p *Partition) leaderHint() *LeaderHint {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	leader, epoch := p.replica.Leader()
+	return &LeaderHint{Leader: leader, LeaderEpoch: epoch}
+}
+
+// lastStable is the end of what read_committed consumers may read.
+func (p *Partition) lastStable() int64 { return p.hw.Load() }
+
+// readable returns the end of what a consumer of this isolation may read. Errors: fault.NotLeaderOrFollower,
+// OffsetNotAvailable while a new leader does not know yet what was committed (KIP-207).
+func (p *Partition) readable(readCommitted bool) (int64, error) {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	if p.gone != nil {
+		return -1, p.gone
+	}
+	end, err := p.replica.Readable(p.now())
+	if err == nil && readCommitted {
+		end = p.lastStable()
+	}
+	return end, err
+}
+
+// fetchable is readable for who fetches from offset on. Where the log has failed, what was committed before can still be read; its end is
+// where the failure is told.
+func (p *Partition) fetchable(offset int64, readCommitted bool) (int64, error) {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	if p.gone != nil && !p.broken {
+		return -1, p.gone
+	}
+	end, err := p.replica.Readable(p.now())
+	if err == nil && readCommitted {
+		end = p.lastStable()
+	}
+	if err == nil && offset >= end {
+		err = p.gone
+	}
+	return end, err
+}
+
+// epochEnd returns the largest leader epoch not above epoch, and where it ended.
+func (p *Partition) epochEnd(epoch int32) (found int32, end int64) {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	return p.replica.EndOf(epoch)
+}
+
+// epochAt returns the leader epoch of the record at offset, -1 when unknown.
+func (p *Partition) epochAt(offset int64) int32 {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	return p.replica.EpochAt(offset)
+}
+
+// producers returns the producers that the partition remembers, by their ids. The error is fault.NotLeaderOrFollower while its log is being cut.
+func (p *Partition) producers() ([]partition.Producer, error) {
+	p.order.Lock()
+	defer p.order.Unlock()
+	if p.cutting.Load() {
+		return nil, fault.NotLeaderOrFollower
+	}
+	byID := func(a, b partition.Producer) int { return cmp.Compare(a.ID, b.ID) }
+	return slices.SortedFunc(p.log.Producers().All(), byID), nil
+}
+
+// configure takes configs into use, which the topic's partitions share.
+func (p *Partition) configure(cfg *brokerconfigs.TopicConfig, settings partition.ReplicaSettings) {
+	old := p.config.Swap(cfg)
+	p.log.Configure(&cfg.Log)
+	p.tail.Lock()
+	p.replica.Configure(settings)
+	p.tail.Unlock()
+	if old.FollowerThrottle != cfg.FollowerThrottle {
+		p.queue.fetch(p) // it may wait for no reason now
+	}
+}
+
+// fate is an acknowledger whose one acknowledgement can be waited for. It has room for it.
+type fate chan error
+
+func (fate) assign(int, placement) {}
+
+func (f fate) acknowledge(_ int, err error) { f <- err }
+
+func (f fate) wait(ctx context.Context) error {
+	select {
+	case err := <-f:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// settle returns when everything that was appended before is durable on every in-sync replica, however few these are. Errors:
+// fault.NotLeaderOrFollower, KafkaStorageError, ctx's.
+func (p *Partition) settle(ctx context.Context) error {
+	end := p.log.EndOffset()
+	for w := newWaiter(noFollower, false); ; {
+		switch upTo, err := p.readable(false); {
+		case err != nil && !errors.Is(err, fault.OffsetNotAvailable):
+			return err
+		case err == nil && upTo >= end:
+			return nil
+		}
+		p.subscribe(w, end-1)
+		select {
+		case <-w.wake:
+		case <-ctx.Done():
+			p.unsubscribe(w)
+			return ctx.Err()
+		}
+	}
+}
+
+// expire forgets producers that have been idle for producer.id.expiration.ms.
+func (p *Partition) expire(now time.Time) {
+	p.order.Lock()
+	defer p.order.Unlock()
+	if p.cutting.Load() {
+		return // the next time will do
+	}
+	p.log.Producers().Expire(now.UnixMilli(), p.config.Load().Log.ProducerIDExpiration.Milliseconds())
+}
+
+// forgetProducers gives the memory of the producers back when the log is gone.
+func (p *Partition) forgetProducers() {
+	p.order.Lock()
+	defer p.order.Unlock()
+	p.log.Producers().Clear()
+}

@@ -1,0 +1,120 @@
+package replicas
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/record"
+)
+
+// sendAs begins to produce one record of an idempotent producer, and returns a channel that gets the answer.
+func (b *ringBroker) sendAs(producer int64, sequence int32) <-chan error {
+	b.t.Helper()
+	answer := make(chan error, 1)
+	o := record.Options{Producer: &record.Producer{ID: producer, Sequence: sequence}}
+	req := &ProduceRequest{Acks: -1, Timeout: time.Minute, Version: 9}
+	req.Partitions = []ProducePartition{{Topic: "orders", Records: newBatch(b.t, o, "a")}}
+	req.Done = func() { answer <- req.Partitions[0].Err }
+	b.produce.Produce(b.t.Context(), req)
+	return answer
+}
+
+// sentAs is sendAs for a run of sequences that are taken.
+func (b *ringBroker) sentAs(producer int64, from, to int32) {
+	b.t.Helper()
+	for sequence := from; sequence < to; sequence++ {
+		if _, err := answered(b.t, b.sendAs(producer, sequence)); err != nil {
+			b.t.Fatalf("sequence %d: %v", sequence, err)
+		}
+	}
+}
+
+// A producer goes on at the new leader while the old one, which knows nothing of that yet, has not answered what was sent before.
+func TestANewLeaderKnowsWhatIsSentAgainHoweverFarBack(t *testing.T) {
+	inRing(t, 3, func(t *testing.T, r *ring) {
+		r.broker(1).sentAs(7, 0, 10)
+		r.apply(metadata.FenceBroker{ID: 1, Epoch: 1})
+		r.broker(2).sentAs(7, 10, 16)
+		for _, sequence := range []int32{0, 5, 10} {
+			if _, err := answered(t, r.broker(2).sendAs(7, sequence)); !errors.Is(err, fault.DuplicateSequence) {
+				t.Errorf("sequence %d again: %v", sequence, err)
+			}
+		}
+		r.broker(2).sentAs(7, 11, 17) // remembered, and the next one
+	})
+}
+
+func TestADuplicateFromFurtherBackIsAnsweredWhenItIsReplicated(t *testing.T) {
+	inRing(t, 3, func(t *testing.T, r *ring) {
+		r.broker(1).sentAs(7, 0, 1)
+		r.broker(3).logs.hold()
+		var waiting []<-chan error
+		for sequence := range int32(8) {
+			waiting = append(waiting, r.broker(1).sendAs(7, 1+sequence))
+		}
+		again := r.broker(1).sendAs(7, 2)
+		synctest.Wait()
+		select {
+		case err := <-again:
+			t.Errorf("answered before all replicas have it: %v", err)
+		default:
+		}
+		r.broker(3).logs.release()
+		if _, err := answered(t, again); !errors.Is(err, fault.DuplicateSequence) {
+			t.Errorf("answered with %v", err)
+		}
+		for i, answer := range waiting {
+			if _, err := answered(t, answer); err != nil {
+				t.Errorf("batch %d: %v", i, err)
+			}
+		}
+	})
+}
+
+func TestWhatIsMissingIsExpectedAfterARefusal(t *testing.T) {
+	inRing(t, 3, func(t *testing.T, r *ring) {
+		r.broker(1).sentAs(7, 0, 1)
+		if _, err := answered(t, r.broker(1).sendAs(7, 2)); !errors.Is(err, fault.OutOfOrderSequence) {
+			t.Errorf("a gap: %v", err)
+		}
+		r.isolate(2)
+		r.isolate(3)
+		if _, err := answered(t, r.broker(1).sendAs(7, 1)); !errors.Is(err, fault.NotEnoughReplicasAfterAppend) {
+			t.Fatalf("without in-sync replicas: %v", err)
+		}
+		if _, err := answered(t, r.broker(1).sendAs(7, 2)); !errors.Is(err, fault.NotEnoughReplicas) {
+			t.Fatalf("without in-sync replicas: %v", err)
+		}
+		r.heal(2)
+		r.heal(3)
+		r.agree("orders", []int32{1, 2, 3}, "a", "a")
+		if _, err := answered(t, r.broker(1).sendAs(7, 3)); !errors.Is(err, fault.NotEnoughReplicas) {
+			t.Errorf("behind the one that was refused: %v", err)
+		}
+		r.broker(1).sentAs(7, 1, 4)
+		time.Sleep(gapPatience)
+		if _, err := answered(t, r.broker(1).sendAs(7, 9)); !errors.Is(err, fault.OutOfOrderSequence) {
+			t.Errorf("a gap, later: %v", err)
+		}
+	})
+}
+
+func TestWhatIsMissingIsExpectedByANewLeader(t *testing.T) {
+	inRing(t, 3, func(t *testing.T, r *ring) {
+		r.broker(1).sentAs(7, 0, 1)
+		r.apply(metadata.FenceBroker{ID: 1, Epoch: 1})
+		r.broker(2).sentAs(8, 0, 1)
+		if _, err := answered(t, r.broker(2).sendAs(7, 2)); !errors.Is(err, fault.NotLeaderOrFollower) {
+			t.Errorf("a gap at a new leader: %v", err)
+		}
+		r.broker(2).sentAs(7, 1, 3)
+		time.Sleep(gapPatience)
+		if _, err := answered(t, r.broker(2).sendAs(7, 4)); !errors.Is(err, fault.OutOfOrderSequence) {
+			t.Errorf("a gap, later: %v", err)
+		}
+	})
+}

@@ -1,0 +1,336 @@
+package replicas
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/partition"
+	"github.com/chronik-stream/chronik/core/domain/record"
+	"github.com/chronik-stream/chronik/core/ports"
+	"github.com/chronik-stream/chronik/internal/limitedlog"
+)
+
+// Partitions is the registry of the partitions of which this broker has a replica. One that has no other replica
+// is opened when it is first asked for, so that a start costs nothing for partitions that nobody uses; the
+// others are opened at once.
+type Partitions struct {
+	store   ports.MetadataStore
+	logs    ports.LogStore
+	configs topicConfigs
+	nodeID  int32
+	epoch   int64 // of this process's registration: what metadata says of another is not for it
+	clock   ports.Clock
+	log     *slog.Logger
+	noise   *limitedlog.Log // of what is tried again and again
+	lease   *Lease
+	queue   replicaQueue
+	space   *Space // nil: there is always enough
+	upkeep  *upkeep
+
+	mu      sync.RWMutex
+	topics  map[metadata.TopicID]*topicPartitions
+	names   map[string]*topicPartitions // the newest of each name
+	failing map[*Partition]struct{}     // stand for partitions whose logs cannot be opened
+	closed  bool
+}
+
+// noiseOfLogs is how many lines about logs that fail may be written per limitedlog.Period.
+const noiseOfLogs = 20
+
+// topicConfigs is what partitions need to know of configs; see Configs.
+type topicConfigs interface {
+	Topic(own map[string]string) brokerconfigs.TopicConfig
+	Int(key string) int64
+}
+
+// NewPartitions returns the registry over logs, of broker nodeID, which is registered under epoch.
+// All arguments are required.
+func NewPartitions(
+	store ports.MetadataStore, logs ports.LogStore, configs topicConfigs, nodeID int32, epoch int64, lease *Lease,
+	clock ports.Clock, log *slog.Logger,
+) *Partitions {
+	ps := &Partitions{
+		store: store, logs: logs, configs: configs, nodeID: nodeID, epoch: epoch, clock: clock, log: log, noise: limitedlog.New(log, noiseOfLogs),
+		lease: lease, queue: unreplicated{}, topics: make(map[metadata.TopicID]*topicPartitions), names: make(map[string]*topicPartitions),
+		failing: make(map[*Partition]struct{}),
+	}
+	ps.upkeep = newUpkeep(ps.keep, clock)
+	return ps
+}
+
+// unreplicated is the queue of replicas that are alone.
+type unreplicated struct{}
+
+func (unreplicated) propose(*Partition) {}
+func (unreplicated) fetch(*Partition)   {}
+func (unreplicated) left(*Partition)    {}
+
+// Within has everything that is appended count against the space of the disk. It is called before anything is.
+func (ps *Partitions) Within(s *Space) { ps.space = s }
+
+// Leader returns the partition if this broker leads it. Errors: fault.UnknownTopicOrPartition,
+// NotLeaderOrFollower, KafkaStorageError.
+func (ps *Partitions) Leader(ctx context.Context, t *metadata.Topic, index int32) (*Partition, error) {
+	if index < 0 || int(index) >= len(t.Partitions) {
+		return nil, fault.UnknownTopicOrPartition
+	}
+	if t.Partitions[index].Leader != ps.nodeID {
+		return nil, fault.NotLeaderOrFollower
+	}
+	return ps.replica(ctx, t, index)
+}
+
+// Replica returns the partition if this broker has a replica of it, whoever leads. Errors are those of Leader.
+func (ps *Partitions) Replica(ctx context.Context, t *metadata.Topic, index int32) (*Partition, error) {
+	if index < 0 || int(index) >= len(t.Partitions) {
+		return nil, fault.UnknownTopicOrPartition
+	}
+	if !slices.Contains(t.Partitions[index].Replicas, ps.nodeID) {
+		return nil, fault.NotLeaderOrFollower
+	}
+	return ps.replica(ctx, t, index)
+}
+
+// replica returns the partition, which is to have a replica here, opened and up to date with t.
+func (ps *Partitions) replica(ctx context.Context, t *metadata.Topic, index int32) (*Partition, error) {
+	tp, err := ps.of(t)
+	if err != nil {
+		return nil, err
+	}
+	p, err := ps.openIn(ctx, tp, t, index)
+	if err == nil && p.version.Load() < t.Partitions[index].Version {
+		ps.refresh(p)
+	}
+	return p, err
+}
+
+// refresh has p take over what the newest image says of it. The broker's own registration has to be from the very
+// image that the view is from: one from before it counts for an earlier process.
+func (ps *Partitions) refresh(p *Partition) {
+	img := ps.store.Image()
+	t, ok := img.TopicByID(p.id)
+	if !ok || int(p.index) >= len(t.Partitions) {
+		return
+	}
+	registered := int64(-1)
+	if b, ok := img.Broker(ps.nodeID); ok {
+		registered = b.Epoch
+	}
+	p.install(viewOf(&t.Partitions[p.index], registered))
+}
+
+// replicaSettings are what configs ask of a topic's replicas.
+func (ps *Partitions) replicaSettings(cfg *brokerconfigs.TopicConfig) partition.ReplicaSettings {
+	return partition.ReplicaSettings{
+		MinInSync: cfg.MinInSyncReplicas, MaxLag: brokerconfigs.Millis(ps.configs.Int("replica.lag.time.max.ms")),
+	}
+}
+
+// LeaderByName is Leader for a topic's name.
+func (ps *Partitions) LeaderByName(ctx context.Context, topic string, index int32) (*Partition, error) {
+	t, ok := ps.store.Image().Topic(topic)
+	if !ok {
+		return nil, fault.UnknownTopicOrPartition
+	}
+	return ps.Leader(ctx, t, index)
+}
+
+// ReplicaByName is Replica for a topic's name.
+func (ps *Partitions) ReplicaByName(ctx context.Context, topic string, index int32) (*Partition, error) {
+	t, ok := ps.store.Image().Topic(topic)
+	if !ok {
+		return nil, fault.UnknownTopicOrPartition
+	}
+	return ps.Replica(ctx, t, index)
+}
+
+// bringInLine has the open partitions of a topic take over what metadata and the broker's configs say now.
+func (ps *Partitions) bringInLine(tp *topicPartitions, t *metadata.Topic) {
+	tp.mu.Lock()
+	defer tp.mu.Unlock()
+	var cfg *brokerconfigs.TopicConfig
+	for p := range tp.open() {
+		if cfg == nil {
+			cfg = tp.share(ps.configs.Topic(t.Configs))
+		}
+		p.configure(cfg, ps.replicaSettings(cfg))
+		ps.refresh(p)
+	}
+}
+
+// Close ends every partition: who waits is told that this broker leads it no more, producers as soon as their bytes
+// are on disk. The logs stay with their store, which has still to make them durable.
+func (ps *Partitions) Close() {
+	ps.mu.Lock()
+	ps.closed = true
+	all := ps.topics
+	ps.topics, ps.names = make(map[metadata.TopicID]*topicPartitions), make(map[string]*topicPartitions)
+	clear(ps.failing)
+	ps.mu.Unlock()
+	for _, tp := range all {
+		tp.end(errStopping)
+	}
+}
+
+// errStopping ends what is asked of partitions when the broker stops.
+var errStopping = fault.New(fault.NotLeaderOrFollower, "broker is stopping")
+
+// Open yields the partitions that have been opened, in no order.
+func (ps *Partitions) Open() iter.Seq[*Partition] {
+	return func(yield func(*Partition) bool) {
+		for _, tp := range ps.known() {
+			for p := range tp.open() {
+				if !yield(p) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// known returns the topics of which a partition was asked for.
+func (ps *Partitions) known() []*topicPartitions {
+	ps.mu.RLock()
+	defer ps.mu.RUnlock()
+	return slices.Collect(maps.Values(ps.topics))
+}
+
+// LogSizes yields the sizes of the wanted partitions' logs. A log that cannot be opened is left out.
+func (ps *Partitions) LogSizes(
+	ctx context.Context, wanted func(topic string, index int32) bool,
+) iter.Seq2[ports.LogUsage, error] {
+	return func(yield func(ports.LogUsage, error) bool) {
+		for t := range ps.store.Image().Topics() {
+			for i := range t.Partitions {
+				index := int32(i)
+				if !wanted(t.Name, index) || !slices.Contains(t.Partitions[i].Replicas, ps.nodeID) {
+					continue
+				}
+				p, err := ps.replica(ctx, t, index)
+				usage := ports.LogUsage{Topic: t.Name, Partition: index}
+				if err == nil {
+					usage.Size = p.log.Size()
+				}
+				if !yield(usage, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Expire has every open partition forget the producers that have been idle for producer.id.expiration.ms.
+// It ends early when ctx does.
+func (ps *Partitions) Expire(ctx context.Context) {
+	for p := range ps.Open() {
+		if ctx.Err() != nil {
+			return
+		}
+		p.expire(ps.clock())
+	}
+}
+
+// Producers returns the producers that this broker's replica of a partition remembers, whoever leads: who looks for a
+// transaction that hangs asks all replicas.
+func (ps *Partitions) Producers(ctx context.Context, topic string, index int32) ([]partition.Producer, error) {
+	p, err := ps.ReplicaByName(ctx, topic, index)
+	if err == nil {
+		err = p.failed()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p.producers()
+}
+
+// Start orders a batch of the broker's own making behind the end of an internal topic's partition and returns without
+// waiting for any disk. wait returns when the batch is durable on every in-sync replica, or when its ctx ends. The
+// batch must not change until then. Errors of Start are those of a produce, and fault.NotLeaderOrFollower when the
+// partition is led in another epoch, or its topic was deleted.
+func (ps *Partitions) Start(
+	ctx context.Context, topic metadata.TopicID, index, leaderEpoch int32, b record.Batch,
+) (wait func(context.Context) error, err error) {
+	t, ok := ps.store.Image().TopicByID(topic)
+	if !ok {
+		return nil, fault.NotLeaderOrFollower
+	}
+	p, err := ps.Leader(ctx, t, index)
+	if err != nil {
+		return nil, err
+	}
+	done := make(fate, 1)
+	if err := p.appendIn(leaderEpoch, b, ack{acks: allInSync, done: done}, 0); err != nil {
+		return nil, err
+	}
+	return done.wait, nil
+}
+
+// LeaderEpoch returns the leader epoch in which this broker leads a partition, and may do so now. Errors
+// are those of LeaderByName.
+func (ps *Partitions) LeaderEpoch(ctx context.Context, topic string, index int32) (int32, error) {
+	p, err := ps.LeaderByName(ctx, topic, index)
+	if err != nil {
+		return -1, err
+	}
+	return p.leads(0)
+}
+
+// readBytes is how much of a log Read reads at once.
+const readBytes = 1 << 20
+
+// Read visits the batches of a partition from offset from to the end, after having waited for what was started before
+// to become durable. A batch is valid during its visit only. An error of visit ends the reading and is returned.
+func (ps *Partitions) Read(
+	ctx context.Context, topic string, index int32, from int64, visit func(record.Batch) error,
+) error {
+	p, err := ps.LeaderByName(ctx, topic, index)
+	if err != nil {
+		return err
+	}
+	if err := p.settle(ctx); err != nil {
+		return err
+	}
+	from = max(from, p.log.StartOffset())
+	var buf []byte
+	for from < p.hw.Load() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		s, err := p.log.Read(from, p.hw.Load(), readBytes)
+		if err != nil {
+			return fmt.Errorf("read %s-%d at %d: %w", topic, index, from, err)
+		}
+		if s.Size == 0 {
+			s.Release()
+			return nil
+		}
+		if cap(buf) < s.Size {
+			buf = make([]byte, s.Size)
+		}
+		buf = buf[:s.Size]
+		err = s.ReadInto(buf)
+		s.Release()
+		if err != nil {
+			return fault.New(fault.KafkaStorageError, "read %s-%d at %d: %w", topic, index, from, err)
+		}
+		for rest := buf; len(rest) > 0; {
+			var b record.Batch
+			if b, rest, err = record.Next(rest); err != nil {
+				return fmt.Errorf("read %s-%d at %d: %w", topic, index, from, err)
+			}
+			if err := visit(b); err != nil {
+				return err
+			}
+			from = b.NextOffset()
+		}
+	}
+	return nil
+}

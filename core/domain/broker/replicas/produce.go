@@ -1,0 +1,180 @@
+package replicas
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/record"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// ProduceRequest is one Produce request. The record bytes belong to the service until Done was called.
+type ProduceRequest struct {
+	Acks int16 // -1, 0 or 1
+	// how long in-sync replicas are waited for; then the answer is fault.RequestTimedOut, a
+	// quarter of a second late at most
+	Timeout         time.Duration
+	TransactionalID string // "" for none
+	Version         int16  // of the API: some compression types need a minimum (KIP-110)
+	ClientID        string
+	Partitions      []ProducePartition
+	// Done is called once, when every partition has its answer: perhaps before Produce returns, perhaps from
+	// a goroutine that must not be kept waiting.
+	Done func()
+
+	pending atomic.Int32 // partitions without an answer
+}
+
+// ProducePartition is one partition's share of a ProduceRequest, and its answer.
+type ProducePartition struct {
+	Topic     string           // "" when the request names the topic by id
+	TopicID   metadata.TopicID // zero when by name
+	Partition int32
+	Records   []byte // one record batch; patched in place
+
+	// The answer.
+	BaseOffset int64 // -1 with an error
+	// milliseconds, -1 unless the topic's timestamps are LogAppendTime; of a duplicate the batch's own
+	LogAppendTime  int64
+	LogStartOffset int64 // -1 when unknown
+	RecordErrors   []RecordError
+	Err            error
+	Leader         *LeaderHint // where the partition is led instead (KIP-951)
+}
+
+// RecordError tells which record of a batch was refused, and why (KIP-467).
+type RecordError = record.RecordError
+
+// LeaderHint names a partition's leader in answers that say this broker is not it (KIP-951).
+type LeaderHint struct {
+	Leader      int32
+	LeaderEpoch int32
+}
+
+// Produce is the service behind Kafka's Produce.
+type Produce struct {
+	partitions *Partitions
+	memory     *record.Budget
+	clock      ports.Clock
+}
+
+// NewProduce returns the produce service, which decompresses large batches out of memory.
+func NewProduce(partitions *Partitions, memory *record.Budget, clock ports.Clock) *Produce {
+	return &Produce{partitions: partitions, memory: memory, clock: clock}
+}
+
+// Produce validates every partition's batch, orders it in its log, and returns; req.Done is called when all
+// answers are there.
+func (p *Produce) Produce(ctx context.Context, req *ProduceRequest) {
+	req.pending.Store(int32(len(req.Partitions)) + 1) // one for this function
+	img := p.partitions.store.Image()
+	for i := range req.Partitions {
+		at := &req.Partitions[i]
+		at.BaseOffset, at.LogAppendTime, at.LogStartOffset = -1, record.NoTimestamp, -1
+		if err := p.appendTo(ctx, img, req, i); err != nil {
+			req.acknowledge(i, err)
+		}
+	}
+	req.countDown()
+}
+
+// appendTo brings the batch of the request's partition i to its log. It returns an error when the batch was not
+// appended; otherwise the partition acknowledges it.
+func (p *Produce) appendTo(ctx context.Context, img *metadata.Image, req *ProduceRequest, i int) error {
+	at := &req.Partitions[i]
+	if req.Acks < -1 || req.Acks > 1 {
+		return fault.New(fault.InvalidRequiredAcks, "acks %d, allowed -1, 0 and 1", req.Acks)
+	}
+	if req.TransactionalID != "" {
+		return fault.New(fault.InvalidTxnState, "transactions are not served")
+	}
+	t, err := at.resolve(img, req.Version)
+	if err != nil {
+		return err
+	}
+	if metadata.IsInternal(t.Name) && req.ClientID != adminClient {
+		return fault.New(fault.InvalidTopic, "cannot append to internal topic %s", t.Name)
+	}
+	part, err := p.partitions.Leader(ctx, t, at.Partition)
+	if err != nil {
+		if errors.Is(err, fault.NotLeaderOrFollower) {
+			led := t.Partitions[at.Partition]
+			at.Leader = &LeaderHint{Leader: led.Leader, LeaderEpoch: led.LeaderEpoch}
+		}
+		return err
+	}
+	b, err := part.admit(at, req.Version, p.clock.Millis(), p.memory) //nolint:contextcheck // memory comes back by itself
+	if err != nil {
+		return err
+	}
+	// The acknowledgement may come before append returns and lets the request go; so its fields are
+	// written first, under the partition's lock, by slot.
+	err = part.append(b, ack{acks: req.Acks, done: req, slot: i}, max(req.Timeout, time.Millisecond))
+	if errors.Is(err, fault.NotLeaderOrFollower) {
+		at.Leader = part.leaderHint()
+	}
+	return err
+}
+
+// adminClient is the client id that may write to internal topics, as in Kafka.
+const adminClient = "__admin_client"
+
+// oldestWithTopicIDs is the first version of Produce that names topics by their ids (KIP-516).
+const oldestWithTopicIDs = 13
+
+// resolve finds the topic by id or by name.
+func (at *ProducePartition) resolve(img *metadata.Image, version int16) (*metadata.Topic, error) {
+	if at.Topic == "" && (version >= oldestWithTopicIDs || !at.TopicID.IsZero()) {
+		t, ok := img.TopicByID(at.TopicID)
+		if !ok {
+			return nil, fault.UnknownTopicID
+		}
+		return t, nil
+	}
+	t, ok := img.Topic(at.Topic)
+	if !ok {
+		return nil, fault.UnknownTopicOrPartition
+	}
+	return t, nil
+}
+
+// assign notes what an append has decided before it can be acknowledged.
+func (req *ProduceRequest) assign(slot int, res placement) {
+	at := &req.Partitions[slot]
+	at.BaseOffset, at.LogAppendTime, at.LogStartOffset = res.baseOffset, res.logAppendTime, res.logStart
+}
+
+// acknowledge notes the fate of one partition's batch.
+func (req *ProduceRequest) acknowledge(slot int, err error) {
+	if err != nil {
+		at := &req.Partitions[slot]
+		at.Err, at.BaseOffset, at.LogAppendTime = err, -1, record.NoTimestamp
+		if hidesLogStart(err) {
+			at.LogStartOffset = -1
+		}
+	}
+	req.countDown()
+}
+
+// hidesLogStart reports whether err is one with which Kafka does not tell the log start offset: those that may come
+// from somewhere that is not the log.
+func hidesLogStart(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.UnknownTopicOrPartition, fault.NotLeaderOrFollower, fault.MessageTooLarge, fault.RecordListTooLarge,
+		fault.CorruptMessage, fault.KafkaStorageError:
+		return true
+	default:
+		return false
+	}
+}
+
+// countDown calls Done when nothing is pending any more.
+func (req *ProduceRequest) countDown() {
+	if req.pending.Add(-1) == 0 {
+		req.Done()
+	}
+}

@@ -1,0 +1,215 @@
+package replicas
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/space"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+const (
+	// measureEvery is how often the disk is measured. What is appended meanwhile is counted;
+	// what others write is not seen.
+	measureEvery = 250 * time.Millisecond
+	// measurePause is how often it is measured at the most, where little is left.
+	measurePause = 20 * time.Millisecond
+)
+
+// Space keeps the disk from getting full: it refuses records in time, and has the reserve give back
+// what all else needs to go on.
+type Space struct {
+	rule    space.Rule
+	budget  *space.Budget
+	disk    ports.Disk
+	log     *slog.Logger
+	refusal atomic.Pointer[fault.Error] // what is said to whose records are refused
+	woken   chan struct{}               // little is left
+
+	tight atomic.Bool // what is appended needs some of the reserve
+
+	mu    sync.Mutex // one measurement at a time, with what follows from it
+	known space.Disk // what was measured last
+	lent  int        // reviews for which the reserve takes nothing back
+	said  bool       // the log tells that records are refused
+}
+
+// NewSpace returns the space on disk by the rule, and has the reserve hold what it should. The error is the disk's.
+func NewSpace(rule space.Rule, disk ports.Disk, log *slog.Logger) (*Space, error) {
+	s := &Space{rule: rule, budget: space.NewBudget(rule), disk: disk, log: log, woken: make(chan struct{}, 1)}
+	d, err := s.measure()
+	if err != nil {
+		return nil, fmt.Errorf("disk space: %w", err)
+	}
+	s.decide(d, nil)
+	return s, nil
+}
+
+// Run reviews the disk until ctx ends.
+func (s *Space) Run(ctx context.Context) error {
+	tick := time.NewTicker(measureEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		case <-s.woken:
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(measurePause):
+			}
+		}
+		s.review()
+	}
+}
+
+// review measures the disk and decides anew whether records are taken.
+func (s *Space) review() { s.decide(s.measure()) }
+
+// decide decides whether records are taken after a measurement, of which one at least has succeeded. A disk that cannot be measured is taken for what
+// it was, but one that is gone.
+func (s *Space) decide(d space.Disk, err error) {
+	var refusal *fault.Error
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		s.budget.Lost()
+		refusal = fault.New(fault.KafkaStorageError, "nothing is appended, the data directory is gone: %w", err)
+	case err != nil:
+		s.log.Warn("disk cannot be measured", "err", err)
+		return
+	default:
+		s.budget.Measured(d)
+		refusal = fault.New(fault.KafkaStorageError,
+			"nothing can be produced until there is space again: the broker's disk has %d bytes left, "+
+				"its reserve among them, and keeps %d for what must go on", d.Total(), s.rule.Floor(space.Records))
+	}
+	s.refusal.Store(refusal)
+	refusing := s.budget.Refusing()
+	switch {
+	case refusing && !s.said:
+		s.log.Error("records are refused", "reason", refusal.Error())
+	case !refusing && s.said:
+		s.log.Info("records are taken again", "bytes_left", d.Total())
+	}
+	s.said = refusing
+}
+
+// measure returns the state of the disk, after the reserve has taken back what nobody has needed.
+func (s *Space) measure() (space.Disk, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d, err := s.disk.Measure()
+	if err != nil {
+		return d, err
+	}
+	if s.lent > 0 {
+		s.lent--
+		s.know(d)
+	} else {
+		s.hold(d, s.rule.Hold(d))
+	}
+	return s.known, nil
+}
+
+func (s *Space) know(d space.Disk) {
+	s.known = d
+	s.tight.Store(d.Free < s.rule.Working())
+}
+
+// hold has the reserve hold so many bytes. One that cannot have more has what it has.
+func (s *Space) hold(d space.Disk, want int64) {
+	if want != d.Held {
+		held, err := s.disk.Hold(want)
+		if err != nil {
+			s.log.Debug("reserve of the disk not changed", "bytes", d.Held, "wanted", want, "err", err)
+		}
+		d = space.Disk{Free: d.Free + d.Held - held, Held: held}
+	}
+	s.know(d)
+}
+
+// lending is for how many reviews a large loan stays free: it is for what is done in the background.
+const lending = 4
+
+// Room returns nil when n bytes may be written for a use, and are free now: the reserve gives back
+// what is missing, for a while.
+func (s *Space) Room(u space.Use, n int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d, err := s.disk.Measure()
+	if err != nil {
+		return fmt.Errorf("disk space: %w", err)
+	}
+	if d.Total()-n < s.rule.Floor(u) {
+		return fmt.Errorf("the disk is full: %d bytes free, needed are %d", d.Total(), s.rule.Floor(u)+n)
+	}
+	if want := s.rule.Release(d, n); want < d.Held {
+		if n >= s.rule.Working()/2 {
+			s.lent = lending
+		}
+		s.hold(d, want)
+	}
+	return nil
+}
+
+// Spare reports whether n bytes may be allocated for what is only good to have. It returns at once.
+func (s *Space) Spare(n int64) bool { return s.budget.Spare(n) }
+
+// take counts n bytes that are to be appended for a use. When they must not be, it is fault.KafkaStorageError,
+// with which clients try again.
+func (s *Space) take(u space.Use, n int) error {
+	if s == nil {
+		return nil
+	}
+	if !s.budget.Take(u, int64(n)) || s.tight.Load() && s.Room(u, int64(n)) != nil {
+		return s.refusal.Load()
+	}
+	if s.budget.Low(u) {
+		select {
+		case s.woken <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
+
+// short reports whether nothing may be appended for a use.
+func (s *Space) short(u space.Use) bool { return s != nil && s.budget.Short(u) }
+
+// refuses reports whether what was refused for a use would be refused again.
+func (s *Space) refuses(u space.Use) bool {
+	return s.short(u) || u == space.Records && s.budget.Denying()
+}
+
+// Refusal returns why records are refused, nil while they are taken.
+func (s *Space) Refusal() error {
+	if !s.budget.Refusing() {
+		return nil
+	}
+	return s.refusal.Load()
+}
+
+// Disk returns what was measured last.
+func (s *Space) Disk() space.Disk {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known
+}
+
+// useOf is what a topic's records are to the disk.
+func useOf(topic string) space.Use {
+	if metadata.IsInternal(topic) {
+		return space.Internal
+	}
+	return space.Records
+}

@@ -1,0 +1,49 @@
+package replicas
+
+import (
+	"bytes"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+func TestLogsThatRestoredMetadataDoesNotKnowAreKept(t *testing.T) {
+	img := new(metadata.Image)
+	for _, cmd := range []metadata.Command{
+		metadata.RegisterBroker{ID: 1, Incarnation: [16]byte{1}},
+		metadata.CreateTopic{Name: "orders", ID: metadata.TopicID{1}, Partitions: 2, ReplicationFactor: 1},
+	} {
+		var err error
+		if img, _, err = metadata.Apply(img, cmd); err != nil {
+			t.Fatal(err)
+		}
+	}
+	known := ports.LogID{Topic: "orders", TopicID: metadata.TopicID{1}, Partition: 1}
+	strays := []ports.LogID{
+		{Topic: "orders", TopicID: metadata.TopicID{1}, Partition: 2},   // a partition that was added
+		{Topic: "invoices", TopicID: metadata.TopicID{2}, Partition: 0}, // a new topic
+		{Topic: "orders", TopicID: metadata.TopicID{3}, Partition: 0},   // made anew under the name of a deleted one
+	}
+	for restored, want := range map[bool][]ports.LogID{false: nil, true: strays} {
+		logs := newMemLogs(t)
+		logs.stored = append([]ports.LogID{known}, strays...)
+		now := img
+		if restored {
+			now = img.AfterLoss()
+		}
+		var lines bytes.Buffer
+		if err := SetStraysAside(t.Context(), now, logs, slog.New(slog.NewTextHandler(&lines, nil))); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(logs.aside, want) || len(logs.delete) > 0 {
+			t.Errorf("restored %t: set aside %v, deleted %v; want %v", restored, logs.aside, logs.delete, want)
+		}
+		if n := strings.Count(lines.String(), "directory="); n != len(want) {
+			t.Errorf("restored %t: %d lines tell of it:\n%s", restored, n, &lines)
+		}
+	}
+}

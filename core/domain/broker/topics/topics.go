@@ -1,0 +1,284 @@
+package topics
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
+	"github.com/chronik-stream/chronik/core/domain/configdef"
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// NewTopic asks for a topic. Partitions and ReplicationFactor are -1 for the broker's default.
+type NewTopic struct {
+	Name              string
+	Partitions        int32
+	ReplicationFactor int16
+	Assignments       map[int32][]int32 // partition → replicas; nil for none
+	Configs           map[string]*string
+	ValidateOnly      bool
+}
+
+// controllerLog is where Apache Kafka keeps its own metadata; no topic may have its name.
+const controllerLog = "__cluster_metadata"
+
+// Topics is the service that creates and deletes topics.
+type Topics struct {
+	store   ports.MetadataStore
+	configs *brokerconfigs.Configs
+	newID   func() metadata.TopicID
+}
+
+// NewTopics returns the topic service. newID returns a topic id that was never used before, by chance.
+func NewTopics(store ports.MetadataStore, configs *brokerconfigs.Configs, newID func() metadata.TopicID) *Topics {
+	return &Topics{store: store, configs: configs, newID: newID}
+}
+
+// Create makes a topic and returns it as it is, or as it would be with ValidateOnly. Errors are those of
+// metadata.CreateTopic, with the messages of Apache Kafka.
+func (t *Topics) Create(ctx context.Context, n NewTopic) (*metadata.Topic, error) {
+	if n.Name == controllerLog {
+		return nil, fault.New(fault.InvalidRequest, "Creation of internal topic %s is prohibited.", n.Name)
+	}
+	cmd, err := t.command(n)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.checkConfigs(n.Configs); err != nil {
+		// Kafka names what is wrong with the topic itself first.
+		cmd.Configs = nil
+		if _, _, first := metadata.Apply(t.store.Image(), cmd); errors.Is(first, fault.TopicExists) || errors.Is(first, fault.InvalidTopic) {
+			return nil, first
+		}
+		return nil, err
+	}
+	if n.ValidateOnly {
+		_, res, err := metadata.Apply(t.store.Image(), cmd)
+		return res.Topic, err
+	}
+	res, err := t.store.Apply(ctx, cmd)
+	return res.Topic, err
+}
+
+// command returns n as a command, the broker's defaults filled in.
+func (t *Topics) command(n NewTopic) (metadata.CreateTopic, error) {
+	cmd := metadata.CreateTopic{
+		Name: n.Name, ID: t.newID(), Partitions: n.Partitions, ReplicationFactor: n.ReplicationFactor, Configs: given(n.Configs),
+	}
+	if len(n.Assignments) == 0 {
+		if cmd.Partitions == -1 {
+			cmd.Partitions = int32(t.configs.Int("num.partitions"))
+		}
+		if cmd.ReplicationFactor == -1 {
+			cmd.ReplicationFactor = int16(t.configs.Int("default.replication.factor"))
+		}
+		return cmd, nil
+	}
+	cmd.Assignments = make([][]int32, 0, len(n.Assignments))
+	for p := range int32(len(n.Assignments)) {
+		replicas, ok := n.Assignments[p]
+		if !ok {
+			return cmd, fault.New(fault.InvalidReplicaAssignment, "partitions should be a consecutive 0-based integer sequence")
+		}
+		cmd.Assignments = append(cmd.Assignments, replicas)
+	}
+	return cmd, nil
+}
+
+// given returns the configs that have values; nil when none has.
+func given(configs map[string]*string) map[string]string {
+	if len(configs) == 0 {
+		return nil
+	}
+	set := make(map[string]string, len(configs))
+	for key, value := range configs {
+		if value != nil {
+			set[key] = *value
+		}
+	}
+	return set
+}
+
+// checkConfigs checks the configs of a new topic, also against what it gets from the broker.
+func (t *Topics) checkConfigs(configs map[string]*string) error {
+	var null []string
+	for _, key := range slices.Sorted(maps.Keys(configs)) {
+		if configs[key] == nil {
+			null = append(null, key)
+		}
+	}
+	if len(null) > 0 {
+		return fault.New(fault.InvalidConfig, "Null value not supported for topic configs: %s", strings.Join(null, ","))
+	}
+	own := given(configs)
+	if err := configdef.ValidateTopicConfigs(own); err != nil {
+		return err
+	}
+	return t.configs.CheckTopic(own)
+}
+
+// AutoCreate makes the topic that a client has asked about and that does not exist, when
+// auto.create.topics.enable allows it; internal ones (__consumer_offsets) get their own settings. Errors are what Kafka's
+// Metadata answers for a topic that it does not make: fault.InvalidTopic for an illegal name, otherwise
+// fault.UnknownTopicOrPartition.
+func (t *Topics) AutoCreate(ctx context.Context, name string) (*metadata.Topic, error) {
+	if topic, ok := t.store.Image().Topic(name); ok {
+		return topic, nil
+	}
+	if !t.configs.Bool("auto.create.topics.enable") {
+		return nil, fault.UnknownTopicOrPartition
+	}
+	if err := metadata.ValidateTopicName(name); err != nil {
+		return nil, err
+	}
+	n, internal := t.internal(name)
+	if !internal {
+		n = NewTopic{Name: name, Partitions: -1, ReplicationFactor: -1}
+	}
+	topic, err := t.createMissing(ctx, n)
+	if err != nil && ctx.Err() == nil {
+		return nil, fault.New(fault.UnknownTopicOrPartition, "create topic %s: %w", name, err)
+	}
+	return topic, err
+}
+
+// EnsureInternal returns the internal topic, which is made when it is missing, whatever auto.create.topics.enable
+// says. Errors are those of Create, and fault.InvalidTopic for a name that is none of the internal topics that are made
+// on demand.
+func (t *Topics) EnsureInternal(ctx context.Context, name string) (*metadata.Topic, error) {
+	if topic, ok := t.store.Image().Topic(name); ok {
+		return topic, nil
+	}
+	n, ok := t.internal(name)
+	if !ok {
+		return nil, fault.New(fault.InvalidTopic, "%s is no internal topic", name)
+	}
+	return t.createMissing(ctx, n)
+}
+
+// createMissing makes a topic that another caller may be making at the same time.
+func (t *Topics) createMissing(ctx context.Context, n NewTopic) (*metadata.Topic, error) {
+	topic, err := t.Create(ctx, n)
+	if !errors.Is(err, fault.TopicExists) {
+		return topic, err
+	}
+	if waited := t.store.Barrier(ctx); waited != nil {
+		return nil, waited
+	}
+	if existing, ok := t.store.Image().Topic(n.Name); ok {
+		return existing, nil
+	}
+	return nil, err // made, and deleted again
+}
+
+// internal returns how an internal topic is made, as Kafka makes it. ok is false for other names.
+func (t *Topics) internal(name string) (n NewTopic, ok bool) {
+	var prefix string
+	set := make(map[string]string)
+	switch name {
+	case metadata.OffsetsTopic:
+		prefix = "offsets.topic."
+		set["cleanup.policy"] = "compact"
+		set["compression.type"] = "producer"
+	case metadata.TransactionTopic:
+		prefix = "transaction.state.log."
+		set["cleanup.policy"] = "compact"
+		set["compression.type"] = "uncompressed"
+		set["unclean.leader.election.enable"] = "false"
+		set["min.insync.replicas"] = t.configs.String(prefix + "min.isr")
+	case metadata.ShareGroupStateTopic:
+		prefix = "share.coordinator.state.topic."
+		set["cleanup.policy"] = "delete"
+		set["compression.type"] = "producer"
+		set["retention.ms"] = "-1"
+		set["min.insync.replicas"] = t.configs.String(prefix + "min.isr")
+	default:
+		return NewTopic{}, false
+	}
+	set["segment.bytes"] = strconv.FormatInt(max(t.configs.Int(prefix+"segment.bytes"), minSegmentBytes), 10)
+	configs := make(map[string]*string, len(set))
+	for key, value := range set {
+		configs[key] = &value
+	}
+	return NewTopic{
+		Name: name, Partitions: int32(t.configs.Int(prefix + "num.partitions")),
+		ReplicationFactor: int16(t.configs.Int(prefix + "replication.factor")), Configs: configs,
+	}, true
+}
+
+// minSegmentBytes is the least that a topic's segment.bytes may be; those of internal topics may be said to be less.
+const minSegmentBytes = 1 << 20
+
+// Delete removes a topic, by id when name is "", and returns it as it was. Errors: fault.UnknownTopicOrPartition,
+// UnknownTopicID, TopicDeletionDisabled, InvalidTopic for __meta, and InvalidRequest when neither or both are given.
+// As in Kafka the other internal topics can be deleted, and what they held is gone.
+func (t *Topics) Delete(ctx context.Context, name string, id metadata.TopicID) (*metadata.Topic, error) {
+	if !t.configs.Bool("delete.topic.enable") {
+		return nil, fault.New(fault.TopicDeletionDisabled, "Topic deletion is disabled.")
+	}
+	topic, err := find(t.store.Image(), name, id)
+	for {
+		switch {
+		case err == nil && topic.Name == metadata.MetaTopic:
+			return nil, fault.New(fault.InvalidTopic, "Deletion of internal topic %s is prohibited.", topic.Name)
+		case err == nil:
+			_, err = t.store.Apply(ctx, metadata.DeleteTopic{ID: topic.ID})
+		}
+		if !errors.Is(err, fault.UnknownTopicOrPartition) && !errors.Is(err, fault.UnknownTopicID) {
+			break
+		}
+		// This node may not know yet that the topic was made, or that it was made anew.
+		if waited := t.store.Barrier(ctx); waited != nil {
+			return nil, waited
+		}
+		if topic, err = find(t.store.Image(), name, id); err != nil {
+			break
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return topic, nil
+}
+
+// find returns the topic that is named by its name or its id.
+func find(img *metadata.Image, name string, id metadata.TopicID) (*metadata.Topic, error) {
+	switch {
+	case name == "" && id.IsZero():
+		return nil, fault.New(fault.InvalidRequest, "Neither topic name nor id were specified.")
+	case name != "" && !id.IsZero():
+		return nil, fault.New(fault.InvalidRequest, "You may not specify both topic name and topic id.")
+	case name != "":
+		if topic, ok := img.Topic(name); ok {
+			return topic, nil
+		}
+		return nil, unknownTopic()
+	default:
+		if topic, ok := img.TopicByID(id); ok {
+			return topic, nil
+		}
+		return nil, fault.New(fault.UnknownTopicID, "This server does not host this topic ID.")
+	}
+}
+
+func unknownTopic() error {
+	return fault.New(fault.UnknownTopicOrPartition, "This server does not host this topic-partition.")
+}
+
+// CreatePartitions raises the number of a topic's partitions to count. assignments, when not nil, are the replicas of the new
+// ones. Errors are those of metadata.CreatePartitions, with the messages of Apache Kafka.
+func (t *Topics) CreatePartitions(ctx context.Context, name string, count int32, assignments [][]int32, validateOnly bool) error {
+	cmd := metadata.CreatePartitions{Topic: name, Count: count, Assignments: assignments}
+	if validateOnly {
+		_, _, err := metadata.Apply(t.store.Image(), cmd)
+		return err
+	}
+	_, err := t.store.Apply(ctx, cmd)
+	return err
+}
