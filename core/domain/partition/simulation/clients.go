@@ -18,6 +18,7 @@ type producer struct {
 	w       *world
 	id      int64
 	acks    int16
+	most    int   // batches without an answer; more than five where several leaders are asked
 	next    int64 // sequence
 	pending []*sending
 	known   bool // a batch was acknowledged: before that a broker takes any sequence for the first
@@ -32,7 +33,7 @@ type sending struct {
 
 func (w *world) startClients() {
 	for i, acks := range []int16{-1, -1, 1, 0} {
-		p := &producer{w: w, id: int64(i + 1), acks: acks}
+		p := &producer{w: w, id: int64(i + 1), acks: acks, most: 3 + 9*(i%2)}
 		w.producers = append(w.producers, p)
 		p.run()
 	}
@@ -52,7 +53,7 @@ func (p *producer) run() {
 		if p.w.calm {
 			return
 		}
-		if len(p.pending) == 0 || p.known && len(p.pending) < 3 {
+		if len(p.pending) == 0 || p.known && len(p.pending) < p.most {
 			s := &sending{b: p.batch()}
 			if p.acks == -1 {
 				p.pending = append(p.pending, s)

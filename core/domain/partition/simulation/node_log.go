@@ -168,6 +168,9 @@ func (n *node) produce(b batch, acks int16, done func(error)) {
 	if dup != nil {
 		b.base, end = dup.FirstOffset, dup.LastOffset+1
 	}
+	if n.w.opt.Breaks == AckDuplicates && b.base < 0 {
+		end = 0
+	}
 	if acks != 0 {
 		n.acks = append(n.acks, ack{end: end, acks: acks, b: b, done: done})
 	}

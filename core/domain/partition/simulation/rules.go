@@ -30,6 +30,7 @@ const (
 	DeleteCommitted      // retention deletes nothing above the high watermark
 	CompactCommitted     // compaction touches nothing above the high watermark, and nothing there replaces anything
 	KeepWhereEpochsBegin // compaction keeps the first batch of each leader epoch, if only its header
+	AckDuplicates        // a duplicate whose offset is not remembered waits for what came after it
 	KnowWhereLogsBegin   // a fetch of a log that begins above all that was committed acknowledges nothing
 	ruleCount
 )
@@ -40,7 +41,7 @@ func (r Rule) String() string {
 		"no rule", "AckDurableOnly", "AckReplicated", "ShrinkWhenCommitted", "GrowWhenAsked", "JoinWhenCaughtUp", "CutByEpochs",
 		"CompareEpochs", "CutByOwnEpochs", "MatchAnswers", "BeginAnewWhenForgotten", "ElectInSync", "LeaveWhenRestarted", "JoinUnderOwnEpoch",
 		"StopWithoutLease", "ReadWhenKnown", "CompareVersion", "CountWhenProven", "ReturnWhenSeen", "GrantFullSessions",
-		"DeleteCommitted", "CompactCommitted", "KeepWhereEpochsBegin", "KnowWhereLogsBegin",
+		"DeleteCommitted", "CompactCommitted", "KeepWhereEpochsBegin", "AckDuplicates", "KnowWhereLogsBegin",
 	}[r]
 }
 
