@@ -63,7 +63,8 @@ func TestOnlyWhatMayPassIsInsistedOn(t *testing.T) {
 	for _, c := range []struct {
 		err   error
 		tries int
-	}{{kerr.NotController, 2}, {kerr.RequestTimedOut, 2}, {kerr.InvalidUpdateVersion, 2}, {kerr.InvalidRequest, 1}, {nil, 1}} {
+	}{{failure(kerr.NotController.Code, nil), 2}, {failure(kerr.RequestTimedOut.Code, nil), 2},
+		{failure(kerr.InvalidUpdateVersion.Code, nil), 2}, {failure(kerr.InvalidRequest.Code, nil), 1}, {nil, 1}} {
 		tries := 0
 		err := insist(t.Context(), func() error {
 			if tries++; tries > 1 {
@@ -78,7 +79,7 @@ func TestOnlyWhatMayPassIsInsistedOn(t *testing.T) {
 	enough := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(enough)
-	if err := insist(ctx, func() error { return kerr.NotController }); !errors.Is(err, enough) || !errors.Is(err, kerr.NotController) {
+	if err := insist(ctx, func() error { return failure(kerr.NotController.Code, nil) }); !errors.Is(err, enough) || !errors.Is(err, kerr.NotController) {
 		t.Errorf("in the end: %v", err)
 	}
 }

@@ -39,9 +39,9 @@ func (a *Admin) lead(ctx context.Context, v *view, node int32) error {
 	req.TimeoutMillis = int32(askTimeout.Milliseconds())
 	req.Topics = []kmsg.ElectLeadersRequestTopic{{Topic: quorumTopic, Partitions: []int32{0}}}
 	return insist(ctx, func() error {
-		resp, err := a.at(ctx, a.brokers[node], req)
+		resp, err := req.RequestWith(ctx, a.at(a.brokers[node]))
 		if err == nil {
-			_, err = outcome(resp.(*kmsg.ElectLeadersResponse))
+			_, err = outcome(resp)
 		}
 		if err != nil {
 			return fmt.Errorf("let node %d lead the metadata: %w", node, err)

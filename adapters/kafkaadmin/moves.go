@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/layout"
 )
 
@@ -52,7 +52,7 @@ func (a *Admin) reassign(ctx context.Context, moves []layout.Move) error {
 		}
 		return t
 	})
-	resp, err := ask[*kmsg.AlterPartitionAssignmentsResponse](ctx, a, req)
+	resp, err := req.RequestWith(ctx, a)
 	if err == nil {
 		err = failure(resp.ErrorCode, resp.ErrorMessage)
 	}
@@ -63,7 +63,7 @@ func (a *Admin) reassign(ctx context.Context, moves []layout.Move) error {
 	for _, t := range resp.Topics {
 		for _, p := range t.Partitions {
 			err := failure(p.ErrorCode, p.ErrorMessage)
-			if err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) { // it was deleted meanwhile
+			if err != nil && !errors.Is(err, fault.UnknownTopicOrPartition) { // it was deleted meanwhile
 				failed = append(failed, fmt.Errorf("reassign %s-%d: %w", t.Topic, p.Partition, err))
 			}
 		}
@@ -144,7 +144,7 @@ func (a *Admin) elect(ctx context.Context, partitions []partition) (int, error) 
 	})
 	elected := 0
 	err := insist(ctx, func() error {
-		resp, err := ask[*kmsg.ElectLeadersResponse](ctx, a, req)
+		resp, err := req.RequestWith(ctx, a)
 		if err != nil {
 			return fmt.Errorf("elect leaders: %w", err)
 		}
@@ -166,7 +166,7 @@ func outcome(resp *kmsg.ElectLeadersResponse) (int, error) {
 			switch err := failure(p.ErrorCode, p.ErrorMessage); {
 			case err == nil:
 				changed++
-			case !errors.Is(err, kerr.ElectionNotNeeded):
+			case !errors.Is(err, fault.ElectionNotNeeded):
 				failed = append(failed, fmt.Errorf("elect a leader of %s-%d: %w", t.Topic, p.Partition, err))
 			}
 		}

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/layout"
 )
 
@@ -37,7 +37,7 @@ func (a *Admin) AddNode(ctx context.Context, node int32, raft string, wait bool)
 	req.VoterID = node
 	req.Listeners = []kmsg.AddRaftVoterRequestListener{{Name: "RAFT", Host: host, Port: uint16(port)}}
 	err = insist(ctx, func() error {
-		resp, err := ask[*kmsg.AddRaftVoterResponse](ctx, a, req)
+		resp, err := req.RequestWith(ctx, a)
 		if err == nil {
 			err = failure(resp.ErrorCode, resp.ErrorMessage)
 		}
@@ -153,7 +153,7 @@ func (a *Admin) remove(ctx context.Context, node, heir int32, force bool) (*Remo
 			return r, nil
 		}
 		// A topic that was made meanwhile has a replica there, or the node was started again.
-		if !errors.Is(err, kerr.InvalidRequest) || attempt == attempts {
+		if !errors.Is(err, fault.InvalidRequest) || attempt == attempts {
 			return nil, err
 		}
 		a.say("once more: %v", err)
@@ -225,13 +225,13 @@ func (a *Admin) forget(ctx context.Context, v *view, node int32) error {
 	err := insist(ctx, func() error {
 		req := kmsg.NewPtrRemoveRaftVoterRequest()
 		req.VoterID = node
-		resp, err := ask[*kmsg.RemoveRaftVoterResponse](ctx, a, req)
+		resp, err := req.RequestWith(ctx, a)
 		if err == nil {
 			err = failure(resp.ErrorCode, resp.ErrorMessage)
 		}
 		return err
 	})
-	if err != nil && !errors.Is(err, kerr.VoterNotFound) {
+	if err != nil && !errors.Is(err, fault.VoterNotFound) {
 		return fmt.Errorf("remove node %d from the quorum: %w", node, err)
 	}
 	return nil
@@ -240,11 +240,11 @@ func (a *Admin) forget(ctx context.Context, v *view, node int32) error {
 func (a *Admin) unregister(ctx context.Context, node int32) error {
 	req := kmsg.NewPtrUnregisterBrokerRequest()
 	req.BrokerID = node
-	resp, err := ask[*kmsg.UnregisterBrokerResponse](ctx, a, req)
+	resp, err := req.RequestWith(ctx, a)
 	if err == nil {
 		err = failure(resp.ErrorCode, resp.ErrorMessage)
 	}
-	if errors.Is(err, kerr.BrokerIDNotRegistered) {
+	if errors.Is(err, fault.BrokerIDNotRegistered) {
 		return nil
 	}
 	return err

@@ -44,7 +44,7 @@ func (a *Admin) Upgrade(ctx context.Context, dry bool) (*Upgraded, error) {
 	update.Feature, update.MaxVersionLevel, update.UpgradeType = metadata.VersionFeature, u.To, 1
 	req.FeatureUpdates = append(req.FeatureUpdates, update)
 	err = insist(ctx, func() error {
-		resp, err := ask[*kmsg.UpdateFeaturesResponse](ctx, a, req)
+		resp, err := req.RequestWith(ctx, a)
 		if err == nil {
 			err = failure(resp.ErrorCode, resp.ErrorMessage)
 		}
@@ -62,11 +62,10 @@ type features struct{ now, newest int16 }
 func (a *Admin) featuresOf(ctx context.Context, address string) (f features, err error) {
 	req := kmsg.NewPtrApiVersionsRequest()
 	req.ClientSoftwareName, req.ClientSoftwareVersion = "chronik-server", "cluster"
-	resp, err := a.at(ctx, address, req)
+	answer, err := req.RequestWith(ctx, a.at(address))
 	if err != nil {
 		return f, err
 	}
-	answer := resp.(*kmsg.ApiVersionsResponse)
 	if err := failure(answer.ErrorCode, nil); err != nil {
 		return f, err
 	}

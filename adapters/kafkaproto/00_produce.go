@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
@@ -196,7 +197,7 @@ func (p *produceCall) encodePartition(w *writer, at *replicas.ProducePartition, 
 // about what this broker does not serve.
 func messageOfProduce(at *replicas.ProducePartition) *string {
 	if len(at.RecordErrors) > 0 || errors.Is(at.Err, fault.UnsupportedVersion) || errors.Is(at.Err, fault.InvalidTxnState) {
-		return messageOf(at.Err)
+		return kafkaerrors.Message(at.Err)
 	}
 	return nil
 }

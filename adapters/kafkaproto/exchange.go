@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -81,7 +82,7 @@ func (x *exchange) code(err error) int16 {
 		return 0
 	}
 	x.errors++
-	code, known := codeOf(err)
+	code, known := kafkaerrors.Code(err)
 	if !known {
 		x.conn.server.noise.Error(x.ctx, "request met an unexpected error", "api", x.api.name,
 			"client_id", x.clientID, "err", err)

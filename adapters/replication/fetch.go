@@ -38,11 +38,11 @@ func (p *Peers) Fetch(ctx context.Context, node int32, want ports.ReplicaFetch) 
 	l := p.on(p.feeds, node)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	req, resp := p.request(&l.session, want), kmsg.NewPtrFetchResponse()
-	resp.Version = fetchVersion
-	if err := p.ask(ctx, l, node, req, resp); err != nil {
+	answer, err := p.ask(ctx, l, node, p.request(&l.session, want))
+	if err != nil {
 		return nil, err
 	}
+	resp := answer.(*kmsg.FetchResponse)
 	if err := faultOf(resp.ErrorCode); err != nil {
 		l.session = session{}
 		if errors.Is(err, fault.FetchSessionIDNotFound) || errors.Is(err, fault.InvalidFetchSessionEpoch) {

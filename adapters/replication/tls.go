@@ -21,7 +21,8 @@ const handshakeTime = 10 * time.Second
 // TLS returns how a connection to another broker is secured now, nil for not at all. The server name is set for each.
 type TLS func() *tls.Config
 
-// over returns the TLS over a connection to a broker, once the other side has shown who it is; the connection itself where they go in the clear.
+// over returns the TLS over a connection to a broker, after the other side has shown its certificate; the connection itself when
+// brokers talk in the clear. It is a kafkaclient.Dialer's Secure.
 // What the other side has against this broker comes with the first answer only.
 func (secure TLS) over(ctx context.Context, plain net.Conn, address string) (net.Conn, error) {
 	var config *tls.Config

@@ -1,6 +1,6 @@
 // Package fault names what can go wrong in a broker. A fault is a kind, which says what rule or
 // condition it was and knows no protocol, and a detail, which names the object and the limit.
-// Adapters map kinds to what their clients understand; see adapters/kafkaproto/errors.go.
+// Adapters map kinds to what their clients understand; see adapters/internal/kafkaerrors.
 package fault
 
 import (

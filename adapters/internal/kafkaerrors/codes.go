@@ -1,15 +1,12 @@
-package kafkaproto
+package kafkaerrors
 
 import (
-	"context"
-	"errors"
-
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// codes says which error a client gets for each kind of fault. What has no kind is UNKNOWN_SERVER_ERROR.
+// codes says which error of Kafka stands for each kind of fault.
 var codes = map[fault.Kind]*kerr.Error{
 	fault.Unknown:                            kerr.UnknownServerError,
 	fault.OffsetOutOfRange:                   kerr.OffsetOutOfRange,
@@ -121,40 +118,15 @@ var codes = map[fault.Kind]*kerr.Error{
 	fault.Overloaded: kerr.ThrottlingQuotaExceeded,
 }
 
-// codeOf returns Kafka's code for err, 0 for nil. known is false for an error that has no kind and should be logged.
-func codeOf(err error) (code int16, known bool) {
-	if err == nil {
-		return 0, true
+// kinds is codes the other way round. Where several kinds have the same code, it is the first one's, whose name is the code's.
+var kinds = func() map[int16]fault.Kind {
+	all := make(map[int16]fault.Kind, len(codes))
+	for _, kind := range fault.Kinds() {
+		if e := codes[kind]; e != nil {
+			if _, taken := all[e.Code]; !taken {
+				all[e.Code] = kind
+			}
+		}
 	}
-	kind := fault.KindOf(err)
-	if kind == fault.Unknown && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
-		return kerr.RequestTimedOut.Code, true // the broker stops or the client has gone; who is left may retry
-	}
-	k, ok := codes[kind]
-	if !ok {
-		return kerr.UnknownServerError.Code, false
-	}
-	return k.Code, kind != fault.Unknown
-}
-
-// messageOf returns what a client may read about err, nil when that is no more than what the code says.
-func messageOf(err error) *string {
-	f, ok := errors.AsType[*fault.Error](err)
-	if !ok || f.Kind == fault.Unknown || f.Detail == "" {
-		return nil
-	}
-	return &f.Detail
-}
-
-// describe is messageOf for the answers in which Kafka says what the code means, too.
-func describe(err error) *string {
-	if m := messageOf(err); m != nil || err == nil {
-		return m
-	}
-	code, _ := codeOf(err)
-	e, ok := errors.AsType[*kerr.Error](kerr.ErrorForCode(code))
-	if !ok {
-		return nil
-	}
-	return &e.Description
-}
+	return all
+}()
