@@ -33,11 +33,14 @@ type name struct {
 
 func nameOf(p *ports.ReplicaFetchPartition) name { return name{p.TopicID, p.Partition} }
 
-// Fetch implements ports.Peers by Kafka's Fetch, in an incremental session: what has not changed is not said again.
+// Fetch implements ports.ReplicaFetcher by Kafka's Fetch, in an incremental session: what has not changed is not said again.
 func (p *Peers) Fetch(ctx context.Context, node int32, want ports.ReplicaFetch) ([]ports.ReplicaFetched, error) {
 	l := p.on(p.feeds, node)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if err := p.connect(ctx, l, node); err != nil {
+		return nil, err
+	}
 	answer, err := p.ask(ctx, l, node, p.request(&l.session, want))
 	if err != nil {
 		return nil, err

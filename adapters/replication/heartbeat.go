@@ -10,7 +10,7 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// Heartbeat implements ports.Peers by Kafka's BrokerHeartbeat.
+// Heartbeat implements ports.Heartbeats by Kafka's BrokerHeartbeat.
 func (p *Peers) Heartbeat(ctx context.Context, node int32, beat ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error) {
 	req := kmsg.NewPtrBrokerHeartbeatRequest()
 	req.BrokerID, req.BrokerEpoch, req.CurrentMetadataOffset = beat.BrokerID, beat.BrokerEpoch, beat.MetadataIndex
@@ -18,6 +18,9 @@ func (p *Peers) Heartbeat(ctx context.Context, node int32, beat ports.BrokerHear
 	l := p.on(p.beats, node)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if err := p.connect(ctx, l, node); err != nil {
+		return ports.BrokerHeartbeatReply{}, err
+	}
 	answer, err := p.ask(ctx, l, node, req)
 	if err != nil {
 		return ports.BrokerHeartbeatReply{}, err

@@ -45,7 +45,10 @@ type Peers struct {
 	closed bool
 }
 
-var _ ports.Peers = (*Peers)(nil)
+var (
+	_ ports.Heartbeats     = (*Peers)(nil)
+	_ ports.ReplicaFetcher = (*Peers)(nil)
+)
 
 // New returns the peers of this broker. Close ends all connections.
 func New(set Settings) *Peers {
@@ -75,25 +78,30 @@ func (p *Peers) on(lines map[int32]*line, node int32) *line {
 	return l
 }
 
-// ask sends a request over a line and returns the answer; the error codes in it are the caller's to look at. A broker that has
-// moved is asked at its new address.
-func (p *Peers) ask(ctx context.Context, l *line, node int32, req kmsg.Request) (kmsg.Response, error) {
+// connect sees to it that a line is connected, to where the broker is now. A new connection has no fetch session.
+func (p *Peers) connect(ctx context.Context, l *line, node int32) error {
 	address, ok := p.settings.Address(node)
 	if !ok {
-		return nil, fault.New(fault.BrokerNotAvailable, "broker %d has no address", node)
+		return fault.New(fault.BrokerNotAvailable, "broker %d has no address", node)
 	}
 	if l.conn != nil && l.conn.Address() != address {
 		l.hangUp()
 	}
-	if l.conn == nil {
-		c, err := p.dialer.Dial(ctx, address)
-		if err != nil {
-			return nil, p.distrusted(ctx, node, unreachable(ctx, node, err))
-		}
-		if !p.keep(l, c) {
-			return nil, fault.New(fault.BrokerNotAvailable, "this broker is stopping")
-		}
+	if l.conn != nil {
+		return nil
 	}
+	c, err := p.dialer.Dial(ctx, address)
+	if err != nil {
+		return p.distrusted(ctx, node, unreachable(ctx, node, err))
+	}
+	if !p.keep(l, c) {
+		return fault.New(fault.BrokerNotAvailable, "this broker is stopping")
+	}
+	return nil
+}
+
+// ask sends a request over a line that is connected, and returns the answer; the error codes in it are the caller's to look at.
+func (p *Peers) ask(ctx context.Context, l *line, node int32, req kmsg.Request) (kmsg.Response, error) {
 	resp, err := l.conn.Request(ctx, req)
 	if err != nil {
 		l.hangUp()

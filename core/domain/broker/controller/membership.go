@@ -59,7 +59,7 @@ func (s *MembershipSettings) ensureDefaults() {
 type Membership struct {
 	store    ports.MetadataStore
 	local    heartbeats
-	peers    ports.Peers
+	peers    ports.Heartbeats
 	settings MembershipSettings
 	clock    ports.Clock
 	log      *slog.Logger
@@ -79,7 +79,7 @@ type heartbeats interface {
 // NewMembership returns the membership of this broker. Heartbeats go to local, this node's controller, while this node
 // leads the metadata, and to peers otherwise.
 func NewMembership(
-	store ports.MetadataStore, local heartbeats, peers ports.Peers, settings MembershipSettings, clock ports.Clock,
+	store ports.MetadataStore, local heartbeats, peers ports.Heartbeats, settings MembershipSettings, clock ports.Clock,
 	log *slog.Logger,
 ) *Membership {
 	settings.ensureDefaults()
