@@ -107,7 +107,7 @@ func pause(ctx context.Context) error {
 func insist(ctx context.Context, do func() error) error {
 	for {
 		err := do()
-		if !errors.Is(err, fault.NotController) && !errors.Is(err, fault.RequestTimedOut) && !errors.Is(err, fault.InvalidUpdateVersion) {
+		if !fault.NoController(err) && !errors.Is(err, fault.InvalidUpdateVersion) {
 			return err
 		}
 		if ended := pause(ctx); ended != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -16,6 +17,42 @@ func TestEveryKindOfFaultHasAKafkaErrorCode(t *testing.T) {
 	for _, k := range fault.Kinds() {
 		if codes[k] == nil {
 			t.Errorf("%v has no Kafka error code", k)
+		}
+	}
+}
+
+// The list is that of org.apache.kafka.common.protocol.Errors: code, name, and whether its exception is a RetriableException.
+func TestKindsAreKafkasErrors(t *testing.T) {
+	list, err := os.ReadFile("testdata/kafka-4.4.0-errors.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[fault.Kind]bool{fault.Overloaded: true} // Kafka has none
+	for line := range strings.Lines(string(list)) {
+		var (
+			code      int16
+			name      string
+			retriable bool
+		)
+		if _, err := fmt.Sscan(line, &code, &name, &retriable); err != nil {
+			t.Fatalf("line %q: %v", line, err)
+		}
+		if code == 0 {
+			continue
+		}
+		kind, ok := kinds[code]
+		if !ok || codes[kind].Message != name && name != "NOT_LEADER_OR_FOLLOWER" { // kerr has its old name
+			t.Errorf("error %d, %s, has no kind", code, name)
+			continue
+		}
+		listed[kind] = true
+		if kind.Retriable() != retriable {
+			t.Errorf("%s: Retriable() = %t", name, kind.Retriable())
+		}
+	}
+	for _, kind := range fault.Kinds() {
+		if !listed[kind] {
+			t.Errorf("Kafka has no error like %v", kind)
 		}
 	}
 }

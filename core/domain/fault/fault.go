@@ -39,6 +39,13 @@ func (e *Error) Is(target error) bool {
 	return ok && k == e.Kind
 }
 
+// NoController reports whether err says that the metadata have no leader at the moment, or none that has answered in time:
+// NotController or RequestTimedOut. It passes when a leader is elected, and the same may be asked again; what has timed out
+// may have been done.
+func NoController(err error) bool {
+	return errors.Is(err, NotController) || errors.Is(err, RequestTimedOut)
+}
+
 // KindOf returns the kind of the outermost fault in err's chain, None for nil, and Unknown for an error that
 // is no fault.
 func KindOf(err error) Kind {

@@ -133,9 +133,7 @@ func (m *Membership) Register(ctx context.Context) error {
 
 // mayPass reports whether what has failed may succeed when it is tried again.
 func mayPass(err error) bool {
-	return errors.Is(err, fault.NotController) || errors.Is(err, fault.RequestTimedOut) ||
-		errors.Is(err, context.DeadlineExceeded) ||
-		errors.Is(err, fault.BrokerNotAvailable)
+	return fault.NoController(err) || errors.Is(err, fault.BrokerNotAvailable) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // Run registers this broker, unless Register has done so, and keeps it in the cluster until ctx ends; then it has
