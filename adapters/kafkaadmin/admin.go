@@ -3,7 +3,6 @@ package kafkaadmin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -19,7 +18,7 @@ import (
 type Settings struct {
 	Bootstrap []string // host:port of nodes to begin with
 	Step      int      // how many partitions are moved at once
-	Say       func(string)
+	Tell      func(Event)
 }
 
 // Admin administers a cluster. It is for one goroutine.
@@ -27,12 +26,13 @@ type Admin struct {
 	settings Settings
 	brokers  map[int32]string // addresses, as far as they are known
 	conns    map[string]*kafkaclient.Conn
-	avoid    int32 // a node that is not asked, -1 for none
+	avoid    int32         // a node that is not asked, -1 for none
+	interval time.Duration // between two looks at what is waited for
 }
 
 // New returns an Admin that has not connected to anything yet.
 func New(s Settings) *Admin {
-	return &Admin{settings: s, brokers: map[int32]string{}, conns: map[string]*kafkaclient.Conn{}, avoid: -1}
+	return &Admin{settings: s, brokers: map[int32]string{}, conns: map[string]*kafkaclient.Conn{}, avoid: -1, interval: interval}
 }
 
 // Close ends the connections.
@@ -42,8 +42,6 @@ func (a *Admin) Close() {
 	}
 	clear(a.conns)
 }
-
-func (a *Admin) say(format string, args ...any) { a.settings.Say(fmt.Sprintf(format, args...)) }
 
 // addresses returns where nodes may be reached: those first that there are connections to.
 func (a *Admin) addresses() []string {
@@ -87,12 +85,12 @@ func (a *Admin) Request(ctx context.Context, req kmsg.Request) (kmsg.Response, e
 	return nil, failed
 }
 
-// between is the time between two looks at what is waited for.
-const between = 250 * time.Millisecond
+// interval is the time between two looks at what is waited for.
+const interval = 250 * time.Millisecond
 
-// pause waits for a while, and returns an error when ctx ends.
-func pause(ctx context.Context) error {
-	timer := time.NewTimer(between)
+// pause waits until it is time to look again, and returns an error when ctx ends.
+func (a *Admin) pause(ctx context.Context) error {
+	timer := time.NewTimer(a.interval)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
@@ -102,15 +100,15 @@ func pause(ctx context.Context) error {
 	}
 }
 
-// insist does something until it succeeds or fails for good. What fails because the metadata has no leader for a moment, or because another change
-// came in between, is tried again.
-func insist(ctx context.Context, do func() error) error {
+// insist does something until it succeeds or fails for good. What fails because the metadata has no leader for a moment, or
+// because another change came in between, is tried again.
+func (a *Admin) insist(ctx context.Context, do func() error) error {
 	for {
 		err := do()
 		if !fault.NoController(err) && !errors.Is(err, fault.InvalidUpdateVersion) {
 			return err
 		}
-		if ended := pause(ctx); ended != nil {
+		if ended := a.pause(ctx); ended != nil {
 			return errors.Join(ended, err)
 		}
 	}

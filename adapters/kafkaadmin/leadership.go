@@ -38,7 +38,7 @@ func (a *Admin) lead(ctx context.Context, v *view, node int32) error {
 	req := kmsg.NewPtrElectLeadersRequest()
 	req.TimeoutMillis = int32(askTimeout.Milliseconds())
 	req.Topics = []kmsg.ElectLeadersRequestTopic{{Topic: quorumTopic, Partitions: []int32{0}}}
-	return insist(ctx, func() error {
+	return a.insist(ctx, func() error {
 		resp, err := req.RequestWith(ctx, a.at(a.brokers[node]))
 		if err == nil {
 			_, err = outcome(resp)
@@ -46,7 +46,7 @@ func (a *Admin) lead(ctx context.Context, v *view, node int32) error {
 		if err != nil {
 			return fmt.Errorf("let node %d lead the metadata: %w", node, err)
 		}
-		a.say("node %d leads the metadata", node)
+		a.settings.Tell(MetadataLed{node})
 		return nil
 	})
 }

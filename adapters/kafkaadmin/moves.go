@@ -24,7 +24,7 @@ type Move struct {
 func (a *Admin) move(ctx context.Context, moves []layout.Move) ([]Move, error) {
 	done := []Move{}
 	for step := range slices.Chunk(moves, a.settings.Step) {
-		if err := insist(ctx, func() error { return a.reassign(ctx, step) }); err != nil {
+		if err := a.insist(ctx, func() error { return a.reassign(ctx, step) }); err != nil {
 			return done, err
 		}
 		if err := a.awaitMoved(ctx, step); err != nil {
@@ -33,7 +33,7 @@ func (a *Admin) move(ctx context.Context, moves []layout.Move) ([]Move, error) {
 		for _, m := range step {
 			done = append(done, Move{m.Topic, m.Index, m.Replicas})
 		}
-		a.say("moved %d of %d partitions", len(done), len(moves))
+		a.settings.Tell(PartitionsMoved{Done: len(done), All: len(moves)})
 	}
 	return done, nil
 }
@@ -91,7 +91,7 @@ func byTopic[T any](moves []layout.Move, topic func(string, []layout.Move) T) []
 func (a *Admin) awaitMoved(ctx context.Context, moves []layout.Move) error {
 	for {
 		v := &view{moving: map[partition]kmsg.ListPartitionReassignmentsResponseTopicPartition{}}
-		if err := insist(ctx, func() error { return a.lookAtMoves(ctx, v) }); err != nil {
+		if err := a.insist(ctx, func() error { return a.lookAtMoves(ctx, v) }); err != nil {
 			return err
 		}
 		left := slices.IndexFunc(moves, func(m layout.Move) bool {
@@ -101,7 +101,7 @@ func (a *Admin) awaitMoved(ctx context.Context, moves []layout.Move) error {
 		if left < 0 {
 			return nil
 		}
-		if err := pause(ctx); err != nil {
+		if err := a.pause(ctx); err != nil {
 			return fmt.Errorf("%s is still being moved to brokers %v, which goes on: %w", partition{moves[left].Topic, moves[left].Index}, moves[left].Replicas, err)
 		}
 	}
@@ -115,9 +115,9 @@ func (a *Admin) awaitNoMoves(ctx context.Context) (*view, error) {
 			return v, err
 		}
 		if !told {
-			a.say("waiting for %d partitions that are being reassigned already", len(v.moving))
+			a.settings.Tell(AwaitingReassignments{len(v.moving)})
 		}
-		if err := pause(ctx); err != nil {
+		if err := a.pause(ctx); err != nil {
 			return nil, fmt.Errorf("%d partitions are being reassigned: %w", len(v.moving), err)
 		}
 	}
@@ -143,7 +143,7 @@ func (a *Admin) elect(ctx context.Context, partitions []partition) (int, error) 
 		return t
 	})
 	elected := 0
-	err := insist(ctx, func() error {
+	err := a.insist(ctx, func() error {
 		resp, err := req.RequestWith(ctx, a)
 		if err != nil {
 			return fmt.Errorf("elect leaders: %w", err)

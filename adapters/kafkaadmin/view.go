@@ -40,7 +40,7 @@ func (p partition) String() string { return fmt.Sprintf("%s-%d", p.topic, p.inde
 
 // look asks for everything. While there is no leader of the metadata it waits for one.
 func (a *Admin) look(ctx context.Context) (v *view, err error) {
-	err = insist(ctx, func() error {
+	err = a.insist(ctx, func() error {
 		v = &view{moving: map[partition]kmsg.ListPartitionReassignmentsResponseTopicPartition{}}
 		for _, part := range []func(context.Context, *view) error{a.lookAtBrokers, a.lookAtQuorum, a.lookAtTopics, a.lookAtMoves} {
 			if err := part(ctx, v); err != nil {

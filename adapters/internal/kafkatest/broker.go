@@ -57,13 +57,18 @@ func (b *Broker) HangUp() {
 	}
 }
 
-// Close ends the broker, its connections included. A second Close does nothing.
-func (b *Broker) Close() {
+// Stop closes the listener and all connections, and does not wait for what is being answered: a Handler may call it.
+func (b *Broker) Stop() {
 	b.mu.Lock()
 	b.closed = true
 	b.mu.Unlock()
 	b.listener.Close()
 	b.HangUp()
+}
+
+// Close stops the broker and waits until nothing is being answered. A second Close does nothing.
+func (b *Broker) Close() {
+	b.Stop()
 	b.ended.Wait()
 }
 
