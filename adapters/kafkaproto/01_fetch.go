@@ -294,7 +294,7 @@ func (x *exchange) encodeRecords(w *writer, at *replicas.FetchedPartition) error
 	switch {
 	case n == 0:
 		return nil
-	case n >= copyBelow || x.copied+n > copyAtMost || !x.conn.server.answers.try(&x.lease, int64(n)):
+	case n >= copyBelow || x.copied+n > copyAtMost || !x.conn.server.answers.Try(&x.lease, int64(n)):
 		x.files = append(x.files, fileRange{after: len(w.b), slice: at.Records})
 		return nil
 	}

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/chronik-stream/chronik/adapters/kafkaproto/budget"
 )
 
 // readAhead is how much of its input a connection buffers. It is small, because idle connections keep it; larger
@@ -302,8 +304,8 @@ func hostOf(a *net.TCPAddr) string {
 func (c *conn) peer() string { return "/" + c.remote }
 
 // take adds n bytes of b to l. While it waits, the client may go away.
-func (c *conn) take(l *Lease, b *Budget, n int) error {
-	if b.try(l, int64(n)) {
+func (c *conn) take(l *budget.Lease, b *budget.Budget, n int) error {
+	if b.Try(l, int64(n)) {
 		return nil
 	}
 	reading := c.reading.Swap(false) // it is not the client that stalls

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
+	"github.com/chronik-stream/chronik/adapters/kafkaproto/budget"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -43,7 +44,7 @@ type exchange struct {
 	files    []fileRange             // bytes that belong between those of out
 	copied   int                     // bytes of out that came from files
 	fetched  *replicas.FetchResponse // holds the files; nil unless it is a Fetch
-	lease    Lease                   // of the answers' budget
+	lease    budget.Lease            // of the answers' budget
 }
 
 // deferred is what becomes an answer after the reader has left the request.

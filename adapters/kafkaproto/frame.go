@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+
+	"github.com/chronik-stream/chronik/adapters/kafkaproto/budget"
 )
 
 const (
@@ -21,7 +23,7 @@ const (
 // frame is a request's bytes without their size, in memory that release gives back.
 type frame struct {
 	buf   *buffer
-	lease Lease
+	lease budget.Lease
 	pool  *buffers
 }
 

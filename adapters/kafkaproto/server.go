@@ -13,6 +13,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/chronik-stream/chronik/adapters/kafkaproto/budget"
 	"github.com/chronik-stream/chronik/internal/limitedlog"
 )
 
@@ -96,8 +97,8 @@ type Server struct {
 	maxStream   int // bytes of a request
 	maxFrame    int // bytes of a request that is held as a whole
 	streamAbove int // bytes of a request that is held as a whole although it could be decoded while it arrives
-	frames      *Budget
-	answers     *Budget
+	frames      *budget.Budget
+	answers     *budget.Budget
 	buffers     *buffers
 	exchanges   exchanges
 	windows     windows
@@ -124,8 +125,8 @@ func New(s Settings) (*Server, error) {
 	srv := &Server{
 		services: s.Services, nodes: s.Nodes, limits: s.Limits, log: s.Logger, metrics: s.Metrics, tracer: s.Tracer,
 		noise:       limitedlog.New(s.Logger, noisePerPeriod),
-		frames:      NewBudget(s.Limits.RequestMemory),
-		answers:     NewBudget(s.Limits.ResponseMemory),
+		frames:      budget.New(s.Limits.RequestMemory),
+		answers:     budget.New(s.Limits.ResponseMemory),
 		buffers:     newBuffers(),
 		tickTime:    time.Second,
 		streamAbove: streamAbove,
