@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/chronik-stream/chronik/adapters/kafkaproto/budget"
+	"github.com/chronik-stream/chronik/adapters/kafkaproto/wire"
 )
 
 // readAhead is how much of its input a connection buffers. It is small, because idle connections keep it; larger
@@ -175,15 +176,15 @@ func (c *conn) exchange(x *exchange) (err error) {
 		c.served(x)
 	}()
 	x.began = time.Now()
-	r := reader{stream: x.stream}
+	r := wire.NewStreamReader(x.stream, false)
 	if x.stream == nil {
-		r.in = x.frame.buf.b
+		r = wire.NewReader(x.frame.buf.b, false)
 	}
 	h, err := parseHeader(&r, c.server.flexible)
 	if err != nil {
 		return err
 	}
-	x.version, x.correlation, x.clientID, x.body, x.ctx = h.version, h.correlation, c.identify(h.clientID), r.in, c.ctx
+	x.version, x.correlation, x.clientID, x.body, x.ctx = h.version, h.correlation, c.identify(h.clientID), r.Rest(), c.ctx
 	x.api = c.server.api(h.key)
 	if x.api == nil && c.server.partial {
 		return errNotServed

@@ -12,6 +12,7 @@ import (
 
 	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
 	"github.com/chronik-stream/chronik/adapters/kafkaproto/budget"
+	"github.com/chronik-stream/chronik/adapters/kafkaproto/wire"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -25,8 +26,8 @@ type exchange struct {
 	correlation int32
 	clientID    string
 	frame       frame
-	body        []byte  // the request without its header; part of frame
-	stream      *stream // the request instead, when it is decoded while it arrives
+	body        []byte       // the request without its header; part of frame
+	stream      *wire.Stream // the request instead, when it is decoded while it arrives
 	began       time.Time
 	size        int // of the request, in bytes
 	cost        int // of its decoded form, in bytes
@@ -117,22 +118,22 @@ func (x *exchange) malformed(err error) error {
 }
 
 // start begins the answer with its size, to be filled in by finish, and its header.
-func (x *exchange) start(flexible bool, room int) writer {
+func (x *exchange) start(flexible bool, room int) wire.Writer {
 	x.out = x.conn.server.buffers.get(max(room, smallestBuffer))
-	w := writer{b: x.out.b[:4], flexible: flexible}
-	w.int32(x.correlation)
-	w.noTags()
+	w := wire.Writer{B: x.out.b[:4], Flexible: flexible}
+	w.Int32(x.correlation)
+	w.NoTags()
 	return w
 }
 
 // finish takes the encoded answer over. The files' bytes count for its size.
-func (x *exchange) finish(w writer) {
-	x.out.b = w.b
-	size := len(w.b) - 4
+func (x *exchange) finish(w wire.Writer) {
+	x.out.b = w.B
+	size := len(w.B) - 4
 	for _, f := range x.files {
 		size += f.slice.Size
 	}
-	binary.BigEndian.PutUint32(w.b, uint32(size))
+	binary.BigEndian.PutUint32(w.B, uint32(size))
 }
 
 // respond encodes a message of kmsg as the answer.
@@ -144,7 +145,7 @@ func (x *exchange) respond(resp kmsg.Response) {
 func (x *exchange) encode(resp kmsg.Response, version int16) {
 	resp.SetVersion(version)
 	w := x.start(resp.IsFlexible() && resp.Key() != apiVersionsKey, smallestBuffer)
-	w.b = resp.AppendTo(w.b)
+	w.B = resp.AppendTo(w.B)
 	x.finish(w)
 }
 

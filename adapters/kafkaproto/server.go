@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/chronik-stream/chronik/adapters/kafkaproto/budget"
+	"github.com/chronik-stream/chronik/adapters/kafkaproto/wire"
 	"github.com/chronik-stream/chronik/internal/limitedlog"
 )
 
@@ -101,7 +102,7 @@ type Server struct {
 	answers     *budget.Budget
 	buffers     *buffers
 	exchanges   exchanges
-	windows     windows
+	windows     wire.Windows
 	produces    sync.Pool
 	fetches     sync.Pool
 
