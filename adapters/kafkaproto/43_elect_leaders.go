@@ -40,7 +40,7 @@ func (x *exchange) electLeaders(req *kmsg.ElectLeadersRequest) *kmsg.ElectLeader
 		}
 	case req.Topics == nil:
 		elections = x.services().Assignments.ElectAll(ctx, unclean)
-		for t := range x.services().Cluster.Image().ListedTopics("") { // Kafka names all, if only to say nothing about them
+		for t := range x.view().ListedTopics("") { // Kafka names all, if only to say nothing about them
 			out := kmsg.NewElectLeadersResponseTopic()
 			out.Topic = t.Name
 			for len(elections) > 0 && elections[0].Topic == t.Name {

@@ -40,7 +40,7 @@ func (x *exchange) describeProducersOf(topic string, index int32) kmsg.DescribeP
 		}
 	}
 	out.ErrorCode, out.ErrorMessage = x.code(err), kafkaerrors.Message(err)
-	if _, ok := x.services().Cluster.Image().Topic(topic); !ok {
+	if _, ok := x.view().Topic(topic); !ok {
 		out.ErrorMessage = kafkaerrors.Describe(err)
 	}
 	return out
