@@ -19,7 +19,9 @@ import (
 // codec returns an exchange without a connection to anyone, for decoding and encoding.
 func codec(t testing.TB, key, version int16, body []byte) *exchange {
 	t.Helper()
-	s, err := New(Settings{Listeners: []Listener{{Name: "L", Address: ":0", Advertised: "broker:9092"}}, Services: newFakes(t).services()})
+	s, err := New(Settings{
+		Listeners: []Listener{{Name: "L", Address: ":0", Advertised: "broker:9092"}}, Services: newFakes(t).services(), Limits: ample(),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,8 +288,8 @@ func FuzzHeader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte) {
 		r := wire.NewReader(in, false)
 		h, err := parseHeader(&r, flexible)
-		if err == nil && 10+len(h.clientID)+r.Left() > len(in) {
-			t.Fatalf("%d bytes of header and %d of body from %d", 10+len(h.clientID), r.Left(), len(in))
+		if err == nil && 10+len(h.clientID)+len(r.Rest()) > len(in) {
+			t.Fatalf("%d bytes of header and %d of body from %d", 10+len(h.clientID), len(r.Rest()), len(in))
 		}
 	})
 }
