@@ -5,30 +5,47 @@ import "github.com/chronik-stream/chronik/adapters/kafkaadmin"
 // ClusterAdmin administers a running cluster from outside.
 type ClusterAdmin = kafkaadmin.Admin
 
-// ClusterStatus and the others are what a ClusterAdmin's methods return.
 type (
-	ClusterStatus  = kafkaadmin.Status
-	ClusterNode    = kafkaadmin.Node
-	PartitionMove  = kafkaadmin.Move
-	NodeAdded      = kafkaadmin.Added
-	NodeTakenOut   = kafkaadmin.Removed
+	// ClusterStatus is what a cluster looks like.
+	ClusterStatus = kafkaadmin.Status
+	// ClusterNode is a node in a ClusterStatus.
+	ClusterNode = kafkaadmin.Node
+	// PartitionMove is a partition that got other replicas, or would.
+	PartitionMove = kafkaadmin.Move
+	// NodeAdded is the outcome of AddNode.
+	NodeAdded = kafkaadmin.Added
+	// NodeTakenOut is the outcome of RemoveNode and ReplaceNode.
+	NodeTakenOut = kafkaadmin.Removed
+	// LeadersChanged is the outcome of TransferLeadership and DrainLeadership.
 	LeadersChanged = kafkaadmin.Transferred
-	Rebalanced     = kafkaadmin.Balanced
-	Upgraded       = kafkaadmin.Upgraded
+	// Rebalanced is the outcome of Rebalance.
+	Rebalanced = kafkaadmin.Balanced
+	// Upgraded is the outcome of Upgrade.
+	Upgraded = kafkaadmin.Upgraded
 )
 
-// ClusterEvent is what a ClusterAdmin tells of while it is at work: one of the others.
+// ClusterEvent is what a ClusterAdmin tells of while it is at work: one of the types below.
+type ClusterEvent = kafkaadmin.Event
+
 type (
-	ClusterEvent          = kafkaadmin.Event
-	NodeMayJoin           = kafkaadmin.NodeMayJoin
-	AwaitingService       = kafkaadmin.AwaitingService
-	NodeInService         = kafkaadmin.NodeInService
+	// NodeMayJoin is an event; see kafkaadmin.
+	NodeMayJoin = kafkaadmin.NodeMayJoin
+	// AwaitingService is an event; see kafkaadmin.
+	AwaitingService = kafkaadmin.AwaitingService
+	// NodeInService is an event; see kafkaadmin.
+	NodeInService = kafkaadmin.NodeInService
+	// AwaitingReassignments is an event; see kafkaadmin.
 	AwaitingReassignments = kafkaadmin.AwaitingReassignments
-	PartitionsMoved       = kafkaadmin.PartitionsMoved
-	MetadataLed           = kafkaadmin.MetadataLed
-	AwaitingStop          = kafkaadmin.AwaitingStop
-	RemovalRepeated       = kafkaadmin.RemovalRepeated
-	NodeRemoved           = kafkaadmin.NodeRemoved
+	// PartitionsMoved is an event; see kafkaadmin.
+	PartitionsMoved = kafkaadmin.PartitionsMoved
+	// MetadataLed is an event; see kafkaadmin.
+	MetadataLed = kafkaadmin.MetadataLed
+	// AwaitingStop is an event; see kafkaadmin.
+	AwaitingStop = kafkaadmin.AwaitingStop
+	// RemovalRepeated is an event; see kafkaadmin.
+	RemovalRepeated = kafkaadmin.RemovalRepeated
+	// NodeRemoved is an event; see kafkaadmin.
+	NodeRemoved = kafkaadmin.NodeRemoved
 )
 
 // OpenClusterAdmin returns what administers a running cluster: bootstrap are the addresses of nodes to begin with, step is how many
