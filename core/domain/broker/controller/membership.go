@@ -59,7 +59,7 @@ func (s *MembershipSettings) ensureDefaults() {
 type Membership struct {
 	store    ports.MetadataStore
 	local    heartbeats
-	peers    ports.Peers
+	peers    ports.Heartbeats
 	settings MembershipSettings
 	clock    ports.Clock
 	log      *slog.Logger
@@ -79,7 +79,7 @@ type heartbeats interface {
 // NewMembership returns the membership of this broker. Heartbeats go to local, this node's controller, while this node
 // leads the metadata, and to peers otherwise.
 func NewMembership(
-	store ports.MetadataStore, local heartbeats, peers ports.Peers, settings MembershipSettings, clock ports.Clock,
+	store ports.MetadataStore, local heartbeats, peers ports.Heartbeats, settings MembershipSettings, clock ports.Clock,
 	log *slog.Logger,
 ) *Membership {
 	settings.ensureDefaults()
@@ -133,9 +133,7 @@ func (m *Membership) Register(ctx context.Context) error {
 
 // mayPass reports whether what has failed may succeed when it is tried again.
 func mayPass(err error) bool {
-	return errors.Is(err, fault.NotController) || errors.Is(err, fault.RequestTimedOut) ||
-		errors.Is(err, context.DeadlineExceeded) ||
-		errors.Is(err, fault.BrokerNotAvailable)
+	return fault.NoController(err) || errors.Is(err, fault.BrokerNotAvailable) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // Run registers this broker, unless Register has done so, and keeps it in the cluster until ctx ends; then it has

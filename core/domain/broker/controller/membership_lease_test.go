@@ -24,7 +24,7 @@ func TestOnlyTheHeartbeatOfABrokerInServiceRenewsItsLease(t *testing.T) {
 		n := &nodes{img: new(metadata.Image), leader: 1}
 		lease, controller := replicas.NewLease(time.Now), &answers{Fenced: true}
 		settings := MembershipSettings{NodeID: 1, Incarnation: [16]byte{1}, Lease: lease}
-		m := NewMembership(nodeStore{n, 1}, controller, nodeStore{n, 1}, settings, time.Now, slog.New(slog.DiscardHandler))
+		m := NewMembership(nodeStore{n, 1}, controller, n.network().Peers(1), settings, time.Now, slog.New(slog.DiscardHandler))
 		if err := m.Register(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +58,7 @@ func TestALeaderOfTheMetadataWhomNobodyFollowsGrantsItselfNoLease(t *testing.T) 
 		lease, log := replicas.NewLease(time.Now), slog.New(slog.DiscardHandler)
 		controller := NewController(nodeStore{n, 1}, n, ControllerSettings{}, time.Now, log)
 		settings := MembershipSettings{NodeID: 1, Incarnation: [16]byte{1}, Lease: lease}
-		m := NewMembership(nodeStore{n, 1}, controller, nodeStore{n, 1}, settings, time.Now, log)
+		m := NewMembership(nodeStore{n, 1}, controller, n.network().Peers(1), settings, time.Now, log)
 		if err := m.Register(t.Context()); err != nil {
 			t.Fatal(err)
 		}
