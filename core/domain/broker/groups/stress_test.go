@@ -13,9 +13,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/chronik-stream/chronik/core/domain/broker/coordinator"
+	"github.com/chronik-stream/chronik/core/domain/broker/coordinator/coordinatortest"
 	"github.com/chronik-stream/chronik/core/domain/broker/groups/groupstest"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/group"
+	"github.com/chronik-stream/chronik/core/domain/group/classic"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports/porttest"
@@ -23,7 +26,7 @@ import (
 
 // consumer is a member that follows the protocol until ctx ends, and counts how often it could consume.
 type consumer struct {
-	g        *groupsFixture
+	g        *fixture
 	random   *rand.Rand
 	group    string
 	instance string
@@ -46,7 +49,7 @@ func (c *consumer) run(ctx context.Context) {
 			}
 			continue
 		}
-		sync := group.SyncRequest{Group: c.group, MemberID: memberID, InstanceID: c.instance, Generation: joined.Generation}
+		sync := classic.SyncRequest{Group: c.group, MemberID: memberID, InstanceID: c.instance, Generation: joined.Generation}
 		if joined.Leader == memberID {
 			sync.Assignments = map[string][]byte{}
 			for i, m := range joined.Members {
@@ -73,12 +76,12 @@ func (c *consumer) consume(ctx context.Context, memberID string, generation int3
 		}
 		switch c.random.IntN(30) {
 		case 0: // restart, leaving
-			_ = c.g.Leave(ctx, c.group, []group.LeaveMember{{MemberID: memberID, InstanceID: c.instance}})
+			_ = c.g.Leave(ctx, c.group, []classic.LeaveMember{{MemberID: memberID, InstanceID: c.instance}})
 			return false
 		case 1: // crash
 			return false
 		}
-		err := c.g.Heartbeat(ctx, group.HeartbeatRequest{Group: c.group, MemberID: memberID, InstanceID: c.instance, Generation: generation})
+		err := c.g.Heartbeat(ctx, classic.HeartbeatRequest{Group: c.group, MemberID: memberID, InstanceID: c.instance, Generation: generation})
 		switch fault.KindOf(err) {
 		case fault.None:
 		case fault.RebalanceInProgress:
@@ -101,7 +104,7 @@ func (c *consumer) nap(ctx context.Context, ms int) {
 // members that live get to consume.
 func TestLiveGroupsAreWhatAReplayOfTheLogGives(t *testing.T) {
 	for seed := range uint64(4) {
-		runGroups(t, newSlowLog(30*time.Millisecond), func(t *testing.T, g *groupsFixture) {
+		runGroups(t, coordinatortest.NewLog(30*time.Millisecond), func(t *testing.T, g *fixture) {
 			ctx, cancel := context.WithCancel(t.Context())
 			var wg sync.WaitGroup
 			var consumers []*consumer
@@ -117,9 +120,9 @@ func TestLiveGroupsAreWhatAReplayOfTheLogGives(t *testing.T) {
 			wg.Go(func() { alone.run(ctx) })
 			for range 4 {
 				time.Sleep(time.Minute)
-				g.log.set(func() { g.log.lose = fault.KafkaStorageError })
+				g.log.Set(func() { g.log.Lose = fault.KafkaStorageError })
 				time.Sleep(100 * time.Millisecond)
-				g.log.set(func() { g.log.lose = nil })
+				g.log.Set(func() { g.log.Lose = nil })
 			}
 			time.Sleep(2 * time.Minute)
 			before := alone.acked.Load()
@@ -139,7 +142,7 @@ func TestLiveGroupsAreWhatAReplayOfTheLogGives(t *testing.T) {
 			if got := groupstest.Committed(t, g, alone.group); got < alone.acked.Load() {
 				t.Errorf("seed %d: committed offset %d, but %d was answered", seed, got, alone.acked.Load())
 			}
-			offsets := func(g *groupsFixture) (all [][]group.FetchedOffset) {
+			offsets := func(g *fixture) (all [][]group.FetchedOffset) {
 				for _, id := range neighbours(5) {
 					o, err := g.FetchOffsets(t.Context(), id, nil, false)
 					if err != nil {
@@ -150,7 +153,7 @@ func TestLiveGroupsAreWhatAReplayOfTheLogGives(t *testing.T) {
 				return all
 			}
 			live := offsets(g)
-			stable := map[string]group.Description{}
+			stable := map[string]classic.Description{}
 			for _, id := range neighbours(5) {
 				if d := g.Describe(t.Context(), id); d.State == "Stable" || d.State == "Empty" {
 					stable[id] = d
@@ -170,7 +173,7 @@ func TestLiveGroupsAreWhatAReplayOfTheLogGives(t *testing.T) {
 	}
 }
 
-// nothingLog is a GroupLog that is durable at once and keeps nothing.
+// nothingLog is a log that is durable at once and keeps nothing.
 type nothingLog struct{}
 
 func (nothingLog) LeaderEpoch(context.Context, string, int32) (int32, error) { return 0, nil }
@@ -194,7 +197,10 @@ func BenchmarkCommit(b *testing.B) {
 		}
 	}
 	configs := brokerConfigs{"offsets.commit.timeout.ms": 10_000, "offset.metadata.max.bytes": 10, "offsets.retention.check.interval.ms": 1 << 30}
-	g := NewGroups(nothingLog{}, groupstest.ExistingTopics{Store: store}, configs, store, 1, 1<<30, time.Now, nil, slog.New(slog.DiscardHandler))
+	g := New(Dependencies{
+		Log: nothingLog{}, Topics: groupstest.ExistingTopics{Store: store}, Metadata: store, Configs: configs, NodeID: 1,
+		Memory: coordinator.NewMemory(1 << 30), Clock: time.Now, Logger: slog.New(slog.DiscardHandler),
+	})
 	ctx, cancel := context.WithCancel(b.Context())
 	done := make(chan error, 1)
 	go func() { done <- g.Run(ctx) }()
