@@ -51,15 +51,16 @@ type FetchedOffset struct {
 	Err error
 }
 
-// What offsets take in memory beside the texts that they hold, about. A topic's first offsets take room for eight of them.
+// What offsets take in memory beside the texts that they hold, about. A topic's first offsets take room for eight of
+// them.
 const (
 	topicSize  = 640
 	offsetSize = 208
 )
 
 // Offsets are the committed offsets of one group. They change in Apply only: when the log is read, for each of its
-// records, and live for each record that has become durable. Those that are on their way to the log are counted, so that
-// what is removed does not come back with them.
+// records, and live for each record that has become durable. Those that are on their way to the log are counted, so
+// that what is removed does not come back with them.
 type Offsets struct {
 	group    string
 	durable  map[string]map[int32]Offset // topic → partition
@@ -208,8 +209,8 @@ func (o *Offsets) Tombstones(match func(TopicPartition) bool) (records []Record)
 // Size returns about how many bytes of memory the offsets take.
 func (o *Offsets) Size() int { return o.size }
 
-// Growth returns by how many bytes the offsets would grow by a commit: not at all where there are offsets for the same
-// partitions, with as much metadata.
+// Growth returns by how many bytes the offsets would grow by a commit: not at all where there are offsets for the
+// same partitions, with as much metadata.
 func (o *Offsets) Growth(req *CommitRequest) (n int) {
 	topic := ""
 	for i := range req.Offsets {

@@ -3,22 +3,22 @@
 //
 // # The idea
 //
-// A coordinator keeps a state under each key: a group under its id, a transaction under its transactional id. What has
-// to survive is in the records of an internal, compacted topic. PartitionFor maps a key to a partition of that topic,
-// and the leader of the partition coordinates the key. So a coordinator needs no election and no replication of its
-// own: fail-over is reading a partition, and a broker that is alone does the same as one of many.
+// A coordinator keeps a state under each key: a group under its id, a transaction under its transactional id. What
+// has to survive is in the records of an internal, compacted topic. PartitionFor maps a key to a partition of that
+// topic, and the leader of the partition coordinates the key. So a coordinator needs no election and no replication
+// of its own: fail-over is reading a partition, and a broker that is alone does the same as one of many.
 //
-// A Runtime serves one topic. A partition that this broker leads is a shard: the states of its keys, a lock over them,
-// and the writes that are ordered in the log but not durable yet. The Runtime loads shards, orders writes, answers them
-// when they are durable, wakes states at their deadlines, accounts for their memory and gives up what this broker does
-// not coordinate any more. What a state means, only its user knows.
+// A Runtime serves one topic. A partition that this broker leads is a shard: the states of its keys, a lock over
+// them, and the writes that are ordered in the log but not durable yet. The Runtime loads shards, orders writes,
+// answers them when they are durable, wakes states at their deadlines, accounts for their memory and gives up what
+// this broker does not coordinate any more. What a state means, only its user knows.
 //
 // # What a user provides
 //
-// A Machine tells the Runtime how to read a record, how a record changes a state, and what a state does when it has been
-// loaded, when its deadline has come and when it is given up. A State says when it wants to be woken, how much memory it
-// takes, and whether it has ended. The user's requests go through Step (change a state), View (look at it), Update
-// (write something and wait for it) and Each (all states of a partition). Whatever takes long, such as sending
+// A Machine tells the Runtime how to read a record, how a record changes a state, and what a state does when it has
+// been loaded, when its deadline has come and when it is given up. A State says when it wants to be woken, how much
+// memory it takes, and whether it has ended. The user's requests go through Step (change a state), View (look at it),
+// Update (write something and wait for it) and Each (all states of a partition). Whatever takes long, such as sending
 // transaction markers to other brokers, is done outside: remember Entry.LeaderEpoch, do it, and Step again.
 //
 // # The life of a write
@@ -50,8 +50,8 @@
 //
 // Committed offsets may be part of a producer's transaction. Their records are written with its producer id and count
 // only when the marker of a COMMIT follows in the same partition. Machine.Apply is told the producer of such records,
-// and Machine.EndTxn the marker, both when loading and live, in the order of the log. Runtime.EndTxn writes the marker:
-// what hears WriteTxnMarkers for a partition of the topic calls it instead of writing to the log itself.
+// and Machine.EndTxn the marker, both when loading and live, in the order of the log. Runtime.EndTxn writes the
+// marker: what hears WriteTxnMarkers for a partition of the topic calls it instead of writing to the log itself.
 //
 // # Locks
 //

@@ -7,11 +7,11 @@ import (
 	"github.com/chronik-stream/chronik/internal/pause"
 )
 
-// follow gives up the partitions that this broker does not lead any more, and loads those that it begins to lead, so that
-// deadlines pass even if no request comes.
+// follow gives up the partitions that this broker does not lead any more, and loads those that it begins to lead, so
+// that deadlines pass even if no request comes.
 func (r *Runtime[S, R]) follow(ctx context.Context) {
 	var seen *metadata.Topic
-	for img := range r.Metadata.Watch(ctx) {
+	for img := range r.deps.Metadata.Watch(ctx) {
 		topic, ok := img.Topic(r.machine.Topic)
 		if topic == seen {
 			continue
@@ -47,13 +47,14 @@ func (r *Runtime[S, R]) followTopic(topic *metadata.Topic) bool {
 	return true
 }
 
-// begins gives up what the topic as it is now has outdated, and reports whether this broker begins to lead the partition.
+// begins gives up what the topic as it is now has outdated, and reports whether this broker begins to lead the
+// partition.
 func (s *shard[S, R]) begins(topic *metadata.Topic) bool {
 	at := &topic.Partitions[s.partition]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.outdate(at.LeaderEpoch)
-	if topic.ID != s.topic || at.Leader != s.runtime.NodeID || at.LeaderEpoch <= s.wanted {
+	if topic.ID != s.topic || at.Leader != s.runtime.deps.NodeID || at.LeaderEpoch <= s.wanted {
 		return false
 	}
 	s.wanted = at.LeaderEpoch
@@ -64,7 +65,7 @@ func (s *shard[S, R]) begins(topic *metadata.Topic) bool {
 func (s *shard[S, R]) lead(ctx context.Context, id metadata.TopicID, epoch int32) {
 	for ctx.Err() == nil && s.load(ctx) != nil {
 		pause.For(ctx, loadPatience)
-		topic, ok := s.runtime.Metadata.Image().TopicByID(id)
+		topic, ok := s.runtime.deps.Metadata.Image().TopicByID(id)
 		if !ok || topic.Partitions[s.partition].LeaderEpoch != epoch {
 			return
 		}

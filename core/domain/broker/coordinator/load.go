@@ -19,8 +19,8 @@ type loading struct {
 }
 
 // load returns when the shard is loaded in the present leader epoch; it begins that if nobody has. Errors:
-// fault.NotCoordinator when this broker does not lead the partition or may not do so now, CoordinatorLoadInProgress when
-// it takes long, CoordinatorNotAvailable when it has failed (the next call tries again) or Run has ended.
+// fault.NotCoordinator when this broker does not lead the partition or may not do so now, CoordinatorLoadInProgress
+// when it takes long, CoordinatorNotAvailable when it has failed (the next call tries again) or Run has ended.
 func (s *shard[S, R]) load(ctx context.Context) error {
 	select {
 	case <-s.runtime.stopped:
@@ -52,8 +52,8 @@ func (s *shard[S, R]) load(ctx context.Context) error {
 	}
 }
 
-// join returns the loading of the shard for a leader epoch, which the caller is to run if it is the first to join; nil
-// when the shard is loaded.
+// join returns the loading of the shard for a leader epoch, which the caller is to run if it is the first to join;
+// nil when the shard is loaded.
 func (s *shard[S, R]) join(epoch int32) (l *loading, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -69,7 +69,7 @@ func (s *shard[S, R]) join(epoch int32) (l *loading, first bool) {
 
 // leaderEpoch returns the leader epoch in which this broker coordinates the shard's keys now.
 func (s *shard[S, R]) leaderEpoch(ctx context.Context) (int32, error) {
-	epoch, err := s.runtime.Log.LeaderEpoch(ctx, s.runtime.machine.Topic, s.partition)
+	epoch, err := s.runtime.deps.Log.LeaderEpoch(ctx, s.runtime.machine.Topic, s.partition)
 	switch {
 	case errors.Is(err, fault.NotLeaderOrFollower):
 		return -1, fault.NotCoordinator
@@ -94,7 +94,7 @@ func (s *shard[S, R]) outdate(epoch int32) {
 // read makes the shard's states from its log and brings them to life.
 func (s *shard[S, R]) read(ctx context.Context, l *loading) {
 	defer close(l.done)
-	began := s.runtime.Clock()
+	began := s.runtime.deps.Clock()
 	loaded := &replay[S, R]{shard: s, entries: map[string]*Entry[S, R]{}, open: openTxns{}}
 	err := loaded.run(ctx)
 	if now, lost := s.leaderEpoch(ctx); err == nil && (lost != nil || now != l.epoch) {
@@ -115,7 +115,7 @@ func (s *shard[S, R]) read(ctx context.Context, l *loading) {
 		l.err = fault.NotCoordinator
 		return
 	case err != nil:
-		s.runtime.Logger.ErrorContext(ctx, "coordinator's partition cannot be loaded",
+		s.runtime.deps.Logger.ErrorContext(ctx, "coordinator's partition cannot be loaded",
 			"topic", s.runtime.machine.Topic, "partition", s.partition, "err", err)
 		l.err = fault.New(fault.CoordinatorNotAvailable, "load %s-%d: %v", s.runtime.machine.Topic, s.partition, err)
 		return
@@ -126,7 +126,7 @@ func (s *shard[S, R]) read(ctx context.Context, l *loading) {
 		s.tend(e)
 	}
 	if n := len(loaded.entries); n > 0 {
-		s.runtime.Logger.InfoContext(ctx, "coordinator's partition loaded", "topic", s.runtime.machine.Topic,
-			"partition", s.partition, "keys", n, "took", s.runtime.Clock().Sub(began))
+		s.runtime.deps.Logger.InfoContext(ctx, "coordinator's partition loaded", "topic", s.runtime.machine.Topic,
+			"partition", s.partition, "keys", n, "took", s.runtime.deps.Clock().Sub(began))
 	}
 }

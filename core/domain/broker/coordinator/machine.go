@@ -8,8 +8,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
-// ErrForeign is what Machine.Decode returns for a record that is to be skipped: one of a kind that the coordinator does
-// not know, as a newer broker may have written.
+// ErrForeign is what Machine.Decode returns for a record that is to be skipped: one of a kind that the coordinator
+// does not know, as a newer broker may have written.
 var ErrForeign = errors.New("a record of another kind")
 
 // Record is a record of the internal topic in Kafka's format.
@@ -24,15 +24,16 @@ type State interface {
 	Wake() time.Time
 	// Size returns about how many bytes of memory the state takes.
 	Size() int
-	// Vacant reports whether the state may be forgotten: there is nothing of it in the log, on its way there, or in memory.
+	// Vacant reports whether the state may be forgotten: there is nothing of it in the log, on its way there, or in
+	// memory.
 	Vacant() bool
-	// Dead reports whether the state has ended, though its last records may still be on their way to the log. Requests do
-	// not find it, and a new state may take its key.
+	// Dead reports whether the state has ended, though its last records may still be on their way to the log.
+	// Requests do not find it, and a new state may take its key.
 	Dead() bool
 }
 
-// Machine is the state machine of one kind of coordinator. All of its functions but Decode are called under the lock of
-// the state's shard: they must not wait, and must not call the Runtime.
+// Machine is the state machine of one kind of coordinator. All of its functions but Decode are called under the lock
+// of the state's shard: they must not wait, and must not call the Runtime.
 type Machine[S State, R Record] struct {
 	// Topic is the name of the internal topic.
 	Topic string
@@ -47,13 +48,13 @@ type Machine[S State, R Record] struct {
 	Apply func(s S, r R, from Origin)
 	// Restore is called for each state when its partition has been loaded.
 	Restore func(ctx context.Context, e *Entry[S, R])
-	// Expire is called when the time that State.Wake has returned has come, or a little after.
+	// Expire is called when the time has come that State.Wake returned, even if Wake returns a later one by now.
 	Expire func(ctx context.Context, e *Entry[S, R])
-	// Abandon is called when the state is given up, as another broker coordinates it, or the log is to be read again. It
-	// answers the requests that wait for the state with err; what the state does afterwards has no effect.
+	// Abandon is called when the state is given up, as another broker coordinates it, or the log is to be read again.
+	// It answers the requests that wait for the state with err; what the state does afterwards has no effect.
 	Abandon func(s S, err error)
-	// EndTxn is called when the log has the marker that ends a producer's transaction, for each state with records in it.
-	// nil if transactions do not write to the topic.
+	// EndTxn is called when the log has the marker that ends a producer's transaction, for each state with records in
+	// it. nil if transactions do not write to the topic.
 	EndTxn func(s S, producerID int64, committed bool)
 }
 
@@ -68,7 +69,7 @@ type Write[R Record] struct {
 	Records []R
 	// Producer is whose transaction decides on the records, nil for none.
 	Producer *record.Producer
-	// Written is called under the shard's lock when the records are durable, the first of them at offset. It is not called
-	// if the state is abandoned first. nil when there is nothing left to do.
+	// Written is called under the shard's lock when the records are durable, the first of them at offset. It is not
+	// called if the state is abandoned first. nil when there is nothing left to do.
 	Written func(ctx context.Context, offset int64)
 }

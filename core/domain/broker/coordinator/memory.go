@@ -2,8 +2,9 @@ package coordinator
 
 import "sync/atomic"
 
-// Memory is a budget for the states of coordinators. States that are loaded from the log count, too, whatever the limit:
-// a request may only grow a state where there is room, but what exists can always go on. It is safe for concurrent use.
+// Memory is a budget for the states of coordinators. States that are loaded from the log count, too, whatever the
+// limit: a request may only grow a state where there is room, but what exists can always go on. It is safe for
+// concurrent use.
 type Memory struct {
 	limit, used atomic.Int64
 }

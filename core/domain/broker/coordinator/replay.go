@@ -19,9 +19,9 @@ type replay[S State, R Record] struct {
 // run reads the whole log. Errors: those of Log.Read, and fault.CorruptMessage for a damaged record.
 func (l *replay[S, R]) run(ctx context.Context) error {
 	r, partition := l.shard.runtime, l.shard.partition
-	err := r.Log.Read(ctx, r.machine.Topic, partition, 0, l.batch)
+	err := r.deps.Log.Read(ctx, r.machine.Topic, partition, 0, l.batch)
 	if l.foreign > 0 {
-		r.Logger.WarnContext(ctx, "records of another kind were skipped",
+		r.deps.Logger.WarnContext(ctx, "records of another kind were skipped",
 			"topic", r.machine.Topic, "partition", partition, "records", l.foreign)
 	}
 	return err

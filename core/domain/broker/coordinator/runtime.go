@@ -16,19 +16,19 @@ import (
 
 // Log is the partitions of internal topics that this broker may lead. replicas.Partitions implements it.
 type Log interface {
-	// LeaderEpoch returns the leader epoch in which this broker leads the partition, and may do so now: its lease has not
-	// ended. Error: fault.NotLeaderOrFollower.
+	// LeaderEpoch returns the leader epoch in which this broker leads the partition, and may do so now: its lease has
+	// not ended. Error: fault.NotLeaderOrFollower.
 	LeaderEpoch(ctx context.Context, topic string, partition int32) (int32, error)
-	// Start orders b behind the end of the partition's log, sets its base offset and returns without waiting for any disk.
-	// b must not be changed from then on. wait returns nil when b is durable on every in-sync replica, and an error when
-	// that is not known to happen; it may be called from another goroutine, once, and be abandoned by ending its ctx.
-	// After an error of Start itself nothing was appended: fault.NotLeaderOrFollower when leaderEpoch is not that of
-	// LeaderEpoch, or the topic was deleted, whatever has its name now; or the log's own.
+	// Start orders b behind the end of the partition's log, sets its base offset and returns without waiting for any
+	// disk. b must not be changed from then on. wait returns nil when b is durable on every in-sync replica, and an
+	// error when that is not known to happen; it may be called from another goroutine, once, and be abandoned by
+	// ending its ctx. After an error of Start itself nothing was appended: fault.NotLeaderOrFollower when leaderEpoch
+	// is not that of LeaderEpoch, or the topic was deleted, whatever has its name now; or the log's own.
 	Start(
 		ctx context.Context, topic metadata.TopicID, partition, leaderEpoch int32, b record.Batch,
 	) (wait func(context.Context) error, err error)
-	// Read visits the partition's batches from offset from to the end, those included that were started before and have
-	// yet to become durable. A batch is valid until visit returns. An error of visit ends the reading.
+	// Read visits the partition's batches from offset from to the end, those included that were started before and
+	// have yet to become durable. A batch is valid until visit returns. An error of visit ends the reading.
 	Read(ctx context.Context, topic string, partition int32, from int64, visit func(record.Batch) error) error
 }
 
@@ -60,10 +60,10 @@ type Dependencies struct {
 // refusalsPerPeriod is how many lines about refused requests may be logged per limitedlog.Period.
 const refusalsPerPeriod = 100
 
-// Runtime runs the coordinators of one internal topic; see the package's comment. Its methods answer while Run runs, and
-// may be called concurrently.
+// Runtime runs the coordinators of one internal topic; see the package's comment. Its methods answer while Run runs,
+// and may be called concurrently.
 type Runtime[S State, R Record] struct {
-	Dependencies
+	deps       Dependencies
 	machine    Machine[S, R]
 	refusals   *limitedlog.Log // what clients can cause
 	alarms     *alarms
@@ -80,13 +80,13 @@ func New[S State, R Record](m Machine[S, R], d Dependencies) *Runtime[S, R] {
 		m.EndTxn = func(S, int64, bool) {}
 	}
 	return &Runtime[S, R]{
-		Dependencies: d,
-		machine:      m,
-		refusals:     limitedlog.New(d.Logger, refusalsPerPeriod),
-		alarms:       newAlarms(d.Clock),
-		background:   make(chan func(context.Context)),
-		stopped:      make(chan struct{}),
-		shards:       map[int32]*shard[S, R]{},
+		deps:       d,
+		machine:    m,
+		refusals:   limitedlog.New(d.Logger, refusalsPerPeriod),
+		alarms:     newAlarms(d.Clock),
+		background: make(chan func(context.Context)),
+		stopped:    make(chan struct{}),
+		shards:     map[int32]*shard[S, R]{},
 	}
 }
 
@@ -112,8 +112,8 @@ func (r *Runtime[S, R]) Run(ctx context.Context) error {
 	}
 }
 
-// Go has Run do f in a goroutine that it waits for: what a state machine does outside its steps. It reports false when
-// Run has ended.
+// Go has Run do f in a goroutine that it waits for: what a state machine does outside its steps. It reports false
+// when Run has ended.
 func (r *Runtime[S, R]) Go(f func(context.Context)) bool {
 	select {
 	case <-r.stopped:
@@ -124,10 +124,10 @@ func (r *Runtime[S, R]) Go(f func(context.Context)) bool {
 }
 
 // Find returns the id of the broker that coordinates the key, and creates the topic if it is missing: no other method
-// does. The error is fault.CoordinatorNotAvailable when there is no such broker now or the topic cannot be created, as
-// when brokers of a cluster are still starting. Clients try again; the operator is told why.
+// does. The error is fault.CoordinatorNotAvailable when there is no such broker now or the topic cannot be created,
+// as when brokers of a cluster are still starting. Clients try again; the operator is told why.
 func (r *Runtime[S, R]) Find(ctx context.Context, key string) (brokerID int32, err error) {
-	topic, err := r.Topics.EnsureInternal(ctx, r.machine.Topic)
+	topic, err := r.deps.Topics.EnsureInternal(ctx, r.machine.Topic)
 	if err != nil {
 		if ctx.Err() == nil {
 			r.refusals.Warn(ctx, "no coordinator is available: the internal topic cannot be created",
@@ -144,7 +144,7 @@ func (r *Runtime[S, R]) Find(ctx context.Context, key string) (brokerID int32, e
 
 // topicID returns the id of the topic, zero when there is none.
 func (r *Runtime[S, R]) topicID() (id metadata.TopicID) {
-	if topic, ok := r.Metadata.Image().Topic(r.machine.Topic); ok {
+	if topic, ok := r.deps.Metadata.Image().Topic(r.machine.Topic); ok {
 		id = topic.ID
 	}
 	return id

@@ -29,8 +29,8 @@ type shard[S State, R Record] struct {
 	builder  record.Builder   // of batches, for its memory
 }
 
-// Entry is a state with what is kept for it. Its methods may be called under the lock of its shard only: in the functions
-// of a Machine, and in those that requests pass to the Runtime.
+// Entry is a state with what is kept for it. Its methods may be called under the lock of its shard only: in the
+// functions of a Machine, and in those that requests pass to the Runtime.
 type Entry[S State, R Record] struct {
 	State S
 
@@ -75,8 +75,8 @@ func (s *shard[S, R]) newEntry(key string, state S) *Entry[S, R] {
 	return e
 }
 
-// tend accounts for the state's size and sets its alarm, or forgets it when it has become vacant. It is called under the
-// lock after everything that may have changed the state.
+// tend accounts for the state's size and sets its alarm, or forgets it when it has become vacant. It is called under
+// the lock after everything that may have changed the state.
 func (s *shard[S, R]) tend(e *Entry[S, R]) {
 	if s.entries[e.key] != e { // another has taken its key
 		s.forget(e)
@@ -98,7 +98,7 @@ func (s *shard[S, R]) forget(e *Entry[S, R]) {
 }
 
 func (e *Entry[S, R]) account(size int) {
-	e.shard.runtime.Memory.add(size - e.size)
+	e.shard.runtime.deps.Memory.add(size - e.size)
 	e.size = size
 }
 
@@ -121,7 +121,7 @@ func (s *shard[S, R]) giveUp() {
 		s.forget(e)
 	}
 	for _, p := range s.queue {
-		p.answer(fault.NotCoordinator)
+		answer(p.done, fault.NotCoordinator)
 	}
 	s.entries, s.open, s.queue, s.loading = nil, nil, nil, nil
 }

@@ -10,15 +10,15 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// lock returns the key's shard, loaded and locked. Errors: fault.NotCoordinator when another broker leads the partition,
-// or the topic does not exist; CoordinatorLoadInProgress and CoordinatorNotAvailable, see shard.load.
+// lock returns the key's shard, loaded and locked. Errors: fault.NotCoordinator when another broker leads the
+// partition, or the topic does not exist; CoordinatorLoadInProgress and CoordinatorNotAvailable, see shard.load.
 func (r *Runtime[S, R]) lock(ctx context.Context, key string) (*shard[S, R], error) {
-	topic, ok := r.Metadata.Image().Topic(r.machine.Topic)
+	topic, ok := r.deps.Metadata.Image().Topic(r.machine.Topic)
 	if !ok {
 		return nil, fault.NotCoordinator
 	}
 	p := PartitionFor(key, int32(len(topic.Partitions)))
-	if topic.Partitions[p].Leader != r.NodeID {
+	if topic.Partitions[p].Leader != r.deps.NodeID {
 		return nil, fault.NotCoordinator
 	}
 	s := r.shard(p)
@@ -41,9 +41,11 @@ func (s *shard[S, R]) lock(ctx context.Context) error {
 // Step runs f on the key's state. found is false, and f is not called, if there is none; with create it is made.
 //
 // Errors, here and in the other methods: fault.NotCoordinator when another broker coordinates the key,
-// CoordinatorLoadInProgress when the partition takes long to load, CoordinatorNotAvailable when that has failed or Run
-// has ended. Clients try again after all of them.
-func (r *Runtime[S, R]) Step(ctx context.Context, key string, create bool, f func(*Entry[S, R])) (found bool, err error) {
+// CoordinatorLoadInProgress when the partition takes long to load, CoordinatorNotAvailable when that has failed or
+// Run has ended. Clients try again after all of them.
+func (r *Runtime[S, R]) Step(
+	ctx context.Context, key string, create bool, f func(*Entry[S, R]),
+) (found bool, err error) {
 	s, err := r.lock(ctx, key)
 	if err != nil {
 		return false, err
@@ -77,12 +79,12 @@ func (r *Runtime[S, R]) View(ctx context.Context, key string, f func(*Entry[S, R
 
 // Partitions returns the partitions that this broker leads, loaded or not.
 func (r *Runtime[S, R]) Partitions() (led []int32) {
-	topic, ok := r.Metadata.Image().Topic(r.machine.Topic)
+	topic, ok := r.deps.Metadata.Image().Topic(r.machine.Topic)
 	if !ok {
 		return nil
 	}
 	for p := range topic.Partitions {
-		if topic.Partitions[p].Leader == r.NodeID {
+		if topic.Partitions[p].Leader == r.deps.NodeID {
 			led = append(led, int32(p))
 		}
 	}
@@ -108,8 +110,8 @@ func (r *Runtime[S, R]) Each(ctx context.Context, partition int32, f func(*Entry
 	return nil
 }
 
-// Update runs f, which is to pass done to Entry.Write, and waits as Await does until what it has written is durable. An
-// error of f is returned. found is false if there is no state; with create it is made.
+// Update runs f, which is to pass done to Entry.Write, and waits as Await does until what it has written is durable.
+// An error of f is returned. found is false if there is no state; with create it is made.
 func (r *Runtime[S, R]) Update(
 	ctx context.Context, key string, create bool, f func(e *Entry[S, R], done chan<- error) error,
 ) (found bool, err error) {
@@ -125,10 +127,10 @@ func (r *Runtime[S, R]) Update(
 	return true, r.Await(ctx, done)
 }
 
-// Await returns what done gets. It gives up with fault.CoordinatorNotAvailable when WriteTimeout has passed or ctx ends.
-// After any error the write may have taken effect, or may do so yet.
+// Await returns what done gets. It gives up with fault.CoordinatorNotAvailable when WriteTimeout has passed or ctx
+// ends. After any error the write may have taken effect, or may do so yet.
 func (r *Runtime[S, R]) Await(ctx context.Context, done <-chan error) error {
-	limit := r.WriteTimeout()
+	limit := r.deps.WriteTimeout()
 	timeout := time.NewTimer(limit)
 	defer timeout.Stop()
 	select {

@@ -14,9 +14,9 @@ type marker struct {
 	committed  bool
 }
 
-// EndTxn writes the marker that ends a producer's transaction in a partition of the topic, and waits until it is durable
-// and the states that have records in the transaction know of it. An error means that it must be sent again: a marker
-// without an open transaction changes nothing.
+// EndTxn writes the marker that ends a producer's transaction in a partition of the topic, and waits until it is
+// durable and the states that have records in the transaction know of it. An error means that it must be sent again:
+// a marker without an open transaction changes nothing.
 func (r *Runtime[S, R]) EndTxn(ctx context.Context, partition int32, p record.Producer, m record.EndTxn) error {
 	s := r.shard(partition)
 	if err := s.lock(ctx); err != nil {
@@ -34,7 +34,7 @@ func (r *Runtime[S, R]) EndTxn(ctx context.Context, partition int32, p record.Pr
 // writeMarker orders the marker in the log. It is called under the lock.
 func (s *shard[S, R]) writeMarker(ctx context.Context, p record.Producer, m record.EndTxn, done chan<- error) error {
 	ordered := &pending[S, R]{marker: &marker{producerID: p.ID, committed: m.Committed}, done: done}
-	if err := s.start(ctx, ordered, m.Batch(p.ID, p.Epoch, s.runtime.Clock.Millis())); err != nil {
+	if err := s.start(ctx, ordered, m.Batch(p.ID, p.Epoch, s.runtime.deps.Clock.Millis())); err != nil {
 		return err
 	}
 	s.push(ordered)

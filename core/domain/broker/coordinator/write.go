@@ -11,6 +11,9 @@ import (
 // usually allows.
 const batchBytes = 256 << 10
 
+// keptBytes is about how much memory a shard keeps for building batches.
+const keptBytes = 16 << 10
+
 // pending is a write, a transaction's marker or a barrier that waits for its place in the log to become durable.
 type pending[S State, R Record] struct {
 	entry  *Entry[S, R] // of a write; nil otherwise
@@ -21,21 +24,23 @@ type pending[S State, R Record] struct {
 	done   chan<- error // has room for the one answer; nil when nobody waits
 }
 
-func (p *pending[S, R]) answer(err error) {
-	if p.done != nil {
-		p.done <- err
+// answer tells a write's fate, unless nobody waits for it.
+func answer(done chan<- error, err error) {
+	if done != nil {
+		done <- err
 	}
 }
 
 // Write orders records in the log, in the order of the calls. If the log refuses them, nothing has happened: see
-// ResponseError for the error. Otherwise w.Written is called when they are durable, and then done, unless nil, gets nil;
-// or the state is abandoned first, and done gets an error. done must have room. Without records done gets nil at once.
+// ResponseError for the error. Otherwise w.Written is called when they are durable, and then done, unless nil, gets
+// nil; or the state is abandoned first, and done gets an error. done must have room. Without records done gets nil at
+// once.
 func (e *Entry[S, R]) Write(ctx context.Context, w Write[R], done chan<- error) error {
-	s, p := e.shard, &pending[S, R]{entry: e, write: w, done: done}
 	if len(w.Records) == 0 {
-		p.answer(nil)
+		answer(done, nil)
 		return nil
 	}
+	s, p := e.shard, &pending[S, R]{entry: e, write: w, done: done}
 	err := s.order(ctx, p)
 	if err != nil && len(p.waits) == 0 {
 		s.runtime.refusals.Warn(ctx, "record was refused by the log",
@@ -49,8 +54,8 @@ func (e *Entry[S, R]) Write(ctx context.Context, w Write[R], done chan<- error) 
 	return nil
 }
 
-// Barrier returns a channel that gets nil when all that the shard has written so far is durable, or why it is not; see
-// Await. It is for states that show what is not durable yet.
+// Barrier returns a channel that gets nil when all that the shard has written so far is durable, or why it is not;
+// see Await. It is for states that show what is not durable yet.
 func (e *Entry[S, R]) Barrier() <-chan error {
 	done := make(chan error, 1)
 	if len(e.shard.queue) == 0 {
@@ -64,7 +69,7 @@ func (e *Entry[S, R]) Barrier() <-chan error {
 // order has the log order the write's records, as batches.
 func (s *shard[S, R]) order(ctx context.Context, p *pending[S, R]) error {
 	options := record.Options{Producer: p.write.Producer, Transactional: p.write.Producer != nil}
-	ms, b := s.runtime.Clock.Millis(), &s.builder
+	ms, b := s.runtime.deps.Clock.Millis(), &s.builder
 	b.Reset(options)
 	for i, r := range p.write.Records {
 		b.Append(ms, r.Key(), r.Value())
@@ -78,6 +83,9 @@ func (s *shard[S, R]) order(ctx context.Context, p *pending[S, R]) error {
 		if err != nil {
 			return err
 		}
+		if len(batch) > keptBytes {
+			*b = record.Builder{}
+		}
 		b.Reset(options)
 	}
 	return nil
@@ -85,7 +93,7 @@ func (s *shard[S, R]) order(ctx context.Context, p *pending[S, R]) error {
 
 // start orders a batch behind the end of the log. What a request has begun is not undone by the request's end.
 func (s *shard[S, R]) start(ctx context.Context, p *pending[S, R], b record.Batch) error {
-	wait, err := s.runtime.Log.Start(context.WithoutCancel(ctx), s.topic, s.partition, s.epoch, b)
+	wait, err := s.runtime.deps.Log.Start(context.WithoutCancel(ctx), s.topic, s.partition, s.epoch, b)
 	if err != nil {
 		return err
 	}
@@ -135,8 +143,8 @@ func (p *pending[S, R]) wait(ctx context.Context) error {
 	return nil
 }
 
-// ended takes p, whose waiting has ended, out of the queue and does what follows. When it is lost, nobody knows what the
-// log holds: the shard is given up and loaded again.
+// ended takes p, whose waiting has ended, out of the queue and does what follows. When it is lost, nobody knows what
+// the log holds: the shard is given up and loaded again.
 func (s *shard[S, R]) ended(ctx context.Context, p *pending[S, R], err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,9 +157,9 @@ func (s *shard[S, R]) ended(ctx context.Context, p *pending[S, R], err error) {
 		s.finish(ctx, p)
 		return
 	}
-	s.runtime.Logger.ErrorContext(ctx, "record was lost, the coordinator's partition is loaded again",
+	s.runtime.deps.Logger.ErrorContext(ctx, "record was lost, the coordinator's partition is loaded again",
 		"topic", s.runtime.machine.Topic, "partition", s.partition, "err", err)
-	p.answer(ResponseError(err))
+	answer(p.done, ResponseError(err))
 	s.giveUp()
 	s.runtime.Go(func(ctx context.Context) { _ = s.load(ctx) }) // the next request learns of an error
 }
@@ -170,14 +178,15 @@ func (s *shard[S, R]) finish(ctx context.Context, p *pending[S, R]) {
 		}
 		s.tend(e)
 	}
-	p.answer(nil)
+	answer(p.done, nil)
 }
 
-// ResponseError turns the failure of an append into what clients of a coordinator are told, as Kafka does: that it is not
-// available, is another broker, or that something unexpected happened. Other errors stay as they are.
+// ResponseError turns the failure of an append into what clients of a coordinator are told, as Kafka does: that it is
+// not available, is another broker, or that something unexpected happened. Other errors stay as they are.
 func ResponseError(err error) error {
 	switch k := fault.KindOf(err); k {
-	case fault.UnknownTopicOrPartition, fault.NotEnoughReplicas, fault.NotEnoughReplicasAfterAppend, fault.RequestTimedOut:
+	case fault.UnknownTopicOrPartition, fault.NotEnoughReplicas, fault.NotEnoughReplicasAfterAppend,
+		fault.RequestTimedOut:
 		return fault.New(fault.CoordinatorNotAvailable, "append the coordinator's record: %v", err)
 	case fault.NotLeaderOrFollower, fault.KafkaStorageError:
 		return fault.New(fault.NotCoordinator, "append the coordinator's record: %v", err)

@@ -32,7 +32,8 @@ func notFound(groupID string) error {
 // List returns the groups; states and types filter when not empty, ignoring case.
 func (c *Coordinator) List(ctx context.Context, states, types []string) (groups []group.Listing, err error) {
 	wanted := func(filter []string, value string) bool {
-		return len(filter) == 0 || slices.ContainsFunc(filter, func(f string) bool { return strings.EqualFold(f, value) })
+		same := func(f string) bool { return strings.EqualFold(f, value) }
+		return len(filter) == 0 || slices.ContainsFunc(filter, same)
 	}
 	for _, p := range c.groups.Partitions() {
 		err := c.groups.Each(ctx, p, func(e *entry) {

@@ -10,15 +10,15 @@ import (
 	"github.com/chronik-stream/chronik/internal/pause"
 )
 
-// topicPause is how long the coordinator rests after it has looked for offsets of deleted topics. Nobody sees such offsets
-// meanwhile, except where no topic has taken the name.
+// topicPause is how long the coordinator rests after it has looked for offsets of deleted topics. Nobody sees such
+// offsets meanwhile, except where no topic has taken the name.
 const topicPause = time.Second
 
 // forgetTopics removes the offsets of topics that are deleted; those that were deleted before a group was loaded are
 // removed by Restore. What could not be done, as groups are still being loaded, is tried again.
 func (c *Coordinator) forgetTopics(ctx context.Context) {
 	deletions, looked := uint64(0), false
-	for img := range c.Metadata.Watch(ctx) {
+	for img := range c.deps.Metadata.Watch(ctx) {
 		if d := img.Deletions(); looked && d == deletions {
 			continue
 		}
@@ -39,7 +39,7 @@ func (c *Coordinator) forgetTopics(ctx context.Context) {
 // dropTopics removes a group's offsets of topics that do not exist any more.
 func (c *Coordinator) dropTopics(g *classic.Group) classic.Write {
 	return g.DropTopics(func(name string) (metadata.TopicID, bool) {
-		t, ok := c.Metadata.Image().Topic(name)
+		t, ok := c.deps.Metadata.Image().Topic(name)
 		if !ok {
 			return metadata.TopicID{}, false
 		}
@@ -49,8 +49,8 @@ func (c *Coordinator) dropTopics(g *classic.Group) classic.Write {
 
 // Sweep removes expired offsets and the groups that have nothing left (KIP-211).
 func (c *Coordinator) Sweep(ctx context.Context) error {
-	retention := time.Duration(c.Configs.Int("offsets.retention.minutes")) * time.Minute
-	return c.removeOffsets(ctx, func(g *classic.Group) classic.Write { return g.ExpireOffsets(c.Clock(), retention) })
+	retention := time.Duration(c.deps.Configs.Int("offsets.retention.minutes")) * time.Minute
+	return c.removeOffsets(ctx, func(g *classic.Group) classic.Write { return g.ExpireOffsets(c.deps.Clock(), retention) })
 }
 
 // removeOffsets has every group that this broker coordinates write tombstones. If a partition cannot be loaded, the
@@ -70,7 +70,7 @@ func (c *Coordinator) sweepPeriodically(ctx context.Context) {
 			return
 		}
 		if err := c.Sweep(ctx); err != nil && ctx.Err() == nil {
-			c.Logger.WarnContext(ctx, "expired offsets were not all removed", "err", err)
+			c.deps.Logger.WarnContext(ctx, "expired offsets were not all removed", "err", err)
 		}
 	}
 }

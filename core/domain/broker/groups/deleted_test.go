@@ -12,7 +12,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// makeOffsetsTopicAnew deletes __consumer_offsets with all that it held, and makes it again as another topic with so many partitions.
+// makeOffsetsTopicAnew deletes __consumer_offsets with all that it held, and makes it again as another topic with so
+// many partitions.
 func (g *fixture) makeOffsetsTopicAnew(partitions int32) {
 	g.t.Helper()
 	g.deleteOffsetsTopic()
@@ -61,7 +62,8 @@ func TestWhoWaitsIsSentAwayWhenTheOffsetsTopicIsDeleted(t *testing.T) {
 	})
 }
 
-// TestAnOffsetsTopicThatIsMadeAnewMayHaveFewerPartitions has the groups of one that is not there any more be loaded in vain meanwhile.
+// TestAnOffsetsTopicThatIsMadeAnewMayHaveFewerPartitions has the groups of one that is not there any more be loaded
+// in vain meanwhile.
 func TestAnOffsetsTopicThatIsMadeAnewMayHaveFewerPartitions(t *testing.T) {
 	log := coordinatortest.NewLog(0)
 	log.Unread = fault.KafkaStorageError

@@ -15,7 +15,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// elect has the other broker lead partition 7 of __consumer_offsets, or this one again, as metadata and the log see it.
+// elect has the other broker lead partition 7 of __consumer_offsets, or this one again, as metadata and the log see
+// it.
 func (g *fixture) elect(leader int32) {
 	g.t.Helper()
 	topic, _ := g.store.Image().Topic(metadata.OffsetsTopic)
@@ -166,7 +167,7 @@ func TestAWriteOfTheEpochBeforeIsNotTakenForOneOfThisEpoch(t *testing.T) {
 		go func() { before <- g.Commit(t.Context(), groupstest.CommitOf(id, "", -1, 1)) }()
 		time.Sleep(100 * time.Millisecond)
 		g.log.Set(func() { g.log.Epoch++ })
-		groupstest.Committed(t, g, id) // loads the shard anew
+		groupstest.Committed(t, g, id) // loads the shard again
 		groupstest.Kind(t, <-before, fault.NotCoordinator)
 		began := time.Now()
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf(id, "", -1, 2)), fault.None)

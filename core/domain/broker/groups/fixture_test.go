@@ -93,7 +93,7 @@ func (g *fixture) restart() *fixture {
 
 // another returns a coordinator of another broker on the same log and metadata.
 func (g *fixture) another(nodeID int32) *Coordinator {
-	d := g.Dependencies
+	d := g.deps
 	d.NodeID, d.Memory = nodeID, coordinator.NewMemory(1<<30)
 	return New(d)
 }

@@ -14,16 +14,16 @@ import (
 func (c *Coordinator) machine() coordinator.Machine[*classic.Group, group.Record] {
 	return coordinator.Machine[*classic.Group, group.Record]{
 		Topic:  metadata.OffsetsTopic,
-		New:    func(id string) *classic.Group { return classic.New(id, c.Clock()) },
+		New:    func(id string) *classic.Group { return classic.New(id, c.deps.Clock()) },
 		Load:   classic.NewFromLog,
 		Decode: decode,
 		Apply:  func(g *classic.Group, r group.Record, _ coordinator.Origin) { g.Apply(r) },
 		Restore: func(ctx context.Context, e *entry) {
-			c.perform(ctx, e, e.State.Restore(c.Clock(), c.settings()))
+			c.perform(ctx, e, e.State.Restore(c.deps.Clock(), c.settings()))
 			c.append(ctx, e, c.dropTopics(e.State)) // the coordinator before may not have come to that
 		},
-		Expire:  func(ctx context.Context, e *entry) { c.perform(ctx, e, e.State.Expire(c.Clock())) },
-		Abandon: func(g *classic.Group, err error) { deliver(g.Abandon(c.Clock(), err)) },
+		Expire:  func(ctx context.Context, e *entry) { c.perform(ctx, e, e.State.Expire(c.deps.Clock())) },
+		Abandon: func(g *classic.Group, err error) { deliver(g.Abandon(c.deps.Clock(), err)) },
 	}
 }
 
@@ -73,10 +73,10 @@ func (c *Coordinator) append(ctx context.Context, e *entry, w classic.Write) {
 func (c *Coordinator) appendFor(ctx context.Context, e *entry, w classic.Write, done chan<- error) error {
 	err := e.Write(ctx, coordinator.Write[group.Record]{
 		Records: w.Records,
-		Written: func(ctx context.Context, _ int64) { c.perform(ctx, e, e.State.Written(c.Clock(), w, nil)) },
+		Written: func(ctx context.Context, _ int64) { c.perform(ctx, e, e.State.Written(c.deps.Clock(), w, nil)) },
 	}, done)
 	if err != nil {
-		c.perform(ctx, e, e.State.Written(c.Clock(), w, err))
+		c.perform(ctx, e, e.State.Written(c.deps.Clock(), w, err))
 	}
 	return err
 }

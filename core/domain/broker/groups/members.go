@@ -16,19 +16,19 @@ func (c *Coordinator) Join(ctx context.Context, req classic.JoinRequest) classic
 	if err := c.checkJoin(&req); err != nil {
 		return refuse(err)
 	}
-	unique, err := uuid.New(c.Random)
+	unique, err := uuid.New(c.deps.Random)
 	if err != nil {
 		return refuse(fault.New(fault.Unknown, "random bytes for a member id: %w", err))
 	}
 	answer := make(chan classic.JoinResponse, 1)
 	found, err := c.groups.Step(ctx, req.Group, req.MemberID == "", func(e *entry) {
-		if !c.Memory.Allows(e.State.Growth(&req)) {
+		if !c.deps.Memory.Allows(e.State.Growth(&req)) {
 			answer <- refuse(fault.New(fault.CoordinatorLoadInProgress,
 				"the coordinator has no memory for another member of group %q", req.Group))
 			return
 		}
 		answerJoin := func(r classic.JoinResponse) { answer <- r }
-		c.perform(ctx, e, e.State.Join(c.Clock(), c.settings(), &req, unique.String(), answerJoin))
+		c.perform(ctx, e, e.State.Join(c.deps.Clock(), c.settings(), &req, unique.String(), answerJoin))
 	})
 	switch {
 	case err != nil:
@@ -62,13 +62,13 @@ func (c *Coordinator) Sync(ctx context.Context, req classic.SyncRequest) classic
 	}
 	answer := make(chan classic.SyncResponse, 1)
 	found, err := c.groups.Step(ctx, req.Group, false, func(e *entry) {
-		if !c.Memory.Allows(assignmentBytes(&req)) {
+		if !c.deps.Memory.Allows(assignmentBytes(&req)) {
 			answer <- classic.SyncResponse{Err: fault.New(fault.CoordinatorNotAvailable,
 				"the coordinator has no memory for the assignments of group %q", req.Group)}
 			return
 		}
 		answerSync := func(r classic.SyncResponse) { answer <- r }
-		c.perform(ctx, e, e.State.Sync(c.Clock(), &req, answerSync))
+		c.perform(ctx, e, e.State.Sync(c.deps.Clock(), &req, answerSync))
 	})
 	switch {
 	case err != nil:
@@ -101,7 +101,7 @@ func (c *Coordinator) Heartbeat(ctx context.Context, req classic.HeartbeatReques
 	}
 	var answer error
 	found, err := c.groups.Step(ctx, req.Group, false, func(e *entry) {
-		answer = e.State.Heartbeat(c.Clock(), &req)
+		answer = e.State.Heartbeat(c.deps.Clock(), &req)
 	})
 	switch {
 	case fault.KindOf(err) == fault.CoordinatorLoadInProgress:
@@ -122,7 +122,7 @@ func (c *Coordinator) Leave(ctx context.Context, groupID string, members []class
 	var refused error
 	found, err := c.groups.Step(ctx, groupID, false, func(e *entry) {
 		var fx classic.Effects
-		fx, refused = e.State.Leave(c.Clock(), members)
+		fx, refused = e.State.Leave(c.deps.Clock(), members)
 		c.perform(ctx, e, fx)
 	})
 	if err != nil {

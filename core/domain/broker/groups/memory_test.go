@@ -16,7 +16,7 @@ import (
 
 func TestGroupsTakeNoMoreThanTheirMemory(t *testing.T) {
 	runGroups(t, coordinatortest.NewLog(0), func(t *testing.T, g *fixture) {
-		g.Memory.SetLimit(10_000)
+		g.deps.Memory.SetLimit(10_000)
 		ids, generation := groupstest.Form(t, g, "g", 2)
 		large := groupstest.JoinRequest("h", "", "")
 		large.Protocols[0].Metadata = make([]byte, 8000)
@@ -25,16 +25,16 @@ func TestGroupsTakeNoMoreThanTheirMemory(t *testing.T) {
 			t.Errorf("List() = %+v, %v: a refused join leaves a group behind", got, err)
 		}
 		groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g", MemberID: ids[1], Generation: generation}), fault.None)
-		g.Memory.SetLimit(0)
+		g.deps.Memory.SetLimit(0)
 		if r := g.Join(t.Context(), groupstest.JoinRequest("g", ids[1], "")); r.Err != nil || r.Generation != generation {
 			t.Errorf("a member that is there comes back: %+v", r)
 		}
-		g.Memory.SetLimit(10_000)
+		g.deps.Memory.SetLimit(10_000)
 		groupstest.Kind(t, g.Leave(t.Context(), "g", []classic.LeaveMember{{MemberID: ids[0]}, {MemberID: ids[1]}}), fault.None)
 		time.Sleep(time.Second)
 		groupstest.Kind(t, g.Delete(t.Context(), "g"), fault.None)
 		time.Sleep(time.Second)
-		if used := g.Memory.Used(); used != 0 {
+		if used := g.deps.Memory.Used(); used != 0 {
 			t.Errorf("%d bytes are accounted for without a group", used)
 		}
 		if r := g.Join(t.Context(), large); r.Err != nil {
@@ -47,7 +47,7 @@ func TestAnAssignmentWithoutMemoryIsRefused(t *testing.T) {
 	runGroups(t, coordinatortest.NewLog(0), func(t *testing.T, g *fixture) {
 		r := g.Join(t.Context(), groupstest.JoinRequest("g", "", ""))
 		groupstest.Kind(t, r.Err, fault.None)
-		g.Memory.SetLimit(g.Memory.Used() + 1000)
+		g.deps.Memory.SetLimit(g.deps.Memory.Used() + 1000)
 		sync := classic.SyncRequest{Group: "g", MemberID: r.MemberID, Generation: r.Generation, Assignments: map[string][]byte{r.MemberID: make([]byte, 2000)}}
 		groupstest.Kind(t, g.Sync(t.Context(), sync).Err, fault.CoordinatorNotAvailable)
 		sync.Assignments[r.MemberID] = make([]byte, 500)
@@ -58,13 +58,13 @@ func TestAnAssignmentWithoutMemoryIsRefused(t *testing.T) {
 func TestGroupsOfARestartAreAccountedFor(t *testing.T) {
 	runGroups(t, coordinatortest.NewLog(0), func(t *testing.T, g *fixture) {
 		groupstest.Form(t, g, "g", 3)
-		before := g.Memory.Used()
+		before := g.deps.Memory.Used()
 		second := g.restart()
 		defer second.stop()
 		if _, err := second.List(t.Context(), nil, nil); err != nil {
 			t.Fatal(err)
 		}
-		if used := second.Memory.Used(); used != before {
+		if used := second.deps.Memory.Used(); used != before {
 			t.Errorf("%d bytes are accounted for, before the restart %d", used, before)
 		}
 	})
@@ -73,21 +73,21 @@ func TestGroupsOfARestartAreAccountedFor(t *testing.T) {
 func TestCommittedOffsetsTakeNoMoreThanTheGroupsMemory(t *testing.T) {
 	runGroups(t, coordinatortest.NewLog(0), func(t *testing.T, g *fixture) {
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 1)), fault.None)
-		used := g.Memory.Used()
-		g.Memory.SetLimit(used)
+		used := g.deps.Memory.Used()
+		g.deps.Memory.SetLimit(used)
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 2)), fault.None) // has its place
 		more := groupstest.CommitOf("g", "", -1, 1)
 		more.Offsets[0].Partition = 1
 		groupstest.Kind(t, g.Commit(t.Context(), more), fault.CoordinatorLoadInProgress)
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("h", "", -1, 1)), fault.CoordinatorLoadInProgress)
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "nobody", 7, 1)), fault.UnknownMemberID) // whatever the memory
-		if got, err := g.List(t.Context(), nil, nil); err != nil || len(got) != 1 || g.Memory.Used() != used {
-			t.Errorf("List() = %+v, %v: a refused commit leaves a group behind, or %d bytes", got, err, g.Memory.Used()-used)
+		if got, err := g.List(t.Context(), nil, nil); err != nil || len(got) != 1 || g.deps.Memory.Used() != used {
+			t.Errorf("List() = %+v, %v: a refused commit leaves a group behind, or %d bytes", got, err, g.deps.Memory.Used()-used)
 		}
 		second := g.restart()
 		defer second.stop()
-		if got := groupstest.Committed(t, second, "g"); got != 2 || second.Memory.Used() != used {
-			t.Errorf("after a restart the offset is %d, and %d bytes are accounted for, before %d", got, second.Memory.Used(), used)
+		if got := groupstest.Committed(t, second, "g"); got != 2 || second.deps.Memory.Used() != used {
+			t.Errorf("after a restart the offset is %d, and %d bytes are accounted for, before %d", got, second.deps.Memory.Used(), used)
 		}
 	})
 }

@@ -14,28 +14,28 @@ import (
 // of OffsetCommit clients know that as IllegalGeneration), UnknownMemberID, FencedInstanceID,
 // IllegalGeneration, RebalanceInProgress, and the coordinator's own.
 func (c *Coordinator) Commit(ctx context.Context, req *group.CommitRequest) error {
-	img := c.Metadata.Image()
+	img := c.deps.Metadata.Image()
 	for i := range req.Offsets {
 		if o := &req.Offsets[i]; o.TopicID.IsZero() {
 			o.TopicID = currentTopicID(img, o.Topic)
 		}
 	}
-	maxMetadata := int(c.Configs.Int("offset.metadata.max.bytes"))
+	maxMetadata := int(c.deps.Configs.Int("offset.metadata.max.bytes"))
 	return c.write(ctx, req.Group, req.Generation < 0, func(g *classic.Group) (classic.Write, error) {
 		if err := g.CheckCommit(req); err != nil {
 			return classic.Write{}, err
 		}
-		if !c.Memory.Allows(g.CommitGrowth(req)) {
+		if !c.deps.Memory.Allows(g.CommitGrowth(req)) {
 			return classic.Write{}, fault.New(fault.CoordinatorLoadInProgress,
 				"the coordinator has no memory for more offsets of group %q", req.Group)
 		}
-		return g.Commit(c.Clock(), req, maxMetadata)
+		return g.Commit(c.deps.Clock(), req, maxMetadata)
 	})
 }
 
 // FetchOffsets returns committed offsets; partitions nil means all that the group has. Offsets that are committed and
-// not yet durable are not seen; requireStable waits for them (KIP-447). An offset that was committed to a topic of the
-// same name that is gone is none.
+// not yet durable are not seen; requireStable waits for them (KIP-447). An offset that was committed to a topic of
+// the same name that is gone is none.
 func (c *Coordinator) FetchOffsets(
 	ctx context.Context, groupID string, partitions []group.TopicPartition, requireStable bool,
 ) (fetched []group.FetchedOffset, err error) {
@@ -44,7 +44,7 @@ func (c *Coordinator) FetchOffsets(
 			return nil, err
 		}
 	}
-	img := c.Metadata.Image()
+	img := c.deps.Metadata.Image()
 	err = c.groups.View(ctx, groupID, func(e *entry) {
 		if partitions == nil {
 			for _, f := range e.State.Offsets() {

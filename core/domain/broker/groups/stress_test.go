@@ -3,7 +3,6 @@ package groups
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -13,15 +12,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/chronik-stream/chronik/core/domain/broker/coordinator"
 	"github.com/chronik-stream/chronik/core/domain/broker/coordinator/coordinatortest"
 	"github.com/chronik-stream/chronik/core/domain/broker/groups/groupstest"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/group"
 	"github.com/chronik-stream/chronik/core/domain/group/classic"
-	"github.com/chronik-stream/chronik/core/domain/metadata"
-	"github.com/chronik-stream/chronik/core/domain/record"
-	"github.com/chronik-stream/chronik/core/ports/porttest"
 )
 
 // consumer is a member that follows the protocol until ctx ends, and counts how often it could consume.
@@ -171,48 +166,4 @@ func TestLiveGroupsAreWhatAReplayOfTheLogGives(t *testing.T) {
 			}
 		})
 	}
-}
-
-// nothingLog is a log that is durable at once and keeps nothing.
-type nothingLog struct{}
-
-func (nothingLog) LeaderEpoch(context.Context, string, int32) (int32, error) { return 0, nil }
-
-func (nothingLog) Start(context.Context, metadata.TopicID, int32, int32, record.Batch) (func(context.Context) error, error) {
-	return func(context.Context) error { return nil }, nil
-}
-
-func (nothingLog) Read(context.Context, string, int32, int64, func(record.Batch) error) error {
-	return nil
-}
-
-func BenchmarkCommit(b *testing.B) {
-	store := porttest.NewStore()
-	for _, cmd := range []metadata.Command{
-		metadata.RegisterBroker{ID: 1},
-		metadata.CreateTopic{Name: metadata.OffsetsTopic, ID: metadata.TopicID{9}, Partitions: 50, ReplicationFactor: 1},
-	} {
-		if _, err := store.Apply(b.Context(), cmd); err != nil {
-			b.Fatal(err)
-		}
-	}
-	configs := brokerConfigs{"offsets.commit.timeout.ms": 10_000, "offset.metadata.max.bytes": 10, "offsets.retention.check.interval.ms": 1 << 30}
-	g := New(Dependencies{
-		Log: nothingLog{}, Topics: groupstest.ExistingTopics{Store: store}, Metadata: store, Configs: configs, NodeID: 1,
-		Memory: coordinator.NewMemory(1 << 30), Clock: time.Now, Logger: slog.New(slog.DiscardHandler),
-	})
-	ctx, cancel := context.WithCancel(b.Context())
-	done := make(chan error, 1)
-	go func() { done <- g.Run(ctx) }()
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		id := fmt.Sprint("g", rand.Int())
-		for pb.Next() {
-			if err := g.Commit(ctx, groupstest.CommitOf(id, "", -1, 1, 2, 3)); err != nil {
-				b.Error(err)
-			}
-		}
-	})
-	cancel()
-	<-done
 }

@@ -23,7 +23,8 @@ type SyncAnswer struct {
 	SyncResponse
 }
 
-// Write is a batch of records to append. Unless it has none, Written must be called with it once, when its fate is known.
+// Write is a batch of records to append. Unless it has none, Written must be called with it once, when its fate is
+// known.
 type Write struct {
 	Records    []group.Record
 	purpose    purpose
@@ -57,10 +58,15 @@ func (g *Group) report(text, memberID, reason string) {
 	g.fx.Events = append(g.fx.Events, Event{Text: text, Member: memberID, Generation: g.generation, Reason: reason})
 }
 
+// respond answers a Join that may have no member.
+func (g *Group) respond(answer func(JoinResponse), r JoinResponse) {
+	g.fx.Joins = append(g.fx.Joins, JoinAnswer{To: answer, JoinResponse: r})
+}
+
 // answerJoin answers the member's waiting Join, if there is one.
 func (g *Group) answerJoin(m *member, r JoinResponse) {
 	if m.join != nil {
-		g.fx.Joins = append(g.fx.Joins, JoinAnswer{To: m.join, JoinResponse: r})
+		g.respond(m.join, r)
 		m.join = nil
 	}
 }

@@ -40,7 +40,7 @@ type Settings struct {
 //
 // What a group durably is, its Metadata and its offsets, changes in Apply only: at replay for every
 // record of the log, live for every record that has become durable (see Written). All the rest (who waits
-// for what, and until when) is made anew from that by Restore.
+// for what, and until when) is made from that by Restore.
 type Group struct {
 	id           string
 	state        State
@@ -87,8 +87,9 @@ type initialDelay struct {
 func New(id string, now time.Time) *Group {
 	return &Group{
 		id: id, previous: Dead, since: now.UnixMilli(), unwritten: true,
-		members: map[string]*member{}, static: map[string]string{}, pending: map[string]time.Time{}, supported: map[string]int{},
-		topics: map[string]bool{}, offsets: group.NewOffsets(id),
+		members: map[string]*member{}, static: map[string]string{}, pending: map[string]time.Time{},
+		supported: map[string]int{},
+		topics:    map[string]bool{}, offsets: group.NewOffsets(id),
 	}
 }
 
@@ -139,7 +140,8 @@ func (g *Group) Restore(now time.Time, s Settings) Effects {
 	if m == nil {
 		return g.end()
 	}
-	g.protocolType, g.protocol, g.generation, g.leader, g.since = m.ProtocolType, m.Protocol, m.Generation, m.Leader, m.StateTimestamp
+	g.protocolType, g.protocol = m.ProtocolType, m.Protocol
+	g.generation, g.leader, g.since = m.Generation, m.Leader, m.StateTimestamp
 	for _, p := range m.Members {
 		g.insert(restored(p, m.Protocol))
 		g.keepAlive(g.members[p.MemberID])
@@ -208,7 +210,9 @@ func (g *Group) Describe() Description {
 		d.Protocol = g.protocol
 	}
 	for _, m := range g.order {
-		described := MemberDescription{MemberID: m.id, InstanceID: m.instanceID, Client: m.client, Assignment: m.assignment}
+		described := MemberDescription{
+			MemberID: m.id, InstanceID: m.instanceID, Client: m.client, Assignment: m.assignment,
+		}
 		if stable {
 			described.Metadata = m.subscription(g.protocol)
 		}
@@ -255,15 +259,23 @@ func (g *Group) track(w Write) Write {
 	return w
 }
 
+// record returns the record that keeps the group's generation, nil for its end.
+func (g *Group) record(m *group.Metadata) []group.Record {
+	return []group.Record{group.MetadataRecord{Group: g.id, Metadata: m}}
+}
+
 // image returns the group's generation as its log keeps it, with these assignments.
 func (g *Group) image(assignment func(*member) []byte) *group.Metadata {
-	m := &group.Metadata{ProtocolType: g.protocolType, Generation: g.generation, Leader: g.leader, StateTimestamp: g.since}
+	m := &group.Metadata{
+		ProtocolType: g.protocolType, Generation: g.generation, Leader: g.leader, StateTimestamp: g.since,
+	}
 	if len(g.members) > 0 {
 		m.Protocol = g.protocol
 	}
 	for _, p := range g.order {
 		m.Members = append(m.Members, group.MemberMetadata{
-			MemberID: p.id, InstanceID: p.instanceID, Client: p.client, RebalanceTimeout: p.rebalance, SessionTimeout: p.session,
+			MemberID: p.id, InstanceID: p.instanceID, Client: p.client,
+			RebalanceTimeout: p.rebalance, SessionTimeout: p.session,
 			Subscription: p.subscription(g.protocol), Assignment: assignment(p),
 		})
 	}

@@ -7,13 +7,13 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/group"
 )
 
-// Join takes a member in, or back in for the next generation. answer is
-// called when the rebalance is complete, or at once where there is nothing to wait for. unique makes a new member's id unique.
+// Join takes a member in, or back in for the next generation. answer is called when the rebalance is complete, or at
+// once where there is nothing to wait for. unique makes a new member's id unique.
 func (g *Group) Join(now time.Time, s Settings, req *JoinRequest, unique string, answer func(JoinResponse)) Effects {
 	g.begin(now)
 	g.settings = s
 	refuse := func(err error) {
-		g.fx.Joins = append(g.fx.Joins, JoinAnswer{To: answer, JoinResponse: JoinResponse{Generation: -1, MemberID: req.MemberID, Err: err}})
+		g.respond(answer, JoinResponse{Generation: -1, MemberID: req.MemberID, Err: err})
 	}
 	switch {
 	case g.state == Dead:
@@ -33,7 +33,7 @@ func (g *Group) Join(now time.Time, s Settings, req *JoinRequest, unique string,
 	if g.unwritten && len(g.members)+len(g.pending) > 0 {
 		g.unwritten = false
 		if len(g.fx.Writes) == 0 {
-			g.emit(Write{Records: []group.Record{group.MetadataRecord{Group: g.id, Metadata: &group.Metadata{StateTimestamp: g.since}}}, purpose: toCreate})
+			g.emit(Write{Records: g.record(&group.Metadata{StateTimestamp: g.since}), purpose: toCreate})
 		}
 	}
 	return g.end()
@@ -72,7 +72,7 @@ func (g *Group) joinNew(req *JoinRequest, unique string, answer func(JoinRespons
 	var until time.Time
 	g.schedule(&until, req.SessionTimeout)
 	g.expect(id, until)
-	g.fx.Joins = append(g.fx.Joins, JoinAnswer{To: answer, JoinResponse: JoinResponse{Generation: -1, MemberID: id, Err: fault.MemberIDRequired}})
+	g.respond(answer, JoinResponse{Generation: -1, MemberID: id, Err: fault.MemberIDRequired})
 }
 
 // joinKnown takes in a member that has an id: a pending one, or one that rejoins.
@@ -162,8 +162,9 @@ func (g *Group) replaceStatic(m *member, id string, req *JoinRequest, answer fun
 		g.parseTopics()
 		before.join, before.sync = nil, nil
 		g.emit(Write{
-			Records: []group.Record{group.MetadataRecord{Group: g.id, Metadata: g.image(func(m *member) []byte { return m.assignment })}},
-			purpose: toReplaceStatic, generation: g.generation, memberID: id, replaced: &before, leader: leader, skip: req.CanSkipAssignment,
+			Records: g.record(g.image(func(m *member) []byte { return m.assignment })),
+			purpose: toReplaceStatic, generation: g.generation, memberID: id, replaced: &before, leader: leader,
+			skip: req.CanSkipAssignment,
 		})
 	case CompletingRebalance:
 		// The leader may be assigning to the old id.
@@ -183,7 +184,8 @@ func (g *Group) replacedStatic(w Write, err error) {
 		g.answerJoin(m, JoinResponse{Generation: -1, Err: err})
 		g.rename(m, w.replaced.id)
 		g.change(m, func() {
-			m.client, m.protocols, m.session, m.rebalance = w.replaced.client, w.replaced.protocols, w.replaced.session, w.replaced.rebalance
+			m.client, m.protocols = w.replaced.client, w.replaced.protocols
+			m.session, m.rebalance = w.replaced.session, w.replaced.rebalance
 		})
 		g.keepAlive(m)
 		g.parseTopics()
@@ -199,7 +201,7 @@ func (g *Group) replacedStatic(w Write, err error) {
 			r.SkipAssignment, r.Members = true, g.joined()
 		}
 	} else {
-		// Told that its old self leads, an older client does not assign anew without need.
+		// Told that its old self leads, an older client does not assign again without need.
 		r.Leader, r.Members = w.leader, nil
 	}
 	g.answerJoin(m, r)
@@ -211,12 +213,14 @@ func (g *Group) answerCurrent(m *member, answer func(JoinResponse)) {
 	if g.state == CompletingRebalance && g.leader == m.id {
 		r.Members = g.joined()
 	}
-	g.fx.Joins = append(g.fx.Joins, JoinAnswer{To: answer, JoinResponse: r})
+	g.respond(answer, r)
 }
 
 // current returns the answer that tells a member of the generation.
 func (g *Group) current(m *member) JoinResponse {
-	return JoinResponse{Generation: g.generation, ProtocolType: g.protocolType, Protocol: g.protocol, Leader: g.leader, MemberID: m.id}
+	return JoinResponse{
+		Generation: g.generation, ProtocolType: g.protocolType, Protocol: g.protocol, Leader: g.leader, MemberID: m.id,
+	}
 }
 
 // joined returns all members as the leader sees them.

@@ -34,7 +34,8 @@ func newMember(id string, req *JoinRequest) *member {
 // restored returns a member as the log knows it.
 func restored(p group.MemberMetadata, protocol string) *member {
 	m := &member{
-		id: p.MemberID, instanceID: p.InstanceID, client: p.Client, session: p.SessionTimeout, rebalance: p.RebalanceTimeout,
+		id: p.MemberID, instanceID: p.InstanceID, client: p.Client,
+		session: p.SessionTimeout, rebalance: p.RebalanceTimeout,
 		protocols: []Protocol{{Name: protocol, Metadata: p.Subscription}}, assignment: p.Assignment,
 	}
 	if m.rebalance < 0 {
@@ -92,7 +93,7 @@ func (g *Group) insert(m *member) {
 }
 
 // remove takes a member, pending or not, out of the group. Its waiting requests are answered
-// UnknownMemberID, so that it joins anew if it is still alive.
+// UnknownMemberID, so that it joins again if it is still alive.
 func (g *Group) remove(memberID string) {
 	g.forgetPending(memberID)
 	m := g.members[memberID]
@@ -158,7 +159,7 @@ func (g *Group) count(m *member, n int) {
 	}
 }
 
-// keepAlive starts the member's session anew.
+// keepAlive starts the member's session again.
 func (g *Group) keepAlive(m *member) { g.schedule(&m.deadline, m.session) }
 
 // supports reports whether a member with these protocols can be in the group.

@@ -158,7 +158,7 @@ func (m *model) read() {
 // static reports whether the client may hold its assignment from a former member id.
 func (m *model) static(c *modelClient) bool { return c.instance != "" }
 
-// crash starts the coordinator anew from a prefix of the log that holds what was durable.
+// crash restarts the coordinator from a prefix of the log that holds what was durable.
 func (m *model) crash() {
 	kept := rapid.IntRange(0, len(m.held)).Draw(m.rt, "writes that made it to the disk")
 	for _, w := range m.held[:kept] {

@@ -101,7 +101,7 @@ func (g *Group) Delete() (Write, error) {
 
 // withTombstone ends the group and adds its own tombstone to w.
 func (g *Group) withTombstone(w Write) Write {
-	w.Records = append(w.Records, group.MetadataRecord{Group: g.id})
+	w.Records = append(w.Records, g.record(nil)...)
 	w.purpose = toDelete
 	g.state = Dead
 	for id := range g.pending {

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
-	"github.com/chronik-stream/chronik/core/domain/group"
 )
 
 // rebalanceOrComplete begins a rebalance, or ends the joining of the one that runs if everybody is there.
@@ -104,7 +103,7 @@ func (g *Group) becomeEmpty() {
 	g.parseTopics()
 	g.transition(Empty)
 	g.report("group is empty", "", "")
-	g.emit(Write{Records: []group.Record{group.MetadataRecord{Group: g.id, Metadata: g.image(nil)}}})
+	g.emit(Write{Records: g.record(g.image(nil))})
 }
 
 // electLeader makes a member that has joined the leader, if the present one has not. It reports false
@@ -148,7 +147,7 @@ func (g *Group) Expire(now time.Time) Effects {
 			continue
 		}
 		if !m.fresh && (m.join != nil || m.sync != nil) {
-			m.deadline = time.Time{} // it waits for us: the answer starts its session anew
+			m.deadline = time.Time{} // it waits for us: its session starts again with the answer
 			continue
 		}
 		g.report("member is removed", m.id, "its session has timed out")

@@ -79,7 +79,7 @@ type LeaveMember struct {
 
 // Description is what DescribeGroups shows.
 type Description struct {
-	Group, State           string // state as Kafka spells it: Empty, Stable, PreparingRebalance, CompletingRebalance, Dead
+	Group, State           string // state: as State.String has it
 	ProtocolType, Protocol string
 	Members                []MemberDescription
 	Err                    error

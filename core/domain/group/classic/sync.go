@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
-	"github.com/chronik-stream/chronik/core/domain/group"
 )
 
 // Sync gives the member its assignment. The leader's brings everybody's; answer is called when that is durable.
@@ -36,7 +35,7 @@ func (g *Group) Sync(now time.Time, req *SyncRequest, answer func(SyncResponse))
 	if g.leader == m.id && !g.assigning {
 		g.assigning = true
 		image := g.image(func(m *member) []byte { return req.Assignments[m.id] })
-		g.emit(Write{Records: []group.Record{group.MetadataRecord{Group: g.id, Metadata: image}}, purpose: toAssign, generation: g.generation})
+		g.emit(Write{Records: g.record(image), purpose: toAssign, generation: g.generation})
 	}
 	return g.end()
 }
@@ -88,7 +87,7 @@ func (g *Group) anyPendingSync() bool {
 	return false
 }
 
-// Heartbeat starts the member's session anew. fault.RebalanceInProgress asks the member to rejoin.
+// Heartbeat starts the member's session again. fault.RebalanceInProgress asks the member to rejoin.
 func (g *Group) Heartbeat(now time.Time, req *HeartbeatRequest) error {
 	if g.state == Dead {
 		return fault.CoordinatorNotAvailable

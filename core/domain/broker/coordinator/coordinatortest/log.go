@@ -1,5 +1,5 @@
-// Package coordinatortest has what tests of coordinators need of the rest of a broker: a log in memory that can be slow,
-// refuse, lose and be led by one broker after the other.
+// Package coordinatortest has what tests of coordinators need of the rest of a broker: a log in memory that can be
+// slow, refuse, lose and be led by one broker after the other.
 package coordinatortest
 
 import (
@@ -21,19 +21,20 @@ var (
 	_ coordinator.Log = (*Broker)(nil)
 )
 
-// Log keeps the partitions of one internal topic. It shows what the one broker sees that leads all of them; see Of for
-// several brokers. Its exported fields are to be changed in Set.
+// Log keeps the partitions of one internal topic. It shows what the one broker sees that leads all of them; see Of
+// for several brokers. Its exported fields are to be changed in Set.
 type Log struct {
-	Delay     time.Duration   // until a batch that was started is durable
-	ReadDelay time.Duration   // of Read
-	Refuse    error           // of Start
-	Lose      error           // of wait: what is on its way is lost instead of becoming durable
-	Unread    error           // of Read
-	Damaged   map[int32]error // of Read, by partition
-	Epoch     int32           // in which the one broker leads all partitions
-	Deposed   error           // of LeaderEpoch; Start refuses then, too
-	Starts    int             // calls of Start
-	Reads     int             // calls of Read
+	Delay      time.Duration   // until a batch that was started is durable
+	ReadDelay  time.Duration   // of Read
+	Refuse     error           // of Start
+	RefuseFrom int             // the call of Start from which on the disk fails, as Starts counts them; 0 for never
+	Lose       error           // of wait: what is on its way is lost instead of becoming durable
+	Unread     error           // of Read
+	Damaged    map[int32]error // of Read, by partition
+	Epoch      int32           // in which the one broker leads all partitions
+	Deposed    error           // of LeaderEpoch; Start refuses then, too
+	Starts     int             // calls of Start
+	Reads      int             // calls of Read
 
 	mu         sync.Mutex
 	partitions map[int32]*partition
@@ -65,8 +66,8 @@ func (l *Log) Set(change func()) {
 	change()
 }
 
-// Delete removes all records, as those of a topic that is deleted. Nothing is written to the topic any more. The next one
-// of its name begins with leader epoch 0.
+// Delete removes all records, as those of a topic that is deleted. Nothing is written to the topic any more. The next
+// one of its name begins with leader epoch 0.
 func (l *Log) Delete(topic metadata.TopicID) {
 	l.Set(func() {
 		clear(l.partitions)
@@ -136,6 +137,9 @@ func (l *Log) start(topic metadata.TopicID, index int32, b record.Batch) (wait f
 	if l.Refuse != nil {
 		return nil, l.Refuse
 	}
+	if l.RefuseFrom > 0 && l.Starts >= l.RefuseFrom {
+		return nil, fault.KafkaStorageError
+	}
 	p := l.partition(index)
 	_ = l.advance(p)
 	if n := len(p.entries); n > 0 {
@@ -164,7 +168,7 @@ func (l *Log) Read(ctx context.Context, _ string, index int32, _ int64, visit fu
 	l.mu.Lock()
 	l.Reads++
 	delay := l.ReadDelay
-	if p := l.partition(index); len(p.entries) > 0 {
+	if p := l.partition(index); len(p.entries) > p.durable {
 		delay = max(delay, time.Until(p.entries[len(p.entries)-1].ready))
 	}
 	l.mu.Unlock()
@@ -194,18 +198,16 @@ type Broker struct {
 	id int32
 }
 
-// Elect has a broker lead a partition in a new leader epoch, which it returns. Of the batches that are not durable yet
-// the new leader has the first kept ones, which stay; the others are lost, as their broker finds out when it waits.
-func (l *Log) Elect(index, broker int32, kept int) (epoch int32) {
+// Elect has a broker lead a partition in a new leader epoch. Of the batches that are not durable yet the new leader
+// has the first kept ones, which stay; the others are lost, as their broker finds out when it waits.
+func (l *Log) Elect(index, broker, epoch int32, kept int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p := l.partition(index)
 	_ = l.advance(p)
 	p.durable = min(p.durable+kept, len(p.entries))
 	p.entries = slices.Clone(p.entries[:p.durable])
-	p.leader = broker
-	p.epoch++
-	return p.epoch
+	p.leader, p.epoch = broker, epoch
 }
 
 // LeaderEpoch implements coordinator.Log.

@@ -56,8 +56,11 @@ func (l *lockedReader) Read(p []byte) (int, error) {
 func JoinRequest(groupID, memberID, instanceID string) classic.JoinRequest {
 	return classic.JoinRequest{
 		Group: groupID, MemberID: memberID, InstanceID: instanceID, ProtocolType: "consumer",
-		Protocols:      []classic.Protocol{{Name: "range", Metadata: []byte("\x00\x01\x00\x00\x00\x01\x00\x06orders\xff\xff\xff\xff")}},
-		SessionTimeout: 10 * time.Second, RebalanceTimeout: 30 * time.Second, Client: group.Client{ID: "c", Host: "/127.0.0.1"},
+		Protocols: []classic.Protocol{{
+			Name: "range", Metadata: []byte("\x00\x01\x00\x00\x00\x01\x00\x06orders\xff\xff\xff\xff"),
+		}},
+		SessionTimeout: 10 * time.Second, RebalanceTimeout: 30 * time.Second,
+		Client: group.Client{ID: "c", Host: "/127.0.0.1"},
 	}
 }
 
@@ -104,14 +107,15 @@ func CommitOf(groupID, memberID string, generation int32, offsets ...int64) *gro
 	req := &group.CommitRequest{Group: groupID, MemberID: memberID, Generation: generation, Retention: -1}
 	for p, o := range offsets {
 		req.Offsets = append(req.Offsets, group.OffsetCommit{
-			TopicPartition: group.TopicPartition{Topic: "orders", Partition: int32(p)}, Offset: group.Offset{Offset: o, LeaderEpoch: -1},
+			TopicPartition: group.TopicPartition{Topic: "orders", Partition: int32(p)},
+			Offset:         group.Offset{Offset: o, LeaderEpoch: -1},
 		})
 	}
 	return req
 }
 
 // Committed returns the committed offset of orders-0, -1 for none.
-func Committed(t *testing.T, g Coordinator, groupID string) int64 {
+func Committed(t testing.TB, g Coordinator, groupID string) int64 {
 	t.Helper()
 	got, err := g.FetchOffsets(t.Context(), groupID, []group.TopicPartition{{Topic: "orders"}}, false)
 	if err != nil || len(got) != 1 {
