@@ -64,6 +64,44 @@ func TestNothingIsWrittenInALeaderEpochThatWasNotLoaded(t *testing.T) {
 	})
 }
 
+func TestAWriteOfAnEarlierEpochIsNotTakenForOneOfThisEpoch(t *testing.T) {
+	inWorld(t, time.Second, func(t *testing.T, w *world) {
+		key, before := neighbours(1)[0], make(chan error, 1)
+		go func() {
+			_, err := w.on[1].Add(t.Context(), key, 1)
+			before <- err
+		}()
+		time.Sleep(100 * time.Millisecond)
+		w.log.Elect(0, 1, 1, 0)
+		sums(t, w.on[1], key, 0) // has the shard loaded again
+		wants(t, <-before, fault.NotCoordinator)
+		began := time.Now()
+		added(t, w.on[1], key, 2, 2)
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("acknowledged after %v, before it was durable", took)
+		}
+	})
+}
+
+func TestALoadingOfAnEarlierEpochIsNotUsed(t *testing.T) {
+	inWorld(t, 0, func(t *testing.T, w *world) {
+		key, answer := neighbours(1)[0], make(chan error, 1)
+		added(t, w.on[1], key, 1, 1)
+		w.log.Set(func() { w.log.ReadDelay = 500 * time.Millisecond })
+		l := w.restart(1)
+		go func() {
+			_, err := l.Get(t.Context(), key)
+			answer <- err
+		}()
+		synctest.Wait() // the log is being read
+		w.log.Elect(0, 2, 1, 0)
+		w.appendRecord(0, 2, 1, []byte(key), posting{amount: 10}.Value())
+		w.log.Elect(0, 1, 2, 0) // and nobody's metadata show it yet
+		wants(t, <-answer, fault.NotCoordinator)
+		sums(t, l, key, 11)
+	})
+}
+
 func TestACoordinatorWhoseLeaseHasEndedRefusesAndGoesOnWhenItIsRenewed(t *testing.T) {
 	inWorld(t, 0, func(t *testing.T, w *world) {
 		added(t, w.on[1], "a", 1, 1)

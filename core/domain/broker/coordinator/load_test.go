@@ -32,8 +32,8 @@ func TestStatesAreWhatTheLogSaysAfterARestart(t *testing.T) {
 	})
 }
 
-// appendRecord puts a record into the log that the ledger has not written.
-func (w *world) appendRecord(p int32, key, value []byte) {
+// appendRecord puts a record into the log that no ledger has written.
+func (w *world) appendRecord(p, broker, epoch int32, key, value []byte) {
 	w.t.Helper()
 	b := record.NewBuilder(record.Options{})
 	b.Append(0, key, value)
@@ -41,7 +41,6 @@ func (w *world) appendRecord(p int32, key, value []byte) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	broker, epoch := w.leader(p)
 	wait, err := w.log.Of(broker).Start(w.t.Context(), metadata.TopicID{1}, p, epoch, batch)
 	if err == nil {
 		err = wait(w.t.Context())
@@ -55,10 +54,10 @@ func TestRecordsOfAnotherKindAreSkippedAndDamagedOnesAreNot(t *testing.T) {
 	inWorld(t, 0, func(t *testing.T, w *world) {
 		key := neighbours(1)[0]
 		added(t, w.on[1], key, 1, 1)
-		w.appendRecord(0, []byte("foreign"), []byte("?"))
+		w.appendRecord(0, 1, 0, []byte("foreign"), []byte("?"))
 		l := w.restart(1)
 		sums(t, l, key, 1)
-		w.appendRecord(0, []byte(key), []byte("?"))
+		w.appendRecord(0, 1, 0, []byte(key), []byte("?"))
 		l = w.restart(1)
 		_, err := l.Get(t.Context(), key)
 		wants(t, err, fault.CoordinatorNotAvailable)

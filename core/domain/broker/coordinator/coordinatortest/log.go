@@ -163,15 +163,17 @@ func (l *Log) wait(ctx context.Context, p *partition, e *entry) error {
 	return cmp.Or(lost, error(fault.NotLeaderOrFollower))
 }
 
-// Read visits what is durable once that has become of all that was started before.
+// Read visits what is durable when all has become so that was started before: as it is then, ReadDelay later.
 func (l *Log) Read(ctx context.Context, _ string, index int32, _ int64, visit func(record.Batch) error) error {
 	l.mu.Lock()
 	l.Reads++
-	delay := l.ReadDelay
+	delay, started := l.ReadDelay, time.Time{}
 	if p := l.partition(index); len(p.entries) > p.durable {
-		delay = max(delay, time.Until(p.entries[len(p.entries)-1].ready))
+		started = p.entries[len(p.entries)-1].ready
 	}
 	l.mu.Unlock()
+	pause.For(ctx, time.Until(started))
+	batches := l.Durable(index)
 	if pause.For(ctx, delay); ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -181,7 +183,7 @@ func (l *Log) Read(ctx context.Context, _ string, index int32, _ int64, visit fu
 	if err != nil {
 		return err
 	}
-	for _, b := range l.Durable(index) {
+	for _, b := range batches {
 		if err := visit(b); err != nil {
 			return err
 		}
