@@ -252,8 +252,11 @@ func (f fakeGroups) Join(ctx context.Context, req classic.JoinRequest) classic.J
 func (f fakeGroups) Sync(context.Context, classic.SyncRequest) classic.SyncResponse {
 	return classic.SyncResponse{ProtocolType: "consumer", Protocol: "range", Assignment: []byte("a")}
 }
-func (f fakeGroups) Heartbeat(context.Context, classic.HeartbeatRequest) error  { return f.groupErr }
+
+func (f fakeGroups) Heartbeat(context.Context, classic.HeartbeatRequest) error { return f.groupErr }
+
 func (f fakeGroups) Leave(context.Context, string, []classic.LeaveMember) error { return f.groupErr }
+
 func (f fakeGroups) Commit(_ context.Context, req *group.CommitRequest) error {
 	f.committed = req
 	return f.groupErr

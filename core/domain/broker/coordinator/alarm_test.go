@@ -1,6 +1,7 @@
 package coordinator_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ func TestAStateIsWokenAtItsDeadline(t *testing.T) {
 			wants(t, err, fault.None)
 		}
 		time.Sleep(time.Second)
-		for left := len(keys) - 1; left >= 0; left-- {
+		for left := range slices.Backward(keys) { // so many are left
 			time.Sleep(time.Minute)
 			got, err := w.on[1].Accounts(t.Context())
 			if wants(t, err, fault.None); len(got) != left {
