@@ -23,10 +23,10 @@ type shard[S State, R Record] struct {
 	epoch    int32                   // the leader epoch in which they were loaded
 	wanted   int32                   // the newest leader epoch for which they are loaded without a request, -1 for none
 	loading  *loading                // the loading that runs, or the last that failed
-	open     openTxns
-	queue    []*pending[S, R] // in the order of the log; not durable yet
-	draining bool             // a goroutine waits for the head of the queue
-	builder  record.Builder   // of batches, for its memory
+	open     openTxns                // whose markers are yet to come
+	queue    []*pending[S, R]        // in the order of the log; not durable yet
+	draining bool                    // a goroutine waits for the head of the queue
+	builder  record.Builder          // of batches, for its memory
 }
 
 // Entry is a state with what is kept for it. Its methods may be called under the lock of its shard only: in the

@@ -201,31 +201,6 @@ func (g *Group) abandon(err error) {
 	g.state, g.wake = Dead, time.Time{}
 }
 
-// Describe returns the group as DescribeGroups shows it: subscriptions in the state Stable only, assignments
-// until the next ones are there.
-func (g *Group) Describe() Description {
-	d := Description{Group: g.id, State: g.state.String(), ProtocolType: g.protocolType}
-	stable := g.state == Stable
-	if stable {
-		d.Protocol = g.protocol
-	}
-	for _, m := range g.order {
-		described := MemberDescription{
-			MemberID: m.id, InstanceID: m.instanceID, Client: m.client, Assignment: m.assignment,
-		}
-		if stable {
-			described.Metadata = m.subscription(g.protocol)
-		}
-		d.Members = append(d.Members, described)
-	}
-	return d
-}
-
-// Listing returns the group as ListGroups shows it.
-func (g *Group) Listing() group.Listing {
-	return group.Listing{Group: g.id, ProtocolType: g.protocolType, State: g.state.String(), Type: "classic"}
-}
-
 // begin opens a step; end closes it.
 func (g *Group) begin(now time.Time) { g.now, g.fx = now, Effects{} }
 

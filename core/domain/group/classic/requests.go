@@ -76,18 +76,3 @@ type LeaveMember struct {
 	MemberID, InstanceID, Reason string
 	Err                          error // in the answer
 }
-
-// Description is what DescribeGroups shows.
-type Description struct {
-	Group, State           string // state: as State.String has it
-	ProtocolType, Protocol string
-	Members                []MemberDescription
-	Err                    error
-}
-
-// MemberDescription is a member in a Description.
-type MemberDescription struct {
-	MemberID, InstanceID string
-	Client               group.Client
-	Metadata, Assignment []byte
-}
