@@ -54,7 +54,7 @@ func (m requestMetrics) RequestServed(s kafkaproto.RequestStats) {
 
 func newServices(
 	topics *topics.Topics, c *brokerconfigs.Configs, cluster *topics.Cluster, assignments *controller.Assignments, work clusterWork,
-	produce *replicas.Produce, fetch *replicas.Fetch, offsets *replicas.Offsets, groups *groups.Groups,
+	produce *replicas.Produce, fetch *replicas.Fetch, offsets *replicas.Offsets, groups *groups.Coordinator,
 ) kafkaproto.Services {
 	return kafkaproto.Services{
 		Topics: topics, Configs: c, Cluster: cluster, Assignments: assignments, Quorum: work.quorum, Voters: work.voters, Controller: work.controller,

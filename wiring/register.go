@@ -11,6 +11,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
+	"github.com/chronik-stream/chronik/internal/uuid"
 )
 
 // registered is metadata that knows this broker: there is a cluster id, the broker is registered, and __meta exists.
@@ -85,10 +86,7 @@ func newClusterID() string {
 // line tools do not take it for an option.
 func newUUID() [16]byte {
 	for {
-		var id [16]byte
-		_, _ = rand.Read(id[:]) // never fails
-		id[6] = id[6]&0x0f | 0x40
-		id[8] = id[8]&0x3f | 0x80
+		id, _ := uuid.New(rand.Reader) // never fails
 		if base64.RawURLEncoding.EncodeToString(id[:])[0] != '-' {
 			return id
 		}

@@ -41,7 +41,7 @@ type parts struct {
 	Kafka      *kafkaproto.Server
 	HTTP       *httpapi.Server // nil when nothing is served by HTTP
 	Partitions *replicas.Partitions
-	Groups     *groups.Groups
+	Groups     *groups.Coordinator
 	Fetch      *replicas.Fetch
 	Configs    *brokerconfigs.Configs
 	Store      registered

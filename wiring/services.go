@@ -11,6 +11,7 @@ import (
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
 	"github.com/chronik-stream/chronik/core/domain/broker/controller"
+	"github.com/chronik-stream/chronik/core/domain/broker/coordinator"
 	"github.com/chronik-stream/chronik/core/domain/broker/groups"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/broker/topics"
@@ -96,6 +97,9 @@ func newFetch(cfg *configs.Config, p *replicas.Partitions, c *brokerconfigs.Conf
 func newGroups(
 	cfg *configs.Config, store registered, p *replicas.Partitions, t *topics.Topics, c *brokerconfigs.Configs, m membership,
 	clock ports.Clock, log *slog.Logger,
-) *groups.Groups {
-	return groups.NewGroups(p, t, c, store, m.nodeID, sharesOf(cfg.Memory).groups, clock, rand.Reader, log)
+) *groups.Coordinator {
+	return groups.New(groups.Dependencies{
+		Log: p, Topics: t, Metadata: store, Configs: c, NodeID: m.nodeID,
+		Memory: coordinator.NewMemory(sharesOf(cfg.Memory).groups), Clock: clock, Random: rand.Reader, Logger: log,
+	})
 }

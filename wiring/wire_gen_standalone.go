@@ -87,8 +87,8 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	produce := replicas.NewProduce(partitions, budget, clock)
 	fetch := newFetch(cfg, partitions, brokerconfigsConfigs, clock)
 	offsets := replicas.NewOffsets(partitions)
-	groups := newGroups(cfg, wiringRegistered, partitions, topics, brokerconfigsConfigs, wiringMembership, clock, log)
-	services := newServices(topics, brokerconfigsConfigs, cluster, assignments, wiringClusterWork, produce, fetch, offsets, groups)
+	coordinator := newGroups(cfg, wiringRegistered, partitions, topics, brokerconfigsConfigs, wiringMembership, clock, log)
+	services := newServices(topics, brokerconfigsConfigs, cluster, assignments, wiringClusterWork, produce, fetch, offsets, coordinator)
 	metrics, err := newRequestMetrics(telemetry)
 	if err != nil {
 		cleanup6()
@@ -125,7 +125,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		Kafka:      server,
 		HTTP:       httpapiServer,
 		Partitions: partitions,
-		Groups:     groups,
+		Groups:     coordinator,
 		Fetch:      fetch,
 		Configs:    brokerconfigsConfigs,
 		Store:      wiringRegistered,

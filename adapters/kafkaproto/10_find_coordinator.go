@@ -62,7 +62,7 @@ func (x *exchange) coordinator(kind int8, key string) (endpoint, error) {
 	default:
 		return nobody, fault.InvalidRequest
 	}
-	node, err := x.services().Groups.Coordinator(x.ctx, key)
+	node, err := x.services().Groups.Find(x.ctx, key)
 	if err != nil {
 		return nobody, err
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-stream/chronik/core/domain/group"
+	"github.com/chronik-stream/chronik/core/domain/group/classic"
 )
 
 // JoinGroup: v0-9.
@@ -15,7 +16,7 @@ import (
 //   keep the assignment (KIP-814)
 
 func (x *exchange) joinGroup(req *kmsg.JoinGroupRequest) *kmsg.JoinGroupResponse {
-	join := group.JoinRequest{
+	join := classic.JoinRequest{
 		Group: req.Group, MemberID: req.MemberID, InstanceID: orEmpty(req.InstanceID), ProtocolType: req.ProtocolType,
 		SessionTimeout:   time.Duration(req.SessionTimeoutMillis) * time.Millisecond,
 		RebalanceTimeout: time.Duration(req.RebalanceTimeoutMillis) * time.Millisecond,
@@ -27,7 +28,7 @@ func (x *exchange) joinGroup(req *kmsg.JoinGroupRequest) *kmsg.JoinGroupResponse
 		join.RebalanceTimeout = join.SessionTimeout
 	}
 	for _, p := range req.Protocols {
-		join.Protocols = append(join.Protocols, group.Protocol{Name: p.Name, Metadata: p.Metadata})
+		join.Protocols = append(join.Protocols, classic.Protocol{Name: p.Name, Metadata: p.Metadata})
 	}
 	ctx, stop := x.waiting(true)
 	joined := x.services().Groups.Join(ctx, join)

@@ -3,7 +3,7 @@ package kafkaproto
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/group"
+	"github.com/chronik-stream/chronik/core/domain/group/classic"
 )
 
 // LeaveGroup: v0-5.
@@ -11,12 +11,12 @@ import (
 // * v3: many members at once, by member or instance id (KIP-345); v5: why (KIP-800)
 
 func (x *exchange) leaveGroup(req *kmsg.LeaveGroupRequest) *kmsg.LeaveGroupResponse {
-	var members []group.LeaveMember
+	var members []classic.LeaveMember
 	if req.Version < 3 {
-		members = append(members, group.LeaveMember{MemberID: req.MemberID})
+		members = append(members, classic.LeaveMember{MemberID: req.MemberID})
 	}
 	for _, m := range req.Members {
-		members = append(members, group.LeaveMember{MemberID: m.MemberID, InstanceID: orEmpty(m.InstanceID), Reason: orEmpty(m.Reason)})
+		members = append(members, classic.LeaveMember{MemberID: m.MemberID, InstanceID: orEmpty(m.InstanceID), Reason: orEmpty(m.Reason)})
 	}
 	err := x.services().Groups.Leave(x.ctx, req.Group, members)
 

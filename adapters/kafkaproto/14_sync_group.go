@@ -4,7 +4,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/chronik-stream/chronik/core/domain/group"
+	"github.com/chronik-stream/chronik/core/domain/group/classic"
 )
 
 // SyncGroup: v0-5.
@@ -18,7 +18,7 @@ func (x *exchange) syncGroup(req *kmsg.SyncGroupRequest) *kmsg.SyncGroupResponse
 		resp.ErrorCode = kerr.InconsistentGroupProtocol.Code
 		return resp
 	}
-	sync := group.SyncRequest{
+	sync := classic.SyncRequest{
 		Group: req.Group, MemberID: req.MemberID, InstanceID: orEmpty(req.InstanceID), Generation: req.Generation,
 		ProtocolType: req.ProtocolType, Protocol: req.Protocol, Assignments: make(map[string][]byte, len(req.GroupAssignment)),
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/broker/topics"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/group"
+	"github.com/chronik-stream/chronik/core/domain/group/classic"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/ports"
@@ -33,7 +34,7 @@ type fakes struct {
 	ints    map[string]int64
 	produce func(*replicas.ProduceRequest)
 	fetch   func(context.Context, *replicas.FetchRequest) *replicas.FetchResponse
-	join    func(context.Context, group.JoinRequest) group.JoinResponse
+	join    func(context.Context, classic.JoinRequest) classic.JoinResponse
 
 	elect      func([]controller.Election, bool)
 	reassign   func([]controller.Reassignment, bool)
@@ -240,19 +241,22 @@ func (f fakeOffsets) DeleteRecords(_ context.Context, queries []replicas.DeleteR
 	}
 }
 
-func (f fakeGroups) Coordinator(context.Context, string) (int32, error) { return 1, f.groupErr }
-func (f fakeGroups) Join(ctx context.Context, req group.JoinRequest) group.JoinResponse {
+func (f fakeGroups) Find(context.Context, string) (int32, error) { return 1, f.groupErr }
+func (f fakeGroups) Join(ctx context.Context, req classic.JoinRequest) classic.JoinResponse {
 	if f.join != nil {
 		return f.join(ctx, req)
 	}
-	return group.JoinResponse{Generation: 1, MemberID: "m", Leader: "m", Protocol: "range", ProtocolType: "consumer"}
+	return classic.JoinResponse{Generation: 1, MemberID: "m", Leader: "m", Protocol: "range", ProtocolType: "consumer"}
 }
 
-func (f fakeGroups) Sync(context.Context, group.SyncRequest) group.SyncResponse {
-	return group.SyncResponse{ProtocolType: "consumer", Protocol: "range", Assignment: []byte("a")}
+func (f fakeGroups) Sync(context.Context, classic.SyncRequest) classic.SyncResponse {
+	return classic.SyncResponse{ProtocolType: "consumer", Protocol: "range", Assignment: []byte("a")}
 }
-func (f fakeGroups) Heartbeat(context.Context, group.HeartbeatRequest) error  { return f.groupErr }
-func (f fakeGroups) Leave(context.Context, string, []group.LeaveMember) error { return f.groupErr }
+
+func (f fakeGroups) Heartbeat(context.Context, classic.HeartbeatRequest) error { return f.groupErr }
+
+func (f fakeGroups) Leave(context.Context, string, []classic.LeaveMember) error { return f.groupErr }
+
 func (f fakeGroups) Commit(_ context.Context, req *group.CommitRequest) error {
 	f.committed = req
 	return f.groupErr
@@ -273,8 +277,8 @@ func (f fakeGroups) DeleteOffsets(_ context.Context, _ string, p []group.TopicPa
 	return make([]error, len(p)), f.groupErr
 }
 
-func (f fakeGroups) Describe(_ context.Context, id string) group.Description {
-	return group.Description{Group: id, State: "Dead", Err: fault.New(fault.GroupIDNotFound, "Group %s not found.", id)}
+func (f fakeGroups) Describe(_ context.Context, id string) classic.Description {
+	return classic.Description{Group: id, State: "Dead", Err: fault.New(fault.GroupIDNotFound, "Group %s not found.", id)}
 }
 
 func (f fakeGroups) List(context.Context, []string, []string) ([]group.Listing, error) {

@@ -16,6 +16,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/group"
+	"github.com/chronik-stream/chronik/core/domain/group/classic"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
@@ -389,10 +390,10 @@ func TestAnErrorOfAWholeOffsetFetchStandsWhereItsVersionHasAPlace(t *testing.T) 
 
 func TestJoinsCarryWhatTheirVersionSays(t *testing.T) {
 	f := newFakes(t)
-	joined := make(chan group.JoinRequest, 1)
-	f.join = func(_ context.Context, req group.JoinRequest) group.JoinResponse {
+	joined := make(chan classic.JoinRequest, 1)
+	f.join = func(_ context.Context, req classic.JoinRequest) classic.JoinResponse {
 		joined <- req
-		return group.JoinResponse{Err: fault.MemberIDRequired, MemberID: "new", Generation: 5}
+		return classic.JoinResponse{Err: fault.MemberIDRequired, MemberID: "new", Generation: 5}
 	}
 	c := start(t, f).dial(t)
 	for version := range int16(10) {
@@ -402,9 +403,9 @@ func TestJoinsCarryWhatTheirVersionSays(t *testing.T) {
 		req.InstanceID, req.Reason = kmsg.StringPtr("i"), kmsg.StringPtr("because")
 		req.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: []byte("topics")}}
 		resp := ask[*kmsg.JoinGroupResponse](c, req)
-		want := group.JoinRequest{
+		want := classic.JoinRequest{
 			Group: "g", ProtocolType: "consumer", SessionTimeout: 6 * time.Second, RebalanceTimeout: 9 * time.Second,
-			Protocols: []group.Protocol{{Name: "range", Metadata: []byte("topics")}}, Client: group.Client{ID: "tester", Host: "/127.0.0.1"},
+			Protocols: []classic.Protocol{{Name: "range", Metadata: []byte("topics")}}, Client: group.Client{ID: "tester", Host: "/127.0.0.1"},
 			RequireMemberID: version >= 4, CanSkipAssignment: version >= 9,
 		}
 		if version < 1 {

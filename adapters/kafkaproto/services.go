@@ -9,6 +9,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/broker/topics"
 	"github.com/chronik-stream/chronik/core/domain/group"
+	"github.com/chronik-stream/chronik/core/domain/group/classic"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/ports"
@@ -42,7 +43,7 @@ var (
 	_ Produce     = (*replicas.Produce)(nil)
 	_ Fetch       = (*replicas.Fetch)(nil)
 	_ Offsets     = (*replicas.Offsets)(nil)
-	_ Groups      = (*groups.Groups)(nil)
+	_ Groups      = (*groups.Coordinator)(nil)
 	_ Controller  = (*controller.Controller)(nil)
 )
 
@@ -126,18 +127,18 @@ type Offsets interface {
 	DeleteRecords(ctx context.Context, queries []replicas.DeleteRecordsQuery)
 }
 
-// Groups is what is needed of groups.Groups.
+// Groups is what is needed of groups.Coordinator.
 type Groups interface {
-	Coordinator(ctx context.Context, groupID string) (int32, error)
-	Join(ctx context.Context, req group.JoinRequest) group.JoinResponse
-	Sync(ctx context.Context, req group.SyncRequest) group.SyncResponse
-	Heartbeat(ctx context.Context, req group.HeartbeatRequest) error
-	Leave(ctx context.Context, groupID string, members []group.LeaveMember) error
+	Find(ctx context.Context, groupID string) (brokerID int32, err error)
+	Join(ctx context.Context, req classic.JoinRequest) classic.JoinResponse
+	Sync(ctx context.Context, req classic.SyncRequest) classic.SyncResponse
+	Heartbeat(ctx context.Context, req classic.HeartbeatRequest) error
+	Leave(ctx context.Context, groupID string, members []classic.LeaveMember) error
 	Commit(ctx context.Context, req *group.CommitRequest) error
 	FetchOffsets(ctx context.Context, groupID string, partitions []group.TopicPartition,
 		requireStable bool) ([]group.FetchedOffset, error)
 	DeleteOffsets(ctx context.Context, groupID string, partitions []group.TopicPartition) ([]error, error)
-	Describe(ctx context.Context, groupID string) group.Description
+	Describe(ctx context.Context, groupID string) classic.Description
 	List(ctx context.Context, states, types []string) ([]group.Listing, error)
 	Delete(ctx context.Context, groupID string) error
 }

@@ -10,16 +10,16 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
-	"github.com/chronik-stream/chronik/core/domain/group"
+	"github.com/chronik-stream/chronik/core/domain/group/classic"
 )
 
 func TestAGoneClientEndsItsWaitAndLeavesNothingBehind(t *testing.T) {
 	f := newFakes(t)
 	waiting := make(chan struct{}, 1)
-	f.join = func(ctx context.Context, _ group.JoinRequest) group.JoinResponse {
+	f.join = func(ctx context.Context, _ classic.JoinRequest) classic.JoinResponse {
 		waiting <- struct{}{}
 		<-ctx.Done()
-		return group.JoinResponse{Err: ctx.Err()}
+		return classic.JoinResponse{Err: ctx.Err()}
 	}
 	s := start(t, f)
 	first := s.dial(t)

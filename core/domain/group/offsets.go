@@ -1,6 +1,7 @@
 package group
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -9,211 +10,235 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// Commit checks a commit and returns the records that make it durable; offsets with an error of their own
-// have none. maxMetadata is offset.metadata.max.bytes. The error holds for every offset. Written makes
-// the offsets visible.
-func (g *Group) Commit(now time.Time, req *CommitRequest, maxMetadata int) (Write, error) {
-	if err := g.CheckCommit(req); err != nil {
-		return Write{}, err
+// TopicPartition names a partition in commits and fetches of offsets.
+type TopicPartition struct {
+	Topic     string
+	Partition int32
+}
+
+// Offset is a committed offset.
+type Offset struct {
+	Offset      int64
+	LeaderEpoch int32 // -1 for none
+	Metadata    string
+	CommitTime  int64 // milliseconds
+	ExpireTime  int64 // milliseconds, -1: by offsets.retention.minutes (only OffsetCommit v2 to v4 set it)
+	// TopicID is the topic's id when the offset was committed, zero when unknown. An offset that
+	// was committed to a topic of another id is none.
+	TopicID metadata.TopicID
+}
+
+// OffsetCommit is one partition's offset in a commit, with its answer.
+type OffsetCommit struct {
+	TopicPartition
+	Offset
+	Err error // in the answer
+}
+
+// CommitRequest commits offsets. A generation of -1 with an empty member id is a commit from outside
+// the group's protocol (a "simple" consumer or an administrator), allowed while the group is empty.
+type CommitRequest struct {
+	Group, MemberID, InstanceID string
+	Generation                  int32
+	Retention                   time.Duration // <0: the broker's (only OffsetCommit v2 to v4 carry one)
+	Offsets                     []OffsetCommit
+}
+
+// FetchedOffset is one partition's committed offset; Offset is -1 when there is none.
+type FetchedOffset struct {
+	TopicPartition
+	Offset
+	Err error
+}
+
+// What offsets take in memory beside the texts that they hold, about. A topic's first offsets take room for eight of
+// them.
+const (
+	topicSize  = 640
+	offsetSize = 208
+)
+
+// Offsets are the committed offsets of one group. They change in Apply only: when the log is read, for each of its
+// records, and live for each record that has become durable. Those that are on their way to the log are counted, so
+// that what is removed does not come back with them.
+type Offsets struct {
+	group    string
+	durable  map[string]map[int32]Offset // topic → partition
+	inFlight map[TopicPartition]int      // records that are ordered in the log and not durable yet
+	size     int
+}
+
+// NewOffsets returns the offsets of a group that has committed none.
+func NewOffsets(groupID string) *Offsets {
+	return &Offsets{group: groupID, durable: map[string]map[int32]Offset{}, inFlight: map[TopicPartition]int{}}
+}
+
+// Apply changes the offsets by a record of the log.
+func (o *Offsets) Apply(r OffsetRecord) {
+	partitions := o.durable[r.Topic]
+	if old, ok := partitions[r.Partition]; ok {
+		o.size -= offsetSize + len(old.Metadata)
 	}
-	g.now = now
-	if m := g.members[req.MemberID]; m != nil && (g.state == Stable || g.state == PreparingRebalance) {
-		g.keepAlive(m)
+	if r.Offset == nil {
+		delete(partitions, r.Partition)
+		if partitions != nil && len(partitions) == 0 {
+			delete(o.durable, r.Topic)
+			o.size -= topicSize + len(r.Topic)
+		}
+		return
 	}
-	w := Write{Records: make([]Record, 0, len(req.Offsets))}
+	if partitions == nil {
+		partitions = map[int32]Offset{}
+		o.durable[r.Topic] = partitions
+		o.size += topicSize + len(r.Topic)
+	}
+	partitions[r.Partition] = *r.Offset
+	o.size += offsetSize + len(r.Offset.Metadata)
+}
+
+// Begin notes that records are on their way to the log, those of offsets among them.
+func (o *Offsets) Begin(records []Record) {
+	for _, r := range records {
+		if r, ok := r.(OffsetRecord); ok {
+			o.inFlight[r.TopicPartition]++
+		}
+	}
+}
+
+// End undoes Begin when the records are durable or refused.
+func (o *Offsets) End(records []Record) {
+	for _, r := range records {
+		if r, ok := r.(OffsetRecord); ok {
+			if o.inFlight[r.TopicPartition]--; o.inFlight[r.TopicPartition] <= 0 {
+				delete(o.inFlight, r.TopicPartition)
+			}
+		}
+	}
+}
+
+// Get returns the committed offset of a partition.
+func (o *Offsets) Get(tp TopicPartition) (Offset, bool) {
+	at, ok := o.durable[tp.Topic][tp.Partition]
+	return at, ok
+}
+
+// All returns all committed offsets, in the order of topic and partition.
+func (o *Offsets) All() (all []FetchedOffset) {
+	for _, topic := range slices.Sorted(maps.Keys(o.durable)) {
+		for _, p := range slices.Sorted(maps.Keys(o.durable[topic])) {
+			tp := TopicPartition{Topic: topic, Partition: p}
+			all = append(all, FetchedOffset{TopicPartition: tp, Offset: o.durable[topic][p]})
+		}
+	}
+	return all
+}
+
+// Empty reports whether there are none.
+func (o *Offsets) Empty() bool { return len(o.durable) == 0 }
+
+// Pending reports whether some are on their way to the log.
+func (o *Offsets) Pending() bool { return len(o.inFlight) > 0 }
+
+// PendingAt reports whether one for the partition is on its way to the log.
+func (o *Offsets) PendingAt(tp TopicPartition) bool { return o.inFlight[tp] > 0 }
+
+// Has reports whether the partition has an offset, or one that is on its way.
+func (o *Offsets) Has(tp TopicPartition) bool {
+	_, ok := o.Get(tp)
+	return ok || o.PendingAt(tp)
+}
+
+// Commit returns the records that make a commit durable; offsets with an error of their own have none. maxMetadata is
+// offset.metadata.max.bytes.
+func (o *Offsets) Commit(now time.Time, req *CommitRequest, maxMetadata int) []Record {
+	records := make([]Record, 0, len(req.Offsets))
 	for i := range req.Offsets {
-		o := &req.Offsets[i]
-		if utf16Length(o.Metadata) > maxMetadata {
-			o.Err = fault.OffsetMetadataTooLarge
+		c := &req.Offsets[i]
+		if utf16Length(c.Metadata) > maxMetadata {
+			c.Err = fault.OffsetMetadataTooLarge
 			continue
 		}
-		o.Err = nil
-		committed := o.Offset
+		c.Err = nil
+		committed := c.Offset
 		committed.CommitTime, committed.ExpireTime = now.UnixMilli(), -1
 		if req.Retention >= 0 {
 			committed.ExpireTime = committed.CommitTime + req.Retention.Milliseconds()
 		}
-		w.Records = append(w.Records, OffsetRecord{Group: g.id, TopicPartition: o.TopicPartition, Offset: &committed})
+		records = append(records, OffsetRecord{Group: o.group, TopicPartition: c.TopicPartition, Offset: &committed})
 	}
-	if len(w.Records) > 0 {
-		g.unwritten = false
-	}
-	return g.track(w), nil
+	return records
 }
 
-// CheckCommit returns the error that Commit has for every offset.
-func (g *Group) CheckCommit(req *CommitRequest) error {
-	switch {
-	case g.state == Dead:
-		return fault.CoordinatorNotAvailable
-	case req.Generation < 0 && g.state == Empty:
-		return nil // outside the group's protocol
-	case req.Generation < 0 && req.MemberID == "" && req.InstanceID == "":
-		return fault.UnknownMemberID
-	}
-	if err := g.checkMember(req.MemberID, req.InstanceID); err != nil {
-		return err
-	}
-	switch {
-	case req.Generation != g.generation:
-		return fault.IllegalGeneration
-	case g.state == CompletingRebalance:
-		// The member knows the generation but has no assignment in it.
-		return fault.RebalanceInProgress
-	}
-	return nil
-}
-
-// Offset returns the committed offset of a partition.
-func (g *Group) Offset(tp TopicPartition) (Offset, bool) {
-	o, ok := g.offsets[tp.Topic][tp.Partition]
-	return o, ok
-}
-
-// Offsets returns all committed offsets, in order of topic and partition.
-func (g *Group) Offsets() []FetchedOffset {
-	var out []FetchedOffset
-	for _, topic := range slices.Sorted(maps.Keys(g.offsets)) {
-		for _, p := range sortedPartitions(g.offsets[topic]) {
-			out = append(out,
-				FetchedOffset{TopicPartition: TopicPartition{Topic: topic, Partition: p}, Offset: g.offsets[topic][p]})
-		}
-	}
-	return out
-}
-
-// Unsettled reports whether commits are on their way to the log.
-func (g *Group) Unsettled() bool { return len(g.inflight) > 0 }
-
-// DeleteOffsets returns the records that remove the partitions' offsets, and for each partition
-// an error: fault.GroupSubscribedToTopic where members consume the topic.
-func (g *Group) DeleteOffsets(partitions []TopicPartition) (Write, []error, error) {
-	switch {
-	case g.state == Dead:
-		return Write{}, nil, fault.GroupIDNotFound
-	case g.state != Empty && g.protocolType != ConsumerProtocolType:
-		return Write{}, nil, fault.NonEmptyGroup
-	}
-	errs := make([]error, len(partitions))
-	var w Write
-	for i, tp := range partitions {
-		if g.subscribes(tp.Topic) {
-			errs[i] = fault.GroupSubscribedToTopic
-			continue
-		}
-		if g.has(tp) {
-			w.Records = append(w.Records, OffsetRecord{Group: g.id, TopicPartition: tp})
-		}
-	}
-	return g.track(w), errs, nil
-}
-
-// DropTopics returns the records that remove the offsets of topics that are gone, or were made anew under their
-// old name. current returns the id of the topic that has a name now.
-func (g *Group) DropTopics(current func(name string) (metadata.TopicID, bool)) Write {
-	return g.track(g.tombstones(func(tp TopicPartition) bool {
+// DropTopics returns the records that remove the offsets of topics that are gone, or were created again under their
+// name. current returns the id of the topic that has a name now.
+func (o *Offsets) DropTopics(current func(name string) (metadata.TopicID, bool)) []Record {
+	return o.Tombstones(func(tp TopicPartition) bool {
 		id, exists := current(tp.Topic)
 		if !exists {
 			return true
 		}
-		o, ok := g.Offset(tp)
+		at, ok := o.Get(tp)
 		// A commit on its way may be for the new topic.
-		return ok && g.inflight[tp] == 0 && !o.TopicID.IsZero() && o.TopicID != id
-	}))
-}
-
-// Delete ends an empty group and returns the records that remove it with all its offsets.
-func (g *Group) Delete() (Write, error) {
-	switch g.state {
-	case Dead:
-		return Write{}, fault.GroupIDNotFound
-	case Empty:
-	default:
-		return Write{}, fault.NonEmptyGroup
-	}
-	w := g.tombstones(func(TopicPartition) bool { return true })
-	return g.bury(w), nil
-}
-
-// bury adds the group's own tombstone to w.
-func (g *Group) bury(w Write) Write {
-	w.Records = append(w.Records, MetadataRecord{Group: g.id})
-	w.purpose = toDelete
-	g.state = Dead
-	for id := range g.pending {
-		g.forgetPending(id)
-	}
-	g.wake = time.Time{}
-	return g.track(w)
-}
-
-// ExpireOffsets returns the records that remove the offsets which are older than retention
-// (offsets.retention.minutes), and the group, too, when it is empty and nothing is left (KIP-211). An empty group's
-// offsets age from when it became empty; those of a group without a protocol, and of topics that a
-// stable group does not consume any more, from their commit.
-func (g *Group) ExpireOffsets(now time.Time, retention time.Duration) Write {
-	if g.state == Dead {
-		return Write{}
-	}
-	left := false
-	w := g.tombstones(func(tp TopicPartition) bool {
-		gone := g.expired(tp, now.UnixMilli(), retention)
-		left = left || !gone
-		return gone
+		return ok && !o.PendingAt(tp) && !at.TopicID.IsZero() && at.TopicID != id
 	})
-	if g.state == Empty && !left && len(g.pending) == 0 {
-		return g.bury(w)
-	}
-	return g.track(w)
 }
 
-func (g *Group) expired(tp TopicPartition, now int64, retention time.Duration) bool {
-	o, ok := g.Offset(tp)
-	if !ok || g.inflight[tp] > 0 || g.subscribes(tp.Topic) {
-		return false
-	}
-	base := o.CommitTime
-	switch {
-	case g.protocolType == "":
-	case g.state == Empty:
-		if g.since >= 0 {
-			base = g.since
-		}
-	case g.state == Stable && g.parsed:
-	default:
-		return false
-	}
-	if o.ExpireTime >= 0 {
-		return now >= o.ExpireTime
-	}
-	return now-base >= retention.Milliseconds()
-}
-
-// has reports whether the partition has an offset, or one that is on its way.
-func (g *Group) has(tp TopicPartition) bool {
-	_, ok := g.Offset(tp)
-	return ok || g.inflight[tp] > 0
-}
-
-// tombstones returns the records that remove the offsets that match, in order. They cover offsets on their
-// way to the log: otherwise those would rise again when the log is read.
-func (g *Group) tombstones(match func(TopicPartition) bool) (w Write) {
+// Tombstones returns the records that remove the offsets that match, in order. They cover offsets on their
+// way to the log: otherwise those would come back when the log is read.
+func (o *Offsets) Tombstones(match func(TopicPartition) bool) (records []Record) {
 	var matching []TopicPartition
-	for tp := range g.inflight {
+	for tp := range o.inFlight {
 		if match(tp) {
 			matching = append(matching, tp)
 		}
 	}
-	for topic, partitions := range g.offsets {
+	for topic, partitions := range o.durable {
 		for p := range partitions {
-			if tp := (TopicPartition{Topic: topic, Partition: p}); g.inflight[tp] == 0 && match(tp) {
+			if tp := (TopicPartition{Topic: topic, Partition: p}); !o.PendingAt(tp) && match(tp) {
 				matching = append(matching, tp)
 			}
 		}
 	}
 	slices.SortFunc(matching, comparePartitions)
 	for _, tp := range matching {
-		w.Records = append(w.Records, OffsetRecord{Group: g.id, TopicPartition: tp})
+		records = append(records, OffsetRecord{Group: o.group, TopicPartition: tp})
 	}
-	return w
+	return records
+}
+
+// Size returns about how many bytes of memory the offsets take.
+func (o *Offsets) Size() int { return o.size }
+
+// Growth returns by how many bytes the offsets would grow by a commit: not at all where there are offsets for the
+// same partitions, with as much metadata.
+func (o *Offsets) Growth(req *CommitRequest) (n int) {
+	topic := ""
+	for i := range req.Offsets {
+		c := &req.Offsets[i]
+		switch old, ok := o.Get(c.TopicPartition); {
+		case ok:
+			n += len(c.Metadata) - len(old.Metadata)
+		case o.durable[c.Topic] == nil && c.Topic != topic:
+			topic = c.Topic
+			n += topicSize + len(topic) + offsetSize + len(c.Metadata)
+		default:
+			n += offsetSize + len(c.Metadata)
+		}
+	}
+	return n
+}
+
+func comparePartitions(a, b TopicPartition) int {
+	return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
+}
+
+// utf16Length returns the length of s as Java counts it, in UTF-16 code units.
+func utf16Length(s string) (n int) {
+	for _, r := range s {
+		n++
+		if r >= 0x10000 {
+			n++
+		}
+	}
+	return n
 }

@@ -27,8 +27,8 @@ const (
 // topicIDTag is the tagged field of an offset's value that holds its topic's id.
 const topicIDTag = 0
 
-// ErrForeignRecord says that a record of __consumer_offsets is none of the classic protocol's, such as
-// those of KIP-848 and KIP-932 groups.
+// ErrForeignRecord says that a record of __consumer_offsets is neither an offset nor one of the classic protocol, but
+// one of KIP-848 or KIP-932 groups, for instance.
 var ErrForeignRecord = errors.New("not a record of a classic group")
 
 // Record is one record of __consumer_offsets: an OffsetRecord or a MetadataRecord.
@@ -214,7 +214,9 @@ func decodeMetadata(value []byte) (*Metadata, error) {
 		return nil, fmt.Errorf("version %d of a group's metadata is unknown", version)
 	}
 	r.flexible = version >= 4
-	m := &Metadata{ProtocolType: r.string(), Generation: r.int32(), Protocol: r.string(), Leader: r.string(), StateTimestamp: -1}
+	m := &Metadata{
+		ProtocolType: r.string(), Generation: r.int32(), Protocol: r.string(), Leader: r.string(), StateTimestamp: -1,
+	}
 	if version >= 2 {
 		m.StateTimestamp = r.int64()
 	}

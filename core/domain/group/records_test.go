@@ -1,4 +1,4 @@
-package group
+package group_test
 
 import (
 	"bufio"
@@ -11,6 +11,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/group"
+	"github.com/chronik-stream/chronik/core/domain/group/classic"
 )
 
 // captured is a record of __consumer_offsets as Apache Kafka 4.3.1 wrote it for franz-go clients: dynamic and
@@ -54,11 +58,11 @@ func (c captured) bytes(t testing.TB) (key, value []byte) {
 	return key, value
 }
 
-func groupOf(r Record) string {
+func groupOf(r group.Record) string {
 	switch r := r.(type) {
-	case OffsetRecord:
+	case group.OffsetRecord:
 		return r.Group
-	case MetadataRecord:
+	case group.MetadataRecord:
 		return r.Group
 	}
 	return ""
@@ -67,7 +71,7 @@ func groupOf(r Record) string {
 func TestKafkasOwnRecordsAreReadAndWrittenByteForByte(t *testing.T) {
 	for _, c := range kafkasRecords(t) {
 		key, value := c.bytes(t)
-		r, err := Decode(key, value)
+		r, err := group.Decode(key, value)
 		if err != nil {
 			t.Errorf("Decode(%x) = %v", key, err)
 			continue
@@ -78,32 +82,29 @@ func TestKafkasOwnRecordsAreReadAndWrittenByteForByte(t *testing.T) {
 		if got := r.Value(); !bytes.Equal(got, value) {
 			t.Errorf("value of %+v = %x, want %x", r, got, value)
 		}
-		if got := PartitionFor(groupOf(r), 50); got != c.Partition {
-			t.Errorf("PartitionFor(%q) = %d, Kafka put it on %d", groupOf(r), got, c.Partition)
-		}
 	}
 }
 
 func TestKafkasLogRestoresToWhatKafkaSays(t *testing.T) {
-	groups := map[string]*Group{}
+	groups := map[string]*classic.Group{}
 	for _, c := range kafkasRecords(t) {
-		r, err := Decode(c.bytes(t))
+		r, err := group.Decode(c.bytes(t))
 		if err != nil {
 			t.Fatal(err)
 		}
 		id := groupOf(r)
 		if groups[id] == nil {
-			groups[id] = NewFromLog(id)
+			groups[id] = classic.NewFromLog(id)
 		}
 		groups[id].Apply(r)
 	}
 	now := time.Now()
 	for _, g := range groups {
-		g.Restore(now, Settings{MaxSize: 10})
+		g.Restore(now, classic.Settings{MaxSize: 10})
 	}
 	static := groups["groups-golden-static2"]
-	if static.State() != Empty || static.Generation() != 3 || static.protocolType != "consumer" {
-		t.Errorf("static group = %v generation %d %q, want Empty 3 consumer", static.State(), static.Generation(), static.protocolType)
+	if static.State() != classic.Empty || static.Generation() != 3 || static.Describe().ProtocolType != "consumer" {
+		t.Errorf("static group = %v generation %d %q, want Empty 3 consumer", static.State(), static.Generation(), static.Describe().ProtocolType)
 	}
 	if got := len(static.Offsets()); got != 3 {
 		t.Errorf("static group has %d offsets, want 3", got)
@@ -112,8 +113,9 @@ func TestKafkasLogRestoresToWhatKafkaSays(t *testing.T) {
 	if d := stable.Describe(); d.State != "Stable" || d.Protocol != "cooperative-sticky" || len(d.Members) == 0 || len(d.Members[0].Assignment) == 0 {
 		t.Errorf("dynamic group = %+v, want Stable with assignments", d)
 	}
-	if !stable.subscribes("groups-golden") || stable.subscribes("other") {
-		t.Error("the members' subscription was not understood")
+	_, errs, err := stable.DeleteOffsets([]group.TopicPartition{{Topic: "groups-golden"}, {Topic: "other"}})
+	if err != nil || !errors.Is(errs[0], fault.GroupSubscribedToTopic) || errs[1] != nil {
+		t.Errorf("the members' subscription was not understood: %v, %v", errs, err)
 	}
 	if stable.Wake().IsZero() {
 		t.Error("restored members have no session time-out")
@@ -122,46 +124,37 @@ func TestKafkasLogRestoresToWhatKafkaSays(t *testing.T) {
 		t.Errorf("deleted group is still there: %+v", deleted.Describe())
 	}
 	simple := groups["groups-golden-simple-é"]
-	if o, ok := simple.Offset(TopicPartition{Topic: "groups-golden", Partition: 1}); !ok || o.Offset != 7 || o.Metadata != "käse" || o.TopicID.IsZero() {
+	if o, ok := simple.Offset(group.TopicPartition{Topic: "groups-golden", Partition: 1}); !ok || o.Offset != 7 || o.Metadata != "käse" || o.TopicID.IsZero() {
 		t.Errorf("simple group's offset = %+v, %t", o, ok)
 	}
-	expiring, _ := groups["groups-golden-expiring"].Offset(TopicPartition{Topic: "groups-golden", Partition: 0})
+	expiring, _ := groups["groups-golden-expiring"].Offset(group.TopicPartition{Topic: "groups-golden", Partition: 0})
 	if expiring.ExpireTime-expiring.CommitTime != time.Hour.Milliseconds() {
 		t.Errorf("expiring offset = %+v, want an hour's retention", expiring)
 	}
 }
 
 func TestOlderAndForeignRecords(t *testing.T) {
-	key := OffsetRecord{Group: "g", TopicPartition: TopicPartition{Topic: "t", Partition: 3}}.Key()
+	key := group.OffsetRecord{Group: "g", TopicPartition: group.TopicPartition{Topic: "t", Partition: 3}}.Key()
 	v3 := []byte{0, 3, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 2, 0, 1, 'm', 0, 0, 0, 0, 0, 0, 0, 5}
-	r, err := Decode(key, v3)
-	want := OffsetRecord{Group: "g", TopicPartition: TopicPartition{Topic: "t", Partition: 3}, Offset: &Offset{Offset: 9, LeaderEpoch: 2, Metadata: "m", CommitTime: 5, ExpireTime: -1}}
+	r, err := group.Decode(key, v3)
+	want := group.OffsetRecord{Group: "g", TopicPartition: group.TopicPartition{Topic: "t", Partition: 3}, Offset: &group.Offset{Offset: 9, LeaderEpoch: 2, Metadata: "m", CommitTime: 5, ExpireTime: -1}}
 	if diff := cmp.Diff(want, r); err != nil || diff != "" {
 		t.Errorf("version 3 of an offset: %v %s", err, diff)
 	}
 	for version := range int16(16) {
-		if version <= metadataKeyVersion {
+		if version <= 2 {
 			continue
 		}
-		if _, err := Decode([]byte{0, byte(version), 0, 1, 'g'}, nil); !errors.Is(err, ErrForeignRecord) {
+		if _, err := group.Decode([]byte{0, byte(version), 0, 1, 'g'}, nil); !errors.Is(err, group.ErrForeignRecord) {
 			t.Errorf("key version %d: %v, want ErrForeignRecord", version, err)
 		}
 	}
-	if _, err := Decode(key, []byte{0, 5, 0}); err == nil || errors.Is(err, ErrForeignRecord) {
+	if _, err := group.Decode(key, []byte{0, 5, 0}); err == nil || errors.Is(err, group.ErrForeignRecord) {
 		t.Errorf("an unknown value version: %v, want an error of its own", err)
 	}
 	for n := range v3 {
-		if _, err := Decode(key, v3[:n]); err == nil {
+		if _, err := group.Decode(key, v3[:n]); err == nil {
 			t.Errorf("an offset cut after %d bytes was read", n)
-		}
-	}
-}
-
-func TestPartitionForHashesAsJavaDoes(t *testing.T) {
-	// The values are String.hashCode() % 50 from Java; the last string's hash is Integer.MIN_VALUE.
-	for id, want := range map[string]int32{"": 0, "a": 47, "my-group": 12, "polygenelubricants": 0, "😀g": 22} {
-		if got := PartitionFor(id, 50); got != want {
-			t.Errorf("PartitionFor(%q) = %d, want %d", id, got, want)
 		}
 	}
 }
@@ -172,11 +165,11 @@ func FuzzDecode(f *testing.F) { // what decodes is what its encoding decodes to
 		f.Add(key, value)
 	}
 	f.Fuzz(func(t *testing.T, key, value []byte) {
-		r, err := Decode(key, value)
+		r, err := group.Decode(key, value)
 		if err != nil {
 			return
 		}
-		again, err := Decode(r.Key(), r.Value())
+		again, err := group.Decode(r.Key(), r.Value())
 		if err != nil {
 			t.Fatalf("%+v: %v", r, err)
 		}
@@ -189,7 +182,7 @@ func FuzzDecode(f *testing.F) { // what decodes is what its encoding decodes to
 func FuzzSubscription(f *testing.F) { // never panics, never more topics than bytes
 	f.Add([]byte{0, 1, 0, 0, 0, 1, 0, 1, 't', 255, 255, 255, 255})
 	f.Fuzz(func(t *testing.T, in []byte) {
-		topics, ok := subscribedTopics(in)
+		topics, ok := group.SubscribedTopics(in)
 		if ok && 2*len(topics) > len(in) {
 			t.Fatalf("%d topics in %d bytes", len(topics), len(in))
 		}

@@ -3,9 +3,9 @@ package group
 // ConsumerProtocolType is the protocol type of Kafka's consumers, whose subscriptions name topics.
 const ConsumerProtocolType = "consumer"
 
-// subscribedTopics reads the topics from a ConsumerProtocolSubscription. All versions begin alike: the
-// version (int16) and the topics. ok is false when the bytes are none.
-func subscribedTopics(subscription []byte) (topics []string, ok bool) {
+// SubscribedTopics reads the topics from a ConsumerProtocolSubscription. All versions begin alike: the
+// version (int16) and the topics. ok is false when the bytes are not one.
+func SubscribedTopics(subscription []byte) (topics []string, ok bool) {
 	r := reader{in: subscription}
 	if r.int16() < 0 {
 		return nil, false

@@ -5,42 +5,39 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/chronik-stream/chronik/core/domain/broker/coordinator/coordinatortest"
 	"github.com/chronik-stream/chronik/core/domain/broker/groups/groupstest"
 	"github.com/chronik-stream/chronik/core/domain/fault"
-	"github.com/chronik-stream/chronik/core/domain/group"
+	"github.com/chronik-stream/chronik/core/domain/group/classic"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// makeOffsetsTopicAnew deletes __consumer_offsets with all that it held, and makes it again as another topic with so many partitions.
-func (g *groupsFixture) makeOffsetsTopicAnew(partitions int32) {
+// makeOffsetsTopicAnew deletes __consumer_offsets with all that it held, and makes it again as another topic with so
+// many partitions.
+func (g *fixture) makeOffsetsTopicAnew(partitions int32) {
 	g.t.Helper()
 	g.deleteOffsetsTopic()
 	g.apply(metadata.CreateTopic{Name: metadata.OffsetsTopic, ID: metadata.TopicID{10}, Partitions: partitions, ReplicationFactor: 1})
 }
 
-func (g *groupsFixture) deleteOffsetsTopic() {
+func (g *fixture) deleteOffsetsTopic() {
 	g.t.Helper()
 	topic, _ := g.store.Image().Topic(metadata.OffsetsTopic)
 	g.apply(metadata.DeleteTopic{ID: topic.ID})
-	g.log.set(func() {
-		clear(g.log.batches)
-		clear(g.log.durable)
-		g.log.epoch = 0
-		g.log.deleted = append(g.log.deleted, topic.ID)
-	})
+	g.log.Delete(topic.ID)
 }
 
 func TestWhatADeletedOffsetsTopicHeldIsGoneWhenItIsMadeAnew(t *testing.T) {
 	for _, epoch := range []int32{0, 5} { // of the deleted one; that of the new one is 0
-		runGroups(t, newSlowLog(0), func(t *testing.T, g *groupsFixture) {
-			g.log.set(func() { g.log.epoch = epoch })
+		runGroups(t, coordinatortest.NewLog(0), func(t *testing.T, g *fixture) {
+			g.log.Set(func() { g.log.Epoch = epoch })
 			ids, generation := groupstest.Form(t, g, "g", 1)
 			groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", ids[0], generation, 5)), fault.None)
 			g.makeOffsetsTopicAnew(50)
 			if got := groupstest.Committed(t, g, "g"); got != -1 {
 				t.Errorf("epoch %d: offset %d is still committed", epoch, got)
 			}
-			groupstest.Kind(t, g.Heartbeat(t.Context(), group.HeartbeatRequest{Group: "g", MemberID: ids[0], Generation: generation}), fault.UnknownMemberID)
+			groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g", MemberID: ids[0], Generation: generation}), fault.UnknownMemberID)
 			groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 7)), fault.None)
 			again := g.restart()
 			defer again.stop()
@@ -52,8 +49,8 @@ func TestWhatADeletedOffsetsTopicHeldIsGoneWhenItIsMadeAnew(t *testing.T) {
 }
 
 func TestWhoWaitsIsSentAwayWhenTheOffsetsTopicIsDeleted(t *testing.T) {
-	runGroups(t, newSlowLog(0), func(t *testing.T, g *groupsFixture) {
-		answer := make(chan group.JoinResponse, 1)
+	runGroups(t, coordinatortest.NewLog(0), func(t *testing.T, g *fixture) {
+		answer := make(chan classic.JoinResponse, 1)
 		go func() { answer <- g.Join(t.Context(), groupstest.JoinRequest("g", "", "")) }()
 		synctest.Wait()
 		g.deleteOffsetsTopic()
@@ -65,16 +62,17 @@ func TestWhoWaitsIsSentAwayWhenTheOffsetsTopicIsDeleted(t *testing.T) {
 	})
 }
 
-// TestAnOffsetsTopicThatIsMadeAnewMayHaveFewerPartitions has the groups of one that is not there any more be loaded in vain meanwhile.
+// TestAnOffsetsTopicThatIsMadeAnewMayHaveFewerPartitions has the groups of one that is not there any more be loaded
+// in vain meanwhile.
 func TestAnOffsetsTopicThatIsMadeAnewMayHaveFewerPartitions(t *testing.T) {
-	log := newSlowLog(0)
-	log.unread = fault.KafkaStorageError
-	runGroups(t, log, func(t *testing.T, g *groupsFixture) {
+	log := coordinatortest.NewLog(0)
+	log.Unread = fault.KafkaStorageError
+	runGroups(t, log, func(t *testing.T, g *fixture) {
 		synctest.Wait()
 		g.makeOffsetsTopicAnew(3)
-		time.Sleep(2 * loadPatience)
-		g.log.set(func() { g.log.unread = nil })
-		time.Sleep(2 * loadPatience)
+		time.Sleep(2 * time.Second)
+		g.log.Set(func() { g.log.Unread = nil })
+		time.Sleep(2 * time.Second)
 		if got := groupstest.Committed(t, g, "g"); got != -1 {
 			t.Errorf("offset %d is committed", got)
 		}

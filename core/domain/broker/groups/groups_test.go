@@ -9,15 +9,17 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/chronik-stream/chronik/core/domain/broker/coordinator/coordinatortest"
 	"github.com/chronik-stream/chronik/core/domain/broker/groups/groupstest"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/group"
+	"github.com/chronik-stream/chronik/core/domain/group/classic"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports/porttest"
 )
 
 func TestConsumersFormAGroup(t *testing.T) {
-	runGroups(t, newSlowLog(10*time.Millisecond), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(10*time.Millisecond), func(t *testing.T, g *fixture) {
 		began := time.Now()
 		ids, generation := groupstest.Form(t, g, "g", 3)
 		if took := time.Since(began); generation != 1 || took < 3*time.Second || took > 7*time.Second {
@@ -28,17 +30,17 @@ func TestConsumersFormAGroup(t *testing.T) {
 			t.Errorf("Describe() = %+v", d)
 		}
 		for _, id := range ids {
-			groupstest.Kind(t, g.Heartbeat(t.Context(), group.HeartbeatRequest{Group: "g", MemberID: id, Generation: 1}), fault.None)
+			groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g", MemberID: id, Generation: 1}), fault.None)
 		}
-		members := []group.LeaveMember{{MemberID: ids[2]}}
+		members := []classic.LeaveMember{{MemberID: ids[2]}}
 		groupstest.Kind(t, g.Leave(t.Context(), "g", members), fault.None)
 		groupstest.Kind(t, members[0].Err, fault.None)
-		groupstest.Kind(t, g.Heartbeat(t.Context(), group.HeartbeatRequest{Group: "g", MemberID: ids[0], Generation: 1}), fault.RebalanceInProgress)
+		groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g", MemberID: ids[0], Generation: 1}), fault.RebalanceInProgress)
 	})
 }
 
 func TestMemberIDsAreClientOrInstanceWithAUUID(t *testing.T) {
-	runGroups(t, newSlowLog(0), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(0), func(t *testing.T, g *fixture) {
 		req := groupstest.JoinRequest("g", "", "")
 		req.RequireMemberID = true
 		r := g.Join(t.Context(), req)
@@ -54,7 +56,7 @@ func TestMemberIDsAreClientOrInstanceWithAUUID(t *testing.T) {
 }
 
 func TestJoinIsChecked(t *testing.T) {
-	runGroups(t, newSlowLog(0), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(0), func(t *testing.T, g *fixture) {
 		req := groupstest.JoinRequest("", "", "")
 		groupstest.Kind(t, g.Join(t.Context(), req).Err, fault.InvalidGroupID)
 		req.Group, req.SessionTimeout = "g", 5999*time.Millisecond
@@ -65,9 +67,9 @@ func TestJoinIsChecked(t *testing.T) {
 		if r := g.Join(t.Context(), req); fault.KindOf(r.Err) != fault.UnknownMemberID || r.MemberID != "somebody" || r.Generation != -1 {
 			t.Errorf("join of an unknown group's member: %+v", r)
 		}
-		groupstest.Kind(t, g.Sync(t.Context(), group.SyncRequest{Group: "g"}).Err, fault.UnknownMemberID)
-		groupstest.Kind(t, g.Heartbeat(t.Context(), group.HeartbeatRequest{Group: "g"}), fault.UnknownMemberID)
-		members := []group.LeaveMember{{MemberID: "m"}}
+		groupstest.Kind(t, g.Sync(t.Context(), classic.SyncRequest{Group: "g"}).Err, fault.UnknownMemberID)
+		groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g"}), fault.UnknownMemberID)
+		members := []classic.LeaveMember{{MemberID: "m"}}
 		groupstest.Kind(t, g.Leave(t.Context(), "g", members), fault.None)
 		groupstest.Kind(t, members[0].Err, fault.UnknownMemberID)
 		if got, err := g.List(t.Context(), nil, nil); err != nil || len(got) != 0 {
@@ -77,13 +79,13 @@ func TestJoinIsChecked(t *testing.T) {
 }
 
 func TestGroupsOfAnotherBrokerAreNotCoordinatedHere(t *testing.T) {
-	runGroups(t, newSlowLog(0), func(t *testing.T, g *groupsFixture) {
-		id, err := g.Coordinator(t.Context(), "g")
+	runGroups(t, coordinatortest.NewLog(0), func(t *testing.T, g *fixture) {
+		id, err := g.Find(t.Context(), "g")
 		if err != nil || id != 1 {
-			t.Errorf("Coordinator() = %d, %v", id, err)
+			t.Errorf("Find() = %d, %v", id, err)
 		}
 		g.stop()
-		other := NewGroups(g.log, g.topics, g.configs, g.store, 2, 1<<30, time.Now, g.random, g.logger)
+		other := g.another(2)
 		groupstest.Kind(t, other.Join(t.Context(), groupstest.JoinRequest("g", "", "")).Err, fault.NotCoordinator)
 		groupstest.Kind(t, other.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 1)), fault.NotCoordinator)
 		groupstest.Kind(t, other.Describe(t.Context(), "g").Err, fault.NotCoordinator)
@@ -91,7 +93,7 @@ func TestGroupsOfAnotherBrokerAreNotCoordinatedHere(t *testing.T) {
 }
 
 func TestMembersThatDieAreRemovedByTheAlarm(t *testing.T) {
-	runGroups(t, newSlowLog(0), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(0), func(t *testing.T, g *fixture) {
 		for _, id := range []string{"a", "b", "c"} {
 			groupstest.Form(t, g, id, 2)
 		}
@@ -111,17 +113,17 @@ func TestMembersThatDieAreRemovedByTheAlarm(t *testing.T) {
 }
 
 func TestHeartbeatsKeepMembersAlive(t *testing.T) {
-	runGroups(t, newSlowLog(0), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(0), func(t *testing.T, g *fixture) {
 		ids, generation := groupstest.Form(t, g, "g", 1)
 		for range 20 {
 			time.Sleep(9 * time.Second)
-			groupstest.Kind(t, g.Heartbeat(t.Context(), group.HeartbeatRequest{Group: "g", MemberID: ids[0], Generation: generation}), fault.None)
+			groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g", MemberID: ids[0], Generation: generation}), fault.None)
 		}
 	})
 }
 
 func TestStopAnswersEverybodyWhoWaits(t *testing.T) {
-	runGroups(t, newSlowLog(time.Hour), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(time.Hour), func(t *testing.T, g *fixture) {
 		var wg sync.WaitGroup
 		errs := make(chan error, 2)
 		wg.Go(func() { errs <- g.Join(t.Context(), groupstest.JoinRequest("g", "", "")).Err })
@@ -136,12 +138,12 @@ func TestStopAnswersEverybodyWhoWaits(t *testing.T) {
 		}
 		groupstest.Kind(t, g.Join(t.Context(), groupstest.JoinRequest("g", "", "")).Err, fault.CoordinatorNotAvailable)
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 1)), fault.CoordinatorNotAvailable)
-		groupstest.Kind(t, g.Heartbeat(t.Context(), group.HeartbeatRequest{Group: "g", MemberID: "m"}), fault.CoordinatorNotAvailable)
+		groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g", MemberID: "m"}), fault.CoordinatorNotAvailable)
 	})
 }
 
 func TestJoinEndsWithItsContext(t *testing.T) {
-	runGroups(t, newSlowLog(0), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(0), func(t *testing.T, g *fixture) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		groupstest.Kind(t, g.Join(ctx, groupstest.JoinRequest("g", "", "")).Err, fault.NotCoordinator)
@@ -149,7 +151,7 @@ func TestJoinEndsWithItsContext(t *testing.T) {
 }
 
 func TestRestartedCoordinatorGoesOn(t *testing.T) {
-	runGroups(t, newSlowLog(time.Millisecond), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(time.Millisecond), func(t *testing.T, g *fixture) {
 		ids, generation := groupstest.Form(t, g, "g", 2)
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", ids[0], generation, 42)), fault.None)
 		before := g.Describe(t.Context(), "g")
@@ -161,18 +163,18 @@ func TestRestartedCoordinatorGoesOn(t *testing.T) {
 		if got := groupstest.Committed(t, g, "g"); got != 42 {
 			t.Errorf("committed offset %d, want 42", got)
 		}
-		groupstest.Kind(t, g.Heartbeat(t.Context(), group.HeartbeatRequest{Group: "g", MemberID: ids[0], Generation: generation}), fault.None)
+		groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g", MemberID: ids[0], Generation: generation}), fault.None)
 	})
 }
 
 func TestMembersThatDieWithTheCoordinatorAreRemovedUnasked(t *testing.T) {
-	runGroups(t, newSlowLog(time.Millisecond), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(time.Millisecond), func(t *testing.T, g *fixture) {
 		_, generation := groupstest.Form(t, g, "g", 2)
 		g = g.restart()
 		defer g.stop()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		records := g.log.records(t, "g")
+		records := g.records("g")
 		if last, ok := records[len(records)-1].(group.MetadataRecord); !ok || len(last.Metadata.Members) != 0 || last.Metadata.Generation != generation+1 {
 			t.Errorf("last record %+v, want an empty generation", records[len(records)-1])
 		}
@@ -181,27 +183,27 @@ func TestMembersThatDieWithTheCoordinatorAreRemovedUnasked(t *testing.T) {
 
 // Anomaly 17: coordinator loading for ever.
 func TestLoadingThatTakesLongOrFailsAsksForARetry(t *testing.T) {
-	runGroups(t, newSlowLog(time.Millisecond), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(time.Millisecond), func(t *testing.T, g *fixture) {
 		ids, generation := groupstest.Form(t, g, "g", 1)
-		g.log.set(func() { g.log.readDelay = 2500 * time.Millisecond })
+		g.log.Set(func() { g.log.ReadDelay = 2500 * time.Millisecond })
 		g = g.restart()
 		defer g.stop()
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", ids[0], generation, 1)), fault.CoordinatorLoadInProgress)
-		groupstest.Kind(t, g.Heartbeat(t.Context(), group.HeartbeatRequest{Group: "g", MemberID: ids[0], Generation: generation}), fault.None)
+		groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g", MemberID: ids[0], Generation: generation}), fault.None)
 		groupstest.Kind(t, g.Describe(t.Context(), "g").Err, fault.None) // by now it has been read
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", ids[0], generation, 1)), fault.None)
 
-		g.log.set(func() { g.log.readDelay, g.log.unread = 0, fault.KafkaStorageError })
+		g.log.Set(func() { g.log.ReadDelay, g.log.Unread = 0, fault.KafkaStorageError })
 		g = g.restart()
 		defer g.stop()
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", ids[0], generation, 2)), fault.CoordinatorNotAvailable)
-		g.log.set(func() { g.log.unread = nil })
+		g.log.Set(func() { g.log.Unread = nil })
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", ids[0], generation, 2)), fault.None)
 	})
 }
 
 func TestDescribeListAndDelete(t *testing.T) {
-	runGroups(t, newSlowLog(10*time.Millisecond), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(10*time.Millisecond), func(t *testing.T, g *fixture) {
 		if d := g.Describe(t.Context(), "nobody"); d.State != "Dead" || fault.KindOf(d.Err) != fault.GroupIDNotFound || d.Err.Error() != "Group nobody not found." {
 			t.Errorf("Describe() of an unknown group = %+v", d)
 		}
@@ -210,7 +212,7 @@ func TestDescribeListAndDelete(t *testing.T) {
 		ids, generation := groupstest.Form(t, g, "g", 1)
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", ids[0], generation, 1, 2)), fault.None)
 		groupstest.Kind(t, g.Delete(t.Context(), "g"), fault.NonEmptyGroup)
-		groupstest.Kind(t, g.Leave(t.Context(), "g", []group.LeaveMember{{MemberID: ids[0]}}), fault.None)
+		groupstest.Kind(t, g.Leave(t.Context(), "g", []classic.LeaveMember{{MemberID: ids[0]}}), fault.None)
 		groupstest.Kind(t, g.Delete(t.Context(), "g"), fault.None)
 		groupstest.Kind(t, g.Delete(t.Context(), "g"), fault.GroupIDNotFound)
 		if got, _ := g.List(t.Context(), nil, nil); len(got) != 0 {
@@ -228,7 +230,7 @@ func TestDescribeListAndDelete(t *testing.T) {
 }
 
 func TestGroupIsMadeAnewWhileItsDeletionIsOnItsWay(t *testing.T) {
-	runGroups(t, newSlowLog(time.Second), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(time.Second), func(t *testing.T, g *fixture) {
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 1, 2, 3)), fault.None)
 		var wg sync.WaitGroup
 		wg.Go(func() { groupstest.Kind(t, g.Delete(t.Context(), "g"), fault.None) })
@@ -249,20 +251,20 @@ func TestGroupIsMadeAnewWhileItsDeletionIsOnItsWay(t *testing.T) {
 
 func TestTheTopicOfGroupsIsMadeForWhoLooksForACoordinatorOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGroupsFixture(t, newSlowLog(0))
+		g := newFixture(t, coordinatortest.NewLog(0))
 		defer g.stop()
 		g.store.Show(new(metadata.Image))
 		if got, err := g.List(t.Context(), nil, nil); got != nil || err != nil {
 			t.Errorf("List() without the topic = %+v, %v", got, err)
 		}
 		refused := fault.None
-		g.topics = madeTopics{g.store, &refused}
+		g.topics.Topics = madeTopics{g.store, &refused}
 		_, fetched := g.FetchOffsets(t.Context(), "g", nil, false)
 		_, deleted := g.DeleteOffsets(t.Context(), "g", nil)
 		for request, err := range map[string]error{
 			"join":           g.Join(t.Context(), groupstest.JoinRequest("g", "", "")).Err,
-			"sync":           g.Sync(t.Context(), group.SyncRequest{Group: "g"}).Err,
-			"heartbeat":      g.Heartbeat(t.Context(), group.HeartbeatRequest{Group: "g"}),
+			"sync":           g.Sync(t.Context(), classic.SyncRequest{Group: "g"}).Err,
+			"heartbeat":      g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g"}),
 			"leave":          g.Leave(t.Context(), "g", nil),
 			"commit":         g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 1)),
 			"fetch offsets":  fetched,
@@ -277,8 +279,8 @@ func TestTheTopicOfGroupsIsMadeForWhoLooksForACoordinatorOnly(t *testing.T) {
 		if _, ok := g.store.Image().Topic(metadata.OffsetsTopic); ok {
 			t.Error("a request to a group has made the topic")
 		}
-		if id, err := g.Coordinator(t.Context(), "g"); id != 1 || err != nil {
-			t.Errorf("Coordinator() = %d, %v", id, err)
+		if id, err := g.Find(t.Context(), "g"); id != 1 || err != nil {
+			t.Errorf("Find() = %d, %v", id, err)
 		}
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 1)), fault.None)
 	})
@@ -286,18 +288,18 @@ func TestTheTopicOfGroupsIsMadeForWhoLooksForACoordinatorOnly(t *testing.T) {
 
 func TestWhoLooksForACoordinatorWaitsWhileTheTopicCannotBeMade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGroupsFixture(t, newSlowLog(0))
+		g := newFixture(t, coordinatortest.NewLog(0))
 		defer g.stop()
 		g.store.Show(new(metadata.Image))
 		refused := fault.InvalidReplicationFactor
-		g.topics = madeTopics{g.store, &refused}
+		g.topics.Topics = madeTopics{g.store, &refused}
 		for _, refused = range []fault.Kind{fault.InvalidReplicationFactor, fault.PolicyViolation, fault.NotController, fault.RequestTimedOut} {
-			_, err := g.Coordinator(t.Context(), "g")
+			_, err := g.Find(t.Context(), "g")
 			groupstest.Kind(t, err, fault.CoordinatorNotAvailable)
 		}
 		refused = fault.None
-		if id, err := g.Coordinator(t.Context(), "g"); id != 1 || err != nil {
-			t.Errorf("Coordinator() = %d, %v", id, err)
+		if id, err := g.Find(t.Context(), "g"); id != 1 || err != nil {
+			t.Errorf("Find() = %d, %v", id, err)
 		}
 	})
 }
@@ -326,17 +328,17 @@ func (m madeTopics) EnsureInternal(ctx context.Context, name string) (*metadata.
 
 func TestALineAboutAGroupTellsWhatThereIsToTell(t *testing.T) {
 	for _, c := range []struct {
-		event group.Event
+		event classic.Event
 		want  []any
 	}{
-		{group.Event{Text: "group rebalances"}, []any{"group", "g"}},
-		{group.Event{Text: "group is empty", Generation: 1}, []any{"group", "g", "generation", int32(1)}},
+		{classic.Event{Text: "group rebalances"}, []any{"group", "g"}},
+		{classic.Event{Text: "group is empty", Generation: 1}, []any{"group", "g", "generation", int32(1)}},
 		{
-			group.Event{Text: "member leaves", Member: "m", Generation: 2, Reason: "the consumer is closed"},
+			classic.Event{Text: "member leaves", Member: "m", Generation: 2, Reason: "the consumer is closed"},
 			[]any{"group", "g", "member", "m", "generation", int32(2), "reason", "the consumer is closed"},
 		},
 	} {
-		if got := toldOf("g", c.event); !slices.Equal(got, c.want) {
+		if got := attributes("g", c.event); !slices.Equal(got, c.want) {
 			t.Errorf("%s: told are %v, want %v", c.event.Text, got, c.want)
 		}
 	}

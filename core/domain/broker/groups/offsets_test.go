@@ -7,14 +7,17 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/chronik-stream/chronik/core/domain/broker/coordinator"
+	"github.com/chronik-stream/chronik/core/domain/broker/coordinator/coordinatortest"
 	"github.com/chronik-stream/chronik/core/domain/broker/groups/groupstest"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/group"
+	"github.com/chronik-stream/chronik/core/domain/group/classic"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
 func TestCommitIsAnsweredAndVisibleWhenDurable(t *testing.T) {
-	runGroups(t, newSlowLog(time.Second), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(time.Second), func(t *testing.T, g *fixture) {
 		began := time.Now()
 		var wg sync.WaitGroup
 		wg.Go(func() {
@@ -36,7 +39,7 @@ func TestCommitIsAnsweredAndVisibleWhenDurable(t *testing.T) {
 }
 
 func TestCommitsOfNeighboursDoNotWaitForEachOther(t *testing.T) {
-	runGroups(t, newSlowLog(time.Second), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(time.Second), func(t *testing.T, g *fixture) {
 		began := time.Now()
 		var wg sync.WaitGroup
 		for i, id := range neighbours(20) {
@@ -57,7 +60,7 @@ func TestCommitsOfNeighboursDoNotWaitForEachOther(t *testing.T) {
 }
 
 func TestCommitsOfOneGroupTakeEffectInTheOrderOfTheLog(t *testing.T) {
-	runGroups(t, newSlowLog(time.Second), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(time.Second), func(t *testing.T, g *fixture) {
 		var wg sync.WaitGroup
 		for i := range 50 {
 			wg.Go(func() {
@@ -65,7 +68,7 @@ func TestCommitsOfOneGroupTakeEffectInTheOrderOfTheLog(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		records := g.log.records(t, "g")
+		records := g.records("g")
 		if want := records[len(records)-1].(group.OffsetRecord).Offset.Offset; len(records) != 50 || groupstest.Committed(t, g, "g") != want {
 			t.Errorf("committed %d after %d records, the log ends with %d", groupstest.Committed(t, g, "g"), len(records), want)
 		}
@@ -73,7 +76,7 @@ func TestCommitsOfOneGroupTakeEffectInTheOrderOfTheLog(t *testing.T) {
 }
 
 func TestCommitChecks(t *testing.T) {
-	runGroups(t, newSlowLog(0), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(0), func(t *testing.T, g *fixture) {
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "m", 3, 1)), fault.GroupIDNotFound)
 		req := groupstest.CommitOf("g", "", -1, 1, 2)
 		req.Offsets[0].Metadata = fmt.Sprintf("%5000d", 1)
@@ -90,12 +93,12 @@ func TestCommitChecks(t *testing.T) {
 }
 
 func TestRefusedAppendLeavesEverythingAsItWas(t *testing.T) {
-	runGroups(t, newSlowLog(0), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(0), func(t *testing.T, g *fixture) {
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 1)), fault.None)
 		for refusal, want := range map[fault.Kind]fault.Kind{
 			fault.NotEnoughReplicas: fault.CoordinatorNotAvailable, fault.KafkaStorageError: fault.NotCoordinator, fault.RecordListTooLarge: fault.Unknown,
 		} {
-			g.log.set(func() { g.log.refuse = refusal })
+			g.log.Set(func() { g.log.Refuse = refusal })
 			groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 2)), want)
 			groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("new", "", -1, 2)), want)
 			groupstest.Kind(t, g.Delete(t.Context(), "g"), want)
@@ -109,25 +112,25 @@ func TestRefusedAppendLeavesEverythingAsItWas(t *testing.T) {
 		req := groupstest.JoinRequest("joins", "", "")
 		req.RequireMemberID = true
 		groupstest.Kind(t, g.Join(t.Context(), req).Err, fault.MemberIDRequired)
-		g.log.set(func() { g.log.refuse = fault.NotEnoughReplicas })
+		g.log.Set(func() { g.log.Refuse = fault.NotEnoughReplicas })
 		groupstest.Kind(t, g.Join(t.Context(), groupstest.JoinRequest("waits", "", "")).Err, fault.CoordinatorNotAvailable)
 		if d := g.Describe(t.Context(), "waits"); d.State != "Dead" {
 			t.Errorf("a group whose creation was refused: %+v", d)
 		}
-		g.log.set(func() { g.log.refuse = nil })
+		g.log.Set(func() { g.log.Refuse = nil })
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 2)), fault.None)
 	})
 }
 
 // Anomaly 16: committed offset lost, resurrected or going back.
 func TestLostAppendMakesTheShardReadItsLogAgain(t *testing.T) {
-	runGroups(t, newSlowLog(time.Second), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(time.Second), func(t *testing.T, g *fixture) {
 		ids := neighbours(3)
 		for _, id := range ids {
 			groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf(id, "", -1, 1)), fault.None)
 		}
 		var wg sync.WaitGroup
-		g.log.set(func() { g.log.lose = fault.KafkaStorageError })
+		g.log.Set(func() { g.log.Lose = fault.KafkaStorageError })
 		for _, id := range ids[:2] {
 			wg.Go(func() {
 				groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf(id, "", -1, 2)), fault.NotCoordinator)
@@ -137,7 +140,7 @@ func TestLostAppendMakesTheShardReadItsLogAgain(t *testing.T) {
 			groupstest.Kind(t, g.Join(t.Context(), groupstest.JoinRequest(ids[2], "", "")).Err, fault.NotCoordinator)
 		})
 		wg.Wait()
-		g.log.set(func() { g.log.lose = nil })
+		g.log.Set(func() { g.log.Lose = nil })
 		for _, id := range ids {
 			if got := groupstest.Committed(t, g, id); got != 1 {
 				t.Errorf("offset of %s = %d, want 1, which is what the log has", id, got)
@@ -148,7 +151,7 @@ func TestLostAppendMakesTheShardReadItsLogAgain(t *testing.T) {
 }
 
 func TestCommitThatTakesTooLongIsAnsweredAndTakesEffectLater(t *testing.T) {
-	runGroups(t, newSlowLog(8*time.Second), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(8*time.Second), func(t *testing.T, g *fixture) {
 		began := time.Now()
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 1)), fault.CoordinatorNotAvailable)
 		if took := time.Since(began); took != 5*time.Second {
@@ -162,7 +165,7 @@ func TestCommitThatTakesTooLongIsAnsweredAndTakesEffectLater(t *testing.T) {
 }
 
 func TestExpiredOffsetsAreSweptAway(t *testing.T) {
-	runGroups(t, newSlowLog(time.Millisecond), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(time.Millisecond), func(t *testing.T, g *fixture) {
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 1, 2)), fault.None)
 		time.Sleep(7*24*time.Hour - time.Minute)
 		if got := groupstest.Committed(t, g, "g"); got != 1 {
@@ -173,29 +176,29 @@ func TestExpiredOffsetsAreSweptAway(t *testing.T) {
 		if d := g.Describe(t.Context(), "g"); d.State != "Dead" || groupstest.Committed(t, g, "g") != -1 {
 			t.Errorf("after the retention: %+v, offset %d", d, groupstest.Committed(t, g, "g"))
 		}
-		if records := g.log.records(t, "g"); len(records) != 5 {
+		if records := g.records("g"); len(records) != 5 {
 			t.Errorf("%d records, want two offsets and three tombstones", len(records))
 		}
 	})
 }
 
 func TestOffsetsOfADeletedTopicAreRemoved(t *testing.T) {
-	runGroups(t, newSlowLog(time.Millisecond), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(time.Millisecond), func(t *testing.T, g *fixture) {
 		for _, id := range []string{"a", "b"} {
 			groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf(id, "", -1, 1)), fault.None)
 		}
 		g.apply(metadata.DeleteTopic{ID: metadata.TopicID{1}})
 		time.Sleep(3 * time.Second)
 		for _, id := range []string{"a", "b"} {
-			if got := groupstest.Committed(t, g, id); got != -1 || len(g.log.records(t, id)) != 2 {
-				t.Errorf("offset of %s = %d, records %+v", id, got, g.log.records(t, id))
+			if got := groupstest.Committed(t, g, id); got != -1 || len(g.records(id)) != 2 {
+				t.Errorf("offset of %s = %d, records %+v", id, got, g.records(id))
 			}
 		}
 	})
 }
 
 func TestOffsetsOfATopicThatWasDeletedUnseenAreRemoved(t *testing.T) {
-	runGroups(t, newSlowLog(time.Millisecond), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(time.Millisecond), func(t *testing.T, g *fixture) {
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 1)), fault.None)
 		g.stop()
 		g.apply(metadata.DeleteTopic{ID: metadata.TopicID{1}})
@@ -209,7 +212,7 @@ func TestOffsetsOfATopicThatWasDeletedUnseenAreRemoved(t *testing.T) {
 }
 
 func TestOffsetsOfATopicThatWasDeletedBeforeAFailOverAreRemoved(t *testing.T) {
-	runGroups(t, newSlowLog(0), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(0), func(t *testing.T, g *fixture) {
 		id := neighbours(1)[0]
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf(id, "", -1, 5)), fault.None)
 		g.elect(2)
@@ -225,12 +228,12 @@ func TestOffsetsOfATopicThatWasDeletedBeforeAFailOverAreRemoved(t *testing.T) {
 }
 
 func TestOffsetsOfADeletedTopicAreRemovedThoughTheirGroupsTakeLongToLoad(t *testing.T) {
-	log := newSlowLog(time.Millisecond)
-	runGroups(t, log, func(t *testing.T, g *groupsFixture) {
+	log := coordinatortest.NewLog(time.Millisecond)
+	runGroups(t, log, func(t *testing.T, g *fixture) {
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 1)), fault.None)
 		g.stop()
 		g.apply(metadata.DeleteTopic{ID: metadata.TopicID{1}})
-		log.set(func() { log.readDelay = 5 * time.Second })
+		log.Set(func() { log.ReadDelay = 5 * time.Second })
 		g = g.restart()
 		defer g.stop()
 		time.Sleep(10 * time.Second)
@@ -241,15 +244,15 @@ func TestOffsetsOfADeletedTopicAreRemovedThoughTheirGroupsTakeLongToLoad(t *test
 }
 
 func TestOffsetsAreRemovedBesideADamagedPartition(t *testing.T) {
-	log := newSlowLog(time.Millisecond)
-	runGroups(t, log, func(t *testing.T, g *groupsFixture) {
+	log := coordinatortest.NewLog(time.Millisecond)
+	runGroups(t, log, func(t *testing.T, g *fixture) {
 		ids := []string{"a", "b", "c"} // which live in partitions of their own
 		for _, id := range ids {
 			groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf(id, "", -1, 1)), fault.None)
 		}
 		g.stop()
 		g.apply(metadata.DeleteTopic{ID: metadata.TopicID{1}})
-		log.set(func() { log.damaged = map[int32]error{group.PartitionFor("b", 50): fault.CorruptMessage} })
+		log.Set(func() { log.Damaged = map[int32]error{coordinator.PartitionFor("b", 50): fault.CorruptMessage} })
 		g = g.restart()
 		defer g.stop()
 		time.Sleep(10 * time.Second)
@@ -258,7 +261,7 @@ func TestOffsetsAreRemovedBesideADamagedPartition(t *testing.T) {
 				t.Errorf("offset of %s: %d", id, got)
 			}
 		}
-		log.set(func() { log.damaged = nil })
+		log.Set(func() { log.Damaged = nil })
 		time.Sleep(10 * time.Second)
 		if got := groupstest.Committed(t, g, "b"); got != -1 {
 			t.Errorf("offset of b: %d", got)
@@ -267,7 +270,7 @@ func TestOffsetsAreRemovedBesideADamagedPartition(t *testing.T) {
 }
 
 func TestOffsetOfATopicMadeAnewUnderItsNameIsNone(t *testing.T) {
-	runGroups(t, newSlowLog(time.Millisecond), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(time.Millisecond), func(t *testing.T, g *fixture) {
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 1)), fault.None)
 		time.Sleep(100 * time.Millisecond) // the coordinator has looked for deleted topics, and rests
 		orders, _ := g.store.Image().Topic("orders")
@@ -287,7 +290,7 @@ func TestOffsetOfATopicMadeAnewUnderItsNameIsNone(t *testing.T) {
 }
 
 func TestDeleteOffsetsOfTheService(t *testing.T) {
-	runGroups(t, newSlowLog(time.Millisecond), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(time.Millisecond), func(t *testing.T, g *fixture) {
 		tps := []group.TopicPartition{{Topic: "orders"}, {Topic: "other"}}
 		_, err := g.DeleteOffsets(t.Context(), "g", tps)
 		groupstest.Kind(t, err, fault.GroupIDNotFound)
@@ -297,7 +300,7 @@ func TestDeleteOffsetsOfTheService(t *testing.T) {
 		groupstest.Kind(t, err, fault.None)
 		groupstest.Kind(t, errs[0], fault.GroupSubscribedToTopic)
 		groupstest.Kind(t, errs[1], fault.None)
-		groupstest.Kind(t, g.Leave(t.Context(), "g", []group.LeaveMember{{MemberID: ids[0]}}), fault.None)
+		groupstest.Kind(t, g.Leave(t.Context(), "g", []classic.LeaveMember{{MemberID: ids[0]}}), fault.None)
 		errs, err = g.DeleteOffsets(t.Context(), "g", tps)
 		groupstest.Kind(t, err, fault.None)
 		groupstest.Kind(t, errs[0], fault.None)
@@ -308,14 +311,14 @@ func TestDeleteOffsetsOfTheService(t *testing.T) {
 }
 
 func TestManyOffsetsAreWrittenInSeveralBatches(t *testing.T) {
-	runGroups(t, newSlowLog(time.Millisecond), func(t *testing.T, g *groupsFixture) {
+	runGroups(t, coordinatortest.NewLog(time.Millisecond), func(t *testing.T, g *fixture) {
 		offsets := make([]int64, 20_000)
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, offsets...)), fault.None)
-		if g.log.starts < 2 {
-			t.Errorf("%d batches", g.log.starts)
+		if g.log.Starts < 2 {
+			t.Errorf("%d batches", g.log.Starts)
 		}
 		groupstest.Kind(t, g.Delete(t.Context(), "g"), fault.None)
-		if records := g.log.records(t, "g"); len(records) != 40_001 {
+		if records := g.records("g"); len(records) != 40_001 {
 			t.Errorf("%d records, want 40001", len(records))
 		}
 	})

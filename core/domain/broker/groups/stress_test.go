@@ -3,7 +3,6 @@ package groups
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -13,17 +12,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/chronik-stream/chronik/core/domain/broker/coordinator/coordinatortest"
 	"github.com/chronik-stream/chronik/core/domain/broker/groups/groupstest"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/group"
-	"github.com/chronik-stream/chronik/core/domain/metadata"
-	"github.com/chronik-stream/chronik/core/domain/record"
-	"github.com/chronik-stream/chronik/core/ports/porttest"
+	"github.com/chronik-stream/chronik/core/domain/group/classic"
 )
 
 // consumer is a member that follows the protocol until ctx ends, and counts how often it could consume.
 type consumer struct {
-	g        *groupsFixture
+	g        *fixture
 	random   *rand.Rand
 	group    string
 	instance string
@@ -46,7 +44,7 @@ func (c *consumer) run(ctx context.Context) {
 			}
 			continue
 		}
-		sync := group.SyncRequest{Group: c.group, MemberID: memberID, InstanceID: c.instance, Generation: joined.Generation}
+		sync := classic.SyncRequest{Group: c.group, MemberID: memberID, InstanceID: c.instance, Generation: joined.Generation}
 		if joined.Leader == memberID {
 			sync.Assignments = map[string][]byte{}
 			for i, m := range joined.Members {
@@ -73,12 +71,12 @@ func (c *consumer) consume(ctx context.Context, memberID string, generation int3
 		}
 		switch c.random.IntN(30) {
 		case 0: // restart, leaving
-			_ = c.g.Leave(ctx, c.group, []group.LeaveMember{{MemberID: memberID, InstanceID: c.instance}})
+			_ = c.g.Leave(ctx, c.group, []classic.LeaveMember{{MemberID: memberID, InstanceID: c.instance}})
 			return false
 		case 1: // crash
 			return false
 		}
-		err := c.g.Heartbeat(ctx, group.HeartbeatRequest{Group: c.group, MemberID: memberID, InstanceID: c.instance, Generation: generation})
+		err := c.g.Heartbeat(ctx, classic.HeartbeatRequest{Group: c.group, MemberID: memberID, InstanceID: c.instance, Generation: generation})
 		switch fault.KindOf(err) {
 		case fault.None:
 		case fault.RebalanceInProgress:
@@ -101,7 +99,7 @@ func (c *consumer) nap(ctx context.Context, ms int) {
 // members that live get to consume.
 func TestLiveGroupsAreWhatAReplayOfTheLogGives(t *testing.T) {
 	for seed := range uint64(4) {
-		runGroups(t, newSlowLog(30*time.Millisecond), func(t *testing.T, g *groupsFixture) {
+		runGroups(t, coordinatortest.NewLog(30*time.Millisecond), func(t *testing.T, g *fixture) {
 			ctx, cancel := context.WithCancel(t.Context())
 			var wg sync.WaitGroup
 			var consumers []*consumer
@@ -117,9 +115,9 @@ func TestLiveGroupsAreWhatAReplayOfTheLogGives(t *testing.T) {
 			wg.Go(func() { alone.run(ctx) })
 			for range 4 {
 				time.Sleep(time.Minute)
-				g.log.set(func() { g.log.lose = fault.KafkaStorageError })
+				g.log.Set(func() { g.log.Lose = fault.KafkaStorageError })
 				time.Sleep(100 * time.Millisecond)
-				g.log.set(func() { g.log.lose = nil })
+				g.log.Set(func() { g.log.Lose = nil })
 			}
 			time.Sleep(2 * time.Minute)
 			before := alone.acked.Load()
@@ -139,7 +137,7 @@ func TestLiveGroupsAreWhatAReplayOfTheLogGives(t *testing.T) {
 			if got := groupstest.Committed(t, g, alone.group); got < alone.acked.Load() {
 				t.Errorf("seed %d: committed offset %d, but %d was answered", seed, got, alone.acked.Load())
 			}
-			offsets := func(g *groupsFixture) (all [][]group.FetchedOffset) {
+			offsets := func(g *fixture) (all [][]group.FetchedOffset) {
 				for _, id := range neighbours(5) {
 					o, err := g.FetchOffsets(t.Context(), id, nil, false)
 					if err != nil {
@@ -150,7 +148,7 @@ func TestLiveGroupsAreWhatAReplayOfTheLogGives(t *testing.T) {
 				return all
 			}
 			live := offsets(g)
-			stable := map[string]group.Description{}
+			stable := map[string]classic.Description{}
 			for _, id := range neighbours(5) {
 				if d := g.Describe(t.Context(), id); d.State == "Stable" || d.State == "Empty" {
 					stable[id] = d
@@ -168,45 +166,4 @@ func TestLiveGroupsAreWhatAReplayOfTheLogGives(t *testing.T) {
 			}
 		})
 	}
-}
-
-// nothingLog is a GroupLog that is durable at once and keeps nothing.
-type nothingLog struct{}
-
-func (nothingLog) LeaderEpoch(context.Context, string, int32) (int32, error) { return 0, nil }
-
-func (nothingLog) Start(context.Context, metadata.TopicID, int32, int32, record.Batch) (func(context.Context) error, error) {
-	return func(context.Context) error { return nil }, nil
-}
-
-func (nothingLog) Read(context.Context, string, int32, int64, func(record.Batch) error) error {
-	return nil
-}
-
-func BenchmarkCommit(b *testing.B) {
-	store := porttest.NewStore()
-	for _, cmd := range []metadata.Command{
-		metadata.RegisterBroker{ID: 1},
-		metadata.CreateTopic{Name: metadata.OffsetsTopic, ID: metadata.TopicID{9}, Partitions: 50, ReplicationFactor: 1},
-	} {
-		if _, err := store.Apply(b.Context(), cmd); err != nil {
-			b.Fatal(err)
-		}
-	}
-	configs := brokerConfigs{"offsets.commit.timeout.ms": 10_000, "offset.metadata.max.bytes": 10, "offsets.retention.check.interval.ms": 1 << 30}
-	g := NewGroups(nothingLog{}, groupstest.ExistingTopics{Store: store}, configs, store, 1, 1<<30, time.Now, nil, slog.New(slog.DiscardHandler))
-	ctx, cancel := context.WithCancel(b.Context())
-	done := make(chan error, 1)
-	go func() { done <- g.Run(ctx) }()
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		id := fmt.Sprint("g", rand.Int())
-		for pb.Next() {
-			if err := g.Commit(ctx, groupstest.CommitOf(id, "", -1, 1, 2, 3)); err != nil {
-				b.Error(err)
-			}
-		}
-	})
-	cancel()
-	<-done
 }

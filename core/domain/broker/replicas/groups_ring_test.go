@@ -8,15 +8,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chronik-stream/chronik/core/domain/broker/coordinator"
 	"github.com/chronik-stream/chronik/core/domain/broker/groups"
 	"github.com/chronik-stream/chronik/core/domain/broker/groups/groupstest"
 	"github.com/chronik-stream/chronik/core/domain/fault"
-	"github.com/chronik-stream/chronik/core/domain/group"
+	"github.com/chronik-stream/chronik/core/domain/group/classic"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
 // coordinators runs a coordinator on each of a ring's brokers, over a __consumer_offsets of one partition, until the test ends it.
-func (r *ring) coordinators() (on map[int32]*groups.Groups, stop func()) {
+func (r *ring) coordinators() (on map[int32]*groups.Coordinator, stop func()) {
 	r.t.Helper()
 	id := metadata.TopicID{99}
 	r.apply(metadata.CreateTopic{
@@ -24,10 +25,13 @@ func (r *ring) coordinators() (on map[int32]*groups.Groups, stop func()) {
 	})
 	ctx, cancel := context.WithCancel(r.t.Context())
 	var working sync.WaitGroup
-	on = map[int32]*groups.Groups{}
+	on = map[int32]*groups.Coordinator{}
 	for _, b := range r.brokers {
-		topics, random := groupstest.ExistingTopics{Store: r.store}, groupstest.Random(byte(b.id))
-		g := groups.NewGroups(b.partitions, topics, b.configs, b, b.id, 1<<30, time.Now, random, slog.New(slog.DiscardHandler))
+		g := groups.New(groups.Dependencies{
+			Log: b.partitions, Topics: groupstest.ExistingTopics{Store: r.store}, Metadata: b, Configs: b.configs, NodeID: b.id,
+			Memory: coordinator.NewMemory(1 << 30), Clock: time.Now, Random: groupstest.Random(byte(b.id)),
+			Logger: slog.New(slog.DiscardHandler),
+		})
 		on[b.id] = g
 		working.Go(func() { _ = g.Run(ctx) })
 	}
@@ -62,7 +66,7 @@ func TestAGroupGoesOnWithTheNextCoordinator(t *testing.T) {
 		groupstest.Kind(t, on[1].Commit(t.Context(), groupstest.CommitOf("g", ids[0], generation, 7)), fault.None)
 
 		r.isolate(1)
-		beat := group.HeartbeatRequest{Group: "g", MemberID: ids[1], Generation: generation}
+		beat := classic.HeartbeatRequest{Group: "g", MemberID: ids[1], Generation: generation}
 		time.Sleep(ringSession)
 		groupstest.Kind(t, on[1].Heartbeat(t.Context(), beat), fault.NotCoordinator) // before anybody takes over
 		_, err := on[1].FetchOffsets(t.Context(), "g", nil, false)
@@ -77,7 +81,7 @@ func TestAGroupGoesOnWithTheNextCoordinator(t *testing.T) {
 		if got := groupstest.Committed(t, on[2], "g"); got != 7 {
 			t.Errorf("offset %d, want 7", got)
 		}
-		s := on[2].Sync(t.Context(), group.SyncRequest{Group: "g", MemberID: ids[1], Generation: generation})
+		s := on[2].Sync(t.Context(), classic.SyncRequest{Group: "g", MemberID: ids[1], Generation: generation})
 		if s.Err != nil || !bytes.Equal(s.Assignment, []byte{1}) {
 			t.Errorf("the member's assignment: %+v", s)
 		}
@@ -125,7 +129,11 @@ func TestGroupsLiveInPartitions(t *testing.T) { // the services together, over a
 		ctx, cancel := context.WithCancel(t.Context())
 		configs := newFixedConfigs()
 		configs.ints = map[string]int64{"group.max.session.timeout.ms": 1 << 30, "group.max.size": 10, "offsets.commit.timeout.ms": 10_000, "offset.metadata.max.bytes": 10, "offsets.retention.check.interval.ms": 1 << 30}
-		g := groups.NewGroups(f.partitions, groupstest.ExistingTopics{Store: f.store}, configs, f.store, 1, 1<<30, time.Now, groupstest.Random(1), slog.New(slog.DiscardHandler))
+		g := groups.New(groups.Dependencies{
+			Log: f.partitions, Topics: groupstest.ExistingTopics{Store: f.store}, Metadata: f.store, Configs: configs, NodeID: 1,
+			Memory: coordinator.NewMemory(1 << 30), Clock: time.Now, Random: groupstest.Random(1),
+			Logger: slog.New(slog.DiscardHandler),
+		})
 		done := make(chan error, 1)
 		go func() { done <- g.Run(ctx) }()
 		before, err := g.FetchOffsets(t.Context(), "g", nil, true)

@@ -12,13 +12,14 @@ import (
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/group"
+	"github.com/chronik-stream/chronik/core/domain/group/classic"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
 // Coordinator is what clients ask; *groups.Groups is one.
 type Coordinator interface {
-	Join(ctx context.Context, req group.JoinRequest) group.JoinResponse
-	Sync(ctx context.Context, req group.SyncRequest) group.SyncResponse
+	Join(ctx context.Context, req classic.JoinRequest) classic.JoinResponse
+	Sync(ctx context.Context, req classic.SyncRequest) classic.SyncResponse
 	FetchOffsets(
 		ctx context.Context, groupID string, partitions []group.TopicPartition, requireStable bool,
 	) ([]group.FetchedOffset, error)
@@ -52,11 +53,14 @@ func (l *lockedReader) Read(p []byte) (int, error) {
 }
 
 // JoinRequest is that of a consumer that knows one assignor.
-func JoinRequest(groupID, memberID, instanceID string) group.JoinRequest {
-	return group.JoinRequest{
+func JoinRequest(groupID, memberID, instanceID string) classic.JoinRequest {
+	return classic.JoinRequest{
 		Group: groupID, MemberID: memberID, InstanceID: instanceID, ProtocolType: "consumer",
-		Protocols:      []group.Protocol{{Name: "range", Metadata: []byte("\x00\x01\x00\x00\x00\x01\x00\x06orders\xff\xff\xff\xff")}},
-		SessionTimeout: 10 * time.Second, RebalanceTimeout: 30 * time.Second, Client: group.Client{ID: "c", Host: "/127.0.0.1"},
+		Protocols: []classic.Protocol{{
+			Name: "range", Metadata: []byte("\x00\x01\x00\x00\x00\x01\x00\x06orders\xff\xff\xff\xff"),
+		}},
+		SessionTimeout: 10 * time.Second, RebalanceTimeout: 30 * time.Second,
+		Client: group.Client{ID: "c", Host: "/127.0.0.1"},
 	}
 }
 
@@ -64,7 +68,7 @@ func JoinRequest(groupID, memberID, instanceID string) group.JoinRequest {
 // is its position.
 func Form(t *testing.T, g Coordinator, groupID string, n int) (ids []string, generation int32) {
 	t.Helper()
-	joins := make([]group.JoinResponse, n)
+	joins := make([]classic.JoinResponse, n)
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() { joins[i] = g.Join(t.Context(), JoinRequest(groupID, "", "")) })
@@ -85,7 +89,7 @@ func Form(t *testing.T, g Coordinator, groupID string, n int) (ids []string, gen
 	}
 	for i, r := range joins {
 		wg.Go(func() {
-			req := group.SyncRequest{Group: groupID, MemberID: r.MemberID, Generation: r.Generation}
+			req := classic.SyncRequest{Group: groupID, MemberID: r.MemberID, Generation: r.Generation}
 			if i == 0 {
 				req.Assignments = assignments
 			}
@@ -103,14 +107,15 @@ func CommitOf(groupID, memberID string, generation int32, offsets ...int64) *gro
 	req := &group.CommitRequest{Group: groupID, MemberID: memberID, Generation: generation, Retention: -1}
 	for p, o := range offsets {
 		req.Offsets = append(req.Offsets, group.OffsetCommit{
-			TopicPartition: group.TopicPartition{Topic: "orders", Partition: int32(p)}, Offset: group.Offset{Offset: o, LeaderEpoch: -1},
+			TopicPartition: group.TopicPartition{Topic: "orders", Partition: int32(p)},
+			Offset:         group.Offset{Offset: o, LeaderEpoch: -1},
 		})
 	}
 	return req
 }
 
 // Committed returns the committed offset of orders-0, -1 for none.
-func Committed(t *testing.T, g Coordinator, groupID string) int64 {
+func Committed(t testing.TB, g Coordinator, groupID string) int64 {
 	t.Helper()
 	got, err := g.FetchOffsets(t.Context(), groupID, []group.TopicPartition{{Topic: "orders"}}, false)
 	if err != nil || len(got) != 1 {

@@ -1,0 +1,122 @@
+package coordinator
+
+import (
+	"container/heap"
+	"context"
+	"sync"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// alarms wakes states at the times they ask for: one goroutine and one heap for all of them.
+type alarms struct {
+	clock ports.Clock
+	kick  chan struct{} // the earliest alarm has become earlier
+
+	mu   sync.Mutex
+	heap alarmHeap
+}
+
+// alarm is the one alarm of an entry.
+type alarm struct {
+	ring   func(context.Context) // called without any lock held
+	at     time.Time             // under the lock of the entry's shard: when it rings, zero if it is not set
+	queued time.Time             // under the lock of alarms: the same, as the heap has it
+	place  int                   // under the lock of alarms: in the heap, from 1 on; 0 if it is not in there
+}
+
+func newAlarms(clock ports.Clock) *alarms {
+	return &alarms{clock: clock, kick: make(chan struct{}, 1)}
+}
+
+// set has the alarm ring at wake, the zero time for never. An alarm that rings too early does no harm, so it is never
+// moved back: a heartbeat, which moves a deadline back, costs nothing here. It is called under the shard's lock.
+func (a *alarms) set(one *alarm, wake time.Time) {
+	if wake.IsZero() || !one.at.IsZero() && !wake.Before(one.at) {
+		return
+	}
+	one.at = wake
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	one.queued = wake
+	if one.place == 0 {
+		heap.Push(&a.heap, one)
+	} else {
+		heap.Fix(&a.heap, one.place-1)
+	}
+	if one.place == 1 {
+		select {
+		case a.kick <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// drop takes the alarm away.
+func (a *alarms) drop(one *alarm) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if one.place != 0 {
+		heap.Remove(&a.heap, one.place-1)
+	}
+}
+
+// run rings the alarms until ctx ends.
+func (a *alarms) run(ctx context.Context) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		due, wait := a.next()
+		if due != nil {
+			due.ring(ctx)
+			continue
+		}
+		timer.Reset(wait)
+		select {
+		case <-timer.C:
+		case <-a.kick:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// next takes an alarm that is due out of the heap, or returns how long there is to wait for one.
+func (a *alarms) next() (due *alarm, wait time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.heap) == 0 {
+		return nil, time.Hour
+	}
+	if wait := a.heap[0].queued.Sub(a.clock()); wait > 0 {
+		return nil, wait
+	}
+	return heap.Pop(&a.heap).(*alarm), 0
+}
+
+// alarmHeap implements heap.Interface, the earliest alarm first. Alarms know their places.
+type alarmHeap []*alarm
+
+func (h alarmHeap) Len() int           { return len(h) }
+func (h alarmHeap) Less(i, j int) bool { return h[i].queued.Before(h[j].queued) }
+
+func (h alarmHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].place, h[j].place = i+1, j+1
+}
+
+func (h *alarmHeap) Push(x any) {
+	one := x.(*alarm)
+	*h = append(*h, one)
+	one.place = len(*h)
+}
+
+func (h *alarmHeap) Pop() any {
+	last := len(*h) - 1
+	one := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	one.place = 0
+	return one
+}

@@ -1,0 +1,132 @@
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+)
+
+// loadPatience is how long a request waits for its shard to be loaded before its client is asked to try again.
+const loadPatience = time.Second
+
+// loading is one loading of a shard. err is set before done is closed.
+type loading struct {
+	epoch int32 // the leader epoch that it is for
+	done  chan struct{}
+	err   error
+}
+
+// load returns when the shard is loaded in the present leader epoch; it begins that if nobody has. Errors:
+// fault.NotCoordinator when this broker does not lead the partition or may not do so now, CoordinatorLoadInProgress
+// when it takes long, CoordinatorNotAvailable when it has failed (the next call tries again) or Run has ended.
+func (s *shard[S, R]) load(ctx context.Context) error {
+	select {
+	case <-s.runtime.stopped:
+		return fault.CoordinatorNotAvailable
+	default:
+	}
+	epoch, err := s.leaderEpoch(ctx)
+	if err != nil {
+		return err
+	}
+	l, first := s.join(epoch)
+	if l == nil {
+		return nil
+	}
+	if first && !s.runtime.Go(func(ctx context.Context) { s.read(ctx, l) }) {
+		return fault.CoordinatorNotAvailable
+	}
+	patience := time.NewTimer(loadPatience)
+	defer patience.Stop()
+	select {
+	case <-l.done:
+		return l.err
+	case <-patience.C:
+		return fault.CoordinatorLoadInProgress
+	case <-s.runtime.stopped:
+		return fault.CoordinatorNotAvailable
+	case <-ctx.Done():
+		return fault.New(fault.CoordinatorLoadInProgress, "wait for the coordinator to be loaded: %w", ctx.Err())
+	}
+}
+
+// join returns the loading of the shard for a leader epoch, which the caller is to run if it is the first to join;
+// nil when the shard is loaded.
+func (s *shard[S, R]) join(epoch int32) (l *loading, first bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.outdate(epoch)
+	if s.entries != nil {
+		return nil, false
+	}
+	if s.loading == nil {
+		s.loading, first = &loading{epoch: epoch, done: make(chan struct{})}, true
+	}
+	return s.loading, first
+}
+
+// leaderEpoch returns the leader epoch in which this broker coordinates the shard's keys now.
+func (s *shard[S, R]) leaderEpoch(ctx context.Context) (int32, error) {
+	epoch, err := s.runtime.deps.Log.LeaderEpoch(ctx, s.runtime.machine.Topic, s.partition)
+	switch {
+	case errors.Is(err, fault.NotLeaderOrFollower):
+		return -1, fault.NotCoordinator
+	case err != nil:
+		return -1, fault.New(fault.CoordinatorNotAvailable, "%s-%d: %w", s.runtime.machine.Topic, s.partition, err)
+	}
+	return epoch, nil
+}
+
+// outdate gives up what was loaded in an earlier leader epoch than the one given, as another broker may have written
+// since, or from a topic that was deleted. It is called under the lock.
+func (s *shard[S, R]) outdate(epoch int32) {
+	if topic := s.runtime.topicID(); topic != s.topic {
+		s.giveUp()
+		s.topic, s.epoch, s.wanted = topic, -1, -1
+	}
+	if s.entries != nil && s.epoch < epoch || s.loading != nil && s.loading.epoch < epoch {
+		s.giveUp()
+	}
+}
+
+// read makes the shard's states from its log and brings them to life.
+func (s *shard[S, R]) read(ctx context.Context, l *loading) {
+	defer close(l.done)
+	began := s.runtime.deps.Clock()
+	loaded := &replay[S, R]{shard: s, entries: map[string]*Entry[S, R]{}, open: openTxns{}}
+	err := loaded.run(ctx)
+	if now, lost := s.leaderEpoch(ctx); err == nil && (lost != nil || now != l.epoch) {
+		err = fault.NotCoordinator
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.loading != l { // it was given up
+		l.err = fault.NotCoordinator
+		return
+	}
+	s.loading = nil
+	switch {
+	case ctx.Err() != nil:
+		l.err = fault.CoordinatorNotAvailable
+		return
+	case errors.Is(err, fault.NotCoordinator) || errors.Is(err, fault.NotLeaderOrFollower):
+		l.err = fault.NotCoordinator
+		return
+	case err != nil:
+		s.runtime.deps.Logger.ErrorContext(ctx, "coordinator's partition cannot be loaded",
+			"topic", s.runtime.machine.Topic, "partition", s.partition, "err", err)
+		l.err = fault.New(fault.CoordinatorNotAvailable, "load %s-%d: %v", s.runtime.machine.Topic, s.partition, err)
+		return
+	}
+	s.entries, s.open, s.epoch = loaded.entries, loaded.open, l.epoch
+	for _, e := range s.entries {
+		s.runtime.machine.Restore(ctx, e)
+		s.tend(e)
+	}
+	if n := len(loaded.entries); n > 0 {
+		s.runtime.deps.Logger.InfoContext(ctx, "coordinator's partition loaded", "topic", s.runtime.machine.Topic,
+			"partition", s.partition, "keys", n, "took", s.runtime.deps.Clock().Sub(began))
+	}
+}
