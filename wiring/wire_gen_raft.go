@@ -6,49 +6,58 @@ package wiring
 
 import (
 	"context"
+	"github.com/chronik-stream/chronik/adapters/kafkaproto"
 	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
-	"log/slog"
+	"github.com/chronik-stream/chronik/core/domain/broker/topics"
+	"github.com/chronik-stream/chronik/wiring/cluster"
 )
 
 // Injectors from inject.go:
 
-// build makes the parts of a broker, in the order of their needs; the cleanup takes them down in
-// reverse. make generate writes it.
-func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *slog.LevelVar, steps *Progress) (*parts, func(), error) {
-	wiringMembership, err := newMembership(cfg)
+// build makes the parts of the broker that this build mode is for, in the order of their needs: one that is alone, or
+// with the tag raft a node of a cluster. The cleanup takes them down in reverse. make generate writes it.
+func build(ctx context.Context, cfg *configs.Config, log Logging, steps *Progress) (*parts, func(), error) {
+	logger := log.Logger
+	certificates, err := cluster.OpenTLS(cfg, logger)
 	if err != nil {
 		return nil, nil, err
 	}
-	certificates, err := openNodeTLS(cfg, log)
+	nodes := newNodes(certificates)
+	wiringDataDir, cleanup, err := lockDataDir(cfg)
 	if err != nil {
 		return nil, nil, err
 	}
-	wiringDataDir, cleanup, err := lockDataDir(cfg, wiringMembership)
-	if err != nil {
-		return nil, nil, err
-	}
-	space, cleanup2, err := openSpace(cfg, wiringDataDir, log)
+	wiringNodeID := newNodeID(cfg)
+	space, cleanup2, err := openSpace(cfg, wiringDataDir, logger)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
-	manager, cleanup3, err := openRaftNode(cfg, certificates, wiringDataDir, space, log, steps)
+	wiringStoreNeeds := storeNeeds{
+		Config: cfg,
+		Dir:    wiringDataDir,
+		Node:   wiringNodeID,
+		Space:  space,
+		Log:    logger,
+		Steps:  steps,
+	}
+	manager, cleanup3, err := openRaftNode(certificates, wiringStoreNeeds)
 	if err != nil {
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
-	wiringNodeMetadata, cleanup4, err := openNodeMetadata(ctx, cfg, certificates, wiringDataDir, wiringMembership, manager, space, log, steps)
+	metadata, cleanup4, err := openNodeMetadata(ctx, certificates, nodes, manager, wiringStoreNeeds)
 	if err != nil {
 		cleanup3()
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
-	clock := newClock()
-	lease := newLease(cfg, clock)
-	membershipSettings, err := newMember(cfg, wiringMembership, lease)
+	lease := newNodeLease()
+	membershipSettings, err := newMember(cfg, wiringNodeID, lease)
 	if err != nil {
 		cleanup4()
 		cleanup3()
@@ -56,7 +65,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	telemetry, cleanup5, err := openTelemetry(ctx, cfg, wiringMembership, log)
+	telemetry, cleanup5, err := openTelemetry(ctx, cfg, wiringNodeID, logger)
 	if err != nil {
 		cleanup4()
 		cleanup3()
@@ -74,7 +83,16 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		return nil, nil, err
 	}
 	budget := newDecompression(cfg)
-	logStore, cleanup6, err := openLogs(ctx, cfg, wiringDataDir, space, v, budget, log, steps)
+	wiringLogNeeds := logNeeds{
+		Config:        cfg,
+		Dir:           wiringDataDir,
+		Space:         space,
+		Synced:        v,
+		Decompression: budget,
+		Log:           logger,
+		Steps:         steps,
+	}
+	logStore, cleanup6, err := openLogs(ctx, wiringLogNeeds)
 	if err != nil {
 		cleanup5()
 		cleanup4()
@@ -83,7 +101,16 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	wiringRegistered, err := registerNode(ctx, cfg, wiringMembership, wiringNodeMetadata, membershipSettings, logStore, clock, log, steps)
+	clock := newClock()
+	wiringJoinNeeds := joinNeeds{
+		Metadata: metadata,
+		Member:   membershipSettings,
+		Logs:     logStore,
+		Clock:    clock,
+		Log:      logger,
+		Steps:    steps,
+	}
+	wiringRegistered, err := registerNode(ctx, wiringJoinNeeds)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -93,7 +120,15 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	brokerconfigsConfigs, err := newBrokerConfigs(cfg, wiringDataDir, wiringMembership, wiringRegistered, levels, log)
+	store := wiringRegistered.Store
+	wiringConfigNeeds := configNeeds{
+		Config: cfg,
+		Dir:    wiringDataDir,
+		Node:   wiringNodeID,
+		Store:  store,
+		Log:    log,
+	}
+	brokerconfigsConfigs, err := newBrokerConfigs(wiringConfigNeeds)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -103,16 +138,65 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	topics := newTopics(wiringRegistered, brokerconfigsConfigs)
-	partitions, cleanup7 := newPartitions(wiringRegistered, logStore, brokerconfigsConfigs, wiringMembership, lease, space, clock, log)
-	cluster := newCluster(wiringRegistered, logStore, partitions, wiringMembership)
-	assignments := newAssignments(wiringRegistered)
-	wiringClusterWork, cleanup8 := newWork(cfg, certificates, wiringNodeMetadata, wiringMembership, membershipSettings, wiringRegistered, partitions, brokerconfigsConfigs, clock, log)
+	v2 := newTopicIDs()
+	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
+	wiringBrokerEpoch := wiringRegistered.Epoch
+	wiringPartitionNeeds := partitionNeeds{
+		Store:   store,
+		Logs:    logStore,
+		Configs: brokerconfigsConfigs,
+		Node:    wiringNodeID,
+		Epoch:   wiringBrokerEpoch,
+		Lease:   lease,
+		Space:   space,
+		Clock:   clock,
+		Log:     logger,
+	}
+	partitions, cleanup7 := newPartitions(wiringPartitionNeeds)
+	topicsCluster := newCluster(store, logStore, partitions, wiringNodeID)
+	assignments := controller.NewAssignments(store)
 	produce := replicas.NewProduce(partitions, budget, clock)
 	fetch := newFetch(cfg, partitions, brokerconfigsConfigs, clock)
 	offsets := replicas.NewOffsets(partitions)
-	groups := newGroups(cfg, wiringRegistered, partitions, topics, brokerconfigsConfigs, wiringMembership, clock, log)
-	services := newServices(topics, brokerconfigsConfigs, cluster, assignments, wiringClusterWork, produce, fetch, offsets, groups)
+	wiringGroupNeeds := groupNeeds{
+		Config:     cfg,
+		Store:      store,
+		Partitions: partitions,
+		Topics:     topicsTopics,
+		Configs:    brokerconfigsConfigs,
+		Node:       wiringNodeID,
+		Clock:      clock,
+		Log:        logger,
+	}
+	groups := newGroups(wiringGroupNeeds)
+	wiringWorkNeeds := workNeeds{
+		Config:     cfg,
+		Certs:      certificates,
+		Store:      store,
+		Member:     membershipSettings,
+		Partitions: partitions,
+		Configs:    brokerconfigsConfigs,
+		Clock:      clock,
+		Log:        logger,
+	}
+	work, cleanup8 := newWork(wiringWorkNeeds)
+	quorumProgress := work.Controller
+	v3 := newServing(work)
+	services := kafkaproto.Services{
+		Topics:      topicsTopics,
+		Configs:     brokerconfigsConfigs,
+		Cluster:     topicsCluster,
+		Assignments: assignments,
+		Quorum:      metadata,
+		Voters:      metadata,
+		Produce:     produce,
+		Fetch:       fetch,
+		Offsets:     offsets,
+		Groups:      groups,
+		Controller:  quorumProgress,
+		Serving:     v3,
+	}
+	wiringRole := newNodeRole(work, metadata, certificates, nodes, logger)
 	metrics, err := newRequestMetrics(telemetry)
 	if err != nil {
 		cleanup8()
@@ -125,7 +209,15 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	server, err := newKafkaServer(cfg, services, wiringClusterWork, metrics, telemetry, log)
+	wiringKafkaNeeds := kafkaNeeds{
+		Config:    cfg,
+		Services:  services,
+		Role:      wiringRole,
+		Metrics:   metrics,
+		Telemetry: telemetry,
+		Log:       logger,
+	}
+	server, err := newKafkaServer(wiringKafkaNeeds)
 	if err != nil {
 		cleanup8()
 		cleanup7()
@@ -137,8 +229,8 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	wiringReadiness := newReadiness(logStore, space, wiringClusterWork)
-	httpapiServer, cleanup9, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, log)
+	wiringReadiness := newReadiness(logStore, space, wiringRole)
+	httpapiServer, cleanup9, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, logger)
 	if err != nil {
 		cleanup8()
 		cleanup7()
@@ -150,7 +242,8 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	cleaner := replicas.NewCleaner(partitions, log)
+	cleaner := replicas.NewCleaner(partitions, logger)
+	levelVar := log.Levels
 	wiringParts := &parts{
 		Kafka:      server,
 		HTTP:       httpapiServer,
@@ -158,19 +251,437 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		Groups:     groups,
 		Fetch:      fetch,
 		Configs:    brokerconfigsConfigs,
-		Store:      wiringRegistered,
+		Store:      store,
 		Dir:        wiringDataDir,
 		Space:      space,
 		Cleaner:    cleaner,
-		Levels:     levels,
+		Levels:     levelVar,
 		Ready:      wiringReadiness,
 		Telemetry:  telemetry,
-		Node:       wiringMembership,
-		Work:       wiringClusterWork,
+		Node:       wiringNodeID,
+		Role:       wiringRole,
 	}
 	return wiringParts, func() {
 		cleanup9()
 		cleanup8()
+		cleanup7()
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+	}, nil
+}
+
+// buildLegacy is build for a broker that is alone and keeps its metadata in one JSON file (use_wal_metadata = false).
+func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, steps *Progress) (*parts, func(), error) {
+	wiringDataDir, cleanup, err := lockDataDir(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	wiringNodeID := newNodeID(cfg)
+	logger := log.Logger
+	space, cleanup2, err := openSpace(cfg, wiringDataDir, logger)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
+	wiringStoreNeeds := storeNeeds{
+		Config: cfg,
+		Dir:    wiringDataDir,
+		Node:   wiringNodeID,
+		Space:  space,
+		Log:    logger,
+		Steps:  steps,
+	}
+	wiringUnregistered, cleanup3, err := openFileStore(wiringStoreNeeds)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	telemetry, cleanup4, err := openTelemetry(ctx, cfg, wiringNodeID, logger)
+	if err != nil {
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	v, err := newSyncMetrics(telemetry)
+	if err != nil {
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	budget := newDecompression(cfg)
+	wiringLogNeeds := logNeeds{
+		Config:        cfg,
+		Dir:           wiringDataDir,
+		Space:         space,
+		Synced:        v,
+		Decompression: budget,
+		Log:           logger,
+		Steps:         steps,
+	}
+	logStore, cleanup5, err := openLogs(ctx, wiringLogNeeds)
+	if err != nil {
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	wiringRegisterNeeds := registerNeeds{
+		Config: cfg,
+		Node:   wiringNodeID,
+		Logs:   logStore,
+		Log:    logger,
+		Steps:  steps,
+	}
+	wiringRegistered, err := registerInFile(ctx, wiringUnregistered, wiringRegisterNeeds)
+	if err != nil {
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	store := wiringRegistered.Store
+	wiringConfigNeeds := configNeeds{
+		Config: cfg,
+		Dir:    wiringDataDir,
+		Node:   wiringNodeID,
+		Store:  store,
+		Log:    log,
+	}
+	brokerconfigsConfigs, err := newBrokerConfigs(wiringConfigNeeds)
+	if err != nil {
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	v2 := newTopicIDs()
+	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
+	wiringBrokerEpoch := wiringRegistered.Epoch
+	clock := newClock()
+	lease := replicas.NewEndlessLease(clock)
+	wiringPartitionNeeds := partitionNeeds{
+		Store:   store,
+		Logs:    logStore,
+		Configs: brokerconfigsConfigs,
+		Node:    wiringNodeID,
+		Epoch:   wiringBrokerEpoch,
+		Lease:   lease,
+		Space:   space,
+		Clock:   clock,
+		Log:     logger,
+	}
+	partitions, cleanup6 := newPartitions(wiringPartitionNeeds)
+	topicsCluster := newCluster(store, logStore, partitions, wiringNodeID)
+	assignments := controller.NewAssignments(store)
+	soleQuorum := newSoleQuorum(store, wiringNodeID, clock)
+	produce := replicas.NewProduce(partitions, budget, clock)
+	fetch := newFetch(cfg, partitions, brokerconfigsConfigs, clock)
+	offsets := replicas.NewOffsets(partitions)
+	wiringGroupNeeds := groupNeeds{
+		Config:     cfg,
+		Store:      store,
+		Partitions: partitions,
+		Topics:     topicsTopics,
+		Configs:    brokerconfigsConfigs,
+		Node:       wiringNodeID,
+		Clock:      clock,
+		Log:        logger,
+	}
+	groups := newGroups(wiringGroupNeeds)
+	services := kafkaproto.Services{
+		Topics:      topicsTopics,
+		Configs:     brokerconfigsConfigs,
+		Cluster:     topicsCluster,
+		Assignments: assignments,
+		Quorum:      soleQuorum,
+		Produce:     produce,
+		Fetch:       fetch,
+		Offsets:     offsets,
+		Groups:      groups,
+	}
+	wiringRole := newLoneRole()
+	metrics, err := newRequestMetrics(telemetry)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	wiringKafkaNeeds := kafkaNeeds{
+		Config:    cfg,
+		Services:  services,
+		Role:      wiringRole,
+		Metrics:   metrics,
+		Telemetry: telemetry,
+		Log:       logger,
+	}
+	server, err := newKafkaServer(wiringKafkaNeeds)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	wiringReadiness := newReadiness(logStore, space, wiringRole)
+	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, logger)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	cleaner := replicas.NewCleaner(partitions, logger)
+	levelVar := log.Levels
+	wiringParts := &parts{
+		Kafka:      server,
+		HTTP:       httpapiServer,
+		Partitions: partitions,
+		Groups:     groups,
+		Fetch:      fetch,
+		Configs:    brokerconfigsConfigs,
+		Store:      store,
+		Dir:        wiringDataDir,
+		Space:      space,
+		Cleaner:    cleaner,
+		Levels:     levelVar,
+		Ready:      wiringReadiness,
+		Telemetry:  telemetry,
+		Node:       wiringNodeID,
+		Role:       wiringRole,
+	}
+	return wiringParts, func() {
+		cleanup7()
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+	}, nil
+}
+
+// Injectors from inject_raft.go:
+
+// buildStandalone is what build is without the tag raft: it makes the parts of a broker that is alone.
+func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, steps *Progress) (*parts, func(), error) {
+	wiringDataDir, cleanup, err := lockDataDir(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	wiringNodeID := newNodeID(cfg)
+	logger := log.Logger
+	space, cleanup2, err := openSpace(cfg, wiringDataDir, logger)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
+	wiringStoreNeeds := storeNeeds{
+		Config: cfg,
+		Dir:    wiringDataDir,
+		Node:   wiringNodeID,
+		Space:  space,
+		Log:    logger,
+		Steps:  steps,
+	}
+	wiringUnregistered, cleanup3, err := openWALStore(wiringStoreNeeds)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	telemetry, cleanup4, err := openTelemetry(ctx, cfg, wiringNodeID, logger)
+	if err != nil {
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	v, err := newSyncMetrics(telemetry)
+	if err != nil {
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	budget := newDecompression(cfg)
+	wiringLogNeeds := logNeeds{
+		Config:        cfg,
+		Dir:           wiringDataDir,
+		Space:         space,
+		Synced:        v,
+		Decompression: budget,
+		Log:           logger,
+		Steps:         steps,
+	}
+	logStore, cleanup5, err := openLogs(ctx, wiringLogNeeds)
+	if err != nil {
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	wiringRegisterNeeds := registerNeeds{
+		Config: cfg,
+		Node:   wiringNodeID,
+		Logs:   logStore,
+		Log:    logger,
+		Steps:  steps,
+	}
+	wiringRegistered, err := registerInWAL(ctx, wiringUnregistered, wiringRegisterNeeds)
+	if err != nil {
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	store := wiringRegistered.Store
+	wiringConfigNeeds := configNeeds{
+		Config: cfg,
+		Dir:    wiringDataDir,
+		Node:   wiringNodeID,
+		Store:  store,
+		Log:    log,
+	}
+	brokerconfigsConfigs, err := newBrokerConfigs(wiringConfigNeeds)
+	if err != nil {
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	v2 := newTopicIDs()
+	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
+	wiringBrokerEpoch := wiringRegistered.Epoch
+	clock := newClock()
+	lease := replicas.NewEndlessLease(clock)
+	wiringPartitionNeeds := partitionNeeds{
+		Store:   store,
+		Logs:    logStore,
+		Configs: brokerconfigsConfigs,
+		Node:    wiringNodeID,
+		Epoch:   wiringBrokerEpoch,
+		Lease:   lease,
+		Space:   space,
+		Clock:   clock,
+		Log:     logger,
+	}
+	partitions, cleanup6 := newPartitions(wiringPartitionNeeds)
+	topicsCluster := newCluster(store, logStore, partitions, wiringNodeID)
+	assignments := controller.NewAssignments(store)
+	soleQuorum := newSoleQuorum(store, wiringNodeID, clock)
+	produce := replicas.NewProduce(partitions, budget, clock)
+	fetch := newFetch(cfg, partitions, brokerconfigsConfigs, clock)
+	offsets := replicas.NewOffsets(partitions)
+	wiringGroupNeeds := groupNeeds{
+		Config:     cfg,
+		Store:      store,
+		Partitions: partitions,
+		Topics:     topicsTopics,
+		Configs:    brokerconfigsConfigs,
+		Node:       wiringNodeID,
+		Clock:      clock,
+		Log:        logger,
+	}
+	groups := newGroups(wiringGroupNeeds)
+	services := kafkaproto.Services{
+		Topics:      topicsTopics,
+		Configs:     brokerconfigsConfigs,
+		Cluster:     topicsCluster,
+		Assignments: assignments,
+		Quorum:      soleQuorum,
+		Produce:     produce,
+		Fetch:       fetch,
+		Offsets:     offsets,
+		Groups:      groups,
+	}
+	wiringRole := newLoneRole()
+	metrics, err := newRequestMetrics(telemetry)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	wiringKafkaNeeds := kafkaNeeds{
+		Config:    cfg,
+		Services:  services,
+		Role:      wiringRole,
+		Metrics:   metrics,
+		Telemetry: telemetry,
+		Log:       logger,
+	}
+	server, err := newKafkaServer(wiringKafkaNeeds)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	wiringReadiness := newReadiness(logStore, space, wiringRole)
+	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, logger)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	cleaner := replicas.NewCleaner(partitions, logger)
+	levelVar := log.Levels
+	wiringParts := &parts{
+		Kafka:      server,
+		HTTP:       httpapiServer,
+		Partitions: partitions,
+		Groups:     groups,
+		Fetch:      fetch,
+		Configs:    brokerconfigsConfigs,
+		Store:      store,
+		Dir:        wiringDataDir,
+		Space:      space,
+		Cleaner:    cleaner,
+		Levels:     levelVar,
+		Ready:      wiringReadiness,
+		Telemetry:  telemetry,
+		Node:       wiringNodeID,
+		Role:       wiringRole,
+	}
+	return wiringParts, func() {
 		cleanup7()
 		cleanup6()
 		cleanup5()

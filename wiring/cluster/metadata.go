@@ -43,13 +43,21 @@ type Metadata struct {
 	progress *controller.QuorumProgress
 }
 
+// ErrNoManager means that nothing runs this node's replica of the group.
+//
+//nolint:staticcheck // the seed's words
+var ErrNoManager = errors.New("Raft manager required for clustered mode")
+
 // Open opens the metadata of a node as its configuration says, with its copy on this node's disk as wal says. It waits
 // until the other nodes know this one, if they do not yet, and meanwhile tells them what it knows; nodes are how they
-// are told from clients. Close it before the node.
+// are told from clients. It is ErrNoManager without a node. Close it before the node.
 func Open(
 	ctx context.Context, cfg *configs.Config, certs *nodetls.Certificates, nodes *kafkaproto.Nodes, node *raftnode.Manager,
 	wal walstore.Settings, log *slog.Logger,
 ) (*Metadata, error) {
+	if node == nil {
+		return nil, ErrNoManager
+	}
 	md := &Metadata{node: node, others: others(cfg), secure: certs.Client}
 	md.address = addresses(cfg, md)
 	md.early = &early{listeners: cfg.Listen, nodes: nodes, log: log}
