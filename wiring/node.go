@@ -13,24 +13,42 @@ import (
 	"github.com/chronik-stream/chronik/adapters/nodetls"
 	"github.com/chronik-stream/chronik/adapters/raftmeta"
 	"github.com/chronik-stream/chronik/adapters/raftnode"
+	"github.com/chronik-stream/chronik/adapters/replication"
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
 	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
 	"github.com/chronik-stream/chronik/wiring/cluster"
 )
 
 // nodeSet makes what only a node of a cluster has.
-var nodeSet = wire.NewSet(
-	cluster.OpenTLS, newNodes, openRaftNode, openNodeMetadata,
-	newNodeLease, newMember,
+var nodeSet = wire.NewSet(joinSet, workSet, newNodeRole, wire.Struct(new(nodeStages), "*"))
+
+// joinSet brings the node into its cluster, and makes metadata that is agreed on and knows this broker.
+var joinSet = wire.NewSet(
+	cluster.OpenTLS, newNodes, openRaftNode, cluster.Claim, cluster.NewAsker, cluster.NewEarly,
+	controller.NewJoining, wire.Struct(new(controller.JoinSettings), "*"),
+	wire.Bind(new(controller.VoterNotes), new(*raftnode.Manager)),
+	wire.Bind(new(controller.VoterPeers), new(*cluster.Asker)),
+	wire.Bind(new(controller.Announcer), new(*cluster.Early)),
+	openNodeMetadata, wire.FieldsOf(new(*cluster.Metadata), "Group", "Own"),
+	newBootClock, newNodeLease, newMember,
 	wire.Struct(new(joinNeeds), "*"), registerNode, wire.FieldsOf(new(registered[*raftmeta.Store]), "Store", "Epoch"),
-	wire.Struct(new(workNeeds), "*"), newWork, newNodeRole,
-	wire.FieldsOf(new(*cluster.Work), "Controller"), newServing,
+	wire.Bind(new(controller.VoterStore), new(*raftmeta.Store)),
+	wire.Bind(new(controller.VoterGroup), new(cluster.Group)),
+)
+
+// workSet makes what the node does for the others, and what they and clients ask of it as a node.
+var workSet = wire.NewSet(
+	cluster.NewPeers, newReplication,
+	newController, controller.NewQuorumProgress,
+	newMembership, wire.Struct(new(membershipNeeds), "*"), newServing, newMetaTopic,
+	cluster.NewForward, controller.NewVoters, wire.Struct(new(controller.VoterSettings), "*"),
 	wire.Struct(new(kafkaproto.Services), "*"),
-	wire.Bind(new(kafkaproto.Quorum), new(*cluster.Metadata)),
-	wire.Bind(new(kafkaproto.Voters), new(*cluster.Metadata)),
+	wire.Bind(new(kafkaproto.Quorum), new(*controller.Voters)),
+	wire.Bind(new(kafkaproto.Voters), new(*controller.Voters)),
 	wire.Bind(new(kafkaproto.Controller), new(*controller.QuorumProgress)),
 )
 
@@ -54,18 +72,23 @@ func openRaftNode(certs *nodetls.Certificates, n storeNeeds) (*raftnode.Manager,
 
 // openNodeMetadata opens the metadata that the node replicates; registerNode makes of it what services depend on.
 func openNodeMetadata(
-	ctx context.Context, certs *nodetls.Certificates, nodes *kafkaproto.Nodes, node *raftnode.Manager, n storeNeeds,
+	ctx context.Context, node *raftnode.Manager, joining *controller.Joining, n storeNeeds,
 ) (*cluster.Metadata, func(), error) {
 	n.Steps.begin("open the metadata store")
-	md, err := cluster.Open(ctx, n.Config, certs, nodes, node, n.wal(), n.Log)
+	md, err := cluster.Open(ctx, n.Config, node, joining, n.wal(), n.Log)
 	if err != nil {
 		return nil, nil, err
 	}
 	return md, closing(n.Steps, n.Log, "metadata store", md.Close), nil
 }
 
-// newNodeLease is the lease of a node, which has to end while its machine is suspended, too.
-func newNodeLease() *replicas.Lease { return replicas.NewLease(bootclock.New().Now) }
+// bootClock is a clock that goes on while the machine is suspended.
+type bootClock ports.Clock
+
+func newBootClock() bootClock { return bootclock.New().Now }
+
+// newNodeLease is the lease of a node: it has to end while its machine is suspended, too.
+func newNodeLease(clock bootClock) *replicas.Lease { return replicas.NewLease(ports.Clock(clock)) }
 
 // newMember says who this broker is in its cluster.
 func newMember(cfg *configs.Config, node nodeID, lease *replicas.Lease) (controller.MembershipSettings, error) {
@@ -77,11 +100,10 @@ func newMember(cfg *configs.Config, node nodeID, lease *replicas.Lease) (control
 
 // joinNeeds is what registering a node needs.
 type joinNeeds struct {
+	Joining  *controller.Joining
 	Metadata *cluster.Metadata
 	Member   controller.MembershipSettings
 	Logs     ports.LogStore
-	Clock    ports.Clock
-	Log      *slog.Logger
 	Steps    *Progress
 }
 
@@ -92,41 +114,65 @@ func registerNode(ctx context.Context, n joinNeeds) (registered[*raftmeta.Store]
 		return registered[*raftmeta.Store]{}, err
 	}
 	n.Steps.begin("wait for a majority of the nodes")
-	epoch, err := n.Metadata.Register(ctx, n.Member, newClusterID(), n.Clock, n.Log)
+	epoch, err := n.Joining.Register(ctx, n.Metadata.Store, n.Metadata.Own, n.Member, newClusterID())
 	return registered[*raftmeta.Store]{n.Metadata.Store, brokerEpoch(epoch)}, err
 }
 
-// workNeeds is what newWork needs.
-type workNeeds struct {
-	Config     *configs.Config
-	Certs      *nodetls.Certificates
-	Store      ports.MetadataStore
-	Member     controller.MembershipSettings
-	Partitions *replicas.Partitions
-	Configs    *brokerconfigs.Configs
-	Clock      ports.Clock
-	Log        *slog.Logger
+func newReplication(
+	p *replicas.Partitions, store ports.MetadataStore, peers *replication.Peers, c *brokerconfigs.Configs, log *slog.Logger,
+) *replicas.Replication {
+	return replicas.NewReplication(p, store, peers, c, log)
 }
 
-// newWork returns what the broker does as a node; the cleanup ends its connections to the other nodes.
-func newWork(n workNeeds) (*cluster.Work, func()) {
-	w := cluster.NewWork(n.Config, n.Certs, n.Store, n.Member, n.Partitions, n.Configs, n.Clock, n.Log)
-	return w, w.Close
+func newController(
+	store ports.MetadataStore, c *brokerconfigs.Configs, peers *replication.Peers, clock ports.Clock, log *slog.Logger,
+) *controller.Controller {
+	return controller.NewController(store, c, controller.ControllerSettings{Gone: peers.Gone}, clock, log)
 }
 
-// newNodeRole is the role of a node.
-func newNodeRole(
-	w *cluster.Work, md *cluster.Metadata, certs *nodetls.Certificates, nodes *kafkaproto.Nodes, log *slog.Logger,
-) role {
-	md.Follow(w.Controller)
-	meta := func(ctx context.Context) error { return w.EnsureMetaTopic(ctx, newTopicID, log) }
-	vote := func(ctx context.Context) error { return md.Vote(ctx, log) }
-	return role{
-		early: []stage{{"replication", w.Replication.Run}, {"controller", w.Controller.Run}},
-		late:  []stage{{"vote", vote}, {"internal topics", meta}, {"membership", w.Membership.Run}},
-		nodes: nodes, ready: w.Ready, throttled: w.Replication.ThrottledRate, reload: certs.Reload,
-	}
+// membershipNeeds is what newMembership needs.
+type membershipNeeds struct {
+	Store    ports.MetadataStore
+	Progress *controller.QuorumProgress
+	Peers    *replication.Peers
+	Member   controller.MembershipSettings
+	Epoch    brokerEpoch
+	Clock    ports.Clock
+	Log      *slog.Logger
+}
+
+func newMembership(n membershipNeeds) *controller.Membership {
+	n.Member.Epoch = int64(n.Epoch)
+	return controller.NewMembership(
+		n.Store, controller.Receivers{Local: n.Progress, Peers: n.Peers}, n.Member, n.Clock, n.Log,
+	)
 }
 
 // newServing is closed when the broker is in service in its cluster.
-func newServing(w *cluster.Work) <-chan struct{} { return w.Membership.Serving() }
+func newServing(m *controller.Membership) <-chan struct{} { return m.Serving() }
+
+// newMetaTopic makes __meta with as many replicas as other topics get, so that no node alone has what the cluster needs.
+func newMetaTopic(
+	cfg *configs.Config, store ports.MetadataStore, serving <-chan struct{}, newID func() metadata.TopicID, log *slog.Logger,
+) *controller.MetaTopic {
+	replicas := int16(min(int(cfg.Cluster.ReplicationFactor), len(cfg.Cluster.Peers)))
+	return controller.NewMetaTopic(store, serving, replicas, newID, log)
+}
+
+// nodeStages is what runs in a node of a cluster.
+type nodeStages struct {
+	Replication *replicas.Replication
+	Controller  *controller.QuorumProgress
+	Voters      *controller.Voters
+	MetaTopic   *controller.MetaTopic
+	Membership  *controller.Membership
+}
+
+// newNodeRole is the role of a node.
+func newNodeRole(s nodeStages, certs *nodetls.Certificates, nodes *kafkaproto.Nodes) role {
+	return role{
+		early: []stage{{"replication", s.Replication.Run}, {"controller", s.Controller.Run}},
+		late:  []stage{{"vote", s.Voters.Run}, {"internal topics", s.MetaTopic.Run}, {"membership", s.Membership.Run}},
+		nodes: nodes, ready: s.Membership.Ready, throttled: s.Replication.ThrottledRate, reload: certs.Reload,
+	}
+}

@@ -4,12 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"fmt"
 	"log/slog"
 
 	"github.com/chronik-stream/chronik/adapters/filestore"
 	"github.com/chronik-stream/chronik/adapters/walstore"
 	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
@@ -50,55 +50,20 @@ func registerInFile(
 	return registered[*filestore.Store]{opened.store, epoch}, err
 }
 
-// register makes the broker one that its own metadata knows. It refuses to begin a cluster where records are already:
-// without their metadata they would be taken for those of deleted topics, and removed.
+// register makes the broker one that its own metadata knows.
 func (n *registerNeeds) register(ctx context.Context, store ports.MetadataStore) (brokerEpoch, error) {
 	n.Steps.begin("register the broker")
-	if store.Image().ClusterID() == "" {
-		stored, err := n.Logs.Stored()
-		if err != nil {
-			return -1, fmt.Errorf("look for records: %w", err)
-		}
-		if len(stored) > 0 {
-			return -1, fmt.Errorf(
-				"the data directory holds the records of %d partitions, %s-%d among them, but no metadata: "+
-					"bring that back, or use another directory",
-				len(stored), stored[0].Topic, stored[0].Partition,
-			)
-		}
-	}
-	for b := range store.Image().Brokers() {
-		if b.ID != int32(n.Node) {
-			return -1, fmt.Errorf(
-				"the data directory is that of broker %d, and this one is to be broker %d: set kafka.\"node.id\" = %d, or "+
-					"use another directory",
-				b.ID, n.Node, b.ID,
-			)
-		}
+	if err := controller.CheckDirectory(store.Image(), n.Logs, int32(n.Node)); err != nil {
+		return -1, err
 	}
 	if err := replicas.SetStraysAside(ctx, store.Image(), n.Logs, n.Log); err != nil {
 		return -1, err
 	}
-	cmds := []metadata.Command{
-		metadata.RegisterBroker{
-			ID: int32(n.Node), Incarnation: newUUID(), Rack: n.Config.Kafka["broker.rack"], Features: metadata.SupportedFeatures(),
-		},
+	member := controller.MembershipSettings{
+		NodeID: int32(n.Node), Incarnation: newUUID(), Rack: n.Config.Kafka["broker.rack"],
 	}
-	if store.Image().ClusterID() == "" {
-		cmds = append(cmds, metadata.InitCluster{ClusterID: newClusterID(), Features: metadata.NewestFeatures()})
-	}
-	if _, exists := store.Image().Topic(metadata.MetaTopic); !exists {
-		cmds = append(cmds, metadata.MetaTopicCommand(newTopicID(), 1))
-	}
-	epoch := brokerEpoch(-1)
-	for _, cmd := range cmds {
-		res, err := store.Apply(ctx, cmd)
-		if err != nil {
-			return -1, fmt.Errorf("register broker %d: %w", n.Node, err)
-		}
-		epoch = max(epoch, brokerEpoch(res.BrokerEpoch))
-	}
-	return epoch, nil
+	epoch, err := controller.RegisterAlone(ctx, store, member, newClusterID(), newTopicID)
+	return brokerEpoch(epoch), err
 }
 
 func newTopicID() metadata.TopicID { return newUUID() }

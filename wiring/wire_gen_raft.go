@@ -24,7 +24,6 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, steps *Progres
 	if err != nil {
 		return nil, nil, err
 	}
-	nodes := newNodes(certificates)
 	wiringDataDir, cleanup, err := lockDataDir(cfg)
 	if err != nil {
 		return nil, nil, err
@@ -49,15 +48,21 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, steps *Progres
 		cleanup()
 		return nil, nil, err
 	}
-	metadata, cleanup4, err := openNodeMetadata(ctx, certificates, nodes, manager, wiringStoreNeeds)
-	if err != nil {
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
+	voteClaim := cluster.Claim(cfg, manager)
+	asker := cluster.NewAsker(cfg, certificates)
+	nodes := newNodes(certificates)
+	early, cleanup4 := cluster.NewEarly(cfg, nodes, logger)
+	clock := newClock()
+	joinSettings := controller.JoinSettings{
+		Claim:     voteClaim,
+		Notes:     manager,
+		Peers:     asker,
+		Announcer: early,
+		Clock:     clock,
+		Log:       logger,
 	}
-	lease := newNodeLease()
-	membershipSettings, err := newMember(cfg, wiringNodeID, lease)
+	joining := controller.NewJoining(joinSettings)
+	metadata, cleanup5, err := openNodeMetadata(ctx, manager, joining, wiringStoreNeeds)
 	if err != nil {
 		cleanup4()
 		cleanup3()
@@ -65,8 +70,20 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, steps *Progres
 		cleanup()
 		return nil, nil, err
 	}
-	telemetry, cleanup5, err := openTelemetry(ctx, cfg, wiringNodeID, logger)
+	wiringBootClock := newBootClock()
+	lease := newNodeLease(wiringBootClock)
+	membershipSettings, err := newMember(cfg, wiringNodeID, lease)
 	if err != nil {
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	telemetry, cleanup6, err := openTelemetry(ctx, cfg, wiringNodeID, logger)
+	if err != nil {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -75,6 +92,7 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, steps *Progres
 	}
 	v, err := newSyncMetrics(telemetry)
 	if err != nil {
+		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -92,8 +110,9 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, steps *Progres
 		Log:           logger,
 		Steps:         steps,
 	}
-	logStore, cleanup6, err := openLogs(ctx, wiringLogNeeds)
+	logStore, cleanup7, err := openLogs(ctx, wiringLogNeeds)
 	if err != nil {
+		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -101,17 +120,16 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, steps *Progres
 		cleanup()
 		return nil, nil, err
 	}
-	clock := newClock()
 	wiringJoinNeeds := joinNeeds{
+		Joining:  joining,
 		Metadata: metadata,
 		Member:   membershipSettings,
 		Logs:     logStore,
-		Clock:    clock,
-		Log:      logger,
 		Steps:    steps,
 	}
 	wiringRegistered, err := registerNode(ctx, wiringJoinNeeds)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -130,6 +148,7 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, steps *Progres
 	}
 	brokerconfigsConfigs, err := newBrokerConfigs(wiringConfigNeeds)
 	if err != nil {
+		cleanup7()
 		cleanup6()
 		cleanup5()
 		cleanup4()
@@ -152,9 +171,25 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, steps *Progres
 		Clock:   clock,
 		Log:     logger,
 	}
-	partitions, cleanup7 := newPartitions(wiringPartitionNeeds)
+	partitions, cleanup8 := newPartitions(wiringPartitionNeeds)
 	topicsCluster := newCluster(store, logStore, partitions, wiringNodeID)
 	assignments := controller.NewAssignments(store)
+	ownVoters := metadata.Own
+	group := metadata.Group
+	peers, cleanup9 := cluster.NewPeers(cfg, certificates, store, logger)
+	controllerController := newController(store, brokerconfigsConfigs, peers, clock, logger)
+	quorumProgress := controller.NewQuorumProgress(controllerController)
+	forwardQuorum := cluster.NewForward(cfg, certificates, store)
+	voterSettings := controller.VoterSettings{
+		Own:      ownVoters,
+		Store:    store,
+		Group:    group,
+		Peers:    asker,
+		Progress: quorumProgress,
+		Forward:  forwardQuorum,
+		Log:      logger,
+	}
+	voters := controller.NewVoters(voterSettings)
 	produce := replicas.NewProduce(partitions, budget, clock)
 	fetch := newFetch(cfg, partitions, brokerconfigsConfigs, clock)
 	offsets := replicas.NewOffsets(partitions)
@@ -169,26 +204,24 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, steps *Progres
 		Log:        logger,
 	}
 	groups := newGroups(wiringGroupNeeds)
-	wiringWorkNeeds := workNeeds{
-		Config:     cfg,
-		Certs:      certificates,
-		Store:      store,
-		Member:     membershipSettings,
-		Partitions: partitions,
-		Configs:    brokerconfigsConfigs,
-		Clock:      clock,
-		Log:        logger,
+	wiringMembershipNeeds := membershipNeeds{
+		Store:    store,
+		Progress: quorumProgress,
+		Peers:    peers,
+		Member:   membershipSettings,
+		Epoch:    wiringBrokerEpoch,
+		Clock:    clock,
+		Log:      logger,
 	}
-	work, cleanup8 := newWork(wiringWorkNeeds)
-	quorumProgress := work.Controller
-	v3 := newServing(work)
+	membership := newMembership(wiringMembershipNeeds)
+	v3 := newServing(membership)
 	services := kafkaproto.Services{
 		Topics:      topicsTopics,
 		Configs:     brokerconfigsConfigs,
 		Cluster:     topicsCluster,
 		Assignments: assignments,
-		Quorum:      metadata,
-		Voters:      metadata,
+		Quorum:      voters,
+		Voters:      voters,
 		Produce:     produce,
 		Fetch:       fetch,
 		Offsets:     offsets,
@@ -196,9 +229,19 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, steps *Progres
 		Controller:  quorumProgress,
 		Serving:     v3,
 	}
-	wiringRole := newNodeRole(work, metadata, certificates, nodes, logger)
+	replication := newReplication(partitions, store, peers, brokerconfigsConfigs, logger)
+	metaTopic := newMetaTopic(cfg, store, v3, v2, logger)
+	wiringNodeStages := nodeStages{
+		Replication: replication,
+		Controller:  quorumProgress,
+		Voters:      voters,
+		MetaTopic:   metaTopic,
+		Membership:  membership,
+	}
+	wiringRole := newNodeRole(wiringNodeStages, certificates, nodes)
 	metrics, err := newRequestMetrics(telemetry)
 	if err != nil {
+		cleanup9()
 		cleanup8()
 		cleanup7()
 		cleanup6()
@@ -219,6 +262,7 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, steps *Progres
 	}
 	server, err := newKafkaServer(wiringKafkaNeeds)
 	if err != nil {
+		cleanup9()
 		cleanup8()
 		cleanup7()
 		cleanup6()
@@ -230,8 +274,9 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, steps *Progres
 		return nil, nil, err
 	}
 	wiringReadiness := newReadiness(logStore, space, wiringRole)
-	httpapiServer, cleanup9, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, logger)
+	httpapiServer, cleanup10, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, logger)
 	if err != nil {
+		cleanup9()
 		cleanup8()
 		cleanup7()
 		cleanup6()
@@ -262,6 +307,7 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, steps *Progres
 		Role:       wiringRole,
 	}
 	return wiringParts, func() {
+		cleanup10()
 		cleanup9()
 		cleanup8()
 		cleanup7()

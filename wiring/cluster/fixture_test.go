@@ -19,6 +19,8 @@ import (
 	"github.com/chronik-stream/chronik/adapters/raftmeta"
 	"github.com/chronik-stream/chronik/adapters/raftnode"
 	"github.com/chronik-stream/chronik/adapters/walstore"
+	"github.com/chronik-stream/chronik/core/domain/broker/controller"
+	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -37,7 +39,9 @@ const long = 30 * time.Second
 type node struct {
 	set     raftnode.Settings
 	manager *raftnode.Manager
-	md      *Metadata
+	group   Group
+	own     *controller.OwnVoters
+	voters  *controller.Voters
 	*raftmeta.Store
 }
 
@@ -61,12 +65,30 @@ func (n *node) start(ctx context.Context, members raftnode.Members) error {
 	}
 	wal := walstore.DefaultSettings(n.set.Dir)
 	wal.NodeID = n.set.NodeID
-	s, err := OpenMetadata(ctx, m, members, wal, discard())
+	claim := controller.VoteClaim{Node: n.set.NodeID, Incarnation: m.Incarnation()}
+	joining := controller.NewJoining(controller.JoinSettings{Claim: claim, Notes: m})
+	md, err := open(ctx, m, members, atOnce{joining}, wal, discard())
 	if err != nil {
 		return errors.Join(err, m.Close())
 	}
-	n.manager, n.md, n.Store = m, s, s.Store
+	n.manager, n.Store, n.group, n.own = m, md.Store, md.Group, md.Own
+	progress := controller.NewQuorumProgress(
+		controller.NewController(md, nil, controller.ControllerSettings{}, time.Now, discard()),
+	)
+	n.voters = controller.NewVoters(controller.VoterSettings{
+		Own: md.Own, Store: md, Group: md.Group, Progress: progress, Forward: unreachable, Log: discard(),
+	})
 	return nil
+}
+
+// atOnce has a node take part without asking others.
+type atOnce struct{ *controller.Joining }
+
+func (atOnce) AwaitClaim(context.Context, *controller.OwnVoters) error { return nil }
+
+// unreachable is a leader that cannot be asked to describe the quorum.
+func unreachable(context.Context, int32) (controller.QuorumDescription, error) {
+	return controller.QuorumDescription{}, fault.BrokerNotAvailable
 }
 
 // Close stops the node.
@@ -79,7 +101,7 @@ func (n *node) Close() error {
 
 func (n *node) replica(t *testing.T) *raftnode.Replica {
 	t.Helper()
-	r, ok := n.manager.Replica(MetadataGroup())
+	r, ok := n.manager.Replica(metadataGroup())
 	if !ok {
 		t.Fatalf("node %d has no replica", n.set.NodeID)
 	}
@@ -122,7 +144,7 @@ func (c *cluster) start(ctx context.Context) error {
 			return err
 		}
 	}
-	r, _ := c.nodes[0].manager.Replica(MetadataGroup())
+	r, _ := c.nodes[0].manager.Replica(metadataGroup())
 	for range r.LeaderChanges(ctx) {
 		if _, ok := r.Leader(); ok {
 			break
