@@ -19,7 +19,6 @@ import (
 	"github.com/chronik-stream/chronik/adapters/nodetls"
 	"github.com/chronik-stream/chronik/adapters/raftnode"
 	"github.com/chronik-stream/chronik/adapters/replication"
-	"github.com/chronik-stream/chronik/adapters/walstore"
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 	"github.com/chronik-stream/chronik/core/domain/fault"
@@ -90,7 +89,7 @@ func starts(t *testing.T, other configs.Peer, certs *nodetls.Certificates, own *
 	joining := controller.NewJoining(controller.JoinSettings{
 		Claim: Claim(cfg, m), Notes: m, Peers: NewAsker(cfg, certs), Announcer: answers, Clock: realTime, Log: discard(),
 	})
-	md, err := Open(ctx, cfg, m, joining, walstore.DefaultSettings(n.set.Dir), discard())
+	md, err := Open(ctx, cfg, m, joining, walSettings(n.set.Dir), discard())
 	if err != nil {
 		return m.VoteClaimed(), err
 	}

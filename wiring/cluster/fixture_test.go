@@ -63,7 +63,7 @@ func (n *node) start(ctx context.Context, members raftnode.Members) error {
 	if err != nil {
 		return err
 	}
-	wal := walstore.DefaultSettings(n.set.Dir)
+	wal := walSettings(n.set.Dir)
 	wal.NodeID = n.set.NodeID
 	claim := controller.VoteClaim{Node: n.set.NodeID, Incarnation: m.Incarnation()}
 	joining := controller.NewJoining(controller.JoinSettings{Claim: claim, Notes: m})
@@ -221,9 +221,19 @@ func await(t *testing.T, s ports.MetadataStore, index uint64) *metadata.Image {
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
+// walSettings are the settings of a node's copy of the metadata.
+func walSettings(dir string) walstore.Settings {
+	return walstore.Settings{
+		Dir: dir, SegmentSize: 50 << 20, FlushInterval: 100 * time.Millisecond, FlushThreshold: 1 << 20, Compression: "none",
+		Checkpoint: walstore.Checkpoint{Enabled: true, IntervalRecords: 1000, IntervalBytes: 10 << 20},
+		Rotation:   walstore.Rotation{MaxSegmentSize: 50 << 20, MaxSegmentAge: time.Hour},
+		Fsync:      walstore.Fsync{Enabled: true, BatchSize: 1},
+	}
+}
+
 // openAlone opens the metadata of a broker without a cluster.
 func openAlone(dir string) (ports.MetadataStore, error) {
-	return walstore.Open(walstore.DefaultSettings(dir), discard())
+	return walstore.Open(walSettings(dir), discard())
 }
 
 func dump(t *testing.T, img *metadata.Image) string {

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/chronik-stream/chronik/core/domain/configdef"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
@@ -25,12 +26,12 @@ type MembershipSettings struct {
 	Endpoints   []metadata.Endpoint // where clients and other brokers reach it
 	Lease       Lease               // renewed with the session; nil for none
 
-	HeartbeatInterval time.Duration // default 200 ms
-	HeartbeatTimeout  time.Duration // of one heartbeat; default 500 ms
+	HeartbeatInterval time.Duration // default broker.heartbeat.interval.ms
+	HeartbeatTimeout  time.Duration // of one heartbeat; default controller.socket.timeout.ms
 	RetryInterval     time.Duration // after a heartbeat that failed, and while shutting down; default 50 ms
 	RegisterTimeout   time.Duration // of one attempt to register; default 5 s
 	ShutdownTimeout   time.Duration // how long a stop waits until others have taken over; default 10 s
-	SessionTimeout    time.Duration // as the controller has it; default 2 s
+	SessionTimeout    time.Duration // as the controller has it; default broker.session.timeout.ms
 }
 
 // Lease says until when this broker may lead partitions without having heard from the metadata's leader.
@@ -42,12 +43,18 @@ type Lease interface {
 }
 
 func (s *MembershipSettings) ensureDefaults() {
-	s.HeartbeatInterval = cmp.Or(s.HeartbeatInterval, 200*time.Millisecond)
-	s.HeartbeatTimeout = cmp.Or(s.HeartbeatTimeout, 500*time.Millisecond)
+	s.HeartbeatInterval = cmp.Or(s.HeartbeatInterval, time.Duration(configdef.Decided("broker.heartbeat.interval.ms"))*time.Millisecond)
+	s.HeartbeatTimeout = cmp.Or(s.HeartbeatTimeout, time.Duration(configdef.Decided("controller.socket.timeout.ms"))*time.Millisecond)
 	s.RetryInterval = cmp.Or(s.RetryInterval, 50*time.Millisecond)
 	s.RegisterTimeout = cmp.Or(s.RegisterTimeout, 5*time.Second)
 	s.ShutdownTimeout = cmp.Or(s.ShutdownTimeout, 10*time.Second)
-	s.SessionTimeout = cmp.Or(s.SessionTimeout, 2*time.Second)
+	s.SessionTimeout = cmp.Or(s.SessionTimeout, sessionTimeout())
+}
+
+// sessionTimeout is how long a broker may be silent before it is fenced. Brokers and their controller must agree on it,
+// so it is no setting: a broker's lease ends before others take over because it counts on that.
+func sessionTimeout() time.Duration {
+	return time.Duration(configdef.Decided("broker.session.timeout.ms")) * time.Millisecond
 }
 
 // Membership is the service by which a broker stays in its cluster: it tells the metadata's leader that it is alive, and
