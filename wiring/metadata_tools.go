@@ -97,9 +97,18 @@ func (t *MetadataTools) Migrate(w io.Writer, toWAL bool) error {
 		return fmt.Errorf("metadata was migrated, but the old store is still there: %w", err)
 	}
 	topics, partitions := img.Counts()
-	fmt.Fprintf(w, "migrated %d topics with %d partitions; the old store is kept in %s\n", topics, partitions, aside)
+	fmt.Fprintf(w, "migrated %s with %s; the old store is kept in %s\n", counted(topics, "topic"),
+		counted(partitions, "partition"), aside)
 	fmt.Fprintf(w, "start the broker with use_wal_metadata = %t from now on\n", toWAL)
 	return nil
+}
+
+// counted returns a number of things as one says it: 1 topic, 2 topics.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // moveAside takes a kind of store away and returns where it is.
