@@ -169,6 +169,7 @@ func (j *Joining) agree(
 		if err := j.diagnose(ctx, store); err != nil {
 			return err
 		}
+		pause.For(ctx, askInterval)
 	}
 }
 
