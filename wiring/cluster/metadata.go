@@ -5,6 +5,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/chronik-stream/chronik/adapters/nodetls"
@@ -37,6 +38,26 @@ func OpenNode(
 		set.TLS = &raftnode.TLS{CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile}
 	}
 	return raftnode.Open(set, log)
+}
+
+// self returns this node's entry among the peers.
+func self(cfg *configs.Config) (configs.Peer, error) {
+	own, ok := peer(cfg, int32(cfg.Cluster.NodeID))
+	if !ok {
+		return own, fmt.Errorf("cluster.peers does not name this node, cluster.node_id = %d", cfg.Cluster.NodeID)
+	}
+	return own, nil
+}
+
+// others returns the ids of the peers but this node.
+func others(cfg *configs.Config) []int32 {
+	var ids []int32
+	for _, p := range cfg.Cluster.Peers {
+		if p.ID != cfg.Cluster.NodeID {
+			ids = append(ids, int32(p.ID))
+		}
+	}
+	return ids
 }
 
 // members are the nodes that the cluster begins with.

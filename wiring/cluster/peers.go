@@ -28,17 +28,6 @@ func OpenTLS(cfg *configs.Config, log *slog.Logger) (*nodetls.Certificates, erro
 	)
 }
 
-// others returns the ids of the peers but this node.
-func others(cfg *configs.Config) []int32 {
-	var ids []int32
-	for _, p := range cfg.Cluster.Peers {
-		if p.ID != cfg.Cluster.NodeID {
-			ids = append(ids, int32(p.ID))
-		}
-	}
-	return ids
-}
-
 // peer returns a node's entry among the peers.
 func peer(cfg *configs.Config, id int32) (configs.Peer, bool) {
 	at := slices.IndexFunc(cfg.Cluster.Peers, func(p configs.Peer) bool { return int32(p.ID) == id })
@@ -46,15 +35,6 @@ func peer(cfg *configs.Config, id int32) (configs.Peer, bool) {
 		return configs.Peer{}, false
 	}
 	return cfg.Cluster.Peers[at], true
-}
-
-// self returns this node's entry among the peers.
-func self(cfg *configs.Config) (configs.Peer, error) {
-	own, ok := peer(cfg, int32(cfg.Cluster.NodeID))
-	if !ok {
-		return own, fmt.Errorf("cluster.peers does not name this node, cluster.node_id = %d", cfg.Cluster.NodeID)
-	}
-	return own, nil
 }
 
 // Endpoints returns where clients and other brokers reach this node, by listener: at the advertised address, or else
