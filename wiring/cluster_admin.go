@@ -5,8 +5,51 @@ import "github.com/chronik-stream/chronik/adapters/kafkaadmin"
 // ClusterAdmin administers a running cluster from outside.
 type ClusterAdmin = kafkaadmin.Admin
 
+type (
+	// ClusterStatus is what a cluster looks like.
+	ClusterStatus = kafkaadmin.Status
+	// ClusterNode is a node in a ClusterStatus.
+	ClusterNode = kafkaadmin.Node
+	// PartitionMove is a partition that got other replicas, or would.
+	PartitionMove = kafkaadmin.Move
+	// NodeAdded is the outcome of AddNode.
+	NodeAdded = kafkaadmin.Added
+	// NodeTakenOut is the outcome of RemoveNode and ReplaceNode.
+	NodeTakenOut = kafkaadmin.Removed
+	// LeadersChanged is the outcome of TransferLeadership and DrainLeadership.
+	LeadersChanged = kafkaadmin.Transferred
+	// Rebalanced is the outcome of Rebalance.
+	Rebalanced = kafkaadmin.Balanced
+	// Upgraded is the outcome of Upgrade.
+	Upgraded = kafkaadmin.Upgraded
+)
+
+// ClusterEvent is what a ClusterAdmin tells of while it is at work: one of the types below.
+type ClusterEvent = kafkaadmin.Event
+
+type (
+	// NodeMayJoin is an event; see kafkaadmin.
+	NodeMayJoin = kafkaadmin.NodeMayJoin
+	// AwaitingService is an event; see kafkaadmin.
+	AwaitingService = kafkaadmin.AwaitingService
+	// NodeInService is an event; see kafkaadmin.
+	NodeInService = kafkaadmin.NodeInService
+	// AwaitingReassignments is an event; see kafkaadmin.
+	AwaitingReassignments = kafkaadmin.AwaitingReassignments
+	// PartitionsMoved is an event; see kafkaadmin.
+	PartitionsMoved = kafkaadmin.PartitionsMoved
+	// MetadataLed is an event; see kafkaadmin.
+	MetadataLed = kafkaadmin.MetadataLed
+	// AwaitingStop is an event; see kafkaadmin.
+	AwaitingStop = kafkaadmin.AwaitingStop
+	// RemovalRepeated is an event; see kafkaadmin.
+	RemovalRepeated = kafkaadmin.RemovalRepeated
+	// NodeRemoved is an event; see kafkaadmin.
+	NodeRemoved = kafkaadmin.NodeRemoved
+)
+
 // OpenClusterAdmin returns what administers a running cluster: bootstrap are the addresses of nodes to begin with, step is how many
-// partitions are moved at once, and say is told of progress. Close it.
-func OpenClusterAdmin(bootstrap []string, step int, say func(string)) *ClusterAdmin {
-	return kafkaadmin.New(kafkaadmin.Settings{Bootstrap: bootstrap, Step: step, Say: say})
+// partitions are moved at once, and tell gets each event. Close it.
+func OpenClusterAdmin(bootstrap []string, step int, tell func(ClusterEvent)) *ClusterAdmin {
+	return kafkaadmin.New(kafkaadmin.Settings{Bootstrap: bootstrap, Step: step, Tell: tell})
 }

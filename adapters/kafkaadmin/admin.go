@@ -3,43 +3,45 @@ package kafkaadmin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaclient"
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
+	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
 // Settings say which cluster to administer and how. All of them are required.
 type Settings struct {
 	Bootstrap []string // host:port of nodes to begin with
 	Step      int      // how many partitions are moved at once
-	Say       func(string)
+	Tell      func(Event)
 }
 
 // Admin administers a cluster. It is for one goroutine.
 type Admin struct {
 	settings Settings
 	brokers  map[int32]string // addresses, as far as they are known
-	conns    map[string]*conn
-	avoid    int32 // a node that is not asked, -1 for none
+	conns    map[string]*kafkaclient.Conn
+	avoid    int32         // a node that is not asked, -1 for none
+	interval time.Duration // between two looks at what is waited for
 }
 
 // New returns an Admin that has not connected to anything yet.
 func New(s Settings) *Admin {
-	return &Admin{settings: s, brokers: map[int32]string{}, conns: map[string]*conn{}, avoid: -1}
+	return &Admin{settings: s, brokers: map[int32]string{}, conns: map[string]*kafkaclient.Conn{}, avoid: -1, interval: interval}
 }
 
 // Close ends the connections.
 func (a *Admin) Close() {
 	for _, c := range a.conns {
-		c.close()
+		c.Close()
 	}
-	a.conns = map[string]*conn{}
+	clear(a.conns)
 }
-
-func (a *Admin) say(format string, args ...any) { a.settings.Say(fmt.Sprintf(format, args...)) }
 
 // addresses returns where nodes may be reached: those first that there are connections to.
 func (a *Admin) addresses() []string {
@@ -67,30 +69,15 @@ func (a *Admin) addresses() []string {
 	return all
 }
 
-// at asks the broker at an address.
-func (a *Admin) at(ctx context.Context, address string, req kmsg.Request) (kmsg.Response, error) {
-	c := a.conns[address]
-	if c == nil {
-		var err error
-		if c, err = dial(ctx, address); err != nil {
-			return nil, err
-		}
-		a.conns[address] = c
-	}
-	resp, err := c.ask(ctx, req)
-	if err != nil && !errors.Is(err, errNotServed) {
-		c.close()
-		delete(a.conns, address)
-	}
-	return resp, err
-}
+// at returns the node at an address, to be asked itself.
+func (a *Admin) at(address string) kmsg.Requestor { return node{a, address} }
 
-// any asks any node that can be reached.
-func (a *Admin) any(ctx context.Context, req kmsg.Request) (kmsg.Response, error) {
+// Request asks any node that can be reached. It implements kmsg.Requestor.
+func (a *Admin) Request(ctx context.Context, req kmsg.Request) (kmsg.Response, error) {
 	var failed error
 	for _, address := range a.addresses() {
-		resp, err := a.at(ctx, address, req)
-		if err == nil || errors.Is(err, errNotServed) || ctx.Err() != nil {
+		resp, err := a.at(address).Request(ctx, req)
+		if err == nil || errors.Is(err, kafkaclient.ErrNotServed) || ctx.Err() != nil {
 			return resp, err
 		}
 		failed = errors.Join(failed, err)
@@ -98,22 +85,12 @@ func (a *Admin) any(ctx context.Context, req kmsg.Request) (kmsg.Response, error
 	return nil, failed
 }
 
-// ask is any with the answer's type.
-func ask[Resp kmsg.Response](ctx context.Context, a *Admin, req kmsg.Request) (Resp, error) {
-	resp, err := a.any(ctx, req)
-	if err != nil {
-		var none Resp
-		return none, err
-	}
-	return resp.(Resp), nil
-}
+// interval is the time between two looks at what is waited for.
+const interval = 250 * time.Millisecond
 
-// between is the time between two looks at what is waited for.
-const between = 250 * time.Millisecond
-
-// pause waits for a while, and returns an error when ctx ends.
-func pause(ctx context.Context) error {
-	timer := time.NewTimer(between)
+// pause waits until it is time to look again, and returns an error when ctx ends.
+func (a *Admin) pause(ctx context.Context) error {
+	timer := time.NewTimer(a.interval)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
@@ -123,15 +100,15 @@ func pause(ctx context.Context) error {
 	}
 }
 
-// insist does something until it succeeds or fails for good. What fails because the metadata has no leader for a moment, or because another change
-// came in between, is tried again.
-func insist(ctx context.Context, do func() error) error {
+// insist does something until it succeeds or fails for good. What fails because the metadata has no leader for a moment, or
+// because another change came in between, is tried again.
+func (a *Admin) insist(ctx context.Context, do func() error) error {
 	for {
 		err := do()
-		if !errors.Is(err, kerr.NotController) && !errors.Is(err, kerr.RequestTimedOut) && !errors.Is(err, kerr.InvalidUpdateVersion) {
+		if !fault.NoController(err) && !errors.Is(err, fault.InvalidUpdateVersion) {
 			return err
 		}
-		if ended := pause(ctx); ended != nil {
+		if ended := a.pause(ctx); ended != nil {
 			return errors.Join(ended, err)
 		}
 	}
@@ -139,9 +116,13 @@ func insist(ctx context.Context, do func() error) error {
 
 // failure returns the error of an answer, nil for code 0.
 func failure(code int16, message *string) error {
-	err := kerr.ErrorForCode(code)
-	if err != nil && message != nil && *message != "" {
-		return fmt.Errorf("%s: %w", *message, err)
+	if code == 0 {
+		return nil
 	}
-	return err
+	meaning := kerr.ErrorForCode(code)
+	text := meaning.Error()
+	if message != nil && *message != "" {
+		text = *message + ": " + text
+	}
+	return &fault.Error{Kind: fault.KindOf(kafkaerrors.Fault(code, nil)), Detail: text, Cause: meaning}
 }

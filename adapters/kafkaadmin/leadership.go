@@ -38,15 +38,15 @@ func (a *Admin) lead(ctx context.Context, v *view, node int32) error {
 	req := kmsg.NewPtrElectLeadersRequest()
 	req.TimeoutMillis = int32(askTimeout.Milliseconds())
 	req.Topics = []kmsg.ElectLeadersRequestTopic{{Topic: quorumTopic, Partitions: []int32{0}}}
-	return insist(ctx, func() error {
-		resp, err := a.at(ctx, a.brokers[node], req)
+	return a.insist(ctx, func() error {
+		resp, err := req.RequestWith(ctx, a.at(a.brokers[node]))
 		if err == nil {
-			_, err = outcome(resp.(*kmsg.ElectLeadersResponse))
+			_, err = outcome(resp)
 		}
 		if err != nil {
 			return fmt.Errorf("let node %d lead the metadata: %w", node, err)
 		}
-		a.say("node %d leads the metadata", node)
+		a.settings.Tell(MetadataLed{node})
 		return nil
 	})
 }

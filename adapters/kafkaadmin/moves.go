@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/layout"
 )
 
@@ -24,7 +24,7 @@ type Move struct {
 func (a *Admin) move(ctx context.Context, moves []layout.Move) ([]Move, error) {
 	done := []Move{}
 	for step := range slices.Chunk(moves, a.settings.Step) {
-		if err := insist(ctx, func() error { return a.reassign(ctx, step) }); err != nil {
+		if err := a.insist(ctx, func() error { return a.reassign(ctx, step) }); err != nil {
 			return done, err
 		}
 		if err := a.awaitMoved(ctx, step); err != nil {
@@ -33,7 +33,7 @@ func (a *Admin) move(ctx context.Context, moves []layout.Move) ([]Move, error) {
 		for _, m := range step {
 			done = append(done, Move{m.Topic, m.Index, m.Replicas})
 		}
-		a.say("moved %d of %d partitions", len(done), len(moves))
+		a.settings.Tell(PartitionsMoved{Done: len(done), All: len(moves)})
 	}
 	return done, nil
 }
@@ -52,7 +52,7 @@ func (a *Admin) reassign(ctx context.Context, moves []layout.Move) error {
 		}
 		return t
 	})
-	resp, err := ask[*kmsg.AlterPartitionAssignmentsResponse](ctx, a, req)
+	resp, err := req.RequestWith(ctx, a)
 	if err == nil {
 		err = failure(resp.ErrorCode, resp.ErrorMessage)
 	}
@@ -63,7 +63,7 @@ func (a *Admin) reassign(ctx context.Context, moves []layout.Move) error {
 	for _, t := range resp.Topics {
 		for _, p := range t.Partitions {
 			err := failure(p.ErrorCode, p.ErrorMessage)
-			if err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) { // it was deleted meanwhile
+			if err != nil && !errors.Is(err, fault.UnknownTopicOrPartition) { // it was deleted meanwhile
 				failed = append(failed, fmt.Errorf("reassign %s-%d: %w", t.Topic, p.Partition, err))
 			}
 		}
@@ -91,7 +91,7 @@ func byTopic[T any](moves []layout.Move, topic func(string, []layout.Move) T) []
 func (a *Admin) awaitMoved(ctx context.Context, moves []layout.Move) error {
 	for {
 		v := &view{moving: map[partition]kmsg.ListPartitionReassignmentsResponseTopicPartition{}}
-		if err := insist(ctx, func() error { return a.lookAtMoves(ctx, v) }); err != nil {
+		if err := a.insist(ctx, func() error { return a.lookAtMoves(ctx, v) }); err != nil {
 			return err
 		}
 		left := slices.IndexFunc(moves, func(m layout.Move) bool {
@@ -101,7 +101,7 @@ func (a *Admin) awaitMoved(ctx context.Context, moves []layout.Move) error {
 		if left < 0 {
 			return nil
 		}
-		if err := pause(ctx); err != nil {
+		if err := a.pause(ctx); err != nil {
 			return fmt.Errorf("%s is still being moved to brokers %v, which goes on: %w", partition{moves[left].Topic, moves[left].Index}, moves[left].Replicas, err)
 		}
 	}
@@ -115,9 +115,9 @@ func (a *Admin) awaitNoMoves(ctx context.Context) (*view, error) {
 			return v, err
 		}
 		if !told {
-			a.say("waiting for %d partitions that are being reassigned already", len(v.moving))
+			a.settings.Tell(AwaitingReassignments{len(v.moving)})
 		}
-		if err := pause(ctx); err != nil {
+		if err := a.pause(ctx); err != nil {
 			return nil, fmt.Errorf("%d partitions are being reassigned: %w", len(v.moving), err)
 		}
 	}
@@ -143,8 +143,8 @@ func (a *Admin) elect(ctx context.Context, partitions []partition) (int, error) 
 		return t
 	})
 	elected := 0
-	err := insist(ctx, func() error {
-		resp, err := ask[*kmsg.ElectLeadersResponse](ctx, a, req)
+	err := a.insist(ctx, func() error {
+		resp, err := req.RequestWith(ctx, a)
 		if err != nil {
 			return fmt.Errorf("elect leaders: %w", err)
 		}
@@ -166,7 +166,7 @@ func outcome(resp *kmsg.ElectLeadersResponse) (int, error) {
 			switch err := failure(p.ErrorCode, p.ErrorMessage); {
 			case err == nil:
 				changed++
-			case !errors.Is(err, kerr.ElectionNotNeeded):
+			case !errors.Is(err, fault.ElectionNotNeeded):
 				failed = append(failed, fmt.Errorf("elect a leader of %s-%d: %w", t.Topic, p.Partition, err))
 			}
 		}

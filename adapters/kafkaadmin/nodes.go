@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/layout"
 	"github.com/chronik-stream/chronik/core/domain/quorum"
 )
@@ -37,8 +37,8 @@ func (a *Admin) AddNode(ctx context.Context, node int32, raft string, wait bool)
 	req.TimeoutMillis = int32(askTimeout.Milliseconds())
 	req.VoterID = node
 	req.Listeners = []kmsg.AddRaftVoterRequestListener{{Name: "RAFT", Host: host, Port: uint16(port)}}
-	err = insist(ctx, func() error {
-		resp, err := ask[*kmsg.AddRaftVoterResponse](ctx, a, req)
+	err = a.insist(ctx, func() error {
+		resp, err := req.RequestWith(ctx, a)
 		if err == nil {
 			err = failure(resp.ErrorCode, resp.ErrorMessage)
 		}
@@ -47,13 +47,13 @@ func (a *Admin) AddNode(ctx context.Context, node int32, raft string, wait bool)
 	if err != nil {
 		return nil, fmt.Errorf("add node %d: %w", node, err)
 	}
-	a.say("node %d may join: start it with cluster.node_id = %d, cluster.join = true and its raft address %s among the peers", node, node, raft)
+	a.settings.Tell(NodeMayJoin{Node: node, RaftAddress: raft})
 	if wait {
-		a.say("waiting until node %d is in service", node)
+		a.settings.Tell(AwaitingService{node})
 		if err := a.awaitInService(ctx, node); err != nil {
 			return nil, err
 		}
-		a.say("node %d is in service", node)
+		a.settings.Tell(NodeInService{node})
 	}
 	return &Added{Node: node, InService: wait}, nil
 }
@@ -61,13 +61,13 @@ func (a *Admin) AddNode(ctx context.Context, node int32, raft string, wait bool)
 func (a *Admin) awaitInService(ctx context.Context, node int32) error {
 	for {
 		v := &view{}
-		if err := insist(ctx, func() error { return a.lookAtBrokers(ctx, v) }); err != nil {
+		if err := a.insist(ctx, func() error { return a.lookAtBrokers(ctx, v) }); err != nil {
 			return err
 		}
 		if v.inService(node) {
 			return nil
 		}
-		if err := pause(ctx); err != nil {
+		if err := a.pause(ctx); err != nil {
 			return fmt.Errorf("node %d has not come into service: %w", node, err)
 		}
 	}
@@ -150,15 +150,15 @@ func (a *Admin) remove(ctx context.Context, node, heir int32, force bool) (*Remo
 		}
 		err = a.forget(ctx, v, node)
 		if err == nil {
-			a.say("node %d is removed", node)
+			a.settings.Tell(NodeRemoved{node})
 			return r, nil
 		}
 		// A topic that was made meanwhile has a replica there, or the node was started again.
-		if !errors.Is(err, kerr.InvalidRequest) || attempt == attempts {
+		if !errors.Is(err, fault.InvalidRequest) || attempt == attempts {
 			return nil, err
 		}
-		a.say("once more: %v", err)
-		if ended := pause(ctx); ended != nil {
+		a.settings.Tell(RemovalRepeated{err})
+		if ended := a.pause(ctx); ended != nil {
 			return nil, errors.Join(ended, err)
 		}
 	}
@@ -216,23 +216,23 @@ const endTime = 20 * time.Second
 // forget unregisters the node's broker, waits until the node has seen that and ended, and takes it out of the quorum.
 func (a *Admin) forget(ctx context.Context, v *view, node int32) error {
 	if _, registered := v.broker(node); registered {
-		if err := insist(ctx, func() error { return a.unregister(ctx, node) }); err != nil {
+		if err := a.insist(ctx, func() error { return a.unregister(ctx, node) }); err != nil {
 			return fmt.Errorf("unregister broker %d: %w", node, err)
 		}
 		if v.inService(node) {
 			a.awaitEnd(ctx, a.brokers[node])
 		}
 	}
-	err := insist(ctx, func() error {
+	err := a.insist(ctx, func() error {
 		req := kmsg.NewPtrRemoveRaftVoterRequest()
 		req.VoterID = node
-		resp, err := ask[*kmsg.RemoveRaftVoterResponse](ctx, a, req)
+		resp, err := req.RequestWith(ctx, a)
 		if err == nil {
 			err = failure(resp.ErrorCode, resp.ErrorMessage)
 		}
 		return err
 	})
-	if err != nil && !errors.Is(err, kerr.VoterNotFound) {
+	if err != nil && !errors.Is(err, fault.VoterNotFound) {
 		return fmt.Errorf("remove node %d from the quorum: %w", node, err)
 	}
 	return nil
@@ -241,11 +241,11 @@ func (a *Admin) forget(ctx context.Context, v *view, node int32) error {
 func (a *Admin) unregister(ctx context.Context, node int32) error {
 	req := kmsg.NewPtrUnregisterBrokerRequest()
 	req.BrokerID = node
-	resp, err := ask[*kmsg.UnregisterBrokerResponse](ctx, a, req)
+	resp, err := req.RequestWith(ctx, a)
 	if err == nil {
 		err = failure(resp.ErrorCode, resp.ErrorMessage)
 	}
-	if errors.Is(err, kerr.BrokerIDNotRegistered) {
+	if errors.Is(err, fault.BrokerIDNotRegistered) {
 		return nil
 	}
 	return err
@@ -253,7 +253,7 @@ func (a *Admin) unregister(ctx context.Context, node int32) error {
 
 // awaitEnd returns when nobody listens at the address any more, or after a while.
 func (a *Admin) awaitEnd(ctx context.Context, address string) {
-	a.say("waiting until the node at %s has stopped", address)
+	a.settings.Tell(AwaitingStop{address})
 	ctx, cancel := context.WithTimeout(ctx, endTime)
 	defer cancel()
 	var dialer net.Dialer
@@ -263,7 +263,7 @@ func (a *Admin) awaitEnd(ctx context.Context, address string) {
 			return
 		}
 		_ = c.Close()
-		if pause(ctx) != nil {
+		if a.pause(ctx) != nil {
 			return
 		}
 	}

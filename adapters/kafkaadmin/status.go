@@ -3,10 +3,7 @@ package kafkaadmin
 import (
 	"cmp"
 	"context"
-	"fmt"
-	"io"
 	"slices"
-	"text/tabwriter"
 
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
@@ -45,6 +42,7 @@ func (a *Admin) Status(ctx context.Context) (*Status, error) {
 	return a.statusOf(v), nil
 }
 
+// statusOf counts what a view shows. Partitions of __meta count for the nodes that hold and lead them, and are not listed.
 func (a *Admin) statusOf(v *view) *Status {
 	s := &Status{ClusterID: v.clusterID, MetadataLeader: v.leader, MetadataEpoch: v.epoch, Reassigning: len(v.moving)}
 	nodes := map[int32]*Node{}
@@ -99,6 +97,7 @@ func (a *Admin) statusOf(v *view) *Status {
 	return s
 }
 
+// standing is the part that a node has in the quorum, as Node.Quorum says it.
 func (v *view) standing(id int32) string {
 	switch {
 	case id == v.leader:
@@ -109,32 +108,4 @@ func (v *view) standing(id int32) string {
 		return "observer"
 	}
 	return "none"
-}
-
-// Print writes the status for people.
-func (s *Status) Print(w io.Writer) error {
-	leader := fmt.Sprintf("led by node %d, epoch %d", s.MetadataLeader, s.MetadataEpoch)
-	if s.MetadataLeader < 0 {
-		leader = "without a leader"
-	}
-	fmt.Fprintf(w, "cluster %s, metadata %s\n\n", s.ClusterID, leader)
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "NODE\tADDRESS\tRACK\tSTATE\tQUORUM\tREPLICAS\tLEADS\tOUT OF SYNC")
-	for _, n := range s.Nodes {
-		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%d\t%d\t%d\n", n.ID, cmp.Or(n.Address, "-"), cmp.Or(n.Rack, "-"), n.State, n.Quorum, n.Holds, n.Leads, n.Behind)
-	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(w, "\n%s, %s: %d without leader, %d under-replicated, %d being reassigned\n",
-		counted(s.Topics, "topic"), counted(s.Partitions, "partition"), s.Leaderless, s.UnderReplicated, s.Reassigning)
-	return err
-}
-
-// counted says how many there are of something.
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -3,7 +3,6 @@ package kafkaadmin
 import (
 	"context"
 	"fmt"
-	"io"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -43,8 +42,8 @@ func (a *Admin) Upgrade(ctx context.Context, dry bool) (*Upgraded, error) {
 	update := kmsg.NewUpdateFeaturesRequestFeatureUpdate()
 	update.Feature, update.MaxVersionLevel, update.UpgradeType = metadata.VersionFeature, u.To, 1
 	req.FeatureUpdates = append(req.FeatureUpdates, update)
-	err = insist(ctx, func() error {
-		resp, err := ask[*kmsg.UpdateFeaturesResponse](ctx, a, req)
+	err = a.insist(ctx, func() error {
+		resp, err := req.RequestWith(ctx, a)
 		if err == nil {
 			err = failure(resp.ErrorCode, resp.ErrorMessage)
 		}
@@ -62,11 +61,10 @@ type features struct{ now, newest int16 }
 func (a *Admin) featuresOf(ctx context.Context, address string) (f features, err error) {
 	req := kmsg.NewPtrApiVersionsRequest()
 	req.ClientSoftwareName, req.ClientSoftwareVersion = "chronik-server", "cluster"
-	resp, err := a.at(ctx, address, req)
+	answer, err := req.RequestWith(ctx, a.at(address))
 	if err != nil {
 		return f, err
 	}
-	answer := resp.(*kmsg.ApiVersionsResponse)
 	if err := failure(answer.ErrorCode, nil); err != nil {
 		return f, err
 	}
@@ -81,17 +79,4 @@ func (a *Admin) featuresOf(ctx context.Context, address string) (f features, err
 		}
 	}
 	return f, nil
-}
-
-// Print writes what was done for people.
-func (u *Upgraded) Print(w io.Writer) (err error) {
-	switch {
-	case u.From == u.To:
-		_, err = fmt.Fprintf(w, "the cluster writes in version %d, the newest that all its nodes can read\n", u.To)
-	case u.Dry:
-		_, err = fmt.Fprintf(w, "the cluster would be upgraded from version %d to version %d\n", u.From, u.To)
-	default:
-		_, err = fmt.Fprintf(w, "the cluster was upgraded from version %d to version %d\n", u.From, u.To)
-	}
-	return err
 }

@@ -40,7 +40,7 @@ func (p partition) String() string { return fmt.Sprintf("%s-%d", p.topic, p.inde
 
 // look asks for everything. While there is no leader of the metadata it waits for one.
 func (a *Admin) look(ctx context.Context) (v *view, err error) {
-	err = insist(ctx, func() error {
+	err = a.insist(ctx, func() error {
 		v = &view{moving: map[partition]kmsg.ListPartitionReassignmentsResponseTopicPartition{}}
 		for _, part := range []func(context.Context, *view) error{a.lookAtBrokers, a.lookAtQuorum, a.lookAtTopics, a.lookAtMoves} {
 			if err := part(ctx, v); err != nil {
@@ -55,7 +55,7 @@ func (a *Admin) look(ctx context.Context) (v *view, err error) {
 func (a *Admin) lookAtBrokers(ctx context.Context, v *view) error {
 	req := kmsg.NewPtrDescribeClusterRequest()
 	req.EndpointType, req.IncludeFencedBrokers = 1, true
-	resp, err := ask[*kmsg.DescribeClusterResponse](ctx, a, req)
+	resp, err := req.RequestWith(ctx, a)
 	if err == nil {
 		err = failure(resp.ErrorCode, resp.ErrorMessage)
 	}
@@ -76,7 +76,7 @@ func (a *Admin) lookAtQuorum(ctx context.Context, v *view) error {
 	topic, part := kmsg.NewDescribeQuorumRequestTopic(), kmsg.NewDescribeQuorumRequestTopicPartition()
 	topic.Topic, topic.Partitions = quorumTopic, append(topic.Partitions, part)
 	req.Topics = append(req.Topics, topic)
-	resp, err := ask[*kmsg.DescribeQuorumResponse](ctx, a, req)
+	resp, err := req.RequestWith(ctx, a)
 	if err == nil {
 		err = failure(resp.ErrorCode, resp.ErrorMessage)
 	}
@@ -102,14 +102,14 @@ func (a *Admin) lookAtQuorum(ctx context.Context, v *view) error {
 
 func (a *Admin) lookAtTopics(ctx context.Context, v *view) error {
 	req := kmsg.NewPtrMetadataRequest() // of all topics
-	resp, err := ask[*kmsg.MetadataResponse](ctx, a, req)
+	resp, err := req.RequestWith(ctx, a)
 	if err != nil {
 		return fmt.Errorf("list the topics: %w", err)
 	}
 	v.topics = resp.Topics
 	name := metadata.MetaTopic // which is not listed
 	req.Topics = []kmsg.MetadataRequestTopic{{Topic: &name}}
-	if resp, err = ask[*kmsg.MetadataResponse](ctx, a, req); err != nil {
+	if resp, err = req.RequestWith(ctx, a); err != nil {
 		return fmt.Errorf("look at topic %s: %w", name, err)
 	}
 	for _, t := range resp.Topics {
@@ -125,7 +125,7 @@ func (a *Admin) lookAtTopics(ctx context.Context, v *view) error {
 }
 
 func (a *Admin) lookAtMoves(ctx context.Context, v *view) error {
-	resp, err := ask[*kmsg.ListPartitionReassignmentsResponse](ctx, a, kmsg.NewPtrListPartitionReassignmentsRequest())
+	resp, err := kmsg.NewPtrListPartitionReassignmentsRequest().RequestWith(ctx, a)
 	if err == nil {
 		err = failure(resp.ErrorCode, resp.ErrorMessage)
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
+	"github.com/chronik-stream/chronik/adapters/kafkaproto/wire"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
@@ -48,7 +50,8 @@ func (x *exchange) produce() error {
 	if x.stream != nil {
 		return p.serveStream()
 	}
-	if err := p.decode(&reader{in: x.body, flexible: x.version >= x.api.flexible}); err != nil {
+	r := wire.NewReader(x.body, x.version >= x.api.flexible)
+	if err := p.decode(&r); err != nil {
 		return err
 	}
 	x.later = p
@@ -69,52 +72,52 @@ func (x *exchange) produce() error {
 }
 
 // decode reads the request. The partitions of a stream are served at once, those of a frame are gathered.
-func (p *produceCall) decode(r *reader) error {
+func (p *produceCall) decode(r *wire.Reader) error {
 	x, req := p.x, &p.req
 	req.TransactionalID = ""
 	if x.version >= 3 {
-		req.TransactionalID = string(r.stringBytes())
+		req.TransactionalID = string(r.StringBytes())
 	}
-	req.Acks, req.Timeout = r.int16(), time.Duration(r.int32())*time.Millisecond
+	req.Acks, req.Timeout = r.Int16(), time.Duration(r.Int32())*time.Millisecond
 	req.Version, req.ClientID = x.version, x.clientID
 	req.Partitions, p.topics = req.Partitions[:0], p.topics[:0]
-	for range r.array(2) {
+	for range r.Array(2) {
 		var at replicas.ProducePartition
 		if x.version >= 13 {
-			at.TopicID = r.uuid()
+			at.TopicID = r.UUID()
 		} else {
-			at.Topic = x.conn.intern(r.name())
+			at.Topic = x.conn.intern(r.Name())
 		}
-		n := max(r.array(5), 0)
+		n := max(r.Array(5), 0)
 		if err := x.charge((n + 1) * producePartitionCost); err != nil {
 			return err
 		}
 		for range n {
-			at.Partition = r.int32()
-			if r.stream != nil {
+			at.Partition = r.Int32()
+			if r.Stream() != nil {
 				if err := p.serveArrival(r, at); err != nil {
 					return err
 				}
 				continue
 			}
-			at.Records = r.bytes()
-			r.tags(nil)
+			at.Records = r.Bytes()
+			r.Tags(nil)
 			req.Partitions = append(req.Partitions, at)
-			if r.bad {
+			if r.Bad() {
 				break
 			}
 		}
 		if n > 0 { // a topic without partitions has no answer
 			p.topics = append(p.topics, n)
 		}
-		r.tags(nil)
-		if r.bad {
+		r.Tags(nil)
+		if r.Bad() {
 			break
 		}
 	}
-	r.tags(nil)
-	if r.bad {
-		return r.failure(x.malformed(errMalformed))
+	r.Tags(nil)
+	if r.Bad() {
+		return failure(r, x.malformed(wire.ErrMalformed))
 	}
 	return nil
 }
@@ -139,56 +142,56 @@ func (p *produceCall) encode(x *exchange) {
 	w := x.start(x.version >= x.api.flexible, 64+64*len(p.req.Partitions))
 	rest := p.req.Partitions
 	var leaders []int32
-	w.length(len(p.topics))
+	w.Length(len(p.topics))
 	for _, n := range p.topics {
 		part := rest[:n]
 		rest = rest[n:]
 		if x.version >= 13 {
-			w.b = append(w.b, part[0].TopicID[:]...)
+			w.B = append(w.B, part[0].TopicID[:]...)
 		} else {
-			w.string(part[0].Topic)
+			w.String(part[0].Topic)
 		}
-		w.length(n)
+		w.Length(n)
 		for i := range part {
 			leaders = p.encodePartition(&w, &part[i], leaders)
 		}
-		w.noTags()
+		w.NoTags()
 	}
 	if x.version >= 1 {
-		w.int32(0) // throttle time
+		w.Int32(0) // throttle time
 	}
-	if w.flexible {
+	if w.Flexible {
 		x.endpoints(&w, leaders, x.version >= 10)
 	}
 	x.finish(w)
 }
 
-func (p *produceCall) encodePartition(w *writer, at *replicas.ProducePartition, leaders []int32) []int32 {
+func (p *produceCall) encodePartition(w *wire.Writer, at *replicas.ProducePartition, leaders []int32) []int32 {
 	x, version := p.x, p.req.Version
-	w.int32(at.Partition)
-	w.int16(x.code(at.Err))
-	w.int64(at.BaseOffset)
+	w.Int32(at.Partition)
+	w.Int16(x.code(at.Err))
+	w.Int64(at.BaseOffset)
 	if version >= 2 {
-		w.int64(at.LogAppendTime)
+		w.Int64(at.LogAppendTime)
 	}
 	if version >= 5 {
-		w.int64(at.LogStartOffset)
+		w.Int64(at.LogStartOffset)
 	}
 	if version >= 8 {
-		w.length(len(at.RecordErrors))
+		w.Length(len(at.RecordErrors))
 		for _, e := range at.RecordErrors {
-			w.int32(e.Index)
-			w.nullable(nilIfEmpty(e.Message))
-			w.noTags()
+			w.Int32(e.Index)
+			w.Nullable(nilIfEmpty(e.Message))
+			w.NoTags()
 		}
-		w.nullable(messageOfProduce(at))
+		w.Nullable(messageOfProduce(at))
 	}
 	if version >= 10 && at.Leader != nil && hintsAtLeader(at.Err) {
-		w.uvarint(1)
-		w.leaderTag(0, at.Leader)
+		w.Uvarint(1)
+		leaderTag(w, 0, at.Leader)
 		return append(leaders, at.Leader.Leader)
 	}
-	w.noTags()
+	w.NoTags()
 	return leaders
 }
 
@@ -196,7 +199,7 @@ func (p *produceCall) encodePartition(w *writer, at *replicas.ProducePartition, 
 // about what this broker does not serve.
 func messageOfProduce(at *replicas.ProducePartition) *string {
 	if len(at.RecordErrors) > 0 || errors.Is(at.Err, fault.UnsupportedVersion) || errors.Is(at.Err, fault.InvalidTxnState) {
-		return messageOf(at.Err)
+		return kafkaerrors.Message(at.Err)
 	}
 	return nil
 }

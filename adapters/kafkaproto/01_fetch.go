@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/chronik-stream/chronik/adapters/kafkaproto/wire"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
@@ -82,94 +83,94 @@ const endpointsInFetch = 16
 const replicaStateTag = 1
 
 func (f *fetchCall) decode(x *exchange) error {
-	r := reader{in: x.body, flexible: x.version >= x.api.flexible}
+	r := wire.NewReader(x.body, x.version >= x.api.flexible)
 	version, req := x.version, &f.req
 	f.follower = replicas.Follower{ID: -1, Epoch: -1}
 	if version <= 14 {
-		f.follower.ID = r.int32()
+		f.follower.ID = r.Int32()
 	}
 	*req = replicas.FetchRequest{
 		Version: version, Client: x.clientID, UsesTopicIDs: version >= 13, SessionEpoch: -1,
 		Partitions: req.Partitions[:0], Forgotten: req.Forgotten[:0],
 	}
-	req.MaxWait = time.Duration(max(r.int32(), 0)) * time.Millisecond
-	req.MinBytes, req.MaxBytes = r.int32(), r.int32()
-	req.ReadCommitted = r.int8() == readCommitted
+	req.MaxWait = time.Duration(max(r.Int32(), 0)) * time.Millisecond
+	req.MinBytes, req.MaxBytes = r.Int32(), r.Int32()
+	req.ReadCommitted = r.Int8() == readCommitted
 	if version >= 7 {
-		req.SessionID, req.SessionEpoch = r.int32(), r.int32()
+		req.SessionID, req.SessionEpoch = r.Int32(), r.Int32()
 	}
-	for range r.array(2) {
+	for range r.Array(2) {
 		at := replicas.FetchPartition{FetchTarget: f.target(x, &r), CurrentLeaderEpoch: -1, LastFetchedEpoch: -1, LogStartOffset: -1}
-		n := r.array(16)
+		n := r.Array(16)
 		if err := x.charge((n + 1) * fetchPartitionCost); err != nil {
 			return err
 		}
 		for range n {
 			f.decodePartition(&r, at)
-			if r.bad {
+			if r.Bad() {
 				break
 			}
 		}
-		r.tags(nil)
-		if r.bad {
+		r.Tags(nil)
+		if r.Bad() {
 			break
 		}
 	}
 	if version >= 7 {
-		for range r.array(2) {
+		for range r.Array(2) {
 			target := f.target(x, &r)
-			n := r.array(4)
+			n := r.Array(4)
 			if err := x.charge((n + 1) * fetchPartitionCost); err != nil {
 				return err
 			}
 			for range n {
-				target.Partition = r.int32()
+				target.Partition = r.Int32()
 				req.Forgotten = append(req.Forgotten, target)
 			}
-			r.tags(nil)
-			if r.bad {
+			r.Tags(nil)
+			if r.Bad() {
 				break
 			}
 		}
 	}
 	if version >= 11 {
-		req.Rack = string(r.stringBytes())
+		req.Rack = string(r.StringBytes())
 	}
-	r.tags(func(tag int, value []byte) {
+	r.Tags(func(tag int, value []byte) {
 		if tag == replicaStateTag && version >= 15 {
-			state := reader{in: value, flexible: true}
-			f.follower.ID, f.follower.Epoch = state.int32(), state.int64()
+			state := wire.NewReader(value, true)
+			f.follower.ID, f.follower.Epoch = state.Int32(), state.Int64()
 		}
 	})
-	if r.bad {
-		return badInput{x.malformed(errMalformed)}
+	if r.Bad() {
+		return badInput{x.malformed(wire.ErrMalformed)}
 	}
 	return nil
 }
 
 // target reads which topic is meant.
-func (f *fetchCall) target(x *exchange, r *reader) replicas.FetchTarget {
+func (f *fetchCall) target(x *exchange, r *wire.Reader) replicas.FetchTarget {
 	if f.req.UsesTopicIDs {
-		return replicas.FetchTarget{TopicID: r.uuid()}
+		return replicas.FetchTarget{TopicID: r.UUID()}
 	}
-	return replicas.FetchTarget{Topic: x.conn.intern(r.name())}
+	return replicas.FetchTarget{Topic: x.conn.intern(r.Name())}
 }
 
-func (f *fetchCall) decodePartition(r *reader, at replicas.FetchPartition) {
+func (f *fetchCall) decodePartition(r *wire.Reader, at replicas.FetchPartition) {
 	version := f.req.Version
-	at.Partition = r.int32()
+	at.Partition = r.Int32()
 	if version >= 9 {
-		at.CurrentLeaderEpoch = r.int32()
+		at.CurrentLeaderEpoch = r.Int32()
 	}
-	at.Offset = r.int64()
+	at.Offset = r.Int64()
 	if version >= 12 {
-		at.LastFetchedEpoch = r.int32()
+		at.LastFetchedEpoch = r.Int32()
 	}
 	if version >= 5 {
-		at.LogStartOffset = r.int64()
+		at.LogStartOffset = r.Int64()
 	}
-	at.MaxBytes = r.int32()
-	r.tags(nil)
+	at.MaxBytes = r.Int32()
+	r.Tags(nil)
 	f.req.Partitions = append(f.req.Partitions, at)
 }
 
@@ -180,21 +181,21 @@ func (x *exchange) encodeFetch(resp *replicas.FetchResponse, readCommitted, foll
 		total += resp.Partitions[i].Records.Size
 	}
 	w := x.start(x.version >= x.api.flexible, 64+96*len(resp.Partitions)+min(total, copyBelow))
-	w.int32(0) // throttle time
+	w.Int32(0) // throttle time
 	if x.version >= 7 {
-		w.int16(x.code(resp.Err))
-		w.int32(resp.SessionID)
+		w.Int16(x.code(resp.Err))
+		w.Int32(resp.SessionID)
 	}
 	var leaders []int32
-	w.length(countTopics(resp.Partitions))
+	w.Length(countTopics(resp.Partitions))
 	for rest := resp.Partitions; len(rest) > 0; {
 		n := sameTopic(rest)
 		if x.version >= 13 {
-			w.b = append(w.b, rest[0].TopicID[:]...)
+			w.B = append(w.B, rest[0].TopicID[:]...)
 		} else {
-			w.string(rest[0].Topic)
+			w.String(rest[0].Topic)
 		}
-		w.length(n)
+		w.Length(n)
 		for i := range n {
 			if readCommitted && rest[i].Aborted == nil {
 				rest[i].Aborted = []replicas.AbortedTxn{} // none, rather than not asked for
@@ -204,10 +205,10 @@ func (x *exchange) encodeFetch(resp *replicas.FetchResponse, readCommitted, foll
 				leaders = append(leaders, l.Leader)
 			}
 		}
-		w.noTags()
+		w.NoTags()
 		rest = rest[n:]
 	}
-	if w.flexible {
+	if w.Flexible {
 		x.endpoints(&w, leaders, x.version >= endpointsInFetch)
 	}
 	x.finish(w)
@@ -230,41 +231,41 @@ func countTopics(p []replicas.FetchedPartition) int {
 	return n
 }
 
-func (x *exchange) encodeFetched(w *writer, at *replicas.FetchedPartition) {
-	begin := len(w.b)
+func (x *exchange) encodeFetched(w *wire.Writer, at *replicas.FetchedPartition) {
+	begin := len(w.B)
 	hint := at.Leader
 	if x.version < endpointsInFetch || !hintsAtLeader(at.Err) {
 		hint = nil
 	}
-	w.int32(at.Partition)
-	w.int16(x.code(at.Err))
-	w.int64(at.HighWatermark)
-	w.int64(at.LastStableOffset)
+	w.Int32(at.Partition)
+	w.Int16(x.code(at.Err))
+	w.Int64(at.HighWatermark)
+	w.Int64(at.LastStableOffset)
 	if x.version >= 5 {
-		w.int64(at.LogStartOffset)
+		w.Int64(at.LogStartOffset)
 	}
 	if at.Aborted == nil && !errors.Is(at.Err, fault.UnknownTopicOrPartition) && !errors.Is(at.Err, fault.UnknownTopicID) {
-		w.length(-1)
+		w.Length(-1)
 	} else { // of what does not exist Kafka has none, rather than null
-		w.length(len(at.Aborted))
+		w.Length(len(at.Aborted))
 		for _, a := range at.Aborted {
-			w.int64(a.ProducerID)
-			w.int64(a.FirstOffset)
-			w.noTags()
+			w.Int64(a.ProducerID)
+			w.Int64(a.FirstOffset)
+			w.NoTags()
 		}
 	}
 	if x.version >= 11 {
-		w.int32(at.PreferredReadReplica)
+		w.Int32(at.PreferredReadReplica)
 	}
 	if err := x.encodeRecords(w, at); err != nil {
-		w.b = w.b[:begin]
+		w.B = w.B[:begin]
 		x.encodeFetched(w, &replicas.FetchedPartition{
 			FetchTarget: at.FetchTarget, Err: fault.New(fault.KafkaStorageError, "read records of %s-%d: %w", at.Topic, at.Partition, err),
 			HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
 		})
 		return
 	}
-	if !w.flexible {
+	if !w.Flexible {
 		return
 	}
 	tags := 0
@@ -274,32 +275,32 @@ func (x *exchange) encodeFetched(w *writer, at *replicas.FetchedPartition) {
 	if hint != nil {
 		tags++
 	}
-	w.uvarint(tags)
+	w.Uvarint(tags)
 	if d := at.Diverging; d != nil {
-		w.uvarint(0)
-		w.uvarint(4 + 8 + 1)
-		w.int32(d.Epoch)
-		w.int64(d.EndOffset)
-		w.uvarint(0)
+		w.Uvarint(0)
+		w.Uvarint(4 + 8 + 1)
+		w.Int32(d.Epoch)
+		w.Int64(d.EndOffset)
+		w.Uvarint(0)
 	}
 	if hint != nil {
-		w.leaderTag(1, hint)
+		leaderTag(w, 1, hint)
 	}
 }
 
 // encodeRecords writes the records' size, and the records or a note of where they are.
-func (x *exchange) encodeRecords(w *writer, at *replicas.FetchedPartition) error {
+func (x *exchange) encodeRecords(w *wire.Writer, at *replicas.FetchedPartition) error {
 	n := at.Records.Size
-	w.length(n)
+	w.Length(n)
 	switch {
 	case n == 0:
 		return nil
-	case n >= copyBelow || x.copied+n > copyAtMost || !x.conn.server.answers.try(&x.lease, int64(n)):
-		x.files = append(x.files, fileRange{after: len(w.b), slice: at.Records})
+	case n >= copyBelow || x.copied+n > copyAtMost || !x.conn.server.answers.Try(&x.lease, int64(n)):
+		x.files = append(x.files, fileRange{after: len(w.B), slice: at.Records})
 		return nil
 	}
 	x.copied += n
-	from := len(w.b)
-	w.grow(n)
-	return at.Records.ReadInto(w.b[from:])
+	from := len(w.B)
+	w.Grow(n)
+	return at.Records.ReadInto(w.B[from:])
 }

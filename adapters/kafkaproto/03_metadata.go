@@ -80,7 +80,7 @@ func checkTopics(req *kmsg.MetadataRequest) error {
 }
 
 // describeTopics answers for the topics that were asked about: by their ids if there are any, else by name.
-func (x *exchange) describeTopics(img *clusterView, req *kmsg.MetadataRequest, resp *kmsg.MetadataResponse) {
+func (x *exchange) describeTopics(img *metadata.View, req *kmsg.MetadataRequest, resp *kmsg.MetadataResponse) {
 	byID := false
 	for _, t := range req.Topics {
 		byID = byID || t.TopicID != [16]byte{}
@@ -139,7 +139,7 @@ func (x *exchange) makeTopic(name string, req *kmsg.MetadataRequest) kmsg.Metada
 }
 
 func (x *exchange) describeTopic(
-	img *clusterView, t *metadata.Topic, req *kmsg.MetadataRequest,
+	img *metadata.View, t *metadata.Topic, req *kmsg.MetadataRequest,
 ) kmsg.MetadataResponseTopic {
 	out := kmsg.NewMetadataResponseTopic()
 	out.Topic, out.TopicID, out.IsInternal = &t.Name, t.ID, metadata.IsInternal(t.Name)
@@ -151,7 +151,7 @@ func (x *exchange) describeTopic(
 		p := &t.Partitions[i]
 		at := &out.Partitions[i]
 		at.Default()
-		leader, err := img.leader(p)
+		leader, err := img.Leader(p)
 		switch {
 		case errors.Is(err, fault.ListenerNotFound) && req.Version >= 6:
 			at.ErrorCode = kerr.ListenerNotFound.Code
@@ -159,7 +159,7 @@ func (x *exchange) describeTopic(
 			at.ErrorCode = kerr.LeaderNotAvailable.Code
 		}
 		at.Partition, at.Leader, at.LeaderEpoch, at.Replicas, at.ISR = int32(i), leader, p.LeaderEpoch, p.Replicas, p.ISR
-		at.OfflineReplicas = img.offline(p.Replicas)
+		at.OfflineReplicas = img.Offline(p.Replicas)
 	}
 	return out
 }

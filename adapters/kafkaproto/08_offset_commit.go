@@ -8,7 +8,6 @@ import (
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/group"
-	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
 // OffsetCommit: v2-10.
@@ -25,19 +24,23 @@ func (x *exchange) offsetCommit(req *kmsg.OffsetCommitRequest) *kmsg.OffsetCommi
 		commit.Retention = time.Duration(req.RetentionTimeMillis) * time.Millisecond
 	}
 	resp := kmsg.NewPtrOffsetCommitResponse()
-	img := x.services().Cluster.Image()
+	img := x.view()
 	var answers []*int16 // where the answer to each committed offset goes
 	for _, t := range req.Topics {
 		out := kmsg.NewOffsetCommitResponseTopic()
 		out.Topic, out.TopicID = t.Topic, t.TopicID
 		out.Partitions = make([]kmsg.OffsetCommitResponseTopicPartition, len(t.Partitions))
-		topic, unknown := findByVersion(img, t.Topic, t.TopicID, req.Version >= 10)
+		topic, unknown := img.Resolve(t.Topic, t.TopicID, req.Version >= 10)
 		for i, p := range t.Partitions {
 			at := &out.Partitions[i]
 			at.Default()
 			at.Partition = p.Partition
-			if err := existsIn(topic, p.Partition, unknown); err != nil {
-				at.ErrorCode = x.code(err)
+			switch {
+			case unknown != nil:
+				at.ErrorCode = x.code(unknown)
+				continue
+			case !topic.Has(p.Partition):
+				at.ErrorCode = x.code(fault.UnknownTopicOrPartition)
 				continue
 			}
 			commit.Offsets = append(commit.Offsets, group.OffsetCommit{
@@ -67,29 +70,4 @@ func (x *exchange) offsetCommit(req *kmsg.OffsetCommitRequest) *kmsg.OffsetCommi
 		*answer = x.code(commit.Offsets[i].Err)
 	}
 	return resp
-}
-
-// findByVersion finds a topic by its id or its name, as the request's version has it.
-func findByVersion(img *metadata.Image, name string, id metadata.TopicID, byID bool) (*metadata.Topic, error) {
-	if byID {
-		if t, ok := img.TopicByID(id); ok {
-			return t, nil
-		}
-		return nil, fault.UnknownTopicID
-	}
-	if t, ok := img.Topic(name); ok {
-		return t, nil
-	}
-	return nil, fault.UnknownTopicOrPartition
-}
-
-// existsIn returns why a partition does not exist: because its topic does not, or has fewer. It is nil if it does.
-func existsIn(t *metadata.Topic, partition int32, unknown error) error {
-	if unknown != nil {
-		return unknown
-	}
-	if partition < 0 || int(partition) >= len(t.Partitions) {
-		return fault.UnknownTopicOrPartition
-	}
-	return nil
 }

@@ -20,7 +20,7 @@ func (x *exchange) offsetFetch(req *kmsg.OffsetFetchRequest) *kmsg.OffsetFetchRe
 		x.fetchOffsetsOfOne(req, resp)
 		return resp
 	}
-	img := x.services().Cluster.Image()
+	img := x.view()
 	for _, g := range req.Groups {
 		resp.Groups = append(resp.Groups, x.fetchOffsets(img, req, g))
 	}
@@ -60,7 +60,7 @@ func (x *exchange) fetchOffsetsOfOne(req *kmsg.OffsetFetchRequest, resp *kmsg.Of
 }
 
 // fetchOffsets answers for one of several groups.
-func (x *exchange) fetchOffsets(img *metadata.Image, req *kmsg.OffsetFetchRequest, g kmsg.OffsetFetchRequestGroup) kmsg.OffsetFetchResponseGroup {
+func (x *exchange) fetchOffsets(img *metadata.View, req *kmsg.OffsetFetchRequest, g kmsg.OffsetFetchRequestGroup) kmsg.OffsetFetchResponseGroup {
 	byID := req.Version >= 10
 	out := kmsg.NewOffsetFetchResponseGroup()
 	out.Group = g.Group

@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
@@ -25,7 +26,7 @@ func (x *exchange) findCoordinator(req *kmsg.FindCoordinatorRequest) *kmsg.FindC
 	resp := kmsg.NewPtrFindCoordinatorResponse()
 	if req.Version < 4 {
 		e, err := x.coordinator(req.CoordinatorType, req.CoordinatorKey)
-		resp.NodeID, resp.Host, resp.Port, resp.ErrorCode, resp.ErrorMessage = e.node, e.host, e.port, x.code(err), describe(err)
+		resp.NodeID, resp.Host, resp.Port, resp.ErrorCode, resp.ErrorMessage = e.node, e.host, e.port, x.code(err), kafkaerrors.Describe(err)
 		if err == nil {
 			none := "NONE" // what Kafka says here
 			resp.ErrorMessage = &none
@@ -36,9 +37,9 @@ func (x *exchange) findCoordinator(req *kmsg.FindCoordinatorRequest) *kmsg.FindC
 		e, err := x.coordinator(req.CoordinatorType, key)
 		out := kmsg.NewFindCoordinatorResponseCoordinator()
 		out.Key, out.NodeID, out.Host, out.Port = key, e.node, e.host, e.port
-		message := orEmpty(messageOf(err)) // never null, as Kafka has it
+		message := orEmpty(kafkaerrors.Message(err)) // never null, as Kafka has it
 		if req.CoordinatorType > shareCoordinator || req.CoordinatorType < groupCoordinator {
-			message = *describe(err)
+			message = *kafkaerrors.Describe(err)
 		}
 		out.ErrorCode, out.ErrorMessage = x.code(err), &message
 		resp.Coordinators = append(resp.Coordinators, out)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
@@ -22,7 +23,7 @@ func (x *exchange) describeGroups(req *kmsg.DescribeGroupsRequest) *kmsg.Describ
 		}
 		out := kmsg.NewDescribeGroupsResponseGroup()
 		out.Group, out.State, out.ProtocolType, out.Protocol = id, d.State, d.ProtocolType, d.Protocol
-		out.ErrorCode, out.ErrorMessage = x.code(d.Err), messageOf(d.Err)
+		out.ErrorCode, out.ErrorMessage = x.code(d.Err), kafkaerrors.Message(d.Err)
 		if req.IncludeAuthorizedOperations && d.Err == nil {
 			out.AuthorizedOperations = groupOperations()
 		}

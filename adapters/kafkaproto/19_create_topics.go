@@ -3,6 +3,7 @@ package kafkaproto
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
 	"github.com/chronik-stream/chronik/core/domain/broker/topics"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
@@ -32,7 +33,7 @@ func (x *exchange) createTopics(req *kmsg.CreateTopicsRequest) *kmsg.CreateTopic
 		} else {
 			err = x.createTopic(req, &t, &out)
 		}
-		if out.ErrorCode, out.ErrorMessage = x.code(err), messageOf(err); err != nil {
+		if out.ErrorCode, out.ErrorMessage = x.code(err), kafkaerrors.Message(err); err != nil {
 			out.Configs = []kmsg.CreateTopicsResponseTopicConfig{} // none, but known
 		}
 		resp.Topics = append(resp.Topics, out)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
@@ -58,7 +59,7 @@ func (x *exchange) deleteTopics(req *kmsg.DeleteTopicsRequest) *kmsg.DeleteTopic
 		if errors.Is(err, fault.TopicDeletionDisabled) && req.Version < 3 {
 			err = fault.New(fault.InvalidRequest, "Topic deletion is disabled.")
 		}
-		out.ErrorCode, out.ErrorMessage = x.code(err), describe(err)
+		out.ErrorCode, out.ErrorMessage = x.code(err), kafkaerrors.Describe(err)
 		if out.Topic == nil && req.Version < 6 {
 			out.Topic = new(string)
 		}

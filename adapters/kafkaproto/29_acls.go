@@ -3,6 +3,7 @@ package kafkaproto
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
@@ -16,7 +17,7 @@ func errNoAuthorizer() error {
 func (x *exchange) describeACLs(*kmsg.DescribeACLsRequest) *kmsg.DescribeACLsResponse {
 	resp := kmsg.NewPtrDescribeACLsResponse()
 	err := fault.New(fault.SecurityDisabled, "No Authorizer is configured on the broker")
-	resp.ErrorCode, resp.ErrorMessage = x.code(err), messageOf(err)
+	resp.ErrorCode, resp.ErrorMessage = x.code(err), kafkaerrors.Message(err)
 	return resp
 }
 
@@ -25,7 +26,7 @@ func (x *exchange) createACLs(req *kmsg.CreateACLsRequest) *kmsg.CreateACLsRespo
 	for range req.Creations {
 		err := errNoAuthorizer()
 		out := kmsg.NewCreateACLsResponseResult()
-		out.ErrorCode, out.ErrorMessage = x.code(err), messageOf(err)
+		out.ErrorCode, out.ErrorMessage = x.code(err), kafkaerrors.Message(err)
 		resp.Results = append(resp.Results, out)
 	}
 	return resp
@@ -36,7 +37,7 @@ func (x *exchange) deleteACLs(req *kmsg.DeleteACLsRequest) *kmsg.DeleteACLsRespo
 	for range req.Filters {
 		err := errNoAuthorizer()
 		out := kmsg.NewDeleteACLsResponseResult()
-		out.ErrorCode, out.ErrorMessage = x.code(err), messageOf(err)
+		out.ErrorCode, out.ErrorMessage = x.code(err), kafkaerrors.Message(err)
 		resp.Results = append(resp.Results, out)
 	}
 	return resp

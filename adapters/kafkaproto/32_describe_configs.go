@@ -3,6 +3,7 @@ package kafkaproto
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
 	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
@@ -25,7 +26,7 @@ func (x *exchange) describeConfigs(req *kmsg.DescribeConfigsRequest) *kmsg.Descr
 			of := brokerconfigs.ConfigResource{Type: metadata.ResourceType(r.ResourceType), Name: r.ResourceName}
 			entries, err = x.services().Configs.Describe(x.ctx, of, r.ConfigNames, req.IncludeSynonyms, req.IncludeDocumentation)
 		}
-		message := orEmpty(messageOf(err)) // never null, as Kafka has it
+		message := orEmpty(kafkaerrors.Message(err)) // never null, as Kafka has it
 		out.ErrorCode, out.ErrorMessage = x.code(err), &message
 		for i := range entries {
 			out.Configs = append(out.Configs, configOf(&entries[i], req))

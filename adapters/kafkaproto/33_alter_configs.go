@@ -3,6 +3,7 @@ package kafkaproto
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
 	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
@@ -29,7 +30,7 @@ func (x *exchange) alterConfigs(req *kmsg.AlterConfigsRequest) *kmsg.AlterConfig
 			err = x.services().Configs.Replace(x.ctx, of, configs, req.ValidateOnly)
 		}
 		out := kmsg.NewAlterConfigsResponseResource()
-		out.ResourceType, out.ResourceName, out.ErrorCode, out.ErrorMessage = r.ResourceType, r.ResourceName, x.code(err), describe(err)
+		out.ResourceType, out.ResourceName, out.ErrorCode, out.ErrorMessage = r.ResourceType, r.ResourceName, x.code(err), kafkaerrors.Describe(err)
 		resp.Resources = append(resp.Resources, out)
 	}
 	return resp

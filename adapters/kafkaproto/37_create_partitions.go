@@ -3,6 +3,7 @@ package kafkaproto
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
@@ -33,7 +34,7 @@ func (x *exchange) createPartitions(req *kmsg.CreatePartitionsRequest) *kmsg.Cre
 			err = fault.New(fault.InvalidRequest, "Duplicate topic name.")
 		}
 		out := kmsg.NewCreatePartitionsResponseTopic()
-		out.Topic, out.ErrorCode, out.ErrorMessage = t.Topic, x.code(err), messageOf(err)
+		out.Topic, out.ErrorCode, out.ErrorMessage = t.Topic, x.code(err), kafkaerrors.Message(err)
 		resp.Topics = append(resp.Topics, out)
 	}
 	return resp

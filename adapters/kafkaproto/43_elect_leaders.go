@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
 	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
@@ -39,7 +40,7 @@ func (x *exchange) electLeaders(req *kmsg.ElectLeadersRequest) *kmsg.ElectLeader
 		}
 	case req.Topics == nil:
 		elections = x.services().Assignments.ElectAll(ctx, unclean)
-		for t := range x.services().Cluster.Image().ListedTopics("") { // Kafka names all, if only to say nothing about them
+		for t := range x.view().ListedTopics("") { // Kafka names all, if only to say nothing about them
 			out := kmsg.NewElectLeadersResponseTopic()
 			out.Topic = t.Name
 			for len(elections) > 0 && elections[0].Topic == t.Name {
@@ -80,6 +81,6 @@ func (x *exchange) electSelf(ctx context.Context, elections []controller.Electio
 
 func (x *exchange) elected(e *controller.Election) kmsg.ElectLeadersResponseTopicPartition {
 	out := kmsg.NewElectLeadersResponseTopicPartition()
-	out.Partition, out.ErrorCode, out.ErrorMessage = e.Partition, x.code(e.Err), describe(e.Err)
+	out.Partition, out.ErrorCode, out.ErrorMessage = e.Partition, x.code(e.Err), kafkaerrors.Describe(e.Err)
 	return out
 }

@@ -3,6 +3,7 @@ package kafkaproto
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
 	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
 )
 
@@ -24,7 +25,7 @@ func (x *exchange) incrementalAlterConfigs(req *kmsg.IncrementalAlterConfigsRequ
 			err = x.services().Configs.Alter(x.ctx, of, ops, req.ValidateOnly)
 		}
 		out := kmsg.NewIncrementalAlterConfigsResponseResource()
-		out.ResourceType, out.ResourceName, out.ErrorCode, out.ErrorMessage = r.ResourceType, r.ResourceName, x.code(err), describe(err)
+		out.ResourceType, out.ResourceName, out.ErrorCode, out.ErrorMessage = r.ResourceType, r.ResourceName, x.code(err), kafkaerrors.Describe(err)
 		resp.Resources = append(resp.Resources, out)
 	}
 	return resp

@@ -3,6 +3,7 @@ package kafkaproto
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
 	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 )
 
@@ -33,7 +34,7 @@ func (x *exchange) alterPartitionReassignments(req *kmsg.AlterPartitionAssignmen
 			r := &reassignments[0]
 			reassignments = reassignments[1:]
 			at := kmsg.NewAlterPartitionAssignmentsResponseTopicPartition()
-			at.Partition, at.ErrorCode, at.ErrorMessage = r.Partition, x.code(r.Err), messageOf(r.Err)
+			at.Partition, at.ErrorCode, at.ErrorMessage = r.Partition, x.code(r.Err), kafkaerrors.Message(r.Err)
 			out.Partitions = append(out.Partitions, at)
 		}
 		resp.Topics = append(resp.Topics, out)

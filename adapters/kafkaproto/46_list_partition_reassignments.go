@@ -10,7 +10,7 @@ import (
 
 func (x *exchange) listPartitionReassignments(req *kmsg.ListPartitionReassignmentsRequest) *kmsg.ListPartitionReassignmentsResponse {
 	resp := kmsg.NewPtrListPartitionReassignmentsResponse()
-	img := x.services().Cluster.Image()
+	img := x.view()
 	if req.Topics == nil {
 		for t := range img.Topics() {
 			var all []int32
@@ -34,7 +34,7 @@ func listReassigning(resp *kmsg.ListPartitionReassignmentsResponse, t *metadata.
 	out := kmsg.NewListPartitionReassignmentsResponseTopic()
 	out.Topic = t.Name
 	for _, n := range partitions {
-		if n < 0 || int(n) >= len(t.Partitions) || !t.Partitions[n].Reassigning() {
+		if !t.Has(n) || !t.Partitions[n].Reassigning() {
 			continue
 		}
 		p := &t.Partitions[n]

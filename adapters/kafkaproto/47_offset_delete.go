@@ -3,6 +3,7 @@ package kafkaproto
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/group"
 )
 
@@ -10,7 +11,7 @@ import (
 
 func (x *exchange) offsetDelete(req *kmsg.OffsetDeleteRequest) *kmsg.OffsetDeleteResponse {
 	resp := kmsg.NewPtrOffsetDeleteResponse()
-	img := x.services().Cluster.Image()
+	img := x.view()
 	var (
 		asked   []group.TopicPartition
 		answers []*int16
@@ -19,12 +20,12 @@ func (x *exchange) offsetDelete(req *kmsg.OffsetDeleteRequest) *kmsg.OffsetDelet
 		out := kmsg.NewOffsetDeleteResponseTopic()
 		out.Topic = t.Topic
 		out.Partitions = make([]kmsg.OffsetDeleteResponseTopicPartition, len(t.Partitions))
-		topic, unknown := findByVersion(img, t.Topic, [16]byte{}, false)
+		topic, unknown := img.Resolve(t.Topic, [16]byte{}, false)
 		for i, p := range t.Partitions {
 			at := &out.Partitions[i]
 			at.Partition = p.Partition
-			if err := existsIn(topic, p.Partition, unknown); err != nil {
-				at.ErrorCode = x.code(err)
+			if unknown != nil || !topic.Has(p.Partition) {
+				at.ErrorCode = x.code(fault.UnknownTopicOrPartition)
 				continue
 			}
 			asked = append(asked, group.TopicPartition{Topic: t.Topic, Partition: p.Partition})

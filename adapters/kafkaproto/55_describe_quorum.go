@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
 	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/ports"
@@ -35,7 +36,7 @@ func (x *exchange) describeQuorum(req *kmsg.DescribeQuorumRequest) *kmsg.Describ
 			for _, p := range t.Partitions {
 				at := kmsg.NewDescribeQuorumResponseTopicPartition()
 				at.Partition, at.ErrorCode = p.Partition, x.code(fault.UnknownTopicOrPartition)
-				at.ErrorMessage = describe(fault.UnknownTopicOrPartition)
+				at.ErrorMessage = kafkaerrors.Describe(fault.UnknownTopicOrPartition)
 				out.Partitions = append(out.Partitions, at)
 			}
 			resp.Topics = append(resp.Topics, out)
@@ -46,7 +47,7 @@ func (x *exchange) describeQuorum(req *kmsg.DescribeQuorumRequest) *kmsg.Describ
 	req.UnknownTags.Each(func(tag uint32, _ []byte) { forwarded = forwarded || tag == ports.ForwardedTag })
 	quorum, err := x.services().Quorum.Describe(x.ctx, forwarded)
 	if err != nil {
-		resp.ErrorCode, resp.ErrorMessage = x.code(err), messageOf(err)
+		resp.ErrorCode, resp.ErrorMessage = x.code(err), kafkaerrors.Message(err)
 		if len(quorum.Voters) == 0 {
 			return resp
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
@@ -31,7 +32,7 @@ func (x *exchange) updateFeatures(req *kmsg.UpdateFeaturesRequest) *kmsg.UpdateF
 	}
 	if err != nil {
 		resp.ErrorCode = x.code(err)
-		message := fmt.Sprintf("The update failed for all features since the following feature had an error: %s", *describe(err))
+		message := fmt.Sprintf("The update failed for all features since the following feature had an error: %s", *kafkaerrors.Describe(err))
 		resp.ErrorMessage = &message
 		return resp
 	}

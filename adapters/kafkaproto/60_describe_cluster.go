@@ -4,6 +4,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
@@ -29,7 +30,7 @@ func (x *exchange) describeCluster(req *kmsg.DescribeClusterRequest) *kmsg.Descr
 		return resp
 	default:
 		err := fault.New(fault.UnsupportedEndpointType, "Unsupported endpoint type %d", req.EndpointType)
-		resp.ErrorCode, resp.ErrorMessage = x.code(err), messageOf(err)
+		resp.ErrorCode, resp.ErrorMessage = x.code(err), kafkaerrors.Message(err)
 		return resp
 	}
 	x.awaitService()

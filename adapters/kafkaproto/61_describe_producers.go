@@ -3,6 +3,7 @@ package kafkaproto
 import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
@@ -38,9 +39,9 @@ func (x *exchange) describeProducersOf(topic string, index int32) kmsg.DescribeP
 			out.ActiveProducers = append(out.ActiveProducers, active)
 		}
 	}
-	out.ErrorCode, out.ErrorMessage = x.code(err), messageOf(err)
-	if _, ok := x.services().Cluster.Image().Topic(topic); !ok {
-		out.ErrorMessage = describe(err)
+	out.ErrorCode, out.ErrorMessage = x.code(err), kafkaerrors.Message(err)
+	if _, ok := x.view().Topic(topic); !ok {
+		out.ErrorMessage = kafkaerrors.Describe(err)
 	}
 	return out
 }

@@ -74,7 +74,7 @@ func firstOf(name, cursor string, partition int32) int {
 // topicPage is an answer that is being filled until left partitions are in it.
 type topicPage struct {
 	x    *exchange
-	img  *clusterView
+	img  *metadata.View
 	resp *kmsg.DescribeTopicPartitionsResponse
 	left int
 }
@@ -114,7 +114,7 @@ func (p *topicPage) add(name string, t *metadata.Topic, first int) bool {
 func (p *topicPage) partition(t *metadata.Topic, i int) kmsg.DescribeTopicPartitionsResponseTopicPartition {
 	from := &t.Partitions[i]
 	at := kmsg.NewDescribeTopicPartitionsResponseTopicPartition()
-	leader, err := p.img.leader(from)
+	leader, err := p.img.Leader(from)
 	switch {
 	case errors.Is(err, fault.ListenerNotFound):
 		at.ErrorCode = kerr.ListenerNotFound.Code
@@ -124,7 +124,7 @@ func (p *topicPage) partition(t *metadata.Topic, i int) kmsg.DescribeTopicPartit
 	at.Partition, at.LeaderID, at.LeaderEpoch = int32(i), leader, from.LeaderEpoch
 	at.Replicas, at.ISR = from.Replicas, from.ISR
 	at.EligibleLeaderReplicas, at.LastKnownELR = []int32{}, []int32{}
-	at.OfflineReplicas = p.img.offline(from.Replicas)
+	at.OfflineReplicas = p.img.Offline(from.Replicas)
 	return at
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
@@ -30,7 +31,7 @@ func (x *exchange) addRaftVoter(req *kmsg.AddRaftVoterRequest) *kmsg.AddRaftVote
 		err = x.services().Voters.Add(ctx, req.VoterID, net.JoinHostPort(at.Host, strconv.Itoa(int(at.Port))))
 	}
 	resp := kmsg.NewPtrAddRaftVoterResponse()
-	resp.ErrorCode, resp.ErrorMessage = x.code(err), describe(err)
+	resp.ErrorCode, resp.ErrorMessage = x.code(err), kafkaerrors.Describe(err)
 	return resp
 }
 

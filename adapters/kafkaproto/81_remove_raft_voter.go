@@ -1,6 +1,10 @@
 package kafkaproto
 
-import "github.com/twmb/franz-go/pkg/kmsg"
+import (
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
+)
 
 // RemoveRaftVoter: v0 (KIP-853). A directory id of zero stands for whichever is the voter's.
 
@@ -12,6 +16,6 @@ func (x *exchange) removeRaftVoter(req *kmsg.RemoveRaftVoterRequest) *kmsg.Remov
 		err = x.services().Voters.Remove(ctx, req.VoterID, req.VoterDirectoryID)
 	}
 	resp := kmsg.NewPtrRemoveRaftVoterResponse()
-	resp.ErrorCode, resp.ErrorMessage = x.code(err), describe(err)
+	resp.ErrorCode, resp.ErrorMessage = x.code(err), kafkaerrors.Describe(err)
 	return resp
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/adapters/kafkaproto/wire"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
@@ -18,7 +19,9 @@ import (
 // codec returns an exchange without a connection to anyone, for decoding and encoding.
 func codec(t testing.TB, key, version int16, body []byte) *exchange {
 	t.Helper()
-	s, err := New(Settings{Listeners: []Listener{{Name: "L", Address: ":0", Advertised: "broker:9092"}}, Services: newFakes(t).services()})
+	s, err := New(Settings{
+		Listeners: []Listener{{Name: "L", Address: ":0", Advertised: "broker:9092"}}, Services: newFakes(t).services(), Limits: ample(),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +30,10 @@ func codec(t testing.TB, key, version int16, body []byte) *exchange {
 }
 
 // whole reads x's request from its frame.
-func whole(x *exchange) *reader { return &reader{in: x.body, flexible: x.version >= x.api.flexible} }
+func whole(x *exchange) *wire.Reader {
+	r := wire.NewReader(x.body, x.version >= x.api.flexible)
+	return &r
+}
 
 // produced is a Produce request as kmsg reads it, in the form of our own decoder.
 func produced(req *kmsg.ProduceRequest) (parts []replicas.ProducePartition, topics []int) {
@@ -91,7 +97,7 @@ func compareStream(t *testing.T, version int16, body []byte) {
 	wantErr := p.decode(whole(x))
 
 	y := codec(t, produceKey, version, nil)
-	y.stream = y.conn.server.windows.open(bytes.NewReader(body), len(body))
+	y.stream = y.conn.server.windows.Open(bytes.NewReader(body), len(body))
 	y.conn.waits = t.Context()
 	var got []replicas.ProducePartition
 	f := newFakes(t)
@@ -280,10 +286,10 @@ func FuzzHeader(f *testing.F) {
 		return key >= 0 && int(key) < len(apis) && apis[key] != nil && version >= apis[key].flexible
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		r := reader{in: in}
+		r := wire.NewReader(in, false)
 		h, err := parseHeader(&r, flexible)
-		if err == nil && 10+len(h.clientID)+len(r.in) > len(in) {
-			t.Fatalf("%d bytes of header and %d of body from %d", 10+len(h.clientID), len(r.in), len(in))
+		if err == nil && 10+len(h.clientID)+len(r.Rest()) > len(in) {
+			t.Fatalf("%d bytes of header and %d of body from %d", 10+len(h.clientID), len(r.Rest()), len(in))
 		}
 	})
 }

@@ -2,9 +2,14 @@ package kafkaproto
 
 import (
 	"flag"
+	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"testing"
 )
+
+//go:generate go test -run TestTheCompatibilityTableIsThatOfTheCode -update .
 
 var update = flag.Bool("update", false, "write the files that are made from the code")
 
@@ -22,7 +27,7 @@ func TestTheCompatibilityTableIsThatOfTheCode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	table, err := Compatibility(string(kafka))
+	table, err := compatibility(string(kafka))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,4 +44,35 @@ func TestTheCompatibilityTableIsThatOfTheCode(t *testing.T) {
 	if string(got) != want {
 		t.Errorf("%s is not what the code says: run make generate", compatibilityFile)
 	}
+}
+
+// compatibility returns the table of all APIs of Apache Kafka and what this broker serves of them, as Markdown.
+// kafka is what Apache Kafka announces: a line with key, name, lowest and highest version for each API.
+func compatibility(kafka string) (string, error) {
+	var out strings.Builder
+	out.WriteString("| key | API | Apache Kafka 4.3.1 | Chronik | |\n|---:|---|---|---|---|\n")
+	served := indexAPIs(apiTable())
+	for line := range strings.Lines(kafka) {
+		var (
+			key             int
+			name            string
+			lowest, highest int16
+		)
+		if _, err := fmt.Sscan(line, &key, &name, &lowest, &highest); err != nil {
+			return "", fmt.Errorf("line %q: %w", line, err)
+		}
+		ours, note := "–", ""
+		if key < len(served) && served[key] != nil {
+			ours, note = versions(served[key].min, served[key].max), served[key].note
+		}
+		fmt.Fprintf(&out, "| %d | %s | %s | %s | %s |\n", key, name, versions(lowest, highest), ours, note)
+	}
+	return out.String(), nil
+}
+
+func versions(lowest, highest int16) string {
+	if lowest == highest {
+		return strconv.Itoa(int(lowest))
+	}
+	return fmt.Sprintf("%d–%d", lowest, highest)
 }

@@ -13,6 +13,9 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/chronik-stream/chronik/adapters/kafkaproto/budget"
+	"github.com/chronik-stream/chronik/adapters/kafkaproto/wire"
 )
 
 // readAhead is how much of its input a connection buffers. It is small, because idle connections keep it; larger
@@ -173,15 +176,15 @@ func (c *conn) exchange(x *exchange) (err error) {
 		c.served(x)
 	}()
 	x.began = time.Now()
-	r := reader{stream: x.stream}
+	r := wire.NewStreamReader(x.stream, false)
 	if x.stream == nil {
-		r.in = x.frame.buf.b
+		r = wire.NewReader(x.frame.buf.b, false)
 	}
 	h, err := parseHeader(&r, c.server.flexible)
 	if err != nil {
 		return err
 	}
-	x.version, x.correlation, x.clientID, x.body, x.ctx = h.version, h.correlation, c.identify(h.clientID), r.in, c.ctx
+	x.version, x.correlation, x.clientID, x.body, x.ctx = h.version, h.correlation, c.identify(h.clientID), r.Rest(), c.ctx
 	x.api = c.server.api(h.key)
 	if x.api == nil && c.server.partial {
 		return errNotServed
@@ -302,8 +305,8 @@ func hostOf(a *net.TCPAddr) string {
 func (c *conn) peer() string { return "/" + c.remote }
 
 // take adds n bytes of b to l. While it waits, the client may go away.
-func (c *conn) take(l *Lease, b *Budget, n int) error {
-	if b.try(l, int64(n)) {
+func (c *conn) take(l *budget.Lease, b *budget.Budget, n int) error {
+	if b.Try(l, int64(n)) {
 		return nil
 	}
 	reading := c.reading.Swap(false) // it is not the client that stalls

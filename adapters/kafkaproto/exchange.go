@@ -10,6 +10,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
+	"github.com/chronik-stream/chronik/adapters/kafkaproto/budget"
+	"github.com/chronik-stream/chronik/adapters/kafkaproto/wire"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -23,8 +26,8 @@ type exchange struct {
 	correlation int32
 	clientID    string
 	frame       frame
-	body        []byte  // the request without its header; part of frame
-	stream      *stream // the request instead, when it is decoded while it arrives
+	body        []byte       // the request without its header; part of frame
+	stream      *wire.Stream // the request instead, when it is decoded while it arrives
 	began       time.Time
 	size        int // of the request, in bytes
 	cost        int // of its decoded form, in bytes
@@ -42,7 +45,7 @@ type exchange struct {
 	files    []fileRange             // bytes that belong between those of out
 	copied   int                     // bytes of out that came from files
 	fetched  *replicas.FetchResponse // holds the files; nil unless it is a Fetch
-	lease    Lease                   // of the answers' budget
+	lease    budget.Lease            // of the answers' budget
 }
 
 // deferred is what becomes an answer after the reader has left the request.
@@ -81,7 +84,7 @@ func (x *exchange) code(err error) int16 {
 		return 0
 	}
 	x.errors++
-	code, known := codeOf(err)
+	code, known := kafkaerrors.Code(err)
 	if !known {
 		x.conn.server.noise.Error(x.ctx, "request met an unexpected error", "api", x.api.name,
 			"client_id", x.clientID, "err", err)
@@ -115,22 +118,22 @@ func (x *exchange) malformed(err error) error {
 }
 
 // start begins the answer with its size, to be filled in by finish, and its header.
-func (x *exchange) start(flexible bool, room int) writer {
+func (x *exchange) start(flexible bool, room int) wire.Writer {
 	x.out = x.conn.server.buffers.get(max(room, smallestBuffer))
-	w := writer{b: x.out.b[:4], flexible: flexible}
-	w.int32(x.correlation)
-	w.noTags()
+	w := wire.Writer{B: x.out.b[:4], Flexible: flexible}
+	w.Int32(x.correlation)
+	w.NoTags()
 	return w
 }
 
 // finish takes the encoded answer over. The files' bytes count for its size.
-func (x *exchange) finish(w writer) {
-	x.out.b = w.b
-	size := len(w.b) - 4
+func (x *exchange) finish(w wire.Writer) {
+	x.out.b = w.B
+	size := len(w.B) - 4
 	for _, f := range x.files {
 		size += f.slice.Size
 	}
-	binary.BigEndian.PutUint32(w.b, uint32(size))
+	binary.BigEndian.PutUint32(w.B, uint32(size))
 }
 
 // respond encodes a message of kmsg as the answer.
@@ -142,7 +145,7 @@ func (x *exchange) respond(resp kmsg.Response) {
 func (x *exchange) encode(resp kmsg.Response, version int16) {
 	resp.SetVersion(version)
 	w := x.start(resp.IsFlexible() && resp.Key() != apiVersionsKey, smallestBuffer)
-	w.b = resp.AppendTo(w.b)
+	w.B = resp.AppendTo(w.B)
 	x.finish(w)
 }
 

@@ -290,13 +290,18 @@ type running struct {
 	stop func() error // ends Run and returns what it returned
 }
 
+// ample are limits that are met only by tests that lower them.
+func ample() Limits {
+	return Limits{ConnectionMemory: 64 << 20, RequestMemory: 64 << 20, ResponseMemory: 64 << 20, Grace: 10 * time.Second}
+}
+
 // start runs a server over the fakes until the test ends.
 func start(t testing.TB, f *fakes, change ...func(*Settings, *Server)) *running {
 	t.Helper()
 	lines := new(logLines)
 	settings := Settings{
 		Listeners: []Listener{{Name: "PLAINTEXT", Address: "127.0.0.1:0"}}, Services: f.services(),
-		Logger: slog.New(lines), Limits: Limits{Grace: 10 * time.Second},
+		Logger: slog.New(lines), Limits: ample(),
 	}
 	for _, c := range change {
 		c(&settings, nil)

@@ -3,10 +3,12 @@ package kafkaproto
 import (
 	"bufio"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math"
+
+	"github.com/chronik-stream/chronik/adapters/kafkaproto/budget"
+	"github.com/chronik-stream/chronik/adapters/kafkaproto/wire"
 )
 
 const (
@@ -21,7 +23,7 @@ const (
 // frame is a request's bytes without their size, in memory that release gives back.
 type frame struct {
 	buf   *buffer
-	lease Lease
+	lease budget.Lease
 	pool  *buffers
 }
 
@@ -57,10 +59,10 @@ func (c *conn) receive(x *exchange) error {
 	}
 	apiAndVersion, err := c.in.Peek(4)
 	if err != nil {
-		return unexpected(err)
+		return wire.Unexpected(err)
 	}
 	if x.size > c.server.streamAbove && isStreamed(apiAndVersion) {
-		x.stream = c.server.windows.open(c.in, x.size)
+		x.stream = c.server.windows.Open(c.in, x.size)
 		return nil
 	}
 	if x.size > c.server.maxFrame {
@@ -74,7 +76,7 @@ func (c *conn) receive(x *exchange) error {
 // come, and beyond what this connection has shown that it sends, only as the rest comes.
 func (c *conn) read(f *frame, in *bufio.Reader, size int) error {
 	if _, err := in.Peek(1); err != nil {
-		return unexpected(err)
+		return wire.Unexpected(err)
 	}
 	f.pool = c.server.buffers
 	have, room := 0, min(size, max(firstRead, c.largest))
@@ -87,7 +89,7 @@ func (c *conn) read(f *frame, in *bufio.Reader, size int) error {
 		have += n
 		if err != nil {
 			f.release()
-			return unexpected(err)
+			return wire.Unexpected(err)
 		}
 		if have == size {
 			break
@@ -106,14 +108,6 @@ func (c *conn) read(f *frame, in *bufio.Reader, size int) error {
 	return nil
 }
 
-// unexpected is the error for an end in the middle of a frame.
-func unexpected(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
 // header is a request's header, versions 1 and 2 (KIP-482).
 type header struct {
 	key, version int16
@@ -122,14 +116,14 @@ type header struct {
 }
 
 // parseHeader takes the header from r. flexible tells for a key and version whether the header ends with tagged fields.
-func parseHeader(r *reader, flexible func(key, version int16) bool) (h header, err error) {
-	size := r.left()
-	h.key, h.version, h.correlation = r.int16(), r.int16(), r.int32()
-	h.clientID = r.stringBytes() // never in its compact form
-	r.flexible = flexible(h.key, h.version)
-	r.tags(nil)
-	if r.bad {
-		return h, r.failure(fmt.Errorf("header of %d bytes: %w", min(size, math.MaxInt16), errMalformed))
+func parseHeader(r *wire.Reader, flexible func(key, version int16) bool) (h header, err error) {
+	size := r.Left()
+	h.key, h.version, h.correlation = r.Int16(), r.Int16(), r.Int32()
+	h.clientID = r.StringBytes() // never in its compact form
+	r.Flexible = flexible(h.key, h.version)
+	r.Tags(nil)
+	if r.Bad() {
+		return h, failure(r, fmt.Errorf("header of %d bytes: %w", min(size, math.MaxInt16), wire.ErrMalformed))
 	}
 	return h, nil
 }
@@ -138,3 +132,11 @@ func parseHeader(r *reader, flexible func(key, version int16) bool) (h header, e
 type badInput struct{ error }
 
 func (e badInput) Unwrap() error { return e.error }
+
+// failure is why a reader is bad: the connection's error, or else what the client has done wrong.
+func failure(r *wire.Reader, malformed error) error {
+	if s := r.Stream(); s != nil && s.Err() != nil {
+		return s.Err()
+	}
+	return badInput{malformed}
+}

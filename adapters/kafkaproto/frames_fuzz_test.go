@@ -18,7 +18,9 @@ func FuzzConnection(f *testing.F) {
 	f.Add(frameOf(produceRequest(-1, "orders", bytes.Repeat([]byte("records"), 20)), 3)) // decoded while it arrives
 	f.Add([]byte{0, 0, 0, 14, 0, 18, 0, 99, 0, 0, 0, 7, 0, 1, 'x', 0, 1, 1})
 	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"))
-	s, err := New(Settings{Listeners: []Listener{{Name: "L", Address: ":0"}}, Services: newFakes(f).services(), Logger: discard()})
+	s, err := New(Settings{
+		Listeners: []Listener{{Name: "L", Address: ":0"}}, Services: newFakes(f).services(), Logger: discard(), Limits: ample(),
+	})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -4,17 +4,18 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/chronik-stream/chronik/adapters/kafkaproto/wire"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
 // leaderTag writes a tagged field that names a partition's leader (KIP-951).
-func (w *writer) leaderTag(tag int, l *replicas.LeaderHint) {
-	w.uvarint(tag)
-	w.uvarint(4 + 4 + 1)
-	w.int32(l.Leader)
-	w.int32(l.LeaderEpoch)
-	w.uvarint(0)
+func leaderTag(w *wire.Writer, tag int, l *replicas.LeaderHint) {
+	w.Uvarint(tag)
+	w.Uvarint(4 + 4 + 1)
+	w.Int32(l.Leader)
+	w.Int32(l.LeaderEpoch)
+	w.Uvarint(0)
 }
 
 // hintsAtLeader reports whether err is one that comes with the leader's name.
@@ -24,7 +25,7 @@ func hintsAtLeader(err error) bool {
 
 // endpoints ends an answer with its tagged fields: the endpoints of the leaders that it names (KIP-951), if
 // the version has a place for them.
-func (x *exchange) endpoints(w *writer, leaders []int32, hasPlace bool) {
+func (x *exchange) endpoints(w *wire.Writer, leaders []int32, hasPlace bool) {
 	var named []endpoint
 	if hasPlace && len(leaders) > 0 {
 		for _, b := range x.brokers() {
@@ -34,18 +35,18 @@ func (x *exchange) endpoints(w *writer, leaders []int32, hasPlace bool) {
 		}
 	}
 	if len(named) == 0 {
-		w.noTags()
+		w.NoTags()
 		return
 	}
-	w.uvarint(1)
-	w.tag(0, func(w *writer) {
-		w.length(len(named))
+	w.Uvarint(1)
+	w.Tag(0, func(w *wire.Writer) {
+		w.Length(len(named))
 		for _, b := range named {
-			w.int32(b.node)
-			w.string(b.host)
-			w.int32(b.port)
-			w.nullable(b.rack)
-			w.noTags()
+			w.Int32(b.node)
+			w.String(b.host)
+			w.Int32(b.port)
+			w.Nullable(b.rack)
+			w.NoTags()
 		}
 	})
 }

@@ -7,6 +7,8 @@ import (
 	"net"
 	"strconv"
 	"time"
+
+	"github.com/chronik-stream/chronik/internal/pause"
 )
 
 // Listener is an address to serve.
@@ -55,7 +57,7 @@ func (s *Server) closeListeners() {
 	}
 }
 
-// accept takes connections until the listener is closed.
+// accept takes connections until the listener is closed. It is closed when ctx ends.
 func (s *Server) accept(ctx context.Context, l *listener) {
 	backoff := time.Millisecond
 	for {
@@ -66,7 +68,7 @@ func (s *Server) accept(ctx context.Context, l *listener) {
 		case err != nil:
 			// Mostly the process has no file descriptor left: it will when connections end.
 			s.noise.Warn(ctx, "connection not accepted", "listener", l.name, "err", err)
-			time.Sleep(backoff)
+			pause.For(ctx, backoff)
 			backoff = min(2*backoff, time.Second)
 			continue
 		}

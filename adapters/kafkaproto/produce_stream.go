@@ -1,9 +1,11 @@
 package kafkaproto
 
 import (
+	"encoding/binary"
 	"sync"
 	"sync/atomic"
 
+	"github.com/chronik-stream/chronik/adapters/kafkaproto/wire"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
@@ -12,6 +14,15 @@ import (
 // given back as soon as its partition has answered. So the request takes as much memory as its largest batch, and not as
 // much as its frame. Where the rest of the request is cut off or malformed, the batches that came before it have been appended and
 // nobody is told: to the client that is a connection lost while it waits for the answer.
+
+// streamAbove is the size, in bytes, above which a Produce request is not waited for as a whole. What most clients send
+// at most stays below: Java's max.request.size is as much.
+const streamAbove = 1 << 20
+
+// isStreamed reports whether a request that begins with these four bytes, its API key and version, is decoded while it arrives.
+func isStreamed(apiAndVersion []byte) bool {
+	return binary.BigEndian.Uint16(apiAndVersion) == produceKey && int16(binary.BigEndian.Uint16(apiAndVersion[2:])) >= oldestProduce
+}
 
 // arrivals are the partitions of a request that is served while it arrives.
 type arrivals struct {
@@ -37,12 +48,13 @@ func (p *produceCall) serveStream() error {
 	p.arrivals = new(arrivals)
 	p.arrivals.pending.Store(1)
 	x.conn.reading.Store(true)
-	err := p.decode(&reader{stream: x.stream, flexible: x.version >= x.api.flexible})
+	r := wire.NewStreamReader(x.stream, x.version >= x.api.flexible)
+	err := p.decode(&r)
 	x.conn.reading.Store(false)
-	if err == nil && x.stream.left > 0 {
-		err = x.stream.skip(x.stream.left) // Kafka does not look at what stands behind a request, either
+	if left := x.stream.Left(); err == nil && left > 0 {
+		err = x.stream.Skip(left) // Kafka does not look at what stands behind a request, either
 	}
-	x.conn.server.windows.close(x.stream)
+	x.conn.server.windows.Close(x.stream)
 	if err != nil {
 		p.arrivals.served.Wait() // the exchange is let go of by whoever gets the error
 		return err
@@ -54,33 +66,35 @@ func (p *produceCall) serveStream() error {
 }
 
 // serveArrival reads one partition's batch from the stream and has it appended.
-func (p *produceCall) serveArrival(r *reader, at replicas.ProducePartition) error {
+func (p *produceCall) serveArrival(r *wire.Reader, at replicas.ProducePartition) error {
 	x := p.x
 	a := &arrival{call: p}
-	size := r.wideLength()
-	if size < -1 || size > r.left() {
-		r.fail()
+	size := r.Length()
+	if size < -1 || size > r.Left() {
+		r.Fail()
 	}
-	if r.bad {
-		return r.failure(x.malformed(errMalformed))
+	if r.Bad() {
+		return failure(r, x.malformed(wire.ErrMalformed))
 	}
 	most := x.conn.server.limits.RequestMemory
 	fits := int64(size) <= most
 	switch {
 	case !fits:
-		if err := r.stream.skip(size); err != nil {
+		if err := r.Stream().Skip(size); err != nil {
 			return err
 		}
 	case size >= 0:
-		if err := r.stream.records(x.conn, &a.frame, size); err != nil {
-			return err
+		if size > 0 {
+			if err := x.conn.read(&a.frame, r.Stream().Lend(size), size); err != nil {
+				return err
+			}
 		}
 		at.Records = a.frame.bytes()
 	}
-	r.tags(nil)
-	if r.bad {
+	r.Tags(nil)
+	if r.Bad() {
 		a.frame.release()
-		return r.failure(x.malformed(errMalformed))
+		return failure(r, x.malformed(wire.ErrMalformed))
 	}
 	p.arrivals.all = append(p.arrivals.all, a)
 	if fits {

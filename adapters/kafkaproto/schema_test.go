@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/adapters/kafkaproto/wire"
 )
 
 func TestSchemasAgreeWithKmsgInEveryVersion(t *testing.T) {
@@ -21,14 +23,14 @@ func TestSchemasAgreeWithKmsgInEveryVersion(t *testing.T) {
 				fill(r, req)
 				req.SetVersion(version)
 				body := req.AppendTo(nil)
-				in := reader{in: body, flexible: req.IsFlexible()}
-				a.schema.walk(&in, version)
-				in.tags(nil)
-				if in.bad || len(in.in) != 0 {
-					t.Fatalf("%s version %d: bad %t, %d bytes left of %x", a.name, version, in.bad, len(in.in), body)
+				in := wire.NewReader(body, req.IsFlexible())
+				a.schema.Walk(&in, version)
+				in.Tags(nil)
+				if in.Bad() || in.Left() != 0 {
+					t.Fatalf("%s version %d: bad %t, %d bytes left of %x", a.name, version, in.Bad(), in.Left(), body)
 				}
 				for cut := range body {
-					if _, err := a.schema.check(body[:cut], version, req.IsFlexible()); err == nil {
+					if _, err := a.schema.Check(body[:cut], version, req.IsFlexible()); err == nil {
 						t.Fatalf("%s version %d: accepted when cut to %d of %d bytes", a.name, version, cut, len(body))
 					}
 				}
@@ -49,7 +51,7 @@ func TestArraysThatClaimMoreThanThereIsAreRefusedBeforeTheyCostMemory(t *testing
 			for at := range body {
 				for _, claim := range [][]byte{{0x7f, 0xff, 0xff, 0xff}, {0x00, 0xff, 0xff, 0xff}, {0xff, 0xff, 0xff, 0xff, 0x0f}, {0xff, 0xff, 0x7f}} {
 					bomb := append(append(append([]byte(nil), body[:at]...), claim...), make([]byte, 1<<16)...)
-					cost, err := a.schema.check(bomb, version, req.IsFlexible())
+					cost, err := a.schema.Check(bomb, version, req.IsFlexible())
 					if err != nil {
 						continue
 					}
@@ -101,7 +103,7 @@ func FuzzRequest(f *testing.F) {
 		if version < a.min || version > a.max {
 			return
 		}
-		cost, err := a.schema.check(body, version, version >= a.flexible)
+		cost, err := a.schema.Check(body, version, version >= a.flexible)
 		if err != nil {
 			return
 		}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -150,7 +151,10 @@ func TestALinkLocalAddressIsToldWithItsZone(t *testing.T) {
 
 func TestAnAdvertisedAddressMustNameHostAndPort(t *testing.T) {
 	for _, bad := range []string{"host", "host:", ":9092", "host:70000", "host:x"} {
-		if _, err := New(Settings{Listeners: []Listener{{Name: "L", Advertised: bad}}, Services: newFakes(t).services(), Logger: discard()}); err == nil {
+		_, err := New(Settings{
+			Listeners: []Listener{{Name: "L", Advertised: bad}}, Services: newFakes(t).services(), Logger: discard(), Limits: ample(),
+		})
+		if err == nil || !strings.Contains(err.Error(), "advertised address") {
 			t.Errorf("%q is accepted", bad)
 		}
 	}

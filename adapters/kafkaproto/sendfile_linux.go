@@ -1,6 +1,7 @@
 package kafkaproto
 
 import (
+	"errors"
 	"io"
 	"syscall"
 
@@ -17,60 +18,58 @@ func (c *conn) sendFile(s ports.Slice) error {
 	if !c.direct() {
 		return c.copyFile(s)
 	}
-	file := int(s.File.Fd())
-	at, rest := s.Offset, s.Size
-	var failed error
-	err := c.raw.Write(func(socket uintptr) bool {
-		for rest > 0 {
-			n, err := unix.Sendfile(int(socket), file, &at, min(rest, sendStep))
-			switch {
-			case err == unix.EINTR:
-			case err == unix.EAGAIN:
-				return false
-			case err != nil:
-				failed = err
-				return true
-			case n == 0:
-				failed = io.ErrUnexpectedEOF
-				return true
-			default:
-				rest -= n
-				c.active.Store(c.server.tick.Load())
-			}
-		}
-		return true
-	})
-	if err != nil {
-		return err
-	}
-	return failed
+	return c.push(&outgoing{conn: c, file: int(s.File.Fd()), at: s.Offset, left: s.Size})
 }
 
 // sendMore writes b and tells the kernel that more follows, so that the beginning of a file goes into the
 // same packet.
-func (c *conn) sendMore(b []byte) error {
-	var failed error
-	err := c.raw.Write(func(socket uintptr) bool {
-		for len(b) > 0 {
-			n, err := unix.SendmsgN(int(socket), b, nil, nil, unix.MSG_MORE|unix.MSG_NOSIGNAL)
-			switch {
-			case err == unix.EINTR:
-			case err == unix.EAGAIN:
-				return false
-			case err != nil:
-				failed = err
-				return true
-			default:
-				b = b[n:]
-				c.active.Store(c.server.tick.Load())
-			}
-		}
-		return true
-	})
-	if err != nil {
+func (c *conn) sendMore(b []byte) error { return c.push(&outgoing{conn: c, bytes: b, left: len(b)}) }
+
+// push sends all that is outgoing. It waits while the socket takes no more.
+func (c *conn) push(o *outgoing) error {
+	if err := c.raw.Write(o.send); err != nil {
 		return err
 	}
-	return failed
+	return o.err
+}
+
+// outgoing is what goes around conn.stream, to the socket: bytes, or a part of a file.
+type outgoing struct {
+	conn  *conn
+	bytes []byte
+	file  int // the descriptor; of no meaning with bytes
+	at    int64
+	left  int // bytes
+	err   error
+}
+
+// send sends until nothing is left or it fails, and returns false while the socket takes no more. It has the form that
+// syscall.RawConn wants.
+func (o *outgoing) send(socket uintptr) bool {
+	for o.left > 0 {
+		switch n, err := o.step(int(socket)); {
+		case err == nil && n > 0:
+			o.left -= n
+			o.conn.active.Store(o.conn.server.tick.Load())
+		case err == nil:
+			o.err = io.ErrUnexpectedEOF // of the file
+			return true
+		case errors.Is(err, unix.EAGAIN):
+			return false
+		case !errors.Is(err, unix.EINTR):
+			o.err = err
+			return true
+		}
+	}
+	return true
+}
+
+// step makes one system call, and returns how many bytes it has sent.
+func (o *outgoing) step(socket int) (int, error) {
+	if o.bytes != nil {
+		return unix.SendmsgN(socket, o.bytes[len(o.bytes)-o.left:], nil, nil, unix.MSG_MORE|unix.MSG_NOSIGNAL)
+	}
+	return unix.Sendfile(socket, o.file, &o.at, min(o.left, sendStep))
 }
 
 // hungUp reports whether the peer has closed its side or the connection is broken.

@@ -1,6 +1,7 @@
 package kafkaproto
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/chronik-stream/chronik/adapters/kafkaproto/budget"
+	"github.com/chronik-stream/chronik/adapters/kafkaproto/wire"
 	"github.com/chronik-stream/chronik/internal/limitedlog"
 )
 
@@ -34,6 +37,9 @@ type Settings struct {
 	Tracer  trace.Tracer // nil: nothing is traced
 }
 
+// closeTime is how long requests may take to end after their connections were closed.
+const closeTime = 10 * time.Second
+
 // connectionCost is about how many bytes of memory a connection takes that has no request: its goroutine's stack, its
 // buffer, the topics that it remembers.
 const connectionCost = 8 << 10
@@ -41,43 +47,30 @@ const connectionCost = 8 << 10
 // Limits bound what clients can make the server hold. Those that Kafka has a config for (connections in all and per
 // address, idle time, size of a request) are read from Services.Configs, too, when they are needed.
 type Limits struct {
-	// bytes that connections may take without their requests; default 64 MiB, enough for 8192
-	ConnectionMemory int64
-	RequestMemory    int64         // bytes that requests may take together; default 64 MiB
-	ResponseMemory   int64         // bytes that large answers may take together; default 64 MiB
-	PendingAnswers   int           // requests of one connection that wait for their answer; default 128
-	Stall            time.Duration // how long a frame or an answer may make no progress; default 30 s
-	Handshake        time.Duration // how long another node may take to show who it is; default 10 s
-	// how long questions about the cluster wait for the broker to be in service; default 5 s
-	Start time.Duration
-	Grace time.Duration // how long requests under way may take when the server stops; default 10 s
+	// What the broker's settings decide: bytes of memory, all above 0, and time.
+	ConnectionMemory int64         // that connections may take without their requests
+	RequestMemory    int64         // that requests may take together
+	ResponseMemory   int64         // that large answers may take together
+	Grace            time.Duration // how long requests under way may take when the server stops; 0 ends them at once
+
+	// What nobody sets but tests; 0 stands for the default.
+	PendingAnswers int           // requests of one connection that wait for their answer; default 128
+	Stall          time.Duration // how long a frame or an answer may make no progress; default 30 s
+	Handshake      time.Duration // how long another node may take to show its certificate; default 10 s
+	Start          time.Duration // how long questions about the cluster wait for the broker to be in service; default 5 s
 }
 
-func (l *Limits) ensureDefaults() {
-	if l.ConnectionMemory <= 0 {
-		l.ConnectionMemory = 64 << 20
+// complete fills in the defaults, and refuses limits without memory.
+func (l *Limits) complete() error {
+	if l.ConnectionMemory <= 0 || l.RequestMemory <= 0 || l.ResponseMemory <= 0 {
+		return fmt.Errorf("memory of %d bytes for connections, %d for requests and %d for answers: want some for each",
+			l.ConnectionMemory, l.RequestMemory, l.ResponseMemory)
 	}
-	if l.RequestMemory <= 0 {
-		l.RequestMemory = 64 << 20
-	}
-	if l.ResponseMemory <= 0 {
-		l.ResponseMemory = 64 << 20
-	}
-	if l.PendingAnswers <= 0 {
-		l.PendingAnswers = 128
-	}
-	if l.Stall <= 0 {
-		l.Stall = 30 * time.Second
-	}
-	if l.Handshake <= 0 {
-		l.Handshake = 10 * time.Second
-	}
-	if l.Start <= 0 {
-		l.Start = 5 * time.Second
-	}
-	if l.Grace <= 0 {
-		l.Grace = 10 * time.Second
-	}
+	l.PendingAnswers = cmp.Or(l.PendingAnswers, 128)
+	l.Stall = cmp.Or(l.Stall, 30*time.Second)
+	l.Handshake = cmp.Or(l.Handshake, 10*time.Second)
+	l.Start = cmp.Or(l.Start, 5*time.Second)
+	return nil
 }
 
 // Server speaks the Kafka protocol on its listeners.
@@ -96,11 +89,11 @@ type Server struct {
 	maxStream   int // bytes of a request
 	maxFrame    int // bytes of a request that is held as a whole
 	streamAbove int // bytes of a request that is held as a whole although it could be decoded while it arrives
-	frames      *Budget
-	answers     *Budget
+	frames      *budget.Budget
+	answers     *budget.Budget
 	buffers     *buffers
 	exchanges   exchanges
-	windows     windows
+	windows     wire.Windows
 	produces    sync.Pool
 	fetches     sync.Pool
 
@@ -120,12 +113,14 @@ type Server struct {
 
 // New returns a server that does not listen yet.
 func New(s Settings) (*Server, error) {
-	s.Limits.ensureDefaults()
+	if err := s.Limits.complete(); err != nil {
+		return nil, err
+	}
 	srv := &Server{
 		services: s.Services, nodes: s.Nodes, limits: s.Limits, log: s.Logger, metrics: s.Metrics, tracer: s.Tracer,
 		noise:       limitedlog.New(s.Logger, noisePerPeriod),
-		frames:      NewBudget(s.Limits.RequestMemory),
-		answers:     NewBudget(s.Limits.ResponseMemory),
+		frames:      budget.New(s.Limits.RequestMemory),
+		answers:     budget.New(s.Limits.ResponseMemory),
 		buffers:     newBuffers(),
 		tickTime:    time.Second,
 		streamAbove: streamAbove,
@@ -198,7 +193,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if !s.awaitConns(s.limits.Grace) {
 		s.log.Warn("connections are closed with requests under way", "grace", s.limits.Grace)
 		s.eachConn((*conn).close)
-		if !s.awaitConns(s.limits.Grace) {
+		if !s.awaitConns(closeTime) {
 			err = errors.New("requests did not end after their connections were closed")
 		}
 	}

@@ -2,6 +2,7 @@ package kafkaproto
 
 import (
 	"context"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -77,5 +78,20 @@ func TestAPanicClosesTheConnectionAndNothingElse(t *testing.T) {
 	ask[*kmsg.MetadataResponse](s.dial(t), kmsg.NewPtrMetadataRequest())
 	if s.log.count("a bug") != 1 {
 		t.Error("the panic is not logged")
+	}
+}
+
+func TestAServerWithoutMemoryIsRefused(t *testing.T) {
+	for name, take := range map[string]func(*Limits){
+		"connections": func(l *Limits) { l.ConnectionMemory = 0 },
+		"requests":    func(l *Limits) { l.RequestMemory = 0 },
+		"answers":     func(l *Limits) { l.ResponseMemory = -1 },
+	} {
+		limits := ample()
+		take(&limits)
+		_, err := New(Settings{Listeners: []Listener{{Name: "L"}}, Services: newFakes(t).services(), Logger: discard(), Limits: limits})
+		if err == nil || !strings.Contains(err.Error(), "want some for each") {
+			t.Errorf("no memory for %s: %v", name, err)
+		}
 	}
 }

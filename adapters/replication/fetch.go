@@ -31,16 +31,19 @@ type name struct {
 
 func nameOf(p *ports.ReplicaFetchPartition) name { return name{p.TopicID, p.Partition} }
 
-// Fetch implements ports.Peers by Kafka's Fetch, in an incremental session: what has not changed is not said again.
+// Fetch implements ports.ReplicaFetcher by Kafka's Fetch, in an incremental session: what has not changed is not said again.
 func (p *Peers) Fetch(ctx context.Context, node int32, want ports.ReplicaFetch) ([]ports.ReplicaFetched, error) {
 	l := p.on(p.feeds, node)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	req, resp := p.request(&l.session, want), kmsg.NewPtrFetchResponse()
-	resp.Version = fetchVersion
-	if err := p.ask(ctx, l, node, req, resp); err != nil {
+	if err := p.connect(ctx, l, node); err != nil {
 		return nil, err
 	}
+	answer, err := p.ask(ctx, l, node, p.request(&l.session, want))
+	if err != nil {
+		return nil, err
+	}
+	resp := answer.(*kmsg.FetchResponse)
 	if err := faultOf(resp.ErrorCode); err != nil {
 		l.session = session{}
 		if errors.Is(err, fault.FetchSessionIDNotFound) || errors.Is(err, fault.InvalidFetchSessionEpoch) {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaclient"
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/ports"
 	"github.com/chronik-stream/chronik/internal/limitedlog"
@@ -25,12 +27,14 @@ type Settings struct {
 	Logger  *slog.Logger
 }
 
-// noisePerPeriod is how many lines about connections may be written per limitedlog.Period: they are made again and again.
+// noisePerPeriod is how many lines about connections may be written per limitedlog.Period: connections are tried over and
+// over.
 const noisePerPeriod = 5
 
 // Peers talks to the other brokers. It has two connections to each: heartbeats must not wait behind records.
 type Peers struct {
 	settings Settings
+	dialer   kafkaclient.Dialer
 	noise    *limitedlog.Log
 
 	mu     sync.Mutex
@@ -39,18 +43,25 @@ type Peers struct {
 	closed bool
 }
 
-var _ ports.Peers = (*Peers)(nil)
+var (
+	_ ports.Heartbeats     = (*Peers)(nil)
+	_ ports.ReplicaFetcher = (*Peers)(nil)
+)
 
 // New returns the peers of this broker. Close ends all connections.
 func New(set Settings) *Peers {
-	return &Peers{settings: set, noise: limitedlog.New(set.Logger, noisePerPeriod), beats: make(map[int32]*line), feeds: make(map[int32]*line)}
+	return &Peers{
+		settings: set, noise: limitedlog.New(set.Logger, noisePerPeriod),
+		dialer: kafkaclient.Dialer{ClientID: fmt.Sprintf("broker-%d", set.NodeID), Secure: set.TLS.over},
+		beats:  make(map[int32]*line), feeds: make(map[int32]*line),
+	}
 }
 
-// line is a connection that is made when it is needed, and again when it has broken.
+// line is a connection that is made when it is needed, and again after it has broken.
 type line struct {
-	mu      sync.Mutex // held for the length of a request
-	conn    *conn      // nil when there is none
-	session session    // of fetches
+	mu      sync.Mutex        // held for the length of a request
+	conn    *kafkaclient.Conn // nil when there is none
+	session session           // of fetches
 }
 
 // on returns the line to a broker.
@@ -65,37 +76,44 @@ func (p *Peers) on(lines map[int32]*line, node int32) *line {
 	return l
 }
 
-// ask sends a request over a line and reads its answer, but for the error in it. A broker that has moved is asked at its new address.
-func (p *Peers) ask(ctx context.Context, l *line, node int32, req kmsg.Request, resp kmsg.Response) error {
+// connect sees to it that a line is connected, to where the broker is now. A new connection has no fetch session.
+func (p *Peers) connect(ctx context.Context, l *line, node int32) error {
 	address, ok := p.settings.Address(node)
 	if !ok {
 		return fault.New(fault.BrokerNotAvailable, "broker %d has no address", node)
 	}
-	if l.conn != nil && l.conn.address != address {
+	if l.conn != nil && l.conn.Address() != address {
 		l.hangUp()
 	}
-	if l.conn == nil {
-		c, err := dial(ctx, p.settings.TLS, address, fmt.Sprintf("broker-%d", p.settings.NodeID))
-		if err != nil {
-			return p.distrusted(ctx, node, unreachable(ctx, node, err))
-		}
-		if !p.keep(l, c) {
-			return fault.New(fault.BrokerNotAvailable, "this broker is stopping")
-		}
+	if l.conn != nil {
+		return nil
 	}
-	if err := l.conn.do(ctx, req, resp); err != nil {
-		l.hangUp()
+	c, err := p.dialer.Dial(ctx, address)
+	if err != nil {
 		return p.distrusted(ctx, node, unreachable(ctx, node, err))
+	}
+	if !p.keep(l, c) {
+		return fault.New(fault.BrokerNotAvailable, "this broker is stopping")
 	}
 	return nil
 }
 
+// ask sends a request over a line that is connected, and returns the answer; the error codes in it are the caller's to look at.
+func (p *Peers) ask(ctx context.Context, l *line, node int32, req kmsg.Request) (kmsg.Response, error) {
+	resp, err := l.conn.Request(ctx, req)
+	if err != nil {
+		l.hangUp()
+		return nil, p.distrusted(ctx, node, unreachable(ctx, node, err))
+	}
+	return resp, nil
+}
+
 // keep gives a line its connection, unless all is closed.
-func (p *Peers) keep(l *line, c *conn) bool {
+func (p *Peers) keep(l *line, c *kafkaclient.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		c.close()
+		c.Close()
 		return false
 	}
 	l.conn, l.session = c, session{}
@@ -118,7 +136,7 @@ func (p *Peers) Gone(ctx context.Context, node int32) bool {
 
 // hangUp ends the connection. A fetch session ends with it.
 func (l *line) hangUp() {
-	l.conn.close()
+	l.conn.Close()
 	l.conn, l.session = nil, session{}
 }
 
@@ -140,4 +158,22 @@ func (p *Peers) Close() {
 		}
 		l.mu.Unlock()
 	}
+}
+
+// unreachable is the error for a broker that cannot be talked to.
+func unreachable(ctx context.Context, node int32, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return fault.New(fault.BrokerNotAvailable, "broker %d: %w", node, err)
+}
+
+// faultOf returns what an error code in another broker's answer means, nil for none.
+func faultOf(code int16) error {
+	err := kafkaerrors.Fault(code, nil)
+	if errors.Is(err, fault.ClusterAuthorizationFailed) {
+		return fault.New(fault.ClusterAuthorizationFailed, "the other broker does not take this one for a broker of its cluster: "+
+			"cluster.ca_file, cert_file and key_file must be set here, and a certificate that names a node must name this one")
+	}
+	return err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/adapters/internal/kafkaclient"
 	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/ports"
@@ -41,18 +42,19 @@ func ForwardQuorum(ctx context.Context, secure TLS, address string) (controller.
 func describeQuorum(ctx context.Context, secure TLS, address string) (q controller.QuorumDescription, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askQuorum)
 	defer cancel()
-	c, err := dial(ctx, secure, address, "quorum")
+	c, err := kafkaclient.Dialer{ClientID: "quorum", Secure: secure.over}.Dial(ctx, address)
 	if err != nil {
 		return q, err
 	}
-	defer c.close()
-	req, resp := kmsg.NewPtrDescribeQuorumRequest(), kmsg.NewPtrDescribeQuorumResponse()
+	defer c.Close()
+	req := kmsg.NewPtrDescribeQuorumRequest()
 	req.UnknownTags.Set(ports.ForwardedTag, nil)
-	req.Version, resp.Version = 2, 2
+	req.Version = 2
 	topic, part := kmsg.NewDescribeQuorumRequestTopic(), kmsg.NewDescribeQuorumRequestTopicPartition()
 	topic.Topic, topic.Partitions = "__cluster_metadata", append(topic.Partitions, part)
 	req.Topics = append(req.Topics, topic)
-	if err := c.do(ctx, req, resp); err != nil {
+	resp, err := req.RequestWith(ctx, c)
+	if err != nil {
 		return q, err
 	}
 	if len(resp.Topics) == 1 && len(resp.Topics[0].Partitions) == 1 {

@@ -13,14 +13,16 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// handshakeTime bounds how long another broker may take to show who it is.
+// handshakeTime bounds how long the TLS handshake with another broker may take.
 const handshakeTime = 10 * time.Second
 
-// TLS returns how a connection to another broker is secured now, nil for not at all. The server name is set for each.
+// TLS returns how a new connection to another broker is secured, nil for not at all. The server name is set for each
+// connection.
 type TLS func() *tls.Config
 
-// over returns the TLS over a connection to a broker, once the other side has shown who it is; the connection itself where they go in the clear.
-// What the other side has against this broker comes with the first answer only.
+// over returns the TLS over a connection to a broker, after the other side has shown its certificate; the connection itself when
+// brokers talk in the clear. It is a kafkaclient.Dialer's Secure.
+// Whether the other side accepts this broker's certificate is known with the first answer only (TLS 1.3).
 func (secure TLS) over(ctx context.Context, plain net.Conn, address string) (net.Conn, error) {
 	var config *tls.Config
 	if secure != nil {
@@ -50,22 +52,25 @@ func (secure TLS) over(ctx context.Context, plain net.Conn, address string) (net
 	}
 }
 
-// untrusted is the error of a broker that has not shown that it is one.
+// untrusted is the error for a peer that has not proven that it is a broker of the cluster.
 type untrusted struct{ error }
 
 func (e untrusted) Unwrap() error { return e.error }
 
-// hungUp is the error of who does not answer to TLS: a broker that has none, or a proxy before one that does not run.
+// hungUp is the error for a peer that closes the connection instead of answering the handshake: a broker without TLS, or a
+// proxy in front of a broker that does not run.
 type hungUp struct{ error }
 
-// Distrust reports whether err says that somebody is there, and that this broker and the other do not believe each other.
+// Distrust reports whether err says that a peer was reached and that one of the two has not accepted the certificate of the
+// other.
 func Distrust(err error) bool {
 	_, here := errors.AsType[untrusted](err)
 	network, ok := errors.AsType[*net.OpError](err)
 	return here || ok && network.Op == "remote error" // an alert of TLS
 }
 
-// distrusted returns err, and tells of it when it is about who is who: that does not pass by itself, and tries that fail are no news otherwise.
+// distrusted returns err, and logs it when it is about certificates: that does not pass by itself. Other failures to connect
+// are no news.
 func (p *Peers) distrusted(ctx context.Context, node int32, err error) error {
 	_, silent := errors.AsType[hungUp](err)
 	if silent || Distrust(err) || errors.Is(err, fault.ClusterAuthorizationFailed) {

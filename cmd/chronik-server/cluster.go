@@ -34,19 +34,17 @@ func (c *clusterCmd) Validate() error {
 	return nil
 }
 
-// outcome is what a command prints.
-type outcome interface {
-	// Print writes it for people.
-	Print(w io.Writer) error
-}
-
-// run does something with the cluster and prints what came of it.
-func (c *clusterCmd) run(ctx context.Context, p *process, do func(context.Context, *wiring.ClusterAdmin) (outcome, error)) error {
-	progress := p.stdout
+// administer does something with the cluster, tells of each step as it comes, and shows what came of it: as JSON, or as show
+// writes it for people.
+func administer[T any](
+	ctx context.Context, p *process, c *clusterCmd,
+	do func(context.Context, *wiring.ClusterAdmin) (T, error), show func(io.Writer, T) error,
+) error {
+	told := p.stdout
 	if c.JSON {
-		progress = p.stderr
+		told = p.stderr
 	}
-	admin := wiring.OpenClusterAdmin(c.BootstrapServer, c.Step, func(line string) { fmt.Fprintln(progress, line) })
+	admin := wiring.OpenClusterAdmin(c.BootstrapServer, c.Step, func(e wiring.ClusterEvent) { fmt.Fprintln(told, progress(e)) })
 	defer admin.Close()
 	bounded, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("not done within %v", c.Timeout))
 	defer cancel()
@@ -59,14 +57,16 @@ func (c *clusterCmd) run(ctx context.Context, p *process, do func(context.Contex
 		out.SetIndent("", "  ")
 		return out.Encode(got)
 	}
-	return got.Print(p.stdout)
+	return show(p.stdout, got)
 }
 
 type statusCmd struct{}
 
 // Run shows the cluster.
 func (statusCmd) Run(ctx context.Context, p *process, c *cli) error {
-	return c.Cluster.run(ctx, p, func(ctx context.Context, a *wiring.ClusterAdmin) (outcome, error) { return a.Status(ctx) })
+	return administer(ctx, p, &c.Cluster, func(ctx context.Context, a *wiring.ClusterAdmin) (*wiring.ClusterStatus, error) {
+		return a.Status(ctx)
+	}, printStatus)
 }
 
 type addNodeCmd struct {
@@ -77,9 +77,9 @@ type addNodeCmd struct {
 
 // Run adds the node.
 func (n *addNodeCmd) Run(ctx context.Context, p *process, c *cli) error {
-	return c.Cluster.run(ctx, p, func(ctx context.Context, a *wiring.ClusterAdmin) (outcome, error) {
+	return administer(ctx, p, &c.Cluster, func(ctx context.Context, a *wiring.ClusterAdmin) (*wiring.NodeAdded, error) {
 		return a.AddNode(ctx, n.Node, n.Raft, n.Wait)
-	})
+	}, printAdded)
 }
 
 type removeNodeCmd struct {
@@ -89,9 +89,9 @@ type removeNodeCmd struct {
 
 // Run removes the node.
 func (n *removeNodeCmd) Run(ctx context.Context, p *process, c *cli) error {
-	return c.Cluster.run(ctx, p, func(ctx context.Context, a *wiring.ClusterAdmin) (outcome, error) {
+	return administer(ctx, p, &c.Cluster, func(ctx context.Context, a *wiring.ClusterAdmin) (*wiring.NodeTakenOut, error) {
 		return a.RemoveNode(ctx, n.Node, n.Force)
-	})
+	}, printRemoved)
 }
 
 type replaceNodeCmd struct {
@@ -103,9 +103,9 @@ type replaceNodeCmd struct {
 
 // Run replaces the node.
 func (n *replaceNodeCmd) Run(ctx context.Context, p *process, c *cli) error {
-	return c.Cluster.run(ctx, p, func(ctx context.Context, a *wiring.ClusterAdmin) (outcome, error) {
+	return administer(ctx, p, &c.Cluster, func(ctx context.Context, a *wiring.ClusterAdmin) (*wiring.NodeTakenOut, error) {
 		return a.ReplaceNode(ctx, n.Node, n.By, n.Raft, n.Force)
-	})
+	}, printRemoved)
 }
 
 type rebalanceCmd struct {
@@ -114,9 +114,9 @@ type rebalanceCmd struct {
 
 // Run evens out the load.
 func (r *rebalanceCmd) Run(ctx context.Context, p *process, c *cli) error {
-	return c.Cluster.run(ctx, p, func(ctx context.Context, a *wiring.ClusterAdmin) (outcome, error) {
+	return administer(ctx, p, &c.Cluster, func(ctx context.Context, a *wiring.ClusterAdmin) (*wiring.Rebalanced, error) {
 		return a.Rebalance(ctx, r.DryRun)
-	})
+	}, printRebalanced)
 }
 
 type transferCmd struct {
@@ -126,12 +126,12 @@ type transferCmd struct {
 
 // Run transfers leaderships.
 func (t *transferCmd) Run(ctx context.Context, p *process, c *cli) error {
-	return c.Cluster.run(ctx, p, func(ctx context.Context, a *wiring.ClusterAdmin) (outcome, error) {
+	return administer(ctx, p, &c.Cluster, func(ctx context.Context, a *wiring.ClusterAdmin) (*wiring.LeadersChanged, error) {
 		if t.From != 0 {
 			return a.DrainLeadership(ctx, t.From)
 		}
 		return a.TransferLeadership(ctx, t.To)
-	})
+	}, printLeaders)
 }
 
 type upgradeCmd struct {
@@ -140,7 +140,7 @@ type upgradeCmd struct {
 
 // Run upgrades what the cluster writes.
 func (u *upgradeCmd) Run(ctx context.Context, p *process, c *cli) error {
-	return c.Cluster.run(ctx, p, func(ctx context.Context, a *wiring.ClusterAdmin) (outcome, error) {
+	return administer(ctx, p, &c.Cluster, func(ctx context.Context, a *wiring.ClusterAdmin) (*wiring.Upgraded, error) {
 		return a.Upgrade(ctx, u.DryRun)
-	})
+	}, printUpgraded)
 }

@@ -1,6 +1,7 @@
 // Package ports holds the interfaces through which the domain's services reach the world: where metadata is kept,
-// where records are stored, what space the disk has, how other brokers are asked. The stores of metadata and of
-// records each have one contract suite in porttest, which every adapter runs.
+// where records are stored, what space the disk has, how other brokers are asked. Each is as small as its consumer needs it.
+// The stores of metadata and of records, heartbeats and the fetching of records each have one contract suite in porttest,
+// which every adapter runs.
 package ports
 
 import (

@@ -28,15 +28,23 @@ type BrokerHeartbeatReply struct {
 // its: they are not made for others again.
 const ForwardedTag = 10_000
 
-// Peers are the other brokers of the cluster. Its methods may be called concurrently.
-type Peers interface {
-	// Heartbeat tells broker node, which should lead the metadata, that another is alive. Errors: fault.NotController
-	// when it does not lead, StaleBrokerEpoch for a registration that is not the present one, BrokerNotAvailable when the
-	// broker cannot be reached, and ctx.Err().
+// Heartbeats carries heartbeats to the other brokers of the cluster. Its methods may be called concurrently.
+type Heartbeats interface {
+	// Heartbeat tells broker node, which should lead the metadata, that another is alive. It waits for the answer, and for
+	// nothing that is under way to other brokers. Errors: the fault that the broker answers with, of which NotController
+	// says that it does not lead and StaleBrokerEpoch that the registration is not the present one; fault.BrokerNotAvailable
+	// when the broker cannot be reached; ctx.Err().
 	Heartbeat(ctx context.Context, node int32, req BrokerHeartbeat) (BrokerHeartbeatReply, error)
+}
+
+// ReplicaFetcher fetches records from the other brokers of the cluster. Its methods may be called concurrently, but for one
+// node by one caller at a time.
+type ReplicaFetcher interface {
 	// Fetch asks broker node, which should lead them, for records of partitions, and answers for those that there is
-	// something to tell of. One call at a time may be under way for a node. Errors: fault.BrokerNotAvailable when the
-	// broker cannot be reached, and ctx.Err().
+	// something to tell of, which may be none. Partitions that an earlier call has asked for and this one does not are no
+	// longer fetched. The answers are the caller's. Errors: the fault that the broker answers with, where it concerns no single
+	// partition; fault.BrokerNotAvailable when the broker cannot be reached; ctx.Err(). After an error the next call asks for
+	// all that it is given, as the first one did.
 	Fetch(ctx context.Context, node int32, req ReplicaFetch) ([]ReplicaFetched, error)
 }
 

@@ -42,7 +42,9 @@ func (e *Early) Open(ctx context.Context, own *controller.OwnVoters) error {
 	}
 	server, err := kafkaproto.New(kafkaproto.Settings{
 		Listeners: listeners, Services: kafkaproto.Services{Quorum: own, Configs: earlyLimits{}}, Only: []int16{describeQuorum},
-		Nodes: e.nodes, Logger: e.log, Limits: kafkaproto.Limits{ConnectionMemory: 16 << 20, RequestMemory: 1 << 20, Grace: time.Second},
+		Nodes: e.nodes, Logger: e.log, Limits: kafkaproto.Limits{
+			ConnectionMemory: 16 << 20, RequestMemory: 1 << 20, ResponseMemory: 1 << 20, Grace: time.Second,
+		},
 	})
 	if err != nil {
 		return err

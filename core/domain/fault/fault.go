@@ -1,6 +1,6 @@
 // Package fault names what can go wrong in a broker. A fault is a kind, which says what rule or
 // condition it was and knows no protocol, and a detail, which names the object and the limit.
-// Adapters map kinds to what their clients understand; see adapters/kafkaproto/errors.go.
+// Adapters map kinds to what their clients understand; see adapters/internal/kafkaerrors.
 package fault
 
 import (
@@ -37,6 +37,13 @@ func (e *Error) Unwrap() error { return e.Cause }
 func (e *Error) Is(target error) bool {
 	k, ok := target.(Kind)
 	return ok && k == e.Kind
+}
+
+// NoController reports whether err says that the metadata have no leader at the moment, or none that has answered in time:
+// NotController or RequestTimedOut. It passes when a leader is elected, and the same may be asked again; what has timed out
+// may have been done.
+func NoController(err error) bool {
+	return errors.Is(err, NotController) || errors.Is(err, RequestTimedOut)
 }
 
 // KindOf returns the kind of the outermost fault in err's chain, None for nil, and Unknown for an error that

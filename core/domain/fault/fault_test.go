@@ -29,6 +29,17 @@ func TestKindOfIsTheOutermostFaults(t *testing.T) {
 	}
 }
 
+func TestNoControllerIsWhatPassesWithAnElection(t *testing.T) {
+	for err, want := range map[error]bool{
+		NotController: true, fmt.Errorf("apply: %w", New(RequestTimedOut, "too slow")): true, BrokerNotAvailable: false,
+		errors.New("disk"): false, nil: false,
+	} {
+		if got := NoController(err); got != want {
+			t.Errorf("NoController(%v) = %t", err, got)
+		}
+	}
+}
+
 func TestEveryKindHasAText(t *testing.T) {
 	for _, k := range Kinds() {
 		if k.String() == "" || !errors.Is(New(k, "detail"), k) {

@@ -15,6 +15,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
+	"github.com/chronik-stream/chronik/core/ports/porttest"
 	"github.com/chronik-stream/chronik/internal/pause"
 )
 
@@ -102,20 +103,14 @@ func (apartStore) Close() error                                    { return nil 
 func (*apart) Int(string) int64                                    { return 300 }
 func (*apart) Bool(string) bool                                    { return false }
 
-// Heartbeat implements ports.Peers.
-func (s apartStore) Heartbeat(ctx context.Context, node int32, req ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error) {
-	s.mu.Lock()
-	lost := s.cut && (s.node <= 2) != (node <= 2)
-	s.mu.Unlock()
-	if lost {
-		<-ctx.Done()
-		return ports.BrokerHeartbeatReply{}, ctx.Err()
+// reach loses what goes from one side to the other.
+func (a *apart) reach(from, to int32) porttest.Reach {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.cut && (from <= 2) != (to <= 2) {
+		return porttest.Lost
 	}
-	return s.controllers[node].Heartbeat(ctx, req)
-}
-
-func (apartStore) Fetch(context.Context, int32, ports.ReplicaFetch) ([]ports.ReplicaFetched, error) {
-	return nil, fault.BrokerNotAvailable
+	return porttest.Arrives
 }
 
 func (a *apart) set(change func()) {
@@ -160,8 +155,10 @@ func fallApart(t *testing.T, seed uint64) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var working sync.WaitGroup
 	leases := map[int32]*replicas.Lease{}
+	network := porttest.NewNetwork(a.reach)
 	for id := int32(1); id <= 5; id++ {
 		a.controllers[id] = NewController(apartStore{a, id}, a, ControllerSettings{}, time.Now, log)
+		network.Join(id, porttest.Node{Heartbeat: a.controllers[id].Heartbeat})
 	}
 	for id := int32(1); id <= 5; id++ {
 		leases[id] = replicas.NewLease(time.Now)
@@ -170,7 +167,7 @@ func fallApart(t *testing.T, seed uint64) {
 		}
 		pause.For(ctx, a.draw(200*time.Millisecond)) // their heartbeats come at different moments
 		working.Go(func() {
-			_ = joined(ctx, t, apartStore{a, id}, Receivers{a.controllers[id], apartStore{a, id}}, settings).Run(ctx)
+			_ = joined(ctx, t, apartStore{a, id}, Receivers{a.controllers[id], network.Peers(id)}, settings).Run(ctx)
 		})
 		working.Go(func() { _ = a.controllers[id].Run(ctx) })
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
+	"github.com/chronik-stream/chronik/core/ports/porttest"
 )
 
 // nodes is a cluster of brokers in one process: one image that all share, and a leader that the test names.
@@ -71,21 +72,20 @@ func (s nodeStore) Barrier(ctx context.Context) error {
 	return nil
 }
 
-// Heartbeat implements ports.Peers.
-func (s nodeStore) Heartbeat(ctx context.Context, node int32, req ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error) {
-	s.mu.Lock()
-	lost := s.away[s.node] || s.away[node]
-	s.mu.Unlock()
-	if lost {
-		<-ctx.Done()
-		return ports.BrokerHeartbeatReply{}, ctx.Err()
+// network carries heartbeats between the nodes that are not away.
+func (n *nodes) network() *porttest.Network {
+	network := porttest.NewNetwork(func(from, to int32) porttest.Reach {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if n.away[from] || n.away[to] {
+			return porttest.Lost
+		}
+		return porttest.Arrives
+	})
+	for id, c := range n.controllers {
+		network.Join(id, porttest.Node{Heartbeat: c.Heartbeat})
 	}
-	return s.controllers[node].Heartbeat(ctx, req)
-}
-
-// Fetch implements ports.Peers.
-func (nodeStore) Fetch(context.Context, int32, ports.ReplicaFetch) ([]ports.ReplicaFetched, error) {
-	return nil, fault.BrokerNotAvailable
+	return network
 }
 
 func (n *nodes) set(change func()) {
@@ -122,14 +122,14 @@ func inCluster(t *testing.T, count int32, test func(t *testing.T, n *nodes, stop
 			n.controllers[id] = NewController(nodeStore{n, id}, n, ControllerSettings{Gone: n.gone}, time.Now, log)
 		}
 		var g errgroup.Group
-		stops := map[int32]func(){}
+		network, stops := n.network(), map[int32]func(){}
 		for id, c := range n.controllers {
 			ctx, cancel := context.WithCancel(t.Context())
 			settings := MembershipSettings{NodeID: id, Incarnation: [16]byte{byte(id)}}
 			ended := make(chan struct{})
 			g.Go(func() error {
 				defer close(ended)
-				return joined(ctx, t, nodeStore{n, id}, Receivers{c, nodeStore{n, id}}, settings).Run(ctx)
+				return joined(ctx, t, nodeStore{n, id}, Receivers{c, network.Peers(id)}, settings).Run(ctx)
 			})
 			stops[id] = func() { cancel(); <-ended }
 		}

@@ -81,7 +81,7 @@ type heartbeats interface {
 // broker otherwise.
 type Receivers struct {
 	Local heartbeats
-	Peers ports.Peers
+	Peers ports.Heartbeats
 }
 
 // NewMembership returns the membership of this broker, which is registered under the epoch in settings.
@@ -133,9 +133,7 @@ func Register(ctx context.Context, store ports.MetadataStore, member MembershipS
 
 // mayPass reports whether what has failed may succeed when it is tried again.
 func mayPass(err error) bool {
-	return errors.Is(err, fault.NotController) || errors.Is(err, fault.RequestTimedOut) ||
-		errors.Is(err, context.DeadlineExceeded) ||
-		errors.Is(err, fault.BrokerNotAvailable)
+	return fault.NoController(err) || errors.Is(err, fault.BrokerNotAvailable) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // Run keeps this broker in the cluster until ctx ends; then it has others take over what it leads, for at most

@@ -19,7 +19,7 @@ import (
 type Replication struct {
 	partitions *Partitions
 	store      ports.MetadataStore
-	peers      ports.Peers
+	peers      ports.ReplicaFetcher
 	configs    topicConfigs
 	log        *slog.Logger
 	noise      *limitedlog.Log   // of what is tried again and again
@@ -50,7 +50,7 @@ const (
 
 // NewReplication returns the replication of partitions, which queue for it from now on. All arguments are required.
 func NewReplication(
-	partitions *Partitions, store ports.MetadataStore, peers ports.Peers, configs topicConfigs, log *slog.Logger,
+	partitions *Partitions, store ports.MetadataStore, peers ports.ReplicaFetcher, configs topicConfigs, log *slog.Logger,
 ) *Replication {
 	r := &Replication{
 		partitions: partitions, store: store, peers: peers, configs: configs, log: log,

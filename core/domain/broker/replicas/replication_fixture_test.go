@@ -222,12 +222,7 @@ func (b *ringBroker) Barrier(context.Context) error { return nil }
 func (b *ringBroker) Leadership() ports.Leadership  { return ports.Leadership{NodeID: 1} }
 func (b *ringBroker) Close() error                  { return nil }
 
-// Heartbeat implements ports.Peers.
-func (b *ringBroker) Heartbeat(context.Context, int32, ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error) {
-	return ports.BrokerHeartbeatReply{}, fault.BrokerNotAvailable
-}
-
-// Fetch implements ports.Peers by the other broker's service.
+// Fetch implements ports.ReplicaFetcher by the other broker's service.
 func (b *ringBroker) Fetch(ctx context.Context, node int32, req ports.ReplicaFetch) ([]ports.ReplicaFetched, error) {
 	b.mu.Lock()
 	b.asked[node]++

@@ -1,16 +1,14 @@
-package kafkaproto
+package wire
 
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"io"
 	"sync"
 )
 
 const (
-	// streamAbove is the size, in bytes, above which a Produce request is not waited for as a whole. What most clients send
-	// at most stays below: Java's max.request.size is as much.
-	streamAbove = 1 << 20
 	// largestField bounds what is taken from a stream at once, in bytes: strings, of which the longest has 32 KiB.
 	largestField = 64 << 10
 	// arenaSize is how much memory a stream takes at a time for what is taken from it.
@@ -20,17 +18,12 @@ const (
 	streamWindow = 16 << 10
 )
 
-// isStreamed reports whether a request that begins with these four bytes, its API key and version, is decoded while it arrives.
-func isStreamed(apiAndVersion []byte) bool {
-	return binary.BigEndian.Uint16(apiAndVersion) == produceKey && int16(binary.BigEndian.Uint16(apiAndVersion[2:])) >= oldestProduce
-}
+// Windows lends streams their windows. The zero Windows is ready for use, by many goroutines.
+type Windows struct{ pool sync.Pool }
 
-// windows lends streams their windows.
-type windows struct{ pool sync.Pool }
-
-// open returns a stream of the next size bytes of in.
-func (w *windows) open(in io.Reader, size int) *stream {
-	s := &stream{rest: io.LimitedReader{R: in, N: int64(size)}, left: size}
+// Open returns a stream of the next size bytes of in. Close it.
+func (w *Windows) Open(in io.Reader, size int) *Stream {
+	s := &Stream{rest: io.LimitedReader{R: in, N: int64(size)}, left: size}
 	var ok bool
 	if s.in, ok = w.pool.Get().(*bufio.Reader); !ok {
 		s.in = bufio.NewReaderSize(nil, streamWindow)
@@ -39,15 +32,15 @@ func (w *windows) open(in io.Reader, size int) *stream {
 	return s
 }
 
-// close takes the stream's window back.
-func (w *windows) close(s *stream) {
+// Close takes the stream's window back.
+func (w *Windows) Close(s *Stream) {
 	s.in.Reset(nil)
 	w.pool.Put(s.in)
 	s.in = nil
 }
 
-// stream is a request that is decoded while it arrives.
-type stream struct {
+// Stream is a request that is decoded while it arrives. It is for one goroutine at a time.
+type Stream struct {
 	rest  io.LimitedReader // of the connection: what is not in the window
 	in    *bufio.Reader    // the window
 	left  int              // bytes of the request that have not been taken
@@ -56,7 +49,7 @@ type stream struct {
 }
 
 // take returns the next n bytes of those that are left, nil when they do not come or nothing is so large.
-func (s *stream) take(n int) []byte {
+func (s *Stream) take(n int) []byte {
 	if n > largestField || s.err != nil {
 		return nil
 	}
@@ -66,7 +59,7 @@ func (s *stream) take(n int) []byte {
 	b := s.arena[:n:n]
 	s.arena = s.arena[n:]
 	if _, err := io.ReadFull(s.in, b); err != nil {
-		s.err = unexpected(err)
+		s.err = Unexpected(err)
 		return nil
 	}
 	s.left -= n
@@ -74,12 +67,12 @@ func (s *stream) take(n int) []byte {
 }
 
 // uvarint returns the next unsigned number and the bytes that it takes, 0 when there is none, as binary.Uvarint does.
-func (s *stream) uvarint() (v uint64, n int) {
+func (s *Stream) uvarint() (v uint64, n int) {
 	var bytes [binary.MaxVarintLen32]byte
 	for n < min(len(bytes), s.left) && s.err == nil {
 		b, err := s.in.ReadByte()
 		if err != nil {
-			s.err = unexpected(err)
+			s.err = Unexpected(err)
 			break
 		}
 		bytes[n] = b
@@ -92,21 +85,32 @@ func (s *stream) uvarint() (v uint64, n int) {
 	return 0, 0
 }
 
-// records fills f with the next n bytes.
-func (s *stream) records(c *conn, f *frame, n int) error {
+// Left returns how many bytes of the request have not been taken.
+func (s *Stream) Left() int { return s.left }
+
+// Err returns the first error of the connection, nil for none.
+func (s *Stream) Err() error { return s.err }
+
+// Lend returns where the next n bytes of the request are to be read, all of them, before anything else is taken.
+func (s *Stream) Lend(n int) *bufio.Reader {
 	s.left -= n
-	if n == 0 {
-		return nil
-	}
-	return c.read(f, s.in, n)
+	return s.in
 }
 
-// skip passes over the next n bytes.
-func (s *stream) skip(n int) error {
+// Skip passes over the next n bytes.
+func (s *Stream) Skip(n int) error {
 	s.left -= n
 	_, err := io.CopyN(io.Discard, s.in, int64(n))
 	if err != nil {
-		return unexpected(err)
+		return Unexpected(err)
 	}
 	return nil
+}
+
+// Unexpected is err for the middle of a request, where an end is not due: io.ErrUnexpectedEOF instead of io.EOF.
+func Unexpected(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }

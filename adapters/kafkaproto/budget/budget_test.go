@@ -1,4 +1,4 @@
-package kafkaproto
+package budget
 
 import (
 	"context"
@@ -7,12 +7,15 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 )
 
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
 func TestBudgetMakesWaitWhoAsksForMoreThanIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := NewBudget(100)
+		b := New(100)
 		var first, second Lease
 		if err := first.Take(t.Context(), b, 80); err != nil {
 			t.Fatal(err)
@@ -39,7 +42,7 @@ func TestBudgetMakesWaitWhoAsksForMoreThanIsLeft(t *testing.T) {
 
 func TestBudgetLetsOneOfThoseWhoHoldSomethingOverdraw(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := NewBudget(100)
+		b := New(100)
 		var leases [2]Lease
 		for i := range leases {
 			if err := leases[i].Take(t.Context(), b, 50); err != nil {
@@ -66,7 +69,7 @@ func TestBudgetLetsOneOfThoseWhoHoldSomethingOverdraw(t *testing.T) {
 
 func TestBudgetDoesNotLetWhoOverdrawsWaitBehindThoseWhoWaitForIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := NewBudget(100)
+		b := New(100)
 		var first, second Lease
 		for _, l := range []*Lease{&first, &second} {
 			if err := l.Take(t.Context(), b, 50); err != nil {
@@ -93,7 +96,7 @@ func TestBudgetDoesNotLetWhoOverdrawsWaitBehindThoseWhoWaitForIt(t *testing.T) {
 
 func TestBudgetForgetsWhoGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := NewBudget(10)
+		b := New(10)
 		var held, gone, next Lease
 		if err := held.Take(t.Context(), b, 6); err != nil {
 			t.Fatal(err)
@@ -134,7 +137,7 @@ func TestBudgetNeverDeadlocksAndIsNeverExceededByMoreThanOneLease(t *testing.T) 
 			}
 			largest = max(largest, sum)
 		}
-		b := NewBudget(capacity)
+		b := New(capacity)
 		var wg sync.WaitGroup
 		for _, steps := range holders {
 			wg.Go(func() {

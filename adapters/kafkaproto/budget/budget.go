@@ -1,4 +1,10 @@
-package kafkaproto
+// Package budget shares out memory, in bytes, among those that hold some for as long as a request lasts. It bounds what they
+// hold together by making those wait that ask for more than is left.
+//
+// Invariants: the bytes in use are the sum of the leases' bytes. They exceed the capacity by what one lease needs at most. A
+// lease that holds something is served before one that holds nothing, because it gives back what it has only when it has got
+// what it lacks. Within each of the two kinds, leases are served in the order in which they have asked.
+package budget
 
 import (
 	"context"
@@ -6,8 +12,7 @@ import (
 	"sync"
 )
 
-// Budget bounds the bytes that leases of it hold together. Who asks for more than is left waits. It is
-// safe for concurrent use.
+// Budget bounds the bytes that its leases hold together. It is safe for concurrent use.
 //
 // Leases that hold something and need more could wait for each other for ever. Therefore one of them at a time
 // may overdraw the budget: it comes to its end and frees the next. The budget is exceeded by what a
@@ -29,8 +34,8 @@ type claim struct {
 	granted chan struct{}
 }
 
-// NewBudget returns a budget of capacity bytes.
-func NewBudget(capacity int64) *Budget { return &Budget{capacity: capacity} }
+// New returns a budget of capacity bytes.
+func New(capacity int64) *Budget { return &Budget{capacity: capacity} }
 
 // Used returns the bytes that are held now.
 func (b *Budget) Used() int64 {
@@ -39,14 +44,15 @@ func (b *Budget) Used() int64 {
 	return b.used
 }
 
-// Lease is a holder's part of a budget. The zero Lease holds nothing; Take begins it and Return ends it.
+// Lease is a holder's part of a budget. The zero Lease holds nothing; Take begins it and Return ends it. It is for one goroutine
+// at a time, and must not be copied while it holds something.
 type Lease struct {
 	budget *Budget
 	bytes  int64
 }
 
-// try adds n bytes to l if that needs no waiting.
-func (b *Budget) try(l *Lease, n int64) bool {
+// Try adds n bytes to l if that needs no waiting, and reports whether it did.
+func (b *Budget) Try(l *Lease, n int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	c := claim{lease: l, n: n}

@@ -1,0 +1,68 @@
+package kafkaerrors
+
+import (
+	"context"
+	"errors"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+)
+
+// Code returns the code with which err is answered, 0 for nil. known is false for an error without a kind: it is answered with
+// UNKNOWN_SERVER_ERROR, tells the client nothing, and should be logged.
+func Code(err error) (code int16, known bool) {
+	if err == nil {
+		return 0, true
+	}
+	kind := fault.KindOf(err)
+	if kind == fault.Unknown && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+		return kerr.RequestTimedOut.Code, true // the broker stops or the client has gone; a client that is still there may retry
+	}
+	k, ok := codes[kind]
+	if !ok {
+		return kerr.UnknownServerError.Code, false
+	}
+	return k.Code, kind != fault.Unknown
+}
+
+// Message returns what a client may read about err, nil when that is no more than what the code says.
+func Message(err error) *string {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok || f.Kind == fault.Unknown || f.Detail == "" {
+		return nil
+	}
+	return &f.Detail
+}
+
+// Describe is Message for the answers in which Kafka also says what the code means.
+func Describe(err error) *string {
+	if m := Message(err); m != nil || err == nil {
+		return m
+	}
+	code, _ := Code(err)
+	e, ok := errors.AsType[*kerr.Error](kerr.ErrorForCode(code))
+	if !ok {
+		return nil
+	}
+	return &e.Description
+}
+
+// Fault returns the fault that a code in a broker's answer stands for, with the answer's message as its detail unless that is
+// null or empty. It is nil for code 0, and of kind fault.Unknown for a code that this program does not know.
+func Fault(code int16, message *string) error {
+	if code == 0 {
+		return nil
+	}
+	kind, ok := kinds[code]
+	if !ok {
+		kind = fault.Unknown
+	}
+	switch {
+	case message != nil && *message != "":
+		return &fault.Error{Kind: kind, Detail: *message}
+	case kind == fault.Unknown:
+		return fault.New(kind, "the other broker answers %w", kerr.ErrorForCode(code))
+	}
+	return kind
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/chronik-stream/chronik/wiring"
+)
+
+// progress returns the line that tells of an event.
+func progress(e wiring.ClusterEvent) string {
+	switch e := e.(type) {
+	case wiring.NodeMayJoin:
+		return fmt.Sprintf("node %d may join: start it with cluster.node_id = %d, cluster.join = true and its raft address %s among the peers",
+			e.Node, e.Node, e.RaftAddress)
+	case wiring.AwaitingService:
+		return fmt.Sprintf("waiting until node %d is in service", e.Node)
+	case wiring.NodeInService:
+		return fmt.Sprintf("node %d is in service", e.Node)
+	case wiring.AwaitingReassignments:
+		return "waiting for the reassignment of " + counted(e.Partitions, "partition") + " that others began"
+	case wiring.PartitionsMoved:
+		return fmt.Sprintf("moved %d of %s", e.Done, counted(e.All, "partition"))
+	case wiring.MetadataLed:
+		return fmt.Sprintf("node %d leads the metadata", e.Node)
+	case wiring.AwaitingStop:
+		return fmt.Sprintf("waiting until the node at %s has stopped", e.Address)
+	case wiring.RemovalRepeated:
+		return fmt.Sprintf("trying again: %v", e.Err)
+	case wiring.NodeRemoved:
+		return fmt.Sprintf("node %d is removed", e.Node)
+	}
+	return fmt.Sprintf("%+v", e)
+}
+
+// printStatus writes what a cluster looks like.
+func printStatus(w io.Writer, s *wiring.ClusterStatus) error {
+	leader := fmt.Sprintf("led by node %d, epoch %d", s.MetadataLeader, s.MetadataEpoch)
+	if s.MetadataLeader < 0 {
+		leader = "without a leader"
+	}
+	fmt.Fprintf(w, "cluster %s, metadata %s\n\n", s.ClusterID, leader)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "NODE\tADDRESS\tRACK\tSTATE\tQUORUM\tREPLICAS\tLEADS\tOUT OF SYNC")
+	for _, n := range s.Nodes {
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%s\t%d\t%d\t%d\n",
+			n.ID, cmp.Or(n.Address, "-"), cmp.Or(n.Rack, "-"), n.State, n.Quorum, n.Holds, n.Leads, n.Behind)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%s, %s: %d without leader, %d under-replicated, %d being reassigned\n",
+		counted(s.Topics, "topic"), counted(s.Partitions, "partition"), s.Leaderless, s.UnderReplicated, s.Reassigning)
+	return err
+}
+
+// printAdded writes nothing: that a node may join, and that it is in service, were told as they happened.
+func printAdded(io.Writer, *wiring.NodeAdded) error { return nil }
+
+// printRemoved writes what became of the partitions of a node.
+func printRemoved(w io.Writer, r *wiring.NodeTakenOut) error {
+	_, err := fmt.Fprintf(w, "%s moved off node %d\n", counted(len(r.Moves), "partition was", "partitions were"), r.Node)
+	if len(r.Left) > 0 && err == nil {
+		_, err = fmt.Fprintf(w, "%s no leader now, because only node %d had all records: %s.\n"+
+			"Delete the topics, or let a replica that lags lead: kafka-leader-election --election-type UNCLEAN\n",
+			counted(len(r.Left), "partition has", "partitions have"), r.Node, firstOf(r.Left))
+	}
+	return err
+}
+
+// printLeaders writes what became of leaderships. That the metadata has another leader was told as it happened.
+func printLeaders(w io.Writer, t *wiring.LeadersChanged) error {
+	if len(t.Moves) == 0 && t.Elected == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "node %d leads the metadata, %s another leader\n",
+		t.MetadataLeader, counted(t.Elected, "partition got", "partitions got"))
+	return err
+}
+
+// printRebalanced writes what was moved, or would be.
+func printRebalanced(w io.Writer, b *wiring.Rebalanced) error {
+	if b.Dry {
+		for _, m := range b.Moves {
+			fmt.Fprintf(w, "%s-%d to %v\n", m.Topic, m.Partition, m.Replicas)
+		}
+		_, err := fmt.Fprintf(w, "%s would be moved\n", counted(len(b.Moves), "partition"))
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%s moved, %d got another leader\n", counted(len(b.Moves), "partition was", "partitions were"), b.Elected)
+	return err
+}
+
+// printUpgraded writes in which version the cluster writes.
+func printUpgraded(w io.Writer, u *wiring.Upgraded) (err error) {
+	switch {
+	case u.From == u.To:
+		_, err = fmt.Fprintf(w, "the cluster writes in version %d, the newest that all its nodes can read\n", u.To)
+	case u.Dry:
+		_, err = fmt.Fprintf(w, "the cluster would be upgraded from version %d to version %d\n", u.From, u.To)
+	default:
+		_, err = fmt.Fprintf(w, "the cluster was upgraded from version %d to version %d\n", u.From, u.To)
+	}
+	return err
+}
+
+// counted says how many there are of something: one is said in the singular, others in the plural, which ends in s unless it
+// is given.
+func counted(n int, one string, many ...string) string {
+	words := one + "s"
+	switch {
+	case n == 1:
+		words = one
+	case len(many) > 0:
+		words = many[0]
+	}
+	return fmt.Sprintf("%d %s", n, words)
+}
+
+// firstOf names the first few.
+func firstOf(names []string) string {
+	const few = 5
+	if len(names) <= few {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:few], ", "), len(names)-few)
+}
