@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -186,6 +189,56 @@ func TestDragonboatIsNotLinkedWithoutTheTag(t *testing.T) {
 	for dependency := range strings.SplitSeq(string(out), "\n") {
 		if strings.Contains(dependency, "dragonboat") || strings.HasPrefix(dependency, module+"adapters/raft") {
 			t.Errorf("%s is linked without the raft tag", dependency)
+		}
+	}
+}
+
+// tagged is where the build tag raft may stand: in the only package that imports dragonboat, and in what puts that together
+// with the rest. Everything else compiles in both modes, so that tools and the plain tests see it.
+var tagged = regexp.MustCompile(`^(adapters/raftnode/.*|wiring/[a-z_]+|wiring/cluster/(metadata|group))\.go$`)
+
+func TestTheTagStandsOnlyWhereDragonboatIsNeeded(t *testing.T) {
+	found := 0
+	for _, folder := range []string{"adapters", "core", "cmd", "configs", "internal", "wiring"} {
+		err := filepath.WalkDir(filepath.Join("..", folder), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			constraint, _, _ := strings.Cut(string(text), "\npackage ")
+			if !regexp.MustCompile(`(?m)^//go:build .*\braft\b`).MatchString(constraint) {
+				return nil
+			}
+			found++
+			if name := filepath.ToSlash(strings.TrimPrefix(path, "../")); !tagged.MatchString(name) {
+				t.Errorf("%s has the tag raft", name)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d files with the tag are found", found)
+	}
+}
+
+// TestThePortIsBoundToTheStoreOfEachMode reads the two files that say which adapter is behind the services' port.
+func TestThePortIsBoundToTheStoreOfEachMode(t *testing.T) {
+	for file, want := range map[string][2]string{
+		"providers_standalone.go": {"//go:build !raft", "wire.Bind(new(ports.MetadataStore), new(*walstore.Store))"},
+		"providers_raft.go":       {"//go:build raft", "wire.Bind(new(ports.MetadataStore), new(*raftmeta.Store))"},
+	} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(string(text), want[0]+"\n") || !strings.Contains(string(text), want[1]) {
+			t.Errorf("%s does not begin with %s, or has no %s", file, want[0], want[1])
 		}
 	}
 }

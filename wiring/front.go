@@ -9,19 +9,14 @@ import (
 	"github.com/chronik-stream/chronik/adapters/kafkaproto"
 	"github.com/chronik-stream/chronik/adapters/telemetry"
 	"github.com/chronik-stream/chronik/configs"
-	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
-	"github.com/chronik-stream/chronik/core/domain/broker/controller"
-	"github.com/chronik-stream/chronik/core/domain/broker/groups"
-	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
-	"github.com/chronik-stream/chronik/core/domain/broker/topics"
 )
 
 // openTelemetry begins to measure; the cleanup sends what is left.
 func openTelemetry(
-	ctx context.Context, cfg *configs.Config, m membership, log *slog.Logger,
+	ctx context.Context, cfg *configs.Config, node nodeID, log *slog.Logger,
 ) (*telemetry.Telemetry, func(), error) {
 	t, err := telemetry.Open(ctx, telemetry.Settings{
-		Version: Version(), NodeID: m.nodeID,
+		Version: Version(), NodeID: int32(node),
 		Endpoint: cfg.Telemetry.OTLPEndpoint, Metrics: cfg.Telemetry.OTLPMetrics, Traces: cfg.Telemetry.OTLPTraces,
 		Interval: cfg.Telemetry.OTLPInterval, Ratio: cfg.Telemetry.SampleRatio,
 	})
@@ -52,28 +47,27 @@ func (m requestMetrics) RequestServed(s kafkaproto.RequestStats) {
 	m.Served(s.API, s.Listener, s.Duration, s.BytesIn, s.BytesOut, s.Errors)
 }
 
-func newServices(
-	topics *topics.Topics, c *brokerconfigs.Configs, cluster *topics.Cluster, assignments *controller.Assignments, work clusterWork,
-	produce *replicas.Produce, fetch *replicas.Fetch, offsets *replicas.Offsets, groups *groups.Coordinator,
-) kafkaproto.Services {
-	return kafkaproto.Services{
-		Topics: topics, Configs: c, Cluster: cluster, Assignments: assignments, Quorum: work.quorum, Voters: work.voters, Controller: work.controller,
-		Serving: work.serving, Produce: produce, Fetch: fetch, Offsets: offsets, Groups: groups,
-	}
+// kafkaNeeds is what newKafkaServer needs.
+type kafkaNeeds struct {
+	Config    *configs.Config
+	Services  kafkaproto.Services
+	Role      role
+	Metrics   kafkaproto.Metrics
+	Telemetry *telemetry.Telemetry
+	Log       *slog.Logger
 }
 
 // newKafkaServer returns the server of the Kafka protocol.
-func newKafkaServer(
-	cfg *configs.Config, s kafkaproto.Services, work clusterWork, metrics kafkaproto.Metrics, t *telemetry.Telemetry,
-	log *slog.Logger,
-) (*kafkaproto.Server, error) {
+func newKafkaServer(n kafkaNeeds) (*kafkaproto.Server, error) {
+	cfg := n.Config
 	listeners := make([]kafkaproto.Listener, len(cfg.Listen))
 	for i, l := range cfg.Listen {
 		listeners[i] = kafkaproto.Listener{Name: l.Name, Address: l.Address, Advertised: cfg.AdvertisedFor(l.Name)}
 	}
 	memory := sharesOf(cfg.Memory)
 	return kafkaproto.New(kafkaproto.Settings{
-		Listeners: listeners, Services: s, Nodes: work.nodes, Logger: log, Metrics: metrics, Tracer: t.Tracer(),
+		Listeners: listeners, Services: n.Services, Nodes: n.Role.nodes, Logger: n.Log, Metrics: n.Metrics,
+		Tracer: n.Telemetry.Tracer(),
 		Limits: kafkaproto.Limits{
 			ConnectionMemory: memory.connections, RequestMemory: memory.requests, ResponseMemory: memory.answers, Grace: cfg.Grace,
 		},

@@ -57,8 +57,8 @@ func (p *parts) measure() error {
 		}},
 		{"chronik.replication.throttled", "Bytes per second of throttled replicas: sent as their leader, and fetched as a follower.", "By/s", "role", func(_ context.Context, report func(string, int64)) {
 			report("leader", p.Fetch.ThrottledRate())
-			if p.Work.throttled != nil {
-				report("follower", p.Work.throttled())
+			if p.Role.throttled != nil {
+				report("follower", p.Role.throttled())
 			}
 		}},
 	}) {

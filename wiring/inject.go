@@ -4,43 +4,19 @@ package wiring
 
 import (
 	"context"
-	"log/slog"
 
 	"github.com/google/wire"
 
 	"github.com/chronik-stream/chronik/configs"
-	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 )
 
-// build makes the parts of a broker, in the order of their needs; the cleanup takes them down in
-// reverse. make generate writes it.
-func build(
-	ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *slog.LevelVar, steps *Progress,
-) (*parts, func(), error) {
-	panic(wire.Build(
-		metadataSet, // differs by build tag: providers_standalone.go, providers_raft.go
-		lockDataDir,
-		openSpace,
-		newDecompression,
-		openLogs,
-		newClock,
-		newBrokerConfigs,
-		newTopics,
-		newPartitions,
-		newCluster,
-		newAssignments,
-		newFetch,
-		newGroups,
-		replicas.NewCleaner,
-		replicas.NewProduce,
-		replicas.NewOffsets,
-		openTelemetry,
-		newSyncMetrics,
-		newRequestMetrics,
-		newServices,
-		newKafkaServer,
-		newReadiness,
-		newHTTPServer,
-		wire.Struct(new(parts), "*"),
-	))
+// build makes the parts of the broker that this build mode is for, in the order of their needs: one that is alone, or
+// with the tag raft a node of a cluster. The cleanup takes them down in reverse. make generate writes it.
+func build(ctx context.Context, cfg *configs.Config, log Logging, steps *Progress) (*parts, func(), error) {
+	panic(wire.Build(brokerSet, metadataSet))
+}
+
+// buildLegacy is build for a broker that is alone and keeps its metadata in one JSON file (use_wal_metadata = false).
+func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, steps *Progress) (*parts, func(), error) {
+	panic(wire.Build(brokerSet, legacySet))
 }

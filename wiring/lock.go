@@ -23,7 +23,7 @@ type dataDir struct{ path string }
 
 // lockDataDir takes the data directory, which is made when it is missing. The system frees it when the
 // process ends, however it ends.
-func lockDataDir(cfg *configs.Config, _ membership) (dataDir, func(), error) {
+func lockDataDir(cfg *configs.Config) (dataDir, func(), error) {
 	path, err := filepath.Abs(cfg.DataDir)
 	if err != nil {
 		return dataDir{}, nil, fmt.Errorf("data directory %s: %w", cfg.DataDir, err)

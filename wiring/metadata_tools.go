@@ -13,12 +13,13 @@ import (
 	"github.com/chronik-stream/chronik/adapters/walstore"
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/ports"
 )
 
 // MetadataTools work on the metadata of a data directory whose broker does not run.
 type MetadataTools struct {
 	cfg    *configs.Config
-	member membership
+	node   nodeID
 	dir    dataDir
 	log    *slog.Logger
 	unlock func()
@@ -29,12 +30,11 @@ func OpenMetadataTools(cfg *configs.Config, log *slog.Logger) (*MetadataTools, e
 	if _, err := os.Stat(cfg.DataDir); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	member := membership{nodeID: int32(cfg.Cluster.NodeID)}
-	dir, unlock, err := lockDataDir(cfg, member)
+	dir, unlock, err := lockDataDir(cfg)
 	if err != nil {
 		return nil, err
 	}
-	return &MetadataTools{cfg: cfg, member: member, dir: dir, log: log, unlock: unlock}, nil
+	return &MetadataTools{cfg: cfg, node: newNodeID(cfg), dir: dir, log: log, unlock: unlock}, nil
 }
 
 // Close lets the data directory go.
@@ -49,7 +49,7 @@ func (t *MetadataTools) Dump(w io.Writer) error {
 		}
 		return metadata.Dump(w, img)
 	}
-	store, err := walstore.OpenReplica(walSettings(t.cfg, t.dir, t.member, nil), t.log)
+	store, err := walstore.OpenReplica(walSettings(t.cfg, t.dir, t.node), t.log)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (t *MetadataTools) Dump(w io.Writer) error {
 
 // Restore makes the write-ahead store anew from a snapshot, "" for the newest valid one, and tells w what it did.
 func (t *MetadataTools) Restore(w io.Writer, snapshot string) error {
-	done, err := walstore.Restore(walSettings(t.cfg, t.dir, t.member, nil), snapshot, t.log)
+	done, err := walstore.Restore(walSettings(t.cfg, t.dir, t.node), snapshot, t.log)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (t *MetadataTools) Migrate(w io.Writer, toWAL bool) error {
 		return err
 	}
 	if toWAL {
-		err = walstore.Import(walSettings(t.cfg, t.dir, t.member, nil), img, t.log)
+		err = walstore.Import(walSettings(t.cfg, t.dir, t.node), img, t.log)
 	} else {
 		err = filestore.Import(t.dir.path, img)
 	}
@@ -97,9 +97,18 @@ func (t *MetadataTools) Migrate(w io.Writer, toWAL bool) error {
 		return fmt.Errorf("metadata was migrated, but the old store is still there: %w", err)
 	}
 	topics, partitions := img.Counts()
-	fmt.Fprintf(w, "migrated %d topics with %d partitions; the old store is kept in %s\n", topics, partitions, aside)
+	fmt.Fprintf(w, "migrated %s with %s; the old store is kept in %s\n", counted(topics, "topic"),
+		counted(partitions, "partition"), aside)
 	fmt.Fprintf(w, "start the broker with use_wal_metadata = %t from now on\n", toWAL)
 	return nil
+}
+
+// counted returns a number of things as one says it: 1 topic, 2 topics.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // moveAside takes a kind of store away and returns where it is.
@@ -121,12 +130,15 @@ func (t *MetadataTools) read(wal bool) (*metadata.Image, error) {
 	if !hasStore(t.dir, wal) {
 		return nil, fmt.Errorf("data directory %s has no metadata of this kind (use_wal_metadata = %t)", t.dir.path, wal)
 	}
-	cfg := *t.cfg
-	cfg.UseWALMetadata = wal
-	store, cleanup, err := openMetadata(&cfg, t.dir, t.member, nil, t.log, new(Progress))
+	var store ports.MetadataStore
+	var err error
+	if wal {
+		store, err = walstore.Open(walSettings(t.cfg, t.dir, t.node), t.log)
+	} else {
+		store, err = filestore.Open(t.dir.path, int32(t.node))
+	}
 	if err != nil {
 		return nil, err
 	}
-	defer cleanup()
-	return store.Image(), nil
+	return store.Image(), store.Close()
 }

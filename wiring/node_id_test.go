@@ -28,7 +28,7 @@ func TestABrokerHasTheIDThatKafkasKeyGivesItAndKeepsIt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := Start(t.Context(), config(t, dir), io.Discard, new(Progress)); err == nil || !strings.Contains(err.Error(), "that of broker 0") {
+	if _, err := startQuietly(t.Context(), config(t, dir)); err == nil || !strings.Contains(err.Error(), "that of broker 0") {
 		t.Errorf("a start as another broker: %v", err)
 	}
 }

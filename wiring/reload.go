@@ -16,9 +16,7 @@ func (s *Server) Reload(next *configs.Config) {
 		return
 	}
 	s.Partitions.Reconfigure()
-	if s.Work.reload != nil {
-		s.Work.reload()
-	}
+	s.Role.reload()
 	changes := s.config.Changes(next)
 	for _, c := range changes {
 		if c.Dynamic {

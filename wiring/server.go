@@ -44,25 +44,40 @@ type parts struct {
 	Groups     *groups.Coordinator
 	Fetch      *replicas.Fetch
 	Configs    *brokerconfigs.Configs
-	Store      registered
+	Store      ports.MetadataStore
 	Dir        dataDir
 	Space      *replicas.Space
 	Cleaner    *replicas.Cleaner
 	Levels     *slog.LevelVar
 	Ready      *readiness
 	Telemetry  *telemetry.Telemetry
-	Node       membership
-	Work       clusterWork
+	Node       nodeID
+	Role       role
+}
+
+// Logging is where a broker logs. Levels says from which level on, and may be changed while the broker runs.
+type Logging struct {
+	Logger *slog.Logger
+	Levels *slog.LevelVar
+}
+
+// NewLogging returns the log that cfg asks for, which is written to output.
+func NewLogging(cfg *configs.Config, output io.Writer) Logging {
+	levels := new(slog.LevelVar)
+	levels.Set(cfg.LogLevel)
+	return Logging{telemetry.NewLogger(output, cfg.LogFormat, levels), levels}
 }
 
 // Start starts a broker and returns when it serves; a node of a cluster waits for a majority of the nodes. It runs
-// until ctx ends or Close is called, logs to output, and tells steps what it is doing.
-func Start(ctx context.Context, cfg *configs.Config, output io.Writer, steps *Progress) (*Server, error) {
-	levels := new(slog.LevelVar)
-	levels.Set(cfg.LogLevel)
-	log := telemetry.NewLogger(output, cfg.LogFormat, levels)
+// until ctx ends or Close is called, and tells steps what it is doing. Several may run in one process.
+func Start(ctx context.Context, cfg *configs.Config, logging Logging, steps *Progress) (*Server, error) {
+	log := logging.Logger
 	steps.logTo(log)
-	p, cleanup, err := build(ctx, cfg, log, levels, steps)
+	build, err := injectorFor(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("start broker: %w", err)
+	}
+	p, cleanup, err := build(ctx, cfg, logging, steps)
 	if err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
@@ -96,9 +111,9 @@ func (p *parts) open(ctx context.Context) error {
 func (s *Server) run(ctx context.Context) error {
 	stages := slices.Concat(
 		[]stage{{"disk space", s.Space.Run}, {"partitions", s.Partitions.Run}},
-		s.Work.early,
+		s.Role.early,
 		[]stage{{"cleaner", s.Cleaner.Run}, {"groups", s.Groups.Run}, {"kafka", s.Kafka.Run}},
-		s.Work.late,
+		s.Role.late,
 		[]stage{{"readiness", s.Ready.run}},
 	)
 	if s.HTTP != nil { // stops after the others: it tells that the broker is stopping
@@ -116,7 +131,7 @@ func (s *Server) announce(cfg *configs.Config) {
 	}
 	image := s.Store.Image()
 	topics, partitions := image.ListedCounts()
-	s.log.Info("started", "version", Version(), "cluster_id", image.ClusterID(), "node_id", s.Node.nodeID,
+	s.log.Info("started", "version", Version(), "cluster_id", image.ClusterID(), "node_id", int32(s.Node),
 		"data_dir", s.Dir.path, "topics", topics, "partitions", partitions)
 }
 
@@ -154,11 +169,11 @@ type readiness struct {
 	serving atomic.Bool
 	logs    ports.LogStore
 	space   *replicas.Space
-	work    clusterWork
+	role    role
 }
 
-func newReadiness(logs ports.LogStore, s *replicas.Space, work clusterWork) *readiness {
-	return &readiness{logs: logs, space: s, work: work}
+func newReadiness(logs ports.LogStore, s *replicas.Space, r role) *readiness {
+	return &readiness{logs: logs, space: s, role: r}
 }
 
 // run is the last stage to start and the first to stop.
@@ -188,8 +203,5 @@ func (r *readiness) check() error {
 	if err := r.logs.Err(); err != nil {
 		return fmt.Errorf("nothing can be made durable any more, look at the disk and restart the broker: %w", err)
 	}
-	if r.work.ready != nil {
-		return r.work.ready()
-	}
-	return nil
+	return r.role.ready()
 }

@@ -52,7 +52,7 @@ func config(t *testing.T, dir string, more ...string) *configs.Config {
 // start starts a broker that stops with the test at the latest.
 func start(t *testing.T, cfg *configs.Config, output io.Writer) *Server {
 	t.Helper()
-	s, err := Start(context.WithoutCancel(t.Context()), cfg, output, new(Progress))
+	s, err := Start(context.WithoutCancel(t.Context()), cfg, NewLogging(cfg, output), new(Progress))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,6 +62,11 @@ func start(t *testing.T, cfg *configs.Config, output io.Writer) *Server {
 		}
 	})
 	return s
+}
+
+// startQuietly starts a broker that logs nothing.
+func startQuietly(ctx context.Context, cfg *configs.Config) (*Server, error) {
+	return Start(ctx, cfg, NewLogging(cfg, io.Discard), new(Progress))
 }
 
 func client(t *testing.T, s *Server, options ...kgo.Opt) *kgo.Client {
@@ -160,7 +165,7 @@ func TestRecordsGroupsAndTheClusterIDSurviveARestart(t *testing.T) {
 func TestASecondStartOnTheSameDirectoryIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	start(t, config(t, dir), io.Discard)
-	_, err := Start(t.Context(), config(t, dir), io.Discard, new(Progress))
+	_, err := startQuietly(t.Context(), config(t, dir))
 	if err == nil || !strings.Contains(err.Error(), "is in use by another broker (process id ") {
 		t.Errorf("Start() = %v", err)
 	}
@@ -172,7 +177,7 @@ func TestAFailedStartLeavesNothingBehind(t *testing.T) {
 	for name, setting := range map[string]string{
 		"kafka listener": "listen=" + taken.Addr().String(), "http listener": "http.listen=" + taken.HTTPAddr().String(),
 	} {
-		if _, err := Start(t.Context(), config(t, dir, setting), io.Discard, new(Progress)); err == nil || !strings.Contains(err.Error(), "address already in use") {
+		if _, err := startQuietly(t.Context(), config(t, dir, setting)); err == nil || !strings.Contains(err.Error(), "address already in use") {
 			t.Errorf("%s: Start() = %v", name, err)
 		}
 	}
@@ -213,7 +218,7 @@ func TestMetricsAndHealthAreServed(t *testing.T) {
 
 func TestABrokerThatCanMakeNothingDurableIsNotReady(t *testing.T) {
 	logs := &failedLogs{}
-	r := newReadiness(logs, roomy(t), clusterWork{})
+	r := newReadiness(logs, roomy(t), newLoneRole())
 	r.serving.Store(true)
 	if err := r.check(); err != nil {
 		t.Errorf("with a sound disk: %v", err)
@@ -317,7 +322,7 @@ func TestReloadTakesWhatIsDynamic(t *testing.T) {
 
 func TestTheEndOfTheContextStopsTheBroker(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	s, err := Start(ctx, config(t, t.TempDir()), io.Discard, new(Progress))
+	s, err := startQuietly(ctx, config(t, t.TempDir()))
 	if err != nil {
 		t.Fatal(err)
 	}

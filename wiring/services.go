@@ -20,10 +20,18 @@ import (
 
 func newClock() ports.Clock { return time.Now }
 
-func newBrokerConfigs(
-	cfg *configs.Config, dir dataDir, m membership, store registered, levels *slog.LevelVar, log *slog.Logger,
-) (*brokerconfigs.Configs, error) {
-	return brokerconfigs.NewConfigs(store, m.nodeID, staticConfigs(cfg, dir), flushPolicies[cfg.Flush], levels, log)
+// configNeeds is what newBrokerConfigs needs.
+type configNeeds struct {
+	Config *configs.Config
+	Dir    dataDir
+	Node   nodeID
+	Store  ports.MetadataStore
+	Log    Logging
+}
+
+func newBrokerConfigs(n configNeeds) (*brokerconfigs.Configs, error) {
+	static, flush := staticConfigs(n.Config, n.Dir), flushPolicies[n.Config.Flush]
+	return brokerconfigs.NewConfigs(n.Store, int32(n.Node), static, flush, n.Log.Levels, n.Log.Logger)
 }
 
 // staticConfigs are the broker's configs by Kafka's keys, those of Chronik's own settings among them
@@ -63,43 +71,54 @@ func kafkaListeners(listeners []configs.Listener) string {
 	return strings.Join(texts, ",")
 }
 
-func newTopics(store registered, c *brokerconfigs.Configs) *topics.Topics {
-	return topics.NewTopics(store, c, newTopicID)
+// partitionNeeds is what newPartitions needs.
+type partitionNeeds struct {
+	Store   ports.MetadataStore
+	Logs    ports.LogStore
+	Configs *brokerconfigs.Configs
+	Node    nodeID
+	Epoch   brokerEpoch
+	Lease   *replicas.Lease
+	Space   *replicas.Space
+	Clock   ports.Clock
+	Log     *slog.Logger
 }
 
 // newPartitions returns the partitions on this broker; the cleanup closes them before their logs.
-func newPartitions(
-	store registered, logs ports.LogStore, c *brokerconfigs.Configs, m membership, lease *replicas.Lease, s *replicas.Space,
-	clock ports.Clock, log *slog.Logger,
-) (*replicas.Partitions, func()) {
-	p := replicas.NewPartitions(store, logs, c, m.nodeID, store.epoch, lease, clock, log)
-	p.Within(s)
+func newPartitions(n partitionNeeds) (*replicas.Partitions, func()) {
+	p := replicas.NewPartitions(n.Store, n.Logs, n.Configs, int32(n.Node), int64(n.Epoch), n.Lease, n.Clock, n.Log)
+	p.Within(n.Space)
 	return p, p.Close
 }
 
-func newCluster(store registered, logs ports.LogStore, p *replicas.Partitions, m membership) *topics.Cluster {
-	return topics.NewCluster(store, m.nodeID, logs, p)
+func newCluster(store ports.MetadataStore, logs ports.LogStore, p *replicas.Partitions, node nodeID) *topics.Cluster {
+	return topics.NewCluster(store, int32(node), logs, p)
 }
 
-func newAssignments(store registered) *controller.Assignments {
-	return controller.NewAssignments(store)
-}
-
-// newSoleWork is the work of a broker that is alone.
-func newSoleWork(store registered, m membership, clock ports.Clock) clusterWork {
-	return clusterWork{quorum: controller.NewSoleQuorum(store, m.nodeID, clock)}
+// newSoleQuorum is the quorum of a broker that is alone.
+func newSoleQuorum(store ports.MetadataStore, node nodeID, clock ports.Clock) *controller.SoleQuorum {
+	return controller.NewSoleQuorum(store, int32(node), clock)
 }
 
 func newFetch(cfg *configs.Config, p *replicas.Partitions, c *brokerconfigs.Configs, clock ports.Clock) *replicas.Fetch {
 	return replicas.NewFetch(p, c, sharesOf(cfg.Memory).sessions, clock)
 }
 
-func newGroups(
-	cfg *configs.Config, store registered, p *replicas.Partitions, t *topics.Topics, c *brokerconfigs.Configs, m membership,
-	clock ports.Clock, log *slog.Logger,
-) *groups.Coordinator {
+// groupNeeds is what newGroups needs.
+type groupNeeds struct {
+	Config     *configs.Config
+	Store      ports.MetadataStore
+	Partitions *replicas.Partitions
+	Topics     *topics.Topics
+	Configs    *brokerconfigs.Configs
+	Node       nodeID
+	Clock      ports.Clock
+	Log        *slog.Logger
+}
+
+func newGroups(n groupNeeds) *groups.Coordinator {
 	return groups.New(groups.Dependencies{
-		Log: p, Topics: t, Metadata: store, Configs: c, NodeID: m.nodeID,
-		Memory: coordinator.NewMemory(sharesOf(cfg.Memory).groups), Clock: clock, Random: rand.Reader, Logger: log,
+		Log: n.Partitions, Topics: n.Topics, Metadata: n.Store, Configs: n.Configs, NodeID: int32(n.Node),
+		Memory: coordinator.NewMemory(sharesOf(n.Config.Memory).groups), Clock: n.Clock, Random: rand.Reader, Logger: n.Log,
 	})
 }

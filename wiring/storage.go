@@ -34,44 +34,88 @@ func hasStore(dir dataDir, wal bool) bool {
 	return err == nil
 }
 
-// openMetadata opens the metadata store that the configuration chooses. It makes none where there is one of the other
-// kind: without their metadata, records would be taken for those of deleted topics.
-func openMetadata(
-	cfg *configs.Config, dir dataDir, m membership, s *replicas.Space, log *slog.Logger, steps *Progress,
-) (ports.MetadataStore, func(), error) {
-	steps.begin("open the metadata store")
-	if !hasStore(dir, cfg.UseWALMetadata) && hasStore(dir, !cfg.UseWALMetadata) {
-		return nil, nil, fmt.Errorf(
-			"data directory %s keeps its metadata with use_wal_metadata = %t: set that, or move it with "+
-				"`chronik-server metadata migrate`",
-			dir.path, !cfg.UseWALMetadata,
-		)
+// checkKind refuses to make a metadata store where there is one of the other kind: without their metadata, records
+// would be taken for those of deleted topics.
+func checkKind(dir dataDir, wal bool) error {
+	if hasStore(dir, wal) || !hasStore(dir, !wal) {
+		return nil
 	}
-	var store ports.MetadataStore
-	var err error
-	if cfg.UseWALMetadata {
-		store, err = walstore.Open(walSettings(cfg, dir, m, s), log)
-	} else {
-		store, err = filestore.Open(dir.path, m.nodeID)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	return store, func() {
-		steps.begin("close the metadata store")
-		err := store.Close()
-		if err != nil {
-			log.Error("metadata store did not close well", "err", err)
-		}
-		steps.ended(err)
-	}, nil
+	return fmt.Errorf(
+		"data directory %s keeps its metadata with use_wal_metadata = %t: set that, or move it with "+
+			"`chronik-server metadata migrate`",
+		dir.path, !wal,
+	)
 }
 
-// walSettings are the settings under [metadata.wal]; s is nil where nobody watches the disk.
-func walSettings(cfg *configs.Config, dir dataDir, m membership, s *replicas.Space) walstore.Settings {
+// unregistered is a metadata store that does not know this broker yet. Services must not see it: what registers the
+// broker makes of it the store that they depend on.
+type unregistered[S ports.MetadataStore] struct{ store S }
+
+// storeNeeds is what opening a metadata store needs.
+type storeNeeds struct {
+	Config *configs.Config
+	Dir    dataDir
+	Node   nodeID
+	Space  *replicas.Space
+	Log    *slog.Logger
+	Steps  *Progress
+}
+
+// openWALStore opens the write-ahead store.
+func openWALStore(n storeNeeds) (unregistered[*walstore.Store], func(), error) {
+	n.Steps.begin("open the metadata store")
+	if err := checkKind(n.Dir, true); err != nil {
+		return unregistered[*walstore.Store]{}, nil, err
+	}
+	store, err := walstore.Open(n.wal(), n.Log)
+	if err != nil {
+		return unregistered[*walstore.Store]{}, nil, err
+	}
+	return unregistered[*walstore.Store]{store}, n.closing(store), nil
+}
+
+// openFileStore opens the store that is one JSON file.
+func openFileStore(n storeNeeds) (unregistered[*filestore.Store], func(), error) {
+	n.Steps.begin("open the metadata store")
+	if err := checkKind(n.Dir, false); err != nil {
+		return unregistered[*filestore.Store]{}, nil, err
+	}
+	store, err := filestore.Open(n.Dir.path, int32(n.Node))
+	if err != nil {
+		return unregistered[*filestore.Store]{}, nil, err
+	}
+	return unregistered[*filestore.Store]{store}, n.closing(store), nil
+}
+
+// closing returns the cleanup of a metadata store.
+func (n *storeNeeds) closing(store ports.MetadataStore) func() {
+	return closing(n.Steps, n.Log, "metadata store", store.Close)
+}
+
+// closing returns the cleanup of a part of the broker. It tells steps how closing went.
+func closing(steps *Progress, log *slog.Logger, part string, closePart func() error) func() {
+	return func() {
+		steps.begin("close the " + part)
+		err := closePart()
+		if err != nil {
+			log.Error("part of the broker not closed", "part", part, "err", err)
+		}
+		steps.ended(err)
+	}
+}
+
+// wal returns the settings under [metadata.wal].
+func (n *storeNeeds) wal() walstore.Settings {
+	set := walSettings(n.Config, n.Dir, n.Node)
+	set.Space = n.Space
+	return set
+}
+
+// walSettings are the settings under [metadata.wal] where nobody watches the disk.
+func walSettings(cfg *configs.Config, dir dataDir, node nodeID) walstore.Settings {
 	w := cfg.WAL
-	set := walstore.Settings{
-		Dir: dir.path, NodeID: m.nodeID,
+	return walstore.Settings{
+		Dir: dir.path, NodeID: int32(node),
 		SegmentSize: w.SegmentSize, FlushInterval: w.FlushInterval, FlushThreshold: w.FlushThreshold, Compression: w.Compression,
 		Checkpoint: walstore.Checkpoint{
 			Enabled: w.CheckpointEnabled, IntervalRecords: int(w.CheckpointIntervalRecords), IntervalBytes: w.CheckpointIntervalBytes,
@@ -82,10 +126,6 @@ func walSettings(cfg *configs.Config, dir dataDir, m membership, s *replicas.Spa
 		},
 		Fsync: walstore.Fsync{Enabled: w.FsyncEnabled, BatchSize: int(w.FsyncBatchSize), BatchTimeout: w.FsyncBatchTimeout},
 	}
-	if s != nil {
-		set.Space = s
-	}
-	return set
 }
 
 // flushPolicies are what the setting flush may be.
@@ -93,31 +133,35 @@ var flushPolicies = map[string]ports.FlushPolicy{
 	"sync": ports.FlushSync, "interval": ports.FlushInterval, "os": ports.FlushOS,
 }
 
+// logNeeds is what opening the records' store needs.
+type logNeeds struct {
+	Config        *configs.Config
+	Dir           dataDir
+	Space         *replicas.Space
+	Synced        func(time.Duration) // is told how long a sync took
+	Decompression *record.Budget
+	Log           *slog.Logger
+	Steps         *Progress
+}
+
 // openLogs opens the records' store.
-func openLogs(
-	ctx context.Context, cfg *configs.Config, dir dataDir, s *replicas.Space, synced func(time.Duration),
-	decompression *record.Budget, log *slog.Logger, steps *Progress,
-) (ports.LogStore, func(), error) {
-	steps.begin("open the record store")
-	if err := s.Room(space.Agreed, 0); err != nil {
+func openLogs(ctx context.Context, n logNeeds) (ports.LogStore, func(), error) {
+	n.Steps.begin("open the record store")
+	if err := n.Space.Room(space.Agreed, 0); err != nil {
 		return nil, nil, fmt.Errorf("open the record store: %w", err)
 	}
-	memory := sharesOf(cfg.Memory)
+	memory := sharesOf(n.Config.Memory)
 	store, err := seglog.Open(ctx, seglog.Options{
-		Dir: dir.path, FlushInterval: cfg.FlushInterval, CleanerMemory: int(memory.compaction), Log: log, Space: s,
-		ProducerMemory: partition.NewProducerMemory(memory.producers), Decompression: decompression,
-		Journal: journal.Options{FileBytes: cfg.Journal.FileSize, MaxFiles: int(cfg.Journal.MaxFiles), Synced: synced},
+		Dir: n.Dir.path, FlushInterval: n.Config.FlushInterval, CleanerMemory: int(memory.compaction), Log: n.Log, Space: n.Space,
+		ProducerMemory: partition.NewProducerMemory(memory.producers), Decompression: n.Decompression,
+		Journal: journal.Options{
+			FileBytes: n.Config.Journal.FileSize, MaxFiles: int(n.Config.Journal.MaxFiles), Synced: n.Synced,
+		},
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	return store, func() {
-		steps.begin("close the record store")
-		err := s.Room(space.Agreed, 0)
-		err = errors.Join(err, store.Close())
-		if err != nil {
-			log.Error("record store did not close well", "err", err)
-		}
-		steps.ended(err)
-	}, nil
+	return store, closing(n.Steps, n.Log, "record store", func() error {
+		return errors.Join(n.Space.Room(space.Agreed, 0), store.Close())
+	}), nil
 }

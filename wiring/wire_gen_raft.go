@@ -6,49 +6,63 @@ package wiring
 
 import (
 	"context"
+	"github.com/chronik-stream/chronik/adapters/kafkaproto"
 	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
-	"log/slog"
+	"github.com/chronik-stream/chronik/core/domain/broker/topics"
+	"github.com/chronik-stream/chronik/wiring/cluster"
 )
 
 // Injectors from inject.go:
 
-// build makes the parts of a broker, in the order of their needs; the cleanup takes them down in
-// reverse. make generate writes it.
-func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *slog.LevelVar, steps *Progress) (*parts, func(), error) {
-	wiringMembership, err := newMembership(cfg)
+// build makes the parts of the broker that this build mode is for, in the order of their needs: one that is alone, or
+// with the tag raft a node of a cluster. The cleanup takes them down in reverse. make generate writes it.
+func build(ctx context.Context, cfg *configs.Config, log Logging, steps *Progress) (*parts, func(), error) {
+	logger := log.Logger
+	certificates, err := cluster.OpenTLS(cfg, logger)
 	if err != nil {
 		return nil, nil, err
 	}
-	certificates, err := openNodeTLS(cfg, log)
+	wiringDataDir, cleanup, err := lockDataDir(cfg)
 	if err != nil {
 		return nil, nil, err
 	}
-	wiringDataDir, cleanup, err := lockDataDir(cfg, wiringMembership)
-	if err != nil {
-		return nil, nil, err
-	}
-	space, cleanup2, err := openSpace(cfg, wiringDataDir, log)
+	wiringNodeID := newNodeID(cfg)
+	space, cleanup2, err := openSpace(cfg, wiringDataDir, logger)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
-	manager, cleanup3, err := openRaftNode(cfg, certificates, wiringDataDir, space, log, steps)
+	wiringStoreNeeds := storeNeeds{
+		Config: cfg,
+		Dir:    wiringDataDir,
+		Node:   wiringNodeID,
+		Space:  space,
+		Log:    logger,
+		Steps:  steps,
+	}
+	manager, cleanup3, err := openRaftNode(certificates, wiringStoreNeeds)
 	if err != nil {
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
-	wiringNodeMetadata, cleanup4, err := openNodeMetadata(ctx, cfg, certificates, wiringDataDir, wiringMembership, manager, space, log, steps)
-	if err != nil {
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
+	voteClaim := cluster.Claim(cfg, manager)
+	asker := cluster.NewAsker(cfg, certificates)
+	nodes := newNodes(certificates)
+	early, cleanup4 := cluster.NewEarly(cfg, nodes, logger)
 	clock := newClock()
-	lease := newLease(cfg, clock)
-	membershipSettings, err := newMember(cfg, wiringMembership, lease)
+	joinSettings := controller.JoinSettings{
+		Claim:     voteClaim,
+		Notes:     manager,
+		Peers:     asker,
+		Announcer: early,
+		Clock:     clock,
+		Log:       logger,
+	}
+	joining := controller.NewJoining(joinSettings)
+	metadata, cleanup5, err := openNodeMetadata(ctx, manager, joining, wiringStoreNeeds)
 	if err != nil {
 		cleanup4()
 		cleanup3()
@@ -56,8 +70,20 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	telemetry, cleanup5, err := openTelemetry(ctx, cfg, wiringMembership, log)
+	wiringBootClock := newBootClock()
+	lease := newNodeLease(wiringBootClock)
+	membershipSettings, err := newMember(cfg, wiringNodeID, lease)
 	if err != nil {
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	telemetry, cleanup6, err := openTelemetry(ctx, cfg, wiringNodeID, logger)
+	if err != nil {
+		cleanup5()
 		cleanup4()
 		cleanup3()
 		cleanup2()
@@ -66,6 +92,7 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 	}
 	v, err := newSyncMetrics(telemetry)
 	if err != nil {
+		cleanup6()
 		cleanup5()
 		cleanup4()
 		cleanup3()
@@ -74,26 +101,16 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		return nil, nil, err
 	}
 	budget := newDecompression(cfg)
-	logStore, cleanup6, err := openLogs(ctx, cfg, wiringDataDir, space, v, budget, log, steps)
-	if err != nil {
-		cleanup5()
-		cleanup4()
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
+	wiringLogNeeds := logNeeds{
+		Config:        cfg,
+		Dir:           wiringDataDir,
+		Space:         space,
+		Synced:        v,
+		Decompression: budget,
+		Log:           logger,
+		Steps:         steps,
 	}
-	wiringRegistered, err := registerNode(ctx, cfg, wiringMembership, wiringNodeMetadata, membershipSettings, logStore, clock, log, steps)
-	if err != nil {
-		cleanup6()
-		cleanup5()
-		cleanup4()
-		cleanup3()
-		cleanup2()
-		cleanup()
-		return nil, nil, err
-	}
-	brokerconfigsConfigs, err := newBrokerConfigs(cfg, wiringDataDir, wiringMembership, wiringRegistered, levels, log)
+	logStore, cleanup7, err := openLogs(ctx, wiringLogNeeds)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -103,18 +120,128 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	topics := newTopics(wiringRegistered, brokerconfigsConfigs)
-	partitions, cleanup7 := newPartitions(wiringRegistered, logStore, brokerconfigsConfigs, wiringMembership, lease, space, clock, log)
-	cluster := newCluster(wiringRegistered, logStore, partitions, wiringMembership)
-	assignments := newAssignments(wiringRegistered)
-	wiringClusterWork, cleanup8 := newWork(cfg, certificates, wiringNodeMetadata, wiringMembership, membershipSettings, wiringRegistered, partitions, brokerconfigsConfigs, clock, log)
+	wiringJoinNeeds := joinNeeds{
+		Joining:  joining,
+		Metadata: metadata,
+		Member:   membershipSettings,
+		Logs:     logStore,
+		Steps:    steps,
+	}
+	wiringRegistered, err := registerNode(ctx, wiringJoinNeeds)
+	if err != nil {
+		cleanup7()
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	store := wiringRegistered.Store
+	wiringConfigNeeds := configNeeds{
+		Config: cfg,
+		Dir:    wiringDataDir,
+		Node:   wiringNodeID,
+		Store:  store,
+		Log:    log,
+	}
+	brokerconfigsConfigs, err := newBrokerConfigs(wiringConfigNeeds)
+	if err != nil {
+		cleanup7()
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	v2 := newTopicIDs()
+	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
+	wiringBrokerEpoch := wiringRegistered.Epoch
+	wiringPartitionNeeds := partitionNeeds{
+		Store:   store,
+		Logs:    logStore,
+		Configs: brokerconfigsConfigs,
+		Node:    wiringNodeID,
+		Epoch:   wiringBrokerEpoch,
+		Lease:   lease,
+		Space:   space,
+		Clock:   clock,
+		Log:     logger,
+	}
+	partitions, cleanup8 := newPartitions(wiringPartitionNeeds)
+	topicsCluster := newCluster(store, logStore, partitions, wiringNodeID)
+	assignments := controller.NewAssignments(store)
+	ownVoters := metadata.Own
+	group := metadata.Group
+	peers, cleanup9 := cluster.NewPeers(cfg, certificates, store, logger)
+	controllerController := newController(store, brokerconfigsConfigs, peers, clock, logger)
+	quorumProgress := controller.NewQuorumProgress(controllerController)
+	forwardQuorum := cluster.NewForward(cfg, certificates, store)
+	voterSettings := controller.VoterSettings{
+		Own:      ownVoters,
+		Store:    store,
+		Group:    group,
+		Peers:    asker,
+		Progress: quorumProgress,
+		Forward:  forwardQuorum,
+		Log:      logger,
+	}
+	voters := controller.NewVoters(voterSettings)
 	produce := replicas.NewProduce(partitions, budget, clock)
 	fetch := newFetch(cfg, partitions, brokerconfigsConfigs, clock)
 	offsets := replicas.NewOffsets(partitions)
-	coordinator := newGroups(cfg, wiringRegistered, partitions, topics, brokerconfigsConfigs, wiringMembership, clock, log)
-	services := newServices(topics, brokerconfigsConfigs, cluster, assignments, wiringClusterWork, produce, fetch, offsets, coordinator)
+	wiringGroupNeeds := groupNeeds{
+		Config:     cfg,
+		Store:      store,
+		Partitions: partitions,
+		Topics:     topicsTopics,
+		Configs:    brokerconfigsConfigs,
+		Node:       wiringNodeID,
+		Clock:      clock,
+		Log:        logger,
+	}
+	coordinator := newGroups(wiringGroupNeeds)
+	wiringMembershipNeeds := membershipNeeds{
+		Store:    store,
+		Progress: quorumProgress,
+		Peers:    peers,
+		Member:   membershipSettings,
+		Epoch:    wiringBrokerEpoch,
+		Clock:    clock,
+		Log:      logger,
+	}
+	membership := newMembership(wiringMembershipNeeds)
+	v3 := newServing(membership)
+	services := kafkaproto.Services{
+		Topics:      topicsTopics,
+		Configs:     brokerconfigsConfigs,
+		Cluster:     topicsCluster,
+		Assignments: assignments,
+		Quorum:      voters,
+		Voters:      voters,
+		Produce:     produce,
+		Fetch:       fetch,
+		Offsets:     offsets,
+		Groups:      coordinator,
+		Controller:  quorumProgress,
+		Serving:     v3,
+	}
+	replication := newReplication(partitions, store, peers, brokerconfigsConfigs, logger)
+	metaTopic := newMetaTopic(cfg, store, v3, v2, logger)
+	wiringNodeStages := nodeStages{
+		Replication: replication,
+		Controller:  quorumProgress,
+		Voters:      voters,
+		MetaTopic:   metaTopic,
+		Membership:  membership,
+	}
+	wiringRole := newNodeRole(wiringNodeStages, certificates, nodes)
 	metrics, err := newRequestMetrics(telemetry)
 	if err != nil {
+		cleanup9()
 		cleanup8()
 		cleanup7()
 		cleanup6()
@@ -125,8 +252,17 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	server, err := newKafkaServer(cfg, services, wiringClusterWork, metrics, telemetry, log)
+	wiringKafkaNeeds := kafkaNeeds{
+		Config:    cfg,
+		Services:  services,
+		Role:      wiringRole,
+		Metrics:   metrics,
+		Telemetry: telemetry,
+		Log:       logger,
+	}
+	server, err := newKafkaServer(wiringKafkaNeeds)
 	if err != nil {
+		cleanup9()
 		cleanup8()
 		cleanup7()
 		cleanup6()
@@ -137,9 +273,10 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	wiringReadiness := newReadiness(logStore, space, wiringClusterWork)
-	httpapiServer, cleanup9, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, log)
+	wiringReadiness := newReadiness(logStore, space, wiringRole)
+	httpapiServer, cleanup10, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, logger)
 	if err != nil {
+		cleanup9()
 		cleanup8()
 		cleanup7()
 		cleanup6()
@@ -150,7 +287,8 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	cleaner := replicas.NewCleaner(partitions, log)
+	cleaner := replicas.NewCleaner(partitions, logger)
+	levelVar := log.Levels
 	wiringParts := &parts{
 		Kafka:      server,
 		HTTP:       httpapiServer,
@@ -158,19 +296,438 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		Groups:     coordinator,
 		Fetch:      fetch,
 		Configs:    brokerconfigsConfigs,
-		Store:      wiringRegistered,
+		Store:      store,
 		Dir:        wiringDataDir,
 		Space:      space,
 		Cleaner:    cleaner,
-		Levels:     levels,
+		Levels:     levelVar,
 		Ready:      wiringReadiness,
 		Telemetry:  telemetry,
-		Node:       wiringMembership,
-		Work:       wiringClusterWork,
+		Node:       wiringNodeID,
+		Role:       wiringRole,
 	}
 	return wiringParts, func() {
+		cleanup10()
 		cleanup9()
 		cleanup8()
+		cleanup7()
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+	}, nil
+}
+
+// buildLegacy is build for a broker that is alone and keeps its metadata in one JSON file (use_wal_metadata = false).
+func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, steps *Progress) (*parts, func(), error) {
+	wiringDataDir, cleanup, err := lockDataDir(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	wiringNodeID := newNodeID(cfg)
+	logger := log.Logger
+	space, cleanup2, err := openSpace(cfg, wiringDataDir, logger)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
+	wiringStoreNeeds := storeNeeds{
+		Config: cfg,
+		Dir:    wiringDataDir,
+		Node:   wiringNodeID,
+		Space:  space,
+		Log:    logger,
+		Steps:  steps,
+	}
+	wiringUnregistered, cleanup3, err := openFileStore(wiringStoreNeeds)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	telemetry, cleanup4, err := openTelemetry(ctx, cfg, wiringNodeID, logger)
+	if err != nil {
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	v, err := newSyncMetrics(telemetry)
+	if err != nil {
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	budget := newDecompression(cfg)
+	wiringLogNeeds := logNeeds{
+		Config:        cfg,
+		Dir:           wiringDataDir,
+		Space:         space,
+		Synced:        v,
+		Decompression: budget,
+		Log:           logger,
+		Steps:         steps,
+	}
+	logStore, cleanup5, err := openLogs(ctx, wiringLogNeeds)
+	if err != nil {
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	wiringRegisterNeeds := registerNeeds{
+		Config: cfg,
+		Node:   wiringNodeID,
+		Logs:   logStore,
+		Log:    logger,
+		Steps:  steps,
+	}
+	wiringRegistered, err := registerInFile(ctx, wiringUnregistered, wiringRegisterNeeds)
+	if err != nil {
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	store := wiringRegistered.Store
+	wiringConfigNeeds := configNeeds{
+		Config: cfg,
+		Dir:    wiringDataDir,
+		Node:   wiringNodeID,
+		Store:  store,
+		Log:    log,
+	}
+	brokerconfigsConfigs, err := newBrokerConfigs(wiringConfigNeeds)
+	if err != nil {
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	v2 := newTopicIDs()
+	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
+	wiringBrokerEpoch := wiringRegistered.Epoch
+	clock := newClock()
+	lease := replicas.NewEndlessLease(clock)
+	wiringPartitionNeeds := partitionNeeds{
+		Store:   store,
+		Logs:    logStore,
+		Configs: brokerconfigsConfigs,
+		Node:    wiringNodeID,
+		Epoch:   wiringBrokerEpoch,
+		Lease:   lease,
+		Space:   space,
+		Clock:   clock,
+		Log:     logger,
+	}
+	partitions, cleanup6 := newPartitions(wiringPartitionNeeds)
+	topicsCluster := newCluster(store, logStore, partitions, wiringNodeID)
+	assignments := controller.NewAssignments(store)
+	soleQuorum := newSoleQuorum(store, wiringNodeID, clock)
+	produce := replicas.NewProduce(partitions, budget, clock)
+	fetch := newFetch(cfg, partitions, brokerconfigsConfigs, clock)
+	offsets := replicas.NewOffsets(partitions)
+	wiringGroupNeeds := groupNeeds{
+		Config:     cfg,
+		Store:      store,
+		Partitions: partitions,
+		Topics:     topicsTopics,
+		Configs:    brokerconfigsConfigs,
+		Node:       wiringNodeID,
+		Clock:      clock,
+		Log:        logger,
+	}
+	coordinator := newGroups(wiringGroupNeeds)
+	services := kafkaproto.Services{
+		Topics:      topicsTopics,
+		Configs:     brokerconfigsConfigs,
+		Cluster:     topicsCluster,
+		Assignments: assignments,
+		Quorum:      soleQuorum,
+		Produce:     produce,
+		Fetch:       fetch,
+		Offsets:     offsets,
+		Groups:      coordinator,
+	}
+	wiringRole := newLoneRole()
+	metrics, err := newRequestMetrics(telemetry)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	wiringKafkaNeeds := kafkaNeeds{
+		Config:    cfg,
+		Services:  services,
+		Role:      wiringRole,
+		Metrics:   metrics,
+		Telemetry: telemetry,
+		Log:       logger,
+	}
+	server, err := newKafkaServer(wiringKafkaNeeds)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	wiringReadiness := newReadiness(logStore, space, wiringRole)
+	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, logger)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	cleaner := replicas.NewCleaner(partitions, logger)
+	levelVar := log.Levels
+	wiringParts := &parts{
+		Kafka:      server,
+		HTTP:       httpapiServer,
+		Partitions: partitions,
+		Groups:     coordinator,
+		Fetch:      fetch,
+		Configs:    brokerconfigsConfigs,
+		Store:      store,
+		Dir:        wiringDataDir,
+		Space:      space,
+		Cleaner:    cleaner,
+		Levels:     levelVar,
+		Ready:      wiringReadiness,
+		Telemetry:  telemetry,
+		Node:       wiringNodeID,
+		Role:       wiringRole,
+	}
+	return wiringParts, func() {
+		cleanup7()
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+	}, nil
+}
+
+// Injectors from inject_raft.go:
+
+// buildStandalone is what build is without the tag raft: it makes the parts of a broker that is alone.
+func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, steps *Progress) (*parts, func(), error) {
+	wiringDataDir, cleanup, err := lockDataDir(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	wiringNodeID := newNodeID(cfg)
+	logger := log.Logger
+	space, cleanup2, err := openSpace(cfg, wiringDataDir, logger)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
+	wiringStoreNeeds := storeNeeds{
+		Config: cfg,
+		Dir:    wiringDataDir,
+		Node:   wiringNodeID,
+		Space:  space,
+		Log:    logger,
+		Steps:  steps,
+	}
+	wiringUnregistered, cleanup3, err := openWALStore(wiringStoreNeeds)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	telemetry, cleanup4, err := openTelemetry(ctx, cfg, wiringNodeID, logger)
+	if err != nil {
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	v, err := newSyncMetrics(telemetry)
+	if err != nil {
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	budget := newDecompression(cfg)
+	wiringLogNeeds := logNeeds{
+		Config:        cfg,
+		Dir:           wiringDataDir,
+		Space:         space,
+		Synced:        v,
+		Decompression: budget,
+		Log:           logger,
+		Steps:         steps,
+	}
+	logStore, cleanup5, err := openLogs(ctx, wiringLogNeeds)
+	if err != nil {
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	wiringRegisterNeeds := registerNeeds{
+		Config: cfg,
+		Node:   wiringNodeID,
+		Logs:   logStore,
+		Log:    logger,
+		Steps:  steps,
+	}
+	wiringRegistered, err := registerInWAL(ctx, wiringUnregistered, wiringRegisterNeeds)
+	if err != nil {
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	store := wiringRegistered.Store
+	wiringConfigNeeds := configNeeds{
+		Config: cfg,
+		Dir:    wiringDataDir,
+		Node:   wiringNodeID,
+		Store:  store,
+		Log:    log,
+	}
+	brokerconfigsConfigs, err := newBrokerConfigs(wiringConfigNeeds)
+	if err != nil {
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	v2 := newTopicIDs()
+	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
+	wiringBrokerEpoch := wiringRegistered.Epoch
+	clock := newClock()
+	lease := replicas.NewEndlessLease(clock)
+	wiringPartitionNeeds := partitionNeeds{
+		Store:   store,
+		Logs:    logStore,
+		Configs: brokerconfigsConfigs,
+		Node:    wiringNodeID,
+		Epoch:   wiringBrokerEpoch,
+		Lease:   lease,
+		Space:   space,
+		Clock:   clock,
+		Log:     logger,
+	}
+	partitions, cleanup6 := newPartitions(wiringPartitionNeeds)
+	topicsCluster := newCluster(store, logStore, partitions, wiringNodeID)
+	assignments := controller.NewAssignments(store)
+	soleQuorum := newSoleQuorum(store, wiringNodeID, clock)
+	produce := replicas.NewProduce(partitions, budget, clock)
+	fetch := newFetch(cfg, partitions, brokerconfigsConfigs, clock)
+	offsets := replicas.NewOffsets(partitions)
+	wiringGroupNeeds := groupNeeds{
+		Config:     cfg,
+		Store:      store,
+		Partitions: partitions,
+		Topics:     topicsTopics,
+		Configs:    brokerconfigsConfigs,
+		Node:       wiringNodeID,
+		Clock:      clock,
+		Log:        logger,
+	}
+	coordinator := newGroups(wiringGroupNeeds)
+	services := kafkaproto.Services{
+		Topics:      topicsTopics,
+		Configs:     brokerconfigsConfigs,
+		Cluster:     topicsCluster,
+		Assignments: assignments,
+		Quorum:      soleQuorum,
+		Produce:     produce,
+		Fetch:       fetch,
+		Offsets:     offsets,
+		Groups:      coordinator,
+	}
+	wiringRole := newLoneRole()
+	metrics, err := newRequestMetrics(telemetry)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	wiringKafkaNeeds := kafkaNeeds{
+		Config:    cfg,
+		Services:  services,
+		Role:      wiringRole,
+		Metrics:   metrics,
+		Telemetry: telemetry,
+		Log:       logger,
+	}
+	server, err := newKafkaServer(wiringKafkaNeeds)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	wiringReadiness := newReadiness(logStore, space, wiringRole)
+	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, logger)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	cleaner := replicas.NewCleaner(partitions, logger)
+	levelVar := log.Levels
+	wiringParts := &parts{
+		Kafka:      server,
+		HTTP:       httpapiServer,
+		Partitions: partitions,
+		Groups:     coordinator,
+		Fetch:      fetch,
+		Configs:    brokerconfigsConfigs,
+		Store:      store,
+		Dir:        wiringDataDir,
+		Space:      space,
+		Cleaner:    cleaner,
+		Levels:     levelVar,
+		Ready:      wiringReadiness,
+		Telemetry:  telemetry,
+		Node:       wiringNodeID,
+		Role:       wiringRole,
+	}
+	return wiringParts, func() {
 		cleanup7()
 		cleanup6()
 		cleanup5()

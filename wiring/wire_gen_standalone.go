@@ -6,36 +6,44 @@ package wiring
 
 import (
 	"context"
+	"github.com/chronik-stream/chronik/adapters/kafkaproto"
 	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
-	"log/slog"
+	"github.com/chronik-stream/chronik/core/domain/broker/topics"
 )
 
 // Injectors from inject.go:
 
-// build makes the parts of a broker, in the order of their needs; the cleanup takes them down in
-// reverse. make generate writes it.
-func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *slog.LevelVar, steps *Progress) (*parts, func(), error) {
-	wiringMembership, err := newMembership(cfg)
+// build makes the parts of the broker that this build mode is for, in the order of their needs: one that is alone, or
+// with the tag raft a node of a cluster. The cleanup takes them down in reverse. make generate writes it.
+func build(ctx context.Context, cfg *configs.Config, log Logging, steps *Progress) (*parts, func(), error) {
+	wiringDataDir, cleanup, err := lockDataDir(cfg)
 	if err != nil {
 		return nil, nil, err
 	}
-	wiringDataDir, cleanup, err := lockDataDir(cfg, wiringMembership)
-	if err != nil {
-		return nil, nil, err
-	}
-	space, cleanup2, err := openSpace(cfg, wiringDataDir, log)
+	wiringNodeID := newNodeID(cfg)
+	logger := log.Logger
+	space, cleanup2, err := openSpace(cfg, wiringDataDir, logger)
 	if err != nil {
 		cleanup()
 		return nil, nil, err
 	}
-	metadataStore, cleanup3, err := openMetadata(cfg, wiringDataDir, wiringMembership, space, log, steps)
+	wiringStoreNeeds := storeNeeds{
+		Config: cfg,
+		Dir:    wiringDataDir,
+		Node:   wiringNodeID,
+		Space:  space,
+		Log:    logger,
+		Steps:  steps,
+	}
+	wiringUnregistered, cleanup3, err := openWALStore(wiringStoreNeeds)
 	if err != nil {
 		cleanup2()
 		cleanup()
 		return nil, nil, err
 	}
-	telemetry, cleanup4, err := openTelemetry(ctx, cfg, wiringMembership, log)
+	telemetry, cleanup4, err := openTelemetry(ctx, cfg, wiringNodeID, logger)
 	if err != nil {
 		cleanup3()
 		cleanup2()
@@ -51,7 +59,16 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		return nil, nil, err
 	}
 	budget := newDecompression(cfg)
-	logStore, cleanup5, err := openLogs(ctx, cfg, wiringDataDir, space, v, budget, log, steps)
+	wiringLogNeeds := logNeeds{
+		Config:        cfg,
+		Dir:           wiringDataDir,
+		Space:         space,
+		Synced:        v,
+		Decompression: budget,
+		Log:           logger,
+		Steps:         steps,
+	}
+	logStore, cleanup5, err := openLogs(ctx, wiringLogNeeds)
 	if err != nil {
 		cleanup4()
 		cleanup3()
@@ -59,7 +76,14 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	wiringRegistered, err := register(ctx, cfg, wiringMembership, metadataStore, logStore, log, steps)
+	wiringRegisterNeeds := registerNeeds{
+		Config: cfg,
+		Node:   wiringNodeID,
+		Logs:   logStore,
+		Log:    logger,
+		Steps:  steps,
+	}
+	wiringRegistered, err := registerInWAL(ctx, wiringUnregistered, wiringRegisterNeeds)
 	if err != nil {
 		cleanup5()
 		cleanup4()
@@ -68,7 +92,15 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	brokerconfigsConfigs, err := newBrokerConfigs(cfg, wiringDataDir, wiringMembership, wiringRegistered, levels, log)
+	store := wiringRegistered.Store
+	wiringConfigNeeds := configNeeds{
+		Config: cfg,
+		Dir:    wiringDataDir,
+		Node:   wiringNodeID,
+		Store:  store,
+		Log:    log,
+	}
+	brokerconfigsConfigs, err := newBrokerConfigs(wiringConfigNeeds)
 	if err != nil {
 		cleanup5()
 		cleanup4()
@@ -77,18 +109,52 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	topics := newTopics(wiringRegistered, brokerconfigsConfigs)
+	v2 := newTopicIDs()
+	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
+	wiringBrokerEpoch := wiringRegistered.Epoch
 	clock := newClock()
 	lease := replicas.NewEndlessLease(clock)
-	partitions, cleanup6 := newPartitions(wiringRegistered, logStore, brokerconfigsConfigs, wiringMembership, lease, space, clock, log)
-	cluster := newCluster(wiringRegistered, logStore, partitions, wiringMembership)
-	assignments := newAssignments(wiringRegistered)
-	wiringClusterWork := newSoleWork(wiringRegistered, wiringMembership, clock)
+	wiringPartitionNeeds := partitionNeeds{
+		Store:   store,
+		Logs:    logStore,
+		Configs: brokerconfigsConfigs,
+		Node:    wiringNodeID,
+		Epoch:   wiringBrokerEpoch,
+		Lease:   lease,
+		Space:   space,
+		Clock:   clock,
+		Log:     logger,
+	}
+	partitions, cleanup6 := newPartitions(wiringPartitionNeeds)
+	cluster := newCluster(store, logStore, partitions, wiringNodeID)
+	assignments := controller.NewAssignments(store)
+	soleQuorum := newSoleQuorum(store, wiringNodeID, clock)
 	produce := replicas.NewProduce(partitions, budget, clock)
 	fetch := newFetch(cfg, partitions, brokerconfigsConfigs, clock)
 	offsets := replicas.NewOffsets(partitions)
-	coordinator := newGroups(cfg, wiringRegistered, partitions, topics, brokerconfigsConfigs, wiringMembership, clock, log)
-	services := newServices(topics, brokerconfigsConfigs, cluster, assignments, wiringClusterWork, produce, fetch, offsets, coordinator)
+	wiringGroupNeeds := groupNeeds{
+		Config:     cfg,
+		Store:      store,
+		Partitions: partitions,
+		Topics:     topicsTopics,
+		Configs:    brokerconfigsConfigs,
+		Node:       wiringNodeID,
+		Clock:      clock,
+		Log:        logger,
+	}
+	coordinator := newGroups(wiringGroupNeeds)
+	services := kafkaproto.Services{
+		Topics:      topicsTopics,
+		Configs:     brokerconfigsConfigs,
+		Cluster:     cluster,
+		Assignments: assignments,
+		Quorum:      soleQuorum,
+		Produce:     produce,
+		Fetch:       fetch,
+		Offsets:     offsets,
+		Groups:      coordinator,
+	}
+	wiringRole := newLoneRole()
 	metrics, err := newRequestMetrics(telemetry)
 	if err != nil {
 		cleanup6()
@@ -99,7 +165,15 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	server, err := newKafkaServer(cfg, services, wiringClusterWork, metrics, telemetry, log)
+	wiringKafkaNeeds := kafkaNeeds{
+		Config:    cfg,
+		Services:  services,
+		Role:      wiringRole,
+		Metrics:   metrics,
+		Telemetry: telemetry,
+		Log:       logger,
+	}
+	server, err := newKafkaServer(wiringKafkaNeeds)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -109,8 +183,8 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	wiringReadiness := newReadiness(logStore, space, wiringClusterWork)
-	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, log)
+	wiringReadiness := newReadiness(logStore, space, wiringRole)
+	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, logger)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -120,7 +194,8 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		cleanup()
 		return nil, nil, err
 	}
-	cleaner := replicas.NewCleaner(partitions, log)
+	cleaner := replicas.NewCleaner(partitions, logger)
+	levelVar := log.Levels
 	wiringParts := &parts{
 		Kafka:      server,
 		HTTP:       httpapiServer,
@@ -128,15 +203,223 @@ func build(ctx context.Context, cfg *configs.Config, log *slog.Logger, levels *s
 		Groups:     coordinator,
 		Fetch:      fetch,
 		Configs:    brokerconfigsConfigs,
-		Store:      wiringRegistered,
+		Store:      store,
 		Dir:        wiringDataDir,
 		Space:      space,
 		Cleaner:    cleaner,
-		Levels:     levels,
+		Levels:     levelVar,
 		Ready:      wiringReadiness,
 		Telemetry:  telemetry,
-		Node:       wiringMembership,
-		Work:       wiringClusterWork,
+		Node:       wiringNodeID,
+		Role:       wiringRole,
+	}
+	return wiringParts, func() {
+		cleanup7()
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+	}, nil
+}
+
+// buildLegacy is build for a broker that is alone and keeps its metadata in one JSON file (use_wal_metadata = false).
+func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, steps *Progress) (*parts, func(), error) {
+	wiringDataDir, cleanup, err := lockDataDir(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	wiringNodeID := newNodeID(cfg)
+	logger := log.Logger
+	space, cleanup2, err := openSpace(cfg, wiringDataDir, logger)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
+	wiringStoreNeeds := storeNeeds{
+		Config: cfg,
+		Dir:    wiringDataDir,
+		Node:   wiringNodeID,
+		Space:  space,
+		Log:    logger,
+		Steps:  steps,
+	}
+	wiringUnregistered, cleanup3, err := openFileStore(wiringStoreNeeds)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	telemetry, cleanup4, err := openTelemetry(ctx, cfg, wiringNodeID, logger)
+	if err != nil {
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	v, err := newSyncMetrics(telemetry)
+	if err != nil {
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	budget := newDecompression(cfg)
+	wiringLogNeeds := logNeeds{
+		Config:        cfg,
+		Dir:           wiringDataDir,
+		Space:         space,
+		Synced:        v,
+		Decompression: budget,
+		Log:           logger,
+		Steps:         steps,
+	}
+	logStore, cleanup5, err := openLogs(ctx, wiringLogNeeds)
+	if err != nil {
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	wiringRegisterNeeds := registerNeeds{
+		Config: cfg,
+		Node:   wiringNodeID,
+		Logs:   logStore,
+		Log:    logger,
+		Steps:  steps,
+	}
+	wiringRegistered, err := registerInFile(ctx, wiringUnregistered, wiringRegisterNeeds)
+	if err != nil {
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	store := wiringRegistered.Store
+	wiringConfigNeeds := configNeeds{
+		Config: cfg,
+		Dir:    wiringDataDir,
+		Node:   wiringNodeID,
+		Store:  store,
+		Log:    log,
+	}
+	brokerconfigsConfigs, err := newBrokerConfigs(wiringConfigNeeds)
+	if err != nil {
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	v2 := newTopicIDs()
+	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
+	wiringBrokerEpoch := wiringRegistered.Epoch
+	clock := newClock()
+	lease := replicas.NewEndlessLease(clock)
+	wiringPartitionNeeds := partitionNeeds{
+		Store:   store,
+		Logs:    logStore,
+		Configs: brokerconfigsConfigs,
+		Node:    wiringNodeID,
+		Epoch:   wiringBrokerEpoch,
+		Lease:   lease,
+		Space:   space,
+		Clock:   clock,
+		Log:     logger,
+	}
+	partitions, cleanup6 := newPartitions(wiringPartitionNeeds)
+	cluster := newCluster(store, logStore, partitions, wiringNodeID)
+	assignments := controller.NewAssignments(store)
+	soleQuorum := newSoleQuorum(store, wiringNodeID, clock)
+	produce := replicas.NewProduce(partitions, budget, clock)
+	fetch := newFetch(cfg, partitions, brokerconfigsConfigs, clock)
+	offsets := replicas.NewOffsets(partitions)
+	wiringGroupNeeds := groupNeeds{
+		Config:     cfg,
+		Store:      store,
+		Partitions: partitions,
+		Topics:     topicsTopics,
+		Configs:    brokerconfigsConfigs,
+		Node:       wiringNodeID,
+		Clock:      clock,
+		Log:        logger,
+	}
+	coordinator := newGroups(wiringGroupNeeds)
+	services := kafkaproto.Services{
+		Topics:      topicsTopics,
+		Configs:     brokerconfigsConfigs,
+		Cluster:     cluster,
+		Assignments: assignments,
+		Quorum:      soleQuorum,
+		Produce:     produce,
+		Fetch:       fetch,
+		Offsets:     offsets,
+		Groups:      coordinator,
+	}
+	wiringRole := newLoneRole()
+	metrics, err := newRequestMetrics(telemetry)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	wiringKafkaNeeds := kafkaNeeds{
+		Config:    cfg,
+		Services:  services,
+		Role:      wiringRole,
+		Metrics:   metrics,
+		Telemetry: telemetry,
+		Log:       logger,
+	}
+	server, err := newKafkaServer(wiringKafkaNeeds)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	wiringReadiness := newReadiness(logStore, space, wiringRole)
+	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, logger)
+	if err != nil {
+		cleanup6()
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	cleaner := replicas.NewCleaner(partitions, logger)
+	levelVar := log.Levels
+	wiringParts := &parts{
+		Kafka:      server,
+		HTTP:       httpapiServer,
+		Partitions: partitions,
+		Groups:     coordinator,
+		Fetch:      fetch,
+		Configs:    brokerconfigsConfigs,
+		Store:      store,
+		Dir:        wiringDataDir,
+		Space:      space,
+		Cleaner:    cleaner,
+		Levels:     levelVar,
+		Ready:      wiringReadiness,
+		Telemetry:  telemetry,
+		Node:       wiringNodeID,
+		Role:       wiringRole,
 	}
 	return wiringParts, func() {
 		cleanup7()

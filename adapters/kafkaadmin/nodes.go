@@ -14,6 +14,7 @@ import (
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/layout"
+	"github.com/chronik-stream/chronik/core/domain/quorum"
 )
 
 // Added is a node that was added.
@@ -168,10 +169,10 @@ func (v *view) checkMajority(node int32) error {
 	if !slices.Contains(v.voters, node) {
 		return nil
 	}
-	rest := slices.DeleteFunc(slices.Clone(v.voters), func(id int32) bool { return id == node })
-	alive := slices.DeleteFunc(slices.Clone(rest), func(id int32) bool { return !v.inService(id) })
-	if len(alive) <= len(rest)/2 {
-		return fmt.Errorf("without node %d the voters would be nodes %v, of which only %v are in service, which is no majority", node, rest, alive)
+	rest := quorum.Without(v.voters, node, v.inService)
+	if !rest.Decides() {
+		return fmt.Errorf("without node %d the voters would be nodes %v, of which only %v are in service, which is no majority", node,
+			rest.Voters, rest.InService)
 	}
 	return nil
 }

@@ -1,5 +1,3 @@
-//go:build raft
-
 // Package raftmeta keeps the cluster's metadata the same on all its nodes: commands are agreed on by a Raft group, and each node applies them,
 // in the one order, to an inner store on its own disk.
 //

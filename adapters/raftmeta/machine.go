@@ -1,5 +1,3 @@
-//go:build raft
-
 package raftmeta
 
 import (
@@ -13,6 +11,7 @@ import (
 	"github.com/chronik-stream/chronik/adapters/internal/metalog"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/quorum"
 )
 
 // Inner is the store on this node's disk to which the agreed commands are applied. Image and Ready
@@ -151,22 +150,13 @@ func (n *note) claim(v voter) error {
 
 func errIncarnation(node int32) error {
 	return fault.New(fault.InconsistentVoterSet,
-		"node %d has been a member of the cluster, with another raft directory: %s", node, VotesLost(node))
+		"node %d has been a member of the cluster, with another raft directory: %s", node, quorum.VotesLost(node))
 }
 
 func errOldCopy(node int32) error {
 	return fault.New(fault.InconsistentVoterSet,
 		"node %d has been started more often than its raft directory says: the directory is an old copy, and %s", node,
-		VotesLost(node))
-}
-
-// VotesLost says what to do about a node that has forgotten what it has voted for.
-func VotesLost(node int32) string {
-	return fmt.Sprintf(
-		"what it has voted for is lost. Replace it with `chronik-server cluster replace-node %d NEW-ID HOST:PORT`, "+
-			"and start it with cluster.node_id = NEW-ID and cluster.join = true",
-		node,
-	)
+		quorum.VotesLost(node))
 }
 
 // commit makes a batch and its note durable, and tells the outcomes.

@@ -1,5 +1,3 @@
-//go:build raft
-
 package raftmeta
 
 import (

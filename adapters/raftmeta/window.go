@@ -1,5 +1,3 @@
-//go:build raft
-
 package raftmeta
 
 // windowSize is how many proposals a node may have under way, and so how many of its newest sequence numbers must be told apart.

@@ -1,5 +1,3 @@
-//go:build raft
-
 // Package replication is how the brokers of a cluster talk to one another, beside Raft: by Kafka's own protocol, on the
 // addresses that clients use, too. It implements ports.Heartbeats and ports.ReplicaFetcher, and asks nodes about the quorum.
 //

@@ -53,20 +53,6 @@ type Fsync struct {
 	BatchTimeout time.Duration // fsync.batch_timeout_ms: 0: a commit waits for none, and takes those that are there
 }
 
-// DefaultSettings returns the defaults for a data directory.
-func DefaultSettings(dir string) Settings {
-	return Settings{
-		Dir:            dir,
-		SegmentSize:    50 << 20,
-		FlushInterval:  100 * time.Millisecond,
-		FlushThreshold: 1 << 20,
-		Compression:    "none",
-		Checkpoint:     Checkpoint{Enabled: true, IntervalRecords: 1000, IntervalBytes: 10 << 20},
-		Rotation:       Rotation{MaxSegmentSize: 50 << 20, MaxSegmentAge: time.Hour},
-		Fsync:          Fsync{Enabled: true, BatchSize: 1},
-	}
-}
-
 // Validate returns an error that names the first setting that is out of bounds, its value and the bounds.
 func (s Settings) Validate() error {
 	bounds := []struct {

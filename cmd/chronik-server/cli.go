@@ -26,7 +26,7 @@ type process struct {
 type cli struct {
 	settings
 
-	Standalone standaloneCmd `cmd:"" default:"withargs" help:"Run the broker (the default)."`
+	Standalone standaloneCmd `cmd:"" default:"withargs" aliases:"run" help:"Run the broker (the default): alone, or with a [cluster] section as a node of a cluster."`
 	Config     configCmd     `cmd:"" help:"Print the effective configuration as TOML, with where each value came from."`
 	Cluster    clusterCmd    `cmd:"" help:"Look at a running cluster, and change who is in it, who holds what and who leads."`
 	Metadata   metadataCmd   `cmd:"" help:"Look at, restore or move the metadata of a broker that does not run."`
@@ -108,7 +108,7 @@ type settings struct {
 	Listen         []string `sep:"none" placeholder:"[NAME=]HOST:PORT" help:"Serve Kafka clients here. Repeat it for several listeners."`
 	AdvertisedAddr []string `sep:"none" placeholder:"[NAME=]HOST:PORT" help:"The address that clients of a listener are told. Without it: the one at which they have arrived, which is wrong behind port mappings, tunnels and NAT."`
 	Set            []string `sep:"none" placeholder:"KEY=VALUE" help:"Set any key, such as log_level=debug or kafka.num.partitions=3. Repeatable."`
-	Raft           bool     `help:"Accepted for the clustered form of the command line; it is a [cluster] section that makes a node one of a cluster."`
+	Raft           bool     `help:"Has no effect, and is accepted as command lines of clustered brokers have it: a [cluster] section makes a broker a node of a cluster."`
 }
 
 // file is the configuration file, "" for none.

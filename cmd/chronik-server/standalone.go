@@ -24,7 +24,7 @@ func (standaloneCmd) Run(ctx context.Context, p *process, s *settings) error {
 	}
 	wiring.LimitMemory(cfg)
 	p.end.grants(cfg.Grace)
-	server, err := wiring.Start(ctx, cfg, p.stderr, &p.end.steps)
+	server, err := wiring.Start(ctx, cfg, wiring.NewLogging(cfg, p.stderr), &p.end.steps)
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,10 @@ var configDifferences = []difference{
 		"only the classic protocol is served",
 	},
 	{
+		`configs/broker: describe`, `\.Resources\[1\]\.Configs\[(broker\.(heartbeat\.interval|session\.timeout)|controller\.socket\.timeout)\.ms\](\.ConfigSynonyms\[\d\])?\.Value: Kafka has .*`,
+		"here the value is shown that is in use, which is not Kafka's",
+	},
+	{
 		`configs/broker: describe`, `\.Resources\[1\]\.Configs\[listeners\]\.ReadOnly: Kafka has false, Chronik true`,
 		"listeners cannot be changed while the broker runs",
 	},

@@ -19,9 +19,10 @@ import (
 	"github.com/chronik-stream/chronik/adapters/nodetls"
 	"github.com/chronik-stream/chronik/adapters/raftnode"
 	"github.com/chronik-stream/chronik/adapters/replication"
-	"github.com/chronik-stream/chronik/adapters/walstore"
 	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/ports"
 	"github.com/chronik-stream/chronik/test/authority"
 )
 
@@ -60,8 +61,11 @@ func answering(t *testing.T, known func() [16]byte, agreed bool) configs.Peer {
 	})}
 }
 
+// realTime is the clock of nodes that wait for one another.
+var realTime ports.Clock = time.Now
+
 // starts starts node 1, which is new, beside other, until it takes part, is refused, or time is over.
-func starts(t *testing.T, other configs.Peer, certs *nodetls.Certificates, own *atomic.Value, time time.Duration) (claimed bool, err error) {
+func starts(t *testing.T, other configs.Peer, certs *nodetls.Certificates, own *atomic.Value, limit time.Duration) (claimed bool, err error) {
 	t.Helper()
 	n, err := newNode(t.TempDir(), 1)
 	if err != nil {
@@ -73,14 +77,19 @@ func starts(t *testing.T, other configs.Peer, certs *nodetls.Certificates, own *
 	}
 	defer m.Close()
 	own.Store(m.Incarnation())
-	ctx, cancel := context.WithTimeout(t.Context(), time)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	other.Raft = "localhost:1"
 	cfg := &configs.Config{
 		Listen:  []configs.Listener{{Name: "PLAINTEXT", Address: "127.0.0.1:0"}},
 		Cluster: configs.Cluster{NodeID: 1, Peers: []configs.Peer{{ID: 1, Kafka: "localhost:2", Raft: n.set.Address}, other}},
 	}
-	md, err := Open(ctx, cfg, certs, nil, m, walstore.DefaultSettings(n.set.Dir), discard())
+	answers, closeAnswers := NewEarly(cfg, nil, discard())
+	defer closeAnswers()
+	joining := controller.NewJoining(controller.JoinSettings{
+		Claim: Claim(cfg, m), Notes: m, Peers: NewAsker(cfg, certs), Announcer: answers, Clock: realTime, Log: discard(),
+	})
+	md, err := Open(ctx, cfg, m, joining, walSettings(n.set.Dir), discard())
 	if err != nil {
 		return m.VoteClaimed(), err
 	}
@@ -138,21 +147,27 @@ func TestTheLeaderClaimsForAVoterThatWaits(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	e := &early{listeners: []configs.Listener{{Name: "PLAINTEXT", Address: freeAddress(t)}}, log: discard()}
-	if err := e.open(t.Context(), c.nodes[2].md.memory); err != nil {
+	address := freeAddress(t)
+	waiting := &configs.Config{Listen: []configs.Listener{{Name: "PLAINTEXT", Address: address}}}
+	e, closeAnswers := NewEarly(waiting, nil, discard())
+	if err := e.Open(t.Context(), c.nodes[2].own); err != nil {
 		t.Fatal(err)
 	}
-	defer e.close()
-	leader.md.others = []configs.Peer{{ID: 1, Kafka: freeAddress(t)}, {ID: 2, Kafka: e.listeners[0].Address}}
+	defer closeAnswers()
+	cfg := &configs.Config{Cluster: configs.Cluster{Peers: []configs.Peer{{ID: 1, Kafka: freeAddress(t)}, {ID: 2, Kafka: address}}}}
+	voters := controller.NewVoters(controller.VoterSettings{
+		Own:   controller.NewOwnVoters(Claim(cfg, leader.manager), leader.manager, leader.Voters),
+		Store: leader.Store, Group: leader.group, Peers: NewAsker(cfg, nil), Log: discard(),
+	})
 	for range 2 {
-		if err := leader.md.claimForOthers(t.Context()); err != nil {
+		if err := voters.ClaimForOthers(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if known := leader.Voters()[2]; known != c.nodes[2].manager.Incarnation() {
 		t.Errorf("node 2 votes under %x", known)
 	}
-	if known, err := replication.AskQuorum(t.Context(), nil, 2, e.listeners[0].Address); err != nil || known.Agreed || len(known.Voters) != 3 {
+	if known, err := replication.AskQuorum(t.Context(), nil, 2, address); err != nil || known.Agreed || len(known.Voters) != 3 {
 		t.Errorf("a node that waits knows %+v, %v", known, err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/chronik-stream/chronik/adapters/raftnode"
+	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
@@ -216,6 +217,13 @@ func TestAWipedNodeIsRefused(t *testing.T) {
 	defer m.Close()
 	if known, ok := c.nodes[0].Voters()[2]; !ok || m.VoteClaimed() || known == m.Incarnation() {
 		t.Errorf("a wiped node cannot be told: vote claimed %t, incarnation %x, known %x", m.VoteClaimed(), m.Incarnation(), known)
+	}
+}
+
+func TestANodeNeedsAManager(t *testing.T) {
+	_, err := Open(t.Context(), new(configs.Config), nil, nil, walSettings(t.TempDir()), discard())
+	if !errors.Is(err, ErrNoManager) || err.Error() != "Raft manager required for clustered mode" {
+		t.Errorf("Open() = %v", err)
 	}
 }
 

@@ -19,6 +19,8 @@ import (
 	"github.com/chronik-stream/chronik/adapters/raftmeta"
 	"github.com/chronik-stream/chronik/adapters/raftnode"
 	"github.com/chronik-stream/chronik/adapters/walstore"
+	"github.com/chronik-stream/chronik/core/domain/broker/controller"
+	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -37,7 +39,9 @@ const long = 30 * time.Second
 type node struct {
 	set     raftnode.Settings
 	manager *raftnode.Manager
-	md      *Metadata
+	group   Group
+	own     *controller.OwnVoters
+	voters  *controller.Voters
 	*raftmeta.Store
 }
 
@@ -59,14 +63,32 @@ func (n *node) start(ctx context.Context, members raftnode.Members) error {
 	if err != nil {
 		return err
 	}
-	wal := walstore.DefaultSettings(n.set.Dir)
+	wal := walSettings(n.set.Dir)
 	wal.NodeID = n.set.NodeID
-	s, err := OpenMetadata(ctx, m, members, wal, discard())
+	claim := controller.VoteClaim{Node: n.set.NodeID, Incarnation: m.Incarnation()}
+	joining := controller.NewJoining(controller.JoinSettings{Claim: claim, Notes: m})
+	md, err := open(ctx, m, members, atOnce{joining}, wal, discard())
 	if err != nil {
 		return errors.Join(err, m.Close())
 	}
-	n.manager, n.md, n.Store = m, s, s.Store
+	n.manager, n.Store, n.group, n.own = m, md.Store, md.Group, md.Own
+	progress := controller.NewQuorumProgress(
+		controller.NewController(md, nil, controller.ControllerSettings{}, time.Now, discard()),
+	)
+	n.voters = controller.NewVoters(controller.VoterSettings{
+		Own: md.Own, Store: md, Group: md.Group, Progress: progress, Forward: unreachable, Log: discard(),
+	})
 	return nil
+}
+
+// atOnce has a node take part without asking others.
+type atOnce struct{ *controller.Joining }
+
+func (atOnce) AwaitClaim(context.Context, *controller.OwnVoters) error { return nil }
+
+// unreachable is a leader that cannot be asked to describe the quorum.
+func unreachable(context.Context, int32) (controller.QuorumDescription, error) {
+	return controller.QuorumDescription{}, fault.BrokerNotAvailable
 }
 
 // Close stops the node.
@@ -79,7 +101,7 @@ func (n *node) Close() error {
 
 func (n *node) replica(t *testing.T) *raftnode.Replica {
 	t.Helper()
-	r, ok := n.manager.Replica(MetadataGroup())
+	r, ok := n.manager.Replica(metadataGroup())
 	if !ok {
 		t.Fatalf("node %d has no replica", n.set.NodeID)
 	}
@@ -122,7 +144,7 @@ func (c *cluster) start(ctx context.Context) error {
 			return err
 		}
 	}
-	r, _ := c.nodes[0].manager.Replica(MetadataGroup())
+	r, _ := c.nodes[0].manager.Replica(metadataGroup())
 	for range r.LeaderChanges(ctx) {
 		if _, ok := r.Leader(); ok {
 			break
@@ -199,9 +221,19 @@ func await(t *testing.T, s ports.MetadataStore, index uint64) *metadata.Image {
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
+// walSettings are the settings of a node's copy of the metadata.
+func walSettings(dir string) walstore.Settings {
+	return walstore.Settings{
+		Dir: dir, SegmentSize: 50 << 20, FlushInterval: 100 * time.Millisecond, FlushThreshold: 1 << 20, Compression: "none",
+		Checkpoint: walstore.Checkpoint{Enabled: true, IntervalRecords: 1000, IntervalBytes: 10 << 20},
+		Rotation:   walstore.Rotation{MaxSegmentSize: 50 << 20, MaxSegmentAge: time.Hour},
+		Fsync:      walstore.Fsync{Enabled: true, BatchSize: 1},
+	}
+}
+
 // openAlone opens the metadata of a broker without a cluster.
 func openAlone(dir string) (ports.MetadataStore, error) {
-	return walstore.Open(walstore.DefaultSettings(dir), discard())
+	return walstore.Open(walSettings(dir), discard())
 }
 
 func dump(t *testing.T, img *metadata.Image) string {

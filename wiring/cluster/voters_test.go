@@ -18,7 +18,7 @@ func (c *cluster) join(t *testing.T, id int32) *node {
 	t.Helper()
 	n, err := newNode(t.TempDir(), id)
 	if err == nil {
-		err = c.nodes[0].md.Add(t.Context(), id, n.set.Address)
+		err = c.nodes[0].voters.Add(t.Context(), id, n.set.Address)
 	}
 	if err == nil {
 		err = n.start(t.Context(), raftnode.Members{Join: true})
@@ -46,14 +46,14 @@ func TestNodesThatJoinVoteUntilThereAreFive(t *testing.T) {
 	for id := int32(4); id <= 5; id++ {
 		n := c.join(t, id)
 		await(t, n, c.nodes[0].Image().Index())
-		if votes, err := n.md.takeVote(t.Context()); err != nil || votes != (id == 4) {
+		if votes, err := n.voters.TakeVote(t.Context()); err != nil || votes != (id == 4) {
 			t.Errorf("node %d votes: %t, %v", id, votes, err)
 		}
-		if votes, err := n.md.takeVote(t.Context()); err != nil || votes != (id == 4) {
+		if votes, err := n.voters.TakeVote(t.Context()); err != nil || votes != (id == 4) {
 			t.Errorf("node %d, asked again, votes: %t, %v", id, votes, err)
 		}
 	}
-	q, err := c.nodes[0].md.Describe(t.Context(), false)
+	q, err := c.nodes[0].voters.Describe(t.Context(), false)
 	if err != nil || len(q.Voters) != 5 || len(q.Observers) != 1 || q.Observers[0].Node != 5 {
 		t.Errorf("quorum %+v, %v", q, err)
 	}
@@ -61,33 +61,33 @@ func TestNodesThatJoinVoteUntilThereAreFive(t *testing.T) {
 
 func TestWhoCannotJoinIsRefused(t *testing.T) {
 	c := running(t, 3, nil)
-	md := c.nodes[0].md
-	wantFault(t, "a voter", md.Add(t.Context(), 1, "h:1"), fault.DuplicateVoter)
-	wantFault(t, "another's address", md.Add(t.Context(), 7, c.nodes[1].set.Address), fault.InvalidRequest)
-	wantFault(t, "a new node", md.Add(t.Context(), 7, "localhost:1"), fault.None)
-	wantFault(t, "the same again", md.Add(t.Context(), 7, "localhost:1"), fault.None)
-	wantFault(t, "the same elsewhere", md.Add(t.Context(), 7, "localhost:2"), fault.DuplicateVoter)
-	wantFault(t, "its removal", md.Remove(t.Context(), 7, [16]byte{}), fault.None)
-	wantFault(t, "a removed node", md.Add(t.Context(), 7, "localhost:1"), fault.InvalidRequest)
+	voters := c.nodes[0].voters
+	wantFault(t, "a voter", voters.Add(t.Context(), 1, "h:1"), fault.DuplicateVoter)
+	wantFault(t, "another's address", voters.Add(t.Context(), 7, c.nodes[1].set.Address), fault.InvalidRequest)
+	wantFault(t, "a new node", voters.Add(t.Context(), 7, "localhost:1"), fault.None)
+	wantFault(t, "the same again", voters.Add(t.Context(), 7, "localhost:1"), fault.None)
+	wantFault(t, "the same elsewhere", voters.Add(t.Context(), 7, "localhost:2"), fault.DuplicateVoter)
+	wantFault(t, "its removal", voters.Remove(t.Context(), 7, [16]byte{}), fault.None)
+	wantFault(t, "a removed node", voters.Add(t.Context(), 7, "localhost:1"), fault.InvalidRequest)
 }
 
 func TestWhoMustStayIsNotRemoved(t *testing.T) {
 	c := running(t, 3, nil)
-	md := c.nodes[0].md
+	voters := c.nodes[0].voters
 	for id := range int32(3) {
 		apply(t, c.nodes[0], metadata.RegisterBroker{ID: id, Incarnation: [16]byte{1}, Fenced: id == 1})
 	}
-	wantFault(t, "nobody", md.Remove(t.Context(), 9, [16]byte{}), fault.VoterNotFound)
-	wantFault(t, "another directory", md.Remove(t.Context(), 2, [16]byte{1}), fault.VoterNotFound)
-	wantFault(t, "a registered broker", md.Remove(t.Context(), 2, [16]byte{}), fault.InvalidRequest)
+	wantFault(t, "nobody", voters.Remove(t.Context(), 9, [16]byte{}), fault.VoterNotFound)
+	wantFault(t, "another directory", voters.Remove(t.Context(), 2, [16]byte{1}), fault.VoterNotFound)
+	wantFault(t, "a registered broker", voters.Remove(t.Context(), 2, [16]byte{}), fault.InvalidRequest)
 	apply(t, c.nodes[0], metadata.UnregisterBroker{ID: 2})
-	wantFault(t, "one of two that are in service", md.Remove(t.Context(), 2, [16]byte{}), fault.InvalidRequest)
+	wantFault(t, "one of two that are in service", voters.Remove(t.Context(), 2, [16]byte{}), fault.InvalidRequest)
 	apply(t, c.nodes[0], metadata.UnregisterBroker{ID: 1})
 	apply(t, c.nodes[0], metadata.RegisterBroker{ID: 2, Incarnation: [16]byte{2}})
-	wantFault(t, "the dead one", md.Remove(t.Context(), 1, [16]byte{}), fault.None)
-	m, err := md.replica.Membership(t.Context())
-	if voters := slices.Sorted(maps.Keys(m.Voters)); err != nil || !slices.Equal(voters, []int32{0, 2}) {
-		t.Errorf("voters %v, %v", voters, err)
+	wantFault(t, "the dead one", voters.Remove(t.Context(), 1, [16]byte{}), fault.None)
+	m, err := c.nodes[0].group.Members(t.Context())
+	if left := slices.Sorted(maps.Keys(m.Voters)); err != nil || !slices.Equal(left, []int32{0, 2}) {
+		t.Errorf("voters %v, %v", left, err)
 	}
 }
 
@@ -96,14 +96,14 @@ func TestANodeThatStopsHandsTheMetadataOver(t *testing.T) {
 	for id := range int32(3) {
 		apply(t, c.nodes[0], metadata.RegisterBroker{ID: id, Incarnation: [16]byte{1}, Fenced: id == 1})
 	}
-	wantFault(t, "node 2 leads", c.nodes[2].md.Lead(t.Context()), fault.None)
+	wantFault(t, "node 2 leads", c.nodes[2].voters.Lead(t.Context()), fault.None)
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
-	if err := c.nodes[2].md.Vote(ctx, discard()); err != nil {
+	if err := c.nodes[2].voters.Run(ctx); err != nil {
 		t.Fatal(err)
 	}
 	if leader := c.nodes[2].Leadership().NodeID; leader != 0 {
 		t.Errorf("node %d leads, want 0: node 1 is fenced", leader)
 	}
-	wantFault(t, "node 0 leads already", c.nodes[0].md.Lead(t.Context()), fault.None)
+	wantFault(t, "node 0 leads already", c.nodes[0].voters.Lead(t.Context()), fault.None)
 }

@@ -65,6 +65,20 @@ func ValidateBrokerConfigs(configs map[string]string, perBroker bool) error {
 	return nil
 }
 
+// Decided returns the value that this broker uses for a config that it decides by itself. There is no other place for
+// it: what tools are shown is what is in use. It panics for a config that is not Decided or no integer.
+func Decided(name string) int64 {
+	k, ok := Broker.Key(name)
+	if !ok || !k.Decided {
+		panic("this broker does not decide " + name) // a mistake of the programmer's
+	}
+	value, err := k.Parse(k.Default)
+	if err != nil {
+		panic(err)
+	}
+	return value.(int64)
+}
+
 // withUpdate returns those of the names whose configs are updated that way.
 func withUpdate(names []string, u Update) []string {
 	var with []string

@@ -60,19 +60,20 @@ var brokerClusterKeys = []Key{
 	},
 	{
 		Name: "controlled.shutdown.enable", Type: Boolean, Default: "true", Use: Shown,
-		Doc: "Whether a broker hands over what it leads before it stops.",
+		Doc: "Whether a broker hands over what it leads before it stops. This broker always does.",
 	},
 	{
-		Name: "broker.heartbeat.interval.ms", Type: Int, Default: "2000", Use: Shown,
+		Name: "broker.heartbeat.interval.ms", Type: Int, Default: "200", Use: Shown, Decided: true,
 		Doc: "At which interval, in milliseconds, a broker of a cluster sends heartbeats to the controller.",
 	},
 	{
-		Name: "broker.session.timeout.ms", Type: Int, Default: "9000", Use: Shown,
-		Doc: "After how many milliseconds without a heartbeat a broker of a cluster is fenced.",
+		Name: "broker.session.timeout.ms", Type: Int, Default: "2000", Use: Shown, Decided: true,
+		Doc: "After how many milliseconds without a heartbeat a broker of a cluster is fenced. All brokers must have the same: " +
+			"a broker stops to lead before others take over, and counts on that.",
 	},
 	{
 		Name: "initial.broker.registration.timeout.ms", Type: Int, Default: "60000", Use: Shown,
-		Doc: "For how many milliseconds a broker tries to register when it starts.",
+		Doc: "For how many milliseconds a broker tries to register when it starts. This broker tries until it is stopped.",
 	},
 	{
 		Name: "max.request.partition.size.limit", Type: Int, Default: "2000", Valid: atLeast(1),

@@ -162,7 +162,8 @@ var brokerLogKeys = []Key{
 	},
 	{
 		Name: "log.flush.scheduler.interval.ms", Type: Long, Default: "9223372036854775807",
-		Doc: "The value of log.flush.interval.ms when that is not set. In Kafka it is also the interval at which logs are looked at.",
+		Doc: "The value of log.flush.interval.ms when that is not set. In Kafka it is also the interval at which logs are looked at. " +
+			"Once it is set, topics leave this broker's sync of every acknowledged append.",
 	},
 	{
 		Name: "log.flush.offset.checkpoint.interval.ms", Type: Int, Default: "60000", Valid: atLeast(0), Use: Shown,

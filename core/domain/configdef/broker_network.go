@@ -76,7 +76,7 @@ var brokerNetworkKeys = []Key{
 	},
 	{
 		Name: "max.connections", Type: Int, Default: "2147483647", Valid: atLeast(0), Update: ClusterWide,
-		Doc: "How many connections the broker has at once.",
+		Doc: "How many connections the broker has at once. Its memory bounds them, too.",
 	},
 	{
 		Name: "max.connections.per.ip", Type: Int, Default: "2147483647", Valid: atLeast(0), Update: ClusterWide,
@@ -109,7 +109,7 @@ var brokerNetworkKeys = []Key{
 	},
 	{
 		Name: "max.incremental.fetch.session.cache.slots", Type: Int, Default: "1000", Valid: atLeast(0),
-		Doc: "How many incremental fetch sessions are kept.",
+		Doc: "How many incremental fetch sessions are kept. The broker's memory bounds them, too.",
 	},
 	{
 		Name: "fetch.purgatory.purge.interval.requests", Type: Int, Default: "1000", Use: Shown,

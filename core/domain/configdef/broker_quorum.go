@@ -51,7 +51,7 @@ var brokerQuorumKeys = []Key{
 		Doc: "For how many milliseconds a controller waits before it repeats a request.",
 	},
 	{
-		Name: "controller.socket.timeout.ms", Type: Int, Default: "30000", Use: Shown,
+		Name: "controller.socket.timeout.ms", Type: Int, Default: "500", Use: Shown, Decided: true,
 		Doc: "For how many milliseconds a broker waits for the controller's answer.",
 	},
 	{

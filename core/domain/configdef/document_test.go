@@ -45,8 +45,10 @@ Chronik knows every config that Apache Kafka 4.3.1 shows, by the same name, type
 
 - **honoured**: it has the effect that Kafka gives it.
 - **shown**: it is accepted within Kafka's limits, kept and shown, and has no other effect, which the broker logs once. It tunes something
-  inside Kafka that does not exist here (a thread pool, say), a feature that is not served, TLS and SASL listeners, which there are none
-  of, or something that Chronik decides by itself, as its text then says.
+  inside Kafka that does not exist here (a thread pool, say), a feature that is not served, or TLS and SASL listeners, which there are none
+  of. Tools that ask for a config's documentation are told that it has no effect.
+- **decided**: it is accepted within Kafka's limits and has no effect, which the broker logs once: Chronik decides it by itself. What is
+  shown as its value is what is in use, and differs from Kafka's default.
 - **fixed**: only the default is accepted. Another value would promise what Chronik does not do, and is refused, at the start
   as well as later.
 
@@ -71,20 +73,28 @@ among them are refused.
 		{"Client metrics subscriptions", configdef.ClientMetrics, false},
 		{"Brokers", configdef.Broker, true},
 	} {
-		counts := map[configdef.Use]int{}
+		counts := map[string]int{}
 		for _, k := range part.table.Keys() {
-			counts[k.Use]++
+			counts[useOf(k)]++
 		}
 		fmt.Fprintf(&out, "## %s\n\n%d configs: %d honoured, %d shown, %d fixed.\n\n", part.title, len(part.table.Keys()),
-			counts[configdef.Honoured], counts[configdef.Shown], counts[configdef.Fixed])
+			counts["honoured"], counts["shown"]+counts["decided"], counts["fixed"])
 		fmt.Fprintf(&out, "| config | type | default | allowed | %s | here | meaning |\n|---|---|---|---|---|---|---|\n", secondTitle(part.broker))
 		for _, k := range part.table.Keys() {
 			fmt.Fprintf(&out, "| `%s` | %s | %s | %s | %s | %s | %s |\n", k.Name, strings.ToLower(k.Type.String()), defaultOf(k),
-				cell(k.Valid.String()), second(k, part.broker), k.Use, cell(k.Doc))
+				cell(k.Valid.String()), second(k, part.broker), useOf(k), cell(k.Doc))
 		}
 		fmt.Fprintln(&out)
 	}
 	return bytes.TrimRight(out.Bytes(), "\n")
+}
+
+// useOf says in one word what is done with a config.
+func useOf(k configdef.Key) string {
+	if k.Decided {
+		return "decided"
+	}
+	return k.Use.String()
 }
 
 func secondTitle(broker bool) string {

@@ -50,6 +50,44 @@ func TestWhatIsSaidToBeHonouredIsRead(t *testing.T) {
 	}
 }
 
+// otherwise are honoured configs whose default is not what happens while nobody sets them, as their texts say: a setting
+// of the broker's own counts, which the config replaces or limits further.
+var otherwise = map[string]string{
+	"flush.messages": "syncs every acknowledged append", "flush.ms": "sync of every acknowledged append",
+	"log.flush.interval.messages": "sync of every acknowledged append", "log.flush.interval.ms": "sync of every acknowledged append",
+	"log.flush.scheduler.interval.ms": "sync of every acknowledged append",
+	"max.connections":                 "memory", "max.incremental.fetch.session.cache.slots": "memory",
+}
+
+// TestWhatToolsAreShownIsInUse: a tool is shown a config's value, and its documentation. Of a config that is honoured the
+// value is what the broker reads, see above. Of another one either the value is where the broker has its own from, or
+// the documentation says that it has no effect.
+func TestWhatToolsAreShownIsInUse(t *testing.T) {
+	source := sources(t, "core", "adapters", "wiring")
+	for kind, table := range map[string]*configdef.Table{
+		"brokers": configdef.Broker, "topics": configdef.Topic, "groups": configdef.Group, "client metrics": configdef.ClientMetrics,
+	} {
+		for _, k := range table.Keys() {
+			text := k.Documentation()
+			switch {
+			case k.Decided && k.Use != configdef.Shown:
+				t.Errorf("%s: %s is decided here, and still is %s", kind, k.Name, k.Use)
+			case k.Decided && (!strings.Contains(source, `configdef.Decided("`+k.Name+`")`) || !strings.Contains(text, "always uses "+k.Default)):
+				t.Errorf("%s: %s is said to be decided here, but nobody uses its value, or nobody is told: %s", kind, k.Name, text)
+			case k.Use == configdef.Shown && !k.Decided && !strings.HasSuffix(text, "It has no effect on this broker."):
+				t.Errorf("%s: %s is only shown, and does not say so: %s", kind, k.Name, text)
+			case !strings.Contains(text, otherwise[k.Name]):
+				t.Errorf("%s: %s does not say what happens by default: %s", kind, k.Name, text)
+			}
+		}
+	}
+	for _, m := range regexp.MustCompile(`configdef\.Decided\("([^"]*)"\)`).FindAllStringSubmatch(source, -1) {
+		if k, ok := configdef.Broker.Key(m[1]); !ok || !k.Decided {
+			t.Errorf("%s is used as if it were decided here", m[1])
+		}
+	}
+}
+
 // What topics' configs are resolved to must be used by who writes records and by who stores them.
 func TestWhatTopicConfigsAreResolvedToIsUsed(t *testing.T) {
 	for file, of := range map[string]struct{ name, folder string }{

@@ -71,6 +71,9 @@ type Key struct {
 	Null    bool   // there is no default: the value is null until it is set
 	Valid   Rule   // which values of the type are allowed; the zero Rule: all
 	Use     Use
+	// Decided says of a broker's config that is Shown that this broker decides it by itself: it uses Default, and shows
+	// that, whatever is set.
+	Decided bool
 	Update  Update // brokers' configs only
 	// Broker is the broker config whose value a topic or a group without an own one gets; "" for none.
 	Broker string
@@ -80,6 +83,18 @@ type Key struct {
 	// Unlisted configs are shown only once they are set.
 	Unlisted bool
 	Doc      string // meaning and unit, in whole sentences
+}
+
+// Documentation returns Doc, and says of a config that is Shown that it has no effect: a tool that shows the config's
+// value must not promise that the broker uses it.
+func (k *Key) Documentation() string {
+	switch {
+	case k.Use != Shown:
+		return k.Doc
+	case k.Decided:
+		return k.Doc + " This broker always uses " + k.Default + ", whatever is set."
+	}
+	return k.Doc + " It has no effect on this broker."
 }
 
 // Sensitive reports whether the config's value is never shown.

@@ -193,7 +193,7 @@ func (c *Configs) describeOthers(r *resolvedConfigs, own, cluster, static map[st
 			e := ConfigEntry{Name: name, ReadOnly: true, Sensitive: true, Source: level.source}
 			k, ofListener := configdef.ListenerKey(name)
 			if ofListener {
-				e.Type, e.Sensitive, e.Documentation = int8(k.Type), k.Sensitive(), k.Doc
+				e.Type, e.Sensitive, e.Documentation = int8(k.Type), k.Sensitive(), k.Documentation()
 			}
 			if !e.Sensitive {
 				text := k.Canonical(level.set[name])
@@ -217,7 +217,7 @@ func (c *Configs) describeOthers(r *resolvedConfigs, own, cluster, static map[st
 }
 
 // brokerSynonyms returns all that could give k its value, by precedence. Like Kafka it leaves out what comes
-// before the first that has k's own name.
+// before the first that has k's own name. A config that this broker decides has its default only.
 func (c *Configs) brokerSynonyms(r *resolvedConfigs, k *configdef.Key) []ConfigSynonym {
 	names := k.Synonyms
 	if names == nil {
@@ -233,6 +233,9 @@ func (c *Configs) brokerSynonyms(r *resolvedConfigs, k *configdef.Key) []ConfigS
 		set    map[string]string
 		source int8
 	}{{r.own, SourceBroker}, {r.cluster, SourceDefaultBroker}, {*r.static, SourceStatic}} {
+		if k.Decided {
+			break
+		}
 		for _, name := range names {
 			if text, ok := level.set[name]; ok {
 				add(name, visible(k, text), level.source)
@@ -258,7 +261,7 @@ func entry(k *configdef.Key, value *string, synonyms []ConfigSynonym) ConfigEntr
 	}
 	return ConfigEntry{
 		Name: k.Name, Value: value, Default: source == SourceDefault, Source: source, Sensitive: k.Sensitive(),
-		Type: int8(k.Type), Documentation: k.Doc, Synonyms: synonyms,
+		Type: int8(k.Type), Documentation: k.Documentation(), Synonyms: synonyms,
 	}
 }
 

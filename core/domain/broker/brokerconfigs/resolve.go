@@ -85,7 +85,7 @@ func (r *resolvedConfigs) set(key string) (text string, ok bool) {
 
 // effective returns the value of one broker config by itself.
 func (r *resolvedConfigs) effective(k *configdef.Key) effectiveValue {
-	if text, ok := r.set(k.Name); ok {
+	if text, ok := r.set(k.Name); ok && !k.Decided {
 		if value, err := k.Parse(text); err == nil { // what metadata holds was checked, by this version or another
 			return effectiveValue{parsed: value, text: configdef.Format(value)}
 		}

@@ -162,11 +162,13 @@ func fallApart(t *testing.T, seed uint64) {
 	}
 	for id := int32(1); id <= 5; id++ {
 		leases[id] = replicas.NewLease(time.Now)
-		m := NewMembership(apartStore{a, id}, a.controllers[id], network.Peers(id), MembershipSettings{
+		settings := MembershipSettings{
 			NodeID: id, Incarnation: [16]byte{byte(id)}, Lease: leases[id], ShutdownTimeout: time.Millisecond,
-		}, time.Now, log)
+		}
 		pause.For(ctx, a.draw(200*time.Millisecond)) // their heartbeats come at different moments
-		working.Go(func() { _ = m.Run(ctx) })
+		working.Go(func() {
+			_ = joined(ctx, t, apartStore{a, id}, Receivers{a.controllers[id], network.Peers(id)}, settings).Run(ctx)
+		})
 		working.Go(func() { _ = a.controllers[id].Run(ctx) })
 	}
 	time.Sleep(time.Second)

@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -17,7 +18,8 @@ import (
 
 // ControllerSettings say when a broker counts as lost. Zero values stand for the defaults.
 type ControllerSettings struct {
-	// SessionTimeout is how long a broker may be silent before it is fenced; default 2 s.
+	// SessionTimeout is how long a broker may be silent before it is fenced; default
+	// broker.session.timeout.ms.
 	SessionTimeout time.Duration
 	// GoneTimeout is how long it may take to ask once whether a broker is gone; default 300 ms.
 	GoneTimeout time.Duration
@@ -33,18 +35,10 @@ type ControllerSettings struct {
 }
 
 func (s *ControllerSettings) ensureDefaults() {
-	if s.SessionTimeout <= 0 {
-		s.SessionTimeout = 2 * time.Second
-	}
-	if s.GoneTimeout <= 0 {
-		s.GoneTimeout = 300 * time.Millisecond
-	}
-	if s.GoneAfter <= 0 {
-		s.GoneAfter = 250 * time.Millisecond
-	}
-	if s.Poll <= 0 {
-		s.Poll = 50 * time.Millisecond
-	}
+	s.SessionTimeout = cmp.Or(s.SessionTimeout, sessionTimeout())
+	s.GoneTimeout = cmp.Or(s.GoneTimeout, 300*time.Millisecond)
+	s.GoneAfter = cmp.Or(s.GoneAfter, 250*time.Millisecond)
+	s.Poll = cmp.Or(s.Poll, 50*time.Millisecond)
 	if s.Gone == nil {
 		s.Gone = func(context.Context, int32) bool { return false }
 	}

@@ -125,11 +125,11 @@ func inCluster(t *testing.T, count int32, test func(t *testing.T, n *nodes, stop
 		network, stops := n.network(), map[int32]func(){}
 		for id, c := range n.controllers {
 			ctx, cancel := context.WithCancel(t.Context())
-			member := NewMembership(nodeStore{n, id}, c, network.Peers(id), MembershipSettings{NodeID: id, Incarnation: [16]byte{byte(id)}}, time.Now, log)
+			settings := MembershipSettings{NodeID: id, Incarnation: [16]byte{byte(id)}}
 			ended := make(chan struct{})
 			g.Go(func() error {
 				defer close(ended)
-				return member.Run(ctx)
+				return joined(ctx, t, nodeStore{n, id}, Receivers{c, network.Peers(id)}, settings).Run(ctx)
 			})
 			stops[id] = func() { cancel(); <-ended }
 		}
@@ -153,6 +153,20 @@ func inCluster(t *testing.T, count int32, test func(t *testing.T, n *nodes, stop
 			t.Error(err)
 		}
 	})
+}
+
+// joined registers a broker and returns its membership.
+func joined(
+	ctx context.Context, t *testing.T, store ports.MetadataStore, to Receivers, settings MembershipSettings,
+) *Membership {
+	t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	epoch, err := Register(ctx, store, settings, log)
+	if err != nil {
+		t.Error(err)
+	}
+	settings.Epoch = epoch
+	return NewMembership(store, to, settings, time.Now, log)
 }
 
 // gone finds out nothing of a broker that is only away: nothing answers.
@@ -230,12 +244,12 @@ func TestABrokerWhosePlaceWasTakenStops(t *testing.T) {
 		n := &nodes{img: new(metadata.Image), leader: 1, controllers: map[int32]*Controller{}}
 		log := slog.New(slog.DiscardHandler)
 		c := NewController(nodeStore{n, 1}, n, ControllerSettings{}, time.Now, log)
-		m := NewMembership(nodeStore{n, 1}, c, nil, MembershipSettings{NodeID: 1, Incarnation: [16]byte{1}}, time.Now, log)
+		m := joined(t.Context(), t, nodeStore{n, 1}, Receivers{Local: c}, MembershipSettings{NodeID: 1, Incarnation: [16]byte{1}})
 		ended := make(chan error, 1)
 		go func() { ended <- m.Run(t.Context()) }()
 		<-m.Serving()
-		if until := m.SessionUntil(); time.Until(until) != 2*time.Second || m.BrokerEpoch() != 1 {
-			t.Errorf("session until %v with epoch %d", until, m.BrokerEpoch())
+		if until := m.SessionUntil(); time.Until(until) != 2*time.Second || m.settings.Epoch != 1 {
+			t.Errorf("session until %v with epoch %d", until, m.settings.Epoch)
 		}
 		if _, err := (nodeStore{n, 1}).Apply(t.Context(), metadata.RegisterBroker{ID: 1, Incarnation: [16]byte{2}, Fenced: true}); err != nil {
 			t.Fatal(err)

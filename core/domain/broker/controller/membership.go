@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/chronik-stream/chronik/core/domain/configdef"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
@@ -20,15 +22,16 @@ type MembershipSettings struct {
 	NodeID      int32
 	Incarnation [16]byte // of this start, by chance
 	Rack        string
+	Epoch       int64               // of its registration; see Register
 	Endpoints   []metadata.Endpoint // where clients and other brokers reach it
 	Lease       Lease               // renewed with the session; nil for none
 
-	HeartbeatInterval time.Duration // default 200 ms
-	HeartbeatTimeout  time.Duration // of one heartbeat; default 500 ms
+	HeartbeatInterval time.Duration // default broker.heartbeat.interval.ms
+	HeartbeatTimeout  time.Duration // of one heartbeat; default controller.socket.timeout.ms
 	RetryInterval     time.Duration // after a heartbeat that failed, and while shutting down; default 50 ms
 	RegisterTimeout   time.Duration // of one attempt to register; default 5 s
 	ShutdownTimeout   time.Duration // how long a stop waits until others have taken over; default 10 s
-	SessionTimeout    time.Duration // as the controller has it; default 2 s
+	SessionTimeout    time.Duration // as the controller has it; default broker.session.timeout.ms
 }
 
 // Lease says until when this broker may lead partitions without having heard from the metadata's leader.
@@ -40,31 +43,29 @@ type Lease interface {
 }
 
 func (s *MembershipSettings) ensureDefaults() {
-	for of, value := range map[*time.Duration]time.Duration{
-		&s.HeartbeatInterval: 200 * time.Millisecond,
-		&s.HeartbeatTimeout:  500 * time.Millisecond,
-		&s.RetryInterval:     50 * time.Millisecond,
-		&s.RegisterTimeout:   5 * time.Second,
-		&s.ShutdownTimeout:   10 * time.Second,
-		&s.SessionTimeout:    2 * time.Second,
-	} {
-		if *of <= 0 {
-			*of = value
-		}
-	}
+	s.HeartbeatInterval = cmp.Or(s.HeartbeatInterval, time.Duration(configdef.Decided("broker.heartbeat.interval.ms"))*time.Millisecond)
+	s.HeartbeatTimeout = cmp.Or(s.HeartbeatTimeout, time.Duration(configdef.Decided("controller.socket.timeout.ms"))*time.Millisecond)
+	s.RetryInterval = cmp.Or(s.RetryInterval, 50*time.Millisecond)
+	s.RegisterTimeout = cmp.Or(s.RegisterTimeout, 5*time.Second)
+	s.ShutdownTimeout = cmp.Or(s.ShutdownTimeout, 10*time.Second)
+	s.SessionTimeout = cmp.Or(s.SessionTimeout, sessionTimeout())
 }
 
-// Membership is the service by which a broker is in its cluster: it registers the broker, tells the metadata's leader
-// that it is alive, and hands over what it leads before it stops.
+// sessionTimeout is how long a broker may be silent before it is fenced. Brokers and their controller must agree on it,
+// so it is no setting: a broker's lease ends before others take over because it counts on that.
+func sessionTimeout() time.Duration {
+	return time.Duration(configdef.Decided("broker.session.timeout.ms")) * time.Millisecond
+}
+
+// Membership is the service by which a broker stays in its cluster: it tells the metadata's leader that it is alive, and
+// hands over what it leads before it stops.
 type Membership struct {
 	store    ports.MetadataStore
-	local    heartbeats
-	peers    ports.Heartbeats
+	to       Receivers
 	settings MembershipSettings
 	clock    ports.Clock
 	log      *slog.Logger
 
-	epoch   atomic.Int64 // of the registration, -1 before it
 	until   atomic.Pointer[time.Time]
 	serving chan struct{} // closed when the broker is in service for the first time
 	once    sync.Once
@@ -76,23 +77,22 @@ type heartbeats interface {
 	Heartbeat(ctx context.Context, req ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error)
 }
 
-// NewMembership returns the membership of this broker. Heartbeats go to local, this node's controller, while this node
-// leads the metadata, and to peers otherwise.
-func NewMembership(
-	store ports.MetadataStore, local heartbeats, peers ports.Heartbeats, settings MembershipSettings, clock ports.Clock,
-	log *slog.Logger,
-) *Membership {
-	settings.ensureDefaults()
-	m := &Membership{
-		store: store, local: local, peers: peers, settings: settings, clock: clock, log: log,
-		serving: make(chan struct{}), fenced: true,
-	}
-	m.epoch.Store(-1)
-	return m
+// Receivers take a broker's heartbeats: Local, this node's controller, while this node leads the metadata, and another
+// broker otherwise.
+type Receivers struct {
+	Local heartbeats
+	Peers ports.Heartbeats
 }
 
-// BrokerEpoch returns the epoch of this broker's registration, -1 before it is registered.
-func (m *Membership) BrokerEpoch() int64 { return m.epoch.Load() }
+// NewMembership returns the membership of this broker, which is registered under the epoch in settings.
+func NewMembership(
+	store ports.MetadataStore, to Receivers, settings MembershipSettings, clock ports.Clock, log *slog.Logger,
+) *Membership {
+	settings.ensureDefaults()
+	return &Membership{
+		store: store, to: to, settings: settings, clock: clock, log: log, serving: make(chan struct{}), fenced: true,
+	}
+}
 
 // Serving is closed when the broker is in service for the first time.
 func (m *Membership) Serving() <-chan struct{} { return m.serving }
@@ -107,27 +107,27 @@ func (m *Membership) SessionUntil() time.Time {
 	return time.Time{}
 }
 
-// Register registers this broker, fenced, and tries until ctx ends while there is no leader of the metadata.
-// Doing it again changes nothing.
-func (m *Membership) Register(ctx context.Context) error {
+// Register registers a broker, fenced, and tries until ctx ends while there is no leader of the metadata. It returns
+// the registration's epoch. Doing it again changes nothing.
+func Register(ctx context.Context, store ports.MetadataStore, member MembershipSettings, log *slog.Logger) (int64, error) {
+	member.ensureDefaults()
 	cmd := metadata.RegisterBroker{
-		ID: m.settings.NodeID, Incarnation: m.settings.Incarnation, Rack: m.settings.Rack, Endpoints: m.settings.Endpoints, Fenced: true,
+		ID: member.NodeID, Incarnation: member.Incarnation, Rack: member.Rack, Endpoints: member.Endpoints, Fenced: true,
 		Features: metadata.SupportedFeatures(),
 	}
 	for {
-		attempt, cancel := context.WithTimeout(ctx, m.settings.RegisterTimeout)
-		res, err := m.store.Apply(attempt, cmd)
+		attempt, cancel := context.WithTimeout(ctx, member.RegisterTimeout)
+		res, err := store.Apply(attempt, cmd)
 		cancel()
 		switch {
 		case err == nil:
-			m.epoch.Store(res.BrokerEpoch)
-			m.log.InfoContext(ctx, "broker registered", "broker", cmd.ID, "broker_epoch", res.BrokerEpoch)
-			return nil
+			log.InfoContext(ctx, "broker registered", "broker", cmd.ID, "broker_epoch", res.BrokerEpoch)
+			return res.BrokerEpoch, nil
 		case ctx.Err() != nil || !mayPass(err):
-			return fmt.Errorf("register broker %d: %w", cmd.ID, err)
+			return -1, fmt.Errorf("register broker %d: %w", cmd.ID, err)
 		}
-		m.log.DebugContext(ctx, "broker not registered yet", "err", err)
-		pause.For(ctx, m.settings.RetryInterval)
+		log.DebugContext(ctx, "broker not registered yet", "err", err)
+		pause.For(ctx, member.RetryInterval)
 	}
 }
 
@@ -136,18 +136,10 @@ func mayPass(err error) bool {
 	return fault.NoController(err) || errors.Is(err, fault.BrokerNotAvailable) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// Run registers this broker, unless Register has done so, and keeps it in the cluster until ctx ends; then it has
-// others take over what it leads, for at most ShutdownTimeout. It returns fault.StaleBrokerEpoch when another broker
-// has taken this one's id or it was unregistered: it must not serve any more.
+// Run keeps this broker in the cluster until ctx ends; then it has others take over what it leads, for at most
+// ShutdownTimeout. It returns fault.StaleBrokerEpoch when another broker has taken this one's id or it was unregistered:
+// it must not serve any more.
 func (m *Membership) Run(ctx context.Context) error {
-	if m.BrokerEpoch() < 0 {
-		if err := m.Register(ctx); err != nil {
-			if ctx.Err() != nil {
-				return nil //nolint:nilerr // the broker stops before it was registered
-			}
-			return err
-		}
-	}
 	for ctx.Err() == nil {
 		wait := m.settings.HeartbeatInterval
 		if _, err := m.beat(ctx, false); err != nil && ctx.Err() == nil {
@@ -172,7 +164,7 @@ func (m *Membership) beat(ctx context.Context, shutDown bool) (ports.BrokerHeart
 		counted = m.settings.Lease.Now()
 	}
 	req := ports.BrokerHeartbeat{
-		BrokerID: m.settings.NodeID, BrokerEpoch: m.BrokerEpoch(), MetadataIndex: int64(m.store.Image().Index()), WantShutDown: shutDown,
+		BrokerID: m.settings.NodeID, BrokerEpoch: m.settings.Epoch, MetadataIndex: int64(m.store.Image().Index()), WantShutDown: shutDown,
 	}
 	var (
 		reply ports.BrokerHeartbeatReply
@@ -180,11 +172,11 @@ func (m *Membership) beat(ctx context.Context, shutDown bool) (ports.BrokerHeart
 	)
 	switch leader := m.store.Leadership(); {
 	case leader.Local:
-		reply, err = m.local.Heartbeat(ctx, req)
+		reply, err = m.to.Local.Heartbeat(ctx, req)
 	case leader.NodeID < 0:
 		return reply, fault.New(fault.NotController, "nobody is known to lead the metadata")
 	default:
-		reply, err = m.peers.Heartbeat(ctx, leader.NodeID, req)
+		reply, err = m.to.Peers.Heartbeat(ctx, leader.NodeID, req)
 	}
 	if err != nil {
 		return reply, err
@@ -204,6 +196,32 @@ func (m *Membership) beat(ctx context.Context, shutDown bool) (ports.BrokerHeart
 		m.once.Do(func() { close(m.serving) })
 	}
 	return reply, nil
+}
+
+// Ready returns why this broker should not be counted on, nil for no reason: it is in service, and in sync with the
+// leaders that it follows.
+func (m *Membership) Ready() error {
+	select {
+	case <-m.serving:
+	default:
+		return errors.New("the broker is not in service in its cluster yet")
+	}
+	img := m.store.Image()
+	b, registered := img.Broker(m.settings.NodeID)
+	switch {
+	case m.SessionUntil().Before(m.clock()):
+		return errors.New(
+			"the broker's heartbeats are not answered: it is cut off from the cluster, or there is no leader of the metadata",
+		)
+	case !registered || b.Fenced:
+		return errors.New("the broker is fenced")
+	case b.ShuttingDown:
+		return errors.New("the broker hands over what it leads")
+	}
+	if behind := img.Behind(m.settings.NodeID); behind > 0 {
+		return fmt.Errorf("%d replicas have not caught up with their leaders", behind)
+	}
+	return nil
 }
 
 // replaced returns err if it says that this broker's registration is not the present one, and metadata says so too.

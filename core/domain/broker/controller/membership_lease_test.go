@@ -24,10 +24,7 @@ func TestOnlyTheHeartbeatOfABrokerInServiceRenewsItsLease(t *testing.T) {
 		n := &nodes{img: new(metadata.Image), leader: 1}
 		lease, controller := replicas.NewLease(time.Now), &answers{Fenced: true}
 		settings := MembershipSettings{NodeID: 1, Incarnation: [16]byte{1}, Lease: lease}
-		m := NewMembership(nodeStore{n, 1}, controller, n.network().Peers(1), settings, time.Now, slog.New(slog.DiscardHandler))
-		if err := m.Register(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		m := joined(t.Context(), t, nodeStore{n, 1}, Receivers{controller, n.network().Peers(1)}, settings)
 		live := func() bool { return lease.Holds() }
 		beat := func() {
 			if _, err := m.beat(t.Context(), false); err != nil {
@@ -58,10 +55,7 @@ func TestALeaderOfTheMetadataWhomNobodyFollowsGrantsItselfNoLease(t *testing.T) 
 		lease, log := replicas.NewLease(time.Now), slog.New(slog.DiscardHandler)
 		controller := NewController(nodeStore{n, 1}, n, ControllerSettings{}, time.Now, log)
 		settings := MembershipSettings{NodeID: 1, Incarnation: [16]byte{1}, Lease: lease}
-		m := NewMembership(nodeStore{n, 1}, controller, n.network().Peers(1), settings, time.Now, log)
-		if err := m.Register(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		m := joined(t.Context(), t, nodeStore{n, 1}, Receivers{controller, n.network().Peers(1)}, settings)
 		n.set(func() { n.away[1] = true })
 		if _, err := m.beat(t.Context(), false); err == nil || lease.Holds() {
 			t.Errorf("beat() = %v, and the broker may lead", err)

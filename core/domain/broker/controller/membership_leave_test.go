@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"log/slog"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -27,7 +26,7 @@ func TestABrokerThatNobodyAnswersStopsAfterTwoSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, controller := &nodes{img: new(metadata.Image), leader: 1}, new(lost)
 		settings := MembershipSettings{NodeID: 1, Incarnation: [16]byte{1}}
-		m := NewMembership(nodeStore{n, 1}, controller, n.network().Peers(1), settings, time.Now, slog.New(slog.DiscardHandler))
+		m := joined(t.Context(), t, nodeStore{n, 1}, Receivers{controller, n.network().Peers(1)}, settings)
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- m.Run(ctx) }()

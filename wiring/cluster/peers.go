@@ -1,8 +1,7 @@
-//go:build raft
-
 package cluster
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net"
@@ -10,9 +9,10 @@ import (
 	"strconv"
 
 	"github.com/chronik-stream/chronik/adapters/nodetls"
-	"github.com/chronik-stream/chronik/adapters/raftnode"
+	"github.com/chronik-stream/chronik/adapters/replication"
 	"github.com/chronik-stream/chronik/configs"
-	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
+	"github.com/chronik-stream/chronik/core/domain/broker/controller"
+	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -28,30 +28,6 @@ func OpenTLS(cfg *configs.Config, log *slog.Logger) (*nodetls.Certificates, erro
 	)
 }
 
-// OpenNode opens this node's side of Raft.
-func OpenNode(
-	cfg *configs.Config, certs *nodetls.Certificates, dir string, s *replicas.Space, log *slog.Logger,
-) (*raftnode.Manager, error) {
-	own, ok := peer(cfg, int32(cfg.Cluster.NodeID))
-	if !ok {
-		return nil, fmt.Errorf("cluster.peers does not name this node, cluster.node_id = %d", cfg.Cluster.NodeID)
-	}
-	set := raftnode.DefaultSettings()
-	set.Space = s
-	set.Dir, set.ClusterID, set.NodeID = dir, cfg.Cluster.Name, int32(own.ID)
-	set.Address, set.Listen = own.Raft, cfg.Cluster.RaftListen
-	if c := cfg.Cluster; certs != nil {
-		set.TLS = &raftnode.TLS{CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile}
-	}
-	return raftnode.Open(set, log)
-}
-
-// others returns the peers but this node.
-func others(cfg *configs.Config) []configs.Peer {
-	return slices.DeleteFunc(slices.Clone(cfg.Cluster.Peers),
-		func(p configs.Peer) bool { return p.ID == cfg.Cluster.NodeID })
-}
-
 // peer returns a node's entry among the peers.
 func peer(cfg *configs.Config, id int32) (configs.Peer, bool) {
 	at := slices.IndexFunc(cfg.Cluster.Peers, func(p configs.Peer) bool { return int32(p.ID) == id })
@@ -59,18 +35,6 @@ func peer(cfg *configs.Config, id int32) (configs.Peer, bool) {
 		return configs.Peer{}, false
 	}
 	return cfg.Cluster.Peers[at], true
-}
-
-// members are the nodes that the cluster begins with.
-func members(cfg *configs.Config) raftnode.Members {
-	if cfg.Cluster.Join {
-		return raftnode.Members{Join: true}
-	}
-	m := raftnode.Members{Peers: make(map[int32]string, len(cfg.Cluster.Peers))}
-	for _, p := range cfg.Cluster.Peers {
-		m.Peers[int32(p.ID)] = p.Raft
-	}
-	return m
 }
 
 // Endpoints returns where clients and other brokers reach this node, by listener: at the advertised address, or else
@@ -115,4 +79,52 @@ func addresses(cfg *configs.Config, store ports.MetadataStore) func(int32) (stri
 		p, ok := peer(cfg, node)
 		return p.Kafka, ok
 	}
+}
+
+// NewPeers returns the other brokers as this one knows them from the metadata; the cleanup ends the connections.
+func NewPeers(
+	cfg *configs.Config, certs *nodetls.Certificates, store ports.MetadataStore, log *slog.Logger,
+) (*replication.Peers, func()) {
+	peers := replication.New(replication.Settings{
+		NodeID: int32(cfg.Cluster.NodeID), Address: addresses(cfg, store), TLS: certs.Client, Logger: log,
+	})
+	return peers, peers.Close
+}
+
+// NewForward returns how the metadata's leader is asked to describe the quorum.
+func NewForward(
+	cfg *configs.Config, certs *nodetls.Certificates, store ports.MetadataStore,
+) controller.ForwardQuorum {
+	address := addresses(cfg, store)
+	return func(ctx context.Context, leader int32) (controller.QuorumDescription, error) {
+		at, ok := address(leader)
+		if !ok {
+			return controller.QuorumDescription{}, fault.New(fault.BrokerNotAvailable, "broker %d has no address", leader)
+		}
+		return replication.ForwardQuorum(ctx, certs.Client, at)
+	}
+}
+
+// Asker asks the other nodes who votes, at the addresses in the configuration: nothing need be agreed on yet.
+type Asker struct {
+	config *configs.Config
+	certs  *nodetls.Certificates
+}
+
+// NewAsker returns the asker of a node.
+func NewAsker(cfg *configs.Config, certs *nodetls.Certificates) *Asker { return &Asker{cfg, certs} }
+
+var _ controller.VoterPeers = (*Asker)(nil)
+
+// Ask implements controller.VoterPeers.
+func (a *Asker) Ask(ctx context.Context, node int32) (controller.KnownVoters, error) {
+	p, ok := peer(a.config, node)
+	if !ok {
+		return controller.KnownVoters{}, fault.New(fault.BrokerNotAvailable, "cluster.peers does not name node %d", node)
+	}
+	known, err := replication.AskQuorum(ctx, a.certs.Client, node, p.Kafka)
+	if replication.Distrust(err) {
+		err = fmt.Errorf("%w: %w", controller.ErrDistrust, err)
+	}
+	return known, err
 }

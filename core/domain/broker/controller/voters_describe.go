@@ -1,0 +1,40 @@
+package controller
+
+import (
+	"context"
+	"time"
+
+	"github.com/chronik-stream/chronik/core/domain/fault"
+)
+
+// describeTime bounds how long a majority is waited for, so that a client that asks for the quorum gets an answer.
+const describeTime = time.Second
+
+// Describe says who keeps the metadata, as its leader knows; where nobody else knows, as far as this node does.
+// Without a majority it is fault.NotController, with the voters that this node knows by itself. It asks no other node
+// when another node asks.
+func (v *Voters) Describe(ctx context.Context, forwarded bool) (QuorumDescription, error) {
+	bounded, cancel := context.WithTimeout(ctx, describeTime)
+	defer cancel()
+	m, err := v.group.Members(bounded)
+	if err != nil {
+		known, _ := v.own.Describe(ctx, forwarded)
+		return known, fault.New(fault.NotController, "members of the metadata group: %w", err)
+	}
+	leader, term := v.group.LeaderTerm()
+	self := v.own.Node()
+	if leader >= 0 && leader != self && !forwarded {
+		if described, err := v.forward(bounded, leader); err == nil {
+			return described, nil
+		}
+	}
+	known := v.own.known()
+	described := QuorumDescription{
+		Leader: leader, LeaderEpoch: term, HighWatermark: int64(v.store.Image().Index()),
+		Voters: replicasOf(m.Voters, known), Observers: replicasOf(m.Observers, known),
+	}
+	if leader == self {
+		v.progress.Describe(&described)
+	}
+	return described, nil
+}

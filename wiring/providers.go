@@ -1,0 +1,70 @@
+package wiring
+
+import (
+	"github.com/google/wire"
+
+	"github.com/chronik-stream/chronik/adapters/filestore"
+	"github.com/chronik-stream/chronik/adapters/kafkaproto"
+	"github.com/chronik-stream/chronik/adapters/walstore"
+	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
+	"github.com/chronik-stream/chronik/core/domain/broker/controller"
+	"github.com/chronik-stream/chronik/core/domain/broker/groups"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
+	"github.com/chronik-stream/chronik/core/domain/broker/topics"
+	"github.com/chronik-stream/chronik/core/ports"
+)
+
+// brokerSet makes what every broker has. It lacks the metadata store, and what depends on whether there is a cluster:
+// a set like standaloneSet adds that.
+var brokerSet = wire.NewSet(directorySet, serviceSet, serverSet, wire.Struct(new(parts), "*"))
+
+// directorySet makes the broker's hold on its data directory.
+var directorySet = wire.NewSet(
+	newNodeID, lockDataDir, openSpace, newDecompression,
+	wire.Struct(new(storeNeeds), "*"), wire.Struct(new(logNeeds), "*"), openLogs,
+)
+
+// serviceSet makes the services, and says which of its interfaces the Kafka server calls them by.
+var serviceSet = wire.NewSet(
+	newClock, newTopicIDs,
+	wire.Struct(new(configNeeds), "*"), newBrokerConfigs,
+	wire.Struct(new(partitionNeeds), "*"), newPartitions,
+	wire.Struct(new(groupNeeds), "*"), newGroups,
+	topics.NewTopics, newCluster, controller.NewAssignments,
+	newFetch, replicas.NewProduce, replicas.NewOffsets, replicas.NewCleaner,
+	wire.Bind(new(kafkaproto.Topics), new(*topics.Topics)),
+	wire.Bind(new(kafkaproto.Configs), new(*brokerconfigs.Configs)),
+	wire.Bind(new(kafkaproto.Cluster), new(*topics.Cluster)),
+	wire.Bind(new(kafkaproto.Assignments), new(*controller.Assignments)),
+	wire.Bind(new(kafkaproto.Produce), new(*replicas.Produce)),
+	wire.Bind(new(kafkaproto.Fetch), new(*replicas.Fetch)),
+	wire.Bind(new(kafkaproto.Offsets), new(*replicas.Offsets)),
+	wire.Bind(new(kafkaproto.Groups), new(*groups.Coordinator)),
+)
+
+// serverSet makes what clients and operators reach.
+var serverSet = wire.NewSet(
+	openTelemetry, newSyncMetrics, newRequestMetrics,
+	wire.Struct(new(kafkaNeeds), "*"), newKafkaServer, newReadiness, newHTTPServer,
+	wire.FieldsOf(new(Logging), "Logger", "Levels"),
+)
+
+// aloneSet makes what only a broker without a cluster has.
+var aloneSet = wire.NewSet(
+	newSoleQuorum, replicas.NewEndlessLease, newLoneRole, wire.Struct(new(registerNeeds), "*"),
+	wire.Struct(new(kafkaproto.Services),
+		"Topics", "Configs", "Cluster", "Assignments", "Quorum", "Produce", "Fetch", "Offsets", "Groups"),
+	wire.Bind(new(kafkaproto.Quorum), new(*controller.SoleQuorum)),
+)
+
+// standaloneSet makes a broker without a cluster that keeps its metadata in the write-ahead store.
+var standaloneSet = wire.NewSet(
+	aloneSet, openWALStore, registerInWAL, wire.FieldsOf(new(registered[*walstore.Store]), "Store", "Epoch"),
+)
+
+// legacySet makes a broker without a cluster that keeps its metadata in one JSON file. It is a composition of its own
+// rather than a choice in a provider, so that the line that binds the port names the store that is behind it.
+var legacySet = wire.NewSet(
+	aloneSet, openFileStore, registerInFile, wire.FieldsOf(new(registered[*filestore.Store]), "Store", "Epoch"),
+	wire.Bind(new(ports.MetadataStore), new(*filestore.Store)),
+)
