@@ -3,11 +3,11 @@ package kafkaproto
 import (
 	"context"
 	"net"
-	"runtime"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"go.uber.org/goleak"
 
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/group/classic"
@@ -24,7 +24,7 @@ func TestAGoneClientEndsItsWaitAndLeavesNothingBehind(t *testing.T) {
 	s := start(t, f)
 	first := s.dial(t)
 	ask[*kmsg.MetadataResponse](first, kmsg.NewPtrMetadataRequest())
-	goroutines := runtime.NumGoroutine()
+	others := goleak.IgnoreCurrent()
 	for range 5 {
 		c := s.dial(t)
 		join := kmsg.NewPtrJoinGroupRequest()
@@ -33,7 +33,7 @@ func TestAGoneClientEndsItsWaitAndLeavesNothingBehind(t *testing.T) {
 		<-waiting
 		_ = c.Close()
 	}
-	eventually(t, "the connections end", func() bool { return s.Connections() == 1 && runtime.NumGoroutine() <= goroutines })
+	eventually(t, "the connections end", func() bool { return s.Connections() == 1 && goleak.Find(others) == nil })
 }
 
 func TestAClientThatGoesAwayDuringAProduceLeavesNothingBehind(t *testing.T) {

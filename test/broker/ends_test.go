@@ -85,7 +85,7 @@ func TestSeveralBrokersOnOneMachineNeedNoOtherAddressForMetrics(t *testing.T) {
 		p := harness.Launch(t, nil, t.TempDir(), &harness.Output{}, "--listen", "127.0.0.1:0")
 		t.Cleanup(p.Kill)
 		p.AwaitListening(t)
-		harness.Within(t, 10*time.Second, "metrics are served", func() bool { return strings.Contains(p.Log.Tail(1<<20), `msg="serving http"`) })
+		harness.Within(t, 30*time.Second, "metrics are served", func() bool { return strings.Contains(p.Log.Tail(1<<20), `msg="serving http"`) })
 	}
 	// The first of the two has the default, or somebody else on this machine has.
 	out, err := exec.Command(harness.Binary(t), "--listen", "127.0.0.1:0", "--data-dir", t.TempDir(), "--set", "http.listen=127.0.0.1:9464").CombinedOutput()

@@ -129,7 +129,7 @@ func (c *chaos) fillUp(t *testing.T, n *harness.Node) {
 		})
 	})
 	t.Logf("no partition waits for node %d after %v", n.ID, time.Since(began).Round(time.Millisecond))
-	harness.Within(t, 10*time.Second, "the node says what it is", func() bool { return complains(n) })
+	harness.Within(t, 30*time.Second, "the node says what it is", func() bool { return complains(n) })
 	c.history.AwaitEach(t)
 	makeRoom(t, n)
 	c.AwaitInSync(t, "kept")
@@ -196,7 +196,7 @@ func (c *chaos) fillUpController(t *testing.T) {
 	n := c.Controller(t)
 	t.Logf("it is node %d", n.ID)
 	n.Volume.Fill(t, 0)
-	harness.Within(t, 10*time.Second, "the node says what it is", func() bool { return complains(n) })
+	harness.Within(t, 30*time.Second, "the node says what it is", func() bool { return complains(n) })
 	made := func(replicas string) {
 		topic := fmt.Sprint("made-", time.Now().UnixNano())
 		n.Kafka(t, "topics", "--create", "--topic", topic, "--partitions", "1", "--replication-factor", replicas)

@@ -22,7 +22,7 @@ func TestATopicMadeOnAnyNodeIsKnownToTheOthers(t *testing.T) {
 		topic := fmt.Sprintf("made-on-%d", n.ID)
 		n.Kafka(t, "topics", "--create", "--topic", topic, "--partitions", "3", "--replication-factor", "3")
 		for _, other := range []*harness.Node{c.Nodes[(i+1)%3], c.Nodes[(i+2)%3]} {
-			harness.Within(t, 5*time.Second, "node is told of the topic", func() bool {
+			harness.Within(t, 20*time.Second, "node is told of the topic", func() bool {
 				return len(harness.Partitions(other.Metadata(t, topic))) == 3
 			})
 			harness.Wants(t, other.Kafka(t, "topics", "--list"), topic)
@@ -30,7 +30,7 @@ func TestATopicMadeOnAnyNodeIsKnownToTheOthers(t *testing.T) {
 		}
 	}
 	c.Nodes[0].Kafka(t, "topics", "--delete", "--topic", "made-on-3")
-	harness.Within(t, 5*time.Second, "the deleted topic is gone everywhere", func() bool {
+	harness.Within(t, 20*time.Second, "the deleted topic is gone everywhere", func() bool {
 		for _, n := range c.Nodes {
 			if m := n.Metadata(t, "made-on-3"); len(m.Topics) == 0 || harness.Partitions(m) != nil {
 				return false

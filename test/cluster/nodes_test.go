@@ -131,7 +131,7 @@ func TestADeadNodeIsReplaced(t *testing.T) {
 	harness.Wants(t, out, "node 4 is in service", "only node 3 has all of alone-0: start it, or give that up with --force")
 	out = c.Admin(t, "replace-node", "3", "4", raft, "--force")
 	harness.Wants(t, out, "moved off node 3", "alone-0", "kafka-leader-election")
-	harness.Within(t, 10*time.Second, "node 4 votes in node 3's place", func() bool { return slices.Equal(c.Status(t).Voters(), []int32{1, 2, 4}) })
+	harness.Within(t, 30*time.Second, "node 4 votes in node 3's place", func() bool { return slices.Equal(c.Status(t).Voters(), []int32{1, 2, 4}) })
 	if s := c.Status(t); s.Leaderless != 1 || s.UnderReplicated != 0 {
 		t.Errorf("afterwards: %+v", s)
 	}

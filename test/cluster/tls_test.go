@@ -233,7 +233,7 @@ func TestAClusterFailsOverAndRenewsItsCertificatesByTLS(t *testing.T) {
 	renewed := func() int { return strings.Count(last.Output.Tail(1<<20), "certificate between nodes") }
 	before := renewed()
 	last.Cmd.Process.Signal(syscall.SIGHUP)
-	harness.Within(t, 10*time.Second, "the log tells of the renewed certificate", func() bool { return renewed() == before+1 })
+	harness.Within(t, 30*time.Second, "the log tells of the renewed certificate", func() bool { return renewed() == before+1 })
 	c.Nodes[1].Crash()
 	c.Nodes[1].Launch(t)
 	c.AwaitAll(t)

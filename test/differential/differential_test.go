@@ -109,7 +109,7 @@ func (s step) differences(theirs, ours *world, accepted func(string) bool) []str
 	for v := s.min; v <= s.max; v++ {
 		want, got := s.tell(theirs, v), s.tell(ours, v)
 		diffs := slices.DeleteFunc(compare(want, got), accepted)
-		for deadline := time.Now().Add(time.Second); len(diffs) > 0 && s.changesNothing(theirs, v) && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(patience); len(diffs) > 0 && s.changesNothing(theirs, v) && time.Now().Before(deadline); {
 			// Kafka's broker learns of changes after its controller has answered them.
 			time.Sleep(5 * time.Millisecond)
 			diffs = slices.DeleteFunc(compare(s.tell(theirs, v), got), accepted)

@@ -192,7 +192,7 @@ var metricsURL = regexp.MustCompile(`msg="serving http" url=(\S+)`)
 func get(t *testing.T, p *harness.Broker, path string) (int, string) {
 	t.Helper()
 	url := ""
-	harness.Within(t, 10*time.Second, "http is served", func() bool {
+	harness.Within(t, 30*time.Second, "http is served", func() bool {
 		m := metricsURL.FindStringSubmatch(p.Log.Tail(1 << 20))
 		if m != nil {
 			url = m[1]
