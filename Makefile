@@ -8,13 +8,15 @@ FUZZTIME  ?= 5s
 TIME      ?= 10m
 SEEDS     ?= 10000
 KILLS     ?= 200
+COUNT     ?= 50
+REF       ?= main
 BUILD      = $(GO) build -trimpath -ldflags='-s -w'
 PEERS      = 1@localhost:9092@localhost:9192,2@localhost:9093@localhost:9193,3@localhost:9094@localhost:9194
 PACKAGES   = $(shell $(GO) list ./... | grep -v /test/)
 LINT       = $(GO) tool -modfile=tools/go.mod golangci-lint run
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster build build-raft test test-short test-standalone test-raft e2e chaos crash build-invariants measure kafka-suite kafka-suite-part fetch lint generate fuzz simulate bench bench-cluster clean
+.PHONY: help run cluster build build-raft test test-short test-standalone test-raft stress e2e chaos crash build-invariants measure kafka-suite kafka-suite-part fetch lint generate fuzz simulate bench bench-cluster clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,13 +67,19 @@ test-raft:
 	$(GO) vet -tags raft ./...
 	$(GO) test -tags raft,invariants -timeout 15m $(PACKAGES)
 
+stress: ## Run the tests of packages that differ from main (REF=…, or PKG=…) COUNT=50 times under the race detector, beside a busy process.
+	@REF='$(REF)' PKG='$(PKG)' COUNT='$(COUNT)' SHORT='$(SWEEPING)' GO='$(GO)' .ci/stress
+
 # End-to-end tests are packages by concern, and CHRONIK_BINARY says which broker is under test. They run one package after
 # the other (-p 1), as they share this machine's cores; within a package two clusters may run at a time.
+e2e: export CHRONIK_NOT_RUN = $(CURDIR)/bin/not-run.txt
 e2e: fetch build build-raft build-invariants ## Run the real binaries against real clients and tools.
+	@rm -f $(CHRONIK_NOT_RUN)
 	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server $(E2E) $(filter-out %/crash,$(ENDTOEND))
 	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-invariants $(E2E) ./test/crash
 	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft $(E2E) -tags raft $(filter-out %/chaos,$(CLUSTERED))
 	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft-invariants $(E2E) -tags raft ./test/harness ./test/chaos
+	@[ ! -e $(CHRONIK_NOT_RUN) ] || sort -u $(CHRONIK_NOT_RUN)
 
 E2E      = $(GO) test -count=1 -p 1 -timeout 20m
 ENDTOEND = $(sort $(patsubst %/,./%,$(dir $(wildcard test/*/*_test.go))))
