@@ -34,10 +34,10 @@ const volumeOptions = "loop,commit=300,noauto_da_alloc"
 func NewVolume(t *testing.T, size int64) *Volume {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("NOT RUN: it mounts file systems of its own, which only root may")
+		NotRun(t, "it mounts file systems of its own, which only root may")
 	}
 	if _, err := exec.LookPath("mkfs.ext4"); err != nil {
-		t.Skip("NOT RUN: it makes file systems of its own, and there is no mkfs.ext4")
+		NotRun(t, "it makes file systems of its own, and there is no mkfs.ext4")
 	}
 	unmountOrphans(t)
 	dir, err := os.MkdirTemp("", fmt.Sprintf("%s%d-", volumesOf, os.Getpid())) //nolint:usetesting // the name says whose it is
@@ -59,7 +59,7 @@ func NewVolume(t *testing.T, size int64) *Volume {
 	}
 	Command(t, "", "mkfs.ext4", "-q", "-F", "-m", "0", "-b", "4096", "-E", "lazy_itable_init=0,lazy_journal_init=0", v.image)
 	if out, err := TryCommand(t, "", "mount", "-o", volumeOptions, v.image, v.At); err != nil {
-		t.Skipf("NOT RUN: no file system can be mounted by way of a loop device: %v: %s", err, out)
+		NotRun(t, "no file system can be mounted by way of a loop device: %v: %s", err, out)
 	}
 	v.mounted = true
 	return v
@@ -157,7 +157,7 @@ func unmountOrphans(t *testing.T) {
 	t.Helper()
 	mounts, err := os.ReadFile("/proc/mounts")
 	if err != nil {
-		t.Skipf("NOT RUN: the mounted file systems are not known: %v", err)
+		NotRun(t, "the mounted file systems are not known: %v", err)
 	}
 	for line := range strings.Lines(string(mounts)) {
 		at := strings.Fields(line)[1]
