@@ -72,14 +72,14 @@ stress: ## Run the tests of packages that differ from main (REF=…, or PKG=…)
 
 # End-to-end tests are packages by concern, and CHRONIK_BINARY says which broker is under test. They run one package after
 # the other (-p 1), as they share this machine's cores; within a package two clusters may run at a time.
-e2e: export CHRONIK_NOT_RUN = $(CURDIR)/bin/not-run.txt
+e2e: export NOT_RUN = $(CURDIR)/bin/not-run.txt
 e2e: fetch build build-raft build-invariants ## Run the real binaries against real clients and tools.
-	@rm -f $(CHRONIK_NOT_RUN)
+	@rm -f $(NOT_RUN)
 	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server $(E2E) $(filter-out %/crash,$(ENDTOEND))
 	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-invariants $(E2E) ./test/crash
 	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft $(E2E) -tags raft $(filter-out %/chaos,$(CLUSTERED))
 	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft-invariants $(E2E) -tags raft ./test/harness ./test/chaos
-	@[ ! -e $(CHRONIK_NOT_RUN) ] || sort -u $(CHRONIK_NOT_RUN)
+	@[ ! -e $(NOT_RUN) ] || sort -u $(NOT_RUN)
 
 E2E      = $(GO) test -count=1 -p 1 -timeout 20m
 ENDTOEND = $(sort $(patsubst %/,./%,$(dir $(wildcard test/*/*_test.go))))

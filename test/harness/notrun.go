@@ -19,12 +19,12 @@ func NotChecked(t *testing.T, format string, args ...any) {
 	note(t, "NOT CHECKED: "+fmt.Sprintf(format, args...))
 }
 
-// note adds a line to the file that CHRONIK_NOT_RUN names. go test does not show what tests say that pass, so make shows
+// note adds a line to the file that NOT_RUN names. go test does not show what tests say that pass, so make shows
 // the file at the end.
 func note(t *testing.T, text string) {
 	t.Helper()
 	t.Log(text)
-	path := os.Getenv("CHRONIK_NOT_RUN")
+	path := os.Getenv("NOT_RUN")
 	if path == "" {
 		return
 	}
