@@ -54,7 +54,8 @@ func TestAStartThatHangsEndsWhenItIsAskedTo(t *testing.T) {
 			if again {
 				grace = "600000"
 			}
-			hangs := harness.Launch(t, nil, b.Dir, &harness.Output{}, "--listen", "127.0.0.1:0", "--set", "http.listen=", "--set", "shutdown_grace_ms="+grace)
+			hangs := harness.Launch(t, nil, b.Dir, &harness.Output{}, "--listen", "127.0.0.1:0", "--set", "http.listen=",
+				"--set", "shutdown_grace_ms="+grace)
 			t.Cleanup(hangs.Kill)
 			harness.Within(t, 20*time.Second, "the broker has the directory", func() bool {
 				pid, err := os.ReadFile(filepath.Join(b.Dir, "chronik.lock"))
@@ -75,7 +76,8 @@ func TestAStartThatHangsEndsWhenItIsAskedTo(t *testing.T) {
 			if _, code := hangs.End(t, 30*time.Second); code != exitUnfinished {
 				t.Errorf("exit code %d, want %d", code, exitUnfinished)
 			}
-			harness.Wants(t, hangs.Log.Tail(1<<20), "ended before all was done: nothing acknowledged is lost", "open the metadata store")
+			harness.Wants(t, hangs.Log.Tail(1<<20), "ended before all was done: nothing acknowledged is lost",
+				"open the metadata store")
 		})
 	}
 }
@@ -85,10 +87,13 @@ func TestSeveralBrokersOnOneMachineNeedNoOtherAddressForMetrics(t *testing.T) {
 		p := harness.Launch(t, nil, t.TempDir(), &harness.Output{}, "--listen", "127.0.0.1:0")
 		t.Cleanup(p.Kill)
 		p.AwaitListening(t)
-		harness.Within(t, 30*time.Second, "metrics are served", func() bool { return strings.Contains(p.Log.Tail(1<<20), `msg="serving http"`) })
+		harness.Within(t, 30*time.Second, "metrics are served", func() bool {
+			return strings.Contains(p.Log.Tail(1<<20), `msg="serving http"`)
+		})
 	}
 	// The first of the two has the default, or somebody else on this machine has.
-	out, err := exec.Command(harness.Binary(t), "--listen", "127.0.0.1:0", "--data-dir", t.TempDir(), "--set", "http.listen=127.0.0.1:9464").CombinedOutput()
+	out, err := exec.Command(harness.Binary(t), "--listen", "127.0.0.1:0", "--data-dir", t.TempDir(), "--set",
+		"http.listen=127.0.0.1:9464").CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "address already in use") {
 		t.Errorf("an address that was set by hand, and is taken: %v\n%s", err, out)
 	}

@@ -15,14 +15,15 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// TestOffsetsNeverGoBack watches high watermark and log start, and a group's committed offset, while a producer and a committer work and
-// the broker is killed: none of them is ever seen below what it was before (anomalies 7 and 16).
+// TestOffsetsNeverGoBack watches high watermark and log start, and a group's committed offset, while a producer and a
+// committer work and the broker is killed: none of them is ever seen below what it was before (anomalies 7 and 16).
 func TestOffsetsNeverGoBack(t *testing.T) {
 	b := harness.Start(t, "")
 	addr, dir := b.Addr, b.Dir
 	quick := kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond })
 	soon := kgo.MetadataMinAge(50 * time.Millisecond)
-	cl := harness.NewClient(t, addr, quick, soon, kgo.DefaultProduceTopic("watched"), kgo.ProducerLinger(0), kgo.RequestRetries(1<<30), kgo.RecordRetries(1<<30))
+	cl := harness.NewClient(t, addr, quick, soon, kgo.DefaultProduceTopic("watched"), kgo.ProducerLinger(0),
+		kgo.RequestRetries(1<<30), kgo.RecordRetries(1<<30))
 	admin := kadm.NewClient(cl)
 	if _, err := admin.CreateTopic(t.Context(), 1, 1, nil, "watched"); err != nil {
 		t.Fatal(err)
@@ -60,7 +61,8 @@ func TestOffsetsNeverGoBack(t *testing.T) {
 			}
 		})
 	}
-	lookup := func(list func(context.Context, ...string) (kadm.ListedOffsets, error)) func(context.Context) (int64, error) {
+	type listing func(context.Context, ...string) (kadm.ListedOffsets, error)
+	lookup := func(list listing) func(context.Context) (int64, error) {
 		return func(ctx context.Context) (int64, error) {
 			listed, err := list(ctx, "watched")
 			if err != nil {
@@ -108,12 +110,13 @@ func TestOffsetsNeverGoBack(t *testing.T) {
 	workers.Wait()
 }
 
-// TestAGroupGoesOnAfterACrash has a group of two consume while the broker is killed: every record is processed, and each member's
-// partitions are its own (anomalies 15 and 17 of the classic protocol).
+// TestAGroupGoesOnAfterACrash has a group of two consume while the broker is killed: every record is processed, and
+// each member's partitions are its own (anomalies 15 and 17 of the classic protocol).
 func TestAGroupGoesOnAfterACrash(t *testing.T) {
 	b := harness.Start(t, "")
 	addr, dir := b.Addr, b.Dir
-	producer := harness.NewClient(t, addr, kgo.DefaultProduceTopic("grouped"), kgo.RequestRetries(1<<30), kgo.RecordRetries(1<<30))
+	producer := harness.NewClient(t, addr, kgo.DefaultProduceTopic("grouped"), kgo.RequestRetries(1<<30),
+		kgo.RecordRetries(1<<30))
 	if _, err := kadm.NewClient(producer).CreateTopic(t.Context(), 4, 1, nil, "grouped"); err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +125,8 @@ func TestAGroupGoesOnAfterACrash(t *testing.T) {
 	var mu sync.Mutex
 	seen := make(map[string]int)
 	for range 2 {
-		m := harness.NewClient(t, addr, kgo.ConsumerGroup("members"), kgo.ConsumeTopics("grouped"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		m := harness.NewClient(t, addr, kgo.ConsumerGroup("members"), kgo.ConsumeTopics("grouped"),
+			kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 			kgo.SessionTimeout(6*time.Second), kgo.HeartbeatInterval(200*time.Millisecond))
 		members.Go(func() {
 			for consuming.Err() == nil {
@@ -155,14 +159,16 @@ func TestAGroupGoesOnAfterACrash(t *testing.T) {
 	members.Wait()
 }
 
-// TestConsumersReachTheEndPastCompactedHoles compacts a topic and reads it from the beginning: the newest value of every key is
-// there, and the consumer's position comes to the end (anomalies 5, 18 and 20).
+// TestConsumersReachTheEndPastCompactedHoles compacts a topic and reads it from the beginning: the newest value of
+// every key is there, and the consumer's position comes to the end (anomalies 5, 18 and 20).
 func TestConsumersReachTheEndPastCompactedHoles(t *testing.T) {
 	b := harness.Start(t, "", "--set", "kafka.log.retention.check.interval.ms=200")
-	cl := harness.NewClient(t, b.Addr, kgo.DefaultProduceTopic("compacted"), kgo.ProducerLinger(0), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	cl := harness.NewClient(t, b.Addr, kgo.DefaultProduceTopic("compacted"), kgo.ProducerLinger(0),
+		kgo.ProducerBatchCompression(kgo.NoCompression()))
 	admin := kadm.NewClient(cl)
 	configs := map[string]*string{
-		"cleanup.policy": kadm.StringPtr("compact"), "segment.bytes": kadm.StringPtr("1048576"), "min.cleanable.dirty.ratio": kadm.StringPtr("0.01"),
+		"cleanup.policy": kadm.StringPtr("compact"), "segment.bytes": kadm.StringPtr("1048576"),
+		"min.cleanable.dirty.ratio": kadm.StringPtr("0.01"),
 	}
 	if _, err := admin.CreateTopic(t.Context(), 1, 1, configs, "compacted"); err != nil {
 		t.Fatal(err)
@@ -180,7 +186,8 @@ func TestConsumersReachTheEndPastCompactedHoles(t *testing.T) {
 	end := int64(keys * rounds)
 	read := func() (records int, newest map[string]int64) {
 		newest = make(map[string]int64)
-		reader := harness.NewClient(t, b.Addr, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{"compacted": {0: kgo.NewOffset().AtStart()}}))
+		start := map[string]map[int32]kgo.Offset{"compacted": {0: kgo.NewOffset().AtStart()}}
+		reader := harness.NewClient(t, b.Addr, kgo.ConsumePartitions(start))
 		defer reader.Close()
 		for position := int64(0); position < end; {
 			fetches := reader.PollFetches(t.Context())

@@ -30,7 +30,8 @@ func TestRestoredMetadataGivesNothingTwiceAndDeletesNoRecords(t *testing.T) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		defer cancel()
-		if err := harness.NewClient(t, addr, kgo.DefaultProduceTopic(topic)).ProduceSync(ctx, kgo.StringRecord(value)).FirstErr(); err != nil {
+		if err := harness.NewClient(t, addr, kgo.DefaultProduceTopic(topic)).ProduceSync(ctx,
+			kgo.StringRecord(value)).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
 	}

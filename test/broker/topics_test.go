@@ -14,8 +14,8 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// TestDeletedTopicsStayDeletedAndFreeTheirSpace creates and deletes topics while the broker is killed. What was answered holds: no
-// deleted topic comes back, no created one is missing, and no directory is left over (anomaly 21).
+// TestDeletedTopicsStayDeletedAndFreeTheirSpace creates and deletes topics while the broker is killed. What was
+// answered holds: no deleted topic comes back, no created one is missing, and no directory is left over (anomaly 21).
 func TestDeletedTopicsStayDeletedAndFreeTheirSpace(t *testing.T) {
 	b := harness.Start(t, "")
 	addr, dir := b.Addr, b.Dir
@@ -67,8 +67,8 @@ func TestDeletedTopicsStayDeletedAndFreeTheirSpace(t *testing.T) {
 	})
 }
 
-// TestARecreatedTopicIsAnother makes a topic anew under its old name: it has another id and none of the old records, also
-// after a crash (anomaly 21).
+// TestARecreatedTopicIsAnother makes a topic anew under its old name: it has another id and none of the old records,
+// also after a crash (anomaly 21).
 func TestARecreatedTopicIsAnother(t *testing.T) {
 	b := harness.Start(t, "")
 	admin := kadm.NewClient(harness.NewClient(t, b.Addr))

@@ -62,7 +62,8 @@ type chaos struct {
 
 func newChaos(c *harness.Cluster, seed uint64) *chaos {
 	return &chaos{
-		Cluster: c, random: rand.New(rand.NewPCG(seed, 0)), partitions: 6, history: history.New(c.Seeds()...), readers: newReaders(c.Seeds()),
+		Cluster: c, random: rand.New(rand.NewPCG(seed, 0)), partitions: 6, history: history.New(c.Seeds()...),
+		readers: newReaders(c.Seeds()),
 	}
 }
 
@@ -114,12 +115,15 @@ func (c *chaos) survive(t *testing.T, rage func()) {
 		}
 	}
 	cl := c.Client(t)
-	harness.Within(t, time.Minute, "the group's offsets are told", func() bool { return r.checkCommitted(t.Context(), t, cl) })
+	harness.Within(t, time.Minute, "the group's offsets are told", func() bool {
+		return r.checkCommitted(t.Context(), t, cl)
+	})
 	ends, err := kadm.NewClient(cl).ListEndOffsets(t.Context(), "kept")
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts := harness.Partitions(c.Ask(t, func(m *kmsg.MetadataResponse) bool { return len(harness.Partitions(m)) == c.partitions }, "kept"))
+	complete := func(m *kmsg.MetadataResponse) bool { return len(harness.Partitions(m)) == c.partitions }
+	parts := harness.Partitions(c.Ask(t, complete, "kept"))
 	for _, n := range c.Nodes {
 		n.Stop(t)
 	}
@@ -139,7 +143,8 @@ func (c *chaos) rage(t *testing.T, lasts time.Duration, all []mishap) {
 			m.do(t)
 			c.history.AwaitEach(t)
 			c.others.Await(t)
-			t.Logf("%s: all partitions take records again, after %v", time.Now().Format(time.StampMilli), time.Since(at).Round(time.Millisecond))
+			t.Logf("%s: all partitions take records again, after %v", time.Now().Format(time.StampMilli),
+				time.Since(at).Round(time.Millisecond))
 			if c.random.IntN(2) == 0 {
 				c.AwaitInSync(t, "kept")
 			}

@@ -27,7 +27,8 @@ func TestAcknowledgedRecordsSurviveChaosOfDisks(t *testing.T) {
 	// The reserve and the raft log take 64 MiB each, two journal files 16, and the records less than 1 MiB a second.
 	size := int64(384<<20) + int64(lasts/time.Second)<<20
 	volumes := []*harness.Volume{harness.NewVolume(t, size), harness.NewVolume(t, size), harness.NewVolume(t, size)}
-	c := newChaos(harness.StartClusterOn(t, 3, harness.NewNetwork(t), volumes, cleanOften("--set", "journal.file_size=8388608")...), seed)
+	c := newChaos(harness.StartClusterOn(t, 3, harness.NewNetwork(t), volumes,
+		cleanOften("--set", "journal.file_size=8388608")...), seed)
 	c.history.Padding = 500 // so that the logs soon want more space than they have
 	c.survive(t, func() {
 		c.rage(t, lasts, []mishap{
@@ -140,7 +141,8 @@ func (c *chaos) fillUpAll(t *testing.T) {
 	for _, n := range c.Nodes {
 		n.Volume.Fill(t, 0)
 	}
-	harness.Within(t, 20*time.Second, "a majority says that it cannot write", func() bool { // the rest has nobody to write for
+	// the rest has nobody to write for
+	harness.Within(t, 20*time.Second, "a majority says that it cannot write", func() bool {
 		count := 0
 		for _, n := range c.Nodes {
 			if complains(n) {

@@ -140,8 +140,9 @@ func (c *chaos) exchange(t *testing.T) {
 	n.AwaitEnd(t)
 	t.Logf("it is removed after %v", time.Since(began).Round(time.Millisecond))
 	c.forget(n)
-	if parts := harness.Partitions(c.Ask(t, func(m *kmsg.MetadataResponse) bool { return len(harness.Partitions(m)) > 0 }, "kept")); slices.ContainsFunc(parts,
-		func(p kmsg.MetadataResponseTopicPartition) bool { return slices.Contains(p.Replicas, n.ID) }) {
+	known := func(m *kmsg.MetadataResponse) bool { return len(harness.Partitions(m)) > 0 }
+	holds := func(p kmsg.MetadataResponseTopicPartition) bool { return slices.Contains(p.Replicas, n.ID) }
+	if slices.ContainsFunc(harness.Partitions(c.Ask(t, known, "kept")), holds) {
 		t.Errorf("node %d was removed, and holds replicas", n.ID)
 	}
 	c.add(t)

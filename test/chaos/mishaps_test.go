@@ -66,7 +66,9 @@ func (c *chaos) hold(t *testing.T, lost *harness.Node) {
 	harness.Within(t, 20*time.Second, "the others do without the node", func() bool {
 		return !slices.ContainsFunc(c.Nodes, func(n *harness.Node) bool {
 			m := n.Metadata(t)
-			return n != lost && (len(m.Brokers) == 0 || slices.ContainsFunc(m.Brokers, func(b kmsg.MetadataResponseBroker) bool { return b.NodeID == lost.ID }))
+			return n != lost && (len(m.Brokers) == 0 || slices.ContainsFunc(m.Brokers, func(b kmsg.MetadataResponseBroker) bool {
+				return b.NodeID == lost.ID
+			}))
 		})
 	})
 	time.Sleep(time.Duration(c.random.IntN(1000)) * time.Millisecond)

@@ -32,8 +32,8 @@ func newReaders(seeds []string) *readers {
 	return &readers{seeds: seeds, shown: make(map[history.Position]int64), committed: make(map[int32]int64)}
 }
 
-// consume is one member. What it reads has no gaps and does not go back, but where it is assigned a partition anew, and there it begins
-// where the group has committed, or behind.
+// consume is one member. What it reads has no gaps and does not go back, but where it is assigned a partition anew, and
+// there it begins where the group has committed, or behind.
 func (r *readers) consume(ctx context.Context, t *testing.T) {
 	var mu sync.Mutex
 	next, floor := make(map[int32]int64), make(map[int32]int64)
@@ -48,7 +48,8 @@ func (r *readers) consume(ctx context.Context, t *testing.T) {
 	}
 	cl, err := kgo.NewClient(kgo.SeedBrokers(r.seeds...), kgo.ConsumerGroup(groupOfReaders), kgo.ConsumeTopics("kept"),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
-		kgo.SessionTimeout(10*time.Second), kgo.HeartbeatInterval(500*time.Millisecond), kgo.FetchMaxWait(500*time.Millisecond), kgo.MetadataMinAge(100*time.Millisecond),
+		kgo.SessionTimeout(10*time.Second), kgo.HeartbeatInterval(500*time.Millisecond),
+		kgo.FetchMaxWait(500*time.Millisecond), kgo.MetadataMinAge(100*time.Millisecond),
 		kgo.OnPartitionsAssigned(moved), kgo.OnPartitionsRevoked(moved), kgo.OnPartitionsLost(moved))
 	if err != nil {
 		t.Error(err)

@@ -76,9 +76,12 @@ func startOtherTopics(t *testing.T, c *harness.Cluster) *otherTopics {
 // keepTrying is a client that gives up for no reason but the end of its context.
 func (o *otherTopics) keepTrying(t *testing.T, opts ...kgo.Opt) *kgo.Client {
 	cl, err := kgo.NewClient(append([]kgo.Opt{
-		kgo.SeedBrokers(o.seeds...), kgo.ProducerLinger(0), kgo.RequestRetries(1 << 30), kgo.RecordRetries(1 << 30), kgo.UnknownTopicRetries(-1),
+		kgo.SeedBrokers(o.seeds...), kgo.ProducerLinger(0), kgo.RequestRetries(1 << 30), kgo.RecordRetries(1 << 30),
+		kgo.UnknownTopicRetries(-1),
 		kgo.AlwaysRetryEOF(),
-		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }), kgo.MetadataMinAge(100 * time.Millisecond),
+		kgo.RetryBackoffFn(func(int) time.Duration {
+			return 20 * time.Millisecond
+		}), kgo.MetadataMinAge(100 * time.Millisecond),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()),
 	}, opts...)...)
 	if err != nil {
@@ -88,7 +91,9 @@ func (o *otherTopics) keepTrying(t *testing.T, opts ...kgo.Opt) *kgo.Client {
 }
 
 // produce sends numbered records to partition 0 of a topic, each when the one before was acknowledged.
-func (o *otherTopics) produce(ctx context.Context, t *testing.T, topic string, acknowledged func(*testing.T, *kgo.Record, int64)) {
+func (o *otherTopics) produce(ctx context.Context, t *testing.T, topic string,
+	acknowledged func(*testing.T, *kgo.Record, int64),
+) {
 	cl := o.keepTrying(t)
 	defer cl.Close()
 	for n := int64(0); ctx.Err() == nil; n++ {

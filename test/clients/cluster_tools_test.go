@@ -16,13 +16,17 @@ func TestKafkasToolsForClustersWork(t *testing.T) {
 	c := harness.StartCluster(t, 3, nil)
 	n := c.Nodes[0]
 	n.Kafka(t, "topics", "--create", "--topic", "moved", "--replica-assignment", "1:2,2:1")
-	harness.Wants(t, n.Kafka(t, "metadata-quorum", "describe", "--status"), "LeaderId:", "CurrentVoters:", `"id": 3`, "CurrentObservers:       []")
+	harness.Wants(t, n.Kafka(t, "metadata-quorum", "describe", "--status"), "LeaderId:", "CurrentVoters:", `"id": 3`,
+		"CurrentObservers:       []")
 	harness.Wants(t, c.Nodes[1].Kafka(t, "metadata-quorum", "describe", "--replication"), "Leader", "Follower")
 	harness.Wants(t, c.Admin(t, "upgrade"), "the cluster writes in version 1, the newest that all its nodes can read")
 
 	plan := filepath.Join(t.TempDir(), "plan.json")
-	harness.WriteFile(t, plan, `{"version": 1, "partitions": [{"topic": "moved", "partition": 0, "replicas": [3, 2]}, {"topic": "moved", "partition": 1, "replicas": [2, 3]}]}`)
-	harness.Wants(t, n.Kafka(t, "reassign-partitions", "--reassignment-json-file", plan, "--execute"), "Successfully started partition reassignments for moved-0,moved-1")
+	harness.WriteFile(t, plan, `{"version": 1, "partitions": [
+		{"topic": "moved", "partition": 0, "replicas": [3, 2]},
+		{"topic": "moved", "partition": 1, "replicas": [2, 3]}]}`)
+	harness.Wants(t, n.Kafka(t, "reassign-partitions", "--reassignment-json-file", plan, "--execute"),
+		"Successfully started partition reassignments for moved-0,moved-1")
 	harness.Within(t, 30*time.Second, "the partitions are moved", func() bool {
 		parts := harness.Partitions(n.Metadata(t, "moved"))
 		for _, p := range parts {
@@ -38,7 +42,8 @@ func TestKafkasToolsForClustersWork(t *testing.T) {
 	c.Nodes[2].Stop(t)
 	leads := func(want int32) func() bool {
 		return func() bool {
-			return len(harness.Partitions(n.Metadata(t, "moved"))) == 2 && harness.Partitions(n.Metadata(t, "moved"))[0].Leader == want
+			return len(harness.Partitions(n.Metadata(t, "moved"))) == 2 && harness.Partitions(n.Metadata(t,
+				"moved"))[0].Leader == want
 		}
 	}
 	harness.Within(t, 20*time.Second, "node 2 leads in its place", leads(2))
@@ -50,7 +55,8 @@ func TestKafkasToolsForClustersWork(t *testing.T) {
 	n.Kafka(t, "leader-election", "--election-type", "preferred", "--topic", "moved", "--partition", "0")
 	harness.Within(t, 20*time.Second, "node 3 leads again", leads(3))
 
-	refused, err := harness.TryCommand(t, "", harness.KafkaScript, "cluster", "unregister", "--bootstrap-server", n.Addr, "--id", "3")
+	refused, err := harness.TryCommand(t, "", harness.KafkaScript, "cluster", "unregister", "--bootstrap-server", n.Addr,
+		"--id", "3")
 	if err == nil {
 		t.Errorf("a broker that holds replicas is unregistered: %s", refused)
 	}

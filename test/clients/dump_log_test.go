@@ -10,11 +10,13 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// TestKafkaDumpLogReadsTheFiles has Kafka's own tool read what the broker has written: records, indexes, producer snapshots.
+// TestKafkaDumpLogReadsTheFiles has Kafka's own tool read what the broker has written: records, indexes, producer
+// snapshots.
 func TestKafkaDumpLogReadsTheFiles(t *testing.T) {
 	b := harness.Start(t, "")
 	b.Kafka(t, "topics", "--create", "--topic", "dumped", "--config", "segment.bytes=1048576")
-	b.Kafka(t, "producer-perf-test", "--topic", "dumped", "--num-records", "20000", "--record-size", "200", "--throughput", "-1",
+	b.Kafka(t, "producer-perf-test", "--topic", "dumped", "--num-records", "20000", "--record-size", "200",
+		"--throughput", "-1",
 		"--producer-props", "bootstrap.servers="+b.Addr, "compression.type=lz4", "batch.size=4096")
 	b.Stop(t)
 

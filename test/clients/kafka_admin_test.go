@@ -12,13 +12,18 @@ import (
 func TestKafkaConfigsOffsetsAndDeletion(t *testing.T) {
 	b := harness.Start(t, "")
 	b.Kafka(t, "topics", "--create", "--topic", "events", "--partitions", "1")
-	b.Kafka(t, "configs", "--alter", "--entity-type", "topics", "--entity-name", "events", "--add-config", "max.message.bytes=2000000,cleanup.policy=delete")
-	harness.Wants(t, b.Kafka(t, "configs", "--describe", "--entity-type", "topics", "--entity-name", "events"), "max.message.bytes=2000000")
-	b.Kafka(t, "configs", "--alter", "--entity-type", "topics", "--entity-name", "events", "--delete-config", "max.message.bytes")
-	if left := b.Kafka(t, "configs", "--describe", "--entity-type", "topics", "--entity-name", "events"); strings.Contains(left, "max.message.bytes") || !strings.Contains(left, "cleanup.policy=delete") {
+	b.Kafka(t, "configs", "--alter", "--entity-type", "topics", "--entity-name", "events", "--add-config",
+		"max.message.bytes=2000000,cleanup.policy=delete")
+	harness.Wants(t, b.Kafka(t, "configs", "--describe", "--entity-type", "topics", "--entity-name", "events"),
+		"max.message.bytes=2000000")
+	b.Kafka(t, "configs", "--alter", "--entity-type", "topics", "--entity-name", "events", "--delete-config",
+		"max.message.bytes")
+	if left := b.Kafka(t, "configs", "--describe", "--entity-type", "topics", "--entity-name",
+		"events"); strings.Contains(left, "max.message.bytes") || !strings.Contains(left, "cleanup.policy=delete") {
 		t.Errorf("after --delete-config max.message.bytes:\n%s", left)
 	}
-	harness.Wants(t, b.Kafka(t, "configs", "--describe", "--entity-type", "brokers", "--entity-name", "1", "--all"), "num.partitions=")
+	harness.Wants(t, b.Kafka(t, "configs", "--describe", "--entity-type", "brokers", "--entity-name", "1", "--all"),
+		"num.partitions=")
 
 	b.KafkaWithInput(t, numbered("event", 50), "console-producer", "--topic", "events")
 	harness.Wants(t, b.Kafka(t, "get-offsets", "--topic", "events"), "events:0:50")
@@ -41,6 +46,7 @@ func TestKafkaPerformanceAndVerifiableClients(t *testing.T) {
 
 	produced := b.Kafka(t, "verifiable-producer", "--topic", "verified", "--max-messages", "1000")
 	harness.Wants(t, produced, `"name":"tool_data"`, `"acked":1000`)
-	consumed := b.Kafka(t, "verifiable-consumer", "--topic", "verified", "--group-id", "verifiers", "--max-messages", "1000", "--reset-policy", "earliest")
+	consumed := b.Kafka(t, "verifiable-consumer", "--topic", "verified", "--group-id", "verifiers", "--max-messages",
+		"1000", "--reset-policy", "earliest")
 	harness.Wants(t, consumed, `"name":"records_consumed"`, `"name":"offsets_committed"`)
 }

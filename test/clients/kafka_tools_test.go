@@ -19,14 +19,16 @@ func numbered(prefix string, n int) string {
 
 func TestKafkaTopics(t *testing.T) {
 	b := harness.Start(t, "")
-	b.Kafka(t, "topics", "--create", "--topic", "orders", "--partitions", "3", "--replication-factor", "1", "--config", "retention.ms=3600000")
+	b.Kafka(t, "topics", "--create", "--topic", "orders", "--partitions", "3", "--replication-factor", "1", "--config",
+		"retention.ms=3600000")
 	harness.Wants(t, b.Kafka(t, "topics", "--list"), "orders")
 	harness.Wants(t, b.Kafka(t, "topics", "--describe", "--topic", "orders"),
 		"PartitionCount: 3", "ReplicationFactor: 1", "retention.ms=3600000", "Partition: 2", "Leader: 1", "Isr: 1")
 	b.Kafka(t, "topics", "--alter", "--topic", "orders", "--partitions", "5")
 	harness.Wants(t, b.Kafka(t, "topics", "--describe", "--topic", "orders"), "PartitionCount: 5")
 
-	out, err := harness.TryCommand(t, "", harness.KafkaScript, "topics", "--bootstrap-server", b.Addr, "--create", "--topic", "orders")
+	out, err := harness.TryCommand(t, "", harness.KafkaScript, "topics", "--bootstrap-server", b.Addr, "--create",
+		"--topic", "orders")
 	if err == nil {
 		t.Error("a second topic of the same name was made")
 	}
@@ -46,13 +48,15 @@ func TestKafkaConsoleClientsAndGroups(t *testing.T) {
 	plain := b.Kafka(t, "console-consumer", "--topic", "letters", "--from-beginning", "--max-messages", "100")
 	harness.Wants(t, plain, "letter-0\n", "letter-99\n")
 
-	grouped := b.Kafka(t, "console-consumer", "--topic", "letters", "--from-beginning", "--max-messages", "100", "--group", "readers")
+	grouped := b.Kafka(t, "console-consumer", "--topic", "letters", "--from-beginning", "--max-messages", "100",
+		"--group", "readers")
 	harness.Wants(t, grouped, "letter-0\n", "letter-99\n")
 	harness.Wants(t, b.Kafka(t, "consumer-groups", "--list"), "readers")
 	harness.Wants(t, b.Kafka(t, "consumer-groups", "--describe", "--group", "readers"), "letters", "CURRENT-OFFSET")
 	harness.Wants(t, b.Kafka(t, "consumer-groups", "--describe", "--group", "readers", "--state"), "Empty")
 
-	b.Kafka(t, "consumer-groups", "--group", "readers", "--topic", "letters", "--reset-offsets", "--to-earliest", "--execute")
+	b.Kafka(t, "consumer-groups", "--group", "readers", "--topic", "letters", "--reset-offsets", "--to-earliest",
+		"--execute")
 	again := b.Kafka(t, "console-consumer", "--topic", "letters", "--max-messages", "100", "--group", "readers")
 	harness.Wants(t, again, "letter-0\n", "letter-99\n")
 

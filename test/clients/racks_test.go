@@ -24,7 +24,8 @@ func TestOtherConsumersReadInTheirRackInACluster(t *testing.T) {
 		"java": func(t *testing.T, v *history.Verifiable, seeds, rack string) *history.Program {
 			config := filepath.Join(t.TempDir(), "consumer")
 			harness.WriteFile(t, config, "client.rack="+rack+"\nmetadata.max.age.ms=2000\n")
-			return v.Start(t, harness.KafkaScript, "verifiable-consumer", "--bootstrap-server", seeds, "--topic", "near", "--group-id", "near", "--verbose",
+			return v.Start(t, harness.KafkaScript, "verifiable-consumer", "--bootstrap-server", seeds, "--topic", "near",
+				"--group-id", "near", "--verbose",
 				"--command-config", config)
 		},
 		"librdkafka": func(t *testing.T, v *history.Verifiable, seeds, rack string) *history.Program {

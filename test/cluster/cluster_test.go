@@ -26,7 +26,8 @@ func TestATopicMadeOnAnyNodeIsKnownToTheOthers(t *testing.T) {
 				return len(harness.Partitions(other.Metadata(t, topic))) == 3
 			})
 			harness.Wants(t, other.Kafka(t, "topics", "--list"), topic)
-			harness.Wants(t, other.Kafka(t, "topics", "--describe", "--topic", topic), "PartitionCount: 3", "ReplicationFactor: 3", "Partition: 2", "Isr: ")
+			harness.Wants(t, other.Kafka(t, "topics", "--describe", "--topic", topic), "PartitionCount: 3",
+				"ReplicationFactor: 3", "Partition: 2", "Isr: ")
 		}
 	}
 	c.Nodes[0].Kafka(t, "topics", "--delete", "--topic", "made-on-3")
@@ -40,7 +41,8 @@ func TestATopicMadeOnAnyNodeIsKnownToTheOthers(t *testing.T) {
 	})
 }
 
-// TestABrokerWithoutAClusterOpensNoRaftPort looks at what the raft binary listens at, and for Raft's data, when it has no cluster section.
+// TestABrokerWithoutAClusterOpensNoRaftPort looks at what the raft binary listens at, and for Raft's data, when it has
+// no cluster section.
 func TestABrokerWithoutAClusterOpensNoRaftPort(t *testing.T) {
 	t.Parallel()
 	b := harness.Start(t, "")

@@ -37,7 +37,8 @@ func TestNodesMayCountFromZeroInACluster(t *testing.T) {
 	c.Balance(t, "counted")
 	write(2 * each)
 
-	consumer := c.Client(t, kgo.ConsumeTopics("counted"), kgo.ConsumerGroup("all"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	consumer := c.Client(t, kgo.ConsumeTopics("counted"), kgo.ConsumerGroup("all"),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	seen := make(map[string]int)
 	harness.Within(t, time.Minute, "a group has read everything", func() bool {
 		consumer.PollFetches(t.Context()).EachRecord(func(r *kgo.Record) { seen[string(r.Value)]++ })

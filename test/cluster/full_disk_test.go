@@ -17,7 +17,10 @@ import (
 
 func TestAFullDiskOfOneNodeInAClusterStopsNobodyAndTheNodeComesBackByItself(t *testing.T) {
 	t.Parallel()
-	volumes := []*harness.Volume{harness.NewVolume(t, harness.SmallDisk), harness.NewVolume(t, harness.SmallDisk), harness.NewVolume(t, harness.SmallDisk)}
+	volumes := []*harness.Volume{
+		harness.NewVolume(t, harness.SmallDisk), harness.NewVolume(t, harness.SmallDisk),
+		harness.NewVolume(t, harness.SmallDisk),
+	}
 	c := harness.StartClusterOn(t, 3, nil, volumes)
 	c.Create(t, "orders", 6)
 	cl := c.Client(t, kgo.DefaultProduceTopic("orders"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
@@ -25,7 +28,8 @@ func TestAFullDiskOfOneNodeInAClusterStopsNobodyAndTheNodeComesBackByItself(t *t
 	send := func() {
 		t.Helper()
 		for p := range int32(6) {
-			if err := cl.ProduceSync(t.Context(), &kgo.Record{Partition: p, Value: []byte(strings.Repeat("x", 1000))}).FirstErr(); err != nil {
+			r := &kgo.Record{Partition: p, Value: []byte(strings.Repeat("x", 1000))}
+			if err := cl.ProduceSync(t.Context(), r).FirstErr(); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -33,7 +37,9 @@ func TestAFullDiskOfOneNodeInAClusterStopsNobodyAndTheNodeComesBackByItself(t *t
 	}
 	holds := func(n *harness.Node, what func(p kmsg.MetadataResponseTopicPartition) bool) bool {
 		parts := harness.Partitions(n.Metadata(t, "orders"))
-		return len(parts) == 6 && !slices.ContainsFunc(parts, func(p kmsg.MetadataResponseTopicPartition) bool { return !what(p) })
+		return len(parts) == 6 && !slices.ContainsFunc(parts, func(p kmsg.MetadataResponseTopicPartition) bool {
+			return !what(p)
+		})
 	}
 	allInSync := func() bool {
 		return holds(c.Nodes[1], func(p kmsg.MetadataResponseTopicPartition) bool { return len(p.ISR) == 3 })
@@ -43,7 +49,9 @@ func TestAFullDiskOfOneNodeInAClusterStopsNobodyAndTheNodeComesBackByItself(t *t
 
 	full := c.Nodes[0]
 	full.Volume.Fill(t, 0)
-	harness.Within(t, 20*time.Second, "the node says that it is full", func() bool { return strings.Contains(full.SinceStart(), `msg="records are refused"`) })
+	harness.Within(t, 20*time.Second, "the node says that it is full", func() bool {
+		return strings.Contains(full.SinceStart(), `msg="records are refused"`)
+	})
 	send() // the client tries again where it is refused, until others lead
 	harness.Within(t, time.Minute, "the others go on without the node", func() bool {
 		return holds(c.Nodes[1], func(p kmsg.MetadataResponseTopicPartition) bool {
@@ -65,7 +73,8 @@ func TestAFullDiskOfOneNodeInAClusterStopsNobodyAndTheNodeComesBackByItself(t *t
 	send()
 	harness.Within(t, time.Minute, "the node is in sync again, by itself", allInSync)
 	for p := range int32(6) {
-		reader := c.Client(t, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{"orders": {p: kgo.NewOffset().AtStart()}}))
+		start := map[string]map[int32]kgo.Offset{"orders": {p: kgo.NewOffset().AtStart()}}
+		reader := c.Client(t, kgo.ConsumePartitions(start))
 		for got := 0; got < sent; {
 			fetched := reader.PollFetches(t.Context())
 			if err := fetched.Err(); err != nil {

@@ -22,9 +22,9 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// TestMetadataIsLinearizable has clients make, delete and look at the same few topics on all nodes, while the metadata's leader is killed.
-// All nodes together must answer like one. Looking at a topic is less: a node answers from its own copy, as Kafka's do, which is never
-// older than what the node has answered to changes.
+// TestMetadataIsLinearizable has clients make, delete and look at the same few topics on all nodes, while the
+// metadata's leader is killed. All nodes together must answer like one. Looking at a topic is less: a node answers from
+// its own copy, as Kafka's do, which is never older than what the node has answered to changes.
 func TestMetadataIsLinearizable(t *testing.T) {
 	t.Parallel()
 	const workers, kills = 6, 3
@@ -51,7 +51,8 @@ func TestMetadataIsLinearizable(t *testing.T) {
 	if result := porcupine.CheckOperationsTimeout(topicRegister, h.ops, time.Minute); result != porcupine.Ok {
 		t.Errorf("the history is not linearizable: %v", result)
 		for _, op := range h.ops {
-			t.Logf("%d to %d: client %d: %s", op.Call/1e3, op.Return/1e3, op.ClientId, topicRegister.DescribeOperation(op.Input, op.Output))
+			t.Logf("%d to %d: client %d: %s", op.Call/1e3, op.Return/1e3, op.ClientId,
+				topicRegister.DescribeOperation(op.Input, op.Output))
 		}
 	}
 }
@@ -103,7 +104,8 @@ var topicRegister = porcupine.Model{
 		}
 	},
 	DescribeOperation: func(input, output any) string {
-		return fmt.Sprintf("node %d: %s %s %d: %+v", input.(operation).node, input.(operation).do.Name(), input.(operation).topic, input.(operation).value, output)
+		return fmt.Sprintf("node %d: %s %s %d: %+v", input.(operation).node, input.(operation).do.Name(),
+			input.(operation).topic, input.(operation).value, output)
 	},
 }
 
@@ -144,7 +146,10 @@ func (h *registers) work(ctx context.Context, t *testing.T, id int, c *harness.C
 	kinds := []kmsg.Key{kmsg.CreateTopics, kmsg.DeleteTopics, kmsg.DescribeConfigs}
 	for n := int64(0); ctx.Err() == nil; n++ {
 		i := rand.IntN(len(c.Nodes))
-		in := operation{do: kinds[rand.IntN(len(kinds))], node: c.Nodes[i].ID, topic: fmt.Sprintf("register-%d", rand.IntN(3)), value: 1_000_000*int64(id+1) + n}
+		in := operation{
+			do: kinds[rand.IntN(len(kinds))], node: c.Nodes[i].ID,
+			topic: fmt.Sprintf("register-%d", rand.IntN(3)), value: 1_000_000*int64(id+1) + n,
+		}
 		called := h.call(in)
 		asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		resp, err := clients[i].SeedBrokers()[0].Request(asking, in.request())
@@ -176,7 +181,10 @@ func (h *registers) call(in operation) int64 {
 func (h *registers) note(id int, called int64, in operation, out outcome) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	op := porcupine.Operation{ClientId: id, Input: in, Output: out, Call: called, Return: time.Since(h.began).Nanoseconds()}
+	op := porcupine.Operation{
+		ClientId: id, Input: in, Output: out, Call: called,
+		Return: time.Since(h.began).Nanoseconds(),
+	}
 	switch {
 	case !out.known && in.do == kmsg.DescribeConfigs:
 		return
@@ -192,7 +200,8 @@ func (h *registers) note(id int, called int64, in operation, out outcome) {
 func (o operation) request() kmsg.Request {
 	switch o.do {
 	case kmsg.CreateTopics:
-		req, topic, retention := kmsg.NewPtrCreateTopicsRequest(), kmsg.NewCreateTopicsRequestTopic(), kmsg.NewCreateTopicsRequestTopicConfig()
+		req, topic := kmsg.NewPtrCreateTopicsRequest(), kmsg.NewCreateTopicsRequestTopic()
+		retention := kmsg.NewCreateTopicsRequestTopicConfig()
 		retention.Name, retention.Value = "retention.ms", kmsg.StringPtr(strconv.FormatInt(o.value, 10))
 		topic.Topic, topic.NumPartitions, topic.ReplicationFactor = o.topic, 1, 1
 		topic.Configs = append(topic.Configs, retention)
@@ -205,7 +214,8 @@ func (o operation) request() kmsg.Request {
 		return req
 	default:
 		req, resource := kmsg.NewPtrDescribeConfigsRequest(), kmsg.NewDescribeConfigsRequestResource()
-		resource.ResourceType, resource.ResourceName, resource.ConfigNames = kmsg.ConfigResourceTypeTopic, o.topic, []string{"retention.ms"}
+		resource.ResourceType, resource.ResourceName = kmsg.ConfigResourceTypeTopic, o.topic
+		resource.ConfigNames = []string{"retention.ms"}
 		req.Resources = append(req.Resources, resource)
 		return req
 	}

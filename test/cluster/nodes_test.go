@@ -52,7 +52,8 @@ func TestAClusterGrowsAndShrinksUnderLoad(t *testing.T) {
 	}
 
 	n, raft := c.Newcomer(t, 4)
-	harness.Wants(t, c.Admin(t, "add-node", "4", raft), "node 4 may join: start it with cluster.node_id = 4, cluster.join = true")
+	harness.Wants(t, c.Admin(t, "add-node", "4", raft),
+		"node 4 may join: start it with cluster.node_id = 4, cluster.join = true")
 	n.Launch(t)
 	harness.Within(t, 30*time.Second, "node 4 votes and is in service", func() bool {
 		s := c.Status(t)
@@ -131,7 +132,9 @@ func TestADeadNodeIsReplaced(t *testing.T) {
 	harness.Wants(t, out, "node 4 is in service", "only node 3 has all of alone-0: start it, or give that up with --force")
 	out = c.Admin(t, "replace-node", "3", "4", raft, "--force")
 	harness.Wants(t, out, "moved off node 3", "alone-0", "kafka-leader-election")
-	harness.Within(t, 30*time.Second, "node 4 votes in node 3's place", func() bool { return slices.Equal(c.Status(t).Voters(), []int32{1, 2, 4}) })
+	harness.Within(t, 30*time.Second, "node 4 votes in node 3's place", func() bool {
+		return slices.Equal(c.Status(t).Voters(), []int32{1, 2, 4})
+	})
 	if s := c.Status(t); s.Leaderless != 1 || s.UnderReplicated != 0 {
 		t.Errorf("afterwards: %+v", s)
 	}
@@ -149,8 +152,11 @@ func TestANodeThatIsNotWhoItWasIsRefused(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"another cluster's data": {[]string{"--set", "cluster.name=other"}, []string{`belongs to cluster \"chronik\", this is \"other\"`}},
-		"another node's data":    {[]string{"--set", "cluster.node_id=2"}, []string{"belongs to node 3, this is node 2"}},
+		"another cluster's data": {
+			[]string{"--set", "cluster.name=other"},
+			[]string{`belongs to cluster \"chronik\", this is \"other\"`},
+		},
+		"another node's data": {[]string{"--set", "cluster.node_id=2"}, []string{"belongs to node 3, this is node 2"}},
 	} {
 		wrong.Args = append(slices.Clone(own), start.args...)
 		wrong.Launch(t)
@@ -164,5 +170,6 @@ func TestANodeThatIsNotWhoItWasIsRefused(t *testing.T) {
 	}
 	wrong.Launch(t)
 	wrong.AwaitEnd(t)
-	harness.Wants(t, wrong.Output.Tail(2000), "node 3 has no data, but has been a member of the cluster", "chronik-server cluster replace-node 3")
+	harness.Wants(t, wrong.Output.Tail(2000), "node 3 has no data, but has been a member of the cluster",
+		"chronik-server cluster replace-node 3")
 }

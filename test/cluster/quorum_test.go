@@ -18,7 +18,10 @@ func quorum(t *testing.T, n *harness.Node) (of kmsg.DescribeQuorumResponseTopicP
 	t.Helper()
 	req := kmsg.NewPtrDescribeQuorumRequest()
 	req.Version = 2
-	req.Topics = []kmsg.DescribeQuorumRequestTopic{{Topic: "__cluster_metadata", Partitions: make([]kmsg.DescribeQuorumRequestTopicPartition, 1)}}
+	req.Topics = []kmsg.DescribeQuorumRequestTopic{{
+		Topic:      "__cluster_metadata",
+		Partitions: make([]kmsg.DescribeQuorumRequestTopicPartition, 1),
+	}}
 	resp, err := harness.Request(t, n.Addr, req)
 	if err != nil || resp.(*kmsg.DescribeQuorumResponse).ErrorCode != 0 {
 		return of, false
@@ -35,15 +38,21 @@ func TestEachNodeTellsHowFarTheOthersAreWithTheMetadata(t *testing.T) {
 	caughtUp := func(n *harness.Node, nodes ...int32) bool {
 		of, ok := quorum(t, n)
 		recent := time.Now().Add(-5 * time.Second).UnixMilli()
-		return ok && len(of.CurrentVoters) == 3 && !slices.ContainsFunc(of.CurrentVoters, func(v kmsg.DescribeQuorumResponseTopicPartitionReplicaState) bool {
-			return slices.Contains(nodes, v.ReplicaID) && (v.LogEndOffset != of.HighWatermark || v.LastFetchTimestamp < recent || v.LastCaughtUpTimestamp < recent)
-		})
+		return ok && len(of.CurrentVoters) == 3 && !slices.ContainsFunc(of.CurrentVoters,
+			func(v kmsg.DescribeQuorumResponseTopicPartitionReplicaState) bool {
+				return slices.Contains(nodes, v.ReplicaID) && (v.LogEndOffset != of.HighWatermark ||
+					v.LastFetchTimestamp < recent || v.LastCaughtUpTimestamp < recent)
+			})
 	}
 	for _, n := range c.Nodes {
-		harness.Within(t, 20*time.Second, "node "+n.Ident()+" says that all have caught up", func() bool { return caughtUp(n, 1, 2, 3) })
+		harness.Within(t, 20*time.Second, "node "+n.Ident()+" says that all have caught up", func() bool {
+			return caughtUp(n, 1, 2, 3)
+		})
 		harness.Within(t, 40*time.Second, "Kafka's tool finds no lag", func() bool {
 			lines := strings.Split(strings.TrimSpace(n.Kafka(t, "metadata-quorum", "describe", "--replication")), "\n")
-			return len(lines) == 4 && !slices.ContainsFunc(lines[1:], func(line string) bool { return strings.Fields(line)[3] != "0" })
+			return len(lines) == 4 && !slices.ContainsFunc(lines[1:], func(line string) bool {
+				return strings.Fields(line)[3] != "0"
+			})
 		})
 	}
 	leader := c.Controller(t)
@@ -58,9 +67,11 @@ func TestEachNodeTellsHowFarTheOthersAreWithTheMetadata(t *testing.T) {
 		}
 		harness.Within(t, 20*time.Second, "node "+n.Ident()+" says that one lags", func() bool {
 			of, ok := quorum(t, n)
-			return ok && slices.ContainsFunc(of.CurrentVoters, func(v kmsg.DescribeQuorumResponseTopicPartitionReplicaState) bool {
-				return v.ReplicaID == dead.ID && v.LogEndOffset > 0 && v.LogEndOffset < of.HighWatermark && v.LastFetchTimestamp > 0 && v.LastFetchTimestamp <= died
-			})
+			return ok && slices.ContainsFunc(of.CurrentVoters,
+				func(v kmsg.DescribeQuorumResponseTopicPartitionReplicaState) bool {
+					return v.ReplicaID == dead.ID && v.LogEndOffset > 0 && v.LogEndOffset < of.HighWatermark &&
+						v.LastFetchTimestamp > 0 && v.LastFetchTimestamp <= died
+				})
 		})
 	}
 }

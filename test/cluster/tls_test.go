@@ -28,7 +28,8 @@ func certify(t *testing.T, a *authority.Authority) []string {
 	}
 	file := func(name string) string { return filepath.Join(filepath.Dir(a.CAFile), name) }
 	return []string{
-		"--set", "cluster.ca_file=" + a.CAFile, "--set", "cluster.cert_file=" + file("node{id}.pem"), "--set", "cluster.key_file=" + file("node{id}.key"),
+		"--set", "cluster.ca_file=" + a.CAFile, "--set", "cluster.cert_file=" + file("node{id}.pem"), "--set",
+		"cluster.key_file=" + file("node{id}.key"),
 	}
 }
 
@@ -39,8 +40,11 @@ type impostor struct {
 	epoch  int32 // the leader's
 }
 
-// fetch is one request, of a consumer if replica is below 0. It returns the error of the whole, and the partition's answer if there is one.
-func (i impostor) fetch(t *testing.T, replica int32, brokerEpoch, offset int64) (code int16, p kmsg.FetchResponseTopicPartition) {
+// fetch is one request, of a consumer if replica is below 0. It returns the error of the whole, and the partition's
+// answer if there is one.
+func (i impostor) fetch(
+	t *testing.T, replica int32, brokerEpoch, offset int64,
+) (code int16, p kmsg.FetchResponseTopicPartition) {
 	t.Helper()
 	req := kmsg.NewPtrFetchRequest()
 	req.SetVersion(17)
@@ -49,7 +53,8 @@ func (i impostor) fetch(t *testing.T, replica int32, brokerEpoch, offset int64) 
 		req.ReplicaState.ID, req.ReplicaState.Epoch = replica, brokerEpoch
 	}
 	part := kmsg.NewFetchRequestTopicPartition()
-	part.CurrentLeaderEpoch, part.LastFetchedEpoch, part.FetchOffset, part.PartitionMaxBytes = i.epoch, i.epoch, offset, 1<<20
+	part.CurrentLeaderEpoch, part.LastFetchedEpoch = i.epoch, i.epoch
+	part.FetchOffset, part.PartitionMaxBytes = offset, 1<<20
 	req.Topics = []kmsg.FetchRequestTopic{{TopicID: i.topic, Partitions: []kmsg.FetchRequestTopicPartition{part}}}
 	resp, err := harness.Request(t, i.leader.Addr, req)
 	if err != nil {
@@ -62,7 +67,8 @@ func (i impostor) fetch(t *testing.T, replica int32, brokerEpoch, offset int64) 
 	return f.ErrorCode, p
 }
 
-// brokerEpoch finds out under which epoch a follower is registered, by trying. ok is false when the leader does not lead any more.
+// brokerEpoch finds out under which epoch a follower is registered, by trying. ok is false when the leader does not
+// lead any more.
 func (i impostor) brokerEpoch(t *testing.T, replica int32, end int64) (epoch int64, ok bool) {
 	t.Helper()
 	for epoch := range int64(500) {
@@ -75,7 +81,8 @@ func (i impostor) brokerEpoch(t *testing.T, replica int32, end int64) (epoch int
 	return -1, false
 }
 
-// produce has the leader append a record, which nobody waits for to be replicated. It reports whether the leader has it.
+// produce has the leader append a record, which nobody waits for to be replicated. It reports whether the leader has
+// it.
 func (i impostor) produce(t *testing.T) bool {
 	t.Helper()
 	req := kmsg.NewPtrProduceRequest()
@@ -92,9 +99,9 @@ func (i impostor) produce(t *testing.T) bool {
 	return resp.(*kmsg.ProduceResponse).Topics[0].Partitions[0].ErrorCode == 0
 }
 
-// attack pauses a partition's followers, has its leader append a record, and acknowledges that for them. It returns how far the high
-// watermark has risen, and what the impostor was answered. ok is false when the leader did not lead any more: without its followers it
-// does not for long.
+// attack pauses a partition's followers, has its leader append a record, and acknowledges that for them. It returns how
+// far the high watermark has risen, and what the impostor was answered. ok is false when the leader did not lead any
+// more: without its followers it does not for long.
 func attack(t *testing.T, c *harness.Cluster, topic string) (risen int64, code int16, ok bool) {
 	t.Helper()
 	c.AwaitAll(t)
@@ -140,8 +147,8 @@ func attack(t *testing.T, c *harness.Cluster, topic string) (risen int64, code i
 	return risen, code, true
 }
 
-// An impostor acknowledges for followers that have stopped. It succeeds in the clear, where the network must keep it out: that shows that the
-// test would notice.
+// An impostor acknowledges for followers that have stopped. It succeeds in the clear, where the network must keep it
+// out: that shows that the test would notice.
 func TestImpostorsMoveNothingByTLS(t *testing.T) {
 	t.Parallel()
 	for name, by := range map[string]struct {
@@ -166,11 +173,13 @@ func TestImpostorsMoveNothingByTLS(t *testing.T) {
 				return ok
 			})
 			if risen != by.risen || code != by.code {
-				t.Errorf("the high watermark has risen by %d, want %d; the impostor is answered error %d, want %d", risen, by.risen, code, by.code)
+				t.Errorf("the high watermark has risen by %d, want %d; the impostor is answered error %d, want %d", risen,
+					by.risen, code, by.code)
 			}
 			beat := kmsg.NewPtrBrokerHeartbeatRequest()
 			beat.BrokerID, beat.WantShutdown = 1, true
-			if resp, err := harness.Request(t, c.Controller(t).Addr, beat); err != nil || (resp.(*kmsg.BrokerHeartbeatResponse).ErrorCode == kerr.ClusterAuthorizationFailed.Code) != (by.code != 0) {
+			if resp, err := harness.Request(t, c.Controller(t).Addr, beat); err != nil ||
+				(resp.(*kmsg.BrokerHeartbeatResponse).ErrorCode == kerr.ClusterAuthorizationFailed.Code) != (by.code != 0) {
 				t.Errorf("a heartbeat is answered %+v, %v", resp, err)
 			}
 		})
@@ -185,7 +194,8 @@ func serial(t *testing.T, n *harness.Node, f authority.Files) string {
 		t.Fatal(err)
 	}
 	c, err := tls.Dial("tcp", n.Addr, &tls.Config{
-		NextProtos: []string{"chronik-node"}, Certificates: []tls.Certificate{pair}, InsecureSkipVerify: true, // it is asked who it is, not believed
+		// it is asked who it is, not believed
+		NextProtos: []string{"chronik-node"}, Certificates: []tls.Certificate{pair}, InsecureSkipVerify: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -233,7 +243,9 @@ func TestAClusterFailsOverAndRenewsItsCertificatesByTLS(t *testing.T) {
 	renewed := func() int { return strings.Count(last.Output.Tail(1<<20), "certificate between nodes") }
 	before := renewed()
 	last.Cmd.Process.Signal(syscall.SIGHUP)
-	harness.Within(t, 30*time.Second, "the log tells of the renewed certificate", func() bool { return renewed() == before+1 })
+	harness.Within(t, 30*time.Second, "the log tells of the renewed certificate", func() bool {
+		return renewed() == before+1
+	})
 	c.Nodes[1].Crash()
 	c.Nodes[1].Launch(t)
 	c.AwaitAll(t)

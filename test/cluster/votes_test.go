@@ -72,7 +72,9 @@ func TestANodeThatWasWipedIsRefusedAtEveryStart(t *testing.T) {
 	wiped.AwaitEnd(t)
 	harness.Wants(t, wiped.SinceStart(), "node 1 has no data, but has been a member of the cluster, as node 3 says")
 	c.Nodes[1].Launch(t)
-	harness.Within(t, 40*time.Second, "the others go on", func() bool { return len(c.Nodes[2].Metadata(t, "kept").Brokers) == 2 })
+	harness.Within(t, 40*time.Second, "the others go on", func() bool {
+		return len(c.Nodes[2].Metadata(t, "kept").Brokers) == 2
+	})
 	wiped.IsRefused(t)
 }
 
@@ -102,14 +104,17 @@ func TestAWipedNodeDoesNotLetOneLeadThatLags(t *testing.T) {
 	first.IsRefused(t)
 	first.IsRefused(t)
 	second.Launch(t)
-	harness.Within(t, 40*time.Second, "the topic is there", func() bool { return len(harness.Partitions(third.Metadata(t, "lost"))) == 1 })
+	harness.Within(t, 40*time.Second, "the topic is there", func() bool {
+		return len(harness.Partitions(third.Metadata(t, "lost"))) == 1
+	})
 	// node 1 may have been the last in sync: then an operator has to say that it is lost
 	harness.Within(t, 40*time.Second, "node 2 leads it", func() bool {
 		_, _ = kadm.NewClient(third.Client).ElectLeaders(t.Context(), kadm.ElectLiveReplica, kadm.TopicsSet{"lost": {0: {}}})
 		parts := harness.Partitions(third.Metadata(t, "lost"))
 		return len(parts) == 1 && parts[0].Leader == second.ID
 	})
-	consumer := harness.NewClient(t, third.Addr, kgo.ConsumeTopics("lost"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	consumer := harness.NewClient(t, third.Addr, kgo.ConsumeTopics("lost"),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	if records := consumer.PollFetches(ctx).Records(); len(records) != 1 || string(records[0].Value) != "kept" {
@@ -164,7 +169,9 @@ func TestAClusterBeginsHoweverItsNodesAreStarted(t *testing.T) {
 		first.Crash()
 		first.Launch(t)
 		second.Launch(t)
-		harness.Within(t, 20*time.Second, "two know each other", func() bool { return len(votersKnown(t, first)) == 2 && len(votersKnown(t, second)) == 2 })
+		harness.Within(t, 20*time.Second, "two know each other", func() bool {
+			return len(votersKnown(t, first)) == 2 && len(votersKnown(t, second)) == 2
+		})
 		harness.Wants(t, first.SinceStart(), "waiting until other nodes know this one", "missing=")
 		for range 2 {
 			first.Crash()
@@ -224,7 +231,9 @@ func TestAVoterOfAnEarlierVersionGoesOn(t *testing.T) {
 	}
 	c.Nodes[0].Launch(t)
 	c.Nodes[1].Launch(t)
-	harness.Within(t, 40*time.Second, "two go on without asking the third", func() bool { return len(harness.Partitions(c.Nodes[0].Metadata(t, "kept"))) == 1 })
+	harness.Within(t, 40*time.Second, "two go on without asking the third", func() bool {
+		return len(harness.Partitions(c.Nodes[0].Metadata(t, "kept"))) == 1
+	})
 	c.Nodes[2].Wipe(t)
 	c.Nodes[2].IsRefused(t)
 	if after := votersKnown(t, c.Nodes[0]); fmt.Sprint(after) != fmt.Sprint(before) || len(after) != 3 {
@@ -239,14 +248,20 @@ func TestANodeThatWaitsIsNoBrokerToClients(t *testing.T) {
 	waiting := c.Nodes[0]
 	waiting.Launch(t)
 	awaitWaiting(t, waiting)
-	for _, req := range []kmsg.Request{kmsg.NewPtrApiVersionsRequest(), kmsg.NewPtrMetadataRequest(), kmsg.NewPtrProduceRequest()} {
+	for _, req := range []kmsg.Request{
+		kmsg.NewPtrApiVersionsRequest(), kmsg.NewPtrMetadataRequest(),
+		kmsg.NewPtrProduceRequest(),
+	} {
 		req.SetVersion(req.MaxVersion())
 		if resp, err := harness.Request(t, waiting.Addr, req); err == nil {
 			t.Errorf("%s is answered: %+v", kmsg.NameForKey(req.Key()), resp)
 		}
 	}
 	req := kmsg.NewPtrDescribeQuorumRequest()
-	req.Topics = []kmsg.DescribeQuorumRequestTopic{{Topic: "__cluster_metadata", Partitions: make([]kmsg.DescribeQuorumRequestTopicPartition, 1)}}
+	req.Topics = []kmsg.DescribeQuorumRequestTopic{{
+		Topic:      "__cluster_metadata",
+		Partitions: make([]kmsg.DescribeQuorumRequestTopicPartition, 1),
+	}}
 	resp, err := harness.Request(t, waiting.Addr, req)
 	if err != nil || resp.(*kmsg.DescribeQuorumResponse).ErrorCode != kerr.NotController.Code {
 		t.Errorf("DescribeQuorum: %+v, %v", resp, err)

@@ -42,7 +42,8 @@ func TestAcknowledgedRecordsSurviveKill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := kadm.NewClient(admin).CreateTopic(t.Context(), partitions, 1, map[string]*string{"segment.bytes": kadm.StringPtr("4194304")}, "kept"); err != nil {
+	if _, err := kadm.NewClient(admin).CreateTopic(t.Context(), partitions, 1,
+		map[string]*string{"segment.bytes": kadm.StringPtr("4194304")}, "kept"); err != nil {
 		t.Fatal(err)
 	}
 	admin.Close()

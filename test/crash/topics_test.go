@@ -38,7 +38,9 @@ const (
 
 func newComing(t *testing.T, addr string) *coming {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.RequestRetries(1<<30), kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.RequestRetries(1<<30), kgo.RetryBackoffFn(func(int) time.Duration {
+		return 20 * time.Millisecond
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}

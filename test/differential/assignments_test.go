@@ -6,7 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-func electLeaders(kind int8, topics ...kmsg.ElectLeadersRequestTopic) func(*world, int16) kmsg.Request {
+func electLeaders(kind int8, topics ...kmsg.ElectLeadersRequestTopic) builder {
 	return ask(kmsg.NewPtrElectLeadersRequest, func(_ *world, r *kmsg.ElectLeadersRequest) {
 		r.ElectionType, r.TimeoutMillis, r.Topics = kind, 10_000, topics
 	})
@@ -16,7 +16,9 @@ func electIn(topic string, partitions ...int32) kmsg.ElectLeadersRequestTopic {
 	return kmsg.ElectLeadersRequestTopic{Topic: topic, Partitions: partitions}
 }
 
-func reassign(topic string, partition int32, replicas []int32, edit ...func(*kmsg.AlterPartitionAssignmentsRequest)) func(*world, int16) kmsg.Request {
+func reassign(topic string, partition int32, replicas []int32,
+	edit ...func(*kmsg.AlterPartitionAssignmentsRequest),
+) builder {
 	return ask(kmsg.NewPtrAlterPartitionAssignmentsRequest, func(_ *world, r *kmsg.AlterPartitionAssignmentsRequest) {
 		r.TimeoutMillis = 10_000
 		p := kmsg.NewAlterPartitionAssignmentsRequestTopicPartition()
@@ -32,13 +34,13 @@ func reassign(topic string, partition int32, replicas []int32, edit ...func(*kms
 
 func keepFactor(r *kmsg.AlterPartitionAssignmentsRequest) { r.AllowReplicationFactorChange = false }
 
-func reassignments(topics ...kmsg.ListPartitionReassignmentsRequestTopic) func(*world, int16) kmsg.Request {
+func reassignments(topics ...kmsg.ListPartitionReassignmentsRequestTopic) builder {
 	return ask(kmsg.NewPtrListPartitionReassignmentsRequest, func(_ *world, r *kmsg.ListPartitionReassignmentsRequest) {
 		r.TimeoutMillis, r.Topics = 10_000, topics
 	})
 }
 
-func quorum(topic string, partitions ...int32) func(*world, int16) kmsg.Request {
+func quorum(topic string, partitions ...int32) builder {
 	return ask(kmsg.NewPtrDescribeQuorumRequest, func(_ *world, r *kmsg.DescribeQuorumRequest) {
 		t := kmsg.NewDescribeQuorumRequestTopic()
 		t.Topic = topic
@@ -71,15 +73,28 @@ var assignmentSteps = slices.Concat(made("moved", 2), []step{
 	on("move an unknown topic", 0, 1, reassign("nowhere", 0, []int32{1})),
 	on("move an unknown partition", 0, 1, reassign("moved", 9, []int32{1})),
 	on("move a negative partition", 0, 1, reassign("moved", -1, []int32{1})),
-	on("move nothing", 0, 1, ask(kmsg.NewPtrAlterPartitionAssignmentsRequest, func(_ *world, r *kmsg.AlterPartitionAssignmentsRequest) {})),
+	on("move nothing", 0, 1, ask(kmsg.NewPtrAlterPartitionAssignmentsRequest,
+		func(_ *world, r *kmsg.AlterPartitionAssignmentsRequest) {})),
 
 	on("what moves", 0, 0, reassignments()),
-	on("what moves of a topic", 0, 0, reassignments(kmsg.ListPartitionReassignmentsRequestTopic{Topic: "moved", Partitions: []int32{0, 9}})),
-	on("what moves of an unknown topic", 0, 0, reassignments(kmsg.ListPartitionReassignmentsRequestTopic{Topic: "nowhere", Partitions: []int32{0}})),
+	on("what moves of a topic", 0, 0, reassignments(kmsg.ListPartitionReassignmentsRequestTopic{
+		Topic:      "moved",
+		Partitions: []int32{0, 9},
+	})),
+	on("what moves of an unknown topic", 0, 0, reassignments(kmsg.ListPartitionReassignmentsRequestTopic{
+		Topic:      "nowhere",
+		Partitions: []int32{0},
+	})),
 	on("what moves of nothing", 0, 0, reassignments([]kmsg.ListPartitionReassignmentsRequestTopic{}...)),
 
-	on("forget an unknown broker", 0, 0, ask(kmsg.NewPtrUnregisterBrokerRequest, func(_ *world, r *kmsg.UnregisterBrokerRequest) { r.BrokerID = 9 })),
-	on("forget a negative broker", 0, 0, ask(kmsg.NewPtrUnregisterBrokerRequest, func(_ *world, r *kmsg.UnregisterBrokerRequest) { r.BrokerID = -1 })),
+	on("forget an unknown broker", 0, 0, ask(kmsg.NewPtrUnregisterBrokerRequest,
+		func(_ *world, r *kmsg.UnregisterBrokerRequest) {
+			r.BrokerID = 9
+		})),
+	on("forget a negative broker", 0, 0, ask(kmsg.NewPtrUnregisterBrokerRequest,
+		func(_ *world, r *kmsg.UnregisterBrokerRequest) {
+			r.BrokerID = -1
+		})),
 
 	on("the quorum", 0, 2, quorum("__cluster_metadata", 0)),
 	on("the quorum of another topic", 0, 2, quorum("moved", 0)),

@@ -42,7 +42,8 @@ func cut(b []byte, by int) []byte { return b[:len(b)-by] }
 func lz4Frame(records []byte, options ...lz4.Option) []byte {
 	var out bytes.Buffer
 	w := lz4.NewWriter(&out)
-	if err := w.Apply(append([]lz4.Option{lz4.BlockSizeOption(lz4.Block64Kb), lz4.ChecksumOption(false)}, options...)...); err != nil {
+	if err := w.Apply(append([]lz4.Option{lz4.BlockSizeOption(lz4.Block64Kb), lz4.ChecksumOption(false)},
+		options...)...); err != nil {
 		panic(err)
 	}
 	w.Write(records)
@@ -154,13 +155,16 @@ var compressedForms = []struct {
 	{"two zstd frames", packed(4, zstandard(firstPacked), zstandard(secondPacked))},
 	{"an empty zstd frame in front", packed(4, []byte{0x28, 0xb5, 0x2f, 0xfd, 0x20, 0, 1, 0, 0}, zstandard(bothPacked))},
 	{"an empty zstd frame behind", packed(4, zstandard(bothPacked), []byte{0x28, 0xb5, 0x2f, 0xfd, 0x20, 0, 1, 0, 0})},
-	{"zstd with a window of 8 MiB, then of 16", packed(4, zstdWindow(firstPacked, 8<<20), zstdWindow(secondPacked, 16<<20))},
-	{"zstd with a window of 16 MiB, then of 8", packed(4, zstdWindow(firstPacked, 16<<20), zstdWindow(secondPacked, 8<<20))},
+	{"zstd with a window of 8 MiB, then of 16", packed(4, zstdWindow(firstPacked, 8<<20),
+		zstdWindow(secondPacked, 16<<20))},
+	{"zstd with a window of 16 MiB, then of 8", packed(4, zstdWindow(firstPacked, 16<<20),
+		zstdWindow(secondPacked, 8<<20))},
 	{"zstd with a window of 128 MiB", packed(4, zstdWindow(bothPacked, 128<<20))},
 	{"zstd with a window of 256 MiB", packed(4, zstdWindow(bothPacked, 256<<20))},
 	{"a skippable zstd frame in front", packed(4, skippable(1, 'x'), zstandard(bothPacked))},
 	{"a skippable zstd frame between", packed(4, zstandard(firstPacked), skippable(1, 'x'), zstandard(secondPacked))},
-	{"a skippable zstd frame between, then a large window", packed(4, zstandard(firstPacked), skippable(1, 'x'), zstdWindow(secondPacked, 16<<20))},
+	{"a skippable zstd frame between, then a large window", packed(4, zstandard(firstPacked), skippable(1, 'x'),
+		zstdWindow(secondPacked, 16<<20))},
 	{"a skippable zstd frame behind", packed(4, zstandard(bothPacked), skippable(1, 'x'))},
 	{"a cut skippable zstd frame behind", packed(4, zstandard(bothPacked), skippable(100, 'x'))},
 	{"half a skippable zstd header behind", packed(4, zstandard(bothPacked), skippable(100)[:5])},
@@ -207,12 +211,16 @@ func ofSize(n int, edit ...func(*kmsg.RecordBatch)) []byte {
 
 // unpacking is a batch in gzip that takes about n bytes when it is decompressed.
 func unpacking(n int) []byte {
-	return harness.SealedBatch(gzipped(harness.AppendRecord(nil, kmsg.Record{Value: make([]byte, n)})), 1, func(b *kmsg.RecordBatch) { b.Attributes = 1 })
+	return harness.SealedBatch(gzipped(harness.AppendRecord(nil, kmsg.Record{Value: make([]byte, n)})), 1,
+		func(b *kmsg.RecordBatch) {
+			b.Attributes = 1
+		})
 }
 
 // sizeSteps ask which of several limits a batch exceeds first: as it is sent, and as it is written.
 var sizeSteps = slices.Concat(
-	made("short", 1, "segment.bytes", "1048576"), made("narrow", 1, "max.message.bytes", "100000", "compression.type", "gzip"),
+	made("short", 1, "segment.bytes", "1048576"), made("narrow", 1, "max.message.bytes", "100000", "compression.type",
+		"gzip"),
 	made("shrinking", 1, "segment.bytes", "1048576", "max.message.bytes", "5000000", "compression.type", "gzip"),
 	made("growing", 1, "segment.bytes", "1048576", "max.message.bytes", "5000000", "compression.type", "uncompressed"),
 	made("grown", 1, "max.message.bytes", "1000000", "compression.type", "uncompressed"),
@@ -223,8 +231,12 @@ var sizeSteps = slices.Concat(
 		on("more than a segment", 3, 13, produce("short", these(ofSize(1<<20+1)))),
 		on("as much as a batch may be", 13, 13, produce("short", these(ofSize(1<<20+12)))),
 		on("more than a batch may be", 13, 13, produce("short", these(ofSize(1<<20+13)))),
-		on("more than a segment, and wrong", 13, 13, produce("short", these(ofSize(1<<20+1, func(b *kmsg.RecordBatch) { b.NumRecords = 3 })))),
-		on("more than a batch may be, and wrong", 13, 13, produce("short", these(ofSize(1<<20+13, func(b *kmsg.RecordBatch) { b.NumRecords = 3 })))),
+		on("more than a segment, and wrong", 13, 13, produce("short", these(ofSize(1<<20+1, func(b *kmsg.RecordBatch) {
+			b.NumRecords = 3
+		})))),
+		on("more than a batch may be, and wrong", 13, 13, produce("short", these(ofSize(1<<20+13, func(b *kmsg.RecordBatch) {
+			b.NumRecords = 3
+		})))),
 		on("more than a segment, which becomes less", 13, 13, produce("shrinking", these(ofSize(2_000_000)))),
 		on("more than a batch may be, which would become less", 13, 13, produce("narrow", these(ofSize(200_000)))),
 		on("little that becomes more than a segment", 13, 13, produce("growing", these(unpacking(3_000_000)))),

@@ -106,8 +106,8 @@ func (w *world) flattenBytes(path string, b []byte, into fields) {
 	into[path] = fmt.Sprintf("rest %x", b)
 }
 
-// elementNames are what the elements of a list are called: by the name that clients look for where there is one, since their
-// order means nothing then, else by their place.
+// elementNames are what the elements of a list are called: by the name that clients look for where there is one, since
+// their order means nothing then, else by their place.
 func (w *world) elementNames(list reflect.Value) []string {
 	names := make([]string, list.Len())
 	seen := make(map[string]int)
@@ -169,8 +169,9 @@ func (w *world) learn(v reflect.Value) {
 
 // summary is a batch in few words.
 func summary(b kmsg.RecordBatch) string {
-	return fmt.Sprintf("offset %d length %d epoch %d magic %d crc %d attributes %d last %d time %d to %d producer %d/%d from %d records %d %x", b.FirstOffset, b.Length,
-		b.PartitionLeaderEpoch, b.Magic, b.CRC, b.Attributes, b.LastOffsetDelta, b.FirstTimestamp, b.MaxTimestamp, b.ProducerID, b.ProducerEpoch, b.FirstSequence, b.NumRecords, b.Records)
+	return fmt.Sprintf("offset %d length %d epoch %d magic %d crc %d attributes %d last %d time %d to %d "+
+		"producer %d/%d from %d records %d %x", b.FirstOffset, b.Length, b.PartitionLeaderEpoch, b.Magic, b.CRC, b.Attributes, b.LastOffsetDelta, b.FirstTimestamp, b.MaxTimestamp,
+		b.ProducerID, b.ProducerEpoch, b.FirstSequence, b.NumRecords, b.Records)
 }
 
 // gunzipped is what was compressed: two compressors need not agree about how.

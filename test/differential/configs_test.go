@@ -26,7 +26,9 @@ const (
 	subtract
 )
 
-func describeConfigs(kind kmsg.ConfigResourceType, name string, keys []string, edit ...func(*kmsg.DescribeConfigsRequest)) func(*world, int16) kmsg.Request {
+func describeConfigs(kind kmsg.ConfigResourceType, name string, keys []string,
+	edit ...func(*kmsg.DescribeConfigsRequest),
+) builder {
 	return ask(kmsg.NewPtrDescribeConfigsRequest, func(_ *world, req *kmsg.DescribeConfigsRequest) {
 		req.IncludeSynonyms = true
 		r := kmsg.NewDescribeConfigsRequestResource()
@@ -39,7 +41,7 @@ func describeConfigs(kind kmsg.ConfigResourceType, name string, keys []string, e
 }
 
 // replaceConfigs gives a resource configs in place of those that it has, as name, value, name, value …
-func replaceConfigs(kind kmsg.ConfigResourceType, name string, pairs ...string) func(*world, int16) kmsg.Request {
+func replaceConfigs(kind kmsg.ConfigResourceType, name string, pairs ...string) builder {
 	return ask(kmsg.NewPtrAlterConfigsRequest, func(_ *world, req *kmsg.AlterConfigsRequest) {
 		r := kmsg.NewAlterConfigsRequestResource()
 		r.ResourceType, r.ResourceName = kind, name
@@ -50,7 +52,9 @@ func replaceConfigs(kind kmsg.ConfigResourceType, name string, pairs ...string) 
 	})
 }
 
-func alterConfig(kind kmsg.ConfigResourceType, name, key string, op kmsg.IncrementalAlterConfigOp, value string, edit ...func(*kmsg.IncrementalAlterConfigsRequest)) func(*world, int16) kmsg.Request {
+func alterConfig(kind kmsg.ConfigResourceType, name, key string, op kmsg.IncrementalAlterConfigOp, value string,
+	edit ...func(*kmsg.IncrementalAlterConfigsRequest),
+) builder {
 	return ask(kmsg.NewPtrIncrementalAlterConfigsRequest, func(_ *world, req *kmsg.IncrementalAlterConfigsRequest) {
 		r := kmsg.NewIncrementalAlterConfigsRequestResource()
 		r.ResourceType, r.ResourceName = kind, name
@@ -74,8 +78,10 @@ func resourceTwice(r *kmsg.IncrementalAlterConfigsRequest) {
 	r.Resources = append(r.Resources, r.Resources[0])
 }
 
-func listResources(types ...int8) func(*world, int16) kmsg.Request {
-	return ask(kmsg.NewPtrListConfigResourcesRequest, func(_ *world, r *kmsg.ListConfigResourcesRequest) { r.ResourceTypes = types })
+func listResources(types ...int8) builder {
+	return ask(kmsg.NewPtrListConfigResourcesRequest, func(_ *world, r *kmsg.ListConfigResourcesRequest) {
+		r.ResourceTypes = types
+	})
 }
 
 // changes are the same changes of a resource of each type.
@@ -120,19 +126,28 @@ func idle(pairs ...string) (steps []step) {
 }
 
 var configSteps = slices.Concat(made("cfg", 1, "retention.bytes", "1000000"), []step{
-	on("describe some keys", 1, 4, describeConfigs(topicResource, "cfg", []string{"retention.ms", "no.such", "cleanup.policy"})),
-	on("describe no keys", 1, 4, describeConfigs(topicResource, "cfg", []string{})),
-	on("describe without synonyms", 1, 4, describeConfigs(topicResource, "cfg", nil, func(r *kmsg.DescribeConfigsRequest) { r.IncludeSynonyms = false })),
-	on("describe two at once", 1, 4, describeConfigs(topicResource, "cfg", []string{"retention.ms"}, func(r *kmsg.DescribeConfigsRequest) {
-		r.Resources = append(r.Resources, r.Resources[0])
+	on("describe some keys", 1, 4, describeConfigs(topicResource, "cfg", []string{
+		"retention.ms", "no.such",
+		"cleanup.policy",
 	})),
-	on("describe nothing", 1, 4, describeConfigs(topicResource, "cfg", nil, func(r *kmsg.DescribeConfigsRequest) { r.Resources = nil })),
+	on("describe no keys", 1, 4, describeConfigs(topicResource, "cfg", []string{})),
+	on("describe without synonyms", 1, 4, describeConfigs(topicResource, "cfg", nil, func(r *kmsg.DescribeConfigsRequest) {
+		r.IncludeSynonyms = false
+	})),
+	on("describe two at once", 1, 4, describeConfigs(topicResource, "cfg", []string{"retention.ms"},
+		func(r *kmsg.DescribeConfigsRequest) {
+			r.Resources = append(r.Resources, r.Resources[0])
+		})),
+	on("describe nothing", 1, 4, describeConfigs(topicResource, "cfg", nil, func(r *kmsg.DescribeConfigsRequest) {
+		r.Resources = nil
+	})),
 	on("describe an internal topic's", 1, 4, describeConfigs(topicResource, "__cluster_metadata", nil)),
 	on("append to a list", 0, 1, alterConfig(topicResource, "cfg", "cleanup.policy", add, "compact")),
 	on("describe the list", 4, 4, describeConfigs(topicResource, "cfg", []string{"cleanup.policy"})),
 	on("subtract from a list", 0, 1, alterConfig(topicResource, "cfg", "cleanup.policy", subtract, "delete")),
 	on("describe the shorter list", 4, 4, describeConfigs(topicResource, "cfg", []string{"cleanup.policy"})),
-	on("set both retentions wrongly", 0, 1, alterConfig(topicResource, "cfg", "local.retention.ms", set, "99999999999999")),
+	on("set both retentions wrongly", 0, 1, alterConfig(topicResource, "cfg", "local.retention.ms", set,
+		"99999999999999")),
 },
 	changes("topic", topicResource, "cfg", "retention.ms", "60000", "soon"),
 	changes("unknown topic", topicResource, "nowhere", "retention.ms", "60000", "soon"),
@@ -147,13 +162,18 @@ var configSteps = slices.Concat(made("cfg", 1, "retention.bytes", "1000000"), []
 	changes("nameless group", groupResource, "", "consumer.session.timeout.ms", "50000", "soon"),
 	changes("client metrics", metricsResource, "sub", "interval.ms", "1000", "soon"),
 	idle(
-		"ssl.keystore.location", "/x", "ssl.keystore.password", "p", "ssl.client.auth", "required", "ssl.client.auth", "x", "ssl.protocol", "TLS",
-		"sasl.kerberos.min.time.before.relogin", "10", "sasl.kerberos.min.time.before.relogin", "-10", "sasl.jaas.config", "x", "sasl.enabled.mechanisms", "PLAIN",
-		"sasl.login.refresh.window.factor", "7", "sasl.login.refresh.buffer.seconds", "99999", "sasl.mechanism.inter.broker.protocol", "PLAIN",
+		"ssl.keystore.location", "/x", "ssl.keystore.password", "p", "ssl.client.auth", "required", "ssl.client.auth", "x",
+		"ssl.protocol", "TLS",
+		"sasl.kerberos.min.time.before.relogin", "10", "sasl.kerberos.min.time.before.relogin", "-10", "sasl.jaas.config",
+		"x", "sasl.enabled.mechanisms", "PLAIN",
+		"sasl.login.refresh.window.factor", "7", "sasl.login.refresh.buffer.seconds", "99999",
+		"sasl.mechanism.inter.broker.protocol", "PLAIN",
 		"remote.fetch.max.wait.ms", "7", "remote.fetch.max.wait.ms", "0", "remote.log.reader.threads", "6",
 		"follower.fetch.last.tiered.offset.enable", "true", "remote.log.index.file.cache.total.size.bytes", "4",
-		"listener.name.out.ssl.keystore.location", "/x", "listener.name.out.ssl.client.auth", "x", "listener.name.out.sasl.enabled.mechanisms", "PLAIN",
-		"listener.name.out.foo", "1", "listener.name.out.plain.sasl.jaas.config", "x", "listener.name.out.max.connections", "-9",
+		"listener.name.out.ssl.keystore.location", "/x", "listener.name.out.ssl.client.auth", "x",
+		"listener.name.out.sasl.enabled.mechanisms", "PLAIN",
+		"listener.name.out.foo", "1", "listener.name.out.plain.sasl.jaas.config", "x", "listener.name.out.max.connections",
+		"-9",
 		"listener.name.out", "1", "my.plugin.url", "x",
 	),
 	changes("nameless client metrics", metricsResource, "", "interval.ms", "1000", "soon"),
@@ -172,7 +192,8 @@ var configSteps = slices.Concat(made("cfg", 1, "retention.bytes", "1000000"), []
 		on("a known type and one that is not", 1, 1, listResources(int8(groupResource), 99)),
 		// Kafka's controller takes this for a bug of its own and steps down, so it comes last.
 		on("an unknown operation", 1, 1, alterConfig(topicResource, "cfg", "retention.ms", 9, "1")),
-		on("the controller is back", 1, 1, alterConfig(topicResource, "cfg", "retention.ms", set, "2")).until(func(resp kmsg.Response) bool {
+		on("the controller is back", 1, 1, alterConfig(topicResource, "cfg", "retention.ms", set,
+			"2")).until(func(resp kmsg.Response) bool {
 			return resp.(*kmsg.IncrementalAlterConfigsResponse).Resources[0].ErrorCode == 0
 		}),
 	})

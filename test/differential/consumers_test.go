@@ -32,7 +32,8 @@ func TestWhatIsTakenOfEveryCodecIsReadByKafkasConsumer(t *testing.T) {
 	if taken < 40 {
 		t.Errorf("%d forms are taken, fewer than Kafka takes", taken)
 	}
-	read := b.Kafka(t, "console-consumer", "--topic", "forms", "--from-beginning", "--max-messages", strconv.Itoa(2*taken), "--timeout-ms", "60000")
+	read := b.Kafka(t, "console-consumer", "--topic", "forms", "--from-beginning", "--max-messages",
+		strconv.Itoa(2*taken), "--timeout-ms", "60000")
 	for _, value := range []string{"first\n", "second\n"} {
 		if n := strings.Count(read, value); n != taken {
 			t.Errorf("%q was read %d times, taken %d times:\n%s", value, n, taken, read)
@@ -45,7 +46,8 @@ func TestWhatIsTakenOfEveryCodecIsReadByKafkasConsumer(t *testing.T) {
 func TestKafkasProducerSplitsABatchLargerThanASegment(t *testing.T) {
 	b := harness.Start(t, "")
 	b.Kafka(t, "topics", "--create", "--topic", "split", "--partitions", "1", "--config", "segment.bytes=1048576")
-	out := b.Kafka(t, "producer-perf-test", "--topic", "split", "--num-records", "6000", "--record-size", "1000", "--throughput", "-1",
+	out := b.Kafka(t, "producer-perf-test", "--topic", "split", "--num-records", "6000", "--record-size", "1000",
+		"--throughput", "-1",
 		"--producer-props", "batch.size=3000000", "linger.ms=1000", "max.request.size=5000000", "acks=all")
 	harness.Wants(t, out, "6000 records sent")
 	harness.Wants(t, b.Kafka(t, "get-offsets", "--topic", "split"), "split:0:6000")

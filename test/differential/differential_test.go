@@ -24,7 +24,7 @@ type sequence struct {
 type step struct {
 	name     string
 	min, max int16
-	request  func(w *world, version int16) kmsg.Request
+	request  builder
 	// frame takes the place of request where it is not a well-formed one: what follows the size.
 	frame func(w *world, version int16) []byte
 
@@ -35,8 +35,11 @@ type step struct {
 	fate  bool                               // only what becomes of the connection is compared
 }
 
+// builder makes a step's request for one of the brokers, in a version.
+type builder func(w *world, version int16) kmsg.Request
+
 // on sends a request in the versions from lowest to highest.
-func on(name string, lowest, highest int16, request func(*world, int16) kmsg.Request) step {
+func on(name string, lowest, highest int16, request builder) step {
 	return step{name: name, min: lowest, max: highest, request: request}
 }
 
@@ -109,7 +112,8 @@ func (s step) differences(theirs, ours *world, accepted func(string) bool) []str
 	for v := s.min; v <= s.max; v++ {
 		want, got := s.tell(theirs, v), s.tell(ours, v)
 		diffs := slices.DeleteFunc(compare(want, got), accepted)
-		for deadline := time.Now().Add(patience); len(diffs) > 0 && s.changesNothing(theirs, v) && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(patience); len(diffs) > 0 && s.changesNothing(theirs, v) &&
+			time.Now().Before(deadline); {
 			// Kafka's broker learns of changes after its controller has answered them.
 			time.Sleep(5 * time.Millisecond)
 			diffs = slices.DeleteFunc(compare(s.tell(theirs, v), got), accepted)

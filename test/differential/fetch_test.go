@@ -25,7 +25,7 @@ func asking(edit func(*kmsg.FetchRequestTopicPartition)) func(*kmsg.FetchRequest
 }
 
 // fetchBoth asks for partition 0 of two topics.
-func fetchBoth(first, second string, edit ...func(*kmsg.FetchRequest)) func(*world, int16) kmsg.Request {
+func fetchBoth(first, second string, edit ...func(*kmsg.FetchRequest)) builder {
 	return func(w *world, v int16) kmsg.Request {
 		r := fetch(first, 0, edit...)(w, v).(*kmsg.FetchRequest)
 		r.Topics = append(r.Topics, w.fetched(second, 0, 0))
@@ -68,8 +68,12 @@ var fetchSteps = slices.Concat(made("read", 2), made("cut", 1), made("none", 1),
 	on("what was left", 4, 18, fetch("cut", 2)),
 	on("an unknown topic", 4, 18, fetch("nowhere", 0)),
 	on("no id", 13, 18, fetch("read", 0, func(r *kmsg.FetchRequest) { r.Topics[0].TopicID = [16]byte{} })),
-	on("an unknown partition", 4, 18, fetch("read", 0, asking(func(p *kmsg.FetchRequestTopicPartition) { p.Partition = 9 }))),
-	on("a negative partition", 4, 18, fetch("read", 0, asking(func(p *kmsg.FetchRequestTopicPartition) { p.Partition = -1 }))),
+	on("an unknown partition", 4, 18, fetch("read", 0, asking(func(p *kmsg.FetchRequestTopicPartition) {
+		p.Partition = 9
+	}))),
+	on("a negative partition", 4, 18, fetch("read", 0, asking(func(p *kmsg.FetchRequestTopicPartition) {
+		p.Partition = -1
+	}))),
 	on("a partition twice", 4, 18, fetch("read", 0, func(r *kmsg.FetchRequest) {
 		r.Topics[0].Partitions = append(r.Topics[0].Partitions, r.Topics[0].Partitions[0])
 	})),
@@ -82,12 +86,14 @@ var fetchSteps = slices.Concat(made("read", 2), made("cut", 1), made("none", 1),
 	on("behind the end of the last epoch", 12, 18, fetch("read", 1000, lastFetched(0))),
 	on("as a follower", 4, 14, fetch("read", 0, func(r *kmsg.FetchRequest) { r.ReplicaID = 1 })),
 	on("as an unknown follower", 4, 14, fetch("read", 0, func(r *kmsg.FetchRequest) { r.ReplicaID = 5 })),
-	on("as a follower with a state", 15, 18, fetch("read", 0, func(r *kmsg.FetchRequest) { r.ReplicaState.ID, r.ReplicaState.Epoch = 5, 0 })),
+	on("as a follower with a state", 15, 18, fetch("read", 0, func(r *kmsg.FetchRequest) {
+		r.ReplicaState.ID, r.ReplicaState.Epoch = 5, 0
+	})),
 	on("from a rack", 11, 18, fetch("read", 0, func(r *kmsg.FetchRequest) { r.Rack = "far" })),
 })
 
 // inSession asks for topics in the kept session.
-func inSession(epoch int32, edit func(w *world, r *kmsg.FetchRequest)) func(*world, int16) kmsg.Request {
+func inSession(epoch int32, edit func(w *world, r *kmsg.FetchRequest)) builder {
 	return ask(kmsg.NewPtrFetchRequest, func(w *world, r *kmsg.FetchRequest) {
 		r.MaxWaitMillis, r.MinBytes, r.MaxBytes, r.SessionID, r.SessionEpoch = 0, 1, 1<<20, int32(w.numbers["session"]), epoch
 		edit(w, r)
@@ -95,7 +101,7 @@ func inSession(epoch int32, edit func(w *world, r *kmsg.FetchRequest)) func(*wor
 }
 
 // newSession asks for topics in a session that begins.
-func newSession(topics ...string) func(*world, int16) kmsg.Request {
+func newSession(topics ...string) builder {
 	return inSession(0, func(w *world, r *kmsg.FetchRequest) {
 		r.SessionID = 0
 		for _, t := range topics {

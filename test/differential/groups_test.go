@@ -11,7 +11,7 @@ import (
 var subscription, _ = hex.DecodeString("000000000001" + "0003" + hex.EncodeToString([]byte("rec")) + "ffffffff")
 
 // join joins a group with the member id that was kept under the name as, the empty one at first.
-func join(group, as string, edit ...func(*kmsg.JoinGroupRequest)) func(*world, int16) kmsg.Request {
+func join(group, as string, edit ...func(*kmsg.JoinGroupRequest)) builder {
 	return ask(kmsg.NewPtrJoinGroupRequest, func(w *world, r *kmsg.JoinGroupRequest) {
 		r.Group, r.SessionTimeoutMillis, r.RebalanceTimeoutMillis, r.MemberID = group, 30_000, 30_000, w.kept[as]
 		r.ProtocolType = "consumer"
@@ -33,12 +33,15 @@ func keepMember(as string) func(*world, kmsg.Response) {
 }
 
 // syncGroup asks for the assignment; it gives each of the members named in all the same one.
-func syncGroup(group, as string, all []string, edit ...func(*kmsg.SyncGroupRequest)) func(*world, int16) kmsg.Request {
+func syncGroup(group, as string, all []string, edit ...func(*kmsg.SyncGroupRequest)) builder {
 	return ask(kmsg.NewPtrSyncGroupRequest, func(w *world, r *kmsg.SyncGroupRequest) {
 		r.Group, r.Generation, r.MemberID = group, int32(w.numbers["generation"]), w.kept[as]
 		r.ProtocolType, r.Protocol = kmsg.StringPtr("consumer"), kmsg.StringPtr("range")
 		for _, m := range all {
-			r.GroupAssignment = append(r.GroupAssignment, kmsg.SyncGroupRequestGroupAssignment{MemberID: w.kept[m], MemberAssignment: []byte("for " + m)})
+			r.GroupAssignment = append(r.GroupAssignment, kmsg.SyncGroupRequestGroupAssignment{
+				MemberID:         w.kept[m],
+				MemberAssignment: []byte("for " + m),
+			})
 		}
 		for _, e := range edit {
 			e(r)
@@ -46,7 +49,7 @@ func syncGroup(group, as string, all []string, edit ...func(*kmsg.SyncGroupReque
 	})
 }
 
-func heartbeat(group, as string, edit ...func(*kmsg.HeartbeatRequest)) func(*world, int16) kmsg.Request {
+func heartbeat(group, as string, edit ...func(*kmsg.HeartbeatRequest)) builder {
 	return ask(kmsg.NewPtrHeartbeatRequest, func(w *world, r *kmsg.HeartbeatRequest) {
 		r.Group, r.Generation, r.MemberID = group, int32(w.numbers["generation"]), w.kept[as]
 		for _, e := range edit {
@@ -55,7 +58,7 @@ func heartbeat(group, as string, edit ...func(*kmsg.HeartbeatRequest)) func(*wor
 	})
 }
 
-func leave(group string, members ...func(w *world) kmsg.LeaveGroupRequestMember) func(*world, int16) kmsg.Request {
+func leave(group string, members ...func(w *world) kmsg.LeaveGroupRequestMember) builder {
 	return ask(kmsg.NewPtrLeaveGroupRequest, func(w *world, r *kmsg.LeaveGroupRequest) {
 		r.Group = group
 		for _, m := range members {
@@ -83,17 +86,19 @@ func instance(id, as string) func(*world) kmsg.LeaveGroupRequestMember {
 	}
 }
 
-func describeGroups(groups ...string) func(*world, int16) kmsg.Request {
+func describeGroups(groups ...string) builder {
 	return ask(kmsg.NewPtrDescribeGroupsRequest, func(_ *world, r *kmsg.DescribeGroupsRequest) {
 		r.Groups, r.IncludeAuthorizedOperations = groups, true
 	})
 }
 
-func listGroups(states, types []string) func(*world, int16) kmsg.Request {
-	return ask(kmsg.NewPtrListGroupsRequest, func(_ *world, r *kmsg.ListGroupsRequest) { r.StatesFilter, r.TypesFilter = states, types })
+func listGroups(states, types []string) builder {
+	return ask(kmsg.NewPtrListGroupsRequest, func(_ *world, r *kmsg.ListGroupsRequest) {
+		r.StatesFilter, r.TypesFilter = states, types
+	})
 }
 
-func deleteGroups(groups ...string) func(*world, int16) kmsg.Request {
+func deleteGroups(groups ...string) builder {
 	return ask(kmsg.NewPtrDeleteGroupsRequest, func(_ *world, r *kmsg.DeleteGroupsRequest) { r.Groups = groups })
 }
 
@@ -112,7 +117,7 @@ func coordinated(groups ...string) []step {
 	}
 }
 
-func joining(edit func(*kmsg.JoinGroupRequest)) func(*world, int16) kmsg.Request {
+func joining(edit func(*kmsg.JoinGroupRequest)) builder {
 	return join("readers", "nobody yet", edit)
 }
 
@@ -128,28 +133,48 @@ var groupSteps = slices.Concat(coordinated("readers", "nowhere", "old"), []step{
 	on("join first", 4, 9, joining(func(*kmsg.JoinGroupRequest) {})).keeping(keepMember("one")),
 	on("describe what nobody has joined again", 0, 6, describeGroups("readers")),
 	on("join", 4, 9, join("readers", "one")).keeping(keepMember("one")),
-	on("join with another type", 5, 9, join("readers", "one", func(r *kmsg.JoinGroupRequest) { r.ProtocolType = "other" })),
-	on("join with another protocol", 5, 9, join("readers", "no one", func(r *kmsg.JoinGroupRequest) { r.Protocols[0].Name = "other" })),
-	on("an unknown member joins", 5, 9, join("readers", "no one", func(r *kmsg.JoinGroupRequest) { r.MemberID = "nobody" })),
+	on("join with another type", 5, 9, join("readers", "one", func(r *kmsg.JoinGroupRequest) {
+		r.ProtocolType = "other"
+	})),
+	on("join with another protocol", 5, 9, join("readers", "no one", func(r *kmsg.JoinGroupRequest) {
+		r.Protocols[0].Name = "other"
+	})),
+	on("an unknown member joins", 5, 9, join("readers", "no one", func(r *kmsg.JoinGroupRequest) {
+		r.MemberID = "nobody"
+	})),
 	on("sync as nobody", 0, 5, syncGroup("readers", "no one", nil)),
-	on("sync in an old generation", 0, 5, syncGroup("readers", "one", nil, func(r *kmsg.SyncGroupRequest) { r.Generation = 77 })),
+	on("sync in an old generation", 0, 5, syncGroup("readers", "one", nil, func(r *kmsg.SyncGroupRequest) {
+		r.Generation = 77
+	})),
 	on("commit before the sync", 9, 9, commit("readers", "one")),
 	on("heartbeat before the sync", 0, 4, heartbeat("readers", "one")),
 	on("describe before the sync", 0, 6, describeGroups("readers")),
 	on("sync", 0, 5, syncGroup("readers", "one", []string{"one"})),
 	on("sync again without assignments", 0, 5, syncGroup("readers", "one", nil)),
-	on("sync with another protocol", 5, 5, syncGroup("readers", "one", nil, func(r *kmsg.SyncGroupRequest) { r.Protocol = kmsg.StringPtr("other") })),
-	on("sync with another type", 5, 5, syncGroup("readers", "one", nil, func(r *kmsg.SyncGroupRequest) { r.ProtocolType = kmsg.StringPtr("other") })),
-	on("sync without a protocol", 5, 5, syncGroup("readers", "one", nil, func(r *kmsg.SyncGroupRequest) { r.Protocol = nil })),
+	on("sync with another protocol", 5, 5, syncGroup("readers", "one", nil, func(r *kmsg.SyncGroupRequest) {
+		r.Protocol = kmsg.StringPtr("other")
+	})),
+	on("sync with another type", 5, 5, syncGroup("readers", "one", nil, func(r *kmsg.SyncGroupRequest) {
+		r.ProtocolType = kmsg.StringPtr("other")
+	})),
+	on("sync without a protocol", 5, 5, syncGroup("readers", "one", nil, func(r *kmsg.SyncGroupRequest) {
+		r.Protocol = nil
+	})),
 	on("sync with an unknown group", 0, 5, syncGroup("nowhere", "one", nil)),
 	on("sync without a group id", 0, 5, syncGroup("", "one", nil)),
-	on("sync with an unknown instance", 3, 5, syncGroup("readers", "one", nil, func(r *kmsg.SyncGroupRequest) { r.InstanceID = kmsg.StringPtr("i") })),
+	on("sync with an unknown instance", 3, 5, syncGroup("readers", "one", nil, func(r *kmsg.SyncGroupRequest) {
+		r.InstanceID = kmsg.StringPtr("i")
+	})),
 	on("heartbeat", 0, 4, heartbeat("readers", "one")),
 	on("heartbeat of nobody", 0, 4, heartbeat("readers", "no one")),
-	on("heartbeat in an old generation", 0, 4, heartbeat("readers", "one", func(r *kmsg.HeartbeatRequest) { r.Generation = 77 })),
+	on("heartbeat in an old generation", 0, 4, heartbeat("readers", "one", func(r *kmsg.HeartbeatRequest) {
+		r.Generation = 77
+	})),
 	on("heartbeat for an unknown group", 0, 4, heartbeat("nowhere", "one")),
 	on("heartbeat without a group id", 0, 4, heartbeat("", "one")),
-	on("heartbeat of an unknown instance", 3, 4, heartbeat("readers", "one", func(r *kmsg.HeartbeatRequest) { r.InstanceID = kmsg.StringPtr("i") })),
+	on("heartbeat of an unknown instance", 3, 4, heartbeat("readers", "one", func(r *kmsg.HeartbeatRequest) {
+		r.InstanceID = kmsg.StringPtr("i")
+	})),
 	on("describe", 0, 6, describeGroups("readers")),
 	on("describe an unknown group", 0, 6, describeGroups("nowhere")),
 	on("describe no group id", 0, 6, describeGroups("")),

@@ -17,7 +17,7 @@ func header(key, version int16, client string) []byte {
 	return append(b, client...)
 }
 
-func framed(edit func(frame []byte) []byte, request func(*world, int16) kmsg.Request) func(*world, int16) []byte {
+func framed(edit func(frame []byte) []byte, request builder) func(*world, int16) []byte {
 	return func(w *world, v int16) []byte {
 		return edit(kmsg.NewRequestFormatter(kmsg.FormatterClientID("raw")).AppendRequest(nil, request(w, v), 7)[4:])
 	}
@@ -44,7 +44,8 @@ var malformedSteps = []step{
 	sending("an empty frame", 0, 0, exactly(nil)),
 	sending("half a header", 0, 0, exactly(header(3, 1, "")[:6])),
 	sending("a header without a client id", 0, 0, exactly(header(18, 0, "")[:8])),
-	sending("a null client id", 0, 0, exactly(append(append(header(12, 0, "")[:8], 0xff, 0xff), 0, 1, 'g', 0, 0, 0, 0, 0, 1, 'm'))),
+	sending("a null client id", 0, 0, exactly(append(append(header(12, 0, "")[:8], 0xff, 0xff), 0, 1, 'g', 0, 0, 0, 0, 0,
+		1, 'm'))),
 	sending("a client id that is cut short", 0, 0, exactly(append(header(16, 0, "")[:8], 0, 9, 'a'))),
 	sending("an unknown API", 0, 0, exactly(header(999, 0, "raw"))),
 	sending("a negative API", 0, 0, exactly(header(-1, 0, "raw"))),
@@ -66,10 +67,14 @@ var malformedSteps = []step{
 	sending("bytes behind Produce", 3, 13, framed(behind(1, 2, 3), produce("nowhere", these(harness.Batch("x"))))),
 	sending("Fetch cut short", 4, 18, framed(cutShort, fetch("nowhere", 0))),
 	sending("bytes behind Fetch", 4, 18, framed(behind(1, 2, 3), fetch("nowhere", 0))),
-	sending("an unknown tag", 4, 4, framed(func(b []byte) []byte { return append(b[:len(b)-1], 1, 99, 2, 1, 2) }, heartbeat("nowhere", "x"))),
-	sending("a tag cut short", 4, 4, framed(func(b []byte) []byte { return append(b[:len(b)-1], 1, 99, 9, 1, 2) }, heartbeat("nowhere", "x"))),
-	sending("a tag twice", 4, 4, framed(func(b []byte) []byte { return append(b[:len(b)-1], 2, 99, 0, 99, 0) }, heartbeat("nowhere", "x"))),
-	sending("tags out of order", 4, 4, framed(func(b []byte) []byte { return append(b[:len(b)-1], 2, 99, 0, 98, 0) }, heartbeat("nowhere", "x"))),
+	sending("an unknown tag", 4, 4, framed(func(b []byte) []byte { return append(b[:len(b)-1], 1, 99, 2, 1, 2) },
+		heartbeat("nowhere", "x"))),
+	sending("a tag cut short", 4, 4, framed(func(b []byte) []byte { return append(b[:len(b)-1], 1, 99, 9, 1, 2) },
+		heartbeat("nowhere", "x"))),
+	sending("a tag twice", 4, 4, framed(func(b []byte) []byte { return append(b[:len(b)-1], 2, 99, 0, 99, 0) },
+		heartbeat("nowhere", "x"))),
+	sending("tags out of order", 4, 4, framed(func(b []byte) []byte { return append(b[:len(b)-1], 2, 99, 0, 98, 0) },
+		heartbeat("nowhere", "x"))),
 	sending("a null group id", 0, 0, exactly(append(header(12, 0, "raw"), 0xff, 0xff, 0, 0, 0, 0, 0, 0))),
 	sending("a huge list", 0, 0, exactly(append(header(15, 0, "raw"), 0x7f, 0xff, 0xff, 0xff))),
 	sending("a negative list", 0, 0, exactly(append(header(15, 0, "raw"), 0xff, 0xff, 0xff, 0xfe))),

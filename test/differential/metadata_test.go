@@ -8,7 +8,7 @@ import (
 )
 
 // allOperations asks which operations the client may do.
-func allOperations(request func(*world, int16) kmsg.Request) func(*world, int16) kmsg.Request {
+func allOperations(request builder) builder {
 	return func(w *world, v int16) kmsg.Request {
 		r := request(w, v).(*kmsg.MetadataRequest)
 		r.IncludeTopicAuthorizedOperations, r.IncludeClusterAuthorizedOperations = true, true
@@ -17,7 +17,7 @@ func allOperations(request func(*world, int16) kmsg.Request) func(*world, int16)
 }
 
 // metadataBy asks for one topic, named as fill says.
-func metadataBy(fill func(w *world, t *kmsg.MetadataRequestTopic)) func(*world, int16) kmsg.Request {
+func metadataBy(fill func(w *world, t *kmsg.MetadataRequestTopic)) builder {
 	return ask(kmsg.NewPtrMetadataRequest, func(w *world, r *kmsg.MetadataRequest) {
 		t := kmsg.NewMetadataRequestTopic()
 		fill(w, &t)
@@ -25,7 +25,7 @@ func metadataBy(fill func(w *world, t *kmsg.MetadataRequestTopic)) func(*world, 
 	})
 }
 
-func describePartitions(limit int32, cursor *kmsg.DescribeTopicPartitionsRequestCursor, names ...string) func(*world, int16) kmsg.Request {
+func describePartitions(limit int32, cursor *kmsg.DescribeTopicPartitionsRequestCursor, names ...string) builder {
 	return ask(kmsg.NewPtrDescribeTopicPartitionsRequest, func(_ *world, r *kmsg.DescribeTopicPartitionsRequest) {
 		r.ResponsePartitionLimit, r.Cursor = limit, cursor
 		for _, name := range names {
@@ -87,7 +87,8 @@ var metadataSteps = slices.Concat(made("meta", 3), made("meta-b", 2), made("meta
 	on("a page with a topic twice", 0, 0, describePartitions(2000, nil, "meta", "meta")),
 	on("a page of no partitions", 0, 0, describePartitions(0, nil, "meta")),
 	on("a page from a partition that is not", 0, 0, describePartitions(10, cursorAt("meta", 7), "meta", "meta-b")),
-	on("a page from a topic that was not asked for", 0, 0, describePartitions(10, cursorAt("meta-c", 0), "meta", "meta-b")),
+	on("a page from a topic that was not asked for", 0, 0, describePartitions(10, cursorAt("meta-c", 0), "meta",
+		"meta-b")),
 	on("a page from a topic that is not", 0, 0, describePartitions(10, cursorAt("meta-a", 0), "meta-a", "meta", "meta-b")),
 	on("a page from a negative partition", 0, 0, describePartitions(10, cursorAt("meta", -1), "meta")),
 })

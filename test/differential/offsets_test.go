@@ -8,7 +8,7 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-func deleteRecords(topic string, partition int32, offset int64) func(*world, int16) kmsg.Request {
+func deleteRecords(topic string, partition int32, offset int64) builder {
 	return ask(kmsg.NewPtrDeleteRecordsRequest, func(_ *world, r *kmsg.DeleteRecordsRequest) {
 		r.TimeoutMillis = 10_000
 		t := kmsg.NewDeleteRecordsRequestTopic()
@@ -18,7 +18,7 @@ func deleteRecords(topic string, partition int32, offset int64) func(*world, int
 	})
 }
 
-func epochEnd(topic string, partition, epoch, current int32) func(*world, int16) kmsg.Request {
+func epochEnd(topic string, partition, epoch, current int32) builder {
 	return ask(kmsg.NewPtrOffsetForLeaderEpochRequest, func(_ *world, r *kmsg.OffsetForLeaderEpochRequest) {
 		r.ReplicaID = -1
 		t := kmsg.NewOffsetForLeaderEpochRequestTopic()
@@ -59,13 +59,19 @@ var logOffsetSteps = slices.Concat(made("log", 1), made("void", 1), []step{
 	on("the largest time of nothing", 7, 11, listOffsets("void", -3)),
 	on("time 0 of nothing", 1, 11, listOffsets("void", 0)),
 	on("an unknown topic", 1, 11, listOffsets("nowhere", -1)),
-	on("an unknown partition", 1, 11, listOffsets("log", -1, listing(func(p *kmsg.ListOffsetsRequestTopicPartition) { p.Partition = 4 }))),
+	on("an unknown partition", 1, 11, listOffsets("log", -1, listing(func(p *kmsg.ListOffsetsRequestTopicPartition) {
+		p.Partition = 4
+	}))),
 	on("a partition twice", 1, 11, listOffsets("log", -1, func(r *kmsg.ListOffsetsRequest) {
 		r.Topics[0].Partitions = append(r.Topics[0].Partitions, r.Topics[0].Partitions[0])
 	})),
 	on("read committed", 2, 11, listOffsets("log", -1, func(r *kmsg.ListOffsetsRequest) { r.IsolationLevel = 1 })),
-	on("in the leader's epoch", 4, 11, listOffsets("log", -1, listing(func(p *kmsg.ListOffsetsRequestTopicPartition) { p.CurrentLeaderEpoch = 0 }))),
-	on("in a later epoch", 4, 11, listOffsets("log", -1, listing(func(p *kmsg.ListOffsetsRequestTopicPartition) { p.CurrentLeaderEpoch = 9 }))),
+	on("in the leader's epoch", 4, 11, listOffsets("log", -1, listing(func(p *kmsg.ListOffsetsRequestTopicPartition) {
+		p.CurrentLeaderEpoch = 0
+	}))),
+	on("in a later epoch", 4, 11, listOffsets("log", -1, listing(func(p *kmsg.ListOffsetsRequestTopicPartition) {
+		p.CurrentLeaderEpoch = 9
+	}))),
 	on("as a follower", 1, 11, listOffsets("log", -1, func(r *kmsg.ListOffsetsRequest) { r.ReplicaID = 5 })),
 	on("as a debugger", 1, 11, listOffsets("log", -1, func(r *kmsg.ListOffsetsRequest) { r.ReplicaID = -2 })),
 	on("nothing", 1, 11, listOffsets("log", -1, func(r *kmsg.ListOffsetsRequest) { r.Topics = nil })),

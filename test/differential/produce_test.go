@@ -16,7 +16,10 @@ func acks(n int16) func(*kmsg.ProduceRequest) { return func(r *kmsg.ProduceReque
 
 // codec is a batch whose records were compressed with the codec of that number, by compress.
 func codec(number int16, compress func([]byte) []byte) []byte {
-	return harness.SealedBatch(compress(harness.AppendRecord(nil, kmsg.Record{Value: []byte("packed")})), 1, func(b *kmsg.RecordBatch) { b.Attributes = number })
+	return harness.SealedBatch(compress(harness.AppendRecord(nil, kmsg.Record{Value: []byte("packed")})), 1,
+		func(b *kmsg.RecordBatch) {
+			b.Attributes = number
+		})
 }
 
 func gzipped(b []byte) []byte {
@@ -55,7 +58,8 @@ func morePartitions(indexes ...int32) func(*kmsg.ProduceRequest) {
 	}
 }
 
-var produceSteps = slices.Concat(made("rec", 2), made("disputed", 3), made("timeless", 1), made("wide", 3), made("compacted", 1, "cleanup.policy", "compact"),
+var produceSteps = slices.Concat(made("rec", 2), made("disputed", 3), made("timeless", 1), made("wide", 3),
+	made("compacted", 1, "cleanup.policy", "compact"),
 	made("small", 1, "max.message.bytes", "200"), made("stamped", 1, "message.timestamp.type", "LogAppendTime"),
 	made("repacked", 1, "compression.type", "gzip"),
 	[]step{
@@ -70,7 +74,9 @@ var produceSteps = slices.Concat(made("rec", 2), made("disputed", 3), made("time
 		on("three partitions", 3, 13, produce("wide", these(harness.Batch("w")), morePartitions(1, 2))),
 		on("a known and an unknown partition", 3, 13, produce("wide", these(harness.Batch("w")), morePartitions(7))),
 		on("a partition twice", 3, 13, produce("disputed", these(harness.Batch("w")), morePartitions(0))),
-		on("a negative partition", 13, 13, produce("wide", these(harness.Batch("w")), func(r *kmsg.ProduceRequest) { r.Topics[0].Partitions[0].Partition = -1 })),
+		on("a negative partition", 13, 13, produce("wide", these(harness.Batch("w")), func(r *kmsg.ProduceRequest) {
+			r.Topics[0].Partitions[0].Partition = -1
+		})),
 		on("no topics", 3, 13, produce("rec", these(nil), func(r *kmsg.ProduceRequest) { r.Topics = nil })),
 		on("no partitions", 3, 13, produce("rec", these(nil), func(r *kmsg.ProduceRequest) { r.Topics[0].Partitions = nil })),
 		on("no records", 3, 13, produce("rec", these([]byte{}))),
@@ -78,8 +84,12 @@ var produceSteps = slices.Concat(made("rec", 2), made("disputed", 3), made("time
 		on("two batches", 3, 13, produce("rec", these(append(harness.Batch("x"), harness.Batch("y")...)))),
 		on("an unknown topic", 3, 12, produce("nowhere", these(harness.Batch("x")))),
 		on("an unknown id", 13, 13, produce("nowhere", these(harness.Batch("x")))),
-		on("no id", 13, 13, produce("nowhere", these(harness.Batch("x")), func(r *kmsg.ProduceRequest) { r.Topics[0].TopicID = [16]byte{} })),
-		on("a transactional id", 3, 13, produce("disputed", these(harness.Batch("x")), func(r *kmsg.ProduceRequest) { r.TransactionID = kmsg.StringPtr("txn") })),
+		on("no id", 13, 13, produce("nowhere", these(harness.Batch("x")), func(r *kmsg.ProduceRequest) {
+			r.Topics[0].TopicID = [16]byte{}
+		})),
+		on("a transactional id", 3, 13, produce("disputed", these(harness.Batch("x")), func(r *kmsg.ProduceRequest) {
+			r.TransactionID = kmsg.StringPtr("txn")
+		})),
 		on("an internal topic", 3, 12, produce("__consumer_offsets", these(harness.Batch("x")))),
 
 		on("a bad checksum", 3, 13, produce("rec", broken(func(b []byte) []byte { b[len(b)-1] ^= 1; return b }))),
@@ -96,14 +106,24 @@ var produceSteps = slices.Concat(made("rec", 2), made("disputed", 3), made("time
 		on("a base offset", 13, 13, produce("rec", wrong(func(b *kmsg.RecordBatch) { b.FirstOffset = 77 }))),
 		on("a leader epoch", 13, 13, produce("rec", wrong(func(b *kmsg.RecordBatch) { b.PartitionLeaderEpoch = 77 }))),
 		on("a wrong count", 3, 13, produce("rec", wrong(func(b *kmsg.RecordBatch) { b.NumRecords = 7 }))),
-		on("a count of one", 13, 13, produce("rec", wrong(func(b *kmsg.RecordBatch) { b.NumRecords, b.LastOffsetDelta = 1, 0 }))),
+		on("a count of one", 13, 13, produce("rec", wrong(func(b *kmsg.RecordBatch) {
+			b.NumRecords, b.LastOffsetDelta = 1, 0
+		}))),
 		on("a negative count", 13, 13, produce("rec", wrong(func(b *kmsg.RecordBatch) { b.NumRecords = -1 }))),
-		on("a count of none", 13, 13, produce("rec", wrong(func(b *kmsg.RecordBatch) { b.NumRecords, b.LastOffsetDelta, b.Records = 0, 0, nil }))),
+		on("a count of none", 13, 13, produce("rec", wrong(func(b *kmsg.RecordBatch) {
+			b.NumRecords, b.LastOffsetDelta, b.Records = 0, 0, nil
+		}))),
 		on("a wrong last delta", 3, 13, produce("rec", wrong(func(b *kmsg.RecordBatch) { b.LastOffsetDelta = 7 }))),
-		on("wrong deltas in the records", 13, 13, produce("disputed", these(harness.SealedBatch(harness.AppendRecord(nil, kmsg.Record{OffsetDelta: 3}), 1, func(*kmsg.RecordBatch) {})))),
-		on("rubbish for records", 13, 13, produce("rec", these(harness.SealedBatch([]byte{0x90, 1, 2}, 1, func(*kmsg.RecordBatch) {})))),
-		on("a timestamp in the future", 3, 13, produce("rec", wrong(func(b *kmsg.RecordBatch) { b.FirstTimestamp, b.MaxTimestamp = 9_000_000_000_000, 9_000_000_000_000 }))),
-		on("no timestamp", 13, 13, produce("timeless", wrong(func(b *kmsg.RecordBatch) { b.FirstTimestamp, b.MaxTimestamp = -1, -1 }))),
+		on("wrong deltas in the records", 13, 13, produce("disputed", these(harness.SealedBatch(harness.AppendRecord(nil,
+			kmsg.Record{OffsetDelta: 3}), 1, func(*kmsg.RecordBatch) {})))),
+		on("rubbish for records", 13, 13, produce("rec", these(harness.SealedBatch([]byte{0x90, 1, 2}, 1,
+			func(*kmsg.RecordBatch) {})))),
+		on("a timestamp in the future", 3, 13, produce("rec", wrong(func(b *kmsg.RecordBatch) {
+			b.FirstTimestamp, b.MaxTimestamp = 9_000_000_000_000, 9_000_000_000_000
+		}))),
+		on("no timestamp", 13, 13, produce("timeless", wrong(func(b *kmsg.RecordBatch) {
+			b.FirstTimestamp, b.MaxTimestamp = -1, -1
+		}))),
 		on("a wrong largest timestamp", 13, 13, produce("rec", wrong(func(b *kmsg.RecordBatch) { b.MaxTimestamp++ }))),
 		on("the log-append-time bit", 13, 13, produce("rec", wrong(func(b *kmsg.RecordBatch) { b.Attributes = 1 << 3 }))),
 
@@ -121,7 +141,8 @@ var produceSteps = slices.Concat(made("rec", 2), made("disputed", 3), made("time
 		on("too large a batch", 3, 13, produce("small", these(harness.Batch(strings.Repeat("x", 200))))),
 		on("a small batch", 3, 13, produce("small", these(harness.Batch("x")))),
 		on("a record without key to compact", 3, 13, produce("compacted", these(harness.SealedBatch(
-			harness.AppendRecord(harness.AppendRecord(nil, kmsg.Record{Key: []byte("k")}), kmsg.Record{OffsetDelta: 1, Value: []byte("v")}), 2, func(*kmsg.RecordBatch) {})))),
+			harness.AppendRecord(harness.AppendRecord(nil, kmsg.Record{Key: []byte("k")}),
+				kmsg.Record{OffsetDelta: 1, Value: []byte("v")}), 2, func(*kmsg.RecordBatch) {})))),
 		on("a record with key to compact", 3, 13, produce("compacted", these(harness.Batch("v")))),
 		on("the log at the end", 18, 18, fetch("rec", 0)),
 		on("the stamped log at the end", 18, 18, fetch("stamped", 0)),

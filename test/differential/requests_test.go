@@ -5,7 +5,7 @@ import (
 )
 
 // ask is a request that is filled anew for each broker and version.
-func ask[R kmsg.Request](fresh func() R, fill func(w *world, r R)) func(*world, int16) kmsg.Request {
+func ask[R kmsg.Request](fresh func() R, fill func(w *world, r R)) builder {
 	return func(w *world, version int16) kmsg.Request {
 		r := fresh()
 		r.SetVersion(version)
@@ -17,7 +17,9 @@ func ask[R kmsg.Request](fresh func() R, fill func(w *world, r R)) func(*world, 
 // noTopic is an id that no topic has.
 var noTopic = [16]byte{9, 9, 9}
 
-func createTopic(name string, partitions int32, edit ...func(*kmsg.CreateTopicsRequest, *kmsg.CreateTopicsRequestTopic)) func(*world, int16) kmsg.Request {
+func createTopic(name string, partitions int32, edit ...func(*kmsg.CreateTopicsRequest,
+	*kmsg.CreateTopicsRequestTopic),
+) builder {
 	return ask(kmsg.NewPtrCreateTopicsRequest, func(_ *world, r *kmsg.CreateTopicsRequest) {
 		r.TimeoutMillis = 10_000
 		t := kmsg.NewCreateTopicsRequestTopic()
@@ -44,12 +46,13 @@ func made(name string, partitions int32, configs ...string) []step {
 		on("create "+name, 7, 7, createTopic(name, partitions, withConfigs(configs...))),
 		on("wait for "+name, 12, 12, metadataOf(false, name)).until(func(resp kmsg.Response) bool {
 			t := resp.(*kmsg.MetadataResponse).Topics
-			return len(t) == 1 && t[0].ErrorCode == 0 && len(t[0].Partitions) == int(partitions) && t[0].Partitions[0].ErrorCode == 0
+			return len(t) == 1 && t[0].ErrorCode == 0 && len(t[0].Partitions) == int(partitions) &&
+				t[0].Partitions[0].ErrorCode == 0
 		}),
 	}
 }
 
-func metadataOf(create bool, names ...string) func(*world, int16) kmsg.Request {
+func metadataOf(create bool, names ...string) builder {
 	return ask(kmsg.NewPtrMetadataRequest, func(_ *world, r *kmsg.MetadataRequest) {
 		r.AllowAutoTopicCreation = create
 		r.Topics = []kmsg.MetadataRequestTopic{}
@@ -62,7 +65,7 @@ func metadataOf(create bool, names ...string) func(*world, int16) kmsg.Request {
 }
 
 // produce sends records to partition 0 of a topic.
-func produce(topic string, records func(w *world, version int16) []byte, edit ...func(*kmsg.ProduceRequest)) func(*world, int16) kmsg.Request {
+func produce(topic string, records func(w *world, version int16) []byte, edit ...func(*kmsg.ProduceRequest)) builder {
 	return ask(kmsg.NewPtrProduceRequest, func(w *world, r *kmsg.ProduceRequest) {
 		r.Acks, r.TimeoutMillis = -1, 10_000
 		t := kmsg.NewProduceRequestTopic()
@@ -91,7 +94,7 @@ func (w *world) idOf(topic string) [16]byte {
 }
 
 // fetch asks for partition 0 of a topic, outside of any session.
-func fetch(topic string, offset int64, edit ...func(*kmsg.FetchRequest)) func(*world, int16) kmsg.Request {
+func fetch(topic string, offset int64, edit ...func(*kmsg.FetchRequest)) builder {
 	return ask(kmsg.NewPtrFetchRequest, func(w *world, r *kmsg.FetchRequest) {
 		r.MaxWaitMillis, r.MinBytes, r.MaxBytes, r.SessionEpoch = 50, 1, 1<<20, -1
 		r.Topics = append(r.Topics, w.fetched(topic, 0, offset))
@@ -110,7 +113,7 @@ func (w *world) fetched(topic string, partition int32, offset int64) kmsg.FetchR
 	return t
 }
 
-func listOffsets(topic string, timestamp int64, edit ...func(*kmsg.ListOffsetsRequest)) func(*world, int16) kmsg.Request {
+func listOffsets(topic string, timestamp int64, edit ...func(*kmsg.ListOffsetsRequest)) builder {
 	return ask(kmsg.NewPtrListOffsetsRequest, func(_ *world, r *kmsg.ListOffsetsRequest) {
 		r.ReplicaID, r.TimeoutMillis = -1, 10_000
 		t := kmsg.NewListOffsetsRequestTopic()

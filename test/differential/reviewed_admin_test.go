@@ -8,7 +8,8 @@ var configDifferences = []difference{
 		"Kafka sets it for the whole cluster when it formats one with eligible leader replicas (KIP-966), which are not served",
 	},
 	{
-		`configs/all brokers: (describe|replace.*)`, `\.Resources\[0\]\.(Configs: Kafka has a list.*|ErrorCode: Kafka has 40, Chronik 0|ErrorMessage: Kafka has "Cluster-level min\.insync\.replicas cannot be removed while ELR is enabled\.".*)`,
+		`configs/all brokers: (describe|replace.*)`,
+		`\.Resources\[0\]\.(Configs: Kafka has a list.*|ErrorCode: Kafka has 40, Chronik 0|ErrorMessage: Kafka has "Cluster-level min\.insync\.replicas cannot be removed while ELR is enabled\.".*)`,
 		"the same: Kafka does not let it be removed",
 	},
 	{
@@ -20,7 +21,8 @@ var configDifferences = []difference{
 		"Kafka has Java's loggers; here is one, and no config is documented unless that was asked for",
 	},
 	{
-		`configs/(unknown|newer) type: describe.*`, `.*\.ErrorMessage: Kafka has "This most likely occurs.*", Chronik "Unsupported resource type.*"`,
+		`configs/(unknown|newer) type: describe.*`,
+		`.*\.ErrorMessage: Kafka has "This most likely occurs.*", Chronik "Unsupported resource type.*"`,
 		"here the message says what is wrong",
 	},
 	{
@@ -58,7 +60,10 @@ var clusterDifferences = []difference{
 		`cluster/versions`, `\.ApiKeys\[(AlterUserSCRAMCredentials|CreateDelegationToken|DescribeDelegationToken|DescribeUserSCRAMCredentials|ExpireDelegationToken|RenewDelegationToken|SASLAuthenticate|SASLHandshake)\]: Kafka has something, Chronik nothing`,
 		"there is no authentication",
 	},
-	{`cluster/versions`, `\.ApiKeys\[(AlterClientQuotas|DescribeClientQuotas)\]: Kafka has something, Chronik nothing`, "there are no quotas"},
+	{
+		`cluster/versions`, `\.ApiKeys\[(AlterClientQuotas|DescribeClientQuotas)\]: Kafka has something, Chronik nothing`,
+		"there are no quotas",
+	},
 	{
 		`cluster/versions`, `\.ApiKeys\[(AddRaftVoter|AlterReplicaLogDirs|RemoveRaftVoter)\]: Kafka has something, Chronik nothing`,
 		"a broker has one directory, and the metadata is not kept by Kafka's Raft",
@@ -76,18 +81,24 @@ var clusterDifferences = []difference{
 		"Kafka's features are switches of what is not served, and clients take their absence for off; Chronik's version is its own",
 	},
 	{
-		`cluster/(update|lower) an unknown feature.*`, `\.ErrorMessage: Kafka has ".* Local controller 1 does not support this feature\.", Chronik ".* Broker 1 does not support this feature\."`,
+		`cluster/(update|lower) an unknown feature.*`,
+		`\.ErrorMessage: Kafka has ".* Local controller 1 does not support this feature\.", Chronik ".* Broker 1 does not support this feature\."`,
 		"brokers are asked, there are no controllers beside them",
 	},
 	{
-		`cluster/the coordinator of a transaction`, `.*(ErrorCode: Kafka has 0, Chronik 35|NodeID: Kafka has 1, Chronik -1|ErrorMessage: .*, Chronik "transactions are not served")`,
+		`cluster/the coordinator of a transaction`,
+		`.*(ErrorCode: Kafka has 0, Chronik 35|NodeID: Kafka has 1, Chronik -1|ErrorMessage: .*, Chronik "transactions are not served")`,
 		"transactions are not served",
 	},
 	{
-		`cluster/the coordinator of a share.*`, `.*(ErrorCode: Kafka has 0, Chronik 42|NodeID: Kafka has 1, Chronik -1|ErrorMessage: .*, Chronik "share groups are not served")`,
+		`cluster/the coordinator of a share.*`,
+		`.*(ErrorCode: Kafka has 0, Chronik 42|NodeID: Kafka has 1, Chronik -1|ErrorMessage: .*, Chronik "share groups are not served")`,
 		"share groups are not served",
 	},
-	{`malformed/text that is no UTF-8`, `bytes: Kafka has .*`, "Kafka puts signs of its own in place of the bytes; here they come back as they are"},
+	{
+		`malformed/text that is no UTF-8`, `bytes: Kafka has .*`,
+		"Kafka puts signs of its own in place of the bytes; here they come back as they are",
+	},
 }
 
 var assignmentDifferences = []difference{
@@ -105,11 +116,13 @@ var groupDifferences = []difference{
 		"a group with no members, no offsets and nothing in the log is gone here at once, in Kafka when it cleans up",
 	},
 	{
-		`committed offsets/delete offsets again`, `(\.ErrorCode: Kafka has 0, Chronik 69|\.Topics: Kafka has a list.*|\.Topics\[rec\]: .*, Chronik nothing)`,
+		`committed offsets/delete offsets again`,
+		`(\.ErrorCode: Kafka has 0, Chronik 69|\.Topics: Kafka has a list.*|\.Topics\[rec\]: .*, Chronik nothing)`,
 		"the same: the group went with its last offset",
 	},
 	{
-		`members/describe what has not changed`, `.*\.ClientID: Kafka has "client(first|second)", Chronik "client(leader|again)"`,
+		`members/describe what has not changed`,
+		`.*\.ClientID: Kafka has "client(first|second)", Chronik "client(leader|again)"`,
 		"when a static member comes back, Kafka goes on to show who it was before; here it is who it is",
 	},
 }

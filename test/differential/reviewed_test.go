@@ -21,8 +21,12 @@ var reviewedDifferences = slices.Concat([]difference{
 		"Kafka creates the topic behind the client's back and has it ask again; here it exists when the answer comes. Clients know both answers, and this " +
 			"one saves them a round and spares them Kafka's race of a topic that is not known yet to the broker that is asked next",
 	},
-	{`metadata/by a null name`, `.*ErrorCode: Kafka has -1, Chronik 42`, "Kafka stumbles over the request; here the client is told that it is invalid"},
-}, producingDifferences, fetchingDifferences, configDifferences, clusterDifferences, assignmentDifferences, groupDifferences)
+	{
+		`metadata/by a null name`, `.*ErrorCode: Kafka has -1, Chronik 42`,
+		"Kafka stumbles over the request; here the client is told that it is invalid",
+	},
+}, producingDifferences, fetchingDifferences, configDifferences, clusterDifferences, assignmentDifferences,
+	groupDifferences)
 
 var producingDifferences = []difference{
 	{
@@ -60,7 +64,8 @@ var producingDifferences = []difference{
 		"Kafka stores a batch whose records have offsets outside of it, which consumers then trip over",
 	},
 	{
-		`idempotence/a producer without an epoch in a batch`, `.*\.(BaseOffset: .*, Chronik -1|LogAppendTime: .*, Chronik -1|ErrorCode: Kafka has 0, Chronik 87)`,
+		`idempotence/a producer without an epoch in a batch`,
+		`.*\.(BaseOffset: .*, Chronik -1|LogAppendTime: .*, Chronik -1|ErrorCode: Kafka has 0, Chronik 87)`,
 		"no producer has an id without an epoch; Kafka stores the batch and then takes what follows for duplicates",
 	},
 	{`idempotence/a transactional id`, `\.ErrorCode: Kafka has 1[456], Chronik 35`, "transactions are not served"},

@@ -9,7 +9,7 @@ import (
 )
 
 // createEach creates a topic whose name tells the version.
-func createEach(name string, edit ...func(*kmsg.CreateTopicsRequest, *kmsg.CreateTopicsRequestTopic)) func(*world, int16) kmsg.Request {
+func createEach(name string, edit ...func(*kmsg.CreateTopicsRequest, *kmsg.CreateTopicsRequestTopic)) builder {
 	return func(w *world, v int16) kmsg.Request {
 		return createTopic(fmt.Sprintf("%s%d", name, v), 2, edit...)(w, v)
 	}
@@ -20,7 +20,8 @@ func assigned(replicas ...[]int32) func(*kmsg.CreateTopicsRequest, *kmsg.CreateT
 	return func(_ *kmsg.CreateTopicsRequest, t *kmsg.CreateTopicsRequestTopic) {
 		t.NumPartitions, t.ReplicationFactor = -1, -1
 		for i, r := range replicas {
-			t.ReplicaAssignment = append(t.ReplicaAssignment, kmsg.CreateTopicsRequestTopicReplicaAssignment{Partition: int32(i), Replicas: r})
+			t.ReplicaAssignment = append(t.ReplicaAssignment,
+				kmsg.CreateTopicsRequestTopicReplicaAssignment{Partition: int32(i), Replicas: r})
 		}
 	}
 }
@@ -45,7 +46,9 @@ func nullConfig(_ *kmsg.CreateTopicsRequest, t *kmsg.CreateTopicsRequestTopic) {
 	t.Configs = []kmsg.CreateTopicsRequestTopicConfig{{Name: "retention.ms"}}
 }
 
-func createPartitions(topic string, count func(version int16) int32, edit ...func(*kmsg.CreatePartitionsRequest, *kmsg.CreatePartitionsRequestTopic)) func(*world, int16) kmsg.Request {
+func createPartitions(topic string, count func(version int16) int32, edit ...func(*kmsg.CreatePartitionsRequest,
+	*kmsg.CreatePartitionsRequestTopic),
+) builder {
 	return ask(kmsg.NewPtrCreatePartitionsRequest, func(_ *world, r *kmsg.CreatePartitionsRequest) {
 		r.TimeoutMillis = 10_000
 		t := kmsg.NewCreatePartitionsRequestTopic()
@@ -65,7 +68,7 @@ func partitionsOn(brokers ...int32) func(*kmsg.CreatePartitionsRequest, *kmsg.Cr
 	}
 }
 
-func deleteTopics(names ...string) func(*world, int16) kmsg.Request {
+func deleteTopics(names ...string) builder {
 	return ask(kmsg.NewPtrDeleteTopicsRequest, func(_ *world, r *kmsg.DeleteTopicsRequest) {
 		r.TimeoutMillis, r.TopicNames = 10_000, names
 		for _, name := range names {
@@ -77,7 +80,7 @@ func deleteTopics(names ...string) func(*world, int16) kmsg.Request {
 }
 
 // deleteBy deletes one topic, named as fill says.
-func deleteBy(fill func(w *world, t *kmsg.DeleteTopicsRequestTopic)) func(*world, int16) kmsg.Request {
+func deleteBy(fill func(w *world, t *kmsg.DeleteTopicsRequestTopic)) builder {
 	return ask(kmsg.NewPtrDeleteTopicsRequest, func(w *world, r *kmsg.DeleteTopicsRequest) {
 		r.TimeoutMillis = 10_000
 		t := kmsg.NewDeleteTopicsRequestTopic()
@@ -115,10 +118,12 @@ var topicSteps = slices.Concat([]step{
 	on("create with an unknown codec", 7, 7, createTopic("conf", 1, withConfigs("compression.type", "lzma"))),
 	on("create with a bad boolean", 7, 7, createTopic("conf", 1, withConfigs("preallocate", "maybe"))),
 	on("create with a null config", 7, 7, createTopic("conf", 1, nullConfig)),
-	on("create with configs", 5, 7, createEach("configured", withConfigs("retention.ms", "60000", "cleanup.policy", "compact,delete"))),
-	on("create with an assignment and a count", 7, 7, createTopic("assigned", 1, func(_ *kmsg.CreateTopicsRequest, t *kmsg.CreateTopicsRequestTopic) {
-		t.ReplicaAssignment = []kmsg.CreateTopicsRequestTopicReplicaAssignment{{Partition: 0, Replicas: []int32{1}}}
-	})),
+	on("create with configs", 5, 7, createEach("configured", withConfigs("retention.ms", "60000", "cleanup.policy",
+		"compact,delete"))),
+	on("create with an assignment and a count", 7, 7, createTopic("assigned", 1,
+		func(_ *kmsg.CreateTopicsRequest, t *kmsg.CreateTopicsRequestTopic) {
+			t.ReplicaAssignment = []kmsg.CreateTopicsRequestTopicReplicaAssignment{{Partition: 0, Replicas: []int32{1}}}
+		})),
 	on("create with an assignment", 2, 7, createEach("assigned", assigned([]int32{1}))),
 	on("create with an assignment of two partitions", 7, 7, createTopic("pair", 1, assigned([]int32{1}, []int32{1}))),
 	on("create with an assignment that has a gap", 7, 7, createTopic("gap", 1, assigned([]int32{1}), gap)),
@@ -127,34 +132,52 @@ var topicSteps = slices.Concat([]step{
 	on("create with an assignment to one broker twice", 7, 7, createTopic("far", 1, assigned([]int32{1, 1}))),
 	on("create with uneven assignments", 7, 7, createTopic("far", 1, assigned([]int32{1}, []int32{1, 1}))),
 	on("create one topic twice", 2, 7, createTopic("twins", 1, twice)),
-	on("create nothing", 2, 7, ask(kmsg.NewPtrCreateTopicsRequest, func(_ *world, r *kmsg.CreateTopicsRequest) { r.TimeoutMillis = 10_000 })),
+	on("create nothing", 2, 7, ask(kmsg.NewPtrCreateTopicsRequest, func(_ *world, r *kmsg.CreateTopicsRequest) {
+		r.TimeoutMillis = 10_000
+	})),
 	on("wait for the topics", 12, 12, metadataOf(false, "made2", "pair", "default7")).until(func(resp kmsg.Response) bool {
-		return !slices.ContainsFunc(resp.(*kmsg.MetadataResponse).Topics, func(t kmsg.MetadataResponseTopic) bool { return t.ErrorCode != 0 })
+		return !slices.ContainsFunc(resp.(*kmsg.MetadataResponse).Topics, func(t kmsg.MetadataResponseTopic) bool {
+			return t.ErrorCode != 0
+		})
 	}),
 	on("grow", 0, 3, createPartitions("made7", func(v int16) int32 { return int32(v) + 3 })),
-	on("grow only to validate", 0, 3, createPartitions("made7", always(60), func(r *kmsg.CreatePartitionsRequest, _ *kmsg.CreatePartitionsRequestTopic) { r.ValidateOnly = true })),
+	on("grow only to validate", 0, 3, createPartitions("made7", always(60),
+		func(r *kmsg.CreatePartitionsRequest, _ *kmsg.CreatePartitionsRequestTopic) {
+			r.ValidateOnly = true
+		})),
 	on("shrink", 0, 3, createPartitions("made7", always(1))),
 	on("grow to the same", 0, 3, createPartitions("made7", always(6))),
 	on("grow to nothing", 3, 3, createPartitions("made7", always(0))),
 	on("grow an unknown topic", 0, 3, createPartitions("nowhere", always(6))),
 	on("grow with an assignment", 3, 3, createPartitions("made7", always(7), partitionsOn(1))),
-	on("grow with too many assignments", 3, 3, createPartitions("made7", always(7), partitionsOn(1), func(_ *kmsg.CreatePartitionsRequest, t *kmsg.CreatePartitionsRequestTopic) {
-		t.Count, t.Assignment = 8, append(t.Assignment, t.Assignment[0], t.Assignment[0])
-	})),
+	on("grow with too many assignments", 3, 3, createPartitions("made7", always(7), partitionsOn(1),
+		func(_ *kmsg.CreatePartitionsRequest, t *kmsg.CreatePartitionsRequestTopic) {
+			t.Count, t.Assignment = 8, append(t.Assignment, t.Assignment[0], t.Assignment[0])
+		})),
 	on("grow on an unknown broker", 3, 3, createPartitions("made7", always(8), partitionsOn(99))),
 	on("grow with two copies", 3, 3, createPartitions("made7", always(8), partitionsOn(1, 1))),
-	on("grow one topic twice", 3, 3, createPartitions("made7", always(9), func(r *kmsg.CreatePartitionsRequest, t *kmsg.CreatePartitionsRequestTopic) {
-		r.Topics = append(r.Topics, *t)
-	})),
-	on("reassignments", 0, 0, ask(kmsg.NewPtrListPartitionReassignmentsRequest, func(_ *world, r *kmsg.ListPartitionReassignmentsRequest) { r.TimeoutMillis = 1000 })),
-	on("reassignments of a topic", 0, 0, ask(kmsg.NewPtrListPartitionReassignmentsRequest, func(_ *world, r *kmsg.ListPartitionReassignmentsRequest) {
-		r.TimeoutMillis = 1000
-		r.Topics = []kmsg.ListPartitionReassignmentsRequestTopic{{Topic: "made7", Partitions: []int32{0}}, {Topic: "nowhere", Partitions: []int32{0}}}
-	})),
+	on("grow one topic twice", 3, 3, createPartitions("made7", always(9),
+		func(r *kmsg.CreatePartitionsRequest, t *kmsg.CreatePartitionsRequestTopic) {
+			r.Topics = append(r.Topics, *t)
+		})),
+	on("reassignments", 0, 0, ask(kmsg.NewPtrListPartitionReassignmentsRequest,
+		func(_ *world, r *kmsg.ListPartitionReassignmentsRequest) {
+			r.TimeoutMillis = 1000
+		})),
+	on("reassignments of a topic", 0, 0, ask(kmsg.NewPtrListPartitionReassignmentsRequest,
+		func(_ *world, r *kmsg.ListPartitionReassignmentsRequest) {
+			r.TimeoutMillis = 1000
+			r.Topics = []kmsg.ListPartitionReassignmentsRequestTopic{
+				{Topic: "made7", Partitions: []int32{0}},
+				{Topic: "nowhere", Partitions: []int32{0}},
+			}
+		})),
 }, deleteSteps)
 
 var deleteSteps = []step{
-	on("delete", 1, 6, func(w *world, v int16) kmsg.Request { return deleteTopics(fmt.Sprintf("made%d", max(v, 2)))(w, v) }),
+	on("delete", 1, 6, func(w *world, v int16) kmsg.Request {
+		return deleteTopics(fmt.Sprintf("made%d", max(v, 2)))(w, v)
+	}),
 	on("delete an unknown topic", 1, 6, deleteTopics("nowhere")),
 	on("delete an invalid name", 1, 6, deleteTopics("a/b")),
 	on("delete an empty name", 1, 6, deleteTopics("")),

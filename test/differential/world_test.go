@@ -18,10 +18,11 @@ import (
 
 // world is one broker as a sequence of steps sees it.
 type world struct {
-	t       *testing.T
-	addr    string
-	conns   map[string]*connection
-	names   map[string]string // by the broker's own word for a thing: what both brokers' things are called in the comparison
+	t     *testing.T
+	addr  string
+	conns map[string]*connection
+	// by the broker's own word for a thing: what both brokers' things are called in the comparison
+	names   map[string]string
 	kept    map[string]string // what steps keep for others: member ids …
 	numbers map[string]int64  // … generations, producer ids, session ids
 	topic   map[string][16]byte
@@ -166,6 +167,6 @@ func (c *connection) readFrame() ([]byte, error) {
 	return body, err
 }
 
-// canonical reports whether the message's bytes are those that its fields have in the protocol's plain form: no list that
-// cannot be null is, and no tag is sent that says nothing.
+// canonical reports whether the message's bytes are those that its fields have in the protocol's plain form: no list
+// that cannot be null is, and no tag is sent that says nothing.
 func (a answer) canonical() bool { return bytes.Equal(a.resp.AppendTo(nil), a.body) }

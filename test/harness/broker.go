@@ -43,7 +43,10 @@ func StartUnder(t *testing.T, wrapper []string, dir, listen string, args ...stri
 	if dir == "" {
 		dir = t.TempDir()
 	}
-	b := Launch(t, wrapper, dir, &Output{}, append([]string{"standalone", "--listen", listen, "--set", "http.listen=127.0.0.1:0"}, args...)...)
+	b := Launch(t, wrapper, dir, &Output{}, append([]string{
+		"standalone", "--listen", listen, "--set",
+		"http.listen=127.0.0.1:0",
+	}, args...)...)
 	t.Cleanup(func() {
 		b.Kill()
 		if t.Failed() {

@@ -36,7 +36,9 @@ func StartClusterOn(t *testing.T, size int, between *Network, volumes []*Volume,
 }
 
 // StartClusterFrom is StartClusterOn with ids that begin with first.
-func StartClusterFrom(t *testing.T, first int32, size int, between *Network, volumes []*Volume, args ...string) *Cluster {
+func StartClusterFrom(t *testing.T, first int32, size int, between *Network, volumes []*Volume,
+	args ...string,
+) *Cluster {
 	t.Helper()
 	c := newClusterFrom(t, first, size, between, volumes, args...)
 	for _, n := range c.Nodes {
@@ -59,7 +61,10 @@ func newClusterFrom(t *testing.T, first int32, size int, between *Network, volum
 	var peers []string
 	for id := first; id < first+int32(size); id++ {
 		kafka, raft := FreeAddr(t), FreeAddr(t)
-		n := &Node{ID: id, Output: &Output{}, network: between, Args: []string{"--listen", kafka, "--set", "cluster.raft_listen=" + raft}}
+		n := &Node{ID: id, Output: &Output{}, network: between, Args: []string{
+			"--listen", kafka, "--set",
+			"cluster.raft_listen=" + raft,
+		}}
 		if between != nil {
 			kafka, raft = between.gate(t, id, kafka), between.gate(t, id, raft)
 		}
@@ -69,7 +74,8 @@ func newClusterFrom(t *testing.T, first int32, size int, between *Network, volum
 			n.Dir = filepath.Join(n.Volume.At, "data")
 		}
 		n.Client = NewClient(t, kafka, kgo.RequestRetries(0), kgo.DialTimeout(time.Second))
-		n.Args = append(n.Args, "--advertised-addr", kafka, "--set", "http.listen=", "--set", fmt.Sprintf("cluster.node_id=%d", id))
+		n.Args = append(n.Args, "--advertised-addr", kafka, "--set", "http.listen=", "--set",
+			fmt.Sprintf("cluster.node_id=%d", id))
 		peers = append(peers, fmt.Sprintf("%d@%s@%s", id, kafka, raft))
 		c.Nodes = append(c.Nodes, n)
 	}
@@ -152,12 +158,15 @@ func (c *Cluster) Node(t *testing.T, id int32) *Node {
 	return c.Nodes[at]
 }
 
-// Newcomer returns a node that may join, and its address for Raft. It does not run yet. It knows where clients reach the
-// others.
+// Newcomer returns a node that may join, and its address for Raft. It does not run yet. It knows where clients reach
+// the others.
 func (c *Cluster) Newcomer(t *testing.T, id int32) (n *Node, raft string) {
 	t.Helper()
 	kafka, raft := FreeAddr(t), FreeAddr(t)
-	n = &Node{ID: id, Output: &Output{}, network: c.Network, Args: []string{"--listen", kafka, "--set", "cluster.raft_listen=" + raft}}
+	n = &Node{ID: id, Output: &Output{}, network: c.Network, Args: []string{
+		"--listen", kafka, "--set",
+		"cluster.raft_listen=" + raft,
+	}}
 	if c.Network != nil {
 		kafka, raft = c.Network.gate(t, id, kafka), c.Network.gate(t, id, raft)
 	}
@@ -167,7 +176,8 @@ func (c *Cluster) Newcomer(t *testing.T, id int32) (n *Node, raft string) {
 		// where Raft reaches the others is told by them
 		peers = append(peers, fmt.Sprintf("%d@%s@%s", other.ID, other.Addr, FreeAddr(t)))
 	}
-	n.Args = append(n.Args, "--advertised-addr", kafka, "--set", "http.listen=127.0.0.1:0", "--set", fmt.Sprintf("cluster.node_id=%d", id),
+	n.Args = append(n.Args, "--advertised-addr", kafka, "--set", "http.listen=127.0.0.1:0", "--set",
+		fmt.Sprintf("cluster.node_id=%d", id),
 		"--set", "cluster.join=true", "--set", "cluster.peers="+strings.Join(peers, ","))
 	c.Nodes = append(c.Nodes, n)
 	return n, raft

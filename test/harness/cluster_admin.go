@@ -19,7 +19,10 @@ func (c *Cluster) Admin(t *testing.T, args ...string) string {
 // TryAdmin is Admin for a command that may fail.
 func (c *Cluster) TryAdmin(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	return TryCommand(t, "", Binary(t), append([]string{"cluster", "--bootstrap-server", strings.Join(c.Seeds(), ","), "--timeout", "90s"}, args...)...)
+	return TryCommand(t, "", Binary(t), append([]string{
+		"cluster", "--bootstrap-server", strings.Join(c.Seeds(), ","),
+		"--timeout", "90s",
+	}, args...)...)
 }
 
 // Status is what cluster status --json prints.

@@ -15,7 +15,9 @@ func Partitions(m *kmsg.MetadataResponse) []kmsg.MetadataResponseTopicPartition 
 	if len(m.Topics) != 1 || m.Topics[0].ErrorCode != 0 {
 		return nil
 	}
-	slices.SortFunc(m.Topics[0].Partitions, func(a, b kmsg.MetadataResponseTopicPartition) int { return cmp.Compare(a.Partition, b.Partition) })
+	slices.SortFunc(m.Topics[0].Partitions, func(a, b kmsg.MetadataResponseTopicPartition) int {
+		return cmp.Compare(a.Partition, b.Partition)
+	})
 	return m.Topics[0].Partitions
 }
 
@@ -51,7 +53,9 @@ func (c *Cluster) AwaitInSync(t *testing.T, topic string) {
 }
 
 // Ask returns the metadata that the first node answers with for which it holds.
-func (c *Cluster) Ask(t *testing.T, holds func(*kmsg.MetadataResponse) bool, topics ...string) (m *kmsg.MetadataResponse) {
+func (c *Cluster) Ask(t *testing.T, holds func(*kmsg.MetadataResponse) bool,
+	topics ...string,
+) (m *kmsg.MetadataResponse) {
 	t.Helper()
 	Within(t, 30*time.Second, "a node knows the cluster", func() bool {
 		return slices.ContainsFunc(c.Nodes, func(n *Node) bool {
@@ -97,7 +101,9 @@ func (c *Cluster) Balance(t *testing.T, topic string) {
 	Within(t, 20*time.Second, "the preferred replicas lead "+topic, func() bool {
 		return !slices.ContainsFunc(c.Nodes, func(n *Node) bool {
 			parts := Partitions(n.Metadata(t, topic))
-			return len(parts) == 0 || slices.ContainsFunc(parts, func(p kmsg.MetadataResponseTopicPartition) bool { return p.Leader != p.Replicas[0] })
+			return len(parts) == 0 || slices.ContainsFunc(parts, func(p kmsg.MetadataResponseTopicPartition) bool {
+				return p.Leader != p.Replicas[0]
+			})
 		})
 	})
 }

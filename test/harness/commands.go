@@ -17,8 +17,8 @@ func WriteFile(t *testing.T, path, text string) {
 	}
 }
 
-// KafkaScript runs Apache Kafka's own programs, and PythonScript those of librdkafka. Tests run in the directory of their
-// package, which is beside this one.
+// KafkaScript runs Apache Kafka's own programs, and PythonScript those of librdkafka. Tests run in the directory of
+// their package, which is beside this one.
 const (
 	KafkaScript  = "../harness/kafka/kafka"
 	PythonScript = "../clients/python/run"

@@ -26,7 +26,10 @@ const clients int32 = 0
 
 // NewNetwork returns a network for StartCluster.
 func NewNetwork(t *testing.T) *Network {
-	n := &Network{pids: make(map[int]int32), apart: make(map[int32]bool), deaf: make(map[int32]bool), told: make(map[int32]int)}
+	n := &Network{
+		pids: make(map[int]int32), apart: make(map[int32]bool), deaf: make(map[int32]bool),
+		told: make(map[int32]int),
+	}
 	n.changed = sync.NewCond(&n.mu)
 	t.Cleanup(func() { n.change(func() { n.closed = true }) })
 	return n

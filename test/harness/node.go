@@ -118,7 +118,8 @@ func (n *Node) IsRefused(t *testing.T) {
 	t.Helper()
 	n.Launch(t)
 	n.AwaitEnd(t)
-	Wants(t, n.SinceStart(), "node "+n.Ident()+" has no data, but has been a member of the cluster", "chronik-server cluster replace-node "+n.Ident())
+	Wants(t, n.SinceStart(), "node "+n.Ident()+" has no data, but has been a member of the cluster",
+		"chronik-server cluster replace-node "+n.Ident())
 }
 
 // Names reports whether the node's configuration names another.

@@ -24,7 +24,8 @@ func AppendRecord(b []byte, r kmsg.Record) []byte {
 	return r.AppendTo(b)
 }
 
-// SealedBatch is the batch of n records, as AppendRecord makes them, with its header changed before the checksum is taken.
+// SealedBatch is the batch of n records, as AppendRecord makes them, with its header changed before the checksum is
+// taken.
 func SealedBatch(records []byte, n int, edit func(*kmsg.RecordBatch)) []byte {
 	const then = 1_600_000_000_000
 	b := kmsg.RecordBatch{

@@ -40,7 +40,8 @@ func NewVolume(t *testing.T, size int64) *Volume {
 		NotRun(t, "it makes file systems of its own, and there is no mkfs.ext4")
 	}
 	unmountOrphans(t)
-	dir, err := os.MkdirTemp("", fmt.Sprintf("%s%d-", volumesOf, os.Getpid())) //nolint:usetesting // the name says whose it is
+	name := fmt.Sprintf("%s%d-", volumesOf, os.Getpid())
+	dir, err := os.MkdirTemp("", name) //nolint:usetesting // the name says whose it is
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +58,8 @@ func NewVolume(t *testing.T, size int64) *Volume {
 	if err := errors.Join(os.Truncate(v.image, size), os.Mkdir(v.At, 0o755)); err != nil {
 		t.Fatal(err)
 	}
-	Command(t, "", "mkfs.ext4", "-q", "-F", "-m", "0", "-b", "4096", "-E", "lazy_itable_init=0,lazy_journal_init=0", v.image)
+	Command(t, "", "mkfs.ext4", "-q", "-F", "-m", "0", "-b", "4096", "-E", "lazy_itable_init=0,lazy_journal_init=0",
+		v.image)
 	if out, err := TryCommand(t, "", "mount", "-o", volumeOptions, v.image, v.At); err != nil {
 		NotRun(t, "no file system can be mounted by way of a loop device: %v: %s", err, out)
 	}

@@ -16,11 +16,12 @@ func Wants(t *testing.T, out string, texts ...string) {
 	}
 }
 
-// Within returns when holds does. It fails the test when that takes longer than limit, which should be generous: machines
-// are slow at times. What says what is waited for.
+// Within returns when holds does. It fails the test when that takes longer than limit, which should be generous:
+// machines are slow at times. What says what is waited for.
 func Within(t *testing.T, limit time.Duration, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(limit); !holds(); time.Sleep(20 * time.Millisecond) { // polls a condition with a deadline
+	// polls a condition with a deadline
+	for deadline := time.Now().Add(limit); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("not within %v: %s", limit, what)
 		}

@@ -44,10 +44,12 @@ func New(seeds ...string) *History {
 
 // Produce sends numbered records until ctx ends, one in each interval, and then waits for the answers to all of them.
 func (h *History) Produce(ctx context.Context, t *testing.T, id, partitions int, interval time.Duration) {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(h.Seeds...), kgo.DefaultProduceTopic(h.Topic), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+	cl, err := kgo.NewClient(kgo.SeedBrokers(h.Seeds...), kgo.DefaultProduceTopic(h.Topic),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerLinger(0), kgo.MaxBufferedRecords(500), kgo.MaxBufferedBytes(2<<20), kgo.AlwaysRetryEOF(),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
-		kgo.RequestRetries(1<<30), kgo.RecordRetries(1<<30), kgo.MetadataMinAge(100*time.Millisecond), kgo.ProducerBatchCompression(kgo.NoCompression()))
+		kgo.RequestRetries(1<<30), kgo.RecordRetries(1<<30), kgo.MetadataMinAge(100*time.Millisecond),
+		kgo.ProducerBatchCompression(kgo.NoCompression()))
 	if err != nil {
 		t.Error(err)
 		return
@@ -134,7 +136,8 @@ func (h *History) AwaitEach(t *testing.T) {
 // Check reads everything, compares it with what producers were told, and returns what is where.
 func (h *History) Check(t *testing.T) map[Position]int64 {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(h.Seeds...), kgo.ConsumeTopics(h.Topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(h.Seeds...), kgo.ConsumeTopics(h.Topic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		t.Fatal(err)
 	}

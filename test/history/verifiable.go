@@ -16,8 +16,8 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// Verifiable are programs of Kafka's Java client and of librdkafka. Each has a producer, which writes numbers, and a member of a group that
-// they have in common. All tell in lines of JSON what they were told.
+// Verifiable are programs of Kafka's Java client and of librdkafka. Each has a producer, which writes numbers, and a
+// member of a group that they have in common. All tell in lines of JSON what they were told.
 type Verifiable struct {
 	producers, members []*Program
 
@@ -57,7 +57,8 @@ type event struct {
 // NewVerifiable returns one without programs.
 func NewVerifiable() *Verifiable {
 	return &Verifiable{
-		acked: make(map[string]Position), count: make(map[string]int), shown: make(map[Position]string), committed: make(map[int32]int64),
+		acked: make(map[string]Position), count: make(map[string]int), shown: make(map[Position]string),
+		committed: make(map[int32]int64),
 	}
 }
 
@@ -69,15 +70,18 @@ func StartVerifiable(t *testing.T, c *harness.Cluster) *Verifiable {
 	seeds := strings.Join(c.Seeds(), ",")
 	producer, consumer := filepath.Join(t.TempDir(), "producer"), filepath.Join(t.TempDir(), "consumer")
 	// Kafka's program does not try again by itself, and gives up within two minutes.
-	harness.WriteFile(t, producer, "enable.idempotence=true\nretries=2147483647\ndelivery.timeout.ms=600000\nmax.block.ms=600000\n")
+	harness.WriteFile(t, producer, "enable.idempotence=true\nretries=2147483647\n"+
+		"delivery.timeout.ms=600000\nmax.block.ms=600000\n")
 	harness.WriteFile(t, consumer, "heartbeat.interval.ms=500\n")
 	v.producers = []*Program{
-		v.Start(t, harness.KafkaScript, "verifiable-producer", "--bootstrap-server", seeds, "--topic", verifiableTopic, "--value-prefix", "7",
+		v.Start(t, harness.KafkaScript, "verifiable-producer", "--bootstrap-server", seeds, "--topic", verifiableTopic,
+			"--value-prefix", "7",
 			"--throughput", "100", "--command-config", producer),
 		v.Start(t, harness.PythonScript, "work.py", "produce", seeds, verifiableTopic),
 	}
 	v.members = []*Program{
-		v.Start(t, harness.KafkaScript, "verifiable-consumer", "--bootstrap-server", seeds, "--topic", verifiableTopic, "--group-id", verifiableGroup,
+		v.Start(t, harness.KafkaScript, "verifiable-consumer", "--bootstrap-server", seeds, "--topic", verifiableTopic,
+			"--group-id", verifiableGroup,
 			"--session-timeout", "10000", "--verbose", "--command-config", consumer),
 		v.Start(t, harness.PythonScript, "work.py", "consume", seeds, verifiableTopic, verifiableGroup),
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// memoryGroup is a control group whose processes the kernel kills when they take more memory than its limit. It lies in that of
-// the test, whose own limits hold on.
+// memoryGroup is a control group whose processes the kernel kills when they take more memory than its limit. It lies in
+// that of the test, whose own limits hold on.
 type memoryGroup struct {
 	dir   string // "" where none can be made
 	limit int64
@@ -45,7 +45,10 @@ func newMemoryGroup(t *testing.T, limit int64) (*memoryGroup, error) {
 	}
 	err = errors.New("the memory controller is not mounted")
 	for _, parent := range parents {
-		g := &memoryGroup{dir: filepath.Join(parent.dir, fmt.Sprintf("chronik-e2e-%d", os.Getpid())), limit: limit, v2: parent.v2}
+		g := &memoryGroup{
+			dir: filepath.Join(parent.dir, fmt.Sprintf("chronik-e2e-%d", os.Getpid())), limit: limit,
+			v2: parent.v2,
+		}
 		if err = os.Mkdir(g.dir, 0o755); err != nil {
 			continue
 		}
@@ -63,7 +66,8 @@ func newMemoryGroup(t *testing.T, limit int64) (*memoryGroup, error) {
 	return nil, err
 }
 
-// memoryParents returns the groups in which one may be made: that of this process, and above it those that version 2 allows.
+// memoryParents returns the groups in which one may be made: that of this process, and above it those that version 2
+// allows.
 func memoryParents() (parents []memoryGroup, err error) {
 	own, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
@@ -78,7 +82,8 @@ func memoryParents() (parents []memoryGroup, err error) {
 		case fields[0] == "0": // a group of version 2 that has processes cannot have groups with limits
 			for at := fields[2]; ; at = filepath.Dir(at) {
 				dir := filepath.Join("/sys/fs/cgroup", at)
-				if control, err := os.ReadFile(filepath.Join(dir, "cgroup.subtree_control")); err == nil && strings.Contains(string(control), "memory") {
+				if control, err := os.ReadFile(filepath.Join(dir, "cgroup.subtree_control")); err == nil &&
+					strings.Contains(string(control), "memory") {
 					parents = append(parents, memoryGroup{dir: dir, v2: true})
 				}
 				if at == "/" || at == "." {

@@ -42,7 +42,8 @@ func onSmallDisk(t *testing.T) *crowded {
 // start starts the broker, also again.
 func (b *crowded) start(t *testing.T) {
 	t.Helper()
-	b.Broker = harness.Launch(t, nil, filepath.Join(b.volume.At, "data"), &harness.Output{}, "--listen", "127.0.0.1:0", "--set", "http.listen=127.0.0.1:0")
+	b.Broker = harness.Launch(t, nil, filepath.Join(b.volume.At, "data"), &harness.Output{}, "--listen", "127.0.0.1:0",
+		"--set", "http.listen=127.0.0.1:0")
 	process := b.Broker
 	t.Cleanup(func() {
 		process.Kill()
@@ -76,7 +77,8 @@ func (b *crowded) produce(t *testing.T, cl *kgo.Client, topic string) error {
 // eager is a client that tells of each refusal.
 func (b *crowded) eager(t *testing.T) *kgo.Client {
 	t.Helper()
-	return harness.NewClient(t, b.Addr, kgo.AllowAutoTopicCreation(), kgo.DisableIdempotentWrite(), kgo.RecordRetries(0), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	return harness.NewClient(t, b.Addr, kgo.AllowAutoTopicCreation(), kgo.DisableIdempotentWrite(), kgo.RecordRetries(0),
+		kgo.ProducerBatchCompression(kgo.NoCompression()))
 }
 
 // fillUp produces until records are refused.
@@ -180,7 +182,8 @@ func (b *crowded) goesOn(t *testing.T) {
 // deletes removes a topic.
 func (b *crowded) deletes(t *testing.T, topic string) {
 	t.Helper()
-	if resp, err := kadm.NewClient(harness.NewClient(t, b.Addr)).DeleteTopics(t.Context(), topic); err != nil || resp.Error() != nil {
+	if resp, err := kadm.NewClient(harness.NewClient(t, b.Addr)).DeleteTopics(t.Context(), topic); err != nil ||
+		resp.Error() != nil {
 		t.Fatalf("delete %s: %v", topic, err)
 	}
 	delete(b.acked, topic)
@@ -253,13 +256,20 @@ func TestJavaAndLibrdkafkaTryAgainUntilTheDiskHasSpace(t *testing.T) {
 	var sending sync.WaitGroup
 	var ended atomic.Int32
 	for name, args := range map[string][]string{
-		"kcat":                   {"kcat", "-P", "-b", b.Addr, "-t", "orders"},
-		"kcat, idempotent":       {"kcat", "-P", "-b", b.Addr, "-t", "orders", "-X", "enable.idempotence=true"},
-		"Java":                   {harness.KafkaScript, "console-producer", "--bootstrap-server", b.Addr, "--topic", "orders", "--message-send-max-retries", "10000"},
-		"Java, without sequence": {harness.KafkaScript, "console-producer", "--bootstrap-server", b.Addr, "--topic", "orders", "--message-send-max-retries", "10000", "--producer-property", "enable.idempotence=false"},
+		"kcat":             {"kcat", "-P", "-b", b.Addr, "-t", "orders"},
+		"kcat, idempotent": {"kcat", "-P", "-b", b.Addr, "-t", "orders", "-X", "enable.idempotence=true"},
+		"Java": {
+			harness.KafkaScript, "console-producer", "--bootstrap-server", b.Addr, "--topic",
+			"orders", "--message-send-max-retries", "10000",
+		},
+		"Java, without sequence": {
+			harness.KafkaScript, "console-producer", "--bootstrap-server", b.Addr, "--topic",
+			"orders", "--message-send-max-retries", "10000", "--producer-property", "enable.idempotence=false",
+		},
 	} {
 		sending.Go(func() {
-			if out, err := harness.TryCommand(t, name+"\n", args[0], args[1:]...); err != nil || strings.Contains(out, " ERROR ") {
+			if out, err := harness.TryCommand(t, name+"\n", args[0], args[1:]...); err != nil ||
+				strings.Contains(out, " ERROR ") {
 				t.Errorf("%s: %v\n%s", name, err, out)
 			}
 			ended.Add(1)

@@ -83,7 +83,8 @@ func bomb(t *testing.T, addr string) {
 	}
 	cl := harness.NewClient(t, addr)
 	defer cl.Close()
-	if _, err := kadm.NewClient(cl).CreateTopic(t.Context(), 1, 1, nil, "bombed"); err != nil && !strings.Contains(err.Error(), "TOPIC_ALREADY_EXISTS") {
+	if _, err := kadm.NewClient(cl).CreateTopic(t.Context(), 1, 1, nil, "bombed"); err != nil &&
+		!strings.Contains(err.Error(), "TOPIC_ALREADY_EXISTS") {
 		t.Fatal(err)
 	}
 	req := kmsg.NewPtrProduceRequest()

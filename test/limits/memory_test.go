@@ -24,7 +24,8 @@ import (
 func TestTenThousandPartitionsIn64MiB(t *testing.T) {
 	const limit = 64 << 20
 	b, group := startLimited(t, limit, "--set", "memory=48MiB")
-	cl := harness.NewClient(t, b.Addr, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()),
+	cl := harness.NewClient(t, b.Addr, kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxBytes(1<<20))
 	const topics, partitions = 10, 1000
 	var names []string
@@ -91,7 +92,10 @@ func TestHoardersAndCrowdsIn64MiB(t *testing.T) {
 		crowd(t, b.Addr)
 		hostile(t, b.Addr)
 	}
-	if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: "orders", Value: []byte("after all that")}).FirstErr(); err != nil {
+	if err := cl.ProduceSync(t.Context(), &kgo.Record{
+		Topic: "orders",
+		Value: []byte("after all that"),
+	}).FirstErr(); err != nil {
 		t.Errorf("produce: %v", err)
 	}
 	used := anonymousMemory(t, b)

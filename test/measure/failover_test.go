@@ -22,7 +22,8 @@ func TestFailOverIsQuick(t *testing.T) {
 	const parts = 6
 	c := harness.StartCluster(t, 3, nil)
 	c.Create(t, "watched", parts)
-	cl := c.Client(t, kgo.DefaultProduceTopic("watched"), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0),
+	cl := c.Client(t, kgo.DefaultProduceTopic("watched"), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerLinger(0),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }), kgo.RequestRetries(1<<30),
 		kgo.MetadataMinAge(50*time.Millisecond))
 	produce := func(partition int32) {
@@ -40,7 +41,10 @@ func TestFailOverIsQuick(t *testing.T) {
 		if round%2 == 0 { // one that does not lead the metadata
 			n = c.Nodes[int(n.ID)%len(c.Nodes)]
 		}
-		led := slices.IndexFunc(harness.Partitions(n.Metadata(t, "watched")), func(p kmsg.MetadataResponseTopicPartition) bool { return p.Leader == n.ID })
+		led := slices.IndexFunc(harness.Partitions(n.Metadata(t, "watched")),
+			func(p kmsg.MetadataResponseTopicPartition) bool {
+				return p.Leader == n.ID
+			})
 		if led < 0 {
 			t.Fatalf("node %d leads no partition", n.ID)
 		}
@@ -49,7 +53,8 @@ func TestFailOverIsQuick(t *testing.T) {
 		n.Crash()
 		produce(int32(led))
 		took = append(took, time.Since(began))
-		t.Logf("node %d killed, which led the metadata: %t; the next record was acknowledged after %v", n.ID, n == controller, took[round].Round(time.Millisecond))
+		t.Logf("node %d killed, which led the metadata: %t; the next record was acknowledged after %v", n.ID,
+			n == controller, took[round].Round(time.Millisecond))
 		n.Launch(t)
 		c.AwaitAll(t)
 		c.AwaitInSync(t, "watched")

@@ -16,14 +16,5 @@ func measured(t *testing.T, what string, took, limit time.Duration) {
 	}
 }
 
-// atLeast is measured for what must not be too quick. On a busy machine, what is seen to begin may be over soon.
-func atLeast(t *testing.T, what string, took, limit time.Duration) {
-	t.Helper()
-	t.Logf("%s: %v, wanted are %v at least", what, took.Round(time.Millisecond), limit)
-	if alone() && took < limit {
-		t.Errorf("%s took %v, wanted are %v at least", what, took, limit)
-	}
-}
-
 // alone reports whether the tests have the machine for themselves, as MEASURE=1 says.
 func alone() bool { return os.Getenv("MEASURE") != "" }

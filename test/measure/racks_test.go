@@ -48,7 +48,8 @@ func TestAConsumerReadsInItsRack(t *testing.T) {
 	near := c.Nodes[int(leader.ID)%len(c.Nodes)]
 	producer := c.Client(t, kgo.DefaultProduceTopic("near"), kgo.ProducerLinger(0))
 	from := &sources{batches: make(map[int32]int)}
-	consumer := c.Client(t, kgo.ConsumeTopics("near"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.Rack(fmt.Sprint("rack-", near.ID)),
+	consumer := c.Client(t, kgo.ConsumeTopics("near"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.Rack(fmt.Sprint("rack-", near.ID)),
 		kgo.WithHooks(from), kgo.MetadataMinAge(100*time.Millisecond), kgo.FetchMaxWait(5*time.Second),
 		kgo.RecheckPreferredReplicaInterval(time.Second))
 

@@ -22,7 +22,8 @@ func TestACleanRestartIsNotNoticed(t *testing.T) {
 	t.Parallel()
 	c := harness.StartCluster(t, 3, nil, "--set", "http.listen=127.0.0.1:0")
 	c.Create(t, "kept", 6)
-	cl := c.Client(t, kgo.DefaultProduceTopic("kept"), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()), kgo.ProducerLinger(0),
+	cl := c.Client(t, kgo.DefaultProduceTopic("kept"), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()),
+		kgo.ProducerLinger(0),
 		kgo.RecordDeliveryTimeout(10*time.Second), kgo.MetadataMinAge(100*time.Millisecond),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }))
 	ctx, cancel := context.WithCancel(t.Context())

@@ -34,14 +34,25 @@ func TestKafkasToolsForClustersThrottleMoves(t *testing.T) {
 	measured(t, "the move with a throttle", there.took, 2*want)
 	back := move(t, c, "heavy", "[1, 2]")
 	measured(t, "the move without a throttle", back.took, there.took/2)
-	t.Logf("with a throttle it took %v, the producers' median was %v, their slowest %v", there.took, there.median(), there.slowest())
+	t.Logf("with a throttle it took %v, the producers' median was %v, their slowest %v", there.took, there.median(),
+		there.slowest())
 	t.Logf("without it took %v, the producers' median was %v, their slowest %v", back.took, back.median(), back.slowest())
+}
+
+// atLeast is measured, for what must not be too quick. On a busy machine, what is seen to begin may be over soon.
+func atLeast(t *testing.T, what string, took, limit time.Duration) {
+	t.Helper()
+	t.Logf("%s: %v, wanted are %v at least", what, took.Round(time.Millisecond), limit)
+	if alone() && took < limit {
+		t.Errorf("%s took %v, wanted are %v at least", what, took, limit)
+	}
 }
 
 // fill produces so many bytes to partition 0 of a topic.
 func fill(t *testing.T, c *harness.Cluster, topic string, size int) {
 	t.Helper()
-	cl := c.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.DefaultProduceTopic(topic))
+	cl := c.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()),
+		kgo.DefaultProduceTopic(topic))
 	value := bytes.Repeat([]byte("x"), 10_000)
 	var records []*kgo.Record
 	for range size / len(value) {
@@ -66,7 +77,8 @@ func (r moveResult) slowest() time.Duration { return r.waits[len(r.waits)-1] }
 func move(t *testing.T, c *harness.Cluster, topic, replicas string, options ...string) (result moveResult) {
 	t.Helper()
 	plan := filepath.Join(t.TempDir(), "plan.json")
-	harness.WriteFile(t, plan, `{"version": 1, "partitions": [{"topic": "`+topic+`", "partition": 0, "replicas": `+replicas+`}]}`)
+	moved := `{"topic": "` + topic + `", "partition": 0, "replicas": ` + replicas + `}`
+	harness.WriteFile(t, plan, `{"version": 1, "partitions": [`+moved+`]}`)
 	tool := func(args ...string) string {
 		return c.Nodes[0].Kafka(t, "reassign-partitions", append(args, "--reassignment-json-file", plan)...)
 	}
@@ -74,17 +86,21 @@ func move(t *testing.T, c *harness.Cluster, topic, replicas string, options ...s
 	var working sync.WaitGroup
 	working.Go(func() { result.waits = produceTo(producing, t, c, topic, "live") })
 	working.Go(func() { result.took = awaitMove(t, c, topic) })
-	harness.Wants(t, tool(append([]string{"--execute"}, options...)...), "Successfully started partition reassignment for "+topic+"-0")
-	if out := c.Nodes[0].Kafka(t, "configs", "--describe", "--entity-type", "topics", "--entity-name", topic); strings.Contains(out, "throttled") != (options != nil) {
+	harness.Wants(t, tool(append([]string{"--execute"}, options...)...),
+		"Successfully started partition reassignment for "+topic+"-0")
+	if out := c.Nodes[0].Kafka(t, "configs", "--describe", "--entity-type", "topics", "--entity-name",
+		topic); strings.Contains(out, "throttled") != (options != nil) {
 		t.Errorf("with %q the topic has %s", options, out)
 	}
 	harness.Within(t, time.Minute, topic+" is moved", func() bool { return !moving(t, c, topic) })
-	harness.Wants(t, tool("--verify"), "Reassignment of partition "+topic+"-0 is completed.", "Clearing topic-level throttles on topic "+topic)
+	harness.Wants(t, tool("--verify"), "Reassignment of partition "+topic+"-0 is completed.",
+		"Clearing topic-level throttles on topic "+topic)
 	stop()
 	working.Wait()
 	for kind, names := range map[string][]string{"topics": {topic}, "brokers": {"1", "2", "3"}} {
 		for _, name := range names {
-			if out := c.Nodes[0].Kafka(t, "configs", "--describe", "--entity-type", kind, "--entity-name", name); strings.Contains(out, "throttled") {
+			if out := c.Nodes[0].Kafka(t, "configs", "--describe", "--entity-type", kind, "--entity-name",
+				name); strings.Contains(out, "throttled") {
 				t.Errorf("throttles are left:\n%s", out)
 			}
 		}
