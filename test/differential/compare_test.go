@@ -170,7 +170,8 @@ func (w *world) learn(v reflect.Value) {
 // summary is a batch in few words.
 func summary(b kmsg.RecordBatch) string {
 	return fmt.Sprintf("offset %d length %d epoch %d magic %d crc %d attributes %d last %d time %d to %d "+
-		"producer %d/%d from %d records %d %x", b.FirstOffset, b.Length, b.PartitionLeaderEpoch, b.Magic, b.CRC, b.Attributes, b.LastOffsetDelta, b.FirstTimestamp, b.MaxTimestamp,
+		"producer %d/%d from %d records %d %x", b.FirstOffset, b.Length, b.PartitionLeaderEpoch, b.Magic,
+		b.CRC, b.Attributes, b.LastOffsetDelta, b.FirstTimestamp, b.MaxTimestamp,
 		b.ProducerID, b.ProducerEpoch, b.FirstSequence, b.NumRecords, b.Records)
 }
 
