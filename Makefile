@@ -8,13 +8,15 @@ FUZZTIME  ?= 5s
 TIME      ?= 10m
 SEEDS     ?= 10000
 KILLS     ?= 200
+COUNT     ?= 50
+REF       ?= main
 BUILD      = $(GO) build -trimpath -ldflags='-s -w'
 PEERS      = 1@localhost:9092@localhost:9192,2@localhost:9093@localhost:9193,3@localhost:9094@localhost:9194
-PACKAGES   = $(shell $(GO) list ./... | grep -v /test/e2e)
+PACKAGES   = $(shell $(GO) list ./... | grep -v /test/)
 LINT       = $(GO) tool -modfile=tools/go.mod golangci-lint run
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster build build-raft test test-short test-standalone test-raft e2e chaos crash build-invariants measure kafka-suite kafka-suite-part fetch lint generate fuzz simulate bench bench-cluster clean
+.PHONY: help run cluster build build-raft test test-short test-standalone test-raft stress e2e chaos crash build-invariants measure kafka-suite kafka-suite-part fetch lint generate fuzz simulate bench bench-cluster clean
 
 help: ## Print this list.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,24 +67,34 @@ test-raft:
 	$(GO) vet -tags raft ./...
 	$(GO) test -tags raft,invariants -timeout 15m $(PACKAGES)
 
-e2e: fetch build build-raft build-invariants ## Run the real binaries against real clients and tools.
-	$(GO) test -count=1 -timeout 20m -skip 'SurviveKill' ./test/e2e
-	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-invariants $(GO) test -count=1 -timeout 20m -run 'SurviveKill' ./test/e2e
-	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft $(GO) test -count=1 -tags raft -timeout 20m -run 'KafkaTopics|ConsoleClients|Kcat|$(CLUSTERED)' ./test/e2e
-	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft-invariants $(GO) test -count=1 -tags raft -timeout 20m -run 'Chaos' ./test/e2e
+stress: ## Run the tests of packages that differ from main (REF=…, or PKG=…) COUNT=50 times under the race detector, beside a busy process.
+	@REF='$(REF)' PKG='$(PKG)' COUNT='$(COUNT)' SHORT='$(SWEEPING)' GO='$(GO)' .ci/stress
 
-# The tests that need three nodes, but for those with chaos.
-CLUSTERED = KnownToTheOthers|NoRaftPort|FailOver|Linearizable|InACluster|AClusterGrows|ReadsInItsRack|ADeadNode|ANodeThat|AWipedNode|WipedNodes|AClusterBegins|AVoterOf|EachNodeTells|ACleanRestart|KafkasToolsForClusters|ByTLS
+# End-to-end tests are packages by concern, and CHRONIK_BINARY says which broker is under test. They run one package after
+# the other (-p 1), as they share this machine's cores; within a package two clusters may run at a time.
+e2e: export NOT_RUN = $(CURDIR)/bin/not-run.txt
+e2e: fetch build build-raft build-invariants ## Run the real binaries against real clients and tools.
+	@rm -f $(NOT_RUN)
+	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server $(E2E) $(filter-out %/crash,$(ENDTOEND))
+	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-invariants $(E2E) ./test/crash
+	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft $(E2E) -tags raft $(filter-out %/chaos,$(CLUSTERED))
+	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft-invariants $(E2E) -tags raft ./test/harness ./test/chaos
+	@[ ! -e $(NOT_RUN) ] || sort -u $(NOT_RUN)
+
+E2E      = $(GO) test -count=1 -p 1 -timeout 20m
+ENDTOEND = $(sort $(patsubst %/,./%,$(dir $(wildcard test/*/*_test.go))))
+# Packages with a test that carries the tag raft run in that build, too: what carries no tag runs in both.
+CLUSTERED = $(sort $(patsubst %/,./%,$(dir $(shell grep -l '^//go:build raft' test/*/*_test.go))))
 
 chaos: build-invariants ## Let nodes, networks, disks and power fail while clients work, and check their histories (TIME=10m of each kind, SEED=number).
-	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft-invariants CHAOS_TIME=$(TIME) CHAOS_SEED=$(SEED) $(GO) test -count=1 -tags raft -timeout 0 -v -run Chaos ./test/e2e
+	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft-invariants CHAOS_TIME=$(TIME) CHAOS_SEED=$(SEED) $(GO) test -count=1 -tags raft -timeout 0 -v ./test/chaos
 
 crash: build-invariants ## Kill a broker again and again while topics come and go under load (KILLS=200).
-	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-invariants CHRONIK_CRASHES=$(KILLS) $(GO) test -count=1 -timeout 0 -v -run SurviveKill ./test/e2e
+	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-invariants CHRONIK_CRASHES=$(KILLS) $(GO) test -count=1 -timeout 0 -v ./test/crash
 
 measure: build build-raft ## Check how long starts, fail-overs and moves take, on a machine that does nothing else.
-	MEASURE=1 $(GO) test -count=1 -timeout 20m -v -run StartIsInstant ./test/e2e
-	MEASURE=1 CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft $(GO) test -count=1 -tags raft -timeout 30m -parallel 1 -v -run 'FailOver|ACleanRestart|ThrottleMoves|ReadsInItsRack' ./test/e2e
+	MEASURE=1 CHRONIK_BINARY=$(CURDIR)/bin/chronik-server $(GO) test -count=1 -timeout 20m -v ./test/measure
+	MEASURE=1 CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft $(GO) test -count=1 -tags raft -timeout 30m -parallel 1 -v ./test/measure
 
 # What is expected of Kafka's own tests stands in test/kafka: green.txt, red.txt, unserved.txt.
 KAFKA_SUITE = test/kafka/run bin/chronik-server --raft bin/chronik-server-raft
@@ -100,9 +112,9 @@ kafka-suite-part: build build-raft # of them those that cost little
 fetch: # the clients and tools of the end-to-end tests, into the cache
 	@command -v kcat >/dev/null || [ "$$(id -u)" != 0 ] || { apt-get update -q && apt-get install -qy kcat; }
 	@command -v kcat >/dev/null || { echo 'kcat is missing: install it with your package manager' >&2; exit 1; }
-	test/e2e/kafka/kafka fetch
-	test/e2e/clients/python/run --fetch
-	test/e2e/clients/node/run --fetch
+	test/harness/kafka/kafka fetch
+	test/clients/python/run --fetch
+	test/clients/node/run --fetch
 
 lint: ## Check style, mistakes and the direction of imports, in both build modes.
 	$(LINT) ./...

@@ -31,7 +31,7 @@ func run(ctx context.Context) error {
 	seconds := flag.Int("seconds", 8, "how long a throughput case sends, at the most")
 	rounds := flag.Int("rounds", 3, "how often each case runs on each system; the medians are printed")
 	binary := flag.String("chronik", "../bin/chronik-server", "the broker's binary")
-	kafka := flag.String("kafka", "../test/e2e/kafka/kafka", "the script that runs Apache Kafka")
+	kafka := flag.String("kafka", "../test/harness/kafka/kafka", "the script that runs Apache Kafka")
 	flag.Parse()
 
 	chronik := func() (*system, error) { return startChronik(ctx, *binary, *nodes) }

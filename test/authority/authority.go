@@ -38,8 +38,8 @@ func New(t testing.TB) *Authority {
 	return a
 }
 
-// Node writes a new certificate for a host on this machine, under a name that its files are called by, in the place of an earlier one. change
-// may be nil.
+// Node writes a new certificate for a host on this machine, under a name that its files are called by, in the place of
+// an earlier one. change may be nil.
 func (a *Authority) Node(t testing.TB, name string, change func(*x509.Certificate)) Files {
 	t.Helper()
 	a.sign(t, name, change)
@@ -65,7 +65,9 @@ func WithURI(uri string) func(*x509.Certificate) {
 func (a *Authority) path(file string) string { return filepath.Join(a.dir, file) }
 
 // sign writes a certificate and its key, and returns them. The first one is the authority's own.
-func (a *Authority) sign(t testing.TB, name string, change func(*x509.Certificate)) (*x509.Certificate, *ecdsa.PrivateKey) {
+func (a *Authority) sign(
+	t testing.TB, name string, change func(*x509.Certificate),
+) (*x509.Certificate, *ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

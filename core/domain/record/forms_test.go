@@ -76,7 +76,7 @@ func damaged(b []byte, at int) []byte {
 	return b
 }
 
-// What test/e2e has asked Apache Kafka: its broker takes these forms, and its consumers read them.
+// What test/differential has asked Apache Kafka: its broker takes these forms, and its consumers read them.
 func TestEveryFormThatKafkaReadsIsRead(t *testing.T) {
 	xerialFirst, xerialSecond := compressed(t, Snappy, firstHalf), compressed(t, Snappy, secondHalf)
 	xerial := compressed(t, Snappy, bothHalves)

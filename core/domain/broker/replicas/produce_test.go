@@ -174,7 +174,7 @@ func TestProduceFromManyConnectionsLeavesNoGapAndNoTwin(t *testing.T) {
 	}
 }
 
-// As Kafka does, which test/e2e asks for all of it: a batch that is too large as it was sent is MESSAGE_TOO_LARGE,
+// As Kafka does, which test/differential asks for all of it: a batch that is too large as it was sent is MESSAGE_TOO_LARGE,
 // whatever else it is, and producers split it; a segment has to hold what is written.
 func TestLimitsOfSegmentsApplyToWhatIsWritten(t *testing.T) {
 	shrinks := strings.Repeat("x", 4000)

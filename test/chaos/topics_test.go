@@ -1,0 +1,257 @@
+//go:build raft
+
+package chaos
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/chronik-stream/chronik/test/harness"
+)
+
+// cleanOften are settings with which nodes compact and delete every second, so that it happens between mishaps.
+func cleanOften(more ...string) []string {
+	return append([]string{"--set", "kafka.log.retention.check.interval.ms=1000"}, more...)
+}
+
+// otherTopics live beside the topic that the chaos is about: one is compacted, from one old records are deleted, and
+// some are made, deleted while they are produced to, and made again under the same name.
+type otherTopics struct {
+	seeds []string
+	stop  context.CancelFunc
+	load  sync.WaitGroup
+
+	mu     sync.Mutex
+	newest map[string]int64 // by key of compacted: the newest value that was acknowledged
+	acked  map[int64]int64  // by offset in trimmed: the record that was acknowledged there
+	lives  int              // of topics that came and went
+}
+
+const (
+	compacted, trimmed = "compacted", "trimmed"
+	compactedKeys      = 20
+)
+
+// startOtherTopics makes the topics and works with them until check.
+func startOtherTopics(t *testing.T, c *harness.Cluster) *otherTopics {
+	t.Helper()
+	o := &otherTopics{seeds: c.Seeds(), newest: make(map[string]int64), acked: make(map[int64]int64)}
+	adm := kadm.NewClient(c.Client(t))
+	for topic, configs := range map[string]map[string]string{
+		compacted: {"cleanup.policy": "compact", "segment.ms": "500", "min.cleanable.dirty.ratio": "0.01"},
+		trimmed:   {"retention.bytes": "100000", "segment.ms": "500"},
+	} {
+		all := map[string]*string{"min.insync.replicas": kadm.StringPtr("2")}
+		for key, value := range configs {
+			all[key] = kadm.StringPtr(value)
+		}
+		if _, err := adm.CreateTopic(t.Context(), 1, 3, all, topic); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	o.stop = stop
+	o.load.Go(func() { o.produce(ctx, t, compacted, o.ackCompacted) })
+	o.load.Go(func() { o.produce(ctx, t, trimmed, o.ackTrimmed) })
+	for name := range 2 {
+		o.load.Go(func() {
+			for ctx.Err() == nil {
+				o.live(ctx, t, fmt.Sprintf("comes-and-goes-%d", name))
+			}
+		})
+	}
+	return o
+}
+
+// keepTrying is a client that gives up for no reason but the end of its context.
+func (o *otherTopics) keepTrying(t *testing.T, opts ...kgo.Opt) *kgo.Client {
+	cl, err := kgo.NewClient(append([]kgo.Opt{
+		kgo.SeedBrokers(o.seeds...), kgo.ProducerLinger(0), kgo.RequestRetries(1 << 30), kgo.RecordRetries(1 << 30),
+		kgo.UnknownTopicRetries(-1),
+		kgo.AlwaysRetryEOF(),
+		kgo.RetryBackoffFn(func(int) time.Duration {
+			return 20 * time.Millisecond
+		}), kgo.MetadataMinAge(100 * time.Millisecond),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()),
+	}, opts...)...)
+	if err != nil {
+		t.Error(err)
+	}
+	return cl
+}
+
+// produce sends numbered records to partition 0 of a topic, each when the one before was acknowledged.
+func (o *otherTopics) produce(ctx context.Context, t *testing.T, topic string,
+	acknowledged func(*testing.T, *kgo.Record, int64),
+) {
+	cl := o.keepTrying(t)
+	defer cl.Close()
+	for n := int64(0); ctx.Err() == nil; n++ {
+		value := binary.BigEndian.AppendUint64(make([]byte, 0, 1000), uint64(n))[:1000]
+		r := &kgo.Record{Topic: topic, Key: fmt.Appendf(nil, "key-%d", n%compactedKeys), Value: value}
+		switch err := cl.ProduceSync(ctx, r).FirstErr(); {
+		case err == nil:
+			acknowledged(t, r, n)
+		case ctx.Err() == nil:
+			t.Errorf("record %d of %s: %v", n, topic, err)
+			return
+		}
+		pause(ctx, 2*time.Millisecond) // sets the load
+	}
+}
+
+// pause waits, unless ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+func (o *otherTopics) ackCompacted(_ *testing.T, r *kgo.Record, n int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.newest[string(r.Key)] = n
+}
+
+func (o *otherTopics) ackTrimmed(t *testing.T, r *kgo.Record, n int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if before, twice := o.acked[r.Offset]; twice {
+		t.Errorf("records %d and %d of %s were both acknowledged at offset %d", before, n, trimmed, r.Offset)
+	}
+	o.acked[r.Offset] = n
+}
+
+// live makes a topic, fills it, looks at what is there, and deletes it while it is produced to.
+func (o *otherTopics) live(ctx context.Context, t *testing.T, topic string) {
+	cl := o.keepTrying(t, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}}))
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	until := func(done func() (bool, error)) {
+		for ctx.Err() == nil {
+			if ok, _ := done(); ok { // an error says that it is to be tried again
+				return
+			}
+			pause(ctx, 50*time.Millisecond)
+		}
+	}
+	until(func() (bool, error) {
+		resp, err := adm.CreateTopic(ctx, 1, 3, map[string]*string{"min.insync.replicas": kadm.StringPtr("2")}, topic)
+		return err == nil || errors.Is(resp.Err, kerr.TopicAlreadyExists), err
+	})
+	const records = 50
+	for n := range records {
+		if err := cl.ProduceSync(ctx, &kgo.Record{Topic: topic, Value: fmt.Append(nil, n)}).FirstErr(); err != nil {
+			if ctx.Err() == nil {
+				t.Errorf("record %d of %s: %v", n, topic, err)
+			}
+			return
+		}
+	}
+	for read := 0; read < records && ctx.Err() == nil; {
+		cl.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
+			if int(r.Offset) != read || string(r.Value) != strconv.Itoa(read) {
+				t.Errorf("%s has %q at offset %d, want record %d", topic, r.Value, r.Offset, read)
+			}
+			read++
+		})
+	}
+	flooding, drain := context.WithCancel(ctx)
+	var flood sync.WaitGroup
+	flood.Go(func() { o.flood(flooding, t, topic) })
+	until(func() (bool, error) {
+		_, err := adm.DeleteTopic(ctx, topic)
+		return errors.Is(err, kerr.UnknownTopicOrPartition), err // when it is gone for good
+	})
+	drain()
+	flood.Wait()
+	o.mu.Lock()
+	o.lives++
+	o.mu.Unlock()
+}
+
+// flood produces large records without waiting for answers, whatever becomes of them.
+func (o *otherTopics) flood(ctx context.Context, t *testing.T, topic string) {
+	cl := o.keepTrying(t, kgo.MaxBufferedRecords(50), kgo.RecordRetries(3), kgo.UnknownTopicRetries(3))
+	defer cl.Close()
+	value := make([]byte, 20_000)
+	for ctx.Err() == nil {
+		cl.Produce(ctx, &kgo.Record{Topic: topic, Value: value}, nil)
+		pause(ctx, 2*time.Millisecond) // sets the load
+	}
+	cl.AbortBufferedRecords(context.WithoutCancel(ctx))
+}
+
+// check ends the load and looks at what is left.
+func (o *otherTopics) check(t *testing.T, c *harness.Cluster) {
+	t.Helper()
+	o.end()
+	o.seeds = c.Seeds() // others than in the beginning, when nodes were replaced
+	values := make(map[string]int64)
+	o.read(t, compacted, func(r *kgo.Record, n int64) { values[string(r.Key)] = n })
+	for key, acked := range o.newest {
+		if found, ok := values[key]; !ok || found < acked {
+			t.Errorf("the newest value of %s is %d, %d was acknowledged", key, found, acked)
+		}
+	}
+	first, last := int64(-1), int64(-1)
+	o.read(t, trimmed, func(r *kgo.Record, n int64) {
+		if acked, ok := o.acked[r.Offset]; ok && acked != n {
+			t.Errorf("offset %d of %s has record %d, %d was acknowledged there", r.Offset, trimmed, n, acked)
+		}
+		if first < 0 {
+			first = r.Offset
+		} else if r.Offset != last+1 {
+			t.Errorf("%s goes on at %d behind %d", trimmed, r.Offset, last)
+		}
+		last = r.Offset
+	})
+	for offset, n := range o.acked {
+		if offset > last {
+			t.Errorf("record %d of %s was acknowledged at %d, and the log ends with %d", n, trimmed, offset, last)
+		}
+	}
+	t.Logf("%d acknowledged in %s, which begins at %d; %d keys in %s; %d lives of topics that come and go",
+		len(o.acked), trimmed, first, len(values), compacted, o.lives)
+}
+
+// end ends the load. It may be called again.
+func (o *otherTopics) end() {
+	o.stop()
+	o.load.Wait()
+}
+
+// read shows all records of a topic's only partition.
+func (o *otherTopics) read(t *testing.T, topic string, show func(*kgo.Record, int64)) {
+	t.Helper()
+	cl := o.keepTrying(t, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}}))
+	defer cl.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ends, err := kadm.NewClient(cl).ListEndOffsets(ctx, topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end, _ := ends.Lookup(topic, 0)
+	for next := int64(0); next < end.Offset; {
+		fetches := cl.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			t.Fatalf("%s is read up to %d of %d: %v", topic, next, end.Offset, err)
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			show(r, int64(binary.BigEndian.Uint64(r.Value)))
+			next = r.Offset + 1
+		})
+	}
+}

@@ -1,0 +1,148 @@
+package harness
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// Network stands between the nodes of a cluster: each node is reached through gates, and what a node that is cut off
+// sends or should get waits there, as in a network that loses all packets. Nobody is told; connections stay open and go
+// on once the node is back.
+type Network struct {
+	mu      sync.Mutex
+	changed *sync.Cond
+	pids    map[int]int32  // whose connections are a node's
+	apart   map[int32]bool // nodes that do not reach the others
+	deaf    map[int32]bool // nodes that clients do not reach, and the others neither
+	told    map[int32]int  // bytes that clients were sent, by node
+	closed  bool
+}
+
+// clients is the sender of connections that are no node's.
+const clients int32 = 0
+
+// NewNetwork returns a network for StartCluster.
+func NewNetwork(t *testing.T) *Network {
+	n := &Network{
+		pids: make(map[int]int32), apart: make(map[int32]bool), deaf: make(map[int32]bool),
+		told: make(map[int32]int),
+	}
+	n.changed = sync.NewCond(&n.mu)
+	t.Cleanup(func() { n.change(func() { n.closed = true }) })
+	return n
+}
+
+func (n *Network) change(do func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	do()
+	n.changed.Broadcast()
+}
+
+// runs says which process is a node.
+func (n *Network) runs(node int32, pid int) { n.change(func() { n.pids[pid] = node }) }
+
+// Cut separates a node from the others, and from the clients, too, when these are to be lost to it.
+func (n *Network) Cut(node int32, andClients bool) {
+	n.change(func() { n.apart[node], n.deaf[node] = true, andClients })
+}
+
+// Heal ends a cut.
+func (n *Network) Heal(node int32) { n.change(func() { delete(n.apart, node); delete(n.deaf, node) }) }
+
+// Taken returns how many bytes clients were sent since the last call, by node.
+func (n *Network) Taken() map[int32]int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	taken := n.told
+	n.told = make(map[int32]int)
+	return taken
+}
+
+// await returns when what one sends reaches the other.
+func (n *Network) await(from, to int32) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for !n.closed && (n.deaf[from] || n.deaf[to] || from != clients && (n.apart[from] || n.apart[to])) {
+		n.changed.Wait()
+	}
+}
+
+// gate listens where a node is to be reached and returns the address. target is the node's own address.
+func (n *Network) gate(t *testing.T, node int32, target string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go n.carry(c, node, target)
+		}
+	}()
+	return l.Addr().String()
+}
+
+// refusalPause is how long a connection to a node that does not listen lasts. Its machine would refuse it, after which
+// clients wait before they try again. A connection that is reset they make again at once.
+const refusalPause = 200 * time.Millisecond
+
+// carry passes on what the two ends of a connection send. One to a node that does not listen is reset.
+func (n *Network) carry(in net.Conn, node int32, target string) {
+	defer in.Close()
+	out, err := net.Dial("tcp", target)
+	if err != nil {
+		time.Sleep(refusalPause)
+		in.(*net.TCPConn).SetLinger(0)
+		return
+	}
+	defer out.Close()
+	from := n.sender(in)
+	n.await(from, node)
+	var answered atomic.Int64
+	done := make(chan struct{}, 2)
+	pass := func(to, of net.Conn, passed *atomic.Int64, count bool) {
+		defer func() { done <- struct{}{} }()
+		for buf := make([]byte, 64<<10); ; {
+			read, err := of.Read(buf)
+			n.await(from, node)
+			if _, failed := to.Write(buf[:read]); failed != nil || err != nil {
+				return
+			}
+			passed.Add(int64(read))
+			if count {
+				n.change(func() { n.told[node] += read })
+			}
+		}
+	}
+	go pass(out, in, new(atomic.Int64), false)
+	go pass(in, out, &answered, from == clients)
+	<-done // what breaks on one side, breaks on the other
+	if answered.Load() == 0 {
+		in.(*net.TCPConn).SetLinger(0)
+	}
+}
+
+// sender returns the node at the other end of a connection.
+func (n *Network) sender(c net.Conn) int32 {
+	inode, err := inodeOf(c.RemoteAddr().(*net.TCPAddr), c.LocalAddr().(*net.TCPAddr))
+	if err != nil {
+		return clients // it has gone already
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for pid, node := range n.pids {
+		if sockets(pid)[inode] {
+			return node
+		}
+	}
+	return clients
+}
