@@ -80,6 +80,17 @@ func (a *groupAlarms) run(ctx context.Context, ring func(context.Context, *heldG
 	}
 }
 
+// catchUp rings the alarms that are due at once, and has run look again how long the others take.
+func (a *groupAlarms) catchUp(ctx context.Context, ring func(context.Context, *heldGroup)) {
+	for e, _ := a.next(); e != nil; e, _ = a.next() {
+		ring(ctx, e)
+	}
+	select {
+	case a.kick <- struct{}{}:
+	default:
+	}
+}
+
 // next takes a group whose alarm is due out of the heap, or returns how long there is to wait for one.
 func (a *groupAlarms) next() (e *heldGroup, wait time.Duration) {
 	a.mu.Lock()

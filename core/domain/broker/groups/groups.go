@@ -120,6 +120,13 @@ func (g *Groups) Run(ctx context.Context) error {
 	}
 }
 
+// CatchUp does at once what is due by the clock: time-outs of members and of rebalances, and offsets that have expired.
+// It is for a clock that is moved: Run waits in the machine's time.
+func (g *Groups) CatchUp(ctx context.Context) error {
+	g.alarms.catchUp(ctx, g.expire)
+	return g.Sweep(ctx)
+}
+
 // start has Run do f in a goroutine of its own. It reports false when Run has ended.
 func (g *Groups) start(f func(context.Context)) bool {
 	select {
