@@ -23,6 +23,6 @@
 // A broker's clock goes with the machine's until TestBroker.Advance moves it ahead. All that the broker decides by the
 // time goes by that clock: timestamps and their limits, session and rebalance time-outs of consumer groups, retention,
 // compaction, the age at which segments are rolled, and the expiry of committed offsets and idempotent producers. What a
-// client waits for at the broker goes by the machine's clock, for the client's own time-outs do: fetch.max.wait.ms, the
-// delay of throttled clients, connections.max.idle.ms.
+// client waits for at the broker goes by the machine's clock, for the client's own time-outs do: fetch.max.wait.ms, and
+// connections.max.idle.ms.
 package chroniktest
