@@ -23,12 +23,13 @@ type Sources struct {
 	File    string   // path of a TOML file, "" for none
 	Environ []string // NAME=value, as of os.Environ
 	Flags   []Assignment
+	Options []Assignment // of a program that has a broker run in its process
 }
 
-// Assignment is a key with its value, given on the command line.
+// Assignment is a key with its value, given on the command line or by a program.
 type Assignment struct {
 	Key, Value string
-	Flag       string // the flag that gave it, such as "--listen"
+	Flag       string // the flag that gave it, such as "--listen", or what of the program
 }
 
 // Origin says where a value came from.
@@ -135,13 +136,19 @@ func (s Sources) read() (map[string]given, error) {
 	}
 
 	k, assigned := koanf.New("."), make(map[string]any)
-	for _, a := range s.Flags {
+	assign := func(a Assignment, from Origin) {
 		if earlier, again := assigned[a.Key]; again && isRepeatable(a.Key) {
 			assigned[a.Key] = fmt.Sprint(earlier, ",", a.Value)
 		} else {
 			assigned[a.Key] = a.Value
 		}
-		names[a.Key] = Origin("flag " + a.Flag)
+		names[a.Key] = from
+	}
+	for _, a := range s.Flags {
+		assign(a, Origin("flag "+a.Flag))
+	}
+	for _, a := range s.Options {
+		assign(a, Origin(a.Flag))
 	}
 	if err := k.Load(confmap.Provider(assigned, ""), nil); err != nil {
 		return nil, fmt.Errorf("flags: %w", err)

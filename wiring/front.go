@@ -54,6 +54,7 @@ type kafkaNeeds struct {
 	Role      role
 	Metrics   kafkaproto.Metrics
 	Telemetry *telemetry.Telemetry
+	Intercept kafkaproto.Intercept
 	Log       *slog.Logger
 }
 
@@ -67,7 +68,7 @@ func newKafkaServer(n kafkaNeeds) (*kafkaproto.Server, error) {
 	memory := sharesOf(cfg.Memory)
 	return kafkaproto.New(kafkaproto.Settings{
 		Listeners: listeners, Services: n.Services, Nodes: n.Role.nodes, Logger: n.Log, Metrics: n.Metrics,
-		Tracer: n.Telemetry.Tracer(),
+		Tracer: n.Telemetry.Tracer(), Intercept: n.Intercept,
 		Limits: kafkaproto.Limits{
 			ConnectionMemory: memory.connections, RequestMemory: memory.requests, ResponseMemory: memory.answers, Grace: cfg.Grace,
 		},

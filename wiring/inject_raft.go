@@ -11,6 +11,6 @@ import (
 )
 
 // buildStandalone is what build is without the tag raft: it makes the parts of a broker that is alone.
-func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, steps *Progress) (*parts, func(), error) {
+func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
 	panic(wire.Build(brokerSet, standaloneMetadataSet))
 }

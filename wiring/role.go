@@ -10,7 +10,7 @@ import (
 //go:generate ./generate
 
 // injector makes the parts of one kind of broker; inject.go and inject_raft.go have them.
-type injector = func(context.Context, *configs.Config, Logging, *Progress) (*parts, func(), error)
+type injector = func(context.Context, *configs.Config, Logging, Seams, *Progress) (*parts, func(), error)
 
 // nodeID is this broker's id in its cluster.
 type nodeID int32

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/chronik-stream/chronik/adapters/httpapi"
 	"github.com/chronik-stream/chronik/adapters/kafkaproto"
@@ -20,17 +21,19 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
 	"github.com/chronik-stream/chronik/core/domain/broker/groups"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
+	"github.com/chronik-stream/chronik/core/domain/broker/topics"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
 // Server is a running broker.
 type Server struct {
 	*parts
-	log    *slog.Logger
-	steps  *Progress
-	cancel context.CancelFunc
-	done   chan struct{} // closed when everything has stopped
-	err    error         // why, valid after done
+	log     *slog.Logger
+	steps   *Progress
+	cleanup func() // takes the parts down, after everything has stopped
+	cancel  context.CancelFunc
+	done    chan struct{} // closed when everything has stopped
+	err     error         // why, valid after done
 
 	reloading sync.Mutex
 	config    *configs.Config
@@ -43,6 +46,7 @@ type parts struct {
 	Partitions *replicas.Partitions
 	Groups     *groups.Coordinator
 	Fetch      *replicas.Fetch
+	Topics     *topics.Topics
 	Configs    *brokerconfigs.Configs
 	Store      ports.MetadataStore
 	Dir        dataDir
@@ -71,40 +75,55 @@ func NewLogging(cfg *configs.Config, output io.Writer) Logging {
 // Start starts a broker and returns when it serves; a node of a cluster waits for a majority of the nodes. It runs
 // until ctx ends or Close is called, and tells steps what it is doing. Several may run in one process.
 func Start(ctx context.Context, cfg *configs.Config, logging Logging, steps *Progress) (*Server, error) {
-	log := logging.Logger
-	steps.logTo(log)
 	build, err := injectorFor(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
-	p, cleanup, err := build(ctx, cfg, logging, steps)
-	if err != nil {
+	s := &Server{log: logging.Logger, steps: steps, config: cfg}
+	if err := s.start(ctx, build, logging, Seams{Clock: time.Now}, nil); err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
-	if err := p.open(ctx); err != nil {
-		cleanup()
-		return nil, fmt.Errorf("start broker: %w", err)
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	s := &Server{parts: p, log: log, steps: steps, cancel: cancel, done: make(chan struct{}), config: cfg}
-	s.announce(cfg)
-	steps.begin("")
-	go func() {
-		defer close(s.done)
-		s.err = s.run(ctx)
-		cleanup()
-		s.err = errors.Join(s.err, steps.unfinished())
-		log.Info("stopped")
-	}()
+	s.goOn(ctx)
 	return s, nil
 }
 
+// start builds the broker, and opens it for clients.
+func (s *Server) start(ctx context.Context, build injector, logging Logging, seams Seams, wanted []Topic) (err error) {
+	s.steps.logTo(s.log)
+	if s.parts, s.cleanup, err = build(ctx, s.config, logging, seams, s.steps); err != nil {
+		return err
+	}
+	if err := s.open(ctx, wanted); err != nil {
+		s.cleanup()
+		return err
+	}
+	s.announce(s.config)
+	s.steps.begin("")
+	return nil
+}
+
 // open begins to measure and binds the addresses of clients, which is the last thing that can fail.
-func (p *parts) open(ctx context.Context) error {
+func (p *parts) open(ctx context.Context, wanted []Topic) error {
 	if err := p.measure(); err != nil {
 		return err
 	}
+	if err := p.makeTopics(ctx, wanted); err != nil {
+		return err
+	}
 	return p.Kafka.Listen(ctx)
+}
+
+// goOn has the broker work until ctx ends.
+func (s *Server) goOn(ctx context.Context) {
+	ctx, s.cancel = context.WithCancel(ctx)
+	s.done = make(chan struct{})
+	go func() {
+		defer close(s.done)
+		s.err = s.run(ctx)
+		s.cleanup()
+		s.err = errors.Join(s.err, s.steps.unfinished())
+		s.log.Info("stopped")
+	}()
 }
 
 // run works until ctx ends.
@@ -137,6 +156,9 @@ func (s *Server) announce(cfg *configs.Config) {
 
 // Addr returns the address of the first listener.
 func (s *Server) Addr() net.Addr { return s.Kafka.Addrs()[0] }
+
+// Addrs returns the addresses of all listeners, in the order of the configuration.
+func (s *Server) Addrs() []net.Addr { return s.Kafka.Addrs() }
 
 // HTTPAddr returns the address of metrics and health, nil when there is none.
 func (s *Server) HTTPAddr() net.Addr {

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
@@ -17,8 +16,6 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/broker/topics"
 	"github.com/chronik-stream/chronik/core/ports"
 )
-
-func newClock() ports.Clock { return time.Now }
 
 // configNeeds is what newBrokerConfigs needs.
 type configNeeds struct {

@@ -18,7 +18,7 @@ import (
 
 // build makes the parts of the broker that this build mode is for, in the order of their needs: one that is alone, or
 // with the tag raft a node of a cluster. The cleanup takes them down in reverse. make generate writes it.
-func build(ctx context.Context, cfg *configs.Config, log Logging, steps *Progress) (*parts, func(), error) {
+func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
 	logger := log.Logger
 	certificates, err := cluster.OpenTLS(cfg, logger)
 	if err != nil {
@@ -52,7 +52,7 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, steps *Progres
 	asker := cluster.NewAsker(cfg, certificates)
 	nodes := newNodes(certificates)
 	early, cleanup4 := cluster.NewEarly(cfg, nodes, logger)
-	clock := newClock()
+	clock := seams.Clock
 	joinSettings := controller.JoinSettings{
 		Claim:     voteClaim,
 		Notes:     manager,
@@ -252,12 +252,14 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, steps *Progres
 		cleanup()
 		return nil, nil, err
 	}
+	intercept := seams.Intercept
 	wiringKafkaNeeds := kafkaNeeds{
 		Config:    cfg,
 		Services:  services,
 		Role:      wiringRole,
 		Metrics:   metrics,
 		Telemetry: telemetry,
+		Intercept: intercept,
 		Log:       logger,
 	}
 	server, err := newKafkaServer(wiringKafkaNeeds)
@@ -295,6 +297,7 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, steps *Progres
 		Partitions: partitions,
 		Groups:     coordinator,
 		Fetch:      fetch,
+		Topics:     topicsTopics,
 		Configs:    brokerconfigsConfigs,
 		Store:      store,
 		Dir:        wiringDataDir,
@@ -321,7 +324,7 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, steps *Progres
 }
 
 // buildLegacy is build for a broker that is alone and keeps its metadata in one JSON file (use_wal_metadata = false).
-func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, steps *Progress) (*parts, func(), error) {
+func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
 	wiringDataDir, cleanup, err := lockDataDir(cfg)
 	if err != nil {
 		return nil, nil, err
@@ -416,7 +419,7 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, steps *P
 	v2 := newTopicIDs()
 	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
 	wiringBrokerEpoch := wiringRegistered.Epoch
-	clock := newClock()
+	clock := seams.Clock
 	lease := replicas.NewEndlessLease(clock)
 	wiringPartitionNeeds := partitionNeeds{
 		Store:   store,
@@ -469,12 +472,14 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, steps *P
 		cleanup()
 		return nil, nil, err
 	}
+	intercept := seams.Intercept
 	wiringKafkaNeeds := kafkaNeeds{
 		Config:    cfg,
 		Services:  services,
 		Role:      wiringRole,
 		Metrics:   metrics,
 		Telemetry: telemetry,
+		Intercept: intercept,
 		Log:       logger,
 	}
 	server, err := newKafkaServer(wiringKafkaNeeds)
@@ -506,6 +511,7 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, steps *P
 		Partitions: partitions,
 		Groups:     coordinator,
 		Fetch:      fetch,
+		Topics:     topicsTopics,
 		Configs:    brokerconfigsConfigs,
 		Store:      store,
 		Dir:        wiringDataDir,
@@ -528,10 +534,184 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, steps *P
 	}, nil
 }
 
+// Injectors from inject_memory.go:
+
+// buildInMemory makes the parts of a broker that is alone and keeps nothing on disk.
+func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
+	wiringNodeID := newNodeID(cfg)
+	wiringUnregistered, cleanup := openMemoryStore(wiringNodeID)
+	wiringDataDir := noDataDir()
+	logger := log.Logger
+	telemetry, cleanup2, err := openTelemetry(ctx, cfg, wiringNodeID, logger)
+	if err != nil {
+		cleanup()
+		return nil, nil, err
+	}
+	v, err := newSyncMetrics(telemetry)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	budget := newDecompression(cfg)
+	wiringMemoryLogNeeds := memoryLogNeeds{
+		Config:        cfg,
+		Dir:           wiringDataDir,
+		Synced:        v,
+		Decompression: budget,
+		Log:           log,
+		Steps:         steps,
+	}
+	logStore, cleanup3, err := openMemoryLogs(ctx, wiringMemoryLogNeeds)
+	if err != nil {
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	wiringRegisterNeeds := registerNeeds{
+		Config: cfg,
+		Node:   wiringNodeID,
+		Logs:   logStore,
+		Log:    logger,
+		Steps:  steps,
+	}
+	wiringRegistered, err := registerInMemory(ctx, wiringUnregistered, wiringRegisterNeeds)
+	if err != nil {
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	store := wiringRegistered.Store
+	wiringConfigNeeds := configNeeds{
+		Config: cfg,
+		Dir:    wiringDataDir,
+		Node:   wiringNodeID,
+		Store:  store,
+		Log:    log,
+	}
+	brokerconfigsConfigs, err := newBrokerConfigs(wiringConfigNeeds)
+	if err != nil {
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	v2 := newTopicIDs()
+	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
+	wiringBrokerEpoch := wiringRegistered.Epoch
+	clock := seams.Clock
+	lease := replicas.NewEndlessLease(clock)
+	space := replicas.NewEndlessSpace(logger)
+	wiringPartitionNeeds := partitionNeeds{
+		Store:   store,
+		Logs:    logStore,
+		Configs: brokerconfigsConfigs,
+		Node:    wiringNodeID,
+		Epoch:   wiringBrokerEpoch,
+		Lease:   lease,
+		Space:   space,
+		Clock:   clock,
+		Log:     logger,
+	}
+	partitions, cleanup4 := newPartitions(wiringPartitionNeeds)
+	topicsCluster := newCluster(store, logStore, partitions, wiringNodeID)
+	assignments := controller.NewAssignments(store)
+	soleQuorum := newSoleQuorum(store, wiringNodeID, clock)
+	produce := replicas.NewProduce(partitions, budget, clock)
+	fetch := newFetch(cfg, partitions, brokerconfigsConfigs, clock)
+	offsets := replicas.NewOffsets(partitions)
+	wiringGroupNeeds := groupNeeds{
+		Config:     cfg,
+		Store:      store,
+		Partitions: partitions,
+		Topics:     topicsTopics,
+		Configs:    brokerconfigsConfigs,
+		Node:       wiringNodeID,
+		Clock:      clock,
+		Log:        logger,
+	}
+	coordinator := newGroups(wiringGroupNeeds)
+	services := kafkaproto.Services{
+		Topics:      topicsTopics,
+		Configs:     brokerconfigsConfigs,
+		Cluster:     topicsCluster,
+		Assignments: assignments,
+		Quorum:      soleQuorum,
+		Produce:     produce,
+		Fetch:       fetch,
+		Offsets:     offsets,
+		Groups:      coordinator,
+	}
+	wiringRole := newLoneRole()
+	metrics, err := newRequestMetrics(telemetry)
+	if err != nil {
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	intercept := seams.Intercept
+	wiringKafkaNeeds := kafkaNeeds{
+		Config:    cfg,
+		Services:  services,
+		Role:      wiringRole,
+		Metrics:   metrics,
+		Telemetry: telemetry,
+		Intercept: intercept,
+		Log:       logger,
+	}
+	server, err := newKafkaServer(wiringKafkaNeeds)
+	if err != nil {
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	wiringReadiness := newReadiness(logStore, space, wiringRole)
+	httpapiServer, cleanup5, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, logger)
+	if err != nil {
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+		return nil, nil, err
+	}
+	cleaner := replicas.NewCleaner(partitions, logger)
+	levelVar := log.Levels
+	wiringParts := &parts{
+		Kafka:      server,
+		HTTP:       httpapiServer,
+		Partitions: partitions,
+		Groups:     coordinator,
+		Fetch:      fetch,
+		Topics:     topicsTopics,
+		Configs:    brokerconfigsConfigs,
+		Store:      store,
+		Dir:        wiringDataDir,
+		Space:      space,
+		Cleaner:    cleaner,
+		Levels:     levelVar,
+		Ready:      wiringReadiness,
+		Telemetry:  telemetry,
+		Node:       wiringNodeID,
+		Role:       wiringRole,
+	}
+	return wiringParts, func() {
+		cleanup5()
+		cleanup4()
+		cleanup3()
+		cleanup2()
+		cleanup()
+	}, nil
+}
+
 // Injectors from inject_raft.go:
 
 // buildStandalone is what build is without the tag raft: it makes the parts of a broker that is alone.
-func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, steps *Progress) (*parts, func(), error) {
+func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
 	wiringDataDir, cleanup, err := lockDataDir(cfg)
 	if err != nil {
 		return nil, nil, err
@@ -626,7 +806,7 @@ func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, step
 	v2 := newTopicIDs()
 	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
 	wiringBrokerEpoch := wiringRegistered.Epoch
-	clock := newClock()
+	clock := seams.Clock
 	lease := replicas.NewEndlessLease(clock)
 	wiringPartitionNeeds := partitionNeeds{
 		Store:   store,
@@ -679,12 +859,14 @@ func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, step
 		cleanup()
 		return nil, nil, err
 	}
+	intercept := seams.Intercept
 	wiringKafkaNeeds := kafkaNeeds{
 		Config:    cfg,
 		Services:  services,
 		Role:      wiringRole,
 		Metrics:   metrics,
 		Telemetry: telemetry,
+		Intercept: intercept,
 		Log:       logger,
 	}
 	server, err := newKafkaServer(wiringKafkaNeeds)
@@ -716,6 +898,7 @@ func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, step
 		Partitions: partitions,
 		Groups:     coordinator,
 		Fetch:      fetch,
+		Topics:     topicsTopics,
 		Configs:    brokerconfigsConfigs,
 		Store:      store,
 		Dir:        wiringDataDir,

@@ -105,7 +105,7 @@ func (c *conn) serve() {
 	case errors.As(err, &bad):
 		c.server.noise.Warn(c.ctx, "connection closed for bad input", "client", c.nc.RemoteAddr().String(),
 			"listener", c.listener.name, "client_id", c.client, "software", c.software, "err", bad.error)
-	case errors.Is(err, errNotServed):
+	case errors.Is(err, errNotServed), errors.Is(err, errHungUp):
 	case err != nil && !closedByPeer(err) && c.ctx.Err() == nil && c.waits.Err() == nil:
 		c.server.noise.Info(c.ctx, "connection lost", "client", c.nc.RemoteAddr().String(), "err", err)
 	}
@@ -199,6 +199,11 @@ func (c *conn) exchange(x *exchange) (err error) {
 		return x.answerUnknownApiVersions()
 	}
 	c.server.trace(x)
+	if c.server.intercept != nil {
+		if answered, err := x.intercepted(); answered || err != nil {
+			return err
+		}
+	}
 	return x.api.serve(x)
 }
 

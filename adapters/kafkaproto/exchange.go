@@ -38,6 +38,7 @@ type exchange struct {
 	ready   bool // guarded by conn.mu
 	serving bool // the reader is in the handler; guarded by conn.mu
 	silent  bool // there is no answer: Produce with acks=0
+	lost    bool // the connection is closed in place of the answer
 	// poisoned is set when the handler has panicked: somebody may still hold the exchange, so it is not used again.
 	poisoned bool
 	later    deferred

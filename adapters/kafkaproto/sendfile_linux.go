@@ -13,9 +13,9 @@ import (
 // sendStep is the most that one sendfile is asked for, so that progress is seen.
 const sendStep = 1 << 20
 
-// sendFile sends s from its file without copying it through this process, on connections that can.
+// sendFile sends s from its file without copying it through this process, where it has one and on connections that can.
 func (c *conn) sendFile(s ports.Slice) error {
-	if !c.direct() {
+	if !c.direct() || s.File == nil {
 		return c.copyFile(s)
 	}
 	return c.push(&outgoing{conn: c, file: int(s.File.Fd()), at: s.Offset, left: s.Size})

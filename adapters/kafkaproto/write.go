@@ -1,7 +1,7 @@
 package kafkaproto
 
 import (
-	"io"
+	"errors"
 
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -58,6 +58,9 @@ func (c *conn) send(batch []*exchange) error {
 	}
 	c.vector = c.vector[:0]
 	for _, x := range batch {
+		if x.lost {
+			return errors.Join(c.flush(false), ErrLoseAnswer)
+		}
 		if x.silent {
 			continue
 		}
@@ -135,15 +138,15 @@ func (c *conn) writeAll(b []byte) error {
 func (c *conn) copyFile(s ports.Slice) error {
 	buf := c.server.buffers.get(min(s.Size, writeStep))
 	defer c.server.buffers.put(buf)
-	for at, end := s.Offset, s.Offset+int64(s.Size); at < end; {
-		b := buf.b[:min(int64(len(buf.b)), end-at)]
-		if _, err := io.ReadFull(io.NewSectionReader(s.File, at, int64(len(b))), b); err != nil {
+	for at := 0; at < s.Size; {
+		b := buf.b[:min(len(buf.b), s.Size-at)]
+		if err := s.ReadPart(b, int64(at)); err != nil {
 			return err
 		}
 		if err := c.writeAll(b); err != nil {
 			return err
 		}
-		at += int64(len(b))
+		at += len(b)
 	}
 	return nil
 }

@@ -1,12 +1,53 @@
 package seglog
 
 import (
+	"context"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/chronik-stream/chronik/adapters/seglog/disk"
 	"github.com/chronik-stream/chronik/core/ports"
 	"github.com/chronik-stream/chronik/core/ports/porttest"
 )
 
 func TestStoreKeepsThePortsContract(t *testing.T) {
 	porttest.LogStore(t, func(t *testing.T) ports.LogStore { return openStore(t, t.TempDir()) })
+}
+
+func TestStoreInMemoryKeepsThePortsContract(t *testing.T) {
+	porttest.LogStore(t, func(t *testing.T) ports.LogStore { return openInMemory(t) })
+}
+
+// openInMemory returns a store on a disk in memory.
+func openInMemory(t *testing.T) *Store {
+	t.Helper()
+	s, err := Open(context.Background(), Options{Dir: "memory", FS: disk.Memory()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// TestARecordThatExpiresFreesItsMemory looks at the files, of which each takes the memory of its bytes.
+func TestARecordThatExpiresFreesItsMemory(t *testing.T) {
+	s := openInMemory(t)
+	l, f := openLog(t, s, ports.LogConfig{SegmentBytes: 1, Delete: true, RetentionAge: time.Minute, RetentionBytes: -1})
+	for range 10 {
+		put(t, l, f, 1000, time.UnixMilli(0))
+	}
+	if err := l.Retain(t.Context(), time.UnixMilli(1_000_000), l.DurableEnd); err != nil {
+		t.Fatal(err)
+	}
+	s.removeDoomed(time.Now())
+	names, err := s.opt.FS.ReadDir(l.dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if base, ok := strings.CutSuffix(name, logSuffix); ok && base < segmentName(10, "") || strings.HasSuffix(name, deletedSuffix) {
+			t.Errorf("%s is there still, of %v", name, names)
+		}
+	}
 }

@@ -184,6 +184,15 @@ func (s *Store) dirOf(name logName) string {
 	return s.opt.Dir + string(filepath.Separator) + name.topic + "-" + strconv.Itoa(int(name.partition))
 }
 
+// Dir describes the data directory; see ports.LogStore.
+func (s *Store) Dir() (ports.LogDir, error) {
+	total, usable, err := s.opt.FS.Capacity(s.opt.Dir)
+	if err != nil {
+		return ports.LogDir{}, err
+	}
+	return ports.LogDir{Path: s.opt.Dir, Total: total, Usable: usable}, nil
+}
+
 // Err returns why the journal takes no more; see ports.LogStore.
 func (s *Store) Err() error { return s.journal.Err() }
 

@@ -82,7 +82,7 @@ type LogUsage struct {
 	Size      int64
 }
 
-// LogDir is a directory of logs; sizes are in bytes.
+// LogDir is a directory of logs; sizes are in bytes, -1 where they are not known.
 type LogDir struct {
 	Path          string
 	Total, Usable int64

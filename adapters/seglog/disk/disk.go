@@ -1,5 +1,6 @@
 // Package disk is the file system as the log store uses it: few operations, at explicit offsets, with syncs of file and
-// directory as separate steps. Tests put others in its place that lose what was not synced, or fail by rule.
+// directory as separate steps. OS is the operating system's, Memory one for brokers that keep nothing. Tests put others
+// in its place that lose what was not synced, or fail by rule.
 package disk
 
 import (
@@ -57,6 +58,9 @@ type FS interface {
 	SyncDir(path string) error
 	// Exists reports whether there is a file or directory.
 	Exists(path string) (bool, error)
+	// Capacity returns the bytes of what holds path, and how many of them can still be written; -1 where that is not
+	// known.
+	Capacity(path string) (total, usable int64, err error)
 }
 
 // MakeDirs makes a directory and those above it, durably. Those that are there already were made so.

@@ -296,3 +296,6 @@ func (m *FS) Exists(path string) (bool, error) {
 	_, err := m.find(path)
 	return err == nil, nil
 }
+
+// Capacity says that nothing is known.
+func (m *FS) Capacity(string) (total, usable int64, err error) { return -1, -1, nil }

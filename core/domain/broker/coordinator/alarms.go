@@ -82,6 +82,17 @@ func (a *alarms) run(ctx context.Context) {
 	}
 }
 
+// catchUp rings the alarms that are due at once, and has run look again how long the others take.
+func (a *alarms) catchUp(ctx context.Context) {
+	for due, _ := a.next(); due != nil; due, _ = a.next() {
+		due.ring(ctx)
+	}
+	select {
+	case a.kick <- struct{}{}:
+	default:
+	}
+}
+
 // next takes an alarm that is due out of the heap, or returns how long there is to wait for one.
 func (a *alarms) next() (due *alarm, wait time.Duration) {
 	a.mu.Lock()

@@ -112,6 +112,9 @@ func (r *Runtime[S, R]) Run(ctx context.Context) error {
 	}
 }
 
+// CatchUp rings the alarms that are due at once, for a clock that was moved: Run waits in the machine's time.
+func (r *Runtime[S, R]) CatchUp(ctx context.Context) { r.alarms.catchUp(ctx) }
+
 // Go has Run do f in a goroutine that it waits for: what a state machine does outside its steps. It reports false
 // when Run has ended.
 func (r *Runtime[S, R]) Go(f func(context.Context)) bool {

@@ -53,6 +53,13 @@ func (c *Coordinator) Sweep(ctx context.Context) error {
 	return c.removeOffsets(ctx, func(g *classic.Group) classic.Write { return g.ExpireOffsets(c.deps.Clock(), retention) })
 }
 
+// CatchUp does at once what is due by the clock: time-outs of members and of rebalances, and offsets that have expired.
+// It is for a clock that is moved: Run waits in the machine's time.
+func (c *Coordinator) CatchUp(ctx context.Context) error {
+	c.groups.CatchUp(ctx)
+	return c.Sweep(ctx)
+}
+
 // removeOffsets has every group that this broker coordinates write tombstones. If a partition cannot be loaded, the
 // others are cleaned all the same, and the first error is returned.
 func (c *Coordinator) removeOffsets(ctx context.Context, tombstones func(*classic.Group) classic.Write) (first error) {

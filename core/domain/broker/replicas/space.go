@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,7 +30,7 @@ const (
 type Space struct {
 	rule    space.Rule
 	budget  *space.Budget
-	disk    ports.Disk
+	disk    ports.Disk // nil where space is endless
 	log     *slog.Logger
 	refusal atomic.Pointer[fault.Error] // what is said to whose records are refused
 	woken   chan struct{}               // little is left
@@ -53,8 +54,22 @@ func NewSpace(rule space.Rule, disk ports.Disk, log *slog.Logger) (*Space, error
 	return s, nil
 }
 
+// endlessly is about how much space there is where nobody measures it, in bytes.
+const endlessly = math.MaxInt64 / 2
+
+// NewEndlessSpace returns the space of a broker that keeps nothing on disk: there is always enough.
+func NewEndlessSpace(log *slog.Logger) *Space {
+	s := &Space{budget: space.NewBudget(space.Rule{}), log: log, known: space.Disk{Free: endlessly}}
+	s.budget.Measured(s.known)
+	return s
+}
+
 // Run reviews the disk until ctx ends.
 func (s *Space) Run(ctx context.Context) error {
+	if s.disk == nil {
+		<-ctx.Done()
+		return nil
+	}
 	tick := time.NewTicker(measureEvery)
 	defer tick.Stop()
 	for {
@@ -144,6 +159,9 @@ const lending = 4
 // Room returns nil when n bytes may be written for a use, and are free now: the reserve gives back
 // what is missing, for a while.
 func (s *Space) Room(u space.Use, n int64) error {
+	if s.disk == nil {
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d, err := s.disk.Measure()

@@ -1,0 +1,115 @@
+package chroniktest
+
+import (
+	"reflect"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// failed returns the response to req in which all that was asked for has met err. The messages of the protocol call the
+// same things alike in request and response, so that what a response is about is taken from its request by names.
+func failed(req kmsg.Request, err *kerr.Error) kmsg.Response {
+	resp := req.ResponseKind()
+	to := reflect.ValueOf(resp).Elem()
+	mirror(to, reflect.ValueOf(req).Elem())
+	fail(to, err.Code)
+	return resp
+}
+
+// errorCode is the field of a response, or of a part of one, that tells of an error.
+const errorCode = "ErrorCode"
+
+// otherNames are the lists of requests that are called otherwise in the response.
+var otherNames = map[string][]string{ //nolint:gochecknoglobals // a table
+	"Coordinators":      {"CoordinatorKeys"},
+	"Groups":            {"GroupIDs"},
+	"Results":           {"Creations", "Filters", "FeatureUpdates", "Deletions", "Upsertions"},
+	"Topics":            {"TopicNames"},
+	"TransactionStates": {"TransactionalIDs"},
+}
+
+// mirror has the lists of a response, or of a part of one, list what those of the request do. Lists in which no error
+// can be told stay empty.
+func mirror(to, from reflect.Value) {
+	for i := range to.NumField() {
+		list := to.Field(i)
+		if !isList(list.Type()) || !tellsErrors(list.Type().Elem()) {
+			continue
+		}
+		for _, name := range append([]string{to.Type().Field(i).Name}, otherNames[to.Type().Field(i).Name]...) {
+			asked := from.FieldByName(name)
+			if !asked.IsValid() || asked.Kind() != reflect.Slice {
+				continue
+			}
+			for n := range asked.Len() {
+				list.Set(reflect.Append(list, named(list.Type().Elem(), asked.Index(n))))
+			}
+		}
+	}
+}
+
+// named returns a part of a response that is about what was asked for: a struct, or just a name or number.
+func named(part reflect.Type, asked reflect.Value) reflect.Value {
+	to := reflect.New(part)
+	to.MethodByName("Default").Call(nil)
+	to = to.Elem()
+	if asked.Kind() != reflect.Struct {
+		name(to, asked)
+		return to
+	}
+	for i := range part.NumField() {
+		same := asked.FieldByName(part.Field(i).Name)
+		if same.IsValid() && same.Type() == part.Field(i).Type && part.Field(i).Type.Kind() != reflect.Slice && same.CanInterface() {
+			to.Field(i).Set(same)
+		}
+	}
+	mirror(to, asked)
+	return to
+}
+
+// name puts a name or number into the first field for one.
+func name(to, asked reflect.Value) {
+	for _, field := range to.Fields() {
+		if field.Type() == asked.Type() {
+			field.Set(asked)
+			return
+		}
+	}
+	for _, field := range to.Fields() {
+		if field.Type() == reflect.PointerTo(asked.Type()) {
+			field.Set(reflect.New(asked.Type()))
+			field.Elem().Set(asked)
+			return
+		}
+	}
+}
+
+// fail puts the code where Kafka tells errors: in the innermost parts of the response, as partitions are, and in itself
+// only where it has none. It reports whether there was a place for it.
+func fail(v reflect.Value, code int16) (told bool) {
+	for _, list := range v.Fields() {
+		if isList(list.Type()) {
+			for n := range list.Len() {
+				told = fail(list.Index(n), code) || told
+			}
+		}
+	}
+	if own := v.FieldByName(errorCode); own.IsValid() && !told {
+		own.SetInt(int64(code))
+		told = true
+	}
+	return told
+}
+
+func isList(t reflect.Type) bool {
+	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct
+}
+
+// tellsErrors reports whether there is a place for an error in a part of a response, or in one of its parts.
+func tellsErrors(part reflect.Type) bool {
+	return slices.ContainsFunc(reflect.VisibleFields(part), func(f reflect.StructField) bool {
+		return f.Name == errorCode || isList(f.Type) && tellsErrors(f.Type.Elem())
+	})
+}

@@ -1,0 +1,174 @@
+package chroniktest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/wiring"
+)
+
+// Request is a request that has arrived at the broker.
+type Request struct {
+	kmsg.Request        // in the version that the client has sent
+	ClientID     string // the client's name for itself
+	Client       string // its IP address
+	Listener     string // the name of the listener by which it has come
+}
+
+// Hook decides about a request. It answers with a response of the request's API; an error closes the client's connection
+// without an answer. With neither, the next hook is asked, and in the end the broker serves the request. ctx ends when
+// the client goes away or the broker is closed. Until the hook returns, the client's later requests on the same
+// connection wait, as behind a slow broker.
+type Hook func(ctx context.Context, r *Request) (kmsg.Response, error)
+
+// Hook has a hook asked about every request of an API from now on, after those that were there before, until remove is
+// called.
+func (b *TestBroker) Hook(api kmsg.Key, hook Hook) (remove func()) {
+	return b.hooks.add(api, hook)
+}
+
+// Answer answers with what respond makes of the request; req.ResponseKind() returns an empty response to begin with.
+func Answer(respond func(req kmsg.Request) kmsg.Response) Hook {
+	return func(_ context.Context, r *Request) (kmsg.Response, error) { return respond(r.Request), nil }
+}
+
+// Delay lets the request wait before it goes on to the next hook, or to the broker.
+func Delay(d time.Duration) Hook {
+	return func(ctx context.Context, _ *Request) (kmsg.Response, error) {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			return nil, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// Hold lets the request wait until the channel is closed or receives something.
+func Hold(until <-chan struct{}) Hook {
+	return func(ctx context.Context, _ *Request) (kmsg.Response, error) {
+		select {
+		case <-until:
+			return nil, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// Fail answers with an error in every place of the response that has room for one: the request as a whole, and each
+// topic, partition, group or resource in it. The broker does nothing.
+func Fail(err *kerr.Error) Hook {
+	return Answer(func(req kmsg.Request) kmsg.Response { return failed(req, err) })
+}
+
+// Disconnect closes the client's connection. The broker does nothing.
+func Disconnect() Hook {
+	return func(context.Context, *Request) (kmsg.Response, error) { return nil, errDisconnect }
+}
+
+var errDisconnect = errors.New("disconnected by a hook")
+
+// LoseAnswer has the broker serve the request, and the client's connection closed in place of the answer: the client
+// cannot know whether it was served.
+func LoseAnswer() Hook {
+	return func(context.Context, *Request) (kmsg.Response, error) { return nil, wiring.ErrLoseAnswer }
+}
+
+// Times is hook for the first n requests, and nothing for those after.
+func Times(n int, hook Hook) Hook {
+	var mu sync.Mutex
+	return func(ctx context.Context, r *Request) (kmsg.Response, error) {
+		mu.Lock()
+		n--
+		over := n < 0
+		mu.Unlock()
+		if over {
+			return nil, nil
+		}
+		return hook(ctx, r)
+	}
+}
+
+// Only is hook for the requests that it is meant for.
+func Only(meant func(r *Request) bool, hook Hook) Hook {
+	return func(ctx context.Context, r *Request) (kmsg.Response, error) {
+		if !meant(r) {
+			return nil, nil
+		}
+		return hook(ctx, r)
+	}
+}
+
+// hooks are a broker's. The zero value has none.
+type hooks struct {
+	mu    sync.Mutex
+	byAPI map[int16][]*Hook
+}
+
+func (h *hooks) add(api kmsg.Key, hook Hook) (remove func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.byAPI == nil {
+		h.byAPI = map[int16][]*Hook{}
+	}
+	key, added := api.Int16(), &hook
+	h.byAPI[key] = append(h.byAPI[key], added)
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.byAPI[key] = slices.DeleteFunc(h.byAPI[key], func(other *Hook) bool { return other == added })
+	}
+}
+
+// of returns the hooks of an API as they are now.
+func (h *hooks) of(key int16) []*Hook {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.byAPI[key])
+}
+
+// intercept asks the hooks.
+func (h *hooks) intercept(ctx context.Context, r *wiring.Request) (kmsg.Response, error) {
+	asked := h.of(r.Key)
+	if len(asked) == 0 {
+		return nil, nil
+	}
+	message, err := r.Decode()
+	if err != nil {
+		return nil, err
+	}
+	req := &Request{Request: message, ClientID: r.ClientID, Client: r.Client, Listener: r.Listener}
+	for _, hook := range asked {
+		resp, err := run(ctx, *hook, req)
+		if resp != nil || err != nil {
+			return resp, err
+		}
+	}
+	return nil, nil
+}
+
+// errUnfinished is what a hook has said that has not returned.
+var errUnfinished = errors.New("the hook has ended the goroutine")
+
+// run runs a hook in a goroutine of its own: t.FailNow, which no hook should call, ends that one and not the
+// connection's, whose other requests would wait for ever.
+func run(ctx context.Context, hook Hook, r *Request) (kmsg.Response, error) {
+	var resp kmsg.Response
+	err := errUnfinished
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		resp, err = hook(ctx, r)
+	}()
+	<-ended
+	return resp, err
+}
