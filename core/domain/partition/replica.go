@@ -265,6 +265,9 @@ func (r *Replica) HighWatermark() int64 { return r.hw }
 // DurableEnd is the end of what is durable on this broker's disk.
 func (r *Replica) DurableEnd() int64 { return r.durable }
 
+// Bounds returns the log start offset and the log's end.
+func (r *Replica) Bounds() (start, end int64) { return r.start, r.end }
+
 // Role returns the present role.
 func (r *Replica) Role() Role { return r.role }
 

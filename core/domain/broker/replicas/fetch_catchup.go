@@ -27,11 +27,10 @@ func (f *Fetch) catchUp(round *fetchRound, resp *FetchResponse, total, limit int
 		if inSync {
 			room = min(room, int(want.ask.MaxBytes)-bytes)
 		}
-		records, err := slice(p, want.ask.Offset, want.seen, room, bytes == 0)
+		records, err := slice(p, want.ask.Offset, want.seen, share{maxBytes: room, first: bytes == 0})
 		if err != nil {
-			*got = FetchedPartition{
-				FetchTarget: got.FetchTarget, Err: err, HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
-			}
+			*got = unanswered(got.FetchTarget)
+			got.Err = err
 			failed = true
 			continue
 		}

@@ -237,15 +237,14 @@ func (p FetchPartition) target(useIDs bool) FetchTarget {
 	return FetchTarget{Topic: p.Topic, Partition: p.Partition}
 }
 
-// quiet reports whether a partition that was read before has nothing that its consumer has not been told.
-func (w *wantedPartition) quiet(readCommitted bool) bool {
-	p := w.partition
-	if p == nil || !w.told || w.news || w.ask.Offset != w.seen {
+// quiet reports whether a partition that was read before, and is now as v has it, has nothing that its consumer has not
+// been told.
+func (w *wantedPartition) quiet(v *view, readCommitted bool) bool {
+	if !w.told || w.news || w.ask.Offset != w.seen {
 		return false
 	}
-	end, err := p.readable(readCommitted)
-	return err == nil && w.seen == end && w.highWatermark == p.hw.Load() && w.epoch == p.leaderEpoch() &&
-		w.logStart == p.log.StartOffset() && p.failed() == nil
+	end, err := v.readable(readCommitted)
+	return err == nil && w.seen == end && w.highWatermark == v.highWatermark && w.epoch == v.epoch && w.logStart == v.start
 }
 
 // resolve looks the partition's topic up.

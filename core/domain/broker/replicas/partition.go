@@ -36,7 +36,6 @@ type Partition struct {
 
 	config  atomic.Pointer[brokerconfigs.TopicConfig]
 	version atomic.Int32 // of the newest view of the metadata that was installed, -1 before the first
-	hw      atomic.Int64 // high watermark: the end of what consumers may read; as the replica has it
 
 	order   sync.Mutex
 	log     ports.Log
@@ -225,91 +224,10 @@ func (p *Partition) failed() error {
 	return p.gone
 }
 
-// checkEpoch compares a client's idea of the leader epoch with the partition's (KIP-320), -1 is not checked, and then asks whether
-// this broker leads: fault.FencedLeaderEpoch, UnknownLeaderEpoch, NotLeaderOrFollower.
-func (p *Partition) checkEpoch(client int32) error {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	if err := p.compareEpoch(client); err != nil {
-		return err
-	}
-	return p.replica.Admit(0, p.now())
-}
-
-// checkEpochOfAny is checkEpoch whoever leads.
-func (p *Partition) checkEpochOfAny(client int32) error {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	return p.compareEpoch(client)
-}
-
-// compareEpoch is checkEpochOfAny under the lock.
-func (p *Partition) compareEpoch(client int32) error {
-	err := p.replica.CheckEpoch(client)
-	if err == nil {
-		return nil
-	}
-	_, mine := p.replica.Leader()
-	return fault.New(fault.KindOf(err), "leader epoch %d of %s-%d, it is %d", client, p.topic, p.index, mine)
-}
-
-// leaderEpoch is the newest leader epoch that is known, -1 for none.
-func (p *Partition) leaderEpoch() int32 {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	_, epoch := p.replica.Leader()
-	return epoch
-}
-
 // leaderHint names the leader that this broker knows (KIP-951).
 func (p *Partition) leaderHint() *LeaderHint {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	leader, epoch := p.replica.Leader()
-	return &LeaderHint{Leader: leader, LeaderEpoch: epoch}
-}
-
-// lastStable is the end of what read_committed consumers may read.
-func (p *Partition) lastStable() int64 { return p.hw.Load() }
-
-// readable returns the end of what a consumer of this isolation may read. Errors: fault.NotLeaderOrFollower,
-// OffsetNotAvailable while a new leader does not know yet what was committed (KIP-207).
-func (p *Partition) readable(readCommitted bool) (int64, error) {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	if p.gone != nil {
-		return -1, p.gone
-	}
-	end, err := p.replica.Readable(p.now())
-	if err == nil && readCommitted {
-		end = p.lastStable()
-	}
-	return end, err
-}
-
-// fetchable is readable for who fetches from offset on. Where the log has failed, what was committed before can still be read; its end is
-// where the failure is told.
-func (p *Partition) fetchable(offset int64, readCommitted bool) (int64, error) {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	if p.gone != nil && !p.broken {
-		return -1, p.gone
-	}
-	end, err := p.replica.Readable(p.now())
-	if err == nil && readCommitted {
-		end = p.lastStable()
-	}
-	if err == nil && offset >= end {
-		err = p.gone
-	}
-	return end, err
-}
-
-// epochEnd returns the largest leader epoch not above epoch, and where it ended.
-func (p *Partition) epochEnd(epoch int32) (found int32, end int64) {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	return p.replica.EndOf(epoch)
+	v := p.view(partition.NoEpoch)
+	return v.leaderHint()
 }
 
 // epochAt returns the leader epoch of the record at offset, -1 when unknown.
@@ -358,12 +276,13 @@ func (f fate) wait(ctx context.Context) error {
 	}
 }
 
-// settle returns when everything that was appended before is durable on every in-sync replica, however few these are. Errors:
-// fault.NotLeaderOrFollower, KafkaStorageError, ctx's.
-func (p *Partition) settle(ctx context.Context) error {
+// awaitCommitted returns when everything that was appended before is durable on every in-sync replica, however few these
+// are. Errors: fault.NotLeaderOrFollower, KafkaStorageError, ctx's.
+func (p *Partition) awaitCommitted(ctx context.Context) error {
 	end := p.log.EndOffset()
 	for w := newWaiter(noFollower, false); ; {
-		switch upTo, err := p.readable(false); {
+		v := p.view(partition.NoEpoch)
+		switch upTo, err := v.readable(false); {
 		case err != nil && !errors.Is(err, fault.OffsetNotAvailable):
 			return err
 		case err == nil && upTo >= end:

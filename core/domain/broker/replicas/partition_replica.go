@@ -49,19 +49,22 @@ func (p *Partition) tick() {
 	p.giveUp()
 }
 
-// followed takes the fetch of a follower, and returns the end of what it may have, or where the logs part.
-// Errors are those of partition.Replica.FollowerFetched.
-func (p *Partition) followed(f partition.FollowerFetch) (reply partition.FetchReply, err error) {
+// followed takes the fetch of a follower, and returns the end of what it may have, or where the logs part, and the
+// partition as it is then. Errors are those of partition.Replica.FollowerFetched; of a partition that is unusable
+// only the view tells.
+func (p *Partition) followed(f partition.FollowerFetch) (reply partition.FetchReply, v view, err error) {
+	stepped := false
 	p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
 		if reply, err = r.FollowerFetched(f, now); err == nil {
 			p.deletions.followed(f.Replica, f.Start)
 		}
+		v, stepped = p.viewed(partition.NoEpoch), true
 		return reply.Effects
 	})
-	if reason := p.failed(); reason != nil {
-		return partition.FetchReply{}, reason
+	if !stepped {
+		v = p.view(partition.NoEpoch)
 	}
-	return reply, err
+	return reply, v, err
 }
 
 // proposal returns the change of the ISR that metadata is to decide; ok is false when there is none.
@@ -90,21 +93,6 @@ func (p *Partition) follows() (leader int32, ok bool) {
 	defer p.tail.Unlock()
 	leader, _ = p.replica.Leader()
 	return leader, p.gone == nil && leader >= 0 && p.replica.Role() == partition.RoleFollower
-}
-
-// shown returns the end of what a consumer with this idea of the leader epoch may read from a follower; follows is false when this
-// replica is none. Errors: fault.FencedLeaderEpoch, UnknownLeaderEpoch, NotLeaderOrFollower when the lease has ended.
-func (p *Partition) shown(epoch int32) (end int64, follows bool, err error) {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	if p.replica.Role() != partition.RoleFollower {
-		return -1, false, nil
-	}
-	if err := p.compareEpoch(epoch); err != nil {
-		return -1, true, err
-	}
-	end, err = p.replica.Shown(p.now())
-	return end, true, err
 }
 
 // serves returns the end of what the follower on broker id is known to have; ok is false when it is not in sync or does not have offset.

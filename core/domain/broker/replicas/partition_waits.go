@@ -139,7 +139,7 @@ func (p *Partition) await(a ack, to placement) error {
 		return fault.NotLeaderOrFollower
 	}
 	a.done.assign(a.slot, to)
-	reached, short := p.hw.Load(), error(nil)
+	reached, short := p.replica.HighWatermark(), error(nil)
 	if a.acks == allInSync {
 		short = p.replica.Replicated()
 	} else {
@@ -177,7 +177,7 @@ func (p *Partition) giveUp() {
 	p.tail.Lock()
 	var late []ack
 	if len(p.acks) > 0 {
-		now, durable := p.now(), p.log.DurableEnd()
+		now, durable := p.now(), p.replica.DurableEnd()
 		p.acks = slices.DeleteFunc(p.acks, func(a ack) bool {
 			over := a.until > 0 && a.until <= now && a.end <= durable // else the log needs its bytes
 			if over {
@@ -201,7 +201,6 @@ type release struct {
 
 // released takes out of line who is to be told after a step. It is called under the lock.
 func (p *Partition) released(fx partition.Effects) (r release) {
-	p.hw.Store(p.replica.HighWatermark()) // which falls without a word where a log is cut after an unclean election
 	durable := p.replica.DurableEnd()
 	grown := durable > p.grown
 	p.grown = durable
@@ -214,7 +213,7 @@ func (p *Partition) released(fx partition.Effects) (r release) {
 	r.held = p.written()
 	r.local = p.local.upTo(durable)
 	if len(p.acks) > 0 {
-		r.acks, r.short = p.acks.upTo(p.hw.Load()), p.replica.Replicated()
+		r.acks, r.short = p.acks.upTo(p.replica.HighWatermark()), p.replica.Replicated()
 	}
 	_, epoch := p.replica.Leader()
 	elected := epoch != p.epoch // followers have to ask anew
@@ -264,7 +263,7 @@ func (r release) tell() {
 func (p *Partition) subscribe(w *waiter, offset int64) {
 	p.tail.Lock()
 	defer p.tail.Unlock()
-	end, behind, role := p.hw.Load(), false, p.replica.Role()
+	end, behind, role := p.replica.HighWatermark(), false, p.replica.Role()
 	if w.follower != noFollower {
 		end, behind = p.replica.DurableEnd(), p.replica.Behind(w.follower)
 	}

@@ -280,7 +280,11 @@ func (ps *Partitions) LeaderEpoch(ctx context.Context, topic string, index int32
 	if err != nil {
 		return -1, err
 	}
-	return p.leads(0)
+	v := p.view(partition.NoEpoch)
+	if v.failure != nil {
+		return -1, v.failure
+	}
+	return v.epoch, v.noLead
 }
 
 // readBytes is how much of a log Read reads at once.
@@ -295,16 +299,16 @@ func (ps *Partitions) Read(
 	if err != nil {
 		return err
 	}
-	if err := p.settle(ctx); err != nil {
+	if err := p.awaitCommitted(ctx); err != nil {
 		return err
 	}
 	from = max(from, p.log.StartOffset())
 	var buf []byte
-	for from < p.hw.Load() {
+	for upTo := p.committed(); from < upTo; upTo = p.committed() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		s, err := p.log.Read(from, p.hw.Load(), readBytes)
+		s, err := p.log.Read(from, upTo, readBytes)
 		if err != nil {
 			return fmt.Errorf("read %s-%d at %d: %w", topic, index, from, err)
 		}

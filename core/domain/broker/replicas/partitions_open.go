@@ -345,7 +345,6 @@ func (ps *Partitions) openLog(
 	p.tail.Lock() // the log may have something to tell already
 	p.log = l
 	p.replica = partition.NewReplica(ps.nodeID, ps.epoch, ps.replicaSettings(cfg), ps.lease.of, logState(l), 0)
-	p.hw.Store(p.replica.HighWatermark())
 	p.tail.Unlock()
 	p.expire(ps.clock())
 	return p, nil

@@ -8,6 +8,7 @@ import (
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/partition"
 )
 
 func TestAProcessTakesNothingThatMetadataSaysToAnotherUnderItsID(t *testing.T) {
@@ -45,7 +46,8 @@ func TestAPartitionThatIsOpenedBeforeItsRegistrationIsSeenHasNoRole(t *testing.T
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.checkEpoch(-1); !errors.Is(err, fault.NotLeaderOrFollower) {
+	v := p.view(partition.NoEpoch)
+	if err := v.checkLeader(-1); !errors.Is(err, fault.NotLeaderOrFollower) {
 		t.Errorf("an image from before the registration makes it leader: %v", err)
 	}
 }

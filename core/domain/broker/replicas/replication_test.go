@@ -285,7 +285,7 @@ func TestNobodyWaitsAtAFollowerForAnAcknowledgement(t *testing.T) {
 		if err := p.await(ack{end: 5, acks: allInSync, done: make(fate, 1)}, placement{}); !errors.Is(err, fault.NotLeaderOrFollower) {
 			t.Errorf("a duplicate: %v", err)
 		}
-		if err := p.settle(t.Context()); !errors.Is(err, fault.NotLeaderOrFollower) {
+		if err := p.awaitCommitted(t.Context()); !errors.Is(err, fault.NotLeaderOrFollower) {
 			t.Errorf("a reader: %v", err)
 		}
 	})
@@ -297,13 +297,13 @@ func TestWhatIsSaidOfALogFollowsItWhenItIsCut(t *testing.T) {
 		time.Sleep(time.Second) // the follower learns that it is committed
 		r.isolate(2)
 		p := r.broker(2).replica()
-		if hw := p.hw.Load(); hw != 1 {
+		if hw := p.committed(); hw != 1 {
 			t.Fatalf("high watermark %d before the cut", hw)
 		}
 		if err := p.cut(t.Context(), partition.Effects{Truncate: true, To: 0}, nil); err != nil {
 			t.Fatal(err)
 		}
-		if hw := p.hw.Load(); hw != 0 || p.grown != 0 {
+		if hw := p.committed(); hw != 0 || p.grown != 0 {
 			t.Errorf("high watermark %d, durable end %d after the cut, want 0", hw, p.grown)
 		}
 	})
