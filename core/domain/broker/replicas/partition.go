@@ -18,8 +18,9 @@ import (
 )
 
 // Partition is one partition of which this broker has a replica. Two locks, always taken in this order:
-// order puts appends in sequence, tail guards the replica's state and who waits for it to move on. Neither is held while a
-// disk or a client is waited for: while the log is cut, cutting keeps others away from what order guards.
+// order puts appends in sequence, tail guards the replica's state and who waits for it to move on. An append holds
+// order throughout and tail once, in reserve. Neither is held while a disk or a client is waited for: while the log is
+// cut, cutting keeps others away from what order guards.
 type Partition struct {
 	topic string
 	id    metadata.TopicID
@@ -67,87 +68,6 @@ type replicaQueue interface {
 	fetch(p *Partition)
 	// left says that p is no replica any more: no fetch for it may be under way.
 	left(p *Partition)
-}
-
-// placement is where a batch was put.
-type placement struct {
-	baseOffset    int64
-	logAppendTime int64 // milliseconds, -1 unless the topic's timestamps are LogAppendTime or the batch is a duplicate
-	logStart      int64 // the log start offset at that moment
-}
-
-// append decides over b and orders it behind the log's end. a.done is told where it was put and then of its fate; it
-// is told nothing when append returns an error. A batch that was appended before is answered with its old
-// offset, as soon as that is as durable as a.acks asks (KIP-98), or with fault.DuplicateSequence when the offset is not
-// remembered. Errors: fault.NotLeaderOrFollower, NotEnoughReplicas, those of the
-// producer's state, KafkaStorageError. In-sync replicas are waited for as long as wait says, then a.done is told fault.RequestTimedOut; 0 is for ever.
-func (p *Partition) append(b record.Batch, a ack, wait time.Duration) error {
-	return p.appendIn(partition.NoEpoch, b, a, wait)
-}
-
-// appendIn is append in one leader epoch only, unless that is -1.
-func (p *Partition) appendIn(only int32, b record.Batch, a ack, wait time.Duration) error {
-	now := p.clock()
-	if wait > 0 {
-		a.until = p.now() + wait
-	}
-	logAppendTime := p.config.Load().LogAppendTime
-
-	p.order.Lock()
-	defer p.order.Unlock()
-	epoch, err := p.leads(a.acks)
-	if err != nil {
-		p.refuse(err)
-		return err
-	}
-	if only >= 0 && epoch != only {
-		return fault.NotLeaderOrFollower
-	}
-	dup, err := p.log.Producers().Check(b)
-	if err != nil {
-		return p.orWhatIsMissing(err)
-	}
-	to := placement{logAppendTime: record.NoTimestamp, logStart: p.log.StartOffset()}
-	if dup != nil {
-		to.baseOffset, to.logAppendTime = dup.FirstOffset, dup.Timestamp // whatever the timestamp's type, as in Kafka
-		a.end = dup.LastOffset + 1
-		if dup.FirstOffset < 0 {
-			a.err = fault.DuplicateSequence // for clients a success whose offset is not known
-		}
-		return p.await(a, to)
-	}
-	if err := p.room(len(b)); err != nil {
-		return err
-	}
-	to.baseOffset = p.log.EndOffset()
-	b.SetBaseOffset(to.baseOffset)
-	b.SetLeaderEpoch(epoch)
-	if logAppendTime {
-		to.logAppendTime = now.UnixMilli()
-		b.SetLogAppendTime(to.logAppendTime)
-	}
-	// The ack stands in line before the log knows the batch: Durable may be called at any moment after.
-	a.end = b.NextOffset()
-	if err := p.enter(a, to, epoch); err != nil {
-		return err
-	}
-	if err := p.log.Append([]record.Batch{b}, now); err != nil {
-		if p.withdraw(a) {
-			return err
-		}
-	}
-	return nil
-}
-
-// leads returns the leader epoch in which a batch with these acks may be appended.
-func (p *Partition) leads(acks int16) (epoch int32, err error) {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	if p.gone != nil {
-		return -1, p.gone
-	}
-	_, epoch = p.replica.Leader()
-	return epoch, p.replica.Admit(acks, p.now())
 }
 
 // Durable tells the replica what is durable on this broker's disk.

@@ -104,22 +104,6 @@ func (w *waiter) notify() {
 	}
 }
 
-// enter puts a in line, and tells the replica of its batch, unless the epoch is over.
-func (p *Partition) enter(a ack, to placement, epoch int32) error {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	if _, now := p.replica.Leader(); now != epoch || p.replica.Role() != partition.RoleLeader {
-		return fault.NotLeaderOrFollower
-	}
-	if p.gone != nil {
-		return p.gone
-	}
-	p.replica.Appended(to.baseOffset, a.end, epoch)
-	a.done.assign(a.slot, to)
-	*p.line(a.acks) = append(*p.line(a.acks), a)
-	return nil
-}
-
 // line is where appends with these acks wait.
 func (p *Partition) line(acks int16) *ackQueue {
 	if acks == allInSync {
@@ -128,17 +112,9 @@ func (p *Partition) line(acks int16) *ackQueue {
 	return &p.local
 }
 
-// await puts a in line behind a batch that was appended before, or acknowledges it when that is durable already.
-func (p *Partition) await(a ack, to placement) error {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	if p.gone != nil {
-		return p.gone
-	}
-	if p.replica.Role() != partition.RoleLeader { // nobody would answer a any more
-		return fault.NotLeaderOrFollower
-	}
-	a.done.assign(a.slot, to)
+// joins puts a, a repetition of a batch, in line behind that, or acknowledges it when the batch is as durable already as
+// a asks. Called under the lock.
+func (p *Partition) joins(a *ack) {
 	reached, short := p.replica.HighWatermark(), error(nil)
 	if a.acks == allInSync {
 		short = p.replica.Replicated()
@@ -147,19 +123,18 @@ func (p *Partition) await(a ack, to placement) error {
 	}
 	if a.end <= reached {
 		a.reached(short)
-		return nil
+		return
 	}
 	line := p.line(a.acks)
 	at := len(*line)
 	for at > 0 && (*line)[at-1].end > a.end {
 		at--
 	}
-	*line = slices.Insert(*line, at, a)
-	return nil
+	*line = slices.Insert(*line, at, *a)
 }
 
 // withdraw takes a, the newest, out of line. It reports false when the partition's end has answered it already.
-func (p *Partition) withdraw(a ack) bool {
+func (p *Partition) withdraw(a *ack) bool {
 	p.tail.Lock()
 	defer p.tail.Unlock()
 	line := p.line(a.acks)

@@ -282,7 +282,9 @@ func TestNobodyWaitsAtAFollowerForAnAcknowledgement(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
 		r.broker(1).sent("orders", "a")
 		p := r.broker(2).replica()
-		if err := p.await(ack{end: 5, acks: allInSync, done: make(fate, 1)}, placement{}); !errors.Is(err, fault.NotLeaderOrFollower) {
+		known := verdict{known: &partition.Appended{LastOffset: 4}}
+		err := p.reserve(nil, &ack{acks: allInSync, done: make(fate, 1)}, partition.NoEpoch, known, placement{})
+		if !errors.Is(err, fault.NotLeaderOrFollower) {
 			t.Errorf("a duplicate: %v", err)
 		}
 		if err := p.awaitCommitted(t.Context()); !errors.Is(err, fault.NotLeaderOrFollower) {
