@@ -161,6 +161,7 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, steps *Progres
 	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
 	wiringBrokerEpoch := wiringRegistered.Epoch
 	wiringPartitionNeeds := partitionNeeds{
+		Config:  cfg,
 		Store:   store,
 		Logs:    logStore,
 		Configs: brokerconfigsConfigs,
@@ -419,6 +420,7 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, steps *P
 	clock := newClock()
 	lease := replicas.NewEndlessLease(clock)
 	wiringPartitionNeeds := partitionNeeds{
+		Config:  cfg,
 		Store:   store,
 		Logs:    logStore,
 		Configs: brokerconfigsConfigs,
@@ -629,6 +631,7 @@ func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, step
 	clock := newClock()
 	lease := replicas.NewEndlessLease(clock)
 	wiringPartitionNeeds := partitionNeeds{
+		Config:  cfg,
 		Store:   store,
 		Logs:    logStore,
 		Configs: brokerconfigsConfigs,

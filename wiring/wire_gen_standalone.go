@@ -115,6 +115,7 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, steps *Progres
 	clock := newClock()
 	lease := replicas.NewEndlessLease(clock)
 	wiringPartitionNeeds := partitionNeeds{
+		Config:  cfg,
 		Store:   store,
 		Logs:    logStore,
 		Configs: brokerconfigsConfigs,
@@ -323,6 +324,7 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, steps *P
 	clock := newClock()
 	lease := replicas.NewEndlessLease(clock)
 	wiringPartitionNeeds := partitionNeeds{
+		Config:  cfg,
 		Store:   store,
 		Logs:    logStore,
 		Configs: brokerconfigsConfigs,

@@ -8,5 +8,5 @@ import (
 )
 
 func TestStoreKeepsThePortsContract(t *testing.T) {
-	porttest.LogStore(t, func(t *testing.T) ports.LogStore { return openStore(t, t.TempDir()) })
+	porttest.LogStore(t, func(t *testing.T, dir string) ports.LogStore { return openStore(t, dir) })
 }

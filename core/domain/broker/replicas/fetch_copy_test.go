@@ -56,13 +56,13 @@ func TestAConsumerIsSentToAReplicaInItsRack(t *testing.T) {
 			t.Errorf("beyond the log's end: %+v", got)
 		}
 
-		r.broker(3).logs.hold()
+		r.broker(3).logs.Hold()
 		if _, err := answered(t, leader.send("orders", 1, "b")); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(100 * time.Millisecond)
 		sentTo(2, "b", 1) // has more than broker 3
-		r.broker(3).logs.release()
+		r.broker(3).logs.Release()
 		time.Sleep(time.Second)
 		if err := r.broker(3).replica().log.AdvanceStart(t.Context(), 1); err != nil {
 			t.Fatal(err)
@@ -97,7 +97,7 @@ func TestAFollowerServesWhatItKnowsToBeCommitted(t *testing.T) {
 		follower := r.broker(2)
 		r.broker(1).sent("orders", "a")
 		time.Sleep(time.Second)
-		r.broker(3).logs.hold()
+		r.broker(3).logs.Hold()
 		if _, err := answered(t, r.broker(1).send("orders", 1, "b")); err != nil {
 			t.Fatal(err)
 		}

@@ -72,8 +72,8 @@ func TestFetchIsWokenWhenItsTopicIsDeleted(t *testing.T) {
 		if got := (<-answer).Partitions[0]; !errors.Is(got.Err, fault.UnknownTopicOrPartition) {
 			t.Errorf("answered %v", got.Err)
 		}
-		if len(f.logs.delete) != 1 {
-			t.Errorf("deleted %v, want the one open log", f.logs.delete)
+		if len(f.logs.Deleted()) != 1 {
+			t.Errorf("deleted %v, want the one open log", f.logs.Deleted())
 		}
 	})
 }
@@ -81,7 +81,7 @@ func TestFetchIsWokenWhenItsTopicIsDeleted(t *testing.T) {
 func TestWhatWasCommittedIsFetchedFromALogThatHasFailed(t *testing.T) {
 	f := newFixture(t)
 	f.sent(t, newBatch(t, record.Options{}, "a"))
-	f.logs.fail(errors.New("input/output error"))
+	f.logs.Fail(errors.New("input/output error"))
 	if got := f.fetch.Fetch(t.Context(), ask(0)).Partitions[0]; got.Err != nil || got.Records.Size == 0 || got.HighWatermark != 1 {
 		t.Errorf("answered %+v", got)
 	}
@@ -93,13 +93,13 @@ func TestWhatWasCommittedIsFetchedFromALogThatHasFailed(t *testing.T) {
 func TestFetchNeverShowsWhatIsNotDurable(t *testing.T) {
 	f := newFixture(t)
 	f.sent(t, newBatch(t, record.Options{}, "a"))
-	f.logs.hold()
+	f.logs.Hold()
 	_, done := f.send(t, newBatch(t, record.Options{}, "b"))
 	got := f.fetch.Fetch(t.Context(), ask(1)).Partitions[0]
 	if got.Err != nil || got.Records.Size != 0 || got.HighWatermark != 1 {
 		t.Errorf("answered %+v", got)
 	}
-	f.logs.release()
+	f.logs.Release()
 	<-done
 	if got := f.fetch.Fetch(t.Context(), ask(1)).Partitions[0]; got.Records.Size == 0 || got.HighWatermark != 2 {
 		t.Errorf("answered %+v", got)

@@ -13,7 +13,6 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/domain/partition"
-	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -40,9 +39,10 @@ type Partition struct {
 
 	order   sync.Mutex
 	log     ports.Log
-	cutting atomic.Bool  // the log is being cut; set and cleared under order
-	cutWait atomic.Int64 // when the leader may be asked again after the log could not be cut, in the time that the replica counts in
-	raising atomic.Bool  // the log start offset is being raised to the leader's
+	state   partition.State // what the log's records have brought about; only the log changes it while that is being cut
+	cutting atomic.Bool     // the log is being cut; set and cleared under order
+	cutWait atomic.Int64    // when the leader may be asked again after the log could not be cut, in the time that the replica counts in
+	raising atomic.Bool     // the log start offset is being raised to the leader's
 
 	refusal refusal // of what was proposed last; Replication's
 
@@ -165,7 +165,7 @@ func (p *Partition) producers() ([]partition.Producer, error) {
 		return nil, fault.NotLeaderOrFollower
 	}
 	byID := func(a, b partition.Producer) int { return cmp.Compare(a.ID, b.ID) }
-	return slices.SortedFunc(p.log.Producers().All(), byID), nil
+	return slices.SortedFunc(p.state.Producers.All(), byID), nil
 }
 
 // configure takes configs into use, which the topic's partitions share.
@@ -225,12 +225,12 @@ func (p *Partition) expire(now time.Time) {
 	if p.cutting.Load() {
 		return // the next time will do
 	}
-	p.log.Producers().Expire(now.UnixMilli(), p.config.Load().Log.ProducerIDExpiration.Milliseconds())
+	p.state.Producers.Expire(now.UnixMilli(), p.config.Load().Log.ProducerIDExpiration.Milliseconds())
 }
 
 // forgetProducers gives the memory of the producers back when the log is gone.
 func (p *Partition) forgetProducers() {
 	p.order.Lock()
 	defer p.order.Unlock()
-	p.log.Producers().Clear()
+	p.state.Clear()
 }

@@ -38,10 +38,11 @@ func (p *Partition) appendIn(only int32, b record.Batch, a ack, wait time.Durati
 		to.logAppendTime = now.UnixMilli()
 		b.SetLogAppendTime(to.logAppendTime)
 	}
-	if err := p.reserve(b, &a, only, v, to); err != nil || !v.appends() {
+	epochs, err := p.reserve(b, &a, only, v, to)
+	if err != nil || !v.appends() {
 		return err
 	}
-	if err := p.log.Append([]record.Batch{b}, now); err != nil && p.withdraw(&a) {
+	if err := p.log.Append([]record.Batch{b}, epochs, now); err != nil && p.withdraw(&a) {
 		return err
 	}
 	return nil
@@ -62,7 +63,7 @@ func (p *Partition) judge(b record.Batch) (v verdict) {
 		v.refusal = fault.NotLeaderOrFollower
 		return v
 	}
-	if v.known, v.refusal = p.log.Producers().Check(b); v.refusal != nil {
+	if v.known, v.refusal = p.state.Producers.Check(b); v.refusal != nil {
 		v.refusal = p.orWhatIsMissing(v.refusal)
 	} else if v.known == nil {
 		v.refusal = p.room(len(b))
@@ -72,24 +73,26 @@ func (p *Partition) judge(b record.Batch) (v verdict) {
 
 // reserve gives b its place behind the log's end, if this broker leads and the verdict allows it, and puts a in line for
 // it: before the log knows the batch, for it may be durable at any moment after. A batch that was appended before is
-// waited for where it stands. Called with order held.
-func (p *Partition) reserve(b record.Batch, a *ack, only int32, v verdict, to placement) error {
+// waited for where it stands. When b begins a leader epoch, the epochs with that are returned, for the log to store.
+// Called with order held.
+func (p *Partition) reserve(
+	b record.Batch, a *ack, only int32, v verdict, to placement,
+) (epochs []partition.EpochStart, err error) {
 	p.tail.Lock()
 	defer p.tail.Unlock()
-	err := p.gone
-	if err == nil {
+	if err = p.gone; err == nil {
 		err = p.replica.Admit(a.acks, p.now())
 	}
 	if err != nil {
 		p.refuse(err)
-		return err
+		return nil, err
 	}
 	_, epoch := p.replica.Leader()
 	switch {
 	case only >= 0 && epoch != only:
-		return fault.NotLeaderOrFollower
+		return nil, fault.NotLeaderOrFollower
 	case v.refusal != nil:
-		return v.refusal
+		return nil, v.refusal
 	}
 	to.logStart, to.baseOffset = p.replica.Bounds()
 	if v.known != nil {
@@ -100,14 +103,16 @@ func (p *Partition) reserve(b record.Batch, a *ack, only int32, v verdict, to pl
 		}
 		a.done.assign(a.slot, to)
 		p.joins(a)
-		return nil
+		return nil, nil
 	}
 	b.SetBaseOffset(to.baseOffset)
 	b.SetLeaderEpoch(epoch)
 	a.end = b.NextOffset()
-	p.replica.Appended(to.baseOffset, a.end, epoch)
+	if p.replica.Appended(to.baseOffset, a.end, epoch) {
+		epochs = p.replica.Epochs()
+	}
 	a.done.assign(a.slot, to)
 	line := p.line(a.acks)
 	*line = append(*line, *a)
-	return nil
+	return epochs, nil
 }

@@ -156,11 +156,16 @@ func (p *Partition) takeIn(a partition.FetchAnswer, records []byte) (partition.E
 	if len(batches) > 0 && batches[0].BaseOffset() < p.log.EndOffset() {
 		a.Early, a.First = true, batches[0].BaseOffset()
 	}
+	var epochs []partition.EpochStart
 	fx := p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
 		fx := r.FetchAnswered(a, now)
 		if fx.Append { // in the same step: the replica may be elected in the next
+			begins := false
 			for _, b := range batches {
-				r.Appended(b.BaseOffset(), b.NextOffset(), b.LeaderEpoch())
+				begins = r.Appended(b.BaseOffset(), b.NextOffset(), b.LeaderEpoch()) || begins
+			}
+			if begins {
+				epochs = r.Epochs()
 			}
 		}
 		return fx
@@ -171,7 +176,7 @@ func (p *Partition) takeIn(a partition.FetchAnswer, records []byte) (partition.E
 	if !fx.Append || len(batches) == 0 {
 		return fx, nil
 	}
-	return fx, p.log.Append(batches, p.clock())
+	return fx, p.log.Append(batches, epochs, p.clock())
 }
 
 // fetchedBatches returns the leader's batches that follow the log's end, after having looked at their checksums: damaged bytes must
@@ -218,10 +223,13 @@ func (p *Partition) cut(ctx context.Context, fx partition.Effects, records []byt
 	}
 	p.cutting.Store(false)
 	state := logState(p.log)
-	for _, b := range batches {
-		state = state.Appended(b.BaseOffset(), b.NextOffset(), b.LeaderEpoch())
-	}
 	p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
+		if fx.Truncate || err != nil { // else nothing is left
+			state.Epochs = r.EpochsBelow(state.End)
+		}
+		for _, b := range batches {
+			state = state.Appended(b.BaseOffset(), b.NextOffset(), b.LeaderEpoch())
+		}
 		fx := r.Truncated(state, now)
 		p.takenOver(r)
 		return fx
@@ -230,10 +238,11 @@ func (p *Partition) cut(ctx context.Context, fx partition.Effects, records []byt
 		return err
 	}
 	p.letGo() // what was cut off was durable before
-	return p.log.Append(batches, p.clock())
+	return p.log.Append(batches, state.Epochs, p.clock())
 }
 
-// logState is what a replica has to know of its log. The caller holds order, or is alone with the log.
+// logState is what a replica has to know of its log, but for the leader epochs. The caller holds order, or is alone with
+// the log.
 func logState(l ports.Log) partition.LogState {
-	return partition.LogState{Start: l.StartOffset(), End: l.EndOffset(), Durable: l.DurableEnd(), Epochs: l.Epochs().Entries()}
+	return partition.LogState{Start: l.StartOffset(), End: l.EndOffset(), Durable: l.DurableEnd()}
 }

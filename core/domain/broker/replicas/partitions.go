@@ -35,6 +35,8 @@ type Partitions struct {
 	space   *Space // nil: there is always enough
 	upkeep  *upkeep
 
+	producerMemory *partition.ProducerMemory // what all partitions remember of their producers
+
 	mu      sync.RWMutex
 	topics  map[metadata.TopicID]*topicPartitions
 	names   map[string]*topicPartitions // the newest of each name
@@ -51,16 +53,16 @@ type topicConfigs interface {
 	Int(key string) int64
 }
 
-// NewPartitions returns the registry over logs, of broker nodeID, which is registered under epoch.
-// All arguments are required.
+// NewPartitions returns the registry over logs, of broker nodeID, which is registered under epoch. What the partitions
+// remember of their producers comes out of producers; nil is for no bound. All other arguments are required.
 func NewPartitions(
 	store ports.MetadataStore, logs ports.LogStore, configs topicConfigs, nodeID int32, epoch int64, lease *Lease,
-	clock ports.Clock, log *slog.Logger,
+	producers *partition.ProducerMemory, clock ports.Clock, log *slog.Logger,
 ) *Partitions {
 	ps := &Partitions{
 		store: store, logs: logs, configs: configs, nodeID: nodeID, epoch: epoch, clock: clock, log: log, noise: limitedlog.New(log, noiseOfLogs),
 		lease: lease, queue: unreplicated{}, topics: make(map[metadata.TopicID]*topicPartitions), names: make(map[string]*topicPartitions),
-		failing: make(map[*Partition]struct{}),
+		failing: make(map[*Partition]struct{}), producerMemory: producers,
 	}
 	ps.upkeep = newUpkeep(ps.keep, clock)
 	return ps

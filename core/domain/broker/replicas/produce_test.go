@@ -16,7 +16,7 @@ import (
 
 func TestProduceIsAnsweredWhenItIsDurable(t *testing.T) {
 	f := newFixture(t)
-	f.logs.hold()
+	f.logs.Hold()
 	first, firstDone := f.send(t, newBatch(t, record.Options{}, "a", "b"))
 	second, secondDone := f.send(t, newBatch(t, record.Options{}, "c"))
 	select {
@@ -26,7 +26,7 @@ func TestProduceIsAnsweredWhenItIsDurable(t *testing.T) {
 		t.Fatal("answered before it was durable")
 	default:
 	}
-	f.logs.release()
+	f.logs.Release()
 	<-firstDone
 	<-secondDone
 	if first.Partitions[0].BaseOffset != 0 || second.Partitions[0].BaseOffset != 2 {
@@ -39,7 +39,7 @@ func TestProduceRepeatedByAnIdempotentProducerIsAnsweredWithTheOldOffset(t *test
 	of := func(sequence int32, value string) []byte {
 		return newBatch(t, record.Options{Producer: &record.Producer{ID: 7, Epoch: 0, Sequence: sequence}}, value)
 	}
-	f.logs.hold()
+	f.logs.Hold()
 	_, firstDone := f.send(t, of(0, "a"))
 	again, againDone := f.send(t, of(0, "a"))
 	select {
@@ -47,7 +47,7 @@ func TestProduceRepeatedByAnIdempotentProducerIsAnsweredWithTheOldOffset(t *test
 		t.Fatal("the repetition was answered before the original was durable")
 	default:
 	}
-	f.logs.release()
+	f.logs.Release()
 	<-firstDone
 	<-againDone
 	if got := again.Partitions[0]; got.Err != nil || got.BaseOffset != 0 {
@@ -66,10 +66,10 @@ func TestProduceRepeatedByAnIdempotentProducerIsAnsweredWithTheOldOffset(t *test
 
 func TestProduceFailsWhenTheLogGoesOffline(t *testing.T) {
 	f := newFixture(t)
-	f.logs.hold()
+	f.logs.Hold()
 	req, done := f.send(t, newBatch(t, record.Options{}, "a"))
-	f.logs.fail(errors.New("input/output error"))
-	f.logs.release()
+	f.logs.Fail(errors.New("input/output error"))
+	f.logs.Release()
 	<-done
 	if err := req.Partitions[0].Err; !errors.Is(err, fault.KafkaStorageError) {
 		t.Errorf("answered %v", err)
@@ -89,7 +89,7 @@ func TestProduceIsNotAnsweredWhileTheLogNeedsItsBytes(t *testing.T) {
 		"the topic is deleted": func(f *fixture, _ *Partition) {
 			_ = f.partitions.drop(context.Background(), metadata.TopicID{1})
 		},
-		"the log fails":    func(f *fixture, _ *Partition) { f.logs.fail(errors.New("input/output error")) },
+		"the log fails":    func(f *fixture, _ *Partition) { f.logs.Fail(errors.New("input/output error")) },
 		"the broker stops": func(f *fixture, _ *Partition) { f.partitions.Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -100,7 +100,7 @@ func TestProduceIsNotAnsweredWhileTheLogNeedsItsBytes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			f.logs.hold()
+			f.logs.Hold()
 			req, done := f.send(t, newBatch(t, record.Options{}, "b"))
 			lose(f, p)
 			select {
@@ -108,7 +108,7 @@ func TestProduceIsNotAnsweredWhileTheLogNeedsItsBytes(t *testing.T) {
 				t.Error("answered before the log has written the batch")
 			default:
 			}
-			f.logs.release()
+			f.logs.Release()
 			<-done
 			if err := req.Partitions[0].Err; err == nil {
 				t.Error("answered as if it had been appended")
@@ -205,13 +205,7 @@ func TestLimitsOfSegmentsApplyToWhatIsWritten(t *testing.T) {
 func TestTheProducersOfADeletedTopicTakeNoMemory(t *testing.T) {
 	f := newFixture(t)
 	memory := partition.NewProducerMemory(1 << 20)
-	f.sent(t, newBatch(t, record.Options{}, "a"))
-	topic, _ := f.store.Image().Topic("orders")
-	p, err := f.partitions.Leader(t.Context(), topic, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.log.Producers().CountIn(memory) // as a log does when it is opened
+	f.partitions.producerMemory = memory
 	f.sent(t, newBatch(t, record.Options{Producer: &record.Producer{ID: 7}}, "b"))
 	if memory.Held() != 1 {
 		t.Fatalf("%d producers are counted, want 1", memory.Held())
