@@ -1,8 +1,6 @@
 package kafkaproto
 
 import (
-	"io"
-
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -135,9 +133,9 @@ func (c *conn) writeAll(b []byte) error {
 func (c *conn) copyFile(s ports.Slice) error {
 	buf := c.server.buffers.get(min(s.Size, writeStep))
 	defer c.server.buffers.put(buf)
-	for at, end := s.Offset, s.Offset+int64(s.Size); at < end; {
+	for at, end := int64(0), int64(s.Size); at < end; {
 		b := buf.b[:min(int64(len(buf.b)), end-at)]
-		if _, err := io.ReadFull(io.NewSectionReader(s.File, at, int64(len(b))), b); err != nil {
+		if err := s.ReadPart(b, at); err != nil {
 			return err
 		}
 		if err := c.writeAll(b); err != nil {

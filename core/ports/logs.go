@@ -3,7 +3,6 @@ package ports
 import (
 	"context"
 	"io"
-	"os"
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/metadata"
@@ -181,23 +180,33 @@ type TimestampOffset struct {
 }
 
 // Slice is a range of bytes in a log's segment file: whole record batches. The zero Slice is empty.
-// While it is held, the file stays open and readable even if its segment is deleted. Release it once.
+// While it is held, the bytes stay readable even if their segment is deleted. Release it once.
 type Slice struct {
-	File   *os.File // read with ReadAt or sendfile at explicit offsets only; nil when there is none: use ReadPart
-	Offset int64    // position of the first byte
-	Size   int      // bytes
+	Size   int // bytes
 	from   io.ReaderAt
+	offset int64 // position of the first byte
 	hold   io.Closer
 }
 
-// NewSlice returns a slice of a file; Release closes hold.
-func NewSlice(f *os.File, offset int64, size int, hold io.Closer) Slice {
-	return Slice{File: f, Offset: offset, Size: size, from: f, hold: hold}
+// Descriptor is what the source of a Slice may be as well: a file of the operating system, which that can send by itself.
+type Descriptor interface {
+	// Descriptor returns the open file's descriptor, to be read from at explicit offsets only. ok is false when there is
+	// none after all.
+	Descriptor() (fd uintptr, ok bool)
 }
 
-// SliceOf returns a slice of something that may be no file of the operating system; Release closes hold.
-func SliceOf(from io.ReaderAt, offset int64, size int, hold io.Closer) Slice {
-	return Slice{Offset: offset, Size: size, from: from, hold: hold}
+// NewSlice returns the slice of size bytes of from that begin at offset; Release closes hold, if it is not nil.
+func NewSlice(from io.ReaderAt, offset int64, size int, hold io.Closer) Slice {
+	return Slice{Size: size, from: from, offset: offset, hold: hold}
+}
+
+// Descriptor returns the descriptor of the file that the slice is in, and where it begins there, for as long as the slice
+// is held. ok is false when it is in no file of the operating system: ReadPart reads it anyway.
+func (s Slice) Descriptor() (fd uintptr, offset int64, ok bool) {
+	if file, is := s.from.(Descriptor); is {
+		fd, ok = file.Descriptor()
+	}
+	return fd, s.offset, ok
 }
 
 // ReadInto reads the slice's bytes into buf, which must be Size long.
@@ -211,11 +220,7 @@ func (s Slice) ReadPart(buf []byte, at int64) error {
 	if len(buf) == 0 {
 		return nil
 	}
-	from := s.from
-	if from == nil {
-		from = s.File
-	}
-	n, err := from.ReadAt(buf, s.Offset+at)
+	n, err := s.from.ReadAt(buf, s.offset+at)
 	switch {
 	case n == len(buf):
 		return nil

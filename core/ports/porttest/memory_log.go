@@ -115,7 +115,7 @@ func (l *Log) Read(from, upTo int64, maxBytes int) (ports.Slice, error) {
 	if len(found) == 0 {
 		return ports.Slice{}, nil
 	}
-	return ports.SliceOf(bytes.NewReader(found), 0, len(found), nil), nil
+	return ports.NewSlice(bytes.NewReader(found), 0, len(found), nil), nil
 }
 
 func (l *Log) value(of func() int64) int64 {

@@ -99,7 +99,7 @@ func TestAFollowerBeginsWithTheBatchThatTheLeadersLogStartsIn(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
 		r.isolate(3)
 		answer := make(chan error, 1)
-		req := &ProduceRequest{Acks: -1, Timeout: time.Minute, Version: 9}
+		req := &ProduceRequest{Acks: -1, Timeout: time.Minute, Parse: parseProduced}
 		req.Partitions = []ProducePartition{{Topic: "orders", Records: newBatch(t, record.Options{}, "a", "b", "c")}}
 		req.Done = func() { answer <- req.Partitions[0].Err }
 		r.broker(1).produce.Produce(t.Context(), req)

@@ -13,7 +13,6 @@ import (
 
 // FetchRequest is one Fetch request of a consumer or of a follower.
 type FetchRequest struct {
-	Version       int16
 	Client        string // client id
 	MaxWait       time.Duration
 	MinBytes      int32
@@ -21,11 +20,12 @@ type FetchRequest struct {
 	ReadCommitted bool
 	SessionID     int32
 	SessionEpoch  int32
-	UsesTopicIDs  bool // version 13 and above
+	UsesTopicIDs  bool // else topics are named (KIP-516)
 	Partitions    []FetchPartition
 	Forgotten     []FetchTarget
+	FromFollowers bool // a consumer may be sent to a follower, and may read from one (KIP-392)
 	Rack          string
-	Follower      *Follower // who replicates; nil for a consumer
+	Follower      *Follower // the broker that replicates; nil for a consumer
 }
 
 // Follower is the broker that a Fetch of a follower comes from.

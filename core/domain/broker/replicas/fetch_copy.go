@@ -5,11 +5,8 @@ import "github.com/chronik-stream/chronik/core/domain/fault"
 // rackAware is the replica.selector.class that has consumers read from a replica in their own rack.
 const rackAware = "org.apache.kafka.common.replica.RackAwareReplicaSelector"
 
-// anywhereFrom is the first version of Fetch whose consumers may read from followers (KIP-392).
-const anywhereFrom = 11
-
 // anywhere reports whether the request comes from a consumer that may read from followers.
-func (r *FetchRequest) anywhere() bool { return r.Follower == nil && r.Version >= anywhereFrom }
+func (r *FetchRequest) anywhere() bool { return r.Follower == nil && r.FromFollowers }
 
 // nearest returns the follower that a consumer of this leader shall read from, -1 for none. As in Kafka it is in the consumer's
 // rack, which the leader is not, in sync, and has the offset; of several it is the one that is known to have most.

@@ -14,7 +14,7 @@ import (
 
 // ask is a fetch of orders-0 and orders-1 from these offsets, without a session.
 func ask(offsets ...int64) *FetchRequest {
-	req := &FetchRequest{Version: 12, MinBytes: 1, MaxBytes: 1 << 20, SessionEpoch: finalFetchEpoch}
+	req := &FetchRequest{FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, SessionEpoch: finalFetchEpoch}
 	for i, o := range offsets {
 		req.Partitions = append(req.Partitions, FetchPartition{
 			FetchTarget: FetchTarget{Topic: "orders", Partition: int32(i)}, Offset: o, MaxBytes: 1 << 20, CurrentLeaderEpoch: -1, LastFetchedEpoch: -1,
@@ -151,7 +151,7 @@ func TestFetchSessionTellsOnlyWhatHasChanged(t *testing.T) {
 		t.Fatalf("opened %+v", opened)
 	}
 	next := func(epoch int32, partitions ...FetchPartition) *FetchResponse {
-		req := &FetchRequest{Version: 12, MinBytes: 1, MaxBytes: 1 << 20, SessionID: opened.SessionID, SessionEpoch: epoch, Partitions: partitions}
+		req := &FetchRequest{FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, SessionID: opened.SessionID, SessionEpoch: epoch, Partitions: partitions}
 		return f.fetch.Fetch(t.Context(), req)
 	}
 	past := full.Partitions[0]
@@ -166,11 +166,11 @@ func TestFetchSessionTellsOnlyWhatHasChanged(t *testing.T) {
 	if got := next(2); !errors.Is(got.Err, fault.InvalidFetchSessionEpoch) {
 		t.Errorf("an old epoch was answered %v", got.Err)
 	}
-	forget := &FetchRequest{Version: 12, MinBytes: 1, MaxBytes: 1 << 20, SessionID: opened.SessionID, SessionEpoch: 3, Forgotten: []FetchTarget{full.Partitions[0].FetchTarget}}
+	forget := &FetchRequest{FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, SessionID: opened.SessionID, SessionEpoch: 3, Forgotten: []FetchTarget{full.Partitions[0].FetchTarget}}
 	if got := f.fetch.Fetch(t.Context(), forget); len(got.Partitions) != 0 || got.Err != nil {
 		t.Errorf("the forgotten partition was told: %+v", got)
 	}
-	ids := &FetchRequest{Version: 13, SessionID: opened.SessionID, SessionEpoch: 4, UsesTopicIDs: true}
+	ids := &FetchRequest{FromFollowers: true, SessionID: opened.SessionID, SessionEpoch: 4, UsesTopicIDs: true}
 	if got := f.fetch.Fetch(t.Context(), ids); !errors.Is(got.Err, fault.FetchSessionTopicIDError) {
 		t.Errorf("ids in a session of names were answered %v", got.Err)
 	}
@@ -244,7 +244,7 @@ func TestFetchSessionsTakeNoMoreThanTheirMemory(t *testing.T) {
 	}
 	fetch := func(id, epoch int32, n int) *FetchResponse {
 		return f.fetch.Fetch(t.Context(), &FetchRequest{
-			Version: 12, MinBytes: 1, MaxBytes: 1 << 20, SessionID: id, SessionEpoch: epoch, Partitions: partitions(n),
+			FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, SessionID: id, SessionEpoch: epoch, Partitions: partitions(n),
 		})
 	}
 	first := fetch(0, fullFetchEpoch, 40).SessionID
@@ -282,7 +282,7 @@ func TestAFetchWithoutRoomToWaitIsAnsweredAtOnce(t *testing.T) {
 	f.fetch = NewFetch(f.partitions, f.configs, 10*wantedCost, time.Now)
 	synctest.Test(t, func(t *testing.T) {
 		fetch := func(n int32) time.Duration {
-			req := &FetchRequest{Version: 12, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: time.Hour, SessionEpoch: finalFetchEpoch}
+			req := &FetchRequest{FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: time.Hour, SessionEpoch: finalFetchEpoch}
 			for i := range n {
 				req.Partitions = append(req.Partitions, FetchPartition{FetchTarget: FetchTarget{Topic: "many", Partition: i}, CurrentLeaderEpoch: -1, LastFetchedEpoch: -1})
 			}

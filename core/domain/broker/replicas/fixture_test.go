@@ -71,7 +71,7 @@ func (f *fixture) keepUp(t *testing.T) {
 func (f *fixture) send(t *testing.T, b []byte) (*ProduceRequest, <-chan struct{}) {
 	t.Helper()
 	done := make(chan struct{})
-	req := &ProduceRequest{Acks: -1, Version: 9, Partitions: []ProducePartition{{Topic: "orders", Records: b}}, Done: func() { close(done) }}
+	req := &ProduceRequest{Acks: -1, Parse: parseProduced, Partitions: []ProducePartition{{Topic: "orders", Records: b}}, Done: func() { close(done) }}
 	f.produce.Produce(t.Context(), req)
 	return req, done
 }
@@ -87,6 +87,9 @@ func (f *fixture) sent(t *testing.T, b []byte) *ProducePartition {
 	}
 	return &req.Partitions[0]
 }
+
+// parseProduced takes what version 9 of Produce takes.
+func parseProduced(records []byte) (record.Batch, error) { return record.ParseProduced(records, 9) }
 
 // newBatch builds a batch of records with these values.
 func newBatch(t *testing.T, o record.Options, values ...string) []byte {

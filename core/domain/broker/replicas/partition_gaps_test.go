@@ -16,7 +16,7 @@ func (b *ringBroker) sendAs(producer int64, sequence int32) <-chan error {
 	b.t.Helper()
 	answer := make(chan error, 1)
 	o := record.Options{Producer: &record.Producer{ID: producer, Sequence: sequence}}
-	req := &ProduceRequest{Acks: -1, Timeout: time.Minute, Version: 9}
+	req := &ProduceRequest{Acks: -1, Timeout: time.Minute, Parse: parseProduced}
 	req.Partitions = []ProducePartition{{Topic: "orders", Records: newBatch(b.t, o, "a")}}
 	req.Done = func() { answer <- req.Partitions[0].Err }
 	b.produce.Produce(b.t.Context(), req)

@@ -126,8 +126,8 @@ func TestProduceRefusals(t *testing.T) {
 		want fault.Kind
 	}{
 		"unknown topic":     {func(r *ProduceRequest) { r.Partitions[0].Topic = "nowhere" }, fault.UnknownTopicOrPartition},
-		"unknown id":        {func(r *ProduceRequest) { r.Partitions[0].Topic, r.Partitions[0].TopicID = "", metadata.TopicID{9} }, fault.UnknownTopicID},
-		"no id":             {func(r *ProduceRequest) { r.Version, r.Partitions[0].Topic = 13, "" }, fault.UnknownTopicID},
+		"unknown id":        {func(r *ProduceRequest) { r.UsesTopicIDs, r.Partitions[0].TopicID = true, metadata.TopicID{9} }, fault.UnknownTopicID},
+		"no id":             {func(r *ProduceRequest) { r.UsesTopicIDs, r.Partitions[0].Topic = true, "" }, fault.UnknownTopicID},
 		"unknown partition": {func(r *ProduceRequest) { r.Partitions[0].Partition = 2 }, fault.UnknownTopicOrPartition},
 		"acks":              {func(r *ProduceRequest) { r.Acks = 3 }, fault.InvalidRequiredAcks},
 		"transaction":       {func(r *ProduceRequest) { r.TransactionalID = "t" }, fault.InvalidTxnState},
@@ -137,7 +137,7 @@ func TestProduceRefusals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			answered := false
-			req := &ProduceRequest{Acks: -1, Version: 9, Partitions: []ProducePartition{{Topic: "orders", Records: good()}}, Done: func() { answered = true }}
+			req := &ProduceRequest{Acks: -1, Parse: parseProduced, Partitions: []ProducePartition{{Topic: "orders", Records: good()}}, Done: func() { answered = true }}
 			c.edit(req)
 			f.produce.Produce(t.Context(), req)
 			if got := req.Partitions[0]; !answered || !errors.Is(got.Err, c.want) || got.BaseOffset != -1 || got.LogStartOffset != -1 {

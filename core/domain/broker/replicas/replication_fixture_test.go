@@ -282,7 +282,7 @@ func (b *ringBroker) send(topic string, acks int16, values ...string) <-chan err
 func (b *ringBroker) sendWithin(timeout time.Duration, topic string, acks int16, values ...string) <-chan error {
 	b.t.Helper()
 	answer := make(chan error, 1)
-	req := &ProduceRequest{Acks: acks, Timeout: timeout, Version: 9}
+	req := &ProduceRequest{Acks: acks, Timeout: timeout, Parse: parseProduced}
 	req.Partitions = []ProducePartition{{Topic: topic, Records: newBatch(b.t, record.Options{}, values...)}}
 	req.Done = func() { answer <- req.Partitions[0].Err }
 	b.produce.Produce(b.t.Context(), req)
