@@ -82,7 +82,7 @@ type EpochEndOffset struct {
 // AbortedTxn tells a read_committed consumer which records to skip.
 type AbortedTxn struct{ ProducerID, FirstOffset int64 }
 
-// Release lets go of the files that the records are in.
+// Release releases the files that the records are in.
 func (r *FetchResponse) Release() {
 	for i := range r.Partitions {
 		r.Partitions[i].Records.Release()
@@ -99,7 +99,7 @@ type Fetch struct {
 	throttle   *replicationQuota // of what followers that are not in sync get
 }
 
-// NewFetch returns the fetch service. Its sessions take at most memory bytes; who finds no room fetches without one.
+// NewFetch returns the fetch service. Its sessions take at most memory bytes; a consumer that finds no room fetches without one.
 // All arguments are required.
 func NewFetch(partitions *Partitions, configs fetchConfigs, memory int64, clock ports.Clock) *Fetch {
 	return &Fetch{
@@ -141,7 +141,7 @@ func (f *Fetch) Fetch(ctx context.Context, req *FetchRequest) *FetchResponse {
 			release()
 		}
 	}
-	round.settle(resp)
+	round.omitKnown(resp)
 	return resp
 }
 

@@ -21,7 +21,7 @@ const (
 const sessionIdle = 2 * time.Minute
 
 // fetchSessions keeps the incremental fetch sessions of KIP-227: for each, which partitions its consumer wants and what
-// it has been told of them. Their number and their memory are bounded. Who does not get a session fetches without one.
+// it has been told of them. Their number and their memory are bounded. A consumer that does not get a session fetches without one.
 type fetchSessions struct {
 	clock  ports.Clock
 	memory int // bytes that sessions may take together
@@ -60,7 +60,7 @@ type wantedPartition struct {
 	throttled bool       // and it has to wait itself, for the bandwidth
 	behind    bool       // its follower was not told yet then how far the high watermark has risen
 
-	news                    bool // the consumer has asked anew since
+	news                    bool // the consumer has changed what it asks for since
 	told, served            bool
 	highWatermark, logStart int64
 }
@@ -266,9 +266,9 @@ func (w *wantedPartition) resolve(img *metadata.Image, byID bool) {
 	w.ask.TopicID = w.topic.ID
 }
 
-// settle takes out of an incremental answer what its consumer knows already, and lets partitions that had
+// omitKnown takes out of an incremental answer what its consumer knows already, and has partitions that had
 // records go to the end of the line, so that each gets its turn (KIP-227).
-func (r *fetchRound) settle(resp *FetchResponse) {
+func (r *fetchRound) omitKnown(resp *FetchResponse) {
 	if r.session == nil {
 		return
 	}

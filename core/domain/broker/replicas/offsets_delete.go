@@ -105,7 +105,7 @@ func timedOut(err error) error {
 	return err
 }
 
-// deletions is what a leader knows of its followers' log start offsets, and who waits for them to rise. The
+// deletions is what a leader knows of its followers' log start offsets, and wakes those who wait for them to rise. The
 // partition's lock guards it.
 type deletions struct {
 	isr     []int32
@@ -153,7 +153,7 @@ func (d *deletions) watch(leader int32, start int64) (low int64, moved <-chan st
 	return low, d.watched
 }
 
-// moved wakes who waits.
+// moved wakes those who wait.
 func (d *deletions) moved() {
 	if d.watched != nil {
 		close(d.watched)

@@ -17,7 +17,7 @@ import (
 )
 
 // Partition is one partition of which this broker has a replica. Two locks, always taken in this order:
-// order puts appends in sequence, tail guards the replica's state and who waits for it to move on. An append holds
+// order puts appends in sequence, tail guards the replica and the queues of those who wait for it. An append holds
 // order throughout and tail once, in reserve. Neither is held while a disk or a client is waited for: while the log is
 // cut, cutting keeps others away from what order guards.
 type Partition struct {
@@ -98,8 +98,8 @@ func (p *Partition) Start(start int64) {
 // now is the time that the replica counts in.
 func (p *Partition) now() time.Duration { return p.lease.Now() }
 
-// step lets the replica take a step, answers who has waited for that, and queues what is to be done besides. What only a follower
-// has to do, with its log, is in the effects that it returns.
+// step has the replica take a step, answers those who have waited for it, and queues what is to be done besides. What only
+// a follower has to do, with its log, is in the effects that it returns.
 func (p *Partition) step(do func(r *partition.Replica, now time.Duration) partition.Effects) partition.Effects {
 	p.tail.Lock()
 	if p.gone != nil || p.replica == nil { // what happens before there is a replica it learns from the log's state
@@ -121,7 +121,8 @@ func (p *Partition) step(do func(r *partition.Replica, now time.Duration) partit
 	return fx
 }
 
-// end makes the partition unusable for the reason given and lets go all who wait, appends when the log does not need their bytes any more.
+// end makes the partition unusable for the reason given and answers all who wait: appends when the log does not need their
+// bytes any more.
 func (p *Partition) end(reason error) {
 	p.tail.Lock()
 	if p.gone != nil {

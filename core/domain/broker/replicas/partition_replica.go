@@ -135,7 +135,7 @@ func (p *Partition) fetchWait(q *replicationQuota) time.Duration {
 }
 
 // takeIn shows the replica what the leader has answered to a fetch, and appends the records when the replica wants them; they are durable some
-// time later. When the log is to be cut, or to begin anew, the caller calls cut.
+// time later. When the log is to be cut, or to be reset, the caller calls cut.
 func (p *Partition) takeIn(a partition.FetchAnswer, records []byte) (partition.Effects, error) {
 	p.order.Lock()
 	defer p.order.Unlock()
@@ -203,8 +203,9 @@ func (p *Partition) fetchedBatches(records []byte) (batches []record.Batch, err 
 	return batches, nil
 }
 
-// cut shortens the log, or lets it begin anew, as the replica wants: with records, of the fetch's answer, where it wants these. It may take long, and
-// locks nobody out meanwhile but those who would change the log. After an error the log is what it is then, and the leader is asked again.
+// cut truncates the log, or resets it, as the replica wants: with records, of the fetch's answer, where it wants these. It
+// may take long, and keeps only those waiting who would change the log. After an error the log is what it is then, and the
+// leader is asked again.
 func (p *Partition) cut(ctx context.Context, fx partition.Effects, records []byte) error {
 	var err error
 	if fx.Truncate {

@@ -166,7 +166,7 @@ func (p *Partition) giveUp() {
 	release{held: late}.tell()
 }
 
-// release is who has waited long enough.
+// release is everybody who is to be answered after a step.
 type release struct {
 	local, acks []ack
 	short       error // of those that every in-sync replica was to have
@@ -174,7 +174,7 @@ type release struct {
 	waiters     []*waiter
 }
 
-// released takes out of line who is to be told after a step. It is called under the lock.
+// released takes out of the queues those who are to be answered after a step. It is called under the lock.
 func (p *Partition) released(fx partition.Effects) (r release) {
 	durable := p.replica.DurableEnd()
 	grown := durable > p.grown
@@ -191,7 +191,7 @@ func (p *Partition) released(fx partition.Effects) (r release) {
 		r.acks, r.short = p.acks.upTo(p.replica.HighWatermark()), p.replica.Replicated()
 	}
 	_, epoch := p.replica.Leader()
-	elected := epoch != p.epoch // followers have to ask anew
+	elected := epoch != p.epoch // followers have to ask again
 	if elected && p.epoch != partition.NoEpoch && p.replica.Role() == partition.RoleLeader {
 		p.refuse(fault.NotLeaderOrFollower) // the leader before may have batches that it will not answer
 	}

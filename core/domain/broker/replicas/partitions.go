@@ -168,7 +168,7 @@ func (ps *Partitions) bringInLine(tp *topicPartitions, t *metadata.Topic) {
 	}
 }
 
-// Close ends every partition: who waits is told that this broker leads it no more, producers as soon as their bytes
+// Close ends every partition: those who wait are told that this broker leads it no more, producers as soon as their bytes
 // are on disk. The logs stay with their store, which has still to make them durable.
 func (ps *Partitions) Close() {
 	ps.mu.Lock()
@@ -240,7 +240,7 @@ func (ps *Partitions) Expire(ctx context.Context) {
 	}
 }
 
-// Producers returns the producers that this broker's replica of a partition remembers, whoever leads: who looks for a
+// Producers returns the producers that this broker's replica of a partition remembers, whoever leads: a client that looks for a
 // transaction that hangs asks all replicas.
 func (ps *Partitions) Producers(ctx context.Context, topic string, index int32) ([]partition.Producer, error) {
 	p, err := ps.ReplicaByName(ctx, topic, index)

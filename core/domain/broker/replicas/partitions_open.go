@@ -45,7 +45,7 @@ func (tp *topicPartitions) share(cfg brokerconfigs.TopicConfig) *brokerconfigs.T
 	return tp.config
 }
 
-// place is where a partition is once it is open. Who finds it there takes no lock.
+// place is where a partition is once it is open. To find it there takes no lock.
 type place struct {
 	partition atomic.Pointer[Partition] // nil: not open
 
