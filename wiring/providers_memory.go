@@ -13,7 +13,6 @@ import (
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
-	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -64,7 +63,7 @@ func openMemoryLogs(ctx context.Context, n memoryLogNeeds) (ports.LogStore, func
 	memory := sharesOf(n.Config.Memory)
 	store, err := seglog.Open(ctx, seglog.Options{
 		Dir: n.Dir.path, FS: disk.Memory(), CleanerMemory: int(memory.compaction), Log: n.Log.Logger,
-		ProducerMemory: partition.NewProducerMemory(memory.producers), Decompression: n.Decompression,
+		Decompression: n.Decompression,
 		Journal: journal.Options{FileBytes: memoryJournal, MaxFiles: 2, Synced: n.Synced},
 	})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/broker/groups"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/broker/topics"
+	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -70,6 +71,7 @@ func kafkaListeners(listeners []configs.Listener) string {
 
 // partitionNeeds is what newPartitions needs.
 type partitionNeeds struct {
+	Config  *configs.Config
 	Store   ports.MetadataStore
 	Logs    ports.LogStore
 	Configs *brokerconfigs.Configs
@@ -83,7 +85,10 @@ type partitionNeeds struct {
 
 // newPartitions returns the partitions on this broker; the cleanup closes them before their logs.
 func newPartitions(n partitionNeeds) (*replicas.Partitions, func()) {
-	p := replicas.NewPartitions(n.Store, n.Logs, n.Configs, int32(n.Node), int64(n.Epoch), n.Lease, n.Clock, n.Log)
+	producers := partition.NewProducerMemory(sharesOf(n.Config.Memory).producers)
+	p := replicas.NewPartitions(
+		n.Store, n.Logs, n.Configs, int32(n.Node), int64(n.Epoch), n.Lease, producers, n.Clock, n.Log,
+	)
 	p.Within(n.Space)
 	return p, p.Close
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/chronik-stream/chronik/adapters/walstore"
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
-	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/domain/space"
 	"github.com/chronik-stream/chronik/core/ports"
@@ -153,7 +152,7 @@ func openLogs(ctx context.Context, n logNeeds) (ports.LogStore, func(), error) {
 	memory := sharesOf(n.Config.Memory)
 	store, err := seglog.Open(ctx, seglog.Options{
 		Dir: n.Dir.path, FlushInterval: n.Config.FlushInterval, CleanerMemory: int(memory.compaction), Log: n.Log, Space: n.Space,
-		ProducerMemory: partition.NewProducerMemory(memory.producers), Decompression: n.Decompression,
+		Decompression: n.Decompression,
 		Journal: journal.Options{
 			FileBytes: n.Config.Journal.FileSize, MaxFiles: int(n.Config.Journal.MaxFiles), Synced: n.Synced,
 		},

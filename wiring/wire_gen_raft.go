@@ -161,6 +161,7 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
 	wiringBrokerEpoch := wiringRegistered.Epoch
 	wiringPartitionNeeds := partitionNeeds{
+		Config:  cfg,
 		Store:   store,
 		Logs:    logStore,
 		Configs: brokerconfigsConfigs,
@@ -422,6 +423,7 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 	clock := seams.Clock
 	lease := replicas.NewEndlessLease(clock)
 	wiringPartitionNeeds := partitionNeeds{
+		Config:  cfg,
 		Store:   store,
 		Logs:    logStore,
 		Configs: brokerconfigsConfigs,
@@ -604,6 +606,7 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 	lease := replicas.NewEndlessLease(clock)
 	space := replicas.NewEndlessSpace(logger)
 	wiringPartitionNeeds := partitionNeeds{
+		Config:  cfg,
 		Store:   store,
 		Logs:    logStore,
 		Configs: brokerconfigsConfigs,
@@ -809,6 +812,7 @@ func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seam
 	clock := seams.Clock
 	lease := replicas.NewEndlessLease(clock)
 	wiringPartitionNeeds := partitionNeeds{
+		Config:  cfg,
 		Store:   store,
 		Logs:    logStore,
 		Configs: brokerconfigsConfigs,

@@ -115,6 +115,7 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 	clock := seams.Clock
 	lease := replicas.NewEndlessLease(clock)
 	wiringPartitionNeeds := partitionNeeds{
+		Config:  cfg,
 		Store:   store,
 		Logs:    logStore,
 		Configs: brokerconfigsConfigs,
@@ -326,6 +327,7 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 	clock := seams.Clock
 	lease := replicas.NewEndlessLease(clock)
 	wiringPartitionNeeds := partitionNeeds{
+		Config:  cfg,
 		Store:   store,
 		Logs:    logStore,
 		Configs: brokerconfigsConfigs,
@@ -508,6 +510,7 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 	lease := replicas.NewEndlessLease(clock)
 	space := replicas.NewEndlessSpace(logger)
 	wiringPartitionNeeds := partitionNeeds{
+		Config:  cfg,
 		Store:   store,
 		Logs:    logStore,
 		Configs: brokerconfigsConfigs,

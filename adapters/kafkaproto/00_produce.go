@@ -8,6 +8,7 @@ import (
 	"github.com/chronik-stream/chronik/adapters/kafkaproto/wire"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
 // Produce: v3-13, announced as v0-13, because librdkafka turns compression off otherwise (KAFKA-18659). Versions 0 to 2 are
@@ -21,6 +22,9 @@ import (
 // arrives (produce_stream.go).
 
 const oldestProduce = 3
+
+// topicIDsInProduce is the first version that names topics by their ids.
+const topicIDsInProduce = 13
 
 const (
 	producePartitionCost = 256  // bytes that a partition in a request takes, with its answer
@@ -40,8 +44,13 @@ func (s *Server) newProduceCall() *produceCall {
 		return p
 	}
 	p := new(produceCall)
-	p.req.Done = p.done
+	p.req.Done, p.req.Parse = p.done, p.parse
 	return p
+}
+
+// parse is the request's Parse.
+func (p *produceCall) parse(records []byte) (record.Batch, error) {
+	return record.ParseProduced(records, p.x.version)
 }
 
 func (x *exchange) produce() error {
@@ -79,11 +88,11 @@ func (p *produceCall) decode(r *wire.Reader) error {
 		req.TransactionalID = string(r.StringBytes())
 	}
 	req.Acks, req.Timeout = r.Int16(), time.Duration(r.Int32())*time.Millisecond
-	req.Version, req.ClientID = x.version, x.clientID
+	req.ClientID, req.UsesTopicIDs = x.clientID, x.version >= topicIDsInProduce
 	req.Partitions, p.topics = req.Partitions[:0], p.topics[:0]
 	for range r.Array(2) {
 		var at replicas.ProducePartition
-		if x.version >= 13 {
+		if req.UsesTopicIDs {
 			at.TopicID = r.UUID()
 		} else {
 			at.Topic = x.conn.intern(r.Name())
@@ -146,7 +155,7 @@ func (p *produceCall) encode(x *exchange) {
 	for _, n := range p.topics {
 		part := rest[:n]
 		rest = rest[n:]
-		if x.version >= 13 {
+		if x.version >= topicIDsInProduce {
 			w.B = append(w.B, part[0].TopicID[:]...)
 		} else {
 			w.String(part[0].Topic)
@@ -167,7 +176,7 @@ func (p *produceCall) encode(x *exchange) {
 }
 
 func (p *produceCall) encodePartition(w *wire.Writer, at *replicas.ProducePartition, leaders []int32) []int32 {
-	x, version := p.x, p.req.Version
+	x, version := p.x, p.x.version
 	w.Int32(at.Partition)
 	w.Int16(x.code(at.Err))
 	w.Int64(at.BaseOffset)

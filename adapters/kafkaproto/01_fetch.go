@@ -90,7 +90,7 @@ func (f *fetchCall) decode(x *exchange) error {
 		f.follower.ID = r.Int32()
 	}
 	*req = replicas.FetchRequest{
-		Version: version, Client: x.clientID, UsesTopicIDs: version >= 13, SessionEpoch: -1,
+		Client: x.clientID, UsesTopicIDs: version >= 13, FromFollowers: version >= 11, SessionEpoch: -1,
 		Partitions: req.Partitions[:0], Forgotten: req.Forgotten[:0],
 	}
 	req.MaxWait = time.Duration(max(r.Int32(), 0)) * time.Millisecond
@@ -106,7 +106,7 @@ func (f *fetchCall) decode(x *exchange) error {
 			return err
 		}
 		for range n {
-			f.decodePartition(&r, at)
+			f.decodePartition(&r, at, version)
 			if r.Bad() {
 				break
 			}
@@ -156,8 +156,7 @@ func (f *fetchCall) target(x *exchange, r *wire.Reader) replicas.FetchTarget {
 	return replicas.FetchTarget{Topic: x.conn.intern(r.Name())}
 }
 
-func (f *fetchCall) decodePartition(r *wire.Reader, at replicas.FetchPartition) {
-	version := f.req.Version
+func (f *fetchCall) decodePartition(r *wire.Reader, at replicas.FetchPartition, version int16) {
 	at.Partition = r.Int32()
 	if version >= 9 {
 		at.CurrentLeaderEpoch = r.Int32()

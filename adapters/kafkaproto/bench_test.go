@@ -64,10 +64,10 @@ func BenchmarkProduce1MiB(b *testing.B) {
 
 func benchmarkFetch(b *testing.B, size int) {
 	f := newFakes(b)
-	records, _ := slice(b, size)
+	file, _ := segmentOf(b, size)
 	resp := &replicas.FetchResponse{Partitions: []replicas.FetchedPartition{{
 		FetchTarget: replicas.FetchTarget{Topic: "orders"}, PreferredReadReplica: -1,
-		Records: ports.NewSlice(records.File, records.Offset, size, nil),
+		Records: ports.NewSlice(file, 10, size, nil),
 	}}}
 	f.fetch = func(context.Context, *replicas.FetchRequest) *replicas.FetchResponse { return resp }
 	req := kmsg.NewPtrFetchRequest()

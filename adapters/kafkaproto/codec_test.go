@@ -2,7 +2,9 @@ package kafkaproto
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -105,8 +107,12 @@ func compareStream(t *testing.T, version int16, body []byte) {
 		at := req.Partitions[0]
 		at.Records = bytes.Clone(at.Records)
 		got = append(got, at)
-		if req.Acks != p.req.Acks || req.Timeout != p.req.Timeout || req.TransactionalID != p.req.TransactionalID || req.Version != version {
+		if req.Acks != p.req.Acks || req.Timeout != p.req.Timeout || req.TransactionalID != p.req.TransactionalID ||
+			req.UsesTopicIDs != (version >= 13) {
 			t.Errorf("version %d: request %+v, want %+v", version, req, &p.req)
+		}
+		if _, err := req.Parse(nil); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("version %d must", version)) {
+			t.Errorf("version %d: no batch is %v", version, err)
 		}
 		req.Done()
 	}
@@ -189,7 +195,6 @@ func TestProduceAnswersAreWhatKmsgReads(t *testing.T) {
 		x := codec(t, produceKey, version, nil)
 		p := x.conn.server.newProduceCall()
 		p.x, p.topics = x, []int{2, 1}
-		p.req.Version = version
 		p.req.Partitions = []replicas.ProducePartition{
 			{Topic: "a", TopicID: metadata.TopicID{1}, Partition: 4, BaseOffset: 100, LogAppendTime: 5, LogStartOffset: 6},
 			{

@@ -2,6 +2,7 @@ package kafkaproto
 
 import (
 	"bytes"
+	"context"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -21,7 +22,7 @@ import (
 func fetched(req *kmsg.FetchRequest) replicas.FetchRequest {
 	v := req.Version
 	out := replicas.FetchRequest{
-		Version: v, Client: "tester", MaxWait: time.Duration(max(req.MaxWaitMillis, 0)) * time.Millisecond, MinBytes: req.MinBytes,
+		Client: "tester", FromFollowers: v >= 11, MaxWait: time.Duration(max(req.MaxWaitMillis, 0)) * time.Millisecond, MinBytes: req.MinBytes,
 		MaxBytes: req.MaxBytes, ReadCommitted: req.IsolationLevel == 1, SessionEpoch: -1, UsesTopicIDs: v >= 13,
 	}
 	if v >= 7 {
@@ -135,8 +136,20 @@ func FuzzFetchDecoder(f *testing.F) {
 	})
 }
 
+// segment is a file as logs have them.
+type segment struct{ *os.File }
+
+func (s segment) Descriptor() (uintptr, bool) { return s.Fd(), true }
+
 // slice returns n bytes in a file, from offset 10 on.
 func slice(t testing.TB, n int) (ports.Slice, []byte) {
+	t.Helper()
+	f, content := segmentOf(t, n)
+	return ports.NewSlice(f, 10, n, f), content
+}
+
+// segmentOf returns the file of slice, and what the slice has of it.
+func segmentOf(t testing.TB, n int) (segment, []byte) {
 	t.Helper()
 	content := make([]byte, 10+n+10)
 	for i := range content {
@@ -150,7 +163,7 @@ func slice(t testing.TB, n int) (ports.Slice, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ports.NewSlice(f, 10, n, f), content[10 : 10+n]
+	return segment{f}, content[10 : 10+n]
 }
 
 func TestFetchAnswersAreWhatKmsgReads(t *testing.T) {
@@ -220,12 +233,40 @@ func TestFetchAnswersAreWhatKmsgReads(t *testing.T) {
 	}
 }
 
+// memory is a source that the operating system knows nothing of.
+type memory struct{ *bytes.Reader }
+
+func (memory) Close() error { return nil }
+
+func TestRecordsThatAreInNoFileAreCopiedToTheSocket(t *testing.T) {
+	content := bytes.Repeat([]byte{1, 2, 3}, copyAtMost)
+	m := memory{bytes.NewReader(content)}
+	s := ports.NewSlice(m, 3, len(content)-3, m)
+	if _, _, ok := s.Descriptor(); ok {
+		t.Fatal("there is a descriptor")
+	}
+	f := newFakes(t)
+	f.fetch = func(context.Context, *replicas.FetchRequest) *replicas.FetchResponse {
+		return &replicas.FetchResponse{Partitions: []replicas.FetchedPartition{{
+			FetchTarget: replicas.FetchTarget{Topic: "a"}, PreferredReadReplica: -1, Records: s,
+		}}}
+	}
+	req := kmsg.NewPtrFetchRequest()
+	req.SetVersion(12)
+	req.Topics = []kmsg.FetchRequestTopic{{Topic: "a", Partitions: make([]kmsg.FetchRequestTopicPartition, 1)}}
+	got := ask[*kmsg.FetchResponse](start(t, f).dial(t), req)
+	if at := got.Topics[0].Partitions[0]; at.ErrorCode != 0 || !bytes.Equal(at.RecordBatches, content[3:]) {
+		t.Errorf("code %d and %d bytes, want the %d", at.ErrorCode, len(at.RecordBatches), len(content)-3)
+	}
+}
+
 func TestRecordsThatCannotBeReadBecomeAStorageError(t *testing.T) {
-	s, _ := slice(t, 100)
-	if err := s.File.Truncate(0); err == nil {
+	f, _ := segmentOf(t, 100)
+	s := ports.NewSlice(f, 10, 100, f)
+	if err := f.Truncate(0); err == nil {
 		t.Fatal("a read-only file was truncated")
 	}
-	if err := os.Truncate(s.File.Name(), 20); err != nil {
+	if err := os.Truncate(f.Name(), 20); err != nil {
 		t.Fatal(err)
 	}
 	x := codec(t, fetchKey, 12, nil)

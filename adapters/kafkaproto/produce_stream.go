@@ -113,7 +113,7 @@ func (p *produceCall) serveArrival(r *wire.Reader, at replicas.ProducePartition)
 func (p *produceCall) hand(a *arrival) {
 	x := p.x
 	a.req.Acks, a.req.Timeout, a.req.TransactionalID = p.req.Acks, p.req.Timeout, p.req.TransactionalID
-	a.req.Version, a.req.ClientID = p.req.Version, p.req.ClientID
+	a.req.ClientID, a.req.UsesTopicIDs, a.req.Parse = p.req.ClientID, p.req.UsesTopicIDs, p.req.Parse
 	a.req.Partitions, a.req.Done = a.part[:], a.done
 	p.arrivals.pending.Add(1)
 	p.arrivals.served.Add(1)

@@ -15,10 +15,11 @@ const sendStep = 1 << 20
 
 // sendFile sends s from its file without copying it through this process, where it has one and on connections that can.
 func (c *conn) sendFile(s ports.Slice) error {
-	if !c.direct() || s.File == nil {
+	fd, offset, ok := s.Descriptor()
+	if !ok || !c.direct() {
 		return c.copyFile(s)
 	}
-	return c.push(&outgoing{conn: c, file: int(s.File.Fd()), at: s.Offset, left: s.Size})
+	return c.push(&outgoing{conn: c, file: int(fd), at: offset, left: s.Size})
 }
 
 // sendMore writes b and tells the kernel that more follows, so that the beginning of a file goes into the

@@ -138,15 +138,15 @@ func (c *conn) writeAll(b []byte) error {
 func (c *conn) copyFile(s ports.Slice) error {
 	buf := c.server.buffers.get(min(s.Size, writeStep))
 	defer c.server.buffers.put(buf)
-	for at := 0; at < s.Size; {
-		b := buf.b[:min(len(buf.b), s.Size-at)]
-		if err := s.ReadPart(b, int64(at)); err != nil {
+	for at, end := int64(0), int64(s.Size); at < end; {
+		b := buf.b[:min(int64(len(buf.b)), end-at)]
+		if err := s.ReadPart(b, at); err != nil {
 			return err
 		}
 		if err := c.writeAll(b); err != nil {
 			return err
 		}
-		at += len(b)
+		at += int64(len(b))
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
+	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -62,7 +63,7 @@ func benchmarkAppend(b *testing.B, logs, size, direct int) {
 	opened, events := make([]ports.Log, logs), make([]acks, logs)
 	for i := range logs {
 		events[i] = acks{make(chan int64, 1)}
-		opened[i], err = s.Open(b.Context(), ports.LogID{Topic: "t", TopicID: [16]byte{1}, Partition: int32(i)}, &ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}, events[i])
+		opened[i], err = s.Open(b.Context(), ports.LogID{Topic: "t", TopicID: [16]byte{1}, Partition: int32(i)}, &ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}, new(partition.State), events[i])
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -77,7 +78,7 @@ func benchmarkAppend(b *testing.B, logs, size, direct int) {
 			for k := range b.N/logs + 1 {
 				batch := append(record.Batch(nil), one...)
 				batch.SetBaseOffset(int64(k))
-				if err := l.Append([]record.Batch{batch}, time.Now()); err != nil {
+				if err := l.Append([]record.Batch{batch}, nil, time.Now()); err != nil {
 					b.Error(err)
 					return
 				}
@@ -105,7 +106,7 @@ func BenchmarkTailRead(b *testing.B) {
 	}
 	defer s.Close()
 	a := acks{make(chan int64, 1)}
-	l, err := s.Open(b.Context(), testID, &ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}, a)
+	l, err := s.Open(b.Context(), testID, &ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}, new(partition.State), a)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -117,7 +118,7 @@ func BenchmarkTailRead(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := l.Append([]record.Batch{one}, time.Now()); err != nil {
+		if err := l.Append([]record.Batch{one}, nil, time.Now()); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -152,7 +153,7 @@ func BenchmarkOpenLogs(b *testing.B) {
 		}
 		var logs []ports.Log
 		for i := range n {
-			l, err := s.Open(b.Context(), id(i), &ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}, acks{})
+			l, err := s.Open(b.Context(), id(i), &ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}, new(partition.State), acks{})
 			if err != nil {
 				b.Fatal(err)
 			}

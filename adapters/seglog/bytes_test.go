@@ -12,6 +12,7 @@ import (
 	"github.com/chronik-stream/chronik/adapters/seglog/disk"
 	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
+	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -116,12 +117,12 @@ func TestBytesAreReleasedWhenTheJournalIsDoneWithThem(t *testing.T) {
 			}
 			writing, let := fs.hold()
 			bytes, pending := batch(t, doomed, 5, 1000), batch(t, doomed, 5, 1000)
-			if err := doomed.Append([]record.Batch{bytes}, time.Now()); err != nil {
+			if err := doomed.Append([]record.Batch{bytes}, nil, time.Now()); err != nil {
 				t.Fatal(err)
 			}
 			<-writing
 			pending.SetBaseOffset(doomed.EndOffset())
-			if err := doomed.Append([]record.Batch{pending}, time.Now()); err != nil { // waits for the next group
+			if err := doomed.Append([]record.Batch{pending}, nil, time.Now()); err != nil { // waits for the next group
 				t.Fatal(err)
 			}
 			end(t, s, fs.FS, doomed)
@@ -190,7 +191,7 @@ func TestADamagedEntryOfTheJournalConcernsItsLogAlone(t *testing.T) {
 					if i == 0 && n == c.damaged {
 						damaged = slices.Clone(b)
 					}
-					if err := l.Append([]record.Batch{b}, time.Now()); err != nil {
+					if err := l.Append([]record.Batch{b}, nil, time.Now()); err != nil {
 						t.Fatal(err)
 					}
 					witnesses[i].await(t, l.EndOffset())
@@ -206,7 +207,7 @@ func TestADamagedEntryOfTheJournalConcernsItsLogAlone(t *testing.T) {
 					t.Fatal(err)
 				}
 				for i, l := range logs {
-					again, err := s.Open(t.Context(), l.id, &cfg, newWitness())
+					again, err := s.Open(t.Context(), l.id, &cfg, new(partition.State), newWitness())
 					switch {
 					case c.ends[i] < 0:
 						if err == nil || !strings.Contains(err.Error(), unappliedFile) {
@@ -246,7 +247,7 @@ func TestATornEntryTakesNothingFromOthersInItsGroup(t *testing.T) {
 	<-writing
 	torn := batch(t, logs[1], 5, 1000)
 	want := slices.Clone(torn)
-	if err := logs[1].Append([]record.Batch{torn}, time.Now()); err != nil {
+	if err := logs[1].Append([]record.Batch{torn}, nil, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	appendBatch(t, logs[2], 5)
@@ -268,7 +269,7 @@ func TestTheStoreRemembersNothingOfDeletedLogs(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	for n := range 20 {
 		id := ports.LogID{Topic: "orders", TopicID: [16]byte{byte(n)}, Partition: int32(n)}
-		if _, err := s.Open(t.Context(), id, &ports.LogConfig{}, newWitness()); err != nil {
+		if _, err := s.Open(t.Context(), id, &ports.LogConfig{}, new(partition.State), newWitness()); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Delete(t.Context(), id); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
+	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -101,7 +102,7 @@ func TestALogThatCannotBeRecoveredAtTheStartIsLater(t *testing.T) {
 					}
 					left.Fail(nil)
 					f := newWitness()
-					l, err := s.Open(t.Context(), logs[0].id, &cfg, f)
+					l, err := s.Open(t.Context(), logs[0].id, &cfg, new(partition.State), f)
 					if err != nil {
 						t.Fatalf("what was wrong is over: %v", err)
 					}
@@ -139,11 +140,11 @@ func TestADamagedTopicIDConcernsItsLogAlone(t *testing.T) {
 	change()
 	s, others, _ := openNamed(t, opt, cfg, []string{"b"})
 	wantOffsets(t, offsets(t, others[0], 4000), 0, 5)
-	if _, err := s.Open(t.Context(), logs[0].id, &cfg, newWitness()); err == nil || !strings.Contains(err.Error(), "a-0/"+partitionFile) {
+	if _, err := s.Open(t.Context(), logs[0].id, &cfg, new(partition.State), newWitness()); err == nil || !strings.Contains(err.Error(), "a-0/"+partitionFile) {
 		t.Errorf("opening the other log: %v", err)
 	}
 	change()
-	l, err := s.Open(t.Context(), logs[0].id, &cfg, newWitness())
+	l, err := s.Open(t.Context(), logs[0].id, &cfg, new(partition.State), newWitness())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +169,7 @@ func TestALogThatIsTruncatedDoesNotGetBackWhatTheJournalHasCarried(t *testing.T)
 	failing("a", "b")
 	s, _, _ := openNamed(t, opt, cfg, nil)
 	failing("b")
-	l, err := s.Open(t.Context(), logs[0].id, &cfg, newWitness())
+	l, err := s.Open(t.Context(), logs[0].id, &cfg, new(partition.State), newWitness())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +186,7 @@ func TestALogThatIsTruncatedDoesNotGetBackWhatTheJournalHasCarried(t *testing.T)
 		wantOffsets(t, offsets(t, again[0], 4000), 0, 10)
 	}
 	left.Fail(nil)
-	l, err = s.Open(t.Context(), logs[1].id, &cfg, newWitness())
+	l, err = s.Open(t.Context(), logs[1].id, &cfg, new(partition.State), newWitness())
 	if err != nil {
 		t.Fatal(err)
 	}

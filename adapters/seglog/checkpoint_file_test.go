@@ -13,6 +13,7 @@ import (
 	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -42,7 +43,7 @@ func openIn(t *testing.T, opt Options, id ports.LogID) (*Store, *Log, *witness) 
 	}
 	t.Cleanup(func() { s.Close() })
 	f := newWitness()
-	l, err := s.Open(t.Context(), id, &ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}, f)
+	l, err := s.Open(t.Context(), id, &ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}, new(partition.State), f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,14 +179,14 @@ func TestAnErrorForgetsNothingOfADeletedLog(t *testing.T) {
 				}
 				if how != "checkpoints are written meanwhile" {
 					for range 2 {
-						if _, err := s.Open(t.Context(), fresh, &cfg, newWitness()); !errors.Is(err, syscall.ENOSPC) {
+						if _, err := s.Open(t.Context(), fresh, &cfg, new(partition.State), newWitness()); !errors.Is(err, syscall.ENOSPC) {
 							t.Fatalf("the new log opens with %v", err)
 						}
 					}
 				}
 				fs.Fail(nil)
 				f = newWitness()
-				again, err := s.Open(t.Context(), fresh, &cfg, f)
+				again, err := s.Open(t.Context(), fresh, &cfg, new(partition.State), f)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -266,7 +267,7 @@ func TestALogThatWasHalfMadeIsMadeAnew(t *testing.T) {
 			return nil
 		})
 		cfg := ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}
-		_, err = s.Open(t.Context(), testID, &cfg, newWitness())
+		_, err = s.Open(t.Context(), testID, &cfg, new(partition.State), newWitness())
 		fs.Fail(nil)
 		if failed == "" {
 			if err := errors.Join(err, s.Close()); err != nil {
@@ -278,7 +279,7 @@ func TestALogThatWasHalfMadeIsMadeAnew(t *testing.T) {
 			t.Fatalf("the log opens though %s fails", failed)
 		}
 		f := newWitness()
-		l, err := s.Open(t.Context(), testID, &cfg, f)
+		l, err := s.Open(t.Context(), testID, &cfg, new(partition.State), f)
 		if err != nil {
 			t.Fatalf("after %s had failed: %v", failed, err)
 		}
@@ -303,7 +304,7 @@ func TestNoPlaceIsKeptForLogsThatAreGone(t *testing.T) {
 	defer s.Close()
 	for i := range int32(50) {
 		id := ports.LogID{Topic: "orders", TopicID: [16]byte{1}, Partition: i}
-		_, err := s.Open(t.Context(), id, &ports.LogConfig{}, newWitness())
+		_, err := s.Open(t.Context(), id, &ports.LogConfig{}, new(partition.State), newWitness())
 		other := id
 		other.TopicID = [16]byte{2}
 		missing := ports.LogID{Topic: "nothing", Partition: i}

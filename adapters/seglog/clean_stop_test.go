@@ -12,6 +12,7 @@ import (
 	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -56,7 +57,7 @@ func openOne(t *testing.T, opt Options, topic string) (*Store, ports.Log, error)
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	l, err := s.Open(t.Context(), ports.LogID{Topic: topic, TopicID: [16]byte{1}}, &ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}, newWitness())
+	l, err := s.Open(t.Context(), ports.LogID{Topic: topic, TopicID: [16]byte{1}}, &ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}, new(partition.State), newWitness())
 	return s, l, err
 }
 
@@ -101,7 +102,7 @@ func TestAProperStopVouchesForTheLogsThatWereChecked(t *testing.T) {
 		if _, a := s.unchecked[logName{"a", 0}]; a != (run == 0) {
 			t.Errorf("run %d: a is to be checked: %t", run, a)
 		}
-		if _, err := s.Open(t.Context(), ports.LogID{Topic: c.opens, TopicID: [16]byte{1}}, &ports.LogConfig{}, newWitness()); err != nil {
+		if _, err := s.Open(t.Context(), ports.LogID{Topic: c.opens, TopicID: [16]byte{1}}, &ports.LogConfig{}, new(partition.State), newWitness()); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Close(); err != nil {
@@ -130,7 +131,7 @@ func TestADamagedLogStaysOfflineOverProperStops(t *testing.T) {
 		if !errors.Is(err, fault.KafkaStorageError) || !strings.Contains(err.Error(), "acknowledged") {
 			t.Errorf("run %d: the damaged log opens with %v", run, err)
 		}
-		if _, err := s.Open(t.Context(), ports.LogID{Topic: "a", TopicID: [16]byte{1}}, &ports.LogConfig{}, newWitness()); err != nil {
+		if _, err := s.Open(t.Context(), ports.LogID{Topic: "a", TopicID: [16]byte{1}}, &ports.LogConfig{}, new(partition.State), newWitness()); err != nil {
 			t.Errorf("run %d: the other log opens with %v", run, err)
 		}
 		if err := s.Close(); err != nil {
@@ -221,7 +222,7 @@ func TestRecordsOfWhichNothingSaysWhoseAreLeftAlone(t *testing.T) {
 							t.Errorf("the records are deleted with %v", err)
 						}
 					}
-					_, err = s.Open(t.Context(), id, &ports.LogConfig{}, newWitness())
+					_, err = s.Open(t.Context(), id, &ports.LogConfig{}, new(partition.State), newWitness())
 					if !errors.Is(err, fault.KafkaStorageError) || !strings.Contains(err.Error(), "/data/b-0") {
 						t.Errorf("the log opens with %v", err)
 					}
@@ -259,7 +260,7 @@ func TestProducerSnapshotsOfEarlierStopsGo(t *testing.T) {
 	_, opt := crashedWith(t, half)
 	for run := range int64(6) {
 		s, logs, witnesses := openNamed(t, opt, ports.LogConfig{SegmentBytes: 1 << 20, RetentionAge: -1, RetentionBytes: -1}, []string{"a"})
-		if n := logs[0].Producers().Len(); n != 1 {
+		if n := logs[0].state.Producers.Len(); n != 1 {
 			t.Errorf("run %d: %d producers are known", run, n)
 		}
 		appendBatch(t, logs[0], 1)

@@ -41,7 +41,7 @@ func appendRecord(t *testing.T, l *Log, f *witness, epoch int32, producer int64,
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Append([]record.Batch{out}, time.UnixMilli(1000)); err != nil {
+	if err := l.Append([]record.Batch{out}, nil, time.UnixMilli(1000)); err != nil {
 		t.Fatal(err)
 	}
 	f.await(t, l.EndOffset())
@@ -115,7 +115,7 @@ func TestCompactionLetsNothingUncommittedReplaceWhatIsCommitted(t *testing.T) {
 		t.Errorf("the log holds (-want +got):\n%s", diff)
 	}
 	last := map[int64]int64{}
-	for p := range l.Producers().All() {
+	for p := range l.state.Snapshot() {
 		last[p.ID] = p.Batches[len(p.Batches)-1].LastOffset
 	}
 	if diff := cmp.Diff(map[int64]int64{7: 2, 8: 3}, last); diff != "" {

@@ -12,17 +12,23 @@ import (
 )
 
 func TestStoreKeepsThePortsContract(t *testing.T) {
-	porttest.LogStore(t, func(t *testing.T) ports.LogStore { return openStore(t, t.TempDir()) })
+	porttest.LogStore(t, func(t *testing.T, dir string) ports.LogStore { return openStore(t, dir) })
 }
 
 func TestStoreInMemoryKeepsThePortsContract(t *testing.T) {
-	porttest.LogStore(t, func(t *testing.T) ports.LogStore { return openInMemory(t) })
+	disks := make(map[string]disk.FS) // by the directory that a store is opened in again
+	porttest.LogStore(t, func(t *testing.T, dir string) ports.LogStore {
+		if disks[dir] == nil {
+			disks[dir] = disk.Memory()
+		}
+		return openInMemory(t, disks[dir])
+	})
 }
 
 // openInMemory returns a store on a disk in memory.
-func openInMemory(t *testing.T) *Store {
+func openInMemory(t *testing.T, memory disk.FS) *Store {
 	t.Helper()
-	s, err := Open(context.Background(), Options{Dir: "memory", FS: disk.Memory()})
+	s, err := Open(context.Background(), Options{Dir: "memory", FS: memory})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +38,7 @@ func openInMemory(t *testing.T) *Store {
 
 // TestARecordThatExpiresFreesItsMemory looks at the files, of which each takes the memory of its bytes.
 func TestARecordThatExpiresFreesItsMemory(t *testing.T) {
-	s := openInMemory(t)
+	s := openInMemory(t, disk.Memory())
 	l, f := openLog(t, s, ports.LogConfig{SegmentBytes: 1, Delete: true, RetentionAge: time.Minute, RetentionBytes: -1})
 	for range 10 {
 		put(t, l, f, 1000, time.UnixMilli(0))

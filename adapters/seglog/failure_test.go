@@ -11,6 +11,7 @@ import (
 	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -67,7 +68,7 @@ func TestAFailedDiskTakesOfflineWhatItHoldsAndLosesNothing(t *testing.T) {
 			cfg := ports.LogConfig{SegmentBytes: 1000, RetentionAge: -1, RetentionBytes: -1}
 			s, logs, witnesses := openNamed(t, opt, cfg, names)
 			put := func(l *Log) error {
-				return l.Append([]record.Batch{batch(t, l, 20, 1000)}, time.Now())
+				return l.Append([]record.Batch{batch(t, l, 20, 1000)}, nil, time.Now())
 			}
 			for i, l := range logs {
 				if err := errors.Join(put(l), witnesses[i].settle(t, 20)); err != nil {
@@ -152,7 +153,7 @@ func openNamed(t *testing.T, opt Options, cfg ports.LogConfig, topics []string) 
 	var witnesses []*witness
 	for _, topic := range topics {
 		f := newWitness()
-		l, err := s.Open(t.Context(), ports.LogID{Topic: topic, TopicID: [16]byte{1}}, &cfg, f)
+		l, err := s.Open(t.Context(), ports.LogID{Topic: topic, TopicID: [16]byte{1}}, &cfg, new(partition.State), f)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,7 +11,10 @@ import (
 	"syscall"
 
 	"github.com/chronik-stream/chronik/adapters/seglog/disk"
+	"github.com/chronik-stream/chronik/core/ports"
 )
+
+var _ ports.Descriptor = (*openFile)(nil)
 
 // fileCache keeps files open between uses, and closes those that were not used for longest. A segment that has unsynced records stays open until it is
 // synced: were writing them to fail, the kernel might have forgotten that when the file is opened again, and its sync would succeed. Where more of
@@ -51,6 +54,15 @@ func (f *openFile) WriteAt(p []byte, off int64) (int, error) {
 func (f *openFile) WritevAt(bufs [][]byte, off int64) error {
 	f.changes.Add(1)
 	return f.File.WritevAt(bufs, off)
+}
+
+// Descriptor implements ports.Descriptor.
+func (f *openFile) Descriptor() (fd uintptr, ok bool) {
+	file := f.OS()
+	if file == nil { // of a file system in memory
+		return 0, false
+	}
+	return file.Fd(), true
 }
 
 // Sync makes the writes durable that have returned. Once some may be lost it fails always: the kernel tells of that once, and takes the rest for clean.

@@ -165,7 +165,7 @@ func TestSegmentsAreOnTheirWayToTheDiskEarly(t *testing.T) {
 			b.Append(0, nil, make([]byte, size))
 			large, err := b.Build()
 			if err == nil {
-				err = l.Append([]record.Batch{large}, time.Now())
+				err = l.Append([]record.Batch{large}, nil, time.Now())
 			}
 			if err != nil {
 				t.Fatal(err)

@@ -78,11 +78,11 @@ func overwrite(t *testing.T, fs disk.FS, path string, content []byte) {
 	}
 }
 
-// FuzzParseProducers holds that what is parsed is written and parsed as the same again, and what is not is
+// FuzzParseSnapshot holds that what is parsed is written and parsed as the same again, and what is not is
 // fault.CorruptMessage. The checksum of the input is made right.
-func FuzzParseProducers(f *testing.F) {
-	producers := new(partition.Producers)
-	f.Add(formatProducers(producers))
+func FuzzParseSnapshot(f *testing.F) {
+	state := new(partition.State)
+	f.Add(formatSnapshot(state))
 	for i := range int64(12) {
 		b := record.NewBuilder(record.Options{BaseOffset: i, Producer: &record.Producer{ID: i % 2, Sequence: int32(i / 2)}})
 		b.Append(i, nil, nil)
@@ -90,30 +90,30 @@ func FuzzParseProducers(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		producers.Append(out, i)
+		state.Append(out, i)
 	}
-	f.Add(formatProducers(producers))
+	f.Add(formatSnapshot(state))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		if len(in) >= snapshotHeader {
 			binary.BigEndian.PutUint32(in[2:], crc32.Checksum(in[snapshotHeader:], castagnoli))
 		}
-		parsed, err := parseProducers(in)
+		parsed, err := parseSnapshot(in)
 		if err != nil {
 			if !errors.Is(err, fault.CorruptMessage) {
 				t.Fatal(err)
 			}
 			return
 		}
-		first, second := new(partition.Producers), new(partition.Producers)
+		first, second := new(partition.State), new(partition.State)
 		first.Restore(parsed)
-		again, err := parseProducers(formatProducers(first))
+		again, err := parseSnapshot(formatSnapshot(first))
 		if err != nil {
 			t.Fatal(err)
 		}
 		second.Restore(again)
-		byID := func(producers *partition.Producers) map[int64]partition.Producer {
+		byID := func(state *partition.State) map[int64]partition.Producer {
 			all := make(map[int64]partition.Producer)
-			for p := range producers.All() {
+			for p := range state.Snapshot() {
 				all[p.ID] = p
 			}
 			return all

@@ -67,7 +67,7 @@ func TestASegmentThatBeginsBehindAGapSurvivesEveryCrash(t *testing.T) {
 						batches = append(batches, batchAt(t, at))
 					}
 					last := offsets[len(offsets)-1]
-					if l.Append(batches, time.UnixMilli(1000)) != nil || f.settle(t, last+1) != nil {
+					if l.Append(batches, nil, time.UnixMilli(1000)) != nil || f.settle(t, last+1) != nil {
 						break
 					}
 				}
@@ -95,7 +95,7 @@ func TestASegmentThatBeginsBehindAGapSurvivesEveryCrash(t *testing.T) {
 				if got := held(t, l); fmt.Sprint(got) != fmt.Sprint(want) {
 					t.Fatalf("power fails before operation %d: the log holds %v, want %v", n, got, want)
 				}
-				if err := l.Append([]record.Batch{batchAt(t, l.EndOffset())}, time.UnixMilli(1000)); err != nil {
+				if err := l.Append([]record.Batch{batchAt(t, l.EndOffset())}, nil, time.UnixMilli(1000)); err != nil {
 					t.Fatal(err)
 				}
 				f.await(t, l.EndOffset())

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
+	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -172,7 +173,8 @@ func (w *world) reset(m *modelLog) error {
 	}
 	m.resetting = nil
 	m.beginAt(to)
-	if n := m.log.Producers().Len() + len(m.log.Epochs().Entries()); n != 0 || m.log.Size() != 0 {
+	epochs := w.epochs(m)
+	if n := m.log.state.Producers.Len() + len(epochs.Entries()); n != 0 || m.log.Size() != 0 {
 		w.fatalf("%v has %d producers and epochs and %d bytes after a reset", m.id, n, m.log.Size())
 	}
 	return nil
@@ -180,7 +182,7 @@ func (w *world) reset(m *modelLog) error {
 
 // beginAt makes the model an empty log.
 func (m *modelLog) beginAt(start int64) {
-	m.batches, m.seqs = nil, map[int64]int32{}
+	m.batches, m.seqs, m.epochs = nil, map[int64]int32{}, partition.Epochs{}
 	m.start, m.base, m.askedFor, m.firm = start, start, start, start
 	m.committed = start
 	m.f.set(func() { m.f.durable = start })

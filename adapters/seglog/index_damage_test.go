@@ -39,7 +39,7 @@ func writeIndexed(t *testing.T, opt Options) []record.Batch {
 		}
 		b := batch(t, l, 1+i%3, ms)
 		all = append(all, b)
-		if err := l.Append([]record.Batch{slices.Clone(b)}, time.UnixMilli(ms)); err != nil {
+		if err := l.Append([]record.Batch{slices.Clone(b)}, nil, time.UnixMilli(ms)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -254,7 +254,7 @@ func TestALyingIndexIsMadeAnew(t *testing.T) {
 			}
 			for range 20 {
 				b := batch(t, l, 2, 3000)
-				if err := l.Append([]record.Batch{b}, time.UnixMilli(3000)); err != nil {
+				if err := l.Append([]record.Batch{b}, nil, time.UnixMilli(3000)); err != nil {
 					t.Fatal(err)
 				}
 				f.await(t, b.NextOffset())

@@ -42,30 +42,29 @@ func (l *Log) createSegmentFiles(base int64) error {
 	return l.store.opt.FS.SyncDir(l.dir())
 }
 
-// load opens an existing log. Records from the recovery point on are checked, and cut off where they are
+// load opens an existing log, and returns the offsets of the producer snapshots in its directory. Records from the recovery point on are checked, and cut off where they are
 // torn, and the indexes are made anew from the index point on; with scan false the log was closed properly,
 // and only its end is looked for.
-func (l *Log) load(sound points, start int64, scan bool) error {
+func (l *Log) load(sound points, start int64, scan bool) (snapshots []int64, err error) {
 	fs := l.store.opt.FS
 	if begin, ok, err := l.finishReset(); err != nil {
-		return err
+		return nil, err
 	} else if ok {
 		sound, start = points{begin, begin}, begin
 	}
 	names, err := fs.ReadDir(l.dir())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if slices.Contains(names, unappliedFile) {
-		return fault.New(fault.KafkaStorageError,
+		return nil, fault.New(fault.KafkaStorageError,
 			"%s has records in %s that are damaged or do not follow the end of its segments: "+
 				"acknowledged records are lost; restore the segments, or remove that file to accept the loss", l.name(),
 			filepath.Join(l.dir(), unappliedFile))
 	}
 	if names, err = l.finishSwaps(names); err != nil {
-		return err
+		return nil, err
 	}
-	var snapshots []int64
 	for _, name := range names {
 		if base, ok := parseSegmentName(name, logSuffix); ok {
 			l.segments = append(l.segments, newSegment(base))
@@ -75,19 +74,19 @@ func (l *Log) load(sound points, start int64, scan bool) error {
 		}
 	}
 	if err := l.readFloor(); err != nil {
-		return err
+		return nil, err
 	}
 	if len(l.segments) == 0 {
 		l.segments = []*segment{newSegment(max(0, start))}
 		if err := l.createSegmentFiles(l.segments[0].base); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	slices.SortFunc(l.segments, func(a, b *segment) int { return int(a.base - b.base) })
 	// Retention that was interrupted leaves segments below the log start offset, and perhaps a hole behind them.
 	for len(l.segments) > 1 && l.segments[1].base <= start {
 		if err := l.removeSegment(l.segments[0].base); err != nil {
-			return err
+			return nil, err
 		}
 		l.segments = l.segments[1:]
 	}
@@ -98,7 +97,7 @@ func (l *Log) load(sound points, start int64, scan bool) error {
 			next = l.segments[i+1].base
 		}
 		if err := l.loadSegment(s, next, sound, scan); err != nil {
-			return err
+			return nil, err
 		}
 		// A segment above the recovery point that ends before the next one begins has lost its end at a batch's boundary.
 		if scan && next < math.MaxInt64 && next > sound.recovery && s.next < next {
@@ -110,20 +109,20 @@ func (l *Log) load(sound points, start int64, scan bool) error {
 	}
 	if scan {
 		if err := l.cutBehindTear(); err != nil {
-			return err
+			return nil, err
 		}
 		if err := fs.SyncDir(l.dir()); err != nil { // the names that a killed run has left need not be durable
-			return err
+			return nil, err
 		}
 	}
 	if err := l.repeatSync(names, sound.recovery); err != nil {
-		return err
+		return nil, err
 	}
 	if err := l.findEnd(); err != nil {
-		return err
+		return nil, err
 	}
 	if l.end < sound.recovery {
-		return fault.New(fault.KafkaStorageError,
+		return nil, fault.New(fault.KafkaStorageError,
 			"%s ends at offset %d, and was synced up to %d: acknowledged records are lost", l.dir(), l.end, sound.recovery)
 	}
 	l.indexPoint = l.end
@@ -131,10 +130,7 @@ func (l *Log) load(sound points, start int64, scan bool) error {
 		l.indexPoint = min(l.end, sound.index)
 	}
 	l.start = min(l.start, l.end)
-	if err := l.loadEpochs(); err != nil {
-		return err
-	}
-	return l.loadProducers(snapshots)
+	return snapshots, nil
 }
 
 // loadSegment takes stock of one segment, behind which another begins at next: its size and indexes, which are made

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
@@ -97,45 +98,67 @@ func (l *Log) firstTime(s *segment) (milliseconds int64, err error) {
 	return timestampOr(b, now), nil
 }
 
-// loadEpochs reads the leader epochs, and from the records what the checkpoint lacks or what lies behind the log's end.
-func (l *Log) loadEpochs() error {
+// loadState makes the log's state again: from the newest intact snapshot of producers and the batches behind that. It
+// brings the leader epoch checkpoint in line with the records, and returns what it holds.
+func (l *Log) loadState(snapshots []int64) ([]partition.EpochStart, error) {
+	epochs, stored, err := l.readEpochs()
+	if err != nil {
+		return nil, err
+	}
+	l.state.Clear()
+	from, err := l.restoreNewest(snapshots)
+	if err != nil {
+		return nil, err
+	}
+	// What came from the journal may be of an epoch that the checkpoint does not know, and lies behind the last snapshot.
+	if err := l.walk(from, func(b record.Batch) {
+		l.state.Replay(b)
+		if latest, ok := epochs.Latest(); !ok || b.LeaderEpoch() > latest {
+			epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
+		}
+	}); err != nil {
+		return nil, err
+	}
+	entries := epochs.Entries()
+	if !slices.Equal(entries, stored) {
+		err = l.writeEpochs(formatEpochs(entries))
+	}
+	return entries, err
+}
+
+// readEpochs returns the leader epochs of the log's records, and what the checkpoint says: that may be missing, or be of
+// records that are not there any more.
+func (l *Log) readEpochs() (epochs partition.Epochs, stored []partition.EpochStart, err error) {
 	content, err := readFile(l.store.opt.FS, filepath.Join(l.dir(), epochFile))
 	if err != nil {
-		return err
+		return epochs, nil, err
 	}
-	entries, err := parseEpochs(content)
-	if err == nil && len(entries) > 0 || l.end == l.start {
-		l.epochs.Restore(entries)
-		l.epochs.TruncateFrom(l.end)
-		l.noteStoredEpoch()
-		return nil
+	stored, damaged := parseEpochs(content)
+	if damaged != nil {
+		stored = nil
 	}
-	return l.walk(l.start, func(b record.Batch) {
-		l.epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
-	})
+	if len(stored) > 0 || l.end == l.start {
+		epochs.Restore(stored)
+		epochs.TruncateFrom(l.end)
+		return epochs, stored, nil
+	}
+	err = l.walk(l.start, func(b record.Batch) { epochs.Assign(b.LeaderEpoch(), b.BaseOffset()) })
+	return epochs, stored, err
 }
 
-// noteStoredEpoch notes that the checkpoint holds all epochs that are known.
-func (l *Log) noteStoredEpoch() {
-	l.storedEpoch = -1
-	if latest, ok := l.epochs.Latest(); ok {
-		l.storedEpoch = latest
-	}
-}
-
-// loadProducers restores the newest intact snapshot and applies the batches behind it. Of the other snapshots
-// those stay that belong to a segment: one of an earlier stop is of no more use, and one from a history that was
-// cut off must not come back.
-func (l *Log) loadProducers(snapshots []int64) error {
+// restoreNewest takes over the newest intact snapshot and returns its offset, or else the log's start. Of the other
+// snapshots those stay that belong to a segment: one of an earlier stop is of no more use, and one from a history that
+// was cut off must not come back.
+func (l *Log) restoreNewest(snapshots []int64) (from int64, err error) {
 	slices.Sort(snapshots)
 	from, found := l.start, false
 	var stray []int64
 	for _, at := range slices.Backward(snapshots) {
 		useful := at >= l.start && at <= l.end
 		if useful && !found {
-			intact, err := l.restoreProducers(at)
+			intact, err := l.restoreSnapshot(at)
 			if err != nil {
-				return err
+				return 0, err
 			}
 			if intact {
 				from, found = at, true
@@ -146,36 +169,22 @@ func (l *Log) loadProducers(snapshots []int64) error {
 			stray = append(stray, at)
 		}
 	}
-	if err := l.removeSnapshots(stray); err != nil {
-		return err
-	}
-	// What came from the journal may be of an epoch that the checkpoint does not know, and lies behind the last snapshot.
-	before := len(l.epochs.Entries())
-	err := l.walk(from, func(b record.Batch) {
-		l.producers.Append(b, max(b.MaxTimestamp(), 0))
-		if latest, ok := l.epochs.Latest(); !ok || b.LeaderEpoch() > latest {
-			l.epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
-		}
-	})
-	if entries := l.epochs.Entries(); err == nil && len(entries) != before {
-		err = l.writeEpochs(formatEpochs(entries))
-	}
-	return err
+	return from, l.removeSnapshots(stray)
 }
 
-// restoreProducers takes over the snapshot at an offset, if it is intact.
-func (l *Log) restoreProducers(at int64) (intact bool, err error) {
+// restoreSnapshot takes over the snapshot at an offset, if it is intact.
+func (l *Log) restoreSnapshot(at int64) (intact bool, err error) {
 	content, err := readFile(l.store.opt.FS, l.path(at, snapshotSuffix))
 	if err != nil {
 		return false, err
 	}
-	producers, err := parseProducers(content)
+	snapshot, err := parseSnapshot(content)
 	if err != nil {
 		l.store.opt.Log.Warn("producer snapshot is passed over", "topic", l.id.Topic, "partition", l.id.Partition,
 			"offset", at, "err", err)
 		return false, nil
 	}
-	l.producers.Restore(producers)
+	l.state.Restore(snapshot)
 	return true, nil
 }
 

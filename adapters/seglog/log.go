@@ -24,9 +24,9 @@ type Log struct {
 	id     ports.LogID
 	events ports.LogEvents
 
-	// Under the partition's lock, of which ports.Log tells.
-	producers partition.Producers
-	epochs    partition.Epochs
+	// The partition's, under its lock, of which ports.Log tells. nil while the journal is replayed, which asks for nothing
+	// but records.
+	state *partition.State
 
 	mu            sync.Mutex
 	config        *ports.LogConfig
@@ -42,8 +42,7 @@ type Log struct {
 	pending       *chunk     // submitted to the journal and not taken, nil when there is nothing
 	planned       plan
 	offline       error
-	storedEpoch   int32 // the newest in the leader epoch checkpoint, or on the way there; -1 for none
-	shutting      bool  // set by Store.Close: appends are refused, what was accepted is committed
+	shutting      bool // set by Store.Close: appends are refused, what was accepted is committed
 	deleted       bool
 	ending        ending    // what LogEvents know of its end
 	indexesMade   bool      // indexes were made anew from the records, and not synced
@@ -135,7 +134,7 @@ type plan struct {
 }
 
 // Append orders the batches behind the log's end; see ports.Log.
-func (l *Log) Append(batches []record.Batch, now time.Time) error {
+func (l *Log) Append(batches []record.Batch, epochs []partition.EpochStart, now time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
@@ -153,7 +152,7 @@ func (l *Log) Append(batches []record.Batch, now time.Time) error {
 	for _, b := range batches {
 		if l.rollsBefore(b, now) {
 			l.pending.rolls = append(l.pending.rolls, roll{
-				at: len(l.pending.batches), base: b.BaseOffset(), gap: b.BaseOffset() != l.end, snapshot: formatProducers(&l.producers),
+				at: len(l.pending.batches), base: b.BaseOffset(), gap: b.BaseOffset() != l.end, snapshot: formatSnapshot(l.state),
 			})
 			l.planned = plan{base: b.BaseOffset(), jitter: jitter(l.config)}
 		}
@@ -163,12 +162,10 @@ func (l *Log) Append(batches []record.Batch, now time.Time) error {
 		l.planned.add(int64(len(b)), l.config.IndexIntervalBytes)
 		l.pending.batches = append(l.pending.batches, b)
 		l.end = b.NextOffset()
-		l.producers.Append(b, now.UnixMilli())
-		l.epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
-		if b.LeaderEpoch() > l.storedEpoch { // the caller may have assigned it before its first batch
-			l.storedEpoch = b.LeaderEpoch()
-			l.pending.epochs = formatEpochs(l.epochs.Entries())
-		}
+		l.state.Append(b, now.UnixMilli())
+	}
+	if epochs != nil {
+		l.pending.epochs = formatEpochs(epochs)
 	}
 	if first {
 		l.store.journal.Submit(l) // with the lock held: after shutting or fail nothing is submitted any more
@@ -332,12 +329,6 @@ func withLimits(cfg *ports.LogConfig) *ports.LogConfig {
 	}
 	return &c
 }
-
-// Producers is the state of the producers that have appended.
-func (l *Log) Producers() *partition.Producers { return &l.producers }
-
-// Epochs is the history of leader epochs.
-func (l *Log) Epochs() *partition.Epochs { return &l.epochs }
 
 // segmentAt returns the index of the segment that holds offset, or where the log's first one is behind it, 0.
 func (l *Log) segmentAt(offset int64) int {

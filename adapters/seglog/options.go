@@ -28,25 +28,21 @@ import (
 
 	"github.com/chronik-stream/chronik/adapters/seglog/disk"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
-	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/domain/space"
 )
 
 // Options are the store's settings; zero values take the defaults.
 type Options struct {
-	Dir           string        // the data directory
-	FlushInterval time.Duration // how long a write to a log with ports.FlushInterval stays unsynced at the most: 1 s
-	MaxOpenFiles  int           // files that are kept open between uses: 1024
-	CleanerMemory int           // bytes for the keys of one compaction: 16 MiB
-	// ProducerMemory is for what the logs remember of their producers, Decompression for batches that are looked into
-	// whole; nil is for no bound.
-	ProducerMemory *partition.ProducerMemory
-	Decompression  *record.Budget
-	Journal        journal.Options
-	FS             disk.FS
-	Log            *slog.Logger
-	Space          Space // nil: there is always enough
+	Dir           string         // the data directory
+	FlushInterval time.Duration  // how long a write to a log with ports.FlushInterval stays unsynced at the most: 1 s
+	MaxOpenFiles  int            // files that are kept open between uses: 1024
+	CleanerMemory int            // bytes for the keys of one compaction: 16 MiB
+	Decompression *record.Budget // for batches that are looked into whole; nil is for no bound
+	Journal       journal.Options
+	FS            disk.FS
+	Log           *slog.Logger
+	Space         Space // nil: there is always enough
 }
 
 // Space knows what may yet be written to the disk.

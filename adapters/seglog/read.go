@@ -140,10 +140,7 @@ func (l *Log) readFrom(
 			return slice, true, err
 		}
 	}
-	if file := f.OS(); file != nil {
-		return ports.NewSlice(file, start, int(end-start), f), true, nil
-	}
-	return ports.SliceOf(f, start, int(end-start), f), true, nil
+	return ports.NewSlice(f, start, int(end-start), f), true, nil
 }
 
 // find returns position and size of the first batch that ends at offset or behind it.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
+	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -40,9 +41,9 @@ func TestWhatCannotBeReadAtAStartIsNotCutOff(t *testing.T) {
 		}
 		t.Cleanup(func() { s.Close() })
 		cfg := ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}
-		again, err := s.Open(t.Context(), testID, &cfg, newWitness())
+		again, err := s.Open(t.Context(), testID, &cfg, new(partition.State), newWitness())
 		if err != nil { // it is tried again
-			again, err = s.Open(t.Context(), testID, &cfg, newWitness())
+			again, err = s.Open(t.Context(), testID, &cfg, new(partition.State), newWitness())
 		}
 		if err != nil {
 			t.Fatalf("read %d: %v", n, err)

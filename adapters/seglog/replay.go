@@ -44,7 +44,7 @@ func (r *recovery) log(id ports.LogID) (*replaying, error) {
 		}
 		return l, nil
 	}
-	l := s.empty(id, &ports.LogConfig{}, nil)
+	l := s.empty(id, &ports.LogConfig{}, nil, nil)
 	stored, err := s.storedID(l.dir())
 	if err != nil || stored == nil || *stored != id.TopicID {
 		return nil, err
@@ -52,7 +52,7 @@ func (r *recovery) log(id ports.LogID) (*replaying, error) {
 	s.mu.Lock()
 	sound, start := s.storedPoints(name), s.starts.of[name]
 	s.mu.Unlock()
-	if err := l.load(sound, start, true); err != nil {
+	if _, err := l.load(sound, start, true); err != nil {
 		return nil, err
 	}
 	r.logs[name] = &replaying{Log: l, synced: sound.recovery}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
-	"github.com/chronik-stream/chronik/core/domain/partition"
 )
 
 // resetFile says that the log is to begin anew: at which offset, and up to which group the journal's entries are from
@@ -55,8 +54,7 @@ func (l *Log) reset(ctx context.Context, start int64) error {
 	l.mu.Lock()
 	l.begin(start)
 	l.mu.Unlock()
-	l.epochs = partition.Epochs{}
-	l.producers.Clear()
+	l.state.Clear()
 	return l.persist(ctx, func() error { return l.makeReset(start, group) })
 }
 
@@ -65,7 +63,7 @@ func (l *Log) begin(start int64) {
 	l.segments = []*segment{newSegment(start)}
 	l.start = start
 	l.endAt(start)
-	l.storedEpoch, l.indexPoint, l.volatileEnd = -1, start, start
+	l.indexPoint, l.volatileEnd = start, start
 	l.sinceFlush, l.firstUnsynced = 0, time.Time{}
 	l.recent.forget()
 	l.dropped, l.halfBegun = nil, false // their files go with all others

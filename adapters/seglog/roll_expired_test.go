@@ -34,7 +34,7 @@ func TestAnAppendThatIsQuickerThanTheRollOfAnExpiredSegmentIsKept(t *testing.T) 
 			var appended atomic.Bool
 			fs.Fail(func(op disktest.Op, path string) error {
 				if op == disktest.OpOpen && strings.HasSuffix(path, segmentName(1, logSuffix)) && !appended.Swap(true) {
-					if err := l.Append([]record.Batch{quicker}, time.Now()); err != nil {
+					if err := l.Append([]record.Batch{quicker}, nil, time.Now()); err != nil {
 						t.Error(err)
 					}
 				}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
+	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -38,7 +39,7 @@ func TestALogThatOpensSlowlyKeepsNoJournalFileFromBeingFreed(t *testing.T) {
 	s, logs, witnesses := openNamed(t, opt, cfg, []string{"a"})
 	opened := make(chan error)
 	go func() {
-		_, err := s.Open(t.Context(), ports.LogID{Topic: "b", TopicID: [16]byte{1}}, &cfg, newWitness())
+		_, err := s.Open(t.Context(), ports.LogID{Topic: "b", TopicID: [16]byte{1}}, &cfg, new(partition.State), newWitness())
 		opened <- err
 	}()
 	<-slow.asked

@@ -25,13 +25,13 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// formatProducers writes a snapshot.
-func formatProducers(producers *partition.Producers) []byte {
+// formatSnapshot writes a snapshot.
+func formatSnapshot(state *partition.State) []byte {
 	be := binary.BigEndian
 	buf := be.AppendUint16(nil, snapshotVersion)
 	buf = be.AppendUint32(buf, 0) // the CRC's place
-	buf = be.AppendUint32(buf, uint32(producers.Len()))
-	for p := range producers.All() {
+	buf = be.AppendUint32(buf, uint32(state.Producers.Len()))
+	for p := range state.Snapshot() {
 		last := partition.Appended{FirstSequence: -1, LastSequence: -1, FirstOffset: -1, LastOffset: -1, Timestamp: p.LastTimestamp}
 		if n := len(p.Batches); n > 0 {
 			last = p.Batches[n-1]
@@ -46,7 +46,7 @@ func formatProducers(producers *partition.Producers) []byte {
 		buf = be.AppendUint64(buf, uint64(p.TxnFirstOffset))
 	}
 	buf = append(buf, windowMagic...)
-	for p := range producers.All() {
+	for p := range state.Snapshot() {
 		buf = be.AppendUint64(buf, uint64(p.LastTimestamp))
 		buf = be.AppendUint32(buf, uint32(p.Contiguous))
 		earlier := p.Batches[:max(0, len(p.Batches)-1)]
@@ -63,8 +63,8 @@ func formatProducers(producers *partition.Producers) []byte {
 	return buf
 }
 
-// parseProducers reads a snapshot, Chronik's or Kafka's. Error: fault.CorruptMessage.
-func parseProducers(buf []byte) (iter.Seq[partition.Producer], error) {
+// parseSnapshot reads a snapshot, Chronik's or Kafka's. Error: fault.CorruptMessage.
+func parseSnapshot(buf []byte) (iter.Seq[partition.Producer], error) {
 	be := binary.BigEndian
 	if len(buf) < snapshotHeader+4 || be.Uint16(buf) != snapshotVersion ||
 		be.Uint32(buf[2:]) != crc32.Checksum(buf[snapshotHeader:], castagnoli) {

@@ -12,6 +12,7 @@ import (
 	"github.com/chronik-stream/chronik/adapters/seglog/disk"
 	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
+	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -70,7 +71,7 @@ func TestLogStartsThatRiseTogetherAreWrittenTogether(t *testing.T) {
 	var all []*Log
 	for i := range logs {
 		f := newWitness()
-		l, err := s.Open(t.Context(), id(i), &cfg, f)
+		l, err := s.Open(t.Context(), id(i), &cfg, new(partition.State), f)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +110,7 @@ func TestLogStartsThatRiseTogetherAreWrittenTogether(t *testing.T) {
 	}
 	defer s.Close()
 	for i := range logs {
-		l, err := s.Open(t.Context(), id(i), &cfg, newWitness())
+		l, err := s.Open(t.Context(), id(i), &cfg, new(partition.State), newWitness())
 		if err != nil || l.StartOffset() != int64(1+i%4) {
 			t.Errorf("log %d starts at %d, %v", i, l.StartOffset(), err)
 		}
@@ -216,7 +217,7 @@ func TestIndexesThatWereNotSyncedAreMadeAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer again.Close()
-	found, err := again.Open(t.Context(), l.id, l.config, newWitness())
+	found, err := again.Open(t.Context(), l.id, l.config, new(partition.State), newWitness())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/chronik-stream/chronik/adapters/seglog/disk"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -103,7 +104,9 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 }
 
 // Open opens the partition's log; see ports.LogStore.
-func (s *Store) Open(ctx context.Context, id ports.LogID, cfg *ports.LogConfig, events ports.LogEvents) (ports.Log, error) {
+func (s *Store) Open(
+	ctx context.Context, id ports.LogID, cfg *ports.LogConfig, state *partition.State, events ports.LogEvents,
+) (ports.Log, error) {
 	place, err := s.slot(id)
 	if err != nil {
 		return nil, err
@@ -120,7 +123,7 @@ func (s *Store) Open(ctx context.Context, id ports.LogID, cfg *ports.LogConfig, 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	l := s.empty(id, cfg, events)
+	l := s.empty(id, cfg, state, events)
 	stored, err := s.storedID(l.dir())
 	switch {
 	case err != nil:
@@ -149,7 +152,6 @@ func (s *Store) Open(ctx context.Context, id ports.LogID, cfg *ports.LogConfig, 
 	}
 	s.trust(l.name())
 	place.log.Store(l)
-	l.producers.CountIn(s.opt.ProducerMemory)
 	l.noteOpened()
 	return l, nil
 }
@@ -162,9 +164,15 @@ func (l *Log) reopen() error {
 	_, scan := s.unchecked[name]
 	s.unchecked[name] = struct{}{} // until it is known to be whole
 	s.mu.Unlock()
-	if err := l.load(sound, start, scan); err != nil {
+	snapshots, err := l.load(sound, start, scan)
+	if err != nil {
 		return err
 	}
+	epochs, err := l.loadState(snapshots)
+	if err != nil {
+		return err
+	}
+	l.state.RestoreEpochs(epochs)
 	if err := l.forgetFloor(); err != nil {
 		return err
 	}
@@ -175,8 +183,8 @@ func (l *Log) reopen() error {
 }
 
 // empty returns a log that is not open yet.
-func (s *Store) empty(id ports.LogID, cfg *ports.LogConfig, events ports.LogEvents) *Log {
-	return &Log{store: s, id: id, events: events, config: withLimits(cfg), storedEpoch: -1}
+func (s *Store) empty(id ports.LogID, cfg *ports.LogConfig, state *partition.State, events ports.LogEvents) *Log {
+	return &Log{store: s, id: id, events: events, config: withLimits(cfg), state: state}
 }
 
 // dirOf returns the directory of a log.
@@ -331,8 +339,8 @@ func (l *Log) shut() error {
 	if err := l.flushIndexes(s); err != nil {
 		return err
 	}
-	if end > s.base || l.producers.Len() > 0 {
-		if err := l.writeSnapshot(end, formatProducers(&l.producers)); err != nil {
+	if end > s.base || l.state.Producers.Len() > 0 {
+		if err := l.writeSnapshot(end, formatSnapshot(l.state)); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -82,7 +84,7 @@ var testID = ports.LogID{Topic: "orders", TopicID: [16]byte{1, 2, 3}, Partition:
 func openLog(t *testing.T, s *Store, cfg ports.LogConfig) (*Log, *witness) {
 	t.Helper()
 	f := newWitness()
-	l, err := s.Open(t.Context(), testID, &cfg, f)
+	l, err := s.Open(t.Context(), testID, &cfg, new(partition.State), f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,9 +111,19 @@ func batch(t *testing.T, l *Log, n int, ms int64) record.Batch {
 
 func appendBatch(t *testing.T, l *Log, n int) {
 	t.Helper()
-	if err := l.Append([]record.Batch{batch(t, l, n, time.Now().UnixMilli())}, time.Now()); err != nil {
+	b := batch(t, l, n, time.Now().UnixMilli())
+	if err := l.Append([]record.Batch{b}, beginning(l, b), time.Now()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// beginning returns the leader epochs of a log whose first batch b is, nil when it is not: the batches of most tests are
+// of one epoch.
+func beginning(l *Log, b record.Batch) []partition.EpochStart {
+	if b.BaseOffset() > l.StartOffset() {
+		return nil
+	}
+	return []partition.EpochStart{{Epoch: b.LeaderEpoch(), Start: b.BaseOffset()}}
 }
 
 // offsets reads the whole log and returns its records' offsets.
@@ -200,7 +212,7 @@ func TestRecordsAreReadBackOverSegmentsAndRestarts(t *testing.T) {
 	s = openStore(t, dir)
 	l, f = openLog(t, s, cfg)
 	wantOffsets(t, offsets(t, l, 4000), 0, 1000)
-	if n := l.Producers().Len(); n != 1 {
+	if n := l.state.Producers.Len(); n != 1 {
 		t.Errorf("%d producers are known", n)
 	}
 	appendBatch(t, l, 5)
@@ -322,7 +334,7 @@ func TestADeletedLogIsGoneAndItsNameIsFree(t *testing.T) {
 	if err := s.Delete(t.Context(), testID); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Append([]record.Batch{batch(t, l, 1, 0)}, time.Now()); err == nil {
+	if err := l.Append([]record.Batch{batch(t, l, 1, 0)}, nil, time.Now()); err == nil {
 		t.Error("a deleted log takes records")
 	}
 	if ids, err := s.Stored(); err != nil || len(ids) != 0 {
@@ -338,7 +350,7 @@ func TestOffsetsAreFoundByTimestamp(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	l, f := openLog(t, s, ports.LogConfig{SegmentBytes: 4 << 10, RetentionAge: -1, RetentionBytes: -1})
 	for i := range 100 {
-		if err := l.Append([]record.Batch{batch(t, l, 5, int64(1000+10*i))}, time.Now()); err != nil {
+		if err := l.Append([]record.Batch{batch(t, l, 5, int64(1000+10*i))}, nil, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -377,16 +389,42 @@ func TestTruncate(t *testing.T) {
 	wantOffsets(t, offsets(t, l, 4000), 0, 225)
 }
 
-func TestAnEpochAssignedBeforeItsFirstBatchIsStoredWithThat(t *testing.T) {
+func TestTheLeaderEpochsAreStoredWithTheBatchThatBeginsOne(t *testing.T) {
 	dir := t.TempDir()
 	s := openStore(t, dir)
 	l, f := openLog(t, s, ports.LogConfig{})
-	l.Epochs().Assign(0, 0) // as a new leader does
-	appendBatch(t, l, 5)
+	if err := l.Append([]record.Batch{batch(t, l, 5, 0)}, []partition.EpochStart{{Epoch: 0, Start: 0}}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
 	f.await(t, 5)
 	content, err := os.ReadFile(filepath.Join(dir, "orders-0", epochFile))
 	if err != nil || string(content) != "0\n1\n0 0\n" {
 		t.Errorf("the checkpoint holds %q, %v", content, err)
+	}
+}
+
+// The checkpoint is written before the batches that it is for, which a loss of power may take away.
+func TestALeaderEpochWhoseRecordsAreLostDoesNotComeBack(t *testing.T) {
+	dir := t.TempDir()
+	ahead := []partition.EpochStart{{Epoch: 0, Start: 0}, {Epoch: 2, Start: 8}}
+	for run, begun := range [][]partition.EpochStart{ahead, nil, nil} {
+		s := openStore(t, dir)
+		state, f := new(partition.State), newWitness()
+		opened, err := s.Open(t.Context(), testID, &ports.LogConfig{}, state, f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := state.TakeEpochs(); run > 0 && !slices.Equal(found, ahead[:1]) {
+			t.Errorf("run %d: leader epochs %v, want %v", run, found, ahead[:1])
+		}
+		l := opened.(*Log)
+		if err := l.Append([]record.Batch{batch(t, l, 5, 0)}, begun, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		f.await(t, l.EndOffset())
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

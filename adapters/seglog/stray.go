@@ -56,7 +56,7 @@ func (s *Store) takeCarried(id ports.LogID) error {
 	if err == nil || disk.Passing(err) {
 		return err
 	}
-	l := s.empty(id, &ports.LogConfig{}, nil)
+	l := s.empty(id, &ports.LogConfig{}, nil, nil)
 	keep := func(e journal.Entry) error { return l.keepUnapplied(e.Payload) }
 	if failed := s.journal.Carried(id, keep); failed != nil {
 		return errors.Join(err, failed)

@@ -16,6 +16,7 @@ import (
 	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -49,13 +50,13 @@ func TestEverythingAtOnce(t *testing.T) {
 	}
 	for i := range int32(3) {
 		id := ports.LogID{Topic: "busy", TopicID: [16]byte{1}, Partition: i}
-		l, err := s.Open(t.Context(), id, &cfg, acks{make(chan int64, 1)})
+		l, err := s.Open(t.Context(), id, &cfg, new(partition.State), acks{make(chan int64, 1)})
 		if err != nil {
 			t.Fatal(err)
 		}
 		all.Go(func() { // until the log is closed or deleted
 			for n := 0; ; n++ {
-				if err := l.Append(batches(t, l.(*Log)), time.Now()); err != nil {
+				if err := l.Append(batches(t, l.(*Log)), nil, time.Now()); err != nil {
 					if !errors.Is(err, fault.KafkaStorageError) {
 						t.Error(err)
 					}
@@ -170,7 +171,7 @@ func TestReadersGoOnWhileIndexesAreMadeAnew(t *testing.T) {
 	until(func(*rand.Rand) error { _, _, err := l.OffsetForTimestamp(500, math.MaxInt64); return err })
 	until(func(*rand.Rand) error { return cleanAll(t.Context(), s, time.UnixMilli(10_000)) })
 	for i := range int64(150) {
-		if err := l.Append(batches(t, l), time.UnixMilli(i)); err != nil {
+		if err := l.Append(batches(t, l), nil, time.UnixMilli(i)); err != nil {
 			t.Fatal(err)
 		}
 		f.await(t, l.EndOffset())

@@ -28,7 +28,7 @@ func openMemory(t *testing.T, cfg ports.LogConfig) (*Store, *Log, *witness) {
 // put appends a batch of one record with a timestamp, at a time of the clock, and waits until it is durable.
 func put(t *testing.T, l *Log, f *witness, ms int64, now time.Time) {
 	t.Helper()
-	if err := l.Append([]record.Batch{batch(t, l, 1, ms)}, now); err != nil {
+	if err := l.Append([]record.Batch{batch(t, l, 1, ms)}, nil, now); err != nil {
 		t.Fatal(err)
 	}
 	f.await(t, l.EndOffset())
@@ -91,7 +91,7 @@ func TestJitterEndsSegmentsEarlierAndNotAllAtOneAge(t *testing.T) {
 	_, l, f := openMemory(t, ports.LogConfig{SegmentAge: time.Minute, SegmentJitter: 30 * time.Second, RetentionAge: -1})
 	const step = 1000
 	for i := range int64(1000) {
-		if err := l.Append([]record.Batch{batch(t, l, 1, i*step)}, time.UnixMilli(0)); err != nil {
+		if err := l.Append([]record.Batch{batch(t, l, 1, i*step)}, nil, time.UnixMilli(0)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -167,17 +167,12 @@ func (l *Log) cutFiles(c *cutting) error {
 		l.endAt(c.end)
 		l.mu.Unlock()
 	}
-	l.epochs.TruncateFrom(l.end)
-	l.noteStoredEpoch()
-	if err := l.writeEpochs(formatEpochs(l.epochs.Entries())); err != nil {
-		return err
-	}
-	l.producers.Clear()
 	snapshots, err := l.snapshots()
 	if err != nil {
 		return err
 	}
-	return l.loadProducers(snapshots)
+	_, err = l.loadState(snapshots)
+	return err
 }
 
 // shorten cuts a segment's file where the batch of c.to begins, and returns the segment anew, for readers go on with the old one meanwhile.

@@ -36,11 +36,25 @@ func (w *world) check(m *modelLog, acked int64) {
 	w.checkProducers(m, start)
 	if n := len(m.batches); n > 0 {
 		if last := m.batches[n-1].LeaderEpoch(); m.batches[n-1].LastOffset() >= start && end > start {
-			if e, ok := l.Epochs().Latest(); !ok || e != last {
+			epochs := w.epochs(m)
+			if e, ok := epochs.Latest(); !ok || e != last {
 				w.fatalf("%v has leader epoch %d, not %d", m.id, e, last)
 			}
 		}
 	}
+}
+
+// epochs returns the leader epochs that a log has stored.
+func (w *world) epochs(m *modelLog) partition.Epochs {
+	w.t.Helper()
+	epochs, _, err := m.log.readEpochs()
+	if err != nil && w.failing { // an operation may fail, and works the next time
+		epochs, _, err = m.log.readEpochs()
+	}
+	if err != nil {
+		w.fatalf("leader epochs of %v: %v", m.id, err)
+	}
+	return epochs
 }
 
 // forget takes the batches from end on out of the model.
@@ -53,6 +67,7 @@ func (m *modelLog) forget(end int64) {
 		m.base = end
 	}
 	m.batches = m.batches[:n]
+	m.epochs.TruncateFrom(end)
 	m.committed = min(m.committed, end) // what was not synced may be lost all the same
 	// it may be durable before records without a sync that it has deleted: it is where the log goes on
 	if end == m.start {
@@ -183,7 +198,7 @@ func (w *world) checkProducers(m *modelLog, start int64) {
 		want.Append(b, 0)
 	}
 	got := map[int64]partition.Producer{}
-	for p := range m.log.Producers().All() {
+	for p := range m.log.state.Snapshot() {
 		got[p.ID] = p
 	}
 	for p := range want.All() {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
+	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -41,6 +42,7 @@ type modelLog struct {
 	batches   []record.Batch  // appended, in order
 	seqs      map[int64]int32 // next sequence of each producer
 	epoch     int32
+	epochs    partition.Epochs
 	firm      int64  // what is durable whatever the flush policy was before
 	loose     bool   // something was appended that is not to be synced
 	start     int64  // log start offset
@@ -123,10 +125,12 @@ func (w *world) tryOpen() error {
 func (w *world) openLog(m *modelLog) error {
 	f := newWitness()
 	cfg := m.cfg // which the test changes later
-	l, err := w.store.Open(context.Background(), m.id, &cfg, f)
+	state := new(partition.State)
+	l, err := w.store.Open(context.Background(), m.id, &cfg, state, f)
 	if err != nil {
 		return err
 	}
+	m.epochs.Restore(state.TakeEpochs())
 	f.durable, f.start = l.DurableEnd(), l.StartOffset()
 	m.log, m.f = l.(*Log), f
 	return nil
@@ -174,12 +178,17 @@ func (w *world) append(m *modelLog) error {
 	}
 	for range 1 + w.rand.IntN(6) {
 		var batches []record.Batch
+		var begun []partition.EpochStart
 		for range 1 + w.rand.IntN(3) {
 			b := w.next(m)
 			batches = append(batches, slices.Clone(b))
 			m.batches = append(m.batches, b)
+			if latest, ok := m.epochs.Latest(); !ok || latest != b.LeaderEpoch() {
+				m.epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
+				begun = m.epochs.Entries()
+			}
 		}
-		if err := m.log.Append(batches, time.UnixMilli(1000)); err != nil {
+		if err := m.log.Append(batches, begun, time.UnixMilli(1000)); err != nil {
 			return err
 		}
 	}

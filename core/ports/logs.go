@@ -3,7 +3,6 @@ package ports
 import (
 	"context"
 	"io"
-	"os"
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/metadata"
@@ -54,9 +53,11 @@ const (
 // concurrently.
 type LogStore interface {
 	// Open opens the partition's log, and creates it when it is missing. A log is open at most
-	// once. cfg may be shared by many logs and is not changed any more. events is told of what happens
-	// to the log from then on; the log's offsets are set when Open returns.
-	Open(ctx context.Context, id LogID, cfg *LogConfig, events LogEvents) (Log, error)
+	// once. cfg may be shared by many logs and is not changed any more. state, which is empty, is made what the records
+	// have brought about, with the leader epochs to be taken from it; the log goes on to bring batches into it, and
+	// reads it once more when the store is closed. events is told of what happens to the log from then on; the log's
+	// offsets are set when Open returns.
+	Open(ctx context.Context, id LogID, cfg *LogConfig, state *partition.State, events LogEvents) (Log, error)
 	// Delete takes the log away at once and frees its disk space after cfg.FileDeleteDelay or at
 	// the next start. The log's methods fail with fault.KafkaStorageError from then on; a compaction ends early, and
 	// LogEvents.Released says when it needs no bytes any more. Deleting a log that does not exist does nothing.
@@ -105,18 +106,19 @@ type LogEvents interface {
 	Start(start int64)
 }
 
-// Log is the records of one partition on this node. Append, Truncate, ResetTo, Producers and Epochs are
-// called by one goroutine at a time (the partition's lock serializes them); the other methods may be
-// called at any time. Offsets and leader epochs are Kafka's.
+// Log is the records of one partition on this node. Append, Truncate and ResetTo are called by one goroutine at a time
+// (the partition's lock serializes them), and only they change the state that the log was opened with; nobody else
+// touches that meanwhile. The other methods may be called at any time. Offsets and leader epochs are Kafka's.
 type Log interface {
 	CleanedLog
 	// Append orders the batches behind the log's end and returns without waiting for any disk.
 	// Their base offsets and leader epochs are set by the caller and continue the log's end without
 	// decreasing. The bytes of batches belong to the log until LogEvents.Durable passes
 	// them or Released is called, whatever else happens to the log (Offline, Delete), and must not change. After an error they are the
-	// caller's again. Append records their producers and leader epochs in Producers and Epochs. The error is
-	// fault.KafkaStorageError when the log is offline.
-	Append(batches []record.Batch, now time.Time) error
+	// caller's again. Append brings them into the log's state. epochs is the history of leader epochs with those of the
+	// batches, to be stored with them; nil when none of them begins an epoch. The error is fault.KafkaStorageError when
+	// the log is offline.
+	Append(batches []record.Batch, epochs []partition.EpochStart, now time.Time) error
 	// Read returns the batches from the one that holds offset from on, whole batches that all lie
 	// below upTo, and at most maxBytes of them, except that the first is always returned
 	// (KIP-74). It is an empty slice when from is upTo or above, and fault.OffsetOutOfRange
@@ -137,7 +139,8 @@ type Log interface {
 	// MaxTimestamp returns the first record with the largest timestamp, among those below upTo. ok is
 	// false when the log is empty.
 	MaxTimestamp(upTo int64) (at TimestampOffset, ok bool, err error)
-	// Truncate removes everything from offset to on, durably, and rebuilds Producers and Epochs. The log then ends at to, also where
+	// Truncate removes everything from offset to on, durably, with the leader epochs that begin there, and makes the log's
+	// state again as it was at the new end. The log then ends at to, also where
 	// what lay directly below was compacted away, and over restarts. A batch that to lies within goes as a whole: the log ends where
 	// it began, so that a follower fetches the rest again. After an error the log is either offline (fault.KafkaStorageError) or as it
 	// was: when ctx ended while it waited, and when to is below the log start offset, which may have risen since the caller looked
@@ -145,13 +148,9 @@ type Log interface {
 	Truncate(ctx context.Context, to int64) error
 	// ResetTo removes all records and has the log begin anew, empty, at offset start, which may be above its end or below its
 	// start: Kafka's truncateFullyAndStartAt, for a follower whose log end lies below its leader's log start. When it returns nil,
-	// the log starts and ends at start, durably, and Producers and Epochs are empty. A crash before that leaves the log as it was or
+	// the log starts and ends at start, durably, without leader epochs, and its state is empty. A crash before that leaves the log as it was or
 	// as it is to be; after an error the log is offline until the next start. It waits until what was appended is durable.
 	ResetTo(ctx context.Context, start int64) error
-	// Producers is the state of the producers that have appended, as of EndOffset.
-	Producers() *partition.Producers
-	// Epochs is the history of leader epochs, as of EndOffset.
-	Epochs() *partition.Epochs
 	// Configure takes a new config into use for what follows. It stays shared, like the one that the log was opened with.
 	Configure(cfg *LogConfig)
 	// Size returns the bytes that the log's records take on disk.
@@ -181,23 +180,33 @@ type TimestampOffset struct {
 }
 
 // Slice is a range of bytes in a log's segment file: whole record batches. The zero Slice is empty.
-// While it is held, the file stays open and readable even if its segment is deleted. Release it once.
+// While it is held, the bytes stay readable even if their segment is deleted. Release it once.
 type Slice struct {
-	File   *os.File // read with ReadAt or sendfile at explicit offsets only; nil when there is none: use ReadPart
-	Offset int64    // position of the first byte
-	Size   int      // bytes
+	Size   int // bytes
 	from   io.ReaderAt
+	offset int64 // position of the first byte
 	hold   io.Closer
 }
 
-// NewSlice returns a slice of a file; Release closes hold.
-func NewSlice(f *os.File, offset int64, size int, hold io.Closer) Slice {
-	return Slice{File: f, Offset: offset, Size: size, from: f, hold: hold}
+// Descriptor is what the source of a Slice may be as well: a file of the operating system, which that can send by itself.
+type Descriptor interface {
+	// Descriptor returns the open file's descriptor, to be read from at explicit offsets only. ok is false when there is
+	// none after all.
+	Descriptor() (fd uintptr, ok bool)
 }
 
-// SliceOf returns a slice of something that may be no file of the operating system; Release closes hold.
-func SliceOf(from io.ReaderAt, offset int64, size int, hold io.Closer) Slice {
-	return Slice{Offset: offset, Size: size, from: from, hold: hold}
+// NewSlice returns the slice of size bytes of from that begin at offset; Release closes hold, if it is not nil.
+func NewSlice(from io.ReaderAt, offset int64, size int, hold io.Closer) Slice {
+	return Slice{Size: size, from: from, offset: offset, hold: hold}
+}
+
+// Descriptor returns the descriptor of the file that the slice is in, and where it begins there, for as long as the slice
+// is held. ok is false when it is in no file of the operating system: ReadPart reads it anyway.
+func (s Slice) Descriptor() (fd uintptr, offset int64, ok bool) {
+	if file, is := s.from.(Descriptor); is {
+		fd, ok = file.Descriptor()
+	}
+	return fd, s.offset, ok
 }
 
 // ReadInto reads the slice's bytes into buf, which must be Size long.
@@ -211,11 +220,7 @@ func (s Slice) ReadPart(buf []byte, at int64) error {
 	if len(buf) == 0 {
 		return nil
 	}
-	from := s.from
-	if from == nil {
-		from = s.File
-	}
-	n, err := from.ReadAt(buf, s.Offset+at)
+	n, err := s.from.ReadAt(buf, s.offset+at)
 	switch {
 	case n == len(buf):
 		return nil

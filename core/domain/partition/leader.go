@@ -286,11 +286,14 @@ func (r *Replica) Readable(now time.Duration) (int64, error) {
 
 // CheckEpoch compares a request's idea of the leader epoch (KIP-320), -1 for none, with the newest that is known.
 // Errors: fault.FencedLeaderEpoch, fault.UnknownLeaderEpoch.
-func (r *Replica) CheckEpoch(epoch int32) error {
+func (r *Replica) CheckEpoch(epoch int32) error { return CheckEpoch(epoch, r.leaderEpoch) }
+
+// CheckEpoch is Replica.CheckEpoch where the newest leader epoch is newest.
+func CheckEpoch(epoch, newest int32) error {
 	switch {
-	case epoch >= 0 && epoch < r.leaderEpoch:
+	case epoch >= 0 && epoch < newest:
 		return fault.FencedLeaderEpoch
-	case epoch > r.leaderEpoch:
+	case epoch > newest:
 		return fault.UnknownLeaderEpoch
 	}
 	return nil

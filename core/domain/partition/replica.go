@@ -131,6 +131,7 @@ func NewReplica(id int32, brokerEpoch int64, s ReplicaSettings, lease *Lease, lo
 func (r *Replica) know(log LogState) {
 	r.start, r.end, r.durable = log.Start, log.End, log.Durable
 	r.epochs.Restore(log.Epochs)
+	r.epochs.TruncateTo(log.Start)
 	r.hw = max(min(r.hw, r.durable), r.start)
 }
 
@@ -208,10 +209,22 @@ func (r *Replica) meet(v View, elected bool, now time.Duration) {
 }
 
 // Appended notes that a batch of leader epoch epoch, from base up to end, is ordered behind the log's end. It is
-// called before the log gets the batch, which may be durable at any moment after.
-func (r *Replica) Appended(base, end int64, epoch int32) {
+// called before the log gets the batch, which may be durable at any moment after. begins is true when the batch is the
+// first of its epoch: the log has to store the Epochs with it.
+func (r *Replica) Appended(base, end int64, epoch int32) (begins bool) {
 	r.epochs.Assign(epoch, base)
 	r.end = end
+	return r.epochs.begins(epoch, base)
+}
+
+// Epochs returns the history of leader epochs, oldest first.
+func (r *Replica) Epochs() []EpochStart { return r.epochs.Entries() }
+
+// EpochsBelow is Epochs of a log that ends at end.
+func (r *Replica) EpochsBelow(end int64) []EpochStart {
+	below := Epochs{entries: r.epochs.Entries()}
+	below.TruncateFrom(end)
+	return below.entries
 }
 
 // Durable notes that everything below end is as durable as the log's flush policy asks.
@@ -264,6 +277,9 @@ func (r *Replica) HighWatermark() int64 { return r.hw }
 
 // DurableEnd is the end of what is durable on this broker's disk.
 func (r *Replica) DurableEnd() int64 { return r.durable }
+
+// Bounds returns the log start offset and the log's end.
+func (r *Replica) Bounds() (start, end int64) { return r.start, r.end }
 
 // Role returns the present role.
 func (r *Replica) Role() Role { return r.role }

@@ -17,9 +17,9 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// LogStore checks the contract of ports.LogStore and of its logs, as far as it holds without a restart. open returns
-// an empty store; the suite closes it.
-func LogStore(t *testing.T, open func(t *testing.T) ports.LogStore) {
+// LogStore checks the contract of ports.LogStore and of its logs, as far as it holds without a crash. open returns the
+// store in a directory, which is empty or has been one's that was closed since; the suite closes it.
+func LogStore(t *testing.T, open func(t *testing.T, dir string) ports.LogStore) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, *openedLog){
 		"a new log is empty":                           newLogIsEmpty,
@@ -27,7 +27,8 @@ func LogStore(t *testing.T, open func(t *testing.T) ports.LogStore) {
 		"Read returns whole batches within bounds":     readIsBounded,
 		"the log start offset only rises":              startRises,
 		"records are found by their timestamps":        foundByTimestamp,
-		"producers and leader epochs are remembered":   stateFollows,
+		"every batch is brought into the state":        stateFollows,
+		"the state is made again when a log is opened": stateIsRestored,
 		"what is truncated was never there":            truncated,
 		"a truncation below the start changes nothing": truncatedBelowStart,
 		"retention leaves what is not committed":       retained,
@@ -35,15 +36,16 @@ func LogStore(t *testing.T, open func(t *testing.T) ports.LogStore) {
 		"a deleted log gives its bytes back, once":     deletedReleases,
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := open(t)
-			defer func() {
-				if err := errors.Join(s.Close(), s.Close()); err != nil {
-					t.Errorf("Close(), twice: %v", err)
-				}
-			}()
-			test(t, openLog(t, s, "orders"))
+			dir := t.TempDir()
+			s := open(t, dir)
+			l := openLog(t, s, "orders")
+			l.again = func() ports.LogStore { return open(t, dir) }
+			test(t, l)
 			if err := s.Err(); err != nil {
 				t.Errorf("the store has failed: %v", err)
+			}
+			if err := errors.Join(s.Close(), s.Close()); err != nil {
+				t.Errorf("Close(), twice: %v", err)
 			}
 		})
 	}
@@ -53,7 +55,7 @@ func LogStore(t *testing.T, open func(t *testing.T) ports.LogStore) {
 func openLog(t *testing.T, s ports.LogStore, topic string) *openedLog {
 	t.Helper()
 	l := &openedLog{store: s, id: ports.LogID{Topic: topic, TopicID: topicID(topic)}, changed: make(chan struct{}, 1)}
-	log, err := s.Open(t.Context(), l.id, &ports.LogConfig{SegmentBytes: 1 << 20}, l)
+	log, err := s.Open(t.Context(), l.id, &ports.LogConfig{SegmentBytes: 1 << 20}, &l.state, l)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +66,10 @@ func openLog(t *testing.T, s ports.LogStore, topic string) *openedLog {
 // openedLog is a log and what it has told.
 type openedLog struct {
 	ports.Log
+	state   partition.State
+	epochs  partition.Epochs
 	store   ports.LogStore
+	again   func() ports.LogStore // opens the store once more
 	id      ports.LogID
 	changed chan struct{}
 
@@ -176,7 +181,12 @@ func (l *openedLog) append(t *testing.T, epoch int32, timestamps ...int64) (reco
 	l.mu.Lock()
 	l.lent = append(l.lent, lent{want.NextOffset(), batch})
 	l.mu.Unlock()
-	return want, l.Append([]record.Batch{batch}, time.Now())
+	var begun []partition.EpochStart
+	if latest, known := l.epochs.Latest(); !known || latest != epoch {
+		l.epochs.Assign(epoch, base)
+		begun = l.epochs.Entries()
+	}
+	return want, l.Append([]record.Batch{batch}, begun, time.Now())
 }
 
 // read returns the bytes of a Read.
@@ -304,19 +314,67 @@ func foundByTimestamp(t *testing.T, l *openedLog) {
 	}
 }
 
-func stateFollows(t *testing.T, l *openedLog) {
-	l.add(t, 1, 1, 2)
-	l.add(t, 3, 3)
-	var ends []int64
-	for p := range l.Producers().All() {
-		ends = append(ends, p.ID, p.Batches[len(p.Batches)-1].LastOffset)
+// producerEnds checks the last offset of each producer in the log's state.
+func (l *openedLog) producerEnds(t *testing.T, want map[int64]int64) {
+	t.Helper()
+	got := map[int64]int64{}
+	for p := range l.state.Snapshot() {
+		got[p.ID] = p.Batches[len(p.Batches)-1].LastOffset
 	}
-	if diff := cmp.Diff([]int64{7, 2}, ends); diff != "" {
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("producers and their last offsets (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]partition.EpochStart{{Epoch: 1, Start: 0}, {Epoch: 3, Start: 2}}, l.Epochs().Entries()); diff != "" {
-		t.Errorf("leader epochs (-want +got):\n%s", diff)
+}
+
+func stateFollows(t *testing.T, l *openedLog) {
+	l.producerEnds(t, map[int64]int64{})
+	l.add(t, 1, 1, 2)
+	l.add(t, 3, 3)
+	l.producerEnds(t, map[int64]int64{7: 2})
+	if err := l.ResetTo(t.Context(), 10); err != nil {
+		t.Fatal(err)
 	}
+	l.offsets(t, 10, 10)
+	l.producerEnds(t, map[int64]int64{})
+	l = l.reopened(t)
+	l.offsets(t, 10, 10)
+	l.found(t)
+}
+
+// reopened closes the store and opens it again, with its log.
+func (l *openedLog) reopened(t *testing.T) *openedLog {
+	t.Helper()
+	if err := l.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := l.again()
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return openLog(t, s, l.id.Topic)
+}
+
+// found checks the leader epochs that a log has found when it was opened.
+func (l *openedLog) found(t *testing.T, want ...partition.EpochStart) {
+	t.Helper()
+	if got := l.state.TakeEpochs(); !slices.Equal(got, want) {
+		t.Errorf("leader epochs %v, want %v", got, want)
+	}
+}
+
+func stateIsRestored(t *testing.T, l *openedLog) {
+	l.found(t)
+	l.add(t, 1, 1, 2)
+	l.Configure(&ports.LogConfig{SegmentBytes: 1}) // each batch is a segment of its own
+	l.add(t, 1, 3)
+	l.add(t, 3, 4)
+	l.add(t, 3, 5, 6)
+	l = l.reopened(t)
+	l.offsets(t, 0, 6)
+	l.producerEnds(t, map[int64]int64{7: 5})
+	l.found(t, partition.EpochStart{Epoch: 1, Start: 0}, partition.EpochStart{Epoch: 3, Start: 3})
 }
 
 func truncated(t *testing.T, l *openedLog) {
@@ -329,14 +387,15 @@ func truncated(t *testing.T, l *openedLog) {
 	if got := l.read(t, 0, 2, 1<<20); !bytes.Equal(got, first) {
 		t.Errorf("%d bytes are left, want the %d of the first batch", len(got), len(first))
 	}
-	if diff := cmp.Diff([]partition.EpochStart{{Epoch: 1, Start: 0}}, l.Epochs().Entries()); diff != "" {
-		t.Errorf("leader epochs (-want +got):\n%s", diff)
+	l.producerEnds(t, map[int64]int64{7: 1})
+	l = l.reopened(t)
+	l.producerEnds(t, map[int64]int64{7: 1})
+	l.found(t, partition.EpochStart{Epoch: 1, Start: 0})
+	if err := l.Truncate(t.Context(), 1); err != nil { // a batch goes as a whole
+		t.Fatal(err)
 	}
-	for p := range l.Producers().All() {
-		if last := p.Batches[len(p.Batches)-1].LastOffset; last != 1 {
-			t.Errorf("a producer's last offset is %d, want 1", last)
-		}
-	}
+	l.offsets(t, 0, 0)
+	l.producerEnds(t, map[int64]int64{})
 }
 
 // deletedReleases deletes a log with appends on their way, beside another one that goes on.
@@ -390,9 +449,8 @@ func truncatedBelowStart(t *testing.T, l *openedLog) {
 		t.Errorf("Truncate() after one that was refused = %v", err)
 	}
 	l.offsets(t, 2, 4)
-	if diff := cmp.Diff([]partition.EpochStart{{Epoch: 1, Start: 0}}, l.Epochs().Entries()); diff != "" {
-		t.Errorf("leader epochs (-want +got):\n%s", diff)
-	}
+	l.producerEnds(t, map[int64]int64{7: 3})
+	l.reopened(t).found(t, partition.EpochStart{Epoch: 1, Start: 0})
 }
 
 // segments has each batch that comes be a segment of its own.

@@ -12,8 +12,10 @@ import (
 // The batch that it returns is the client's own bytes, or a new one when the topic has a compression type of its own.
 // As in Kafka, max.message.bytes holds for what was sent and for what is written, segment.bytes for what is written
 // only, and after everything else: so that a producer that could split its batch is told MESSAGE_TOO_LARGE first.
-func (p *Partition) admit(at *ProducePartition, version int16, now int64, memory *record.Budget) (record.Batch, error) {
-	b, err := record.ParseProduced(at.Records, version)
+func (p *Partition) admit(
+	at *ProducePartition, parse func([]byte) (record.Batch, error), now int64, memory *record.Budget,
+) (record.Batch, error) {
+	b, err := parse(at.Records)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
+	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/internal/limitedlog"
 )
 
@@ -101,4 +102,7 @@ func (p *Partition) committed() int64 {
 }
 
 // stable is the end of what may be compacted: the last stable offset, which is never above the high watermark.
-func (p *Partition) stable() int64 { return min(p.lastStable(), p.committed()) }
+func (p *Partition) stable() int64 {
+	v := p.view(partition.NoEpoch)
+	return v.lastStable
+}

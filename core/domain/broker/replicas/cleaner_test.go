@@ -11,8 +11,10 @@ import (
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
+	"github.com/chronik-stream/chronik/core/ports/porttest"
 )
 
 // retain applies retention once, of which the logs of these tests keep nothing that is committed.
@@ -26,8 +28,8 @@ func TestRetentionAcknowledgesNothingThatNoFollowerHas(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
 		r.broker(1).sent("orders", "a")
 		time.Sleep(time.Second)
-		r.broker(2).logs.hold()
-		r.broker(3).logs.hold()
+		r.broker(2).logs.Hold()
+		r.broker(3).logs.Hold()
 		answer := r.broker(1).send("orders", -1, "b")
 		for id := int32(1); id <= 3; id++ {
 			r.broker(id).retain()
@@ -38,8 +40,8 @@ func TestRetentionAcknowledgesNothingThatNoFollowerHas(t *testing.T) {
 		if len(answer) > 0 {
 			t.Fatal("acknowledged by retention")
 		}
-		r.broker(2).logs.release()
-		r.broker(3).logs.release()
+		r.broker(2).logs.Release()
+		r.broker(3).logs.Release()
 		if _, err := answered(t, answer); err != nil {
 			t.Error(err)
 		}
@@ -55,18 +57,18 @@ func TestCompactionStopsAtWhatIsCommittedOnLeadersAndFollowers(t *testing.T) {
 		r.create("compacted", 1)
 		r.broker(1).sent("compacted", "a")
 		time.Sleep(time.Second)
-		r.broker(2).logs.hold()
-		r.broker(3).logs.hold()
+		r.broker(2).logs.Hold()
+		r.broker(3).logs.Hold()
 		answer := r.broker(1).send("compacted", -1, "b")
 		for id := int32(1); id <= 3; id++ {
 			b := r.broker(id)
 			NewCleaner(b.partitions, slog.New(slog.DiscardHandler)).compact(t.Context())
-			if upTo := b.replicaOf("compacted").log.(*memLog).mayCompact.Load(); upTo != 1 {
+			if upTo := b.replicaOf("compacted").log.(*porttest.Log).Compactable(); upTo != 1 {
 				t.Errorf("the log of broker %d may be compacted up to %d, 1 is committed", id, upTo)
 			}
 		}
-		r.broker(2).logs.release()
-		r.broker(3).logs.release()
+		r.broker(2).logs.Release()
+		r.broker(3).logs.Release()
 		if _, err := answered(t, answer); err != nil {
 			t.Error(err)
 		}
@@ -97,7 +99,7 @@ func TestAFollowerBeginsWithTheBatchThatTheLeadersLogStartsIn(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
 		r.isolate(3)
 		answer := make(chan error, 1)
-		req := &ProduceRequest{Acks: -1, Timeout: time.Minute, Version: 9}
+		req := &ProduceRequest{Acks: -1, Timeout: time.Minute, Parse: parseProduced}
 		req.Partitions = []ProducePartition{{Topic: "orders", Records: newBatch(t, record.Options{}, "a", "b", "c")}}
 		req.Done = func() { answer <- req.Partitions[0].Err }
 		r.broker(1).produce.Produce(t.Context(), req)
@@ -120,7 +122,7 @@ func TestAFollowerBeginsWithTheBatchThatTheLeadersLogStartsIn(t *testing.T) {
 
 // cleanedLogs note which logs are cleaned. The compaction of those of topic "large" never ends by itself.
 type cleanedLogs struct {
-	*memLogs
+	*porttest.Logs
 	compacted, retained chan string
 }
 
@@ -130,8 +132,10 @@ type cleanedLog struct {
 	id ports.LogID
 }
 
-func (s *cleanedLogs) Open(ctx context.Context, id ports.LogID, cfg *ports.LogConfig, events ports.LogEvents) (ports.Log, error) {
-	l, err := s.memLogs.Open(ctx, id, cfg, events)
+func (s *cleanedLogs) Open(
+	ctx context.Context, id ports.LogID, cfg *ports.LogConfig, state *partition.State, events ports.LogEvents,
+) (ports.Log, error) {
+	l, err := s.Logs.Open(ctx, id, cfg, state, events)
 	return &cleanedLog{l, s, id}, err
 }
 

@@ -13,7 +13,6 @@ import (
 
 // FetchRequest is one Fetch request of a consumer or of a follower.
 type FetchRequest struct {
-	Version       int16
 	Client        string // client id
 	MaxWait       time.Duration
 	MinBytes      int32
@@ -21,11 +20,12 @@ type FetchRequest struct {
 	ReadCommitted bool
 	SessionID     int32
 	SessionEpoch  int32
-	UsesTopicIDs  bool // version 13 and above
+	UsesTopicIDs  bool // else topics are named (KIP-516)
 	Partitions    []FetchPartition
 	Forgotten     []FetchTarget
+	FromFollowers bool // a consumer may be sent to a follower, and may read from one (KIP-392)
 	Rack          string
-	Follower      *Follower // who replicates; nil for a consumer
+	Follower      *Follower // the broker that replicates; nil for a consumer
 }
 
 // Follower is the broker that a Fetch of a follower comes from.
@@ -82,7 +82,7 @@ type EpochEndOffset struct {
 // AbortedTxn tells a read_committed consumer which records to skip.
 type AbortedTxn struct{ ProducerID, FirstOffset int64 }
 
-// Release lets go of the files that the records are in.
+// Release releases the files that the records are in.
 func (r *FetchResponse) Release() {
 	for i := range r.Partitions {
 		r.Partitions[i].Records.Release()
@@ -99,7 +99,7 @@ type Fetch struct {
 	throttle   *replicationQuota // of what followers that are not in sync get
 }
 
-// NewFetch returns the fetch service. Its sessions take at most memory bytes; who finds no room fetches without one.
+// NewFetch returns the fetch service. Its sessions take at most memory bytes; a consumer that finds no room fetches without one.
 // All arguments are required.
 func NewFetch(partitions *Partitions, configs fetchConfigs, memory int64, clock ports.Clock) *Fetch {
 	return &Fetch{
@@ -141,7 +141,7 @@ func (f *Fetch) Fetch(ctx context.Context, req *FetchRequest) *FetchResponse {
 			release()
 		}
 	}
-	round.settle(resp)
+	round.omitKnown(resp)
 	return resp
 }
 
@@ -196,9 +196,9 @@ func (f *Fetch) wait(ctx context.Context, req *FetchRequest, round *fetchRound, 
 	}
 }
 
-// readAll fills resp with what every wanted partition has now. It returns the bytes found and whether the answer is
-// due at once: there is an error to tell, a diverging epoch, another broker to read from, to a follower a log start
-// offset that it has not, or a high watermark that its consumers wait for; or a consumer has nothing to wait for.
+// readAll fills resp with what every wanted partition has now. It returns the bytes found and whether the answer must not
+// wait for MinBytes: a partition has an error, a diverging epoch or another broker to read from; a follower is to hear
+// of a log start offset, or of a high watermark that its consumers wait for; or a consumer has nothing to wait for.
 //
 // As in Kafka, consumers who ask for what does not exist beside what does are told with the rest, and may wait:
 // many ask for it again at once. A follower does not, and its new partition, which this broker does not know yet,
@@ -209,12 +209,16 @@ func (f *Fetch) readAll(
 	resp.Partitions, round.read = resp.Partitions[:0], round.read[:0]
 	waitsFor := 0 // partitions
 	for _, want := range round.wanted {
-		if round.incremental && req.Follower == nil && want.quiet(req.ReadCommitted) { // of followers each fetch counts
-			waitsFor++
-			continue
-		}
 		existed := want.partition != nil
-		got := f.read(ctx, req, want, min(int(want.ask.MaxBytes), limit-total), total == 0)
+		var v view
+		if existed && req.Follower == nil { // of followers each fetch counts
+			v = want.partition.view(want.ask.LastFetchedEpoch)
+			if round.incremental && want.quiet(&v, req.ReadCommitted) {
+				waitsFor++
+				continue
+			}
+		}
+		got := f.read(ctx, req, want, &v, share{maxBytes: min(int(want.ask.MaxBytes), limit-total), first: total == 0})
 		total += got.Records.Size
 		switch {
 		case req.Follower == nil && !existed && unknown(got.Err):
@@ -238,92 +242,118 @@ func unknown(err error) bool {
 	return errors.Is(err, fault.UnknownTopicOrPartition) || errors.Is(err, fault.UnknownTopicID)
 }
 
-// read answers for one partition. At most maxBytes are returned, except that the first batch of the whole
-// answer comes however large it is (KIP-74).
-func (f *Fetch) read(
-	ctx context.Context, req *FetchRequest, want *wantedPartition, maxBytes int, first bool,
-) FetchedPartition {
-	got := FetchedPartition{
-		FetchTarget: want.ask.FetchTarget, HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
-	}
+// share is how much of an answer a partition's records may take.
+type share struct {
+	maxBytes int
+	first    bool // the answer has no records yet: one batch comes, however large it is (KIP-74)
+}
+
+// read answers for one partition. v is a view of it, when it was read from before and a consumer asks.
+func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartition, v *view, room share) FetchedPartition {
+	got := unanswered(want.ask.FetchTarget)
 	want.late, want.throttled = false, false
 	if want.err != nil {
 		got.Err = want.err
 		return got
 	}
-	p, err := want.partition, error(nil)
-	switch {
-	case p != nil:
-	case req.anywhere():
-		p, err = f.partitions.Replica(ctx, want.topic, want.ask.Partition)
-	default:
-		p, err = f.partitions.Leader(ctx, want.topic, want.ask.Partition)
-	}
-	if err != nil {
-		got.Err = err
-		if errors.Is(err, fault.NotLeaderOrFollower) {
-			at := want.topic.Partitions[want.ask.Partition]
-			got.Leader = &LeaderHint{Leader: at.Leader, LeaderEpoch: at.LeaderEpoch}
-		}
-		return got
-	}
-	want.partition, want.epoch = p, p.leaderEpoch()
-	if err := p.failed(); err != nil {
-		want.partition = nil // it may be opened anew
-		if _, unsound := p.fetchable(want.ask.Offset, req.ReadCommitted); unsound != nil || req.Follower != nil {
-			got.Err = err
+	if want.partition == nil {
+		if got.Err = f.locate(ctx, req, want); got.Err != nil {
+			if errors.Is(got.Err, fault.NotLeaderOrFollower) {
+				at := want.topic.Partitions[want.ask.Partition]
+				got.Leader = &LeaderHint{Leader: at.Leader, LeaderEpoch: at.LeaderEpoch}
+			}
 			return got
+		}
+		if req.Follower == nil {
+			*v = want.partition.view(want.ask.LastFetchedEpoch)
 		}
 	}
 	if req.Follower != nil {
-		f.replicate(p, req.Follower, want, &got, maxBytes, first)
+		f.replicate(req.Follower, want, &got, room)
 		return got
 	}
-	if req.anywhere() && readCopy(p, want, &got, maxBytes, first) {
-		return got
-	}
-	if err := p.checkEpoch(want.ask.CurrentLeaderEpoch); err != nil {
-		want.partition = nil // it is looked for anew
-		got.Err, got.Leader = err, p.leaderHint()
-		return got
-	}
-	d, err := diverging(p, want.ask)
-	if err != nil {
-		got.Err = err
-		return got
-	}
-	if d != nil {
-		got.Diverging = d
-		got.HighWatermark, got.LastStableOffset, got.LogStartOffset = p.hw.Load(), p.lastStable(), p.log.StartOffset()
-		return got
-	}
-	upTo, err := p.fetchable(want.ask.Offset, req.ReadCommitted)
-	if err != nil {
-		got.Err = err
-		return got
-	}
-	want.seen = upTo
-	if start := p.log.StartOffset(); want.ask.Offset < start || want.ask.Offset > p.log.EndOffset() {
-		got.Err = fault.New(fault.OffsetOutOfRange, "offset %d of %s-%d is outside %d to %d", want.ask.Offset, p.topic,
-			p.index, start, p.hw.Load())
-		return got
-	}
-	if got.PreferredReadReplica = f.nearest(p, req, want); got.PreferredReadReplica < 0 {
-		if got.Records, got.Err = slice(p, want.ask.Offset, upTo, maxBytes, first); got.Err != nil {
+	p := want.partition
+	want.epoch = v.epoch
+	if v.failure != nil {
+		want.partition = nil // it may be opened again
+		if _, err := v.fetchable(want.ask.Offset, req.ReadCommitted); err != nil {
+			got.Err = v.failure
 			return got
 		}
 	}
-	got.HighWatermark, got.LastStableOffset, got.LogStartOffset = p.hw.Load(), p.lastStable(), p.log.StartOffset()
+	if v.role == partition.RoleFollower && req.anywhere() {
+		readCopy(p, v, want, &got, room)
+	} else {
+		f.readLeader(p, v, req, want, &got, room)
+	}
 	return got
 }
 
-// slice returns the records from offset up to upTo. At most maxBytes of them, unless they are the first of an answer.
-func slice(p *Partition, offset, upTo int64, maxBytes int, first bool) (ports.Slice, error) {
-	if offset >= upTo || maxBytes <= 0 && !first {
+// unanswered is a partition of which nothing is told.
+func unanswered(target FetchTarget) FetchedPartition {
+	return FetchedPartition{
+		FetchTarget: target, HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
+	}
+}
+
+// tells fills in the offsets of v.
+func (got *FetchedPartition) tells(v *view) {
+	got.HighWatermark, got.LastStableOffset, got.LogStartOffset = v.highWatermark, v.lastStable, v.start
+}
+
+// locate looks the wanted partition up.
+func (f *Fetch) locate(ctx context.Context, req *FetchRequest, want *wantedPartition) (err error) {
+	if req.anywhere() {
+		want.partition, err = f.partitions.Replica(ctx, want.topic, want.ask.Partition)
+	} else {
+		want.partition, err = f.partitions.Leader(ctx, want.topic, want.ask.Partition)
+	}
+	return err
+}
+
+// readLeader answers a consumer from the leader.
+func (f *Fetch) readLeader(
+	p *Partition, v *view, req *FetchRequest, want *wantedPartition, got *FetchedPartition, room share,
+) {
+	ask := &want.ask
+	if got.Err = v.checkLeader(ask.CurrentLeaderEpoch); got.Err != nil {
+		want.partition = nil // it is looked up again
+		got.Leader = v.leaderHint()
+		return
+	}
+	if got.Diverging, got.Err = v.diverging(ask); got.Err != nil {
+		return
+	}
+	if got.Diverging != nil {
+		got.tells(v)
+		return
+	}
+	upTo, err := v.fetchable(ask.Offset, req.ReadCommitted)
+	if err != nil {
+		got.Err = err
+		return
+	}
+	want.seen = upTo
+	if ask.Offset < v.start || ask.Offset > v.end {
+		got.Err = fault.New(fault.OffsetOutOfRange, "offset %d of %s-%d is outside %d to %d", ask.Offset, v.topic, v.index,
+			v.start, v.highWatermark)
+		return
+	}
+	if got.PreferredReadReplica = f.nearest(p, req, want); got.PreferredReadReplica < 0 {
+		if got.Records, got.Err = slice(p, ask.Offset, upTo, room); got.Err != nil {
+			return
+		}
+	}
+	got.tells(v)
+}
+
+// slice returns the records from offset up to upTo, as far as there is room for them.
+func slice(p *Partition, offset, upTo int64, room share) (ports.Slice, error) {
+	if offset >= upTo || room.maxBytes <= 0 && !room.first {
 		return ports.Slice{}, nil
 	}
-	records, err := p.log.Read(offset, upTo, max(maxBytes, 0))
-	if err == nil && !first && records.Size > maxBytes {
+	records, err := p.log.Read(offset, upTo, max(room.maxBytes, 0))
+	if err == nil && !room.first && records.Size > room.maxBytes {
 		records.Release()
 		return ports.Slice{}, nil
 	}
@@ -331,46 +361,34 @@ func slice(p *Partition, offset, upTo int64, maxBytes int, first bool) (ports.Sl
 }
 
 // replicate answers a follower: with what is durable here, whether it is committed or not.
-func (f *Fetch) replicate(
-	p *Partition, by *Follower, want *wantedPartition, got *FetchedPartition, maxBytes int, first bool,
-) {
-	ask := &want.ask
-	reply, err := p.followed(partition.FollowerFetch{
-		Replica: by.ID, BrokerEpoch: by.Epoch, LeaderEpoch: ask.CurrentLeaderEpoch, Start: ask.LogStartOffset, Offset: ask.Offset, LastEpoch: ask.LastFetchedEpoch,
+func (f *Fetch) replicate(by *Follower, want *wantedPartition, got *FetchedPartition, room share) {
+	p, ask := want.partition, &want.ask
+	reply, v, err := p.followed(partition.FollowerFetch{
+		Replica: by.ID, BrokerEpoch: by.Epoch, LeaderEpoch: ask.CurrentLeaderEpoch, Start: ask.LogStartOffset,
+		Offset: ask.Offset, LastEpoch: ask.LastFetchedEpoch,
 	})
+	want.epoch = v.epoch
+	if v.failure != nil {
+		want.partition = nil // it may be opened again
+		got.Err = v.failure
+		return
+	}
 	want.seen, want.behind = reply.End, reply.Behind
 	switch {
 	case err != nil:
 		if got.Err = err; errors.Is(err, fault.OffsetOutOfRange) {
-			got.LogStartOffset = p.log.StartOffset() // where the follower begins anew
+			got.LogStartOffset = v.start // from where the follower is to replicate
 		}
-		got.Leader = p.leaderHint()
+		got.Leader = v.leaderHint()
 		return
 	case reply.Diverging:
 		got.Diverging = &EpochEndOffset{Epoch: reply.DivergingEpoch, EndOffset: reply.DivergingEnd}
 	case ask.Offset < reply.End && !reply.InSync:
 		want.late, want.behind = true, false // it has no use for a high watermark; see catchUp
 	default:
-		if got.Records, got.Err = slice(p, ask.Offset, reply.End, maxBytes, first); got.Err != nil {
+		if got.Records, got.Err = slice(p, ask.Offset, reply.End, room); got.Err != nil {
 			return
 		}
 	}
-	got.HighWatermark, got.LastStableOffset, got.LogStartOffset = p.hw.Load(), p.lastStable(), p.log.StartOffset()
-}
-
-// diverging tells a reader whose last record was written under another history where that history ends here (KIP-595).
-// Of an epoch that nothing is known about, nobody can say.
-func diverging(p *Partition, ask FetchPartition) (*EpochEndOffset, error) {
-	if ask.LastFetchedEpoch < 0 {
-		return nil, nil
-	}
-	epoch, end := p.epochEnd(ask.LastFetchedEpoch)
-	switch {
-	case epoch < 0:
-		return nil, fault.New(fault.OffsetOutOfRange, "the end of epoch %d of %s-%d is not known", ask.LastFetchedEpoch,
-			p.topic, p.index)
-	case epoch < ask.LastFetchedEpoch || end < ask.Offset:
-		return &EpochEndOffset{Epoch: epoch, EndOffset: end}, nil
-	}
-	return nil, nil
+	got.tells(&v)
 }

@@ -9,7 +9,7 @@ import (
 // returns how many bytes that are, and whether some could not be read.
 //
 // Producers wait for what is in sync. So that comes before, and is not followed by more than one partition may have: before the follower
-// asks again, it waits until all that it got is on its disk. One batch always comes, so that who catches up does so under any load.
+// asks again, it waits until all that it got is on its disk. One batch always comes, so that a follower catches up under any load.
 func (f *Fetch) catchUp(round *fetchRound, resp *FetchResponse, total, limit int) (bytes int, failed bool) {
 	inSync := slices.ContainsFunc(round.read, func(w *wantedPartition) bool { return !w.late })
 	for i, want := range round.read {
@@ -27,11 +27,10 @@ func (f *Fetch) catchUp(round *fetchRound, resp *FetchResponse, total, limit int
 		if inSync {
 			room = min(room, int(want.ask.MaxBytes)-bytes)
 		}
-		records, err := slice(p, want.ask.Offset, want.seen, room, bytes == 0)
+		records, err := slice(p, want.ask.Offset, want.seen, share{maxBytes: room, first: bytes == 0})
 		if err != nil {
-			*got = FetchedPartition{
-				FetchTarget: got.FetchTarget, Err: err, HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
-			}
+			*got = unanswered(got.FetchTarget)
+			got.Err = err
 			failed = true
 			continue
 		}
@@ -45,7 +44,7 @@ func (f *Fetch) catchUp(round *fetchRound, resp *FetchResponse, total, limit int
 	return bytes, failed
 }
 
-// takeBack has nothing counted of an answer that is made anew.
+// takeBack takes back what was counted of an answer that is made again.
 func (f *Fetch) takeBack(resp *FetchResponse) {
 	for i := range resp.Partitions {
 		f.throttle.count(-resp.Partitions[i].counted)

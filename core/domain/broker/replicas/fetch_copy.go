@@ -5,11 +5,8 @@ import "github.com/chronik-stream/chronik/core/domain/fault"
 // rackAware is the replica.selector.class that has consumers read from a replica in their own rack.
 const rackAware = "org.apache.kafka.common.replica.RackAwareReplicaSelector"
 
-// anywhereFrom is the first version of Fetch whose consumers may read from followers (KIP-392).
-const anywhereFrom = 11
-
 // anywhere reports whether the request comes from a consumer that may read from followers.
-func (r *FetchRequest) anywhere() bool { return r.Follower == nil && r.Version >= anywhereFrom }
+func (r *FetchRequest) anywhere() bool { return r.Follower == nil && r.FromFollowers }
 
 // nearest returns the follower that a consumer of this leader shall read from, -1 for none. As in Kafka it is in the consumer's
 // rack, which the leader is not, in sync, and has the offset; of several it is the one that is known to have most.
@@ -37,37 +34,37 @@ func (f *Fetch) nearest(p *Partition, req *FetchRequest, want *wantedPartition) 
 	return nearest
 }
 
-// readCopy answers a consumer from a follower, with what is known to be committed. It reports false when this broker does not follow.
-// What lies above it knows nothing of: the consumer waits for it, or asks the leader, and is not told that its offset is out of range.
-func readCopy(p *Partition, want *wantedPartition, got *FetchedPartition, maxBytes int, first bool) bool {
-	ask := &want.ask
-	upTo, follows, err := p.shown(ask.CurrentLeaderEpoch)
-	if !follows {
-		return false
+// readCopy answers a consumer from a follower, with what is known to be committed. Of what lies above, this broker knows
+// nothing: the consumer waits for it, or asks the leader, and is not told that its offset is out of range.
+func readCopy(p *Partition, v *view, want *wantedPartition, got *FetchedPartition, room share) {
+	ask, upTo := &want.ask, v.highWatermark
+	err := v.checkEpoch(ask.CurrentLeaderEpoch)
+	if err == nil {
+		err = v.withheld
 	}
-	switch start := p.log.StartOffset(); {
+	switch {
 	case err != nil:
-		want.partition = nil // it is looked for anew
-		got.Err, got.Leader = err, p.leaderHint()
-		return true
-	case ask.Offset < start:
-		got.Err = fault.New(fault.OffsetOutOfRange, "offset %d of %s-%d is below %d", ask.Offset, p.topic, p.index, start)
-		return true
-	case ask.Offset > p.log.EndOffset():
-		got.Err = fault.New(fault.OffsetNotAvailable, "this follower of %s-%d does not have offset %d yet", p.topic, p.index, ask.Offset)
-		return true
+		want.partition = nil // it is looked up again
+		got.Err, got.Leader = err, v.leaderHint()
+		return
+	case ask.Offset < v.start:
+		got.Err = fault.New(fault.OffsetOutOfRange, "offset %d of %s-%d is below %d", ask.Offset, v.topic, v.index, v.start)
+		return
+	case ask.Offset > v.end:
+		got.Err = fault.New(fault.OffsetNotAvailable, "this follower of %s-%d does not have offset %d yet", v.topic, v.index,
+			ask.Offset)
+		return
 	}
 	want.seen = upTo
 	if ask.Offset <= upTo {
-		if got.Diverging, got.Err = diverging(p, *ask); got.Err != nil {
-			return true
+		if got.Diverging, got.Err = v.diverging(ask); got.Err != nil {
+			return
 		}
 	}
 	if got.Diverging == nil {
-		if got.Records, got.Err = slice(p, ask.Offset, upTo, maxBytes, first); got.Err != nil {
-			return true
+		if got.Records, got.Err = slice(p, ask.Offset, upTo, room); got.Err != nil {
+			return
 		}
 	}
-	got.HighWatermark, got.LastStableOffset, got.LogStartOffset = upTo, upTo, p.log.StartOffset()
-	return true
+	got.HighWatermark, got.LastStableOffset, got.LogStartOffset = upTo, upTo, v.start
 }

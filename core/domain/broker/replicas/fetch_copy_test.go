@@ -27,7 +27,7 @@ func (b *ringBroker) read(rack string, offset int64, changes ...func(*FetchReque
 	return resp.Partitions[0]
 }
 
-func inVersion(v int16) func(*FetchRequest) { return func(r *FetchRequest) { r.Version = v } }
+func leaderOnly(r *FetchRequest) { r.FromFollowers = false }
 func inEpoch(epoch int32) func(*FetchRequest) {
 	return func(r *FetchRequest) { r.Partitions[0].CurrentLeaderEpoch = epoch }
 }
@@ -47,8 +47,7 @@ func TestAConsumerIsSentToAReplicaInItsRack(t *testing.T) {
 		time.Sleep(time.Second) // the followers have fetched again
 		sentTo(3, "b", 0)
 		sentTo(3, "b", 0, waiting)
-		sentTo(3, "b", 0, inVersion(11))
-		sentTo(-1, "b", 0, inVersion(10))
+		sentTo(-1, "b", 0, leaderOnly)
 		sentTo(-1, "a", 0)
 		sentTo(-1, "c", 0)
 		sentTo(-1, "", 0)
@@ -56,13 +55,13 @@ func TestAConsumerIsSentToAReplicaInItsRack(t *testing.T) {
 			t.Errorf("beyond the log's end: %+v", got)
 		}
 
-		r.broker(3).logs.hold()
+		r.broker(3).logs.Hold()
 		if _, err := answered(t, leader.send("orders", 1, "b")); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(100 * time.Millisecond)
 		sentTo(2, "b", 1) // has more than broker 3
-		r.broker(3).logs.release()
+		r.broker(3).logs.Release()
 		time.Sleep(time.Second)
 		if err := r.broker(3).replica().log.AdvanceStart(t.Context(), 1); err != nil {
 			t.Fatal(err)
@@ -97,7 +96,7 @@ func TestAFollowerServesWhatItKnowsToBeCommitted(t *testing.T) {
 		follower := r.broker(2)
 		r.broker(1).sent("orders", "a")
 		time.Sleep(time.Second)
-		r.broker(3).logs.hold()
+		r.broker(3).logs.Hold()
 		if _, err := answered(t, r.broker(1).send("orders", 1, "b")); err != nil {
 			t.Fatal(err)
 		}
@@ -117,11 +116,10 @@ func TestAFollowerServesWhatItKnowsToBeCommitted(t *testing.T) {
 			some   bool // there are records
 		}{
 			{name: "committed", broker: 2, change: inEpoch(at.LeaderEpoch), some: true},
-			{name: "in the first version", broker: 2, change: inVersion(11), some: true},
 			{name: "not committed", broker: 2, offset: 1},
 			{name: "above what is not committed", broker: 2, offset: 2},
 			{name: "beyond the follower's log", broker: 2, offset: 3, want: fault.OffsetNotAvailable},
-			{name: "in an older version", broker: 2, change: inVersion(10), want: fault.NotLeaderOrFollower, hint: leader},
+			{name: "in an older version", broker: 2, change: leaderOnly, want: fault.NotLeaderOrFollower, hint: leader},
 			{name: "in a newer epoch", broker: 2, change: inEpoch(at.LeaderEpoch + 1), want: fault.UnknownLeaderEpoch, hint: leader},
 			{name: "no replica", broker: 4, want: fault.NotLeaderOrFollower, hint: leader},
 		} {

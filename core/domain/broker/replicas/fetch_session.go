@@ -21,7 +21,7 @@ const (
 const sessionIdle = 2 * time.Minute
 
 // fetchSessions keeps the incremental fetch sessions of KIP-227: for each, which partitions its consumer wants and what
-// it has been told of them. Their number and their memory are bounded. Who does not get a session fetches without one.
+// it has been told of them. Their number and their memory are bounded. A consumer that does not get a session fetches without one.
 type fetchSessions struct {
 	clock  ports.Clock
 	memory int // bytes that sessions may take together
@@ -60,7 +60,7 @@ type wantedPartition struct {
 	throttled bool       // and it has to wait itself, for the bandwidth
 	behind    bool       // its follower was not told yet then how far the high watermark has risen
 
-	news                    bool // the consumer has asked anew since
+	news                    bool // the consumer has changed what it asks for since
 	told, served            bool
 	highWatermark, logStart int64
 }
@@ -237,15 +237,14 @@ func (p FetchPartition) target(useIDs bool) FetchTarget {
 	return FetchTarget{Topic: p.Topic, Partition: p.Partition}
 }
 
-// quiet reports whether a partition that was read before has nothing that its consumer has not been told.
-func (w *wantedPartition) quiet(readCommitted bool) bool {
-	p := w.partition
-	if p == nil || !w.told || w.news || w.ask.Offset != w.seen {
+// quiet reports whether a partition that was read before, and is now as v has it, has nothing that its consumer has not
+// been told.
+func (w *wantedPartition) quiet(v *view, readCommitted bool) bool {
+	if !w.told || w.news || w.ask.Offset != w.seen {
 		return false
 	}
-	end, err := p.readable(readCommitted)
-	return err == nil && w.seen == end && w.highWatermark == p.hw.Load() && w.epoch == p.leaderEpoch() &&
-		w.logStart == p.log.StartOffset() && p.failed() == nil
+	end, err := v.readable(readCommitted)
+	return err == nil && w.seen == end && w.highWatermark == v.highWatermark && w.epoch == v.epoch && w.logStart == v.start
 }
 
 // resolve looks the partition's topic up.
@@ -267,9 +266,9 @@ func (w *wantedPartition) resolve(img *metadata.Image, byID bool) {
 	w.ask.TopicID = w.topic.ID
 }
 
-// settle takes out of an incremental answer what its consumer knows already, and lets partitions that had
+// omitKnown takes out of an incremental answer what its consumer knows already, and has partitions that had
 // records go to the end of the line, so that each gets its turn (KIP-227).
-func (r *fetchRound) settle(resp *FetchResponse) {
+func (r *fetchRound) omitKnown(resp *FetchResponse) {
 	if r.session == nil {
 		return
 	}

@@ -14,7 +14,7 @@ import (
 
 // ask is a fetch of orders-0 and orders-1 from these offsets, without a session.
 func ask(offsets ...int64) *FetchRequest {
-	req := &FetchRequest{Version: 12, MinBytes: 1, MaxBytes: 1 << 20, SessionEpoch: finalFetchEpoch}
+	req := &FetchRequest{FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, SessionEpoch: finalFetchEpoch}
 	for i, o := range offsets {
 		req.Partitions = append(req.Partitions, FetchPartition{
 			FetchTarget: FetchTarget{Topic: "orders", Partition: int32(i)}, Offset: o, MaxBytes: 1 << 20, CurrentLeaderEpoch: -1, LastFetchedEpoch: -1,
@@ -72,8 +72,8 @@ func TestFetchIsWokenWhenItsTopicIsDeleted(t *testing.T) {
 		if got := (<-answer).Partitions[0]; !errors.Is(got.Err, fault.UnknownTopicOrPartition) {
 			t.Errorf("answered %v", got.Err)
 		}
-		if len(f.logs.delete) != 1 {
-			t.Errorf("deleted %v, want the one open log", f.logs.delete)
+		if len(f.logs.Deleted()) != 1 {
+			t.Errorf("deleted %v, want the one open log", f.logs.Deleted())
 		}
 	})
 }
@@ -81,7 +81,7 @@ func TestFetchIsWokenWhenItsTopicIsDeleted(t *testing.T) {
 func TestWhatWasCommittedIsFetchedFromALogThatHasFailed(t *testing.T) {
 	f := newFixture(t)
 	f.sent(t, newBatch(t, record.Options{}, "a"))
-	f.logs.fail(errors.New("input/output error"))
+	f.logs.Fail(errors.New("input/output error"))
 	if got := f.fetch.Fetch(t.Context(), ask(0)).Partitions[0]; got.Err != nil || got.Records.Size == 0 || got.HighWatermark != 1 {
 		t.Errorf("answered %+v", got)
 	}
@@ -93,13 +93,13 @@ func TestWhatWasCommittedIsFetchedFromALogThatHasFailed(t *testing.T) {
 func TestFetchNeverShowsWhatIsNotDurable(t *testing.T) {
 	f := newFixture(t)
 	f.sent(t, newBatch(t, record.Options{}, "a"))
-	f.logs.hold()
+	f.logs.Hold()
 	_, done := f.send(t, newBatch(t, record.Options{}, "b"))
 	got := f.fetch.Fetch(t.Context(), ask(1)).Partitions[0]
 	if got.Err != nil || got.Records.Size != 0 || got.HighWatermark != 1 {
 		t.Errorf("answered %+v", got)
 	}
-	f.logs.release()
+	f.logs.Release()
 	<-done
 	if got := f.fetch.Fetch(t.Context(), ask(1)).Partitions[0]; got.Records.Size == 0 || got.HighWatermark != 2 {
 		t.Errorf("answered %+v", got)
@@ -151,7 +151,7 @@ func TestFetchSessionTellsOnlyWhatHasChanged(t *testing.T) {
 		t.Fatalf("opened %+v", opened)
 	}
 	next := func(epoch int32, partitions ...FetchPartition) *FetchResponse {
-		req := &FetchRequest{Version: 12, MinBytes: 1, MaxBytes: 1 << 20, SessionID: opened.SessionID, SessionEpoch: epoch, Partitions: partitions}
+		req := &FetchRequest{FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, SessionID: opened.SessionID, SessionEpoch: epoch, Partitions: partitions}
 		return f.fetch.Fetch(t.Context(), req)
 	}
 	past := full.Partitions[0]
@@ -166,11 +166,11 @@ func TestFetchSessionTellsOnlyWhatHasChanged(t *testing.T) {
 	if got := next(2); !errors.Is(got.Err, fault.InvalidFetchSessionEpoch) {
 		t.Errorf("an old epoch was answered %v", got.Err)
 	}
-	forget := &FetchRequest{Version: 12, MinBytes: 1, MaxBytes: 1 << 20, SessionID: opened.SessionID, SessionEpoch: 3, Forgotten: []FetchTarget{full.Partitions[0].FetchTarget}}
+	forget := &FetchRequest{FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, SessionID: opened.SessionID, SessionEpoch: 3, Forgotten: []FetchTarget{full.Partitions[0].FetchTarget}}
 	if got := f.fetch.Fetch(t.Context(), forget); len(got.Partitions) != 0 || got.Err != nil {
 		t.Errorf("the forgotten partition was told: %+v", got)
 	}
-	ids := &FetchRequest{Version: 13, SessionID: opened.SessionID, SessionEpoch: 4, UsesTopicIDs: true}
+	ids := &FetchRequest{FromFollowers: true, SessionID: opened.SessionID, SessionEpoch: 4, UsesTopicIDs: true}
 	if got := f.fetch.Fetch(t.Context(), ids); !errors.Is(got.Err, fault.FetchSessionTopicIDError) {
 		t.Errorf("ids in a session of names were answered %v", got.Err)
 	}
@@ -244,7 +244,7 @@ func TestFetchSessionsTakeNoMoreThanTheirMemory(t *testing.T) {
 	}
 	fetch := func(id, epoch int32, n int) *FetchResponse {
 		return f.fetch.Fetch(t.Context(), &FetchRequest{
-			Version: 12, MinBytes: 1, MaxBytes: 1 << 20, SessionID: id, SessionEpoch: epoch, Partitions: partitions(n),
+			FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, SessionID: id, SessionEpoch: epoch, Partitions: partitions(n),
 		})
 	}
 	first := fetch(0, fullFetchEpoch, 40).SessionID
@@ -282,7 +282,7 @@ func TestAFetchWithoutRoomToWaitIsAnsweredAtOnce(t *testing.T) {
 	f.fetch = NewFetch(f.partitions, f.configs, 10*wantedCost, time.Now)
 	synctest.Test(t, func(t *testing.T) {
 		fetch := func(n int32) time.Duration {
-			req := &FetchRequest{Version: 12, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: time.Hour, SessionEpoch: finalFetchEpoch}
+			req := &FetchRequest{FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: time.Hour, SessionEpoch: finalFetchEpoch}
 			for i := range n {
 				req.Partitions = append(req.Partitions, FetchPartition{FetchTarget: FetchTarget{Topic: "many", Partition: i}, CurrentLeaderEpoch: -1, LastFetchedEpoch: -1})
 			}

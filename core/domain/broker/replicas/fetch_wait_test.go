@@ -86,7 +86,7 @@ func TestAWaitEndsWhenOneOfItsTopicsIsDeletedAndTheNextGoesOn(t *testing.T) {
 		if waited := time.Since(began); waited != 0 || !unknown(resp.Partitions[0].Err) {
 			t.Errorf("told %v after %v", resp.Partitions[0].Err, waited)
 		}
-		next := &FetchRequest{Version: 12, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: time.Hour, SessionID: resp.SessionID, SessionEpoch: 1}
+		next := &FetchRequest{FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: time.Hour, SessionID: resp.SessionID, SessionEpoch: 1}
 		resp = f.fetch.Fetch(t.Context(), next)
 		if waited := time.Since(began); waited != time.Hour || len(resp.Partitions) != 1 || !unknown(resp.Partitions[0].Err) {
 			t.Errorf("the next was answered after %v with %+v", waited, resp.Partitions)

@@ -15,7 +15,7 @@ import (
 // fixture is a broker's partitions over a log store and metadata that the test holds in its hand.
 type fixture struct {
 	store      *porttest.Store
-	logs       *memLogs
+	logs       *porttest.Logs
 	configs    *fixedConfigs
 	partitions *Partitions
 	produce    *Produce
@@ -26,10 +26,10 @@ type fixture struct {
 
 // newFixture has one topic, "orders", with two partitions.
 func newFixture(t testing.TB) *fixture {
-	f := &fixture{store: porttest.NewStore(), logs: newMemLogs(t), configs: newFixedConfigs()}
+	f := &fixture{store: porttest.NewStore(), logs: porttest.NewLogs(), configs: newFixedConfigs()}
 	f.apply(t, metadata.RegisterBroker{ID: 1})
 	f.apply(t, metadata.CreateTopic{Name: "orders", ID: metadata.TopicID{1}, Partitions: 2, ReplicationFactor: 1})
-	f.partitions = NewPartitions(f.store, f.logs, f.configs, 1, 1, NewEndlessLease(time.Now), time.Now, slog.New(slog.DiscardHandler))
+	f.partitions = NewPartitions(f.store, f.logs, f.configs, 1, 1, NewEndlessLease(time.Now), nil, time.Now, slog.New(slog.DiscardHandler))
 	f.produce = NewProduce(f.partitions, record.NewBudget(1<<20), time.Now)
 	f.fetch = NewFetch(f.partitions, f.configs, 64<<20, time.Now)
 	f.offsets = NewOffsets(f.partitions)
@@ -71,7 +71,7 @@ func (f *fixture) keepUp(t *testing.T) {
 func (f *fixture) send(t *testing.T, b []byte) (*ProduceRequest, <-chan struct{}) {
 	t.Helper()
 	done := make(chan struct{})
-	req := &ProduceRequest{Acks: -1, Version: 9, Partitions: []ProducePartition{{Topic: "orders", Records: b}}, Done: func() { close(done) }}
+	req := &ProduceRequest{Acks: -1, Parse: parseProduced, Partitions: []ProducePartition{{Topic: "orders", Records: b}}, Done: func() { close(done) }}
 	f.produce.Produce(t.Context(), req)
 	return req, done
 }
@@ -87,6 +87,9 @@ func (f *fixture) sent(t *testing.T, b []byte) *ProducePartition {
 	}
 	return &req.Partitions[0]
 }
+
+// parseProduced takes what version 9 of Produce takes.
+func parseProduced(records []byte) (record.Batch, error) { return record.ParseProduced(records, 9) }
 
 // newBatch builds a batch of records with these values.
 func newBatch(t *testing.T, o record.Options, values ...string) []byte {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -60,15 +61,15 @@ func (o *Offsets) List(ctx context.Context, queries []OffsetQuery) {
 }
 
 func (o *Offsets) list(ctx context.Context, q *OffsetQuery) error {
-	p, upTo, err := o.shown(ctx, q)
+	p, v, upTo, err := o.shown(ctx, q)
 	if err != nil {
 		return err
 	}
 	switch q.Timestamp {
 	case LatestTimestamp:
-		q.Offset, q.LeaderEpoch = upTo, p.leaderEpoch()
+		q.Offset, q.LeaderEpoch = upTo, v.epoch
 	case EarliestTimestamp, EarliestLocalTimestamp:
-		q.Offset = p.log.StartOffset()
+		q.Offset = v.start
 		q.LeaderEpoch = p.epochAt(q.Offset)
 	case LatestTieredTimestamp, EarliestPendingUpload:
 		// Nothing is tiered: Kafka answers "none" for a topic without remote storage.
@@ -84,20 +85,17 @@ func (o *Offsets) list(ctx context.Context, q *OffsetQuery) error {
 }
 
 // shown returns the partition that q asks about, its leader epoch checked, and the end of what q may be told of it.
-func (o *Offsets) shown(ctx context.Context, q *OffsetQuery) (p *Partition, upTo int64, err error) {
+func (o *Offsets) shown(ctx context.Context, q *OffsetQuery) (p *Partition, v view, upTo int64, err error) {
 	if !q.AnyReplica {
-		if p, err = o.leader(ctx, q.Topic, q.Partition, q.CurrentLeaderEpoch); err == nil {
-			upTo, err = p.readable(q.ReadCommitted)
+		if p, v, err = o.leader(ctx, q.Topic, q.Partition, q.CurrentLeaderEpoch, partition.NoEpoch); err == nil {
+			upTo, err = v.readable(q.ReadCommitted)
 		}
-		return p, upTo, err
+		return p, v, upTo, err
 	}
-	if p, err = o.replica(ctx, q.Topic, q.Partition); err == nil {
-		err = p.checkEpochOfAny(q.CurrentLeaderEpoch)
+	if p, v, err = o.replica(ctx, q.Topic, q.Partition, partition.NoEpoch); err == nil {
+		err = v.checkEpoch(q.CurrentLeaderEpoch)
 	}
-	if err != nil {
-		return nil, -1, err
-	}
-	return p, p.log.DurableEnd(), nil
+	return p, v, v.durable, err
 }
 
 // found takes over the record that a search has found, if it has.
@@ -108,24 +106,24 @@ func (q *OffsetQuery) found(at ports.TimestampOffset, ok bool, err error) error 
 	return err
 }
 
-// leader returns the partition that a query is about, its leader epoch checked. As in Kafka, a replica that does not
-// lead says first whether its epoch is another, so that a client knows whether to look for the leader or to wait:
-// fault.FencedLeaderEpoch, UnknownLeaderEpoch, and NotLeaderOrFollower for the same one only.
-func (o *Offsets) leader(ctx context.Context, topic string, index, leaderEpoch int32) (*Partition, error) {
-	p, err := o.replica(ctx, topic, index)
-	if err != nil {
-		return nil, err
+// leader returns the partition that a query is about and a view of it that was asked for an epoch, its leader epoch
+// checked: see view.checkLeader.
+func (o *Offsets) leader(ctx context.Context, topic string, index, leaderEpoch, asked int32) (*Partition, view, error) {
+	p, v, err := o.replica(ctx, topic, index, asked)
+	if err == nil {
+		err = v.checkLeader(leaderEpoch)
 	}
-	return p, p.checkEpoch(leaderEpoch)
+	return p, v, err
 }
 
-// replica returns the partition that a query is about, whoever leads.
-func (o *Offsets) replica(ctx context.Context, topic string, index int32) (*Partition, error) {
+// replica is leader for whichever replica this broker has.
+func (o *Offsets) replica(ctx context.Context, topic string, index, asked int32) (*Partition, view, error) {
 	p, err := o.partitions.ReplicaByName(ctx, topic, index)
 	if err != nil {
-		return nil, err
+		return nil, view{}, err
 	}
-	return p, p.failed()
+	v := p.view(asked)
+	return p, v, v.failure
 }
 
 // EpochEnds answers the queries in place (KIP-320).
@@ -133,11 +131,11 @@ func (o *Offsets) EpochEnds(ctx context.Context, queries []EpochQuery) {
 	for i := range queries {
 		q := &queries[i]
 		q.FoundEpoch, q.EndOffset = -1, -1
-		p, err := o.leader(ctx, q.Topic, q.Partition, q.CurrentLeaderEpoch)
+		_, v, err := o.leader(ctx, q.Topic, q.Partition, q.CurrentLeaderEpoch, q.Epoch)
 		if err != nil {
 			q.Err = err
 			continue
 		}
-		q.FoundEpoch, q.EndOffset = p.epochEnd(q.Epoch)
+		q.FoundEpoch, q.EndOffset = v.askedEpoch, v.askedEnd
 	}
 }

@@ -27,7 +27,7 @@ func (o *Offsets) DeleteRecords(ctx context.Context, queries []DeleteRecordsQuer
 	for i := range queries {
 		q := &queries[i]
 		q.LowWatermark = -1
-		if begun[i], q.Err = o.leader(ctx, q.Topic, q.Partition, -1); q.Err == nil {
+		if begun[i], _, q.Err = o.leader(ctx, q.Topic, q.Partition, -1, partition.NoEpoch); q.Err == nil {
 			q.Offset, q.Err = begun[i].deleteRecords(ctx, q.Offset)
 		}
 	}
@@ -47,7 +47,8 @@ func (p *Partition) deleteRecords(ctx context.Context, before int64) (int64, err
 		return -1, fault.New(fault.PolicyViolation, "records of %s cannot be deleted: its cleanup.policy is not delete",
 			p.topic)
 	}
-	hw, err := p.readable(false)
+	v := p.view(partition.NoEpoch)
+	hw, err := v.readable(false)
 	if err != nil {
 		return -1, err
 	}
@@ -104,7 +105,7 @@ func timedOut(err error) error {
 	return err
 }
 
-// deletions is what a leader knows of its followers' log start offsets, and who waits for them to rise. The
+// deletions is what a leader knows of its followers' log start offsets, and wakes those who wait for them to rise. The
 // partition's lock guards it.
 type deletions struct {
 	isr     []int32
@@ -152,7 +153,7 @@ func (d *deletions) watch(leader int32, start int64) (low int64, moved <-chan st
 	return low, d.watched
 }
 
-// moved wakes who waits.
+// moved wakes those who wait.
 func (d *deletions) moved() {
 	if d.watched != nil {
 		close(d.watched)

@@ -49,7 +49,7 @@ func TestAnyReplicaIsAskedForItsProducersAndForDebugging(t *testing.T) {
 		topic, _ := r.store.Image().Topic("orders")
 		leader := r.brokers[topic.Partitions[0].Leader-1]
 		answer := make(chan error, 1)
-		req := &ProduceRequest{Acks: -1, Timeout: time.Minute, Version: 9}
+		req := &ProduceRequest{Acks: -1, Timeout: time.Minute, Parse: parseProduced}
 		b := newBatch(t, record.Options{Producer: &record.Producer{ID: 7, Epoch: 1}}, "a", "b")
 		req.Partitions = []ProducePartition{{Topic: "orders", Records: b}}
 		req.Done = func() { answer <- req.Partitions[0].Err }

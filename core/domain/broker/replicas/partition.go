@@ -13,13 +13,13 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/domain/partition"
-	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
 // Partition is one partition of which this broker has a replica. Two locks, always taken in this order:
-// order puts appends in sequence, tail guards the replica's state and who waits for it to move on. Neither is held while a
-// disk or a client is waited for: while the log is cut, cutting keeps others away from what order guards.
+// order puts appends in sequence, tail guards the replica and the queues of those who wait for it. An append holds
+// order throughout and tail once, in reserve. Neither is held while a disk or a client is waited for: while the log is
+// cut, cutting keeps others away from what order guards.
 type Partition struct {
 	topic string
 	id    metadata.TopicID
@@ -36,13 +36,13 @@ type Partition struct {
 
 	config  atomic.Pointer[brokerconfigs.TopicConfig]
 	version atomic.Int32 // of the newest view of the metadata that was installed, -1 before the first
-	hw      atomic.Int64 // high watermark: the end of what consumers may read; as the replica has it
 
 	order   sync.Mutex
 	log     ports.Log
-	cutting atomic.Bool  // the log is being cut; set and cleared under order
-	cutWait atomic.Int64 // when the leader may be asked again after the log could not be cut, in the time that the replica counts in
-	raising atomic.Bool  // the log start offset is being raised to the leader's
+	state   partition.State // what the log's records have brought about; only the log changes it while that is being cut
+	cutting atomic.Bool     // the log is being cut; set and cleared under order
+	cutWait atomic.Int64    // when the leader may be asked again after the log could not be cut, in the time that the replica counts in
+	raising atomic.Bool     // the log start offset is being raised to the leader's
 
 	refusal refusal // of what was proposed last; Replication's
 
@@ -68,87 +68,6 @@ type replicaQueue interface {
 	fetch(p *Partition)
 	// left says that p is no replica any more: no fetch for it may be under way.
 	left(p *Partition)
-}
-
-// placement is where a batch was put.
-type placement struct {
-	baseOffset    int64
-	logAppendTime int64 // milliseconds, -1 unless the topic's timestamps are LogAppendTime or the batch is a duplicate
-	logStart      int64 // the log start offset at that moment
-}
-
-// append decides over b and orders it behind the log's end. a.done is told where it was put and then of its fate; it
-// is told nothing when append returns an error. A batch that was appended before is answered with its old
-// offset, as soon as that is as durable as a.acks asks (KIP-98), or with fault.DuplicateSequence when the offset is not
-// remembered. Errors: fault.NotLeaderOrFollower, NotEnoughReplicas, those of the
-// producer's state, KafkaStorageError. In-sync replicas are waited for as long as wait says, then a.done is told fault.RequestTimedOut; 0 is for ever.
-func (p *Partition) append(b record.Batch, a ack, wait time.Duration) error {
-	return p.appendIn(partition.NoEpoch, b, a, wait)
-}
-
-// appendIn is append in one leader epoch only, unless that is -1.
-func (p *Partition) appendIn(only int32, b record.Batch, a ack, wait time.Duration) error {
-	now := p.clock()
-	if wait > 0 {
-		a.until = p.now() + wait
-	}
-	logAppendTime := p.config.Load().LogAppendTime
-
-	p.order.Lock()
-	defer p.order.Unlock()
-	epoch, err := p.leads(a.acks)
-	if err != nil {
-		p.refuse(err)
-		return err
-	}
-	if only >= 0 && epoch != only {
-		return fault.NotLeaderOrFollower
-	}
-	dup, err := p.log.Producers().Check(b)
-	if err != nil {
-		return p.orWhatIsMissing(err)
-	}
-	to := placement{logAppendTime: record.NoTimestamp, logStart: p.log.StartOffset()}
-	if dup != nil {
-		to.baseOffset, to.logAppendTime = dup.FirstOffset, dup.Timestamp // whatever the timestamp's type, as in Kafka
-		a.end = dup.LastOffset + 1
-		if dup.FirstOffset < 0 {
-			a.err = fault.DuplicateSequence // for clients a success whose offset is not known
-		}
-		return p.await(a, to)
-	}
-	if err := p.room(len(b)); err != nil {
-		return err
-	}
-	to.baseOffset = p.log.EndOffset()
-	b.SetBaseOffset(to.baseOffset)
-	b.SetLeaderEpoch(epoch)
-	if logAppendTime {
-		to.logAppendTime = now.UnixMilli()
-		b.SetLogAppendTime(to.logAppendTime)
-	}
-	// The ack stands in line before the log knows the batch: Durable may be called at any moment after.
-	a.end = b.NextOffset()
-	if err := p.enter(a, to, epoch); err != nil {
-		return err
-	}
-	if err := p.log.Append([]record.Batch{b}, now); err != nil {
-		if p.withdraw(a) {
-			return err
-		}
-	}
-	return nil
-}
-
-// leads returns the leader epoch in which a batch with these acks may be appended.
-func (p *Partition) leads(acks int16) (epoch int32, err error) {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	if p.gone != nil {
-		return -1, p.gone
-	}
-	_, epoch = p.replica.Leader()
-	return epoch, p.replica.Admit(acks, p.now())
 }
 
 // Durable tells the replica what is durable on this broker's disk.
@@ -179,8 +98,8 @@ func (p *Partition) Start(start int64) {
 // now is the time that the replica counts in.
 func (p *Partition) now() time.Duration { return p.lease.Now() }
 
-// step lets the replica take a step, answers who has waited for that, and queues what is to be done besides. What only a follower
-// has to do, with its log, is in the effects that it returns.
+// step has the replica take a step, answers those who have waited for it, and queues what is to be done besides. What only
+// a follower has to do, with its log, is in the effects that it returns.
 func (p *Partition) step(do func(r *partition.Replica, now time.Duration) partition.Effects) partition.Effects {
 	p.tail.Lock()
 	if p.gone != nil || p.replica == nil { // what happens before there is a replica it learns from the log's state
@@ -202,7 +121,8 @@ func (p *Partition) step(do func(r *partition.Replica, now time.Duration) partit
 	return fx
 }
 
-// end makes the partition unusable for the reason given and lets go all who wait, appends when the log does not need their bytes any more.
+// end makes the partition unusable for the reason given and answers all who wait: appends when the log does not need their
+// bytes any more.
 func (p *Partition) end(reason error) {
 	p.tail.Lock()
 	if p.gone != nil {
@@ -225,91 +145,10 @@ func (p *Partition) failed() error {
 	return p.gone
 }
 
-// checkEpoch compares a client's idea of the leader epoch with the partition's (KIP-320), -1 is not checked, and then asks whether
-// this broker leads: fault.FencedLeaderEpoch, UnknownLeaderEpoch, NotLeaderOrFollower.
-func (p *Partition) checkEpoch(client int32) error {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	if err := p.compareEpoch(client); err != nil {
-		return err
-	}
-	return p.replica.Admit(0, p.now())
-}
-
-// checkEpochOfAny is checkEpoch whoever leads.
-func (p *Partition) checkEpochOfAny(client int32) error {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	return p.compareEpoch(client)
-}
-
-// compareEpoch is checkEpochOfAny under the lock.
-func (p *Partition) compareEpoch(client int32) error {
-	err := p.replica.CheckEpoch(client)
-	if err == nil {
-		return nil
-	}
-	_, mine := p.replica.Leader()
-	return fault.New(fault.KindOf(err), "leader epoch %d of %s-%d, it is %d", client, p.topic, p.index, mine)
-}
-
-// leaderEpoch is the newest leader epoch that is known, -1 for none.
-func (p *Partition) leaderEpoch() int32 {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	_, epoch := p.replica.Leader()
-	return epoch
-}
-
 // leaderHint names the leader that this broker knows (KIP-951).
 func (p *Partition) leaderHint() *LeaderHint {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	leader, epoch := p.replica.Leader()
-	return &LeaderHint{Leader: leader, LeaderEpoch: epoch}
-}
-
-// lastStable is the end of what read_committed consumers may read.
-func (p *Partition) lastStable() int64 { return p.hw.Load() }
-
-// readable returns the end of what a consumer of this isolation may read. Errors: fault.NotLeaderOrFollower,
-// OffsetNotAvailable while a new leader does not know yet what was committed (KIP-207).
-func (p *Partition) readable(readCommitted bool) (int64, error) {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	if p.gone != nil {
-		return -1, p.gone
-	}
-	end, err := p.replica.Readable(p.now())
-	if err == nil && readCommitted {
-		end = p.lastStable()
-	}
-	return end, err
-}
-
-// fetchable is readable for who fetches from offset on. Where the log has failed, what was committed before can still be read; its end is
-// where the failure is told.
-func (p *Partition) fetchable(offset int64, readCommitted bool) (int64, error) {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	if p.gone != nil && !p.broken {
-		return -1, p.gone
-	}
-	end, err := p.replica.Readable(p.now())
-	if err == nil && readCommitted {
-		end = p.lastStable()
-	}
-	if err == nil && offset >= end {
-		err = p.gone
-	}
-	return end, err
-}
-
-// epochEnd returns the largest leader epoch not above epoch, and where it ended.
-func (p *Partition) epochEnd(epoch int32) (found int32, end int64) {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	return p.replica.EndOf(epoch)
+	v := p.view(partition.NoEpoch)
+	return v.leaderHint()
 }
 
 // epochAt returns the leader epoch of the record at offset, -1 when unknown.
@@ -327,7 +166,7 @@ func (p *Partition) producers() ([]partition.Producer, error) {
 		return nil, fault.NotLeaderOrFollower
 	}
 	byID := func(a, b partition.Producer) int { return cmp.Compare(a.ID, b.ID) }
-	return slices.SortedFunc(p.log.Producers().All(), byID), nil
+	return slices.SortedFunc(p.state.Producers.All(), byID), nil
 }
 
 // configure takes configs into use, which the topic's partitions share.
@@ -358,12 +197,13 @@ func (f fate) wait(ctx context.Context) error {
 	}
 }
 
-// settle returns when everything that was appended before is durable on every in-sync replica, however few these are. Errors:
-// fault.NotLeaderOrFollower, KafkaStorageError, ctx's.
-func (p *Partition) settle(ctx context.Context) error {
+// awaitCommitted returns when everything that was appended before is durable on every in-sync replica, however few these
+// are. Errors: fault.NotLeaderOrFollower, KafkaStorageError, ctx's.
+func (p *Partition) awaitCommitted(ctx context.Context) error {
 	end := p.log.EndOffset()
 	for w := newWaiter(noFollower, false); ; {
-		switch upTo, err := p.readable(false); {
+		v := p.view(partition.NoEpoch)
+		switch upTo, err := v.readable(false); {
 		case err != nil && !errors.Is(err, fault.OffsetNotAvailable):
 			return err
 		case err == nil && upTo >= end:
@@ -386,12 +226,12 @@ func (p *Partition) expire(now time.Time) {
 	if p.cutting.Load() {
 		return // the next time will do
 	}
-	p.log.Producers().Expire(now.UnixMilli(), p.config.Load().Log.ProducerIDExpiration.Milliseconds())
+	p.state.Producers.Expire(now.UnixMilli(), p.config.Load().Log.ProducerIDExpiration.Milliseconds())
 }
 
 // forgetProducers gives the memory of the producers back when the log is gone.
 func (p *Partition) forgetProducers() {
 	p.order.Lock()
 	defer p.order.Unlock()
-	p.log.Producers().Clear()
+	p.state.Clear()
 }

@@ -16,7 +16,7 @@ func (b *ringBroker) sendAs(producer int64, sequence int32) <-chan error {
 	b.t.Helper()
 	answer := make(chan error, 1)
 	o := record.Options{Producer: &record.Producer{ID: producer, Sequence: sequence}}
-	req := &ProduceRequest{Acks: -1, Timeout: time.Minute, Version: 9}
+	req := &ProduceRequest{Acks: -1, Timeout: time.Minute, Parse: parseProduced}
 	req.Partitions = []ProducePartition{{Topic: "orders", Records: newBatch(b.t, o, "a")}}
 	req.Done = func() { answer <- req.Partitions[0].Err }
 	b.produce.Produce(b.t.Context(), req)
@@ -51,7 +51,7 @@ func TestANewLeaderKnowsWhatIsSentAgainHoweverFarBack(t *testing.T) {
 func TestADuplicateFromFurtherBackIsAnsweredWhenItIsReplicated(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
 		r.broker(1).sentAs(7, 0, 1)
-		r.broker(3).logs.hold()
+		r.broker(3).logs.Hold()
 		var waiting []<-chan error
 		for sequence := range int32(8) {
 			waiting = append(waiting, r.broker(1).sendAs(7, 1+sequence))
@@ -63,7 +63,7 @@ func TestADuplicateFromFurtherBackIsAnsweredWhenItIsReplicated(t *testing.T) {
 			t.Errorf("answered before all replicas have it: %v", err)
 		default:
 		}
-		r.broker(3).logs.release()
+		r.broker(3).logs.Release()
 		if _, err := answered(t, again); !errors.Is(err, fault.DuplicateSequence) {
 			t.Errorf("answered with %v", err)
 		}

@@ -49,19 +49,22 @@ func (p *Partition) tick() {
 	p.giveUp()
 }
 
-// followed takes the fetch of a follower, and returns the end of what it may have, or where the logs part.
-// Errors are those of partition.Replica.FollowerFetched.
-func (p *Partition) followed(f partition.FollowerFetch) (reply partition.FetchReply, err error) {
+// followed takes the fetch of a follower, and returns the end of what it may have, or where the logs part, and the
+// partition as it is then. Errors are those of partition.Replica.FollowerFetched; of a partition that is unusable
+// only the view tells.
+func (p *Partition) followed(f partition.FollowerFetch) (reply partition.FetchReply, v view, err error) {
+	stepped := false
 	p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
 		if reply, err = r.FollowerFetched(f, now); err == nil {
 			p.deletions.followed(f.Replica, f.Start)
 		}
+		v, stepped = p.viewed(partition.NoEpoch), true
 		return reply.Effects
 	})
-	if reason := p.failed(); reason != nil {
-		return partition.FetchReply{}, reason
+	if !stepped {
+		v = p.view(partition.NoEpoch)
 	}
-	return reply, err
+	return reply, v, err
 }
 
 // proposal returns the change of the ISR that metadata is to decide; ok is false when there is none.
@@ -90,21 +93,6 @@ func (p *Partition) follows() (leader int32, ok bool) {
 	defer p.tail.Unlock()
 	leader, _ = p.replica.Leader()
 	return leader, p.gone == nil && leader >= 0 && p.replica.Role() == partition.RoleFollower
-}
-
-// shown returns the end of what a consumer with this idea of the leader epoch may read from a follower; follows is false when this
-// replica is none. Errors: fault.FencedLeaderEpoch, UnknownLeaderEpoch, NotLeaderOrFollower when the lease has ended.
-func (p *Partition) shown(epoch int32) (end int64, follows bool, err error) {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	if p.replica.Role() != partition.RoleFollower {
-		return -1, false, nil
-	}
-	if err := p.compareEpoch(epoch); err != nil {
-		return -1, true, err
-	}
-	end, err = p.replica.Shown(p.now())
-	return end, true, err
 }
 
 // serves returns the end of what the follower on broker id is known to have; ok is false when it is not in sync or does not have offset.
@@ -147,7 +135,7 @@ func (p *Partition) fetchWait(q *replicationQuota) time.Duration {
 }
 
 // takeIn shows the replica what the leader has answered to a fetch, and appends the records when the replica wants them; they are durable some
-// time later. When the log is to be cut, or to begin anew, the caller calls cut.
+// time later. When the log is to be cut, or to be reset, the caller calls cut.
 func (p *Partition) takeIn(a partition.FetchAnswer, records []byte) (partition.Effects, error) {
 	p.order.Lock()
 	defer p.order.Unlock()
@@ -168,11 +156,16 @@ func (p *Partition) takeIn(a partition.FetchAnswer, records []byte) (partition.E
 	if len(batches) > 0 && batches[0].BaseOffset() < p.log.EndOffset() {
 		a.Early, a.First = true, batches[0].BaseOffset()
 	}
+	var epochs []partition.EpochStart
 	fx := p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
 		fx := r.FetchAnswered(a, now)
 		if fx.Append { // in the same step: the replica may be elected in the next
+			begins := false
 			for _, b := range batches {
-				r.Appended(b.BaseOffset(), b.NextOffset(), b.LeaderEpoch())
+				begins = r.Appended(b.BaseOffset(), b.NextOffset(), b.LeaderEpoch()) || begins
+			}
+			if begins {
+				epochs = r.Epochs()
 			}
 		}
 		return fx
@@ -183,7 +176,7 @@ func (p *Partition) takeIn(a partition.FetchAnswer, records []byte) (partition.E
 	if !fx.Append || len(batches) == 0 {
 		return fx, nil
 	}
-	return fx, p.log.Append(batches, p.clock())
+	return fx, p.log.Append(batches, epochs, p.clock())
 }
 
 // fetchedBatches returns the leader's batches that follow the log's end, after having looked at their checksums: damaged bytes must
@@ -210,8 +203,9 @@ func (p *Partition) fetchedBatches(records []byte) (batches []record.Batch, err 
 	return batches, nil
 }
 
-// cut shortens the log, or lets it begin anew, as the replica wants: with records, of the fetch's answer, where it wants these. It may take long, and
-// locks nobody out meanwhile but those who would change the log. After an error the log is what it is then, and the leader is asked again.
+// cut truncates the log, or resets it, as the replica wants: with records, of the fetch's answer, where it wants these. It
+// may take long, and keeps only those waiting who would change the log. After an error the log is what it is then, and the
+// leader is asked again.
 func (p *Partition) cut(ctx context.Context, fx partition.Effects, records []byte) error {
 	var err error
 	if fx.Truncate {
@@ -230,10 +224,13 @@ func (p *Partition) cut(ctx context.Context, fx partition.Effects, records []byt
 	}
 	p.cutting.Store(false)
 	state := logState(p.log)
-	for _, b := range batches {
-		state = state.Appended(b.BaseOffset(), b.NextOffset(), b.LeaderEpoch())
-	}
 	p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
+		if fx.Truncate || err != nil { // else nothing is left
+			state.Epochs = r.EpochsBelow(state.End)
+		}
+		for _, b := range batches {
+			state = state.Appended(b.BaseOffset(), b.NextOffset(), b.LeaderEpoch())
+		}
 		fx := r.Truncated(state, now)
 		p.takenOver(r)
 		return fx
@@ -242,10 +239,11 @@ func (p *Partition) cut(ctx context.Context, fx partition.Effects, records []byt
 		return err
 	}
 	p.letGo() // what was cut off was durable before
-	return p.log.Append(batches, p.clock())
+	return p.log.Append(batches, state.Epochs, p.clock())
 }
 
-// logState is what a replica has to know of its log. The caller holds order, or is alone with the log.
+// logState is what a replica has to know of its log, but for the leader epochs. The caller holds order, or is alone with
+// the log.
 func logState(l ports.Log) partition.LogState {
-	return partition.LogState{Start: l.StartOffset(), End: l.EndOffset(), Durable: l.DurableEnd(), Epochs: l.Epochs().Entries()}
+	return partition.LogState{Start: l.StartOffset(), End: l.EndOffset(), Durable: l.DurableEnd()}
 }

@@ -104,22 +104,6 @@ func (w *waiter) notify() {
 	}
 }
 
-// enter puts a in line, and tells the replica of its batch, unless the epoch is over.
-func (p *Partition) enter(a ack, to placement, epoch int32) error {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	if _, now := p.replica.Leader(); now != epoch || p.replica.Role() != partition.RoleLeader {
-		return fault.NotLeaderOrFollower
-	}
-	if p.gone != nil {
-		return p.gone
-	}
-	p.replica.Appended(to.baseOffset, a.end, epoch)
-	a.done.assign(a.slot, to)
-	*p.line(a.acks) = append(*p.line(a.acks), a)
-	return nil
-}
-
 // line is where appends with these acks wait.
 func (p *Partition) line(acks int16) *ackQueue {
 	if acks == allInSync {
@@ -128,18 +112,10 @@ func (p *Partition) line(acks int16) *ackQueue {
 	return &p.local
 }
 
-// await puts a in line behind a batch that was appended before, or acknowledges it when that is durable already.
-func (p *Partition) await(a ack, to placement) error {
-	p.tail.Lock()
-	defer p.tail.Unlock()
-	if p.gone != nil {
-		return p.gone
-	}
-	if p.replica.Role() != partition.RoleLeader { // nobody would answer a any more
-		return fault.NotLeaderOrFollower
-	}
-	a.done.assign(a.slot, to)
-	reached, short := p.hw.Load(), error(nil)
+// joins puts a, a repetition of a batch, in line behind that, or acknowledges it when the batch is as durable already as
+// a asks. Called under the lock.
+func (p *Partition) joins(a *ack) {
+	reached, short := p.replica.HighWatermark(), error(nil)
 	if a.acks == allInSync {
 		short = p.replica.Replicated()
 	} else {
@@ -147,19 +123,18 @@ func (p *Partition) await(a ack, to placement) error {
 	}
 	if a.end <= reached {
 		a.reached(short)
-		return nil
+		return
 	}
 	line := p.line(a.acks)
 	at := len(*line)
 	for at > 0 && (*line)[at-1].end > a.end {
 		at--
 	}
-	*line = slices.Insert(*line, at, a)
-	return nil
+	*line = slices.Insert(*line, at, *a)
 }
 
 // withdraw takes a, the newest, out of line. It reports false when the partition's end has answered it already.
-func (p *Partition) withdraw(a ack) bool {
+func (p *Partition) withdraw(a *ack) bool {
 	p.tail.Lock()
 	defer p.tail.Unlock()
 	line := p.line(a.acks)
@@ -177,7 +152,7 @@ func (p *Partition) giveUp() {
 	p.tail.Lock()
 	var late []ack
 	if len(p.acks) > 0 {
-		now, durable := p.now(), p.log.DurableEnd()
+		now, durable := p.now(), p.replica.DurableEnd()
 		p.acks = slices.DeleteFunc(p.acks, func(a ack) bool {
 			over := a.until > 0 && a.until <= now && a.end <= durable // else the log needs its bytes
 			if over {
@@ -191,7 +166,7 @@ func (p *Partition) giveUp() {
 	release{held: late}.tell()
 }
 
-// release is who has waited long enough.
+// release is everybody who is to be answered after a step.
 type release struct {
 	local, acks []ack
 	short       error // of those that every in-sync replica was to have
@@ -199,9 +174,8 @@ type release struct {
 	waiters     []*waiter
 }
 
-// released takes out of line who is to be told after a step. It is called under the lock.
+// released takes out of the queues those who are to be answered after a step. It is called under the lock.
 func (p *Partition) released(fx partition.Effects) (r release) {
-	p.hw.Store(p.replica.HighWatermark()) // which falls without a word where a log is cut after an unclean election
 	durable := p.replica.DurableEnd()
 	grown := durable > p.grown
 	p.grown = durable
@@ -214,10 +188,10 @@ func (p *Partition) released(fx partition.Effects) (r release) {
 	r.held = p.written()
 	r.local = p.local.upTo(durable)
 	if len(p.acks) > 0 {
-		r.acks, r.short = p.acks.upTo(p.hw.Load()), p.replica.Replicated()
+		r.acks, r.short = p.acks.upTo(p.replica.HighWatermark()), p.replica.Replicated()
 	}
 	_, epoch := p.replica.Leader()
-	elected := epoch != p.epoch // followers have to ask anew
+	elected := epoch != p.epoch // followers have to ask again
 	if elected && p.epoch != partition.NoEpoch && p.replica.Role() == partition.RoleLeader {
 		p.refuse(fault.NotLeaderOrFollower) // the leader before may have batches that it will not answer
 	}
@@ -264,7 +238,7 @@ func (r release) tell() {
 func (p *Partition) subscribe(w *waiter, offset int64) {
 	p.tail.Lock()
 	defer p.tail.Unlock()
-	end, behind, role := p.hw.Load(), false, p.replica.Role()
+	end, behind, role := p.replica.HighWatermark(), false, p.replica.Role()
 	if w.follower != noFollower {
 		end, behind = p.replica.DurableEnd(), p.replica.Behind(w.follower)
 	}

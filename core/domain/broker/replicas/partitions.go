@@ -35,6 +35,8 @@ type Partitions struct {
 	space   *Space // nil: there is always enough
 	upkeep  *upkeep
 
+	producerMemory *partition.ProducerMemory // what all partitions remember of their producers
+
 	mu      sync.RWMutex
 	topics  map[metadata.TopicID]*topicPartitions
 	names   map[string]*topicPartitions // the newest of each name
@@ -51,16 +53,16 @@ type topicConfigs interface {
 	Int(key string) int64
 }
 
-// NewPartitions returns the registry over logs, of broker nodeID, which is registered under epoch.
-// All arguments are required.
+// NewPartitions returns the registry over logs, of broker nodeID, which is registered under epoch. What the partitions
+// remember of their producers comes out of producers; nil is for no bound. All other arguments are required.
 func NewPartitions(
 	store ports.MetadataStore, logs ports.LogStore, configs topicConfigs, nodeID int32, epoch int64, lease *Lease,
-	clock ports.Clock, log *slog.Logger,
+	producers *partition.ProducerMemory, clock ports.Clock, log *slog.Logger,
 ) *Partitions {
 	ps := &Partitions{
 		store: store, logs: logs, configs: configs, nodeID: nodeID, epoch: epoch, clock: clock, log: log, noise: limitedlog.New(log, noiseOfLogs),
 		lease: lease, queue: unreplicated{}, topics: make(map[metadata.TopicID]*topicPartitions), names: make(map[string]*topicPartitions),
-		failing: make(map[*Partition]struct{}),
+		failing: make(map[*Partition]struct{}), producerMemory: producers,
 	}
 	ps.upkeep = newUpkeep(ps.keep, clock)
 	return ps
@@ -166,7 +168,7 @@ func (ps *Partitions) bringInLine(tp *topicPartitions, t *metadata.Topic) {
 	}
 }
 
-// Close ends every partition: who waits is told that this broker leads it no more, producers as soon as their bytes
+// Close ends every partition: those who wait are told that this broker leads it no more, producers as soon as their bytes
 // are on disk. The logs stay with their store, which has still to make them durable.
 func (ps *Partitions) Close() {
 	ps.mu.Lock()
@@ -238,7 +240,7 @@ func (ps *Partitions) Expire(ctx context.Context) {
 	}
 }
 
-// Producers returns the producers that this broker's replica of a partition remembers, whoever leads: who looks for a
+// Producers returns the producers that this broker's replica of a partition remembers, whoever leads: a client that looks for a
 // transaction that hangs asks all replicas.
 func (ps *Partitions) Producers(ctx context.Context, topic string, index int32) ([]partition.Producer, error) {
 	p, err := ps.ReplicaByName(ctx, topic, index)
@@ -280,7 +282,11 @@ func (ps *Partitions) LeaderEpoch(ctx context.Context, topic string, index int32
 	if err != nil {
 		return -1, err
 	}
-	return p.leads(0)
+	v := p.view(partition.NoEpoch)
+	if v.failure != nil {
+		return -1, v.failure
+	}
+	return v.epoch, v.noLead
 }
 
 // readBytes is how much of a log Read reads at once.
@@ -295,16 +301,16 @@ func (ps *Partitions) Read(
 	if err != nil {
 		return err
 	}
-	if err := p.settle(ctx); err != nil {
+	if err := p.awaitCommitted(ctx); err != nil {
 		return err
 	}
 	from = max(from, p.log.StartOffset())
 	var buf []byte
-	for from < p.hw.Load() {
+	for upTo := p.committed(); from < upTo; upTo = p.committed() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		s, err := p.log.Read(from, p.hw.Load(), readBytes)
+		s, err := p.log.Read(from, upTo, readBytes)
 		if err != nil {
 			return fmt.Errorf("read %s-%d at %d: %w", topic, index, from, err)
 		}

@@ -45,7 +45,7 @@ func (f *alignment) follow(img *metadata.Image) {
 	}
 	before := f.img
 	if before == nil || before.Deletions() != img.Deletions() {
-		f.bury()
+		f.removeDeleted()
 	}
 	if before == nil {
 		before = new(metadata.Image)
@@ -58,9 +58,9 @@ func (f *alignment) follow(img *metadata.Image) {
 	f.img = img
 }
 
-// bury ends the partitions of deleted topics, of which no image that was followed need have known,
+// removeDeleted ends the partitions of deleted topics, of which no image that was followed need have known,
 // and has their logs removed.
-func (f *alignment) bury() {
+func (f *alignment) removeDeleted() {
 	ps := f.partitions
 	for _, tp := range ps.known() {
 		// the image that is followed may be from before the topic was made

@@ -45,7 +45,7 @@ func (tp *topicPartitions) share(cfg brokerconfigs.TopicConfig) *brokerconfigs.T
 	return tp.config
 }
 
-// place is where a partition is once it is open. Who finds it there takes no lock.
+// place is where a partition is once it is open. To find it there takes no lock.
 type place struct {
 	partition atomic.Pointer[Partition] // nil: not open
 
@@ -335,17 +335,20 @@ func (ps *Partitions) openLog(
 	}
 	p.config.Store(cfg)
 	p.version.Store(-1)
-	l, err := ps.logs.Open(ctx, ports.LogID{Topic: t.Name, TopicID: t.ID, Partition: index}, &cfg.Log, p)
+	l, err := ps.logs.Open(ctx, ports.LogID{Topic: t.Name, TopicID: t.ID, Partition: index}, &cfg.Log, &p.state, p)
 	if err != nil {
 		if errors.Is(err, fault.KafkaStorageError) || ctx.Err() != nil {
 			return nil, err
 		}
 		return nil, fault.New(fault.KafkaStorageError, "open log of %s-%d: %w", t.Name, index, err)
 	}
+	p.state.Producers.CountIn(ps.producerMemory)
+	epochs := p.state.TakeEpochs()
 	p.tail.Lock() // the log may have something to tell already
 	p.log = l
-	p.replica = partition.NewReplica(ps.nodeID, ps.epoch, ps.replicaSettings(cfg), ps.lease.of, logState(l), 0)
-	p.hw.Store(p.replica.HighWatermark())
+	known := logState(l)
+	known.Epochs = epochs
+	p.replica = partition.NewReplica(ps.nodeID, ps.epoch, ps.replicaSettings(cfg), ps.lease.of, known, 0)
 	p.tail.Unlock()
 	p.expire(ps.clock())
 	return p, nil

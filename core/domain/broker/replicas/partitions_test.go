@@ -24,7 +24,7 @@ func TestALogThatCannotBeOpenedIsTriedAgainAfterAWhileAndLoggedOnce(t *testing.T
 	f.partitions.log = slog.New(slog.NewTextHandler(&lines, nil))
 	synctest.Test(t, func(t *testing.T) {
 		attempts, damaged := 0, true
-		f.logs.onOpening(func(ports.LogID) error {
+		f.logs.OnOpening(func(ports.LogID) error {
 			attempts++
 			if damaged {
 				return errors.New("index file is damaged")
@@ -62,7 +62,7 @@ func TestAPartitionServesWhileAnotherOfItsTopicIsOpened(t *testing.T) {
 	f := newFixture(t)
 	synctest.Test(t, func(t *testing.T) {
 		slow := make(chan struct{})
-		f.logs.onOpening(func(id ports.LogID) error {
+		f.logs.OnOpening(func(id ports.LogID) error {
 			if id.Partition == 1 {
 				<-slow
 			}
@@ -88,7 +88,7 @@ func TestAPartitionServesWhileAnotherOfItsTopicIsOpened(t *testing.T) {
 func TestATopicThatIsDeletedWhileALogIsOpenedLeavesNone(t *testing.T) {
 	f := newFixture(t)
 	opening, slow := make(chan struct{}), make(chan struct{})
-	f.logs.onOpening(func(ports.LogID) error {
+	f.logs.OnOpening(func(ports.LogID) error {
 		close(opening)
 		<-slow
 		return nil
@@ -100,8 +100,8 @@ func TestATopicThatIsDeletedWhileALogIsOpenedLeavesNone(t *testing.T) {
 	work.Go(func() { f.follow(t) })
 	close(slow)
 	work.Wait()
-	if len(f.logs.delete) != 1 {
-		t.Errorf("deleted %v, want the log that was being opened", f.logs.delete)
+	if len(f.logs.Deleted()) != 1 {
+		t.Errorf("deleted %v, want the log that was being opened", f.logs.Deleted())
 	}
 	for p := range f.partitions.Open() {
 		t.Errorf("%s-%d is open", p.topic, p.index)
@@ -120,7 +120,7 @@ func TestAPartitionThatIsNewerThanItsTopicsEntryIsOpened(t *testing.T) {
 func TestAChangeWhileALogIsOpenedIsNotMissed(t *testing.T) {
 	f := newFixture(t)
 	var changed atomic.Bool
-	f.logs.onOpening(func(ports.LogID) error {
+	f.logs.OnOpening(func(ports.LogID) error {
 		if changed.CompareAndSwap(false, true) {
 			f.configs.topic.MaxMessageBytes = 77
 			f.partitions.Reconfigure()
@@ -137,13 +137,13 @@ func TestAChangeWhileALogIsOpenedIsNotMissed(t *testing.T) {
 }
 
 func BenchmarkLeader(b *testing.B) {
-	f := &fixture{store: porttest.NewStore(), logs: &memLogs{dir: b.TempDir(), open: make(map[string]*memLog)}, configs: newFixedConfigs()}
+	f := &fixture{store: porttest.NewStore(), logs: porttest.NewLogs(), configs: newFixedConfigs()}
 	for _, cmd := range []metadata.Command{metadata.RegisterBroker{ID: 1}, metadata.CreateTopic{Name: "orders", ID: metadata.TopicID{1}, Partitions: 1, ReplicationFactor: 1}} {
 		if _, err := f.store.Apply(b.Context(), cmd); err != nil {
 			b.Fatal(err)
 		}
 	}
-	ps := NewPartitions(f.store, f.logs, f.configs, 1, 1, NewEndlessLease(time.Now), time.Now, slog.New(slog.DiscardHandler))
+	ps := NewPartitions(f.store, f.logs, f.configs, 1, 1, NewEndlessLease(time.Now), nil, time.Now, slog.New(slog.DiscardHandler))
 	topic, _ := f.store.Image().Topic("orders")
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
@@ -165,8 +165,8 @@ func TestAnImageThatIsBehindTakesNoNewTopicAway(t *testing.T) {
 	f.alignment = newAlignment(f.partitions)
 	f.followTo(t, behind)
 	p, err := f.partitions.LeaderByName(t.Context(), "new", 0)
-	if err != nil || p.failed() != nil || len(f.logs.delete) > 0 {
-		t.Errorf("partition of the new topic: %v, %v, deleted %v", err, p.failed(), f.logs.delete)
+	if err != nil || p.failed() != nil || len(f.logs.Deleted()) > 0 {
+		t.Errorf("partition of the new topic: %v, %v, deleted %v", err, p.failed(), f.logs.Deleted())
 	}
 }
 

@@ -19,9 +19,12 @@ type ProduceRequest struct {
 	// quarter of a second late at most
 	Timeout         time.Duration
 	TransactionalID string // "" for none
-	Version         int16  // of the API: some compression types need a minimum (KIP-110)
 	ClientID        string
+	UsesTopicIDs    bool // else topics are named (KIP-516)
 	Partitions      []ProducePartition
+	// Parse returns the one batch that a partition's records are, as the version of the request has it: what of magic
+	// and of compression types is allowed there (KIP-110). See record.ParseProduced.
+	Parse func(records []byte) (record.Batch, error)
 	// Done is called once, when every partition has its answer: perhaps before Produce returns, perhaps from
 	// a goroutine that must not be kept waiting.
 	Done func()
@@ -92,7 +95,7 @@ func (p *Produce) appendTo(ctx context.Context, img *metadata.Image, req *Produc
 	if req.TransactionalID != "" {
 		return fault.New(fault.InvalidTxnState, "transactions are not served")
 	}
-	t, err := at.resolve(img, req.Version)
+	t, err := at.resolve(img, req.UsesTopicIDs)
 	if err != nil {
 		return err
 	}
@@ -107,7 +110,7 @@ func (p *Produce) appendTo(ctx context.Context, img *metadata.Image, req *Produc
 		}
 		return err
 	}
-	b, err := part.admit(at, req.Version, p.clock.Millis(), p.memory) //nolint:contextcheck // memory comes back by itself
+	b, err := part.admit(at, req.Parse, p.clock.Millis(), p.memory) //nolint:contextcheck // memory comes back by itself
 	if err != nil {
 		return err
 	}
@@ -123,12 +126,9 @@ func (p *Produce) appendTo(ctx context.Context, img *metadata.Image, req *Produc
 // adminClient is the client id that may write to internal topics, as in Kafka.
 const adminClient = "__admin_client"
 
-// oldestWithTopicIDs is the first version of Produce that names topics by their ids (KIP-516).
-const oldestWithTopicIDs = 13
-
 // resolve finds the topic by id or by name.
-func (at *ProducePartition) resolve(img *metadata.Image, version int16) (*metadata.Topic, error) {
-	if at.Topic == "" && (version >= oldestWithTopicIDs || !at.TopicID.IsZero()) {
+func (at *ProducePartition) resolve(img *metadata.Image, byID bool) (*metadata.Topic, error) {
+	if byID {
 		t, ok := img.TopicByID(at.TopicID)
 		if !ok {
 			return nil, fault.UnknownTopicID

@@ -16,7 +16,7 @@ import (
 
 func TestProduceIsAnsweredWhenItIsDurable(t *testing.T) {
 	f := newFixture(t)
-	f.logs.hold()
+	f.logs.Hold()
 	first, firstDone := f.send(t, newBatch(t, record.Options{}, "a", "b"))
 	second, secondDone := f.send(t, newBatch(t, record.Options{}, "c"))
 	select {
@@ -26,7 +26,7 @@ func TestProduceIsAnsweredWhenItIsDurable(t *testing.T) {
 		t.Fatal("answered before it was durable")
 	default:
 	}
-	f.logs.release()
+	f.logs.Release()
 	<-firstDone
 	<-secondDone
 	if first.Partitions[0].BaseOffset != 0 || second.Partitions[0].BaseOffset != 2 {
@@ -39,7 +39,7 @@ func TestProduceRepeatedByAnIdempotentProducerIsAnsweredWithTheOldOffset(t *test
 	of := func(sequence int32, value string) []byte {
 		return newBatch(t, record.Options{Producer: &record.Producer{ID: 7, Epoch: 0, Sequence: sequence}}, value)
 	}
-	f.logs.hold()
+	f.logs.Hold()
 	_, firstDone := f.send(t, of(0, "a"))
 	again, againDone := f.send(t, of(0, "a"))
 	select {
@@ -47,7 +47,7 @@ func TestProduceRepeatedByAnIdempotentProducerIsAnsweredWithTheOldOffset(t *test
 		t.Fatal("the repetition was answered before the original was durable")
 	default:
 	}
-	f.logs.release()
+	f.logs.Release()
 	<-firstDone
 	<-againDone
 	if got := again.Partitions[0]; got.Err != nil || got.BaseOffset != 0 {
@@ -66,10 +66,10 @@ func TestProduceRepeatedByAnIdempotentProducerIsAnsweredWithTheOldOffset(t *test
 
 func TestProduceFailsWhenTheLogGoesOffline(t *testing.T) {
 	f := newFixture(t)
-	f.logs.hold()
+	f.logs.Hold()
 	req, done := f.send(t, newBatch(t, record.Options{}, "a"))
-	f.logs.fail(errors.New("input/output error"))
-	f.logs.release()
+	f.logs.Fail(errors.New("input/output error"))
+	f.logs.Release()
 	<-done
 	if err := req.Partitions[0].Err; !errors.Is(err, fault.KafkaStorageError) {
 		t.Errorf("answered %v", err)
@@ -89,7 +89,7 @@ func TestProduceIsNotAnsweredWhileTheLogNeedsItsBytes(t *testing.T) {
 		"the topic is deleted": func(f *fixture, _ *Partition) {
 			_ = f.partitions.drop(context.Background(), metadata.TopicID{1})
 		},
-		"the log fails":    func(f *fixture, _ *Partition) { f.logs.fail(errors.New("input/output error")) },
+		"the log fails":    func(f *fixture, _ *Partition) { f.logs.Fail(errors.New("input/output error")) },
 		"the broker stops": func(f *fixture, _ *Partition) { f.partitions.Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -100,7 +100,7 @@ func TestProduceIsNotAnsweredWhileTheLogNeedsItsBytes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			f.logs.hold()
+			f.logs.Hold()
 			req, done := f.send(t, newBatch(t, record.Options{}, "b"))
 			lose(f, p)
 			select {
@@ -108,7 +108,7 @@ func TestProduceIsNotAnsweredWhileTheLogNeedsItsBytes(t *testing.T) {
 				t.Error("answered before the log has written the batch")
 			default:
 			}
-			f.logs.release()
+			f.logs.Release()
 			<-done
 			if err := req.Partitions[0].Err; err == nil {
 				t.Error("answered as if it had been appended")
@@ -126,8 +126,8 @@ func TestProduceRefusals(t *testing.T) {
 		want fault.Kind
 	}{
 		"unknown topic":     {func(r *ProduceRequest) { r.Partitions[0].Topic = "nowhere" }, fault.UnknownTopicOrPartition},
-		"unknown id":        {func(r *ProduceRequest) { r.Partitions[0].Topic, r.Partitions[0].TopicID = "", metadata.TopicID{9} }, fault.UnknownTopicID},
-		"no id":             {func(r *ProduceRequest) { r.Version, r.Partitions[0].Topic = 13, "" }, fault.UnknownTopicID},
+		"unknown id":        {func(r *ProduceRequest) { r.UsesTopicIDs, r.Partitions[0].TopicID = true, metadata.TopicID{9} }, fault.UnknownTopicID},
+		"no id":             {func(r *ProduceRequest) { r.UsesTopicIDs, r.Partitions[0].Topic = true, "" }, fault.UnknownTopicID},
 		"unknown partition": {func(r *ProduceRequest) { r.Partitions[0].Partition = 2 }, fault.UnknownTopicOrPartition},
 		"acks":              {func(r *ProduceRequest) { r.Acks = 3 }, fault.InvalidRequiredAcks},
 		"transaction":       {func(r *ProduceRequest) { r.TransactionalID = "t" }, fault.InvalidTxnState},
@@ -137,7 +137,7 @@ func TestProduceRefusals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			answered := false
-			req := &ProduceRequest{Acks: -1, Version: 9, Partitions: []ProducePartition{{Topic: "orders", Records: good()}}, Done: func() { answered = true }}
+			req := &ProduceRequest{Acks: -1, Parse: parseProduced, Partitions: []ProducePartition{{Topic: "orders", Records: good()}}, Done: func() { answered = true }}
 			c.edit(req)
 			f.produce.Produce(t.Context(), req)
 			if got := req.Partitions[0]; !answered || !errors.Is(got.Err, c.want) || got.BaseOffset != -1 || got.LogStartOffset != -1 {
@@ -205,13 +205,7 @@ func TestLimitsOfSegmentsApplyToWhatIsWritten(t *testing.T) {
 func TestTheProducersOfADeletedTopicTakeNoMemory(t *testing.T) {
 	f := newFixture(t)
 	memory := partition.NewProducerMemory(1 << 20)
-	f.sent(t, newBatch(t, record.Options{}, "a"))
-	topic, _ := f.store.Image().Topic("orders")
-	p, err := f.partitions.Leader(t.Context(), topic, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.log.Producers().CountIn(memory) // as a log does when it is opened
+	f.partitions.producerMemory = memory
 	f.sent(t, newBatch(t, record.Options{Producer: &record.Producer{ID: 7}}, "b"))
 	if memory.Held() != 1 {
 		t.Fatalf("%d producers are counted, want 1", memory.Held())

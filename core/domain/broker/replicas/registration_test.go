@@ -8,6 +8,7 @@ import (
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/partition"
 )
 
 func TestAProcessTakesNothingThatMetadataSaysToAnotherUnderItsID(t *testing.T) {
@@ -39,13 +40,14 @@ func TestAProcessTakesNothingThatMetadataSaysToAnotherUnderItsID(t *testing.T) {
 
 func TestAPartitionThatIsOpenedBeforeItsRegistrationIsSeenHasNoRole(t *testing.T) {
 	f := newFixture(t)
-	ps := NewPartitions(f.store, f.logs, f.configs, 1, 99, NewEndlessLease(time.Now), time.Now, slog.New(slog.DiscardHandler))
+	ps := NewPartitions(f.store, f.logs, f.configs, 1, 99, NewEndlessLease(time.Now), nil, time.Now, slog.New(slog.DiscardHandler))
 	topic, _ := f.store.Image().Topic("orders")
 	p, err := ps.Leader(t.Context(), topic, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.checkEpoch(-1); !errors.Is(err, fault.NotLeaderOrFollower) {
+	v := p.view(partition.NoEpoch)
+	if err := v.checkLeader(-1); !errors.Is(err, fault.NotLeaderOrFollower) {
 		t.Errorf("an image from before the registration makes it leader: %v", err)
 	}
 }
@@ -60,13 +62,13 @@ func TestAnImageThatIsBehindRemovesNoLog(t *testing.T) {
 	behind := f.store.Image()
 	f.apply(t, metadata.AlterReassignment{TopicID: id, Replicas: []int32{2, 1}})
 	f.followTo(t, behind)
-	if len(f.logs.delete) > 0 {
-		t.Errorf("deleted %v, of which there is a replica again", f.logs.delete)
+	if len(f.logs.Deleted()) > 0 {
+		t.Errorf("deleted %v, of which there is a replica again", f.logs.Deleted())
 	}
 	f.follow(t)
 	f.apply(t, metadata.AlterReassignment{TopicID: id, Replicas: []int32{2}})
 	f.follow(t)
-	if len(f.logs.delete) != 1 {
-		t.Errorf("deleted %v, want the log of the replica that has gone", f.logs.delete)
+	if len(f.logs.Deleted()) != 1 {
+		t.Errorf("deleted %v, want the log of the replica that has gone", f.logs.Deleted())
 	}
 }

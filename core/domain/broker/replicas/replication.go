@@ -81,7 +81,7 @@ func (r *Replication) Run(ctx context.Context) error {
 			r.working.Go(func() { f.run(ctx) })
 		}
 		for _, p := range changes {
-			r.working.Go(func() { r.settle(ctx, p) })
+			r.working.Go(func() { r.changeISR(ctx, p) })
 		}
 	}
 }
@@ -175,8 +175,8 @@ func (r *Replication) left(p *Partition) {
 	}
 }
 
-// settle has metadata decide who is in sync with p.
-func (r *Replication) settle(ctx context.Context, p *Partition) {
+// changeISR has metadata decide who is in sync with p.
+func (r *Replication) changeISR(ctx context.Context, p *Partition) {
 	r.decide(ctx, p)
 	r.mu.Lock()
 	delete(r.wanted, p)

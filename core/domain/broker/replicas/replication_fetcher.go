@@ -137,7 +137,7 @@ func (f *fetcher) gather(now time.Time) (round replicaRound, unready int, wait t
 		BrokerEpoch: epoch, MaxWait: brokerconfigs.Millis(configs.Int("replica.fetch.wait.max.ms")), MinBytes: int32(configs.Int("replica.fetch.min.bytes")),
 		MaxBytes: int32(configs.Int("replica.fetch.response.max.bytes")),
 	}}
-	wait = time.Hour
+	wait, mostBytes := time.Hour, int32(configs.Int("replica.fetch.max.bytes"))
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for p, from := range f.follows {
@@ -163,7 +163,7 @@ func (f *fetcher) gather(now time.Time) (round replicaRound, unready int, wait t
 			unready++
 			continue
 		}
-		maxBytes := int32(configs.Int("replica.fetch.max.bytes"))
+		maxBytes := mostBytes
 		if p.crowded.Load() {
 			maxBytes = 1 // one batch comes, which says that the leader has more, and may fit by now
 		}

@@ -45,7 +45,7 @@ type ring struct {
 type ringBroker struct {
 	*ring
 	id         int32
-	logs       *memLogs
+	logs       *porttest.Logs
 	configs    *fixedConfigs
 	lease      *Lease
 	partitions *Partitions
@@ -94,7 +94,7 @@ func inRacks(t *testing.T, racks []string, test func(t *testing.T, r *ring)) {
 }
 
 func (r *ring) begin(ctx context.Context, working *sync.WaitGroup, id int32) *ringBroker {
-	b := &ringBroker{ring: r, id: id, logs: newMemLogs(r.t), configs: newFixedConfigs(), lease: NewLease(time.Now)}
+	b := &ringBroker{ring: r, id: id, logs: porttest.NewLogs(), configs: newFixedConfigs(), lease: NewLease(time.Now)}
 	b.configs.topic.MinInSyncReplicas = 2
 	maps.Copy(b.configs.ints, map[string]int64{
 		"replica.lag.time.max.ms": ringLag.Milliseconds(), "request.timeout.ms": 30_000, "replica.fetch.wait.max.ms": 500,
@@ -113,7 +113,7 @@ func (r *ring) begin(ctx context.Context, working *sync.WaitGroup, id int32) *ri
 		of.FollowerThrottle = brokerconfigs.Throttle{Replicas: throttled("follower.replication.throttled.replicas"), Rate: r.followerRate.Load()}
 	}
 	log := slog.New(slog.DiscardHandler)
-	b.partitions = NewPartitions(b, b.logs, b.configs, id, int64(id), b.lease, time.Now, log)
+	b.partitions = NewPartitions(b, b.logs, b.configs, id, int64(id), b.lease, nil, time.Now, log)
 	b.produce, b.offsets = NewProduce(b.partitions, record.NewBudget(1<<20), time.Now), NewOffsets(b.partitions)
 	b.fetch = NewFetch(b.partitions, b.configs, 1<<20, time.Now)
 	replication := NewReplication(b.partitions, b, b, b.configs, log)
@@ -282,7 +282,7 @@ func (b *ringBroker) send(topic string, acks int16, values ...string) <-chan err
 func (b *ringBroker) sendWithin(timeout time.Duration, topic string, acks int16, values ...string) <-chan error {
 	b.t.Helper()
 	answer := make(chan error, 1)
-	req := &ProduceRequest{Acks: acks, Timeout: timeout, Version: 9}
+	req := &ProduceRequest{Acks: acks, Timeout: timeout, Parse: parseProduced}
 	req.Partitions = []ProducePartition{{Topic: topic, Records: newBatch(b.t, record.Options{}, values...)}}
 	req.Done = func() { answer <- req.Partitions[0].Err }
 	b.produce.Produce(b.t.Context(), req)
@@ -313,15 +313,11 @@ func (b *ringBroker) sent(topic string, values ...string) {
 // values returns the values of the records in a broker's log.
 func (b *ringBroker) values(topic string) (values []string) {
 	b.t.Helper()
-	b.logs.mu.Lock()
-	l := b.logs.open[b.logs.dir+"/"+topic+"-0"]
-	b.logs.mu.Unlock()
+	l := b.logs.Log(topic, 0)
 	if l == nil {
 		return nil
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, batch := range l.batches {
+	for _, batch := range l.Batches() {
 		for r, err := range batch.Records(record.Limits{}) {
 			if err != nil {
 				b.t.Fatal(err)

@@ -18,13 +18,13 @@ func TestAResignationThatIsRefusedIsRepeatedNowAndThen(t *testing.T) {
 	openFiles := fault.New(fault.KafkaStorageError, "too many open files")
 	for name, fail := range map[string]func(r *ring){
 		"the log cannot be opened": func(r *ring) {
-			r.broker(2).logs.onOpening(func(ports.LogID) error { return openFiles })
+			r.broker(2).logs.OnOpening(func(ports.LogID) error { return openFiles })
 			r.create("new", 2)
 		},
 		"the log has failed": func(r *ring) {
 			r.create("new", 2)
 			r.broker(2).sent("new", "a")
-			r.broker(2).logs.fail(openFiles)
+			r.broker(2).logs.Fail(openFiles)
 		},
 	} {
 		for refusal, err := range map[string]error{

@@ -16,19 +16,19 @@ import (
 func TestABatchIsAcknowledgedWhenItIsDurableOnEveryInSyncReplica(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
 		r.broker(1).sent("orders", "a")
-		r.broker(2).logs.hold()
-		r.broker(3).logs.hold()
+		r.broker(2).logs.Hold()
+		r.broker(3).logs.Hold()
 		answer := r.broker(1).send("orders", -1, "b")
 		if took, err := answered(t, r.broker(1).send("orders", 1, "c")); err != nil || took > time.Millisecond {
 			t.Errorf("acks=1 is answered with %v after %v", err, took)
 		}
 		time.Sleep(time.Second)
-		r.broker(2).logs.release()
+		r.broker(2).logs.Release()
 		time.Sleep(500 * time.Millisecond)
 		if len(answer) > 0 {
 			t.Fatal("acknowledged before broker 3 has it on its disk")
 		}
-		r.broker(3).logs.release()
+		r.broker(3).logs.Release()
 		if took, err := answered(t, answer); err != nil || took > 100*time.Millisecond {
 			t.Errorf("answered with %v, %v after the last disk", err, took)
 		}
@@ -55,7 +55,7 @@ func TestAFollowerThatStopsLeavesAndRejoinsWhenItHasCaughtUp(t *testing.T) {
 func TestAProducerWaitsForInSyncReplicasNoLongerThanItWantsTo(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
 		r.broker(1).sent("orders", "a")
-		r.broker(3).logs.hold()
+		r.broker(3).logs.Hold()
 		patient := r.broker(1).send("orders", -1, "b")
 		took, err := answered(t, r.broker(1).sendWithin(time.Second, "orders", -1, "c"))
 		if !errors.Is(err, fault.RequestTimedOut) || took < time.Second || took > time.Second+tickInterval {
@@ -64,7 +64,7 @@ func TestAProducerWaitsForInSyncReplicasNoLongerThanItWantsTo(t *testing.T) {
 		if took, err = answered(t, r.broker(1).sendWithin(0, "orders", -1, "d")); !errors.Is(err, fault.RequestTimedOut) || took > tickInterval {
 			t.Errorf("without a time-out: answered with %v after %v", err, took)
 		}
-		r.broker(3).logs.release()
+		r.broker(3).logs.Release()
 		if _, err := answered(t, patient); err != nil {
 			t.Errorf("who waits longer is answered with %v", err)
 		}
@@ -128,11 +128,8 @@ func TestTheLogOfAReassignedPartitionMovesAndIsRemoved(t *testing.T) {
 		r.agree("orders", []int32{1, 2, 4}, "a")
 		r.broker(1).sent("orders", "b")
 		r.agree("orders", []int32{1, 2, 4}, "a", "b")
-		logs := r.broker(3).logs
-		logs.mu.Lock()
-		defer logs.mu.Unlock()
-		if len(logs.delete) == 0 || logs.delete[len(logs.delete)-1].Topic != "orders" {
-			t.Errorf("broker 3 has deleted %v", logs.delete)
+		if deleted := r.broker(3).logs.Deleted(); len(deleted) == 0 || deleted[len(deleted)-1].Topic != "orders" {
+			t.Errorf("broker 3 has deleted %v", deleted)
 		}
 	})
 }
@@ -149,7 +146,7 @@ func TestAFetcherDoesNotSpinWhenItsLeaderRefusesOrIsAway(t *testing.T) {
 			t.Errorf("two followers have fetched %d times in 10 s of silence, want twice a second", n)
 		}
 		topic, _ := r.store.Image().Topic("orders")
-		r.broker(1).logs.fail(errors.New("a broken disk")) // it refuses until others lead, and they follow nobody then
+		r.broker(1).logs.Fail(errors.New("a broken disk")) // it refuses until others lead, and they follow nobody then
 		if n := calls(10 * time.Second); n > 2*200 {
 			t.Errorf("%d fetches in 10 s of refusals", n)
 		}
@@ -182,7 +179,7 @@ func TestANewPartitionDoesNotWaitForTheFetchUnderWay(t *testing.T) {
 func TestALeaderWhoseLogFailsResigns(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
 		r.broker(1).sent("orders", "a")
-		r.broker(1).logs.fail(errors.New("a broken disk"))
+		r.broker(1).logs.Fail(errors.New("a broken disk"))
 		r.agree("orders", []int32{2, 3}, "a")
 		if at := r.at("orders"); at.Leader != 2 {
 			t.Fatalf("led by %d", at.Leader)
@@ -196,7 +193,7 @@ func TestALeaderWhoseLogFailsResigns(t *testing.T) {
 
 func TestALeaderWhoseLogCannotBeOpenedResigns(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
-		r.broker(1).logs.onOpening(func(ports.LogID) error { return errors.New("a full disk") })
+		r.broker(1).logs.OnOpening(func(ports.LogID) error { return errors.New("a full disk") })
 		r.create("late", 1)
 		time.Sleep(time.Second)
 		if at := r.at("late"); at.Leader != 2 || slices.Contains(at.ISR, 1) {
@@ -211,7 +208,7 @@ func TestALeaderWhoseLogCannotBeOpenedResigns(t *testing.T) {
 func TestAFollowerWhoseLogFailsIsNotWaitedFor(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
 		r.broker(1).sent("orders", "a")
-		r.broker(3).logs.fail(errors.New("a broken disk"))
+		r.broker(3).logs.Fail(errors.New("a broken disk"))
 		if took, err := answered(t, r.broker(1).send("orders", -1, "b")); err != nil || took > 200*time.Millisecond {
 			t.Errorf("answered with %v after %v", err, took)
 		}
@@ -282,10 +279,12 @@ func TestNobodyWaitsAtAFollowerForAnAcknowledgement(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
 		r.broker(1).sent("orders", "a")
 		p := r.broker(2).replica()
-		if err := p.await(ack{end: 5, acks: allInSync, done: make(fate, 1)}, placement{}); !errors.Is(err, fault.NotLeaderOrFollower) {
+		known := verdict{known: &partition.Appended{LastOffset: 4}}
+		_, err := p.reserve(nil, &ack{acks: allInSync, done: make(fate, 1)}, partition.NoEpoch, known, placement{})
+		if !errors.Is(err, fault.NotLeaderOrFollower) {
 			t.Errorf("a duplicate: %v", err)
 		}
-		if err := p.settle(t.Context()); !errors.Is(err, fault.NotLeaderOrFollower) {
+		if err := p.awaitCommitted(t.Context()); !errors.Is(err, fault.NotLeaderOrFollower) {
 			t.Errorf("a reader: %v", err)
 		}
 	})
@@ -297,13 +296,13 @@ func TestWhatIsSaidOfALogFollowsItWhenItIsCut(t *testing.T) {
 		time.Sleep(time.Second) // the follower learns that it is committed
 		r.isolate(2)
 		p := r.broker(2).replica()
-		if hw := p.hw.Load(); hw != 1 {
+		if hw := p.committed(); hw != 1 {
 			t.Fatalf("high watermark %d before the cut", hw)
 		}
 		if err := p.cut(t.Context(), partition.Effects{Truncate: true, To: 0}, nil); err != nil {
 			t.Fatal(err)
 		}
-		if hw := p.hw.Load(); hw != 0 || p.grown != 0 {
+		if hw := p.committed(); hw != 0 || p.grown != 0 {
 			t.Errorf("high watermark %d, durable end %d after the cut, want 0", hw, p.grown)
 		}
 	})

@@ -18,7 +18,7 @@ import (
 
 // changes has a broker's log of a topic changed as the test says.
 func (b *ringBroker) changes(topic string, ask func(how string) error) {
-	b.logs.onChanging(func(id ports.LogID, how string) error {
+	b.logs.OnChanging(func(id ports.LogID, how string) error {
 		if id.Topic != topic {
 			return nil
 		}
@@ -165,7 +165,7 @@ func TestALogThatIsDeletedForLongKeepsNobodyFromFollowingTheMetadata(t *testing.
 				proceed := make(chan struct{})
 				release := sync.OnceFunc(func() { close(proceed) })
 				defer release()
-				r.broker(3).logs.onDeleting(func(ports.LogID) error { <-proceed; return nil })
+				r.broker(3).logs.OnDeleting(func(ports.LogID) error { <-proceed; return nil })
 				r.create("old", 1)
 				r.broker(1).sent("old", "a")
 				old, _ := r.store.Image().Topic("old")
@@ -182,7 +182,7 @@ func TestALogThatIsDeletedForLongKeepsNobodyFromFollowingTheMetadata(t *testing.
 				}
 				release()
 				synctest.Wait()
-				if got := r.broker(3).logs.delete; len(got) != 1 || got[0].Topic != "old" {
+				if got := r.broker(3).logs.Deleted(); len(got) != 1 || got[0].Topic != "old" {
 					t.Errorf("deleted %v", got)
 				}
 			})
@@ -193,7 +193,7 @@ func TestALogThatIsDeletedForLongKeepsNobodyFromFollowingTheMetadata(t *testing.
 func TestALogThatCannotBeDeletedIsTriedAgain(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
 		var tries atomic.Int32
-		r.broker(3).logs.onDeleting(func(ports.LogID) error {
+		r.broker(3).logs.OnDeleting(func(ports.LogID) error {
 			if tries.Add(1) < 4 {
 				return fault.New(fault.KafkaStorageError, "too many open files")
 			}
@@ -203,7 +203,7 @@ func TestALogThatCannotBeDeletedIsTriedAgain(t *testing.T) {
 		r.apply(metadata.DeleteTopic{ID: metadata.TopicID{1}})
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if got := r.broker(3).logs.delete; len(got) != 1 || tries.Load() != 4 {
+		if got := r.broker(3).logs.Deleted(); len(got) != 1 || tries.Load() != 4 {
 			t.Errorf("deleted %v in %d tries", got, tries.Load())
 		}
 	})
@@ -214,7 +214,7 @@ func TestALogThatOpensSlowlyHoldsUpNoOther(t *testing.T) {
 		proceed := make(chan struct{})
 		release := sync.OnceFunc(func() { close(proceed) })
 		defer release()
-		r.broker(3).logs.onOpening(func(id ports.LogID) error {
+		r.broker(3).logs.OnOpening(func(id ports.LogID) error {
 			if id.Topic == "slow" {
 				<-proceed
 			}
@@ -236,7 +236,7 @@ func TestALogThatCouldNotBeOpenedIsOpenedLaterInAQuietCluster(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inRing(t, 3, func(t *testing.T, r *ring) {
 				var tries atomic.Int32
-				r.broker(2).logs.onOpening(func(id ports.LogID) error {
+				r.broker(2).logs.OnOpening(func(id ports.LogID) error {
 					if id.Topic == "orders" {
 						return nil
 					}
@@ -293,7 +293,7 @@ func TestALogIsOpenedWhenThatOfADeletedTopicOfTheSameNameIsGone(t *testing.T) {
 	f := newFixture(t)
 	f.sent(t, newBatch(t, record.Options{}, "old"))
 	deleting, proceed := make(chan struct{}), make(chan struct{})
-	f.logs.onDeleting(func(id ports.LogID) error {
+	f.logs.OnDeleting(func(id ports.LogID) error {
 		if id.TopicID == (metadata.TopicID{1}) {
 			deleting <- struct{}{}
 			<-proceed

@@ -88,7 +88,7 @@ func (s *Space) Run(ctx context.Context) error {
 	}
 }
 
-// review measures the disk and decides anew whether records are taken.
+// review measures the disk and decides whether records are taken.
 func (s *Space) review() { s.decide(s.measure()) }
 
 // decide decides whether records are taken after a measurement, of which one at least has succeeded. A disk that cannot be measured is taken for what

@@ -9,6 +9,7 @@ import (
 
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
+	"github.com/chronik-stream/chronik/core/ports/porttest"
 )
 
 func TestLogsThatRestoredMetadataDoesNotKnowAreKept(t *testing.T) {
@@ -29,8 +30,8 @@ func TestLogsThatRestoredMetadataDoesNotKnowAreKept(t *testing.T) {
 		{Topic: "orders", TopicID: metadata.TopicID{3}, Partition: 0},   // made anew under the name of a deleted one
 	}
 	for restored, want := range map[bool][]ports.LogID{false: nil, true: strays} {
-		logs := newMemLogs(t)
-		logs.stored = append([]ports.LogID{known}, strays...)
+		logs := porttest.NewLogs()
+		logs.AddStrays(append([]ports.LogID{known}, strays...)...)
 		now := img
 		if restored {
 			now = img.AfterLoss()
@@ -39,8 +40,8 @@ func TestLogsThatRestoredMetadataDoesNotKnowAreKept(t *testing.T) {
 		if err := SetStraysAside(t.Context(), now, logs, slog.New(slog.NewTextHandler(&lines, nil))); err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(logs.aside, want) || len(logs.delete) > 0 {
-			t.Errorf("restored %t: set aside %v, deleted %v; want %v", restored, logs.aside, logs.delete, want)
+		if !slices.Equal(logs.Aside(), want) || len(logs.Deleted()) > 0 {
+			t.Errorf("restored %t: set aside %v, deleted %v; want %v", restored, logs.Aside(), logs.Deleted(), want)
 		}
 		if n := strings.Count(lines.String(), "directory="); n != len(want) {
 			t.Errorf("restored %t: %d lines tell of it:\n%s", restored, n, &lines)

@@ -26,7 +26,7 @@ func newReplicationQuota(configs quotaConfigs, clock ports.Clock) *replicationQu
 	return &replicationQuota{clock: clock, began: clock(), rate: quota.NewRate(int(configs.Int("replication.quota.window.num")), size)}
 }
 
-// leastWait keeps who waits from being woken for what is too little to send.
+// leastWait is the shortest wait: nobody is woken for what is too little to send.
 const leastWait = time.Millisecond
 
 // wait returns how long the throttled replicas have to wait until they may take more, 0 when they need not.
