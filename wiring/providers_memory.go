@@ -64,7 +64,7 @@ func openMemoryLogs(ctx context.Context, n memoryLogNeeds) (ports.LogStore, func
 	store, err := seglog.Open(ctx, seglog.Options{
 		Dir: n.Dir.path, FS: disk.Memory(), CleanerMemory: int(memory.compaction), Log: n.Log.Logger,
 		Decompression: n.Decompression,
-		Journal: journal.Options{FileBytes: memoryJournal, MaxFiles: 2, Synced: n.Synced},
+		Journal:       journal.Options{FileBytes: memoryJournal, MaxFiles: 2, Synced: n.Synced},
 	})
 	if err != nil {
 		return nil, nil, err
