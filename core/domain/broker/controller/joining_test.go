@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,11 +43,11 @@ func (n *notebook) NoteFounders(nodes map[int32][16]byte) error {
 type asked struct {
 	answer map[int32]KnownVoters
 	fails  map[int32]error
-	times  int
+	times  atomic.Int32
 }
 
 func (a *asked) Ask(_ context.Context, node int32) (KnownVoters, error) {
-	a.times++
+	a.times.Add(1)
 	if err := a.fails[node]; err != nil {
 		return KnownVoters{}, err
 	}
@@ -100,8 +101,8 @@ func TestANodeVotesOnceAllOthersHaveNotedIt(t *testing.T) {
 		if len(notes.founders) != 2 || at.opened == 0 {
 			t.Errorf("it notes %v of the others, and answers them %d times", notes.founders, at.opened)
 		}
-		asked := peers.times
-		if err := j.AwaitClaim(t.Context(), j.Own(nobodyAgreed)); err != nil || peers.times != asked {
+		asked := peers.times.Load()
+		if err := j.AwaitClaim(t.Context(), j.Own(nobodyAgreed)); err != nil || peers.times.Load() != asked {
 			t.Errorf("a node whose claim is noted asks again: %v", err)
 		}
 	})
@@ -110,8 +111,8 @@ func TestANodeVotesOnceAllOthersHaveNotedIt(t *testing.T) {
 func TestANodeWhoseClaimWasAgreedOnAsksNobody(t *testing.T) {
 	peers := new(asked)
 	j, _, _ := joining(peers)
-	if err := j.AwaitClaim(t.Context(), j.Own(func() map[int32][16]byte { return map[int32][16]byte{1: self} })); err != nil || peers.times > 0 {
-		t.Errorf("AwaitClaim() = %v, and others were asked %d times", err, peers.times)
+	if err := j.AwaitClaim(t.Context(), j.Own(func() map[int32][16]byte { return map[int32][16]byte{1: self} })); err != nil || peers.times.Load() > 0 {
+		t.Errorf("AwaitClaim() = %v, and others were asked %d times", err, peers.times.Load())
 	}
 }
 
