@@ -138,6 +138,7 @@ func (c *chaos) fillUp(t *testing.T, n *harness.Node) {
 
 // fillUpAll lets nobody go on, until there is space again.
 func (c *chaos) fillUpAll(t *testing.T) {
+	c.AwaitInSync(t, "kept") // a node whose disk is full while it starts may end
 	for _, n := range c.Nodes {
 		n.Volume.Fill(t, 0)
 	}
@@ -160,6 +161,7 @@ func (c *chaos) fillUpAll(t *testing.T) {
 
 // fillAndDrain has the disks full for moments, under load, and nobody start anything anew.
 func (c *chaos) fillAndDrain(t *testing.T) {
+	c.AwaitInSync(t, "kept") // as in fillUpAll
 	for range 2 * len(c.Nodes) {
 		n := c.Nodes[c.random.IntN(len(c.Nodes))]
 		n.Volume.Fill(t, 0)
