@@ -38,7 +38,7 @@ type cluster struct {
 	observers  []int32
 	partitions map[partition]*kmsg.MetadataResponseTopicPartition
 	targets    map[partition][]int32 // of reassignments
-	deleted    string // a topic that goes before a leader is elected
+	deleted    string                // a topic that goes before a leader is elected
 	looks      map[partition]int
 	codes      map[kmsg.Key][]int16 // errors that are answered first
 	done       []string             // what was changed, in order
