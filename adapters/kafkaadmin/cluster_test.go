@@ -231,6 +231,18 @@ func TestANodeIsDrainedOfLeaderships(t *testing.T) {
 	c.check(told, []string{"node 2 leads the metadata", "move a-0 to [2 1]", "node 2 leads a-0"}, []Event{MetadataLed{2}, PartitionsMoved{1, 1}})
 }
 
+func TestATopicThatIsDeletedMeanwhileNeedsNoLeader(t *testing.T) {
+	c := startCluster(t, 2)
+	c.topic("a", []int32{1, 2})
+	c.topic("b", []int32{1, 2})
+	c.deleted = "b"
+	a, _ := c.admin()
+	got, err := a.DrainLeadership(soon(t), 1)
+	if err != nil || got.Elected != 1 {
+		t.Errorf("DrainLeadership() = %+v, %v", got, err)
+	}
+}
+
 func TestTheLoadIsSpreadAfterADryRun(t *testing.T) {
 	c := startCluster(t, 2)
 	c.topic("a", []int32{1}, []int32{1}, []int32{1}, []int32{1})

@@ -38,6 +38,7 @@ type cluster struct {
 	observers  []int32
 	partitions map[partition]*kmsg.MetadataResponseTopicPartition
 	targets    map[partition][]int32 // of reassignments
+	deleted    string                // a topic that goes before a leader is elected
 	looks      map[partition]int
 	codes      map[kmsg.Key][]int16 // errors that are answered first
 	done       []string             // what was changed, in order
@@ -286,6 +287,8 @@ func (c *cluster) elect(node int32, req *kmsg.ElectLeadersRequest) kmsg.Response
 			part.Partition = index
 			p := c.partitions[partition{t.Topic, index}]
 			switch {
+			case c.deleted == t.Topic:
+				part.ErrorCode = kerr.UnknownTopicOrPartition.Code
 			case t.Topic == quorumTopic:
 				c.leader = node
 				c.note("node %d leads the metadata", node)

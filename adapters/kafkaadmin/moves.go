@@ -166,7 +166,7 @@ func outcome(resp *kmsg.ElectLeadersResponse) (int, error) {
 			switch err := failure(p.ErrorCode, p.ErrorMessage); {
 			case err == nil:
 				changed++
-			case !errors.Is(err, fault.ElectionNotNeeded):
+			case !errors.Is(err, fault.ElectionNotNeeded) && !errors.Is(err, fault.UnknownTopicOrPartition): // deleted meanwhile
 				failed = append(failed, fmt.Errorf("elect a leader of %s-%d: %w", t.Topic, p.Partition, err))
 			}
 		}

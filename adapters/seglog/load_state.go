@@ -110,9 +110,10 @@ func (l *Log) loadState(snapshots []int64) ([]partition.EpochStart, error) {
 	if err != nil {
 		return nil, err
 	}
+	now := time.Now().UnixMilli()
 	// What came from the journal may be of an epoch that the checkpoint does not know, and lies behind the last snapshot.
 	if err := l.walk(from, func(b record.Batch) {
-		l.state.Replay(b)
+		l.state.Append(b, now)
 		if latest, ok := epochs.Latest(); !ok || b.LeaderEpoch() > latest {
 			epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
 		}

@@ -18,16 +18,12 @@ type State struct {
 	epochs    []EpochStart
 }
 
-// Append brings in a batch that is appended, its offsets set, at wall clock now (milliseconds). ended is true when it is
-// the marker that ends a transaction, which is returned.
+// Append brings in a batch that is appended, its offsets set, at wall clock now (milliseconds), or one that is read back:
+// of one that is not control, the header is enough. When that was appended is not known any more, and now stands for
+// it: the time of its records may be long ago, and its producer would be forgotten before it sends again what was
+// not answered. ended is true when it is the marker that ends a transaction, which is returned.
 func (s *State) Append(b record.Batch, now int64) (txn EndedTxn, ended bool) {
 	return s.Producers.Append(b, now)
-}
-
-// Replay is Append for a batch that is read back: of one that is not control, the header is enough. When it was appended
-// is not known any more; its own time stands for that.
-func (s *State) Replay(b record.Batch) (txn EndedTxn, ended bool) {
-	return s.Producers.Append(b, max(b.MaxTimestamp(), 0))
 }
 
 // Snapshot yields the producers with their open transactions, as they are kept in a snapshot.

@@ -65,7 +65,7 @@ func TestAReplayMakesTheStateThatTheAppendsHaveMade(t *testing.T) {
 		replayed.Restore(slices.Values(from))
 		var again []EndedTxn
 		for _, b := range all[at:] {
-			if txn, ok := replayed.Replay(b); ok {
+			if txn, ok := replayed.Append(b, 9000); ok {
 				again = append(again, txn)
 			}
 		}

@@ -61,7 +61,7 @@ func (l *Log) takeOver(old *Log) {
 func (l *Log) replay() {
 	l.state.Clear()
 	for _, b := range l.batches {
-		l.state.Replay(b)
+		l.state.Append(b, time.Now().UnixMilli())
 	}
 }
 
