@@ -1,7 +1,6 @@
 package docs
 
 import (
-	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -11,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -148,7 +148,7 @@ func blocksOf(page string) (blocks []block) {
 		}
 		b := block{section: section, line: n + 1, text: strings.TrimSpace(line)}
 		if m := numbered.FindStringSubmatch(line); m != nil {
-			_, _ = fmt.Sscan(m[1], &b.step)
+			b.step, _ = strconv.Atoi(m[1]) // it has digits only
 			b.text = m[2]
 		}
 		if open && b.step == 0 && !strings.HasPrefix(line, "|") && !strings.HasPrefix(line, "- ") {
