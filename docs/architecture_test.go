@@ -37,7 +37,8 @@ func TestTheArchitecturePageNamesWhatExists(t *testing.T) {
 			case p.code != "" && !strings.Contains(f.text, p.code):
 				t.Errorf("line %d: %s has no %s", b.line, p.file, p.code)
 			case p.code == "" && !declared:
-				t.Errorf("line %d: %s does not declare %s", b.line, p.file, p.function)
+				t.Errorf("line %d: %s does not declare %s. In its folder, these do: %v", b.line, p.file, p.function,
+					sources.declaring(t, p))
 			}
 		}
 	}
@@ -225,7 +226,7 @@ func (s sources) file(t *testing.T, name string) source {
 	}
 	f := source{string(text), map[string]map[string]bool{}}
 	for _, d := range parsed.Decls {
-		if d, is := d.(*ast.FuncDecl); is {
+		if d, is := d.(*ast.FuncDecl); is && d.Body != nil {
 			uses := map[string]bool{}
 			ast.Inspect(d.Body, func(n ast.Node) bool {
 				if id, is := n.(*ast.Ident); is {
@@ -250,6 +251,21 @@ func (s sources) file(t *testing.T, name string) source {
 	})
 	s[name] = f
 	return f
+}
+
+// declaring returns the files in the folder of p's that declare its function.
+func (s sources) declaring(t *testing.T, p place) (files []string) {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join(root, path.Dir(p.file), "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range all {
+		if _, has := s.file(t, strings.TrimPrefix(filepath.ToSlash(name), root+"/")).functions[p.function]; has {
+			files = append(files, filepath.Base(name))
+		}
+	}
+	return files
 }
 
 // nameOf returns a function's name, and a method's with its type's.
