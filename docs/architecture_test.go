@@ -47,12 +47,13 @@ func TestTheArchitecturePageNamesWhatExists(t *testing.T) {
 	}
 }
 
-// TestTheDataPathsAreConnected follows the calls of each data path. A function in it is used in one that is named before
-// it, unless it is the first of a step that begins with "On the": there another goroutine goes on.
+// TestTheDataPathsAreConnected follows the calls of each data path. A function in it is used in one that is named
+// before it, unless it is the first of a step that begins with "On the": there another goroutine goes on.
 func TestTheDataPathsAreConnected(t *testing.T) {
 	sources, page := newSources(), readPage(t)
 	for _, title := range []string{"A record in", "A record out", "A metadata command", "A group join"} {
-		used, steps := map[string]bool{"apiTable": true}, 0 // a table, which conn.exchange looks the request's key up in
+		steps := 0
+		used := map[string]bool{"apiTable": true} // conn.exchange finds the handler in this table, by the request's key
 		for _, b := range blocksOf(page) {
 			if b.section != title || b.step == 0 {
 				continue
