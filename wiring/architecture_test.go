@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -88,24 +87,6 @@ func forbidden(path, imported string, ours bool) string {
 		return "ports know no services"
 	}
 	return ""
-}
-
-// TestTheMapHasEveryPackage looks for each package in the table of docs/ARCHITECTURE.md, by the last part of its path.
-func TestTheMapHasEveryPackage(t *testing.T) {
-	page, err := os.ReadFile("../docs/ARCHITECTURE.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, table, _ := strings.Cut(string(page), "## Where things are")
-	table, _, _ = strings.Cut(table, "\n## ")
-	for mode, flags := range buildModes {
-		for _, p := range packages(t, flags) {
-			name := path.Base(p.ImportPath)
-			if ours := strings.TrimPrefix(p.ImportPath, module); !strings.Contains(table, "`"+name+"`") && !strings.Contains(table, "/"+name+"`") {
-				t.Errorf("%s: %s is not on the map", mode, ours)
-			}
-		}
-	}
 }
 
 // isAPI reports whether other programs import the package at path.
