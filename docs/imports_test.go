@@ -30,7 +30,7 @@ func packages(t *testing.T, tags string) map[string][]string {
 	all := make(map[string][]string)
 	for line := range strings.Lines(string(out)) {
 		var ours []string
-		for _, name := range strings.Fields(line) {
+		for name := range strings.FieldsSeq(line) {
 			if short, in := strings.CutPrefix(name, module); in {
 				ours = append(ours, strings.TrimPrefix(short, "/"))
 			}
