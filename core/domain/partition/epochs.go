@@ -45,12 +45,6 @@ func (e *Epochs) Latest() (epoch int32, ok bool) {
 	return e.entries[len(e.entries)-1].Epoch, true
 }
 
-// begins reports whether epoch is the latest and begins at offset start.
-func (e *Epochs) begins(epoch int32, start int64) bool {
-	n := len(e.entries)
-	return n > 0 && e.entries[n-1] == EpochStart{Epoch: epoch, Start: start}
-}
-
 // EndOf answers OffsetForLeaderEpoch for a log that ends at logEnd: the largest epoch known that is
 // not above epoch, and the offset at which it ended. For an epoch older than all that are known it is that
 // epoch itself and the start of the oldest known one. It returns -1, -1 for one newer than

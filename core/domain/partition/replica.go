@@ -30,6 +30,7 @@ type Replica struct {
 
 	start, end, durable int64
 	epochs              Epochs
+	stored              int32 // the newest leader epoch that the log has, or was told to store with a batch
 	hw                  int64
 	cutting             bool  // the log is being truncated
 	next                *View // what was installed meanwhile
@@ -132,6 +133,7 @@ func (r *Replica) know(log LogState) {
 	r.start, r.end, r.durable = log.Start, log.End, log.Durable
 	r.epochs.Restore(log.Epochs)
 	r.epochs.TruncateTo(log.Start)
+	r.stored, _ = r.epochs.Latest()
 	r.hw = max(min(r.hw, r.durable), r.start)
 }
 
@@ -214,7 +216,9 @@ func (r *Replica) meet(v View, elected bool, now time.Duration) {
 func (r *Replica) Appended(base, end int64, epoch int32) (begins bool) {
 	r.epochs.Assign(epoch, base)
 	r.end = end
-	return r.epochs.begins(epoch, base)
+	begins = epoch > r.stored
+	r.stored = max(r.stored, epoch)
+	return begins
 }
 
 // Epochs returns the history of leader epochs, oldest first.

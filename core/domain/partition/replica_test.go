@@ -284,3 +284,24 @@ func TestAFollowerIsCutExactlyWhereTheLogsPart(t *testing.T) {
 		t.Fatal("the lookups do not end")
 	})
 }
+
+// All records are deleted (DeleteRecords up to the end, as Kafka Streams does with its repartition topics), after which
+// the leader epoch begins at the log's end. The log has stored it, and must not write its checkpoint again for each batch.
+func TestABatchBehindADeletionBeginsNoEpoch(t *testing.T) {
+	r := NewReplica(1, 1, ReplicaSettings{MinInSync: 1}, nil, LogState{}, 0)
+	view := View{Leader: 1, LeaderEpoch: 2, Version: 1, Replicas: []int32{1}, ISR: []int32{1}, BrokerEpoch: 1}
+	r.Install(view, 0)
+	if !r.Appended(0, 5, 2) || r.Appended(5, 6, 2) {
+		t.Error("the first batch alone begins the epoch")
+	}
+	r.Durable(6, 0)
+	r.Started(6, 0)
+	if r.Appended(6, 7, 2) {
+		t.Error("the batch behind the deletion begins epoch 2 once more")
+	}
+	view.LeaderEpoch, view.Version = 3, 2
+	r.Install(view, 0)
+	if !r.Appended(7, 8, 3) {
+		t.Error("a new epoch is not stored")
+	}
+}
