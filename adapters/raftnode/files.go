@@ -10,6 +10,7 @@ import (
 
 	"github.com/lni/vfs"
 
+	"github.com/chronik-stream/chronik/adapters/internal/allocate"
 	"github.com/chronik-stream/chronik/core/domain/space"
 )
 
@@ -50,8 +51,8 @@ func (f files) Create(name string) (vfs.File, error) {
 		return made, err
 	}
 	if file, ok := made.(*os.File); ok {
-		if err := allocate(file, leastAhead); err != nil {
-			return nil, errors.Join(fmt.Errorf("set space aside for %s: %w", name, err), made.Close())
+		if err := allocate.Ahead(file, 0, leastAhead); err != nil {
+			return nil, errors.Join(fmt.Errorf("set space aside: %w", err), made.Close())
 		}
 	}
 	return small{made}, nil

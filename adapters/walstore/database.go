@@ -40,6 +40,9 @@ func openDatabase(dir string, set Settings, log *slog.Logger) (db *badger.DB, er
 	if err := verifyTables(dir); err != nil {
 		return nil, err
 	}
+	if err := removeEmpty(dir); err != nil {
+		return nil, err
+	}
 	opts := badger.DefaultOptions(dir).
 		WithSyncWrites(set.Fsync.Enabled).
 		WithCompression(compressions[set.Compression]).
@@ -122,17 +125,13 @@ func load(db *badger.DB) (img *metadata.Image, note []byte, err error) {
 	}
 }
 
-// write puts the entities of img, and the note unless it is nil, into db, all of them or nothing, and returns how many
-// bytes they are.
-func write(db *badger.DB, img *metadata.Image, entities []metadata.Entity, note []byte) (int64, error) {
-	changes, size, err := changesOf(img, entities, note)
-	if err != nil {
-		return 0, err
-	}
-	if err = commitAtOnce(db, changes); errors.Is(err, badger.ErrTxnTooBig) {
+// write makes the changes in db, all of them or nothing.
+func write(db *badger.DB, changes []change) error {
+	err := commitAtOnce(db, changes)
+	if errors.Is(err, badger.ErrTxnTooBig) {
 		err = commitByRedo(db, changes)
 	}
-	return size, err
+	return err
 }
 
 // fill writes all of img, and the note unless it is nil, into db, which is empty. A crash in between leaves

@@ -32,6 +32,7 @@ type journal struct {
 	bytes, rotateBytes int64
 	unsynced           int64
 	table              int64 // about what the table in memory has
+	blocks             *blocks
 
 	wake       chan errand
 	stopKeeper func() // does nothing when the keeper has ended
@@ -45,9 +46,11 @@ const (
 	rotateErrand
 )
 
-func startJournal(set Settings, log *slog.Logger, db *badger.DB, g *guard, s snapshots, img *metadata.Image) *journal {
+func startJournal(
+	set Settings, log *slog.Logger, db *badger.DB, b *blocks, g *guard, s snapshots, img *metadata.Image,
+) *journal {
 	j := &journal{
-		set: set, log: log, db: db, guard: g, snapshots: s,
+		set: set, log: log, db: db, blocks: b, guard: g, snapshots: s,
 		wake: make(chan errand, 2),
 	}
 	j.last.Store(img)
@@ -70,19 +73,22 @@ func (j *journal) startKeeper(index uint64) {
 
 // Commit implements metalog.Journal: one Badger transaction, one sync.
 func (j *journal) Commit(img *metadata.Image, changed []metadata.Entity, commands int) error {
-	if err := room(j.set, space.Metadata, j.ahead()); err != nil {
-		return err
-	}
-	return j.commit(img, changed, commands, nil)
+	return j.commit(space.Metadata, img, changed, commands, nil)
 }
 
-// commit commits the note, too, unless it is nil. There is room for it.
-func (j *journal) commit(img *metadata.Image, changed []metadata.Entity, commands int, note []byte) error {
+// commit commits the note, too, unless it is nil, with the space that a use has.
+func (j *journal) commit(use space.Use, img *metadata.Image, changed []metadata.Entity, commands int, note []byte) error {
 	if failed := j.failed.Load(); failed != nil {
 		return *failed
 	}
-	size, err := write(j.db, img, changed, note)
+	changes, size, err := changesOf(img, changed, note)
 	if err != nil {
+		return err
+	}
+	if err := j.makeRoom(use, size); err != nil {
+		return err
+	}
+	if err := write(j.db, changes); err != nil {
 		return err
 	}
 	j.noteTable(size, len(changed))
@@ -134,6 +140,9 @@ func (j *journal) Close(img *metadata.Image) error {
 		return errors.Join(fmt.Errorf("metadata database left as it is: %w", err), j.db.Sync(), j.guard.close())
 	}
 	err := j.db.Close() // Badger syncs what it has
+	if err == nil {
+		err = removeEmpty(j.blocks.dir)
+	}
 	if err == nil {
 		err = j.guard.reached(img.Index())
 	}

@@ -33,10 +33,7 @@ func (j replicaJournal) Ready() error { return room(j.set, space.Metadata, 0) }
 // Commit implements metalog.ReplicaJournal. What the nodes have agreed on cannot be refused: a half
 // of the reserve is for that.
 func (j replicaJournal) Commit(img *metadata.Image, changed []metadata.Entity, commands int, note []byte) error {
-	if err := room(j.set, space.Agreed, j.ahead()); err != nil {
-		return err
-	}
-	return j.commit(img, changed, commands, note)
+	return j.commit(space.Agreed, img, changed, commands, note)
 }
 
 // Replace implements metalog.ReplicaJournal. The new database is made beside the old one and takes its place by
@@ -68,6 +65,9 @@ func (j replicaJournal) Replace(img *metadata.Image, note []byte) error {
 		return fmt.Errorf("open the new database: %w", err)
 	}
 	j.db = db
+	if j.blocks, err = openBlocks(database); err != nil {
+		return err
+	}
 	j.last.Store(img)
 	j.startKeeper(0) // there is no snapshot of img yet
 	return errors.Join(j.guard.reached(img.Index()), j.guard.sync())

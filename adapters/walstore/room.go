@@ -1,11 +1,13 @@
 package walstore
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/dgraph-io/badger/v4"
+	"golang.org/x/sys/unix"
 
 	"github.com/chronik-stream/chronik/adapters/internal/freespace"
 	"github.com/chronik-stream/chronik/adapters/internal/metalog"
@@ -53,23 +55,52 @@ func (j *journal) writable() error {
 }
 
 const (
-	// tablesAhead is what Badger writes when it opens or closes, or when its table in memory is full: that table, its
-	// next log, and compactions.
+	// tablesAhead is what Badger writes when it opens or closes, or when its table in memory is full: that table, and
+	// compactions.
 	tablesAhead = 2 * memTableSize
 	// entryOverhead is about what an entry takes in the table in memory beside its key and value.
 	entryOverhead = 150
 )
 
-// ahead is what Badger may write because of the next commit, beside what that has.
-func (j *journal) ahead() int64 {
-	if j.table < memTableSize/2 {
-		return 0
+// triesForRoom is how often a commit tries to get its blocks while others take what the reserve gives back.
+const triesForRoom = 3
+
+// makeRoom has a commit of size bytes find its space. It is metalog.ErrNotTried when there is none for the use.
+func (j *journal) makeRoom(use space.Use, size int64) error {
+	begun, err := j.blocks.newTable()
+	if err != nil {
+		return err
 	}
-	return tablesAhead
+	if begun {
+		j.table = 0
+	}
+	ahead, fills := int64(0), j.table >= memTableSize/2
+	if fills {
+		ahead = tablesAhead
+	}
+	for range triesForRoom {
+		lacking, err := j.blocks.lacking(redoTimes*size, fills)
+		if err != nil {
+			return err
+		}
+		needed := ahead
+		for _, e := range lacking {
+			needed += e.n
+		}
+		if err := room(j.set, use, needed); err != nil {
+			return err
+		}
+		if err = j.blocks.take(lacking); !errors.Is(err, unix.ENOSPC) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: others took the space that was made free", metalog.ErrNotTried)
 }
 
-// noteTable counts what a commit has put into the table in memory. When Badger begins another is not known: once the
-// first may be full, each commit may be the one that fills one.
+// redoTimes is how often what is too large for a transaction is written: as a part of the redo, and as what it is.
+const redoTimes = 2
+
+// noteTable counts what a commit has put into the table in memory.
 func (j *journal) noteTable(bytes int64, entries int) {
 	j.table += bytes + int64(entries)*entryOverhead
 }

@@ -81,11 +81,15 @@ func openJournal(set Settings, log *slog.Logger) (*journal, []byte, error) {
 	if err := db.Sync(); err != nil { // without fsync, what a killed process wrote may not be on disk yet
 		return nil, nil, errors.Join(fmt.Errorf("open metadata store: %w", err), db.Close())
 	}
+	b, err := openBlocks(filepath.Join(set.Dir, databaseDir))
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("open metadata store: %w", err), db.Close())
+	}
 	g, err := openGuard(filepath.Join(set.Dir, guardFile), img.Index())
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("open metadata store: %w", err), db.Close())
 	}
-	return startJournal(set, log, db, g, snapshots{filepath.Join(set.Dir, snapshotsDir)}, img), note, nil
+	return startJournal(set, log, db, b, g, snapshots{filepath.Join(set.Dir, snapshotsDir)}, img), note, nil
 }
 
 // expected returns the index that the store must have reached at least. It is ErrDamaged when there

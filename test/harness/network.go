@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"maps"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -17,7 +18,7 @@ type Network struct {
 	pids    map[int]int32  // whose connections are a node's
 	apart   map[int32]bool // nodes that do not reach the others
 	deaf    map[int32]bool // nodes that clients do not reach, and the others neither
-	told    map[int32]int  // bytes that clients were sent, by node
+	told    map[int32]int  // bytes that clients were sent, by node; nil unless somebody has asked
 	closed  bool
 }
 
@@ -28,7 +29,6 @@ const clients int32 = 0
 func NewNetwork(t *testing.T) *Network {
 	n := &Network{
 		pids: make(map[int]int32), apart: make(map[int32]bool), deaf: make(map[int32]bool),
-		told: make(map[int32]int),
 	}
 	n.changed = sync.NewCond(&n.mu)
 	t.Cleanup(func() { n.change(func() { n.closed = true }) })
@@ -53,7 +53,7 @@ func (n *Network) Cut(node int32, andClients bool) {
 // Heal ends a cut.
 func (n *Network) Heal(node int32) { n.change(func() { delete(n.apart, node); delete(n.deaf, node) }) }
 
-// Taken returns how many bytes clients were sent since the last call, by node.
+// Taken returns how many bytes clients were sent since the last call, by node; nothing at the first.
 func (n *Network) Taken() map[int32]int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -62,12 +62,35 @@ func (n *Network) Taken() map[int32]int {
 	return taken
 }
 
-// await returns when what one sends reaches the other.
-func (n *Network) await(from, to int32) {
+// await returns when what one sends reaches the other. It asks who the sender is only while a node is cut off.
+func (n *Network) await(sender func() int32, to int32) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for !n.closed && (n.deaf[from] || n.deaf[to] || from != clients && (n.apart[from] || n.apart[to])) {
+	for !n.closed && len(n.apart) > 0 {
+		n.mu.Unlock()
+		from := sender()
+		n.mu.Lock()
+		if n.closed || !n.separates(from, to) {
+			return
+		}
 		n.changed.Wait()
+	}
+}
+
+// separates reports whether a cut is between the two. The caller holds mu.
+func (n *Network) separates(from, to int32) bool {
+	return n.deaf[from] || n.deaf[to] || from != clients && (n.apart[from] || n.apart[to])
+}
+
+// count notes that a node has sent somebody bytes, once they are counted.
+func (n *Network) count(sender func() int32, node int32, bytes int) {
+	n.mu.Lock()
+	counting := n.told != nil
+	n.mu.Unlock()
+	if counting && sender() == clients {
+		n.mu.Lock()
+		n.told[node] += bytes
+		n.mu.Unlock()
 	}
 }
 
@@ -105,41 +128,43 @@ func (n *Network) carry(in net.Conn, node int32, target string) {
 		return
 	}
 	defer out.Close()
-	from := n.sender(in)
-	n.await(from, node)
+	sender := sync.OnceValue(func() int32 { return n.sender(in) })
+	n.await(sender, node)
 	var answered atomic.Int64
 	done := make(chan struct{}, 2)
-	pass := func(to, of net.Conn, passed *atomic.Int64, count bool) {
+	pass := func(to, of net.Conn, note func(bytes int)) {
 		defer func() { done <- struct{}{} }()
 		for buf := make([]byte, 64<<10); ; {
 			read, err := of.Read(buf)
-			n.await(from, node)
+			n.await(sender, node)
 			if _, failed := to.Write(buf[:read]); failed != nil || err != nil {
 				return
 			}
-			passed.Add(int64(read))
-			if count {
-				n.change(func() { n.told[node] += read })
-			}
+			note(read)
 		}
 	}
-	go pass(out, in, new(atomic.Int64), false)
-	go pass(in, out, &answered, from == clients)
+	go pass(out, in, func(int) {})
+	go pass(in, out, func(bytes int) {
+		answered.Add(int64(bytes))
+		n.count(sender, node, bytes)
+	})
 	<-done // what breaks on one side, breaks on the other
 	if answered.Load() == 0 {
 		in.(*net.TCPConn).SetLinger(0)
 	}
 }
 
-// sender returns the node at the other end of a connection.
+// sender returns the node at the other end of a connection. It looks through tables of the kernel, which takes
+// milliseconds, while everybody else's connections go on.
 func (n *Network) sender(c net.Conn) int32 {
 	inode, err := inodeOf(c.RemoteAddr().(*net.TCPAddr), c.LocalAddr().(*net.TCPAddr))
 	if err != nil {
 		return clients // it has gone already
 	}
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	for pid, node := range n.pids {
+	pids := maps.Clone(n.pids)
+	n.mu.Unlock()
+	for pid, node := range pids {
 		if sockets(pid)[inode] {
 			return node
 		}

@@ -245,6 +245,48 @@ func TestADiskThatOthersFillIsSurvivedOverStopsKillsAndStarts(t *testing.T) {
 	b.Stop(t)
 }
 
+// TestAProgramThatTakesEveryFreeBlockEndsNoBroker has what the reserve gives back for a command taken by somebody else.
+func TestAProgramThatTakesEveryFreeBlockEndsNoBroker(t *testing.T) {
+	b := onSmallDisk(t)
+	if err := b.produce(t, b.eager(t), "orders"); err != nil {
+		t.Fatal(err)
+	}
+	b.volume.Fill(t, 0)
+	b.full(t)
+	stop := make(chan struct{})
+	var taking sync.WaitGroup
+	for range 2 {
+		taking.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					b.volume.Fill(t, 0)
+				}
+			}
+		})
+	}
+	admin := kadm.NewClient(harness.NewClient(t, b.Addr))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	made, refused := 0, 0
+	for n := range 300 {
+		if _, err := admin.CreateTopic(ctx, 50, 1, nil, fmt.Sprint("made-", n)); err != nil {
+			refused++
+		} else {
+			made++
+		}
+	}
+	close(stop)
+	taking.Wait()
+	t.Logf("%d topics were made, %d were refused", made, refused)
+	b.holds(t)
+	b.volume.Clear(t)
+	b.goesOn(t)
+	b.Stop(t)
+}
+
 func TestJavaAndLibrdkafkaTryAgainUntilTheDiskHasSpace(t *testing.T) {
 	if _, err := exec.LookPath("kcat"); err != nil {
 		t.Fatal("kcat is not installed: apt-get install kcat (make fetch does it, for root)")

@@ -13,6 +13,8 @@ import time
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
+os.nice(10)  # librdkafka's threads poll without a pause while all that may be under way is: nobody else is to wait for them
+
 ended = []
 signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
 

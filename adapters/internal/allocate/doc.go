@@ -1,0 +1,2 @@
+// Package allocate sets blocks of the disk aside for a file before they are written.
+package allocate
