@@ -110,7 +110,7 @@ func TestARejoiningFollowerIsCutByEpochsAndNeverAtItsHighWatermark(t *testing.T)
 	}
 }
 
-func TestAFollowerThatTheLeaderCannotServeBeginsAnewAtTheLeadersLogStart(t *testing.T) {
+func TestAFollowerThatTheLeaderCannotServeResetsItsLogToTheLeadersLogStart(t *testing.T) {
 	r := testFollower()
 	r.Install(testView(2, 1, 5, 8, 1, 3), 0) // in the ISR it would wait until it has been removed
 	if fx := r.FetchAnswered(FetchAnswer{To: nextFetch(t, r), OutOfRange: true, LogStart: -1}, 0); fx != (Effects{}) {

@@ -159,7 +159,7 @@ func TestAFollowerJoinsAtTheHighWatermarkAndTheEpochsStart(t *testing.T) {
 	}
 }
 
-func TestWhoIsAboutToJoinIsWaitedFor(t *testing.T) {
+func TestAMemberThatIsAboutToJoinIsWaitedFor(t *testing.T) {
 	r := testLeader(1)
 	fetchFrom(t, r, 2, 100, 0)
 	appendTo(r, 110, time.Second)
@@ -277,7 +277,7 @@ func TestAReplicaOutsideOfTheISRHasToFetchAgainAfterEachChange(t *testing.T) {
 	}
 }
 
-func TestAFollowerWhoseLastEpochTheLeaderHasDeletedBeginsAnew(t *testing.T) {
+func TestAFollowerWhoseLastEpochTheLeaderHasDeletedResetsItsLog(t *testing.T) {
 	r := testLeader(1, 2)
 	r.Started(60, 0) // epoch 4 began at 50: of epoch 3 nothing is left
 	f := FollowerFetch{Replica: 3, BrokerEpoch: 30, LeaderEpoch: 5, Offset: 60, LastEpoch: 3}

@@ -119,7 +119,7 @@ func TestAReplicaAloneCommitsWhatIsDurable(t *testing.T) {
 	}
 }
 
-func TestALeaderThatIsReplacedFailsWhoWaits(t *testing.T) {
+func TestALeaderThatIsReplacedFailsWaitingRequests(t *testing.T) {
 	r := testLeader(1, 2, 3)
 	if fx := r.Install(testView(1, 1, 6, 8, 1, 2), 0); fx.Deposed {
 		t.Error("a leader that is elected again keeps its log, and who waits may wait on")

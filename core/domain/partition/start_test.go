@@ -64,7 +64,7 @@ func TestALogThatBeginsBelowTheEpochsStartIsTrusted(t *testing.T) {
 	}
 }
 
-func TestAMemberOfTheISRIsNotToldToBeginAnew(t *testing.T) {
+func TestAMemberOfTheISRIsNotToldToResetItsLog(t *testing.T) {
 	r := testLeader(1, 2)
 	r.Started(60, 0)
 	for name, c := range map[string]struct{ start, offset int64 }{
@@ -88,7 +88,7 @@ func TestAMemberOfTheISRIsNotToldToBeginAnew(t *testing.T) {
 	}
 }
 
-func TestAMemberOfTheISRDoesNotBeginAnew(t *testing.T) {
+func TestAMemberOfTheISRDoesNotResetItsLog(t *testing.T) {
 	for _, a := range []FetchAnswer{
 		{OutOfRange: true, LogStart: 7},
 		{Diverging: true, DivergingEpoch: 3, DivergingEnd: 20},
@@ -108,7 +108,7 @@ func TestAMemberOfTheISRDoesNotBeginAnew(t *testing.T) {
 }
 
 // The log of one member of the ISR, by a fault that is not known, begins above where the next leader's ends.
-func TestAFollowerThatHasDeletedWhatWasNeverCommittedIsRemovedFromTheISRAndBeginsAnew(t *testing.T) {
+func TestAFollowerThatHasDeletedUncommittedRecordsLeavesTheISRAndResetsItsLog(t *testing.T) {
 	leader := testReplica(1, nil, LogState{End: 60, Durable: 60, Epochs: []EpochStart{{Epoch: 3}}})
 	follower := testReplica(2, nil, LogState{Start: 100, End: 100, Durable: 100, Epochs: []EpochStart{{Epoch: 3, Start: 100}}})
 	install := func(version int32, now time.Duration, isr ...int32) {

@@ -324,7 +324,7 @@ func TestTopicConfigsAreResolvedForTheWritePath(t *testing.T) {
 	}
 }
 
-func TestWhoSetsFlushingLeavesTheNodesSync(t *testing.T) {
+func TestFlushConfigsOverrideTheNodesSync(t *testing.T) {
 	for _, c := range []struct {
 		static, own map[string]string
 		want        ports.FlushPolicy

@@ -10,7 +10,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-func TestAConfigWithoutEffectIsKeptShownAndToldOfOnce(t *testing.T) {
+func TestAConfigWithoutEffectIsKeptShownAndLoggedOnce(t *testing.T) {
 	f := newConfigsFixture(t, map[string]string{"ssl.keystore.password": "hunter2", "num.io.threads": "8", "sasl.enabled.mechanisms": "PLAIN"})
 	want := func(when string, lines ...string) {
 		t.Helper()

@@ -138,7 +138,7 @@ func (a *apart) fallApart() (elected, deposed time.Duration) {
 	return elected, deposed
 }
 
-func TestALeaseEndsBeforeAnotherLeaderIsElectedByWhoeverLeadsTheMetadata(t *testing.T) {
+func TestALeaseEndsBeforeAnyLeaderOfTheMetadataElectsAnotherBroker(t *testing.T) {
 	for seed := range uint64(40) {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { fallApart(t, seed) })

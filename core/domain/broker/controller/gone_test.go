@@ -48,7 +48,7 @@ func TestABrokerThatIsGoneForLongerThanALiveOneIsSilentIsFenced(t *testing.T) {
 
 // A firewall rejects connections to a broker, or a service of Kubernetes passes none on to it, as it is not ready. It
 // is alive, and its lease holds.
-func TestABrokerThatIsHeardOfKeepsItsPlaceThoughItsAddressRefusesConnections(t *testing.T) {
+func TestABrokerThatSendsHeartbeatsIsNotFencedThoughItsAddressRefusesConnections(t *testing.T) {
 	inCluster(t, 3, func(t *testing.T, n *nodes, _ func(int32)) {
 		n.create(t, 2, 3, 1)
 		n.set(func() { n.ended[2] = true })

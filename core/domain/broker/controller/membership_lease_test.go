@@ -49,7 +49,7 @@ func TestOnlyTheHeartbeatOfABrokerInServiceRenewsItsLease(t *testing.T) {
 	})
 }
 
-func TestALeaderOfTheMetadataWhomNobodyFollowsGrantsItselfNoLease(t *testing.T) {
+func TestALeaderOfTheMetadataWithoutFollowersGrantsItselfNoLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &nodes{img: new(metadata.Image), leader: 1, away: map[int32]bool{}}
 		lease, log := replicas.NewLease(time.Now), slog.New(slog.DiscardHandler)

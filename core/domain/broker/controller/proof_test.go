@@ -82,7 +82,7 @@ func TestOneQuestionToTheMajorityServesAllHeartbeatsThatWereThereBefore(t *testi
 	})
 }
 
-func TestAHeartbeatIsNotAnsweredByALeaderOfTheMetadataWhoMayHaveBeenReplaced(t *testing.T) {
+func TestAHeartbeatIsNotAnsweredByALeaderOfTheMetadataThatMayHaveBeenReplaced(t *testing.T) {
 	for name, happens := range map[string]func(s *askedStore){
 		"no majority answers":                       func(s *askedStore) { s.answer <- fault.NotController },
 		"no majority answers in time":               func(*askedStore) {},
@@ -114,7 +114,7 @@ func TestAHeartbeatIsNotAnsweredByALeaderOfTheMetadataWhoMayHaveBeenReplaced(t *
 	}
 }
 
-func TestWhoGivesUpDoesNotTakeTheProofFromTheOthers(t *testing.T) {
+func TestACallerThatGivesUpDoesNotTakeTheProofFromTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, store := threeNodes(t)
 		s := &askedStore{nodeStore: store, answer: make(chan error)}

@@ -9,8 +9,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// TestSessionsEndWhenNothingIsHeardAndNotBefore holds the sessions against a plain record of what happened.
-func TestSessionsEndWhenNothingIsHeardAndNotBefore(t *testing.T) {
+// TestSessionsEndWithoutHeartbeatsAndNotBefore holds the sessions against a plain record of what happened.
+func TestSessionsEndWithoutHeartbeatsAndNotBefore(t *testing.T) {
 	const timeout = 100 * time.Millisecond
 	rapid.Check(t, func(t *rapid.T) {
 		img, now := new(metadata.Image), time.Now()

@@ -106,9 +106,9 @@ func (f *founders) ask(id int) {
 	}
 }
 
-// TestAWipedNodeDoesNotVoteWhoeverRuns has three nodes begin a cluster, start and stop in any order, and lose their
+// TestAWipedNodeDoesNotVoteWhicheverNodesRun has three nodes begin a cluster, start and stop in any order, and lose their
 // directories once one of them votes.
-func TestAWipedNodeDoesNotVoteWhoeverRuns(t *testing.T) {
+func TestAWipedNodeDoesNotVoteWhicheverNodesRun(t *testing.T) {
 	began := 0
 	for seed := range uint64(5000) {
 		r, f := rand.New(rand.NewPCG(seed, 0)), new(founders)

@@ -119,7 +119,7 @@ func TestACoordinatorWhoseLeaseHasEndedRefusesAndGoesOnWhenItIsRenewed(t *testin
 	})
 }
 
-func TestWhoeverWaitsIsSentAwayWhenAnotherBrokerIsElected(t *testing.T) {
+func TestWaitingRequestsFailWhenAnotherBrokerIsElected(t *testing.T) {
 	inWorld(t, time.Hour, func(t *testing.T, w *world) {
 		key, answer := neighbours(1)[0], make(chan error, 1)
 		go func() {
@@ -156,7 +156,7 @@ func TestANewLeaderLoadsUnaskedWhenItsLeaseBegins(t *testing.T) {
 	})
 }
 
-func TestWhatADeletedTopicHeldIsGoneWhenItIsCreatedAgain(t *testing.T) {
+func TestTheStateOfADeletedTopicIsGoneWhenItIsCreatedAgain(t *testing.T) {
 	for _, fewer := range []int32{partitions, 1} {
 		inWorld(t, 0, func(t *testing.T, w *world) {
 			for _, key := range []string{"a", "b", "c"} { // in partitions of their own
@@ -179,7 +179,7 @@ func TestWhatADeletedTopicHeldIsGoneWhenItIsCreatedAgain(t *testing.T) {
 	}
 }
 
-func TestWhoeverWaitsIsSentAwayWhenTheTopicIsDeleted(t *testing.T) {
+func TestWaitingRequestsFailWhenTheTopicIsDeleted(t *testing.T) {
 	inWorld(t, time.Hour, func(t *testing.T, w *world) {
 		answer := make(chan error, 1)
 		go func() {

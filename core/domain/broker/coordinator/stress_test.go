@@ -137,7 +137,7 @@ func (w *world) trouble(random *rand.Rand) {
 // Anomaly 16. Coordinators that take each other's place at random, and writes that are refused and lost, are to
 // clients like one that never fails: what was acknowledged stays, and each answer is right at a moment between
 // question and answer.
-func TestAcknowledgedWritesAreLinearizableWhoeverCoordinates(t *testing.T) {
+func TestAcknowledgedWritesAreLinearizableAcrossFailovers(t *testing.T) {
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			var h history

@@ -26,7 +26,7 @@ func TestAWriteIsAnsweredWhenItIsDurable(t *testing.T) {
 	})
 }
 
-func TestWhoHasSeenWhatIsNotDurableWaitsForIt(t *testing.T) {
+func TestAReaderOfUndurableStateWaitsUntilItIsDurable(t *testing.T) {
 	inWorld(t, time.Second, func(t *testing.T, w *world) {
 		go func() { _, _ = w.on[1].Add(t.Context(), "a", 1) }()
 		synctest.Wait()
@@ -191,7 +191,7 @@ func TestAnEndedStateIsReplacedWhileItsLastRecordIsOnItsWay(t *testing.T) {
 	})
 }
 
-func TestRunsEndAnswersEverybodyWhoWaits(t *testing.T) {
+func TestTheEndOfRunAnswersAllWaitingRequests(t *testing.T) {
 	inWorld(t, time.Hour, func(t *testing.T, w *world) {
 		l, answer := w.on[1], make(chan error, 1)
 		go func() {

@@ -27,7 +27,7 @@ func (g *fixture) deleteOffsetsTopic() {
 	g.log.Delete(topic.ID)
 }
 
-func TestWhatADeletedOffsetsTopicHeldIsGoneWhenItIsMadeAnew(t *testing.T) {
+func TestOffsetsAreGoneWhenTheOffsetsTopicIsDeletedAndCreatedAgain(t *testing.T) {
 	for _, epoch := range []int32{0, 5} { // of the deleted one; that of the new one is 0
 		runGroups(t, coordinatortest.NewLog(0), func(t *testing.T, g *fixture) {
 			g.log.Set(func() { g.log.Epoch = epoch })
@@ -48,7 +48,7 @@ func TestWhatADeletedOffsetsTopicHeldIsGoneWhenItIsMadeAnew(t *testing.T) {
 	}
 }
 
-func TestWhoWaitsIsSentAwayWhenTheOffsetsTopicIsDeleted(t *testing.T) {
+func TestWaitingRequestsFailWhenTheOffsetsTopicIsDeleted(t *testing.T) {
 	runGroups(t, coordinatortest.NewLog(0), func(t *testing.T, g *fixture) {
 		answer := make(chan classic.JoinResponse, 1)
 		go func() { answer <- g.Join(t.Context(), groupstest.JoinRequest("g", "", "")) }()
@@ -62,9 +62,9 @@ func TestWhoWaitsIsSentAwayWhenTheOffsetsTopicIsDeleted(t *testing.T) {
 	})
 }
 
-// TestAnOffsetsTopicThatIsMadeAnewMayHaveFewerPartitions has the groups of one that is not there any more be loaded
+// TestAnOffsetsTopicThatIsCreatedAgainMayHaveFewerPartitions has the groups of one that is not there any more be loaded
 // in vain meanwhile.
-func TestAnOffsetsTopicThatIsMadeAnewMayHaveFewerPartitions(t *testing.T) {
+func TestAnOffsetsTopicThatIsCreatedAgainMayHaveFewerPartitions(t *testing.T) {
 	log := coordinatortest.NewLog(0)
 	log.Unread = fault.KafkaStorageError
 	runGroups(t, log, func(t *testing.T, g *fixture) {

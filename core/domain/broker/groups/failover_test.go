@@ -67,7 +67,7 @@ func TestACoordinatorWhoseLeaseHasEndedRefusesAndGoesOnWhenItIsRenewed(t *testin
 	})
 }
 
-func TestWhoLeadsAgainKnowsWhatOthersHaveWritten(t *testing.T) {
+func TestACoordinatorThatLeadsAgainKnowsWhatOthersHaveWritten(t *testing.T) {
 	runGroups(t, coordinatortest.NewLog(0), func(t *testing.T, g *fixture) {
 		id := neighbours(1)[0]
 		ids, generation := groupstest.Form(t, g, id, 2)
@@ -93,7 +93,7 @@ func TestWhoLeadsAgainKnowsWhatOthersHaveWritten(t *testing.T) {
 	})
 }
 
-func TestWhoWaitsIsSentAwayWhenTheCoordinatorIsReplaced(t *testing.T) {
+func TestWaitingRequestsFailWhenTheCoordinatorIsReplaced(t *testing.T) {
 	runGroups(t, coordinatortest.NewLog(0), func(t *testing.T, g *fixture) {
 		id := neighbours(1)[0]
 		answer := make(chan classic.JoinResponse, 1)

@@ -122,7 +122,7 @@ func TestHeartbeatsKeepMembersAlive(t *testing.T) {
 	})
 }
 
-func TestStopAnswersEverybodyWhoWaits(t *testing.T) {
+func TestStopAnswersAllWaitingRequests(t *testing.T) {
 	runGroups(t, coordinatortest.NewLog(time.Hour), func(t *testing.T, g *fixture) {
 		var wg sync.WaitGroup
 		errs := make(chan error, 2)
@@ -229,7 +229,7 @@ func TestDescribeListAndDelete(t *testing.T) {
 	})
 }
 
-func TestGroupIsMadeAnewWhileItsDeletionIsOnItsWay(t *testing.T) {
+func TestAGroupIsCreatedAgainWhileItsDeletionIsBeingWritten(t *testing.T) {
 	runGroups(t, coordinatortest.NewLog(time.Second), func(t *testing.T, g *fixture) {
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 1, 2, 3)), fault.None)
 		var wg sync.WaitGroup
@@ -249,7 +249,7 @@ func TestGroupIsMadeAnewWhileItsDeletionIsOnItsWay(t *testing.T) {
 	})
 }
 
-func TestTheTopicOfGroupsIsMadeForWhoLooksForACoordinatorOnly(t *testing.T) {
+func TestOnlyFindCoordinatorCreatesTheOffsetsTopic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newFixture(t, coordinatortest.NewLog(0))
 		defer g.stop()
@@ -286,7 +286,7 @@ func TestTheTopicOfGroupsIsMadeForWhoLooksForACoordinatorOnly(t *testing.T) {
 	})
 }
 
-func TestWhoLooksForACoordinatorWaitsWhileTheTopicCannotBeMade(t *testing.T) {
+func TestFindCoordinatorIsRetriableWhileTheOffsetsTopicCannotBeCreated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newFixture(t, coordinatortest.NewLog(0))
 		defer g.stop()
@@ -326,7 +326,7 @@ func (m madeTopics) EnsureInternal(ctx context.Context, name string) (*metadata.
 	return t, nil
 }
 
-func TestALineAboutAGroupTellsWhatThereIsToTell(t *testing.T) {
+func TestALogLineAboutAGroupHasOnlyTheAttributesThatApply(t *testing.T) {
 	for _, c := range []struct {
 		event classic.Event
 		want  []any

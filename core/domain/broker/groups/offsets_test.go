@@ -269,7 +269,7 @@ func TestOffsetsAreRemovedBesideADamagedPartition(t *testing.T) {
 	})
 }
 
-func TestOffsetOfATopicMadeAnewUnderItsNameIsNone(t *testing.T) {
+func TestATopicThatIsCreatedAgainHasNoCommittedOffset(t *testing.T) {
 	runGroups(t, coordinatortest.NewLog(time.Millisecond), func(t *testing.T, g *fixture) {
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 1)), fault.None)
 		time.Sleep(100 * time.Millisecond) // the coordinator has looked for deleted topics, and rests

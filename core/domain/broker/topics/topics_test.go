@@ -153,7 +153,7 @@ func TestTopicsAreCreatedOnDemand(t *testing.T) {
 	}
 }
 
-func TestManyWhoNeedAMissingTopicGetTheSame(t *testing.T) {
+func TestConcurrentRequestsForAMissingTopicGetTheSame(t *testing.T) {
 	topics, _ := newTopics(t, nil)
 	// Another makes the topic between the look at the image and the command.
 	racing := NewTopics(raced{topics.store.(*porttest.Store), func() { _, _ = topics.EnsureInternal(t.Context(), metadata.OffsetsTopic) }}, topics.configs, topics.newID)
