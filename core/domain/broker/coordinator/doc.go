@@ -37,12 +37,12 @@
 //
 // # Invariants
 //
-//   - What was acknowledged is in the log, durable on every in-sync replica. A loaded state is exactly what follows from
-//     the log.
-//   - A shard is used only in the leader epoch in which it was loaded, and the log accepts writes of that epoch only. Of
-//     two brokers that both believe to coordinate a key, only one can write.
-//   - Each request asks the log for the leader epoch. This is a cheap check of the leader's lease: after its end another
-//     broker may have been elected, and a read here would be stale.
+//   - What was acknowledged is in the log, durable on every in-sync replica. A loaded state is exactly what follows
+//     from the log.
+//   - A shard is used only in the leader epoch in which it was loaded, and the log accepts writes of that epoch only.
+//     Of two brokers that both believe to coordinate a key, only one can write.
+//   - Each request asks the log for the leader epoch. This is a cheap check of the leader's lease: after its end
+//     another broker may have been elected, and a read here would be stale.
 //   - The writes of a shard take effect in the order of the log, both live and when loading.
 //   - A waiting request is always answered: by the end of its write, the loss of leadership, the end of Run, or its own
 //     time-out. A write whose request has timed out still takes effect.
