@@ -12,7 +12,7 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// answers is a controller that answers every heartbeat alike.
+// answers is a controller that gives every heartbeat the same answer.
 type answers ports.BrokerHeartbeatReply
 
 func (a *answers) Heartbeat(context.Context, ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error) {
@@ -69,7 +69,7 @@ func TestALeaderOfTheMetadataWithoutFollowersGrantsItselfNoLease(t *testing.T) {
 
 func TestALeaseEndsWhileTheMachineIsSuspended(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var suspended time.Duration // which the lease's clock knows of, and Go's does not
+		var suspended time.Duration // counted by the lease's clock, but not by Go's
 		lease := replicas.NewLease(func() time.Time { return time.Now().Add(suspended) })
 		lease.Renew(lease.Now(), 2*time.Second)
 		if !lease.Holds() {

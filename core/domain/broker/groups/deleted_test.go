@@ -12,12 +12,12 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// makeOffsetsTopicAnew deletes __consumer_offsets with all that it held, and makes it again as another topic with so
-// many partitions.
-func (g *fixture) makeOffsetsTopicAnew(partitions int32) {
+// recreateOffsetsTopic deletes __consumer_offsets with all its records, and creates it again as another topic.
+func (g *fixture) recreateOffsetsTopic(partitions int32) {
 	g.t.Helper()
 	g.deleteOffsetsTopic()
-	g.apply(metadata.CreateTopic{Name: metadata.OffsetsTopic, ID: metadata.TopicID{10}, Partitions: partitions, ReplicationFactor: 1})
+	g.apply(metadata.CreateTopic{Name: metadata.OffsetsTopic, ID: metadata.TopicID{10}, Partitions: partitions,
+		ReplicationFactor: 1})
 }
 
 func (g *fixture) deleteOffsetsTopic() {
@@ -33,11 +33,12 @@ func TestOffsetsAreGoneWhenTheOffsetsTopicIsDeletedAndCreatedAgain(t *testing.T)
 			g.log.Set(func() { g.log.Epoch = epoch })
 			ids, generation := groupstest.Form(t, g, "g", 1)
 			groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", ids[0], generation, 5)), fault.None)
-			g.makeOffsetsTopicAnew(50)
+			g.recreateOffsetsTopic(50)
 			if got := groupstest.Committed(t, g, "g"); got != -1 {
 				t.Errorf("epoch %d: offset %d is still committed", epoch, got)
 			}
-			groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g", MemberID: ids[0], Generation: generation}), fault.UnknownMemberID)
+			groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g",
+				MemberID: ids[0], Generation: generation}), fault.UnknownMemberID)
 			groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 7)), fault.None)
 			again := g.restart()
 			defer again.stop()
@@ -62,14 +63,14 @@ func TestWaitingRequestsFailWhenTheOffsetsTopicIsDeleted(t *testing.T) {
 	})
 }
 
-// TestAnOffsetsTopicThatIsCreatedAgainMayHaveFewerPartitions has the groups of one that is not there any more be loaded
-// in vain meanwhile.
+// TestAnOffsetsTopicThatIsCreatedAgainMayHaveFewerPartitions: meanwhile the groups of a partition that does not exist
+// any more are being loaded.
 func TestAnOffsetsTopicThatIsCreatedAgainMayHaveFewerPartitions(t *testing.T) {
 	log := coordinatortest.NewLog(0)
 	log.Unread = fault.KafkaStorageError
 	runGroups(t, log, func(t *testing.T, g *fixture) {
 		synctest.Wait()
-		g.makeOffsetsTopicAnew(3)
+		g.recreateOffsetsTopic(3)
 		time.Sleep(2 * time.Second)
 		g.log.Set(func() { g.log.Unread = nil })
 		time.Sleep(2 * time.Second)
