@@ -247,8 +247,9 @@ func (c *Controller) Heartbeat(ctx context.Context, req ports.BrokerHeartbeat) (
 // confirmed extends the session of a broker, proves that this node leads, and returns the broker's registration as of a
 // moment after the heartbeat has arrived. So any later leader of the metadata is elected after the heartbeat was sent.
 // The broker's lease, which counts from then, ends before the session that the later leader grants.
-func (c *Controller) confirmed(ctx context.Context, req ports.BrokerHeartbeat) (*metadata.Image, *metadata.Broker,
-	error) {
+func (c *Controller) confirmed(
+	ctx context.Context, req ports.BrokerHeartbeat,
+) (*metadata.Image, *metadata.Broker, error) {
 	if _, _, err := c.touched(req); errors.Is(err, fault.NotController) {
 		return nil, nil, err
 	}

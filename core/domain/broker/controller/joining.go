@@ -192,7 +192,8 @@ func (j *Joining) diagnose(ctx context.Context, store VoterStore) error {
 		if store.Image().Index() > 0 {
 			return fmt.Errorf(
 				"node %d was removed from the cluster, as node %d says: to let it join again, give it a new node_id "+
-					"and an empty data directory, add that with `chronik-server cluster add-node`, and start it with cluster.join = true",
+					"and an empty data directory, add that with `chronik-server cluster add-node`, "+
+					"and start it with cluster.join = true",
 				self, other,
 			)
 		}

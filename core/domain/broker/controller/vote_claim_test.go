@@ -33,7 +33,9 @@ func TestANodeVotesOnlyWhenOthersKnowItAsItIs(t *testing.T) {
 		"both have noted it": {
 			answers: answers{says(2, false, votes{1: mine}), says(3, false, votes{1: mine})}, holds: true,
 		},
-		"one has noted it, the other not yet":  {answers: answers{says(2, false, votes{1: mine}), says(3, false, votes{3: 3})}},
+		"one has noted it, the other not yet": {
+			answers: answers{says(2, false, votes{1: mine}), says(3, false, votes{3: 3})},
+		},
 		"the other two are new, too":           {answers: answers{says(2, false, votes{2: 2}), says(3, false, votes{3: 3})}},
 		"it was agreed on":                     {answers: answers{says(2, true, votes{1: mine})}, holds: true},
 		"a majority knows of no claim":         {answers: answers{says(2, true, votes{1: unsaid, 2: 2, 3: 3})}},

@@ -346,10 +346,10 @@ func TestALogLineAboutAGroupHasOnlyTheAttributesThatApply(t *testing.T) {
 		event classic.Event
 		want  []any
 	}{
-		{classic.Event{Text: "group rebalances"}, []any{"group", "g"}},
-		{classic.Event{Text: "group is empty", Generation: 1}, []any{"group", "g", "generation", int32(1)}},
+		{classic.Event{Text: "group rebalance started"}, []any{"group", "g"}},
+		{classic.Event{Text: "group empty", Generation: 1}, []any{"group", "g", "generation", int32(1)}},
 		{
-			classic.Event{Text: "member leaves", Member: "m", Generation: 2, Reason: "the consumer is closed"},
+			classic.Event{Text: "member left", Member: "m", Generation: 2, Reason: "the consumer is closed"},
 			[]any{"group", "g", "member", "m", "generation", int32(2), "reason", "the consumer is closed"},
 		},
 	} {
