@@ -45,7 +45,7 @@ var intended = map[string]string{
 	"broker listeners":                                        "read-only here",
 	"broker log.dir":                                          "no default here",
 	"broker foo.bar":                                          "unknown configs are refused here",
-	"broker log.retention.hours":                              "Kafka shows only its synonym once log.retention.ms is dynamic",
+	"broker log.retention.hours":                              "Kafka shows its synonym only once that is dynamic",
 }
 
 func TestConfigsAreDescribedAsKafkaDescribesThem(t *testing.T) {

@@ -19,9 +19,9 @@ type loading struct {
 }
 
 // load returns when the shard is loaded in the present leader epoch. It starts the loading unless that is in progress.
-// Errors: fault.NotCoordinator when this broker does not lead the partition or its lease has ended,
-// CoordinatorLoadInProgress when the loading takes longer than loadPatience, CoordinatorNotAvailable when it has failed
-// (the next call tries again) or Run has ended.
+// Errors: fault.NotCoordinator when this broker does not lead the partition or its lease has ended;
+// CoordinatorLoadInProgress when the loading takes longer than loadPatience; CoordinatorNotAvailable when Run has
+// ended, or when the loading has failed, which the next call tries again.
 func (s *shard[S, R]) load(ctx context.Context) error {
 	select {
 	case <-s.runtime.stopped:

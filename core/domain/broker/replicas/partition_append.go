@@ -19,8 +19,8 @@ type placement struct {
 // later its result, or neither when append returns an error. In-sync replicas are waited for as long as wait says (0:
 // for ever); then the result is fault.RequestTimedOut.
 //
-// A duplicate, a batch that was appended before, is acknowledged with its old offset once that is as durable as a.acks
-// asks for (KIP-98), or with fault.DuplicateSequence when the offset is not remembered.
+// A duplicate is a batch that was appended before (KIP-98). It is acknowledged with its old offset once that is as
+// durable as a.acks asks for. If the offset is not remembered, the result is fault.DuplicateSequence.
 //
 // Errors: fault.NotLeaderOrFollower, NotEnoughReplicas, those of the producer's state, KafkaStorageError.
 func (p *Partition) append(b record.Batch, a ack, wait time.Duration) error {

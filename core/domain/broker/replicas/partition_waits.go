@@ -112,8 +112,8 @@ func (p *Partition) queueOf(acks int16) *ackQueue {
 	return &p.local
 }
 
-// joins queues a, the ack of a duplicate, behind that of the batch that was appended before, or answers it when that
-// batch is already as durable as a asks for. The caller holds tail.
+// joins queues a, the ack of a duplicate, behind that of the batch that was appended before. It answers a at once when
+// that batch is already as durable as a asks for. The caller holds tail.
 func (p *Partition) joins(a *ack) {
 	reached := p.replica.HighWatermark()
 	var short error

@@ -68,11 +68,11 @@ func TestAReplicaComesAsFastAsTheThrottleAllows(t *testing.T) {
 		"by the follower": {"", "0:4", rate, rate, throttled - 2*time.Second, throttled + time.Second},
 		"by both, as the tool has it": {"0:1,0:2,0:3", "0:4", rate, rate, throttled - 2*time.Second,
 			throttled + time.Second},
-		"by the slower, of all replicas":               {"*", "*", 2 * rate, rate, throttled - 2*time.Second, throttled + time.Second},
-		"not, where no rate is set":                    {"*", "*", math.MaxInt64, math.MaxInt64, 0, time.Second},
-		"not, where no replicas are named":             {"", "", 1, 1, 0, time.Second},
-		"not, where other replicas are named":          {"0:2,1:1", "0:1,0:2,0:3,1:4", 1, 1, 0, time.Second},
-		"not, where leaders and followers are swapped": {"0:4", "0:1", 1, 1, 0, time.Second},
+		"by the slower, of all replicas":      {"*", "*", 2 * rate, rate, throttled - 2*time.Second, throttled + time.Second},
+		"not, where no rate is set":           {"*", "*", math.MaxInt64, math.MaxInt64, 0, time.Second},
+		"not, where no replicas are named":    {"", "", 1, 1, 0, time.Second},
+		"not, where other replicas are named": {"0:2,1:1", "0:1,0:2,0:3,1:4", 1, 1, 0, time.Second},
+		"not, where the roles are swapped":    {"0:4", "0:1", 1, 1, 0, time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inRing(t, 4, func(t *testing.T, r *ring) {

@@ -61,7 +61,12 @@ func (n *node) clock() time.Duration {
 func (n *node) start() {
 	n.up = true
 	n.incarnation++
-	n.brokerEpoch, n.r, n.acks, n.asked, n.joining, n.cutting = -1, nil, nil, 0, nil, false
+	n.brokerEpoch = -1
+	n.r = nil
+	n.acks = nil
+	n.asked = 0
+	n.joining = nil
+	n.cutting = false
 	n.disk.synced = n.disk.end()
 	n.lease = new(partition.Lease)
 	if n.w.opt.Breaks == StopWithoutLease {
@@ -207,7 +212,8 @@ func (n *node) beat() {
 	if n.brokerEpoch < 0 {
 		return
 	}
-	sent, epoch, seen, incarnation := n.clock(), n.brokerEpoch, int64(-1), n.incarnation
+	sent, seen := n.clock(), int64(-1)
+	epoch, incarnation := n.brokerEpoch, n.incarnation
 	if n.image != nil {
 		seen = n.image.index
 	}
