@@ -53,7 +53,7 @@ func (e *Epochs) begins(epoch int32, start int64) bool {
 
 // EndOf answers OffsetForLeaderEpoch for a log that ends at logEnd. It returns the largest known epoch that is not
 // above epoch, and the offset at which it ended. For an epoch older than all known ones it returns that epoch and the
-// start of the oldest known one, for an epoch newer than the latest, or if none is known, -1 and -1.
+// start of the oldest known one. It returns -1 and -1 for an epoch newer than the latest, and if none is known.
 func (e *Epochs) EndOf(epoch int32, logEnd int64) (found int32, end int64) {
 	if epoch < 0 {
 		return NoEpoch, -1

@@ -47,7 +47,7 @@ func TestANodeIsRemovedIfTheOthersCanDecideWithoutIt(t *testing.T) {
 		"it is dead":                  {Removal{Node: 3}, []int32{1, 2}, fault.None},
 		"one of the others is dead":   {Removal{Node: 3}, []int32{1, 3}, fault.InvalidRequest},
 		"nobody serves":               {Removal{Node: 3}, nil, fault.InvalidRequest},
-		"an observer, whoever serves": {Removal{Node: 4}, nil, fault.None},
+		"an observer, whatever serves": {Removal{Node: 4}, nil, fault.None},
 		"no member":                   {Removal{Node: 9}, []int32{1, 2, 3}, fault.VoterNotFound},
 		"a former member":             {Removal{Node: 5}, []int32{1, 2, 3}, fault.VoterNotFound},
 		"its broker is registered":    {Removal{Node: 3, Registered: true}, []int32{1, 2}, fault.InvalidRequest},

@@ -28,7 +28,7 @@ func LogStore(t *testing.T, open func(t *testing.T, dir string) ports.LogStore) 
 		"the log start offset only rises":              startRises,
 		"records are found by their timestamps":        foundByTimestamp,
 		"every batch is brought into the state":        stateFollows,
-		"the state is made again when a log is opened": stateIsRestored,
+		"the state is restored when a log is opened": stateIsRestored,
 		"what is truncated was never there":            truncated,
 		"a truncation below the start changes nothing": truncatedBelowStart,
 		"retention leaves what is not committed":       retained,
@@ -276,7 +276,7 @@ func startRises(t *testing.T, l *openedLog) {
 		if err := l.AdvanceStart(t.Context(), step.to); err != nil {
 			t.Fatal(err)
 		}
-		l.until(t, "the start is told", func() bool { return l.start == step.want })
+		l.until(t, "the start is reported", func() bool { return l.start == step.want })
 		l.offsets(t, step.want, 6)
 	}
 	if err := l.AdvanceStart(t.Context(), 7); !errors.Is(err, fault.OffsetOutOfRange) {
@@ -470,7 +470,7 @@ func retained(t *testing.T, l *openedLog) {
 		if err := l.Retain(t.Context(), time.UnixMilli(10), func() int64 { return step.committed }); err != nil {
 			t.Fatal(err)
 		}
-		l.until(t, "the start is told", func() bool { return l.start == step.start })
+		l.until(t, "the start is reported", func() bool { return l.start == step.start })
 		l.offsets(t, step.start, 8)
 	}
 	l.add(t, 1, 3)

@@ -184,16 +184,16 @@ func (p *Partition) configure(cfg *brokerconfigs.TopicConfig, settings partition
 	}
 }
 
-// fate is an acknowledger for a single append, whose result can be waited for. It must have a buffer of one.
-type fate chan error
+// result is an acknowledger for a single append, whose result can be waited for. It must have a buffer of one.
+type result chan error
 
-func (fate) assign(int, placement) {}
+func (result) assign(int, placement) {}
 
-func (f fate) acknowledge(_ int, err error) { f <- err }
+func (r result) acknowledge(_ int, err error) { r <- err }
 
-func (f fate) wait(ctx context.Context) error {
+func (r result) wait(ctx context.Context) error {
 	select {
-	case err := <-f:
+	case err := <-r:
 		return err
 	case <-ctx.Done():
 		return ctx.Err()

@@ -269,7 +269,7 @@ func (ps *Partitions) Start(
 	if err != nil {
 		return nil, err
 	}
-	done := make(fate, 1)
+	done := make(result, 1)
 	if err := p.appendIn(leaderEpoch, b, ack{acks: allInSync, done: done}, 0); err != nil {
 		return nil, err
 	}

@@ -282,7 +282,7 @@ func TestNoRequestWaitsAtAFollowerForAnAcknowledgement(t *testing.T) {
 		r.broker(1).sent("orders", "a")
 		p := r.broker(2).replica()
 		known := verdict{known: &partition.Appended{LastOffset: 4}}
-		_, err := p.reserve(nil, &ack{acks: allInSync, done: make(fate, 1)}, partition.NoEpoch, known, placement{})
+		_, err := p.reserve(nil, &ack{acks: allInSync, done: make(result, 1)}, partition.NoEpoch, known, placement{})
 		if !errors.Is(err, fault.NotLeaderOrFollower) {
 			t.Errorf("a duplicate: %v", err)
 		}
