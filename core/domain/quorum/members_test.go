@@ -43,14 +43,14 @@ func TestANodeIsRemovedIfTheOthersCanDecideWithoutIt(t *testing.T) {
 		serving []int32
 		want    fault.Kind
 	}{
-		"the others serve":            {Removal{Node: 3}, []int32{1, 2, 3}, fault.None},
-		"it is dead":                  {Removal{Node: 3}, []int32{1, 2}, fault.None},
-		"one of the others is dead":   {Removal{Node: 3}, []int32{1, 3}, fault.InvalidRequest},
-		"nobody serves":               {Removal{Node: 3}, nil, fault.InvalidRequest},
+		"the others serve":             {Removal{Node: 3}, []int32{1, 2, 3}, fault.None},
+		"it is dead":                   {Removal{Node: 3}, []int32{1, 2}, fault.None},
+		"one of the others is dead":    {Removal{Node: 3}, []int32{1, 3}, fault.InvalidRequest},
+		"nobody serves":                {Removal{Node: 3}, nil, fault.InvalidRequest},
 		"an observer, whatever serves": {Removal{Node: 4}, nil, fault.None},
-		"no member":                   {Removal{Node: 9}, []int32{1, 2, 3}, fault.VoterNotFound},
-		"a former member":             {Removal{Node: 5}, []int32{1, 2, 3}, fault.VoterNotFound},
-		"its broker is registered":    {Removal{Node: 3, Registered: true}, []int32{1, 2}, fault.InvalidRequest},
+		"no member":                    {Removal{Node: 9}, []int32{1, 2, 3}, fault.VoterNotFound},
+		"a former member":              {Removal{Node: 5}, []int32{1, 2, 3}, fault.VoterNotFound},
+		"its broker is registered":     {Removal{Node: 3, Registered: true}, []int32{1, 2}, fault.InvalidRequest},
 		"under its directory id": {Removal{Node: 3, Directory: directory, VotesAs: directory}, []int32{1, 2},
 			fault.None},
 		"under another one": {Removal{Node: 3, Directory: directory, VotesAs: other}, []int32{1, 2},

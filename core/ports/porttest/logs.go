@@ -28,7 +28,7 @@ func LogStore(t *testing.T, open func(t *testing.T, dir string) ports.LogStore) 
 		"the log start offset only rises":              startRises,
 		"records are found by their timestamps":        foundByTimestamp,
 		"every batch is brought into the state":        stateFollows,
-		"the state is restored when a log is opened": stateIsRestored,
+		"the state is restored when a log is opened":   stateIsRestored,
 		"what is truncated was never there":            truncated,
 		"a truncation below the start changes nothing": truncatedBelowStart,
 		"retention leaves what is not committed":       retained,

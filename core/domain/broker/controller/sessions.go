@@ -61,6 +61,7 @@ func (s *sessions) follow(img *metadata.Image, now time.Time) {
 			}
 			continue
 		}
+		// A new registration begins a new session: heartbeats of an earlier process do not count for it.
 		of := s.brokers[b.ID]
 		if of == nil || of.epoch != b.Epoch {
 			of = &session{epoch: b.Epoch, deadline: now.Add(s.timeout), owed: s.fenced[b.ID]}

@@ -132,7 +132,9 @@ func (f *Fetch) Fetch(ctx context.Context, req *FetchRequest) *FetchResponse {
 	resp := &FetchResponse{SessionID: round.id}
 	total, urgent := f.readAll(ctx, req, round, resp, limit)
 	if total < int(req.MinBytes) && !urgent && req.MaxWait > 0 {
-		release, ok := func() {}, req.Follower != nil // brokers are few, and would ask again at once
+		// A waiting consumer needs memory, of which there may be none. Followers always wait: they are few, and would ask
+		// again at once.
+		release, ok := func() {}, req.Follower != nil
 		if !ok {
 			release, ok = f.sessions.hold(round)
 		}

@@ -205,6 +205,7 @@ func (r result) wait(ctx context.Context) error {
 func (p *Partition) awaitCommitted(ctx context.Context) error {
 	end := p.log.EndOffset()
 	for w := newWaiter(noFollower, false); ; {
+		// OffsetNotAvailable is no failure: a new leader learns its high watermark soon, and wakes w then.
 		v := p.view(partition.NoEpoch)
 		switch upTo, err := v.readable(false); {
 		case err != nil && !errors.Is(err, fault.OffsetNotAvailable):

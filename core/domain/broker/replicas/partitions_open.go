@@ -86,7 +86,7 @@ func (tp *topicPartitions) take(index int32, partitions int) (*place, error) {
 	if old := tp.places.Load(); old != nil {
 		grown = slices.Clone(*old)
 	}
-	added := make([]place, max(0, partitions-len(grown)))
+	added := make([]place, max(0, partitions-len(grown))) // one allocation for all partitions of the topic
 	for i := range added {
 		grown = append(grown, &added[i])
 	}

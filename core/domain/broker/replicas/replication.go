@@ -198,6 +198,7 @@ func (r *Replication) decide(ctx context.Context, p *Partition) {
 	if at == nil || !p.refusal.over(at.Version, r.partitions.clock()) {
 		return
 	}
+	// A member must be registered under the epoch of its last fetch: a restarted broker may have lost records (KIP-903).
 	proposal, ok := p.proposal(func(id int32, epoch int64) bool {
 		b, known := img.Broker(id)
 		return known && b.Epoch == epoch && b.Active()

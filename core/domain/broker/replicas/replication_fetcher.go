@@ -198,6 +198,7 @@ func (f *fetcher) fetch(ctx context.Context, round replicaRound) error {
 	}
 	f.interrupt = cancel
 	f.mu.Unlock()
+	// Without the lock: add and remove must be able to interrupt it.
 	answers, err := f.of.peers.Fetch(asking, f.leader, round.req)
 	f.mu.Lock()
 	f.interrupt = nil
