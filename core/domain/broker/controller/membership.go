@@ -43,8 +43,8 @@ type Lease interface {
 }
 
 func (s *MembershipSettings) ensureDefaults() {
-	s.HeartbeatInterval = cmp.Or(s.HeartbeatInterval, decided("broker.heartbeat.interval.ms"))
-	s.HeartbeatTimeout = cmp.Or(s.HeartbeatTimeout, decided("controller.socket.timeout.ms"))
+	s.HeartbeatInterval = cmp.Or(s.HeartbeatInterval, millis(configdef.Decided("broker.heartbeat.interval.ms")))
+	s.HeartbeatTimeout = cmp.Or(s.HeartbeatTimeout, millis(configdef.Decided("controller.socket.timeout.ms")))
 	s.RetryInterval = cmp.Or(s.RetryInterval, 50*time.Millisecond)
 	s.RegisterTimeout = cmp.Or(s.RegisterTimeout, 5*time.Second)
 	s.ShutdownTimeout = cmp.Or(s.ShutdownTimeout, 10*time.Second)
@@ -53,12 +53,10 @@ func (s *MembershipSettings) ensureDefaults() {
 
 // sessionTimeout is how long a broker may be silent before it is fenced. It is no setting, because brokers and their
 // controller must agree on it: otherwise a broker's lease might not end before other brokers take over.
-func sessionTimeout() time.Duration { return decided("broker.session.timeout.ms") }
+func sessionTimeout() time.Duration { return millis(configdef.Decided("broker.session.timeout.ms")) }
 
-// decided returns a config in milliseconds whose value users cannot change.
-func decided(key string) time.Duration {
-	return time.Duration(configdef.Decided(key)) * time.Millisecond
-}
+// millis returns n milliseconds.
+func millis(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
 
 // Membership is the service with which a broker stays in its cluster: it sends heartbeats to the metadata's leader, and
 // hands its partitions over before it stops.
