@@ -140,8 +140,10 @@ func TestOlderAndForeignRecords(t *testing.T) {
 	key := group.OffsetRecord{Group: "g", TopicPartition: group.TopicPartition{Topic: "t", Partition: 3}}.Key()
 	v3 := []byte{0, 3, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 2, 0, 1, 'm', 0, 0, 0, 0, 0, 0, 0, 5}
 	r, err := group.Decode(key, v3)
-	want := group.OffsetRecord{Group: "g", TopicPartition: group.TopicPartition{Topic: "t", Partition: 3},
-		Offset: &group.Offset{Offset: 9, LeaderEpoch: 2, Metadata: "m", CommitTime: 5, ExpireTime: -1}}
+	want := group.OffsetRecord{
+		Group: "g", TopicPartition: group.TopicPartition{Topic: "t", Partition: 3},
+		Offset: &group.Offset{Offset: 9, LeaderEpoch: 2, Metadata: "m", CommitTime: 5, ExpireTime: -1},
+	}
 	if diff := cmp.Diff(want, r); err != nil || diff != "" {
 		t.Errorf("version 3 of an offset: %v %s", err, diff)
 	}

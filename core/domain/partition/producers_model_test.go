@@ -164,8 +164,10 @@ func TestProducersDecideAsAModelThatKeepsTheWholeLog(t *testing.T) {
 		var sent []event
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			now += int64(rapid.IntRange(0, 10).Draw(t, "time"))
-			switch rapid.SampledFrom([]string{"next", "next", "next", "next", "retry", "odd", "epoch", "marker", "expire",
-				"restore"}).Draw(t, "step") {
+			switch rapid.SampledFrom([]string{
+				"next", "next", "next", "next", "retry", "odd", "epoch", "marker", "expire",
+				"restore",
+			}).Draw(t, "step") {
 			case "expire":
 				age := int64(rapid.IntRange(0, 60).Draw(t, "age"))
 				p.Expire(now, age)
@@ -189,8 +191,10 @@ func TestProducersDecideAsAModelThatKeepsTheWholeLog(t *testing.T) {
 				}
 			case "marker":
 				id := rapid.Int64Range(0, 2).Draw(t, "producer")
-				apply(t, p, m, event{id: id, epoch: max(0, m.epochOf(id)) + int16(rapid.IntRange(-1, 1).Draw(t, "epoch")),
-					marker: true, n: 1, now: now})
+				apply(t, p, m, event{
+					id: id, epoch: max(0, m.epochOf(id)) + int16(rapid.IntRange(-1, 1).Draw(t, "epoch")),
+					marker: true, n: 1, now: now,
+				})
 			case "epoch":
 				id := rapid.Int64Range(0, 2).Draw(t, "producer")
 				e := event{id: id, epoch: max(0, m.epochOf(id)) + int16(rapid.IntRange(-1, 2).Draw(t, "epoch")), n: 1, now: now}
@@ -267,8 +271,10 @@ func compare(t *rapid.T, p *Producers, m *model) {
 			continue
 		}
 		last := all[len(all)-1]
-		full := Producer{ID: id, Epoch: last.epoch, LastTimestamp: last.now, CoordinatorEpoch: -1, TxnFirstOffset: m.open(id),
-			Contiguous: m.contiguous(id)}
+		full := Producer{
+			ID: id, Epoch: last.epoch, LastTimestamp: last.now, CoordinatorEpoch: -1, TxnFirstOffset: m.open(id),
+			Contiguous: m.contiguous(id),
+		}
 		for _, e := range all {
 			if e.marker {
 				full.CoordinatorEpoch = 0

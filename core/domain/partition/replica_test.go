@@ -20,8 +20,10 @@ func testReplica(id int32, lease *Lease, log LogState) *Replica {
 
 // testView returns a view of broker id.
 func testView(id, leader, epoch, version int32, isr ...int32) View {
-	return View{Leader: leader, LeaderEpoch: epoch, Version: version, Replicas: []int32{1, 2, 3}, ISR: isr,
-		BrokerEpoch: int64(id) * 10}
+	return View{
+		Leader: leader, LeaderEpoch: epoch, Version: version, Replicas: []int32{1, 2, 3}, ISR: isr,
+		BrokerEpoch: int64(id) * 10,
+	}
 }
 
 // testLeader returns broker 1, which leads epoch 5 from offset 100 on with this ISR, all of it durable.
@@ -44,8 +46,10 @@ func fetchFrom(t *testing.T, r *Replica, id int32, offset int64, now time.Durati
 	if offset > r.start {
 		last = r.epochs.At(offset - 1)
 	}
-	f := FollowerFetch{Replica: id, BrokerEpoch: int64(id) * 10, LeaderEpoch: r.leaderEpoch, Offset: offset,
-		LastEpoch: last}
+	f := FollowerFetch{
+		Replica: id, BrokerEpoch: int64(id) * 10, LeaderEpoch: r.leaderEpoch, Offset: offset,
+		LastEpoch: last,
+	}
 	reply, err := r.FollowerFetched(f, now)
 	if err != nil {
 		t.Fatalf("fetch of %d at %d: %v", id, offset, err)

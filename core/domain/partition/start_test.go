@@ -10,8 +10,10 @@ import (
 
 // fetchOf returns a fetch of broker id in epoch 5 whose log is from start to offset, with a last record of epoch last.
 func fetchOf(id int32, start, offset int64, last int32) FollowerFetch {
-	return FollowerFetch{Replica: id, BrokerEpoch: int64(id) * 10, LeaderEpoch: 5, Start: start, Offset: offset,
-		LastEpoch: last}
+	return FollowerFetch{
+		Replica: id, BrokerEpoch: int64(id) * 10, LeaderEpoch: 5, Start: start, Offset: offset,
+		LastEpoch: last,
+	}
 }
 
 func TestDeletingRecordsCommitsNothing(t *testing.T) {
@@ -112,8 +114,10 @@ func TestAMemberOfTheISRDoesNotResetItsLog(t *testing.T) {
 // For some unknown reason the log of a member of the ISR begins above the end of the next leader's log.
 func TestAFollowerThatHasDeletedUncommittedRecordsLeavesTheISRAndResetsItsLog(t *testing.T) {
 	leader := testReplica(1, nil, LogState{End: 60, Durable: 60, Epochs: []EpochStart{{Epoch: 3}}})
-	follower := testReplica(2, nil, LogState{Start: 100, End: 100, Durable: 100,
-		Epochs: []EpochStart{{Epoch: 3, Start: 100}}})
+	follower := testReplica(2, nil, LogState{
+		Start: 100, End: 100, Durable: 100,
+		Epochs: []EpochStart{{Epoch: 3, Start: 100}},
+	})
 	install := func(version int32, now time.Duration, isr ...int32) {
 		leader.Install(testView(1, 1, 5, version, isr...), now)
 		follower.Install(testView(2, 1, 5, version, isr...), now)

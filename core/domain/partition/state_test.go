@@ -57,8 +57,10 @@ func TestAReplayMakesTheStateThatTheAppendsHaveMade(t *testing.T) {
 	}
 	snapshot()
 	want, wantOpen := known(&appended)
-	if want := []EndedTxn{{ProducerID: 2, FirstOffset: 14, LastOffset: 17, Aborted: true,
-		LastStable: 15}}; !slices.Equal(ended, want) {
+	if want := []EndedTxn{{
+		ProducerID: 2, FirstOffset: 14, LastOffset: 17, Aborted: true,
+		LastStable: 15,
+	}}; !slices.Equal(ended, want) {
 		t.Errorf("ended transactions %+v, want %+v", ended, want)
 	}
 	for at, from := range snapshots {
@@ -114,8 +116,11 @@ func TestTheFirstBatchOfALeaderEpochIsKnown(t *testing.T) {
 }
 
 func TestAReplicaThatIsOpenedForgetsTheEpochsThatWereDeleted(t *testing.T) {
-	log := LogState{Start: 7, End: 9, Durable: 9, Epochs: []EpochStart{{Epoch: 1, Start: 0}, {Epoch: 2, Start: 3},
-		{Epoch: 5, Start: 8}}}
+	log := LogState{Start: 7, End: 9, Durable: 9, Epochs: []EpochStart{
+		{Epoch: 1, Start: 0},
+		{Epoch: 2, Start: 3},
+		{Epoch: 5, Start: 8},
+	}}
 	r := NewReplica(1, 1, ReplicaSettings{MinInSync: 1}, nil, log, 0)
 	if diff := cmp.Diff([]EpochStart{{2, 7}, {5, 8}}, r.Epochs()); diff != "" {
 		t.Errorf("epochs (-want +got):\n%s", diff)

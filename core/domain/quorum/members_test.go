@@ -51,10 +51,16 @@ func TestANodeIsRemovedIfTheOthersCanDecideWithoutIt(t *testing.T) {
 		"no member":                    {Removal{Node: 9}, []int32{1, 2, 3}, fault.VoterNotFound},
 		"a former member":              {Removal{Node: 5}, []int32{1, 2, 3}, fault.VoterNotFound},
 		"its broker is registered":     {Removal{Node: 3, Registered: true}, []int32{1, 2}, fault.InvalidRequest},
-		"under its directory id": {Removal{Node: 3, Directory: directory, VotesAs: directory}, []int32{1, 2},
-			fault.None},
-		"under another one": {Removal{Node: 3, Directory: directory, VotesAs: other}, []int32{1, 2},
-			fault.VoterNotFound},
+		"under its directory id": {
+			Removal{Node: 3, Directory: directory, VotesAs: directory},
+			[]int32{1, 2},
+			fault.None,
+		},
+		"under another one": {
+			Removal{Node: 3, Directory: directory, VotesAs: other},
+			[]int32{1, 2},
+			fault.VoterNotFound,
+		},
 		"under one, though it has none yet": {Removal{Node: 3, Directory: directory}, []int32{1, 2}, fault.VoterNotFound},
 	} {
 		c.removal.InService = func(node int32) bool { return slices.Contains(c.serving, node) }
@@ -66,8 +72,10 @@ func TestANodeIsRemovedIfTheOthersCanDecideWithoutIt(t *testing.T) {
 
 func TestTheLastVoterStays(t *testing.T) {
 	alone := Members{Voters: map[int32]string{1: "one:1"}}
-	if err := alone.CheckRemove(Removal{Node: 1,
-		InService: func(int32) bool { return true }}); fault.KindOf(err) != fault.InvalidRequest {
+	if err := alone.CheckRemove(Removal{
+		Node:      1,
+		InService: func(int32) bool { return true },
+	}); fault.KindOf(err) != fault.InvalidRequest {
 		t.Errorf("CheckRemove() = %v", err)
 	}
 }

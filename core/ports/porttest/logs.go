@@ -305,8 +305,14 @@ func foundByTimestamp(t *testing.T, l *openedLog) {
 	for _, c := range []struct {
 		ms, upTo int64
 		want     *ports.TimestampOffset
-	}{{0, 6, at(0, 10, 0)}, {11, 6, at(1, 30, 0)}, {31, 6, at(3, 40, 4)}, {45, 6, at(4, 50, 4)}, {51, 6, nil},
-		{31, 3, nil}} {
+	}{
+		{0, 6, at(0, 10, 0)},
+		{11, 6, at(1, 30, 0)},
+		{31, 6, at(3, 40, 4)},
+		{45, 6, at(4, 50, 4)},
+		{51, 6, nil},
+		{31, 3, nil},
+	} {
 		if diff := cmp.Diff(c.want, found(l.OffsetForTimestamp(c.ms, c.upTo))); diff != "" {
 			t.Errorf("OffsetForTimestamp(%d, %d) (-want +got):\n%s", c.ms, c.upTo, diff)
 		}

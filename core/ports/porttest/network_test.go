@@ -14,7 +14,8 @@ import (
 
 func TestNetworkKeepsTheContractOfHeartbeats(t *testing.T) {
 	porttest.Heartbeats(t, func(_ *testing.T, answer func(ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply,
-		error)) ports.Heartbeats {
+		error),
+	) ports.Heartbeats {
 		n := porttest.NewNetwork(nil)
 		n.Join(porttest.Asked, porttest.Node{
 			Heartbeat: func(_ context.Context, beat ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error) {
@@ -27,7 +28,8 @@ func TestNetworkKeepsTheContractOfHeartbeats(t *testing.T) {
 
 func TestNetworkKeepsTheContractOfReplicaFetcher(t *testing.T) {
 	porttest.ReplicaFetcher(t, func(_ *testing.T, answer func(ports.ReplicaFetch) ([]ports.ReplicaFetched,
-		error)) ports.ReplicaFetcher {
+		error),
+	) ports.ReplicaFetcher {
 		n := porttest.NewNetwork(nil)
 		n.Join(porttest.Asked, porttest.Node{
 			Fetch: func(_ context.Context, req ports.ReplicaFetch) ([]ports.ReplicaFetched, error) { return answer(req) },

@@ -147,8 +147,10 @@ func ReplicaFetcher(
 		want := []ports.ReplicaFetched{
 			{TopicID: metadata.TopicID{1}, HighWatermark: 90, LogStart: 3, Records: []byte("some batches")},
 			{TopicID: metadata.TopicID{1}, Partition: 4, HighWatermark: 7, LogStart: -1, Records: []byte{}},
-			{TopicID: metadata.TopicID{2}, HighWatermark: 8, LogStart: 0, Diverging: true, DivergingEpoch: 3, DivergingEnd: 5,
-				Records: []byte{}},
+			{
+				TopicID: metadata.TopicID{2}, HighWatermark: 8, LogStart: 0, Diverging: true, DivergingEpoch: 3, DivergingEnd: 5,
+				Records: []byte{},
+			},
 		}
 		f := open(t, func(ports.ReplicaFetch) ([]ports.ReplicaFetched, error) { return want, nil })
 		req := ports.ReplicaFetch{Partitions: []ports.ReplicaFetchPartition{

@@ -43,18 +43,42 @@ func TestAlterRefusesWithKafkasMessages(t *testing.T) {
 		kind fault.Kind
 		want string
 	}{
-		{plain(), []ConfigOp{set("foo", "1"), set("retention.ms", "x")}, fault.InvalidConfig,
-			"Unknown topic config name: foo"},
-		{plain(), []ConfigOp{set("retention.ms", "x")}, fault.InvalidConfig,
-			"Invalid value x for configuration retention.ms: Not a number of type LONG"},
-		{plain(), []ConfigOp{{"retention.ms", OpSet, nil}}, fault.InvalidRequest,
-			"Null value not supported for : retention.ms"},
-		{plain(), []ConfigOp{set("retention.ms", "1"), set("retention.ms", "2")}, fault.InvalidRequest,
-			"Error due to duplicate config keys"},
-		{plain(), []ConfigOp{appendTo("retention.ms", "5")}, fault.InvalidConfig,
-			"Can't APPEND to key retention.ms because its type is not LIST."},
-		{plain(), []ConfigOp{takeFrom("foo", "5")}, fault.InvalidConfig,
-			"Can't SUBTRACT to key foo because its type is not LIST."},
+		{
+			plain(),
+			[]ConfigOp{set("foo", "1"), set("retention.ms", "x")},
+			fault.InvalidConfig,
+			"Unknown topic config name: foo",
+		},
+		{
+			plain(),
+			[]ConfigOp{set("retention.ms", "x")},
+			fault.InvalidConfig,
+			"Invalid value x for configuration retention.ms: Not a number of type LONG",
+		},
+		{
+			plain(),
+			[]ConfigOp{{"retention.ms", OpSet, nil}},
+			fault.InvalidRequest,
+			"Null value not supported for : retention.ms",
+		},
+		{
+			plain(),
+			[]ConfigOp{set("retention.ms", "1"), set("retention.ms", "2")},
+			fault.InvalidRequest,
+			"Error due to duplicate config keys",
+		},
+		{
+			plain(),
+			[]ConfigOp{appendTo("retention.ms", "5")},
+			fault.InvalidConfig,
+			"Can't APPEND to key retention.ms because its type is not LIST.",
+		},
+		{
+			plain(),
+			[]ConfigOp{takeFrom("foo", "5")},
+			fault.InvalidConfig,
+			"Can't SUBTRACT to key foo because its type is not LIST.",
+		},
 		// Kafka: UNKNOWN_SERVER_ERROR
 		{plain(), []ConfigOp{{"retention.ms", 7, text("5")}}, fault.InvalidRequest, "Unknown operations type 7"},
 		{
@@ -69,16 +93,36 @@ func TestAlterRefusesWithKafkasMessages(t *testing.T) {
 			fault.InvalidConfig,
 			"Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage.",
 		},
-		{ConfigResource{metadata.ResourceTopic, "nope"}, []ConfigOp{set("retention.ms", "1")}, fault.UnknownTopicOrPartition,
-			"The topic 'nope' does not exist."},
-		{ConfigResource{metadata.ResourceTopic, ""}, []ConfigOp{set("retention.ms", "1")}, fault.InvalidRequest,
-			"Default topic resources are not allowed."},
-		{thisBroker(), []ConfigOp{set("num.io.threads", "x")}, fault.InvalidRequest,
-			"Invalid value x for configuration num.io.threads: Not a number of type INT"},
-		{thisBroker(), []ConfigOp{appendTo("num.io.threads", "9")}, fault.InvalidConfig,
-			"Config value append is not allowed for config key: num.io.threads"},
-		{thisBroker(), []ConfigOp{set("num.partitions", "3")}, fault.InvalidRequest,
-			"Cannot update these configs dynamically: [num.partitions]"},
+		{
+			ConfigResource{metadata.ResourceTopic, "nope"},
+			[]ConfigOp{set("retention.ms", "1")},
+			fault.UnknownTopicOrPartition,
+			"The topic 'nope' does not exist.",
+		},
+		{
+			ConfigResource{metadata.ResourceTopic, ""},
+			[]ConfigOp{set("retention.ms", "1")},
+			fault.InvalidRequest,
+			"Default topic resources are not allowed.",
+		},
+		{
+			thisBroker(),
+			[]ConfigOp{set("num.io.threads", "x")},
+			fault.InvalidRequest,
+			"Invalid value x for configuration num.io.threads: Not a number of type INT",
+		},
+		{
+			thisBroker(),
+			[]ConfigOp{appendTo("num.io.threads", "9")},
+			fault.InvalidConfig,
+			"Config value append is not allowed for config key: num.io.threads",
+		},
+		{
+			thisBroker(),
+			[]ConfigOp{set("num.partitions", "3")},
+			fault.InvalidRequest,
+			"Cannot update these configs dynamically: [num.partitions]",
+		},
 		{
 			allBrokers(),
 			[]ConfigOp{set("sasl.enabled.mechanisms", "GSSAPI")},
@@ -91,10 +135,18 @@ func TestAlterRefusesWithKafkasMessages(t *testing.T) {
 			fault.InvalidRequest,
 			"group.consumer.assignment.interval.ms must be less than or equal to group.consumer.max.assignment.interval.ms",
 		},
-		{ConfigResource{metadata.ResourceBroker, "x"}, []ConfigOp{set("num.io.threads", "9")}, fault.InvalidRequest,
-			"Node id must be an integer, but it is: x"},
-		{ConfigResource{metadata.ResourceBroker, "2"}, []ConfigOp{set("num.io.threads", "9")}, fault.InvalidRequest,
-			"Unexpected broker id, expected 1, but received 2"},
+		{
+			ConfigResource{metadata.ResourceBroker, "x"},
+			[]ConfigOp{set("num.io.threads", "9")},
+			fault.InvalidRequest,
+			"Node id must be an integer, but it is: x",
+		},
+		{
+			ConfigResource{metadata.ResourceBroker, "2"},
+			[]ConfigOp{set("num.io.threads", "9")},
+			fault.InvalidRequest,
+			"Unexpected broker id, expected 1, but received 2",
+		},
 		{group, []ConfigOp{set("foo", "1")}, fault.InvalidConfig, "Unknown group config name: foo"},
 		{
 			group,
@@ -102,11 +154,18 @@ func TestAlterRefusesWithKafkasMessages(t *testing.T) {
 			fault.InvalidConfig,
 			"consumer.session.timeout.ms must be greater than or equal to group.consumer.min.session.timeout.ms",
 		},
-		{ConfigResource{metadata.ResourceGroup, ""}, []ConfigOp{set("consumer.session.timeout.ms", "45000")},
-			fault.InvalidRequest, "Default group resources are not allowed."},
+		{
+			ConfigResource{metadata.ResourceGroup, ""},
+			[]ConfigOp{set("consumer.session.timeout.ms", "45000")},
+			fault.InvalidRequest, "Default group resources are not allowed.",
+		},
 		{subscription, []ConfigOp{set("foo", "1")}, fault.InvalidRequest, "Unknown client metrics configuration: foo"},
-		{ConfigResource{metadata.ResourceClientMetrics, ""}, []ConfigOp{set("interval.ms", "1000")}, fault.InvalidRequest,
-			"Subscription name can't be empty"},
+		{
+			ConfigResource{metadata.ResourceClientMetrics, ""},
+			[]ConfigOp{set("interval.ms", "1000")},
+			fault.InvalidRequest,
+			"Subscription name can't be empty",
+		},
 		{
 			loggers,
 			[]ConfigOp{set("root", "x")},
@@ -114,13 +173,25 @@ func TestAlterRefusesWithKafkasMessages(t *testing.T) {
 			"Cannot set the log level of root to x as it is not a supported log level. " +
 				"Valid log levels are DEBUG, ERROR, FATAL, INFO, TRACE, WARN",
 		},
-		{loggers, []ConfigOp{remove("root")}, fault.InvalidRequest,
-			"Removing the log level of the root logger is not allowed"},
+		{
+			loggers,
+			[]ConfigOp{remove("root")},
+			fault.InvalidRequest,
+			"Removing the log level of the root logger is not allowed",
+		},
 		{loggers, []ConfigOp{set("nope", "DEBUG")}, fault.InvalidConfig, "Logger nope does not exist!"},
-		{loggers, []ConfigOp{appendTo("root", "INFO")}, fault.InvalidRequest,
-			"APPEND operation is not allowed for the BROKER_LOGGER resource"},
-		{ConfigResource{ResourceBrokerLogger, ""}, []ConfigOp{set("root", "INFO")}, fault.InvalidRequest,
-			"Node id must be an integer, but it is: "},
+		{
+			loggers,
+			[]ConfigOp{appendTo("root", "INFO")},
+			fault.InvalidRequest,
+			"APPEND operation is not allowed for the BROKER_LOGGER resource",
+		},
+		{
+			ConfigResource{ResourceBrokerLogger, ""},
+			[]ConfigOp{set("root", "INFO")},
+			fault.InvalidRequest,
+			"Node id must be an integer, but it is: ",
+		},
 		{ConfigResource{3, "1"}, []ConfigOp{set("root", "INFO")}, fault.InvalidRequest, "Unknown resource type 3"},
 	} {
 		f := newConfigsFixture(t, nil)
@@ -220,8 +291,11 @@ func TestAlterChangesSingleConfigsAndReplaceAllOfThem(t *testing.T) {
 		want   string
 	}{
 		{plain(), map[string]*string{"retention.ms": nil}, "Null value not supported for : retention.ms"},
-		{plain(), map[string]*string{"retention.ms": text("x")},
-			"Invalid value x for configuration retention.ms: Not a number of type LONG"},
+		{
+			plain(),
+			map[string]*string{"retention.ms": text("x")},
+			"Invalid value x for configuration retention.ms: Not a number of type LONG",
+		},
 		{ConfigResource{ResourceBrokerLogger, "1"}, map[string]*string{"root": text("INFO")}, "Unknown resource type 8"},
 	} {
 		if err := f.configs.Replace(t.Context(), c.of, c.config, false); err == nil || err.Error() != c.want {
@@ -255,8 +329,10 @@ func TestDescribeRefusesResourcesAsKafkaDoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []ConfigEntry{{Name: "retention.ms", Value: text("604800000"), Default: true, Source: SourceDefault,
-		Type: int8(configdef.Long)}}
+	want := []ConfigEntry{{
+		Name: "retention.ms", Value: text("604800000"), Default: true, Source: SourceDefault,
+		Type: int8(configdef.Long),
+	}}
 	if diff := cmp.Diff(want, entries); diff != "" {
 		t.Errorf("two keys (-want +got):\n%s", diff)
 	}
@@ -291,8 +367,10 @@ func TestTheLogLevelIsShownAndSet(t *testing.T) {
 }
 
 func TestTheMoreSpecificSettingWins(t *testing.T) {
-	f := newConfigsFixture(t, map[string]string{"log.retention.hours": "2", "log.roll.hours": "3",
-		"auto.create.topics.enable": "FALSE", "broker.rack": " r1 "})
+	f := newConfigsFixture(t, map[string]string{
+		"log.retention.hours": "2", "log.roll.hours": "3",
+		"auto.create.topics.enable": "FALSE", "broker.rack": " r1 ",
+	})
 	expect := func(why string, got, want int64) {
 		t.Helper()
 		if got != want {

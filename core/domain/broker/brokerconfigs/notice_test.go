@@ -11,8 +11,10 @@ import (
 )
 
 func TestAConfigWithoutEffectIsKeptShownAndLoggedOnce(t *testing.T) {
-	f := newConfigsFixture(t, map[string]string{"ssl.keystore.password": "hunter2",
-		"num.io.threads": "8", "sasl.enabled.mechanisms": "PLAIN"})
+	f := newConfigsFixture(t, map[string]string{
+		"ssl.keystore.password": "hunter2",
+		"num.io.threads":        "8", "sasl.enabled.mechanisms": "PLAIN",
+	})
 	want := func(when string, lines ...string) {
 		t.Helper()
 		got := strings.Split(strings.TrimSuffix(f.log.String(), "\n"), "\n")

@@ -66,8 +66,10 @@ func (c *Configs) resolveWith(static *map[string]string, own, cluster map[string
 			r.values[k.Name] = r.effective(k)
 		}
 	}
-	for _, key := range []string{"log.flush.interval.messages", "log.flush.interval.ms",
-		"log.flush.scheduler.interval.ms"} {
+	for _, key := range []string{
+		"log.flush.interval.messages", "log.flush.interval.ms",
+		"log.flush.scheduler.interval.ms",
+	} {
 		if _, set := r.set(key); set {
 			r.flushSet = true
 		}

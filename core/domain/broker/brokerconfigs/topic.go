@@ -55,10 +55,14 @@ func (r *resolvedConfigs) topicConfig(own map[string]string, node ports.FlushPol
 		CompressionType:    of("compression.type").(string),
 		Compacted:          slices.Contains(policies, "compact"),
 		MinInSyncReplicas:  int(number("min.insync.replicas")),
-		LeaderThrottle: Throttle{replicas("leader.replication.throttled.replicas"),
-			r.limit("leader.replication.throttled.rate")},
-		FollowerThrottle: Throttle{replicas("follower.replication.throttled.replicas"),
-			r.limit("follower.replication.throttled.rate")},
+		LeaderThrottle: Throttle{
+			replicas("leader.replication.throttled.replicas"),
+			r.limit("leader.replication.throttled.rate"),
+		},
+		FollowerThrottle: Throttle{
+			replicas("follower.replication.throttled.replicas"),
+			r.limit("follower.replication.throttled.rate"),
+		},
 		Log: ports.LogConfig{
 			Compact:              slices.Contains(policies, "compact"),
 			Delete:               slices.Contains(policies, "delete"),

@@ -172,8 +172,10 @@ func fallApart(t *testing.T, seed uint64) {
 		working.Go(func() { _ = a.controllers[id].Run(ctx) })
 	}
 	time.Sleep(time.Second)
-	cmd := metadata.CreateTopic{Name: "t", ID: metadata.TopicID{1}, Partitions: -1, ReplicationFactor: -1,
-		Assignments: [][]int32{{2, 3, 4}, {1, 5, 3}}}
+	cmd := metadata.CreateTopic{
+		Name: "t", ID: metadata.TopicID{1}, Partitions: -1, ReplicationFactor: -1,
+		Assignments: [][]int32{{2, 3, 4}, {1, 5, 3}},
+	}
 	if _, err := (apartStore{a, 3}).Apply(ctx, cmd); err != nil {
 		t.Fatal(err)
 	}

@@ -46,8 +46,10 @@ func (s *askedStore) Leadership() ports.Leadership {
 func (n *nodes) beat(t *testing.T, c *Controller, id int32) (ports.BrokerHeartbeatReply, error) {
 	t.Helper()
 	b, _ := n.image().Broker(id)
-	return c.Heartbeat(t.Context(), ports.BrokerHeartbeat{BrokerID: id, BrokerEpoch: b.Epoch,
-		MetadataIndex: int64(n.image().Index())})
+	return c.Heartbeat(t.Context(), ports.BrokerHeartbeat{
+		BrokerID: id, BrokerEpoch: b.Epoch,
+		MetadataIndex: int64(n.image().Index()),
+	})
 }
 
 func TestOneQuestionToTheMajorityServesAllHeartbeatsThatWereThereBefore(t *testing.T) {
@@ -152,8 +154,10 @@ func TestAFencedBrokerThatHasNotSeenItGetsNoLease(t *testing.T) {
 		b, _ := n.image().Broker(2)
 		beat := func(seen uint64) ports.BrokerHeartbeatReply {
 			t.Helper()
-			reply, err := c.Heartbeat(t.Context(), ports.BrokerHeartbeat{BrokerID: 2, BrokerEpoch: b.Epoch,
-				MetadataIndex: int64(seen)})
+			reply, err := c.Heartbeat(t.Context(), ports.BrokerHeartbeat{
+				BrokerID: 2, BrokerEpoch: b.Epoch,
+				MetadataIndex: int64(seen),
+			})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -12,8 +12,10 @@ func TestAStateIsWokenAtItsDeadline(t *testing.T) {
 	inWorld(t, 0, func(t *testing.T, w *world) {
 		keys := neighbours(10)
 		for i, key := range keys { // the last one is the first to be woken
-			_, err := w.on[1].Post(t.Context(), posting{account: key, amount: 1,
-				lifetime: time.Duration(len(keys)-i) * time.Minute})
+			_, err := w.on[1].Post(t.Context(), posting{
+				account: key, amount: 1,
+				lifetime: time.Duration(len(keys)-i) * time.Minute,
+			})
 			wants(t, err, fault.None)
 		}
 		time.Sleep(time.Second)

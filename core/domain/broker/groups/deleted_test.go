@@ -16,8 +16,10 @@ import (
 func (g *fixture) recreateOffsetsTopic(partitions int32) {
 	g.t.Helper()
 	g.deleteOffsetsTopic()
-	g.apply(metadata.CreateTopic{Name: metadata.OffsetsTopic, ID: metadata.TopicID{10}, Partitions: partitions,
-		ReplicationFactor: 1})
+	g.apply(metadata.CreateTopic{
+		Name: metadata.OffsetsTopic, ID: metadata.TopicID{10}, Partitions: partitions,
+		ReplicationFactor: 1,
+	})
 }
 
 func (g *fixture) deleteOffsetsTopic() {
@@ -37,8 +39,10 @@ func TestOffsetsAreGoneWhenTheOffsetsTopicIsDeletedAndCreatedAgain(t *testing.T)
 			if got := groupstest.Committed(t, g, "g"); got != -1 {
 				t.Errorf("epoch %d: offset %d is still committed", epoch, got)
 			}
-			groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g",
-				MemberID: ids[0], Generation: generation}), fault.UnknownMemberID)
+			groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{
+				Group:    "g",
+				MemberID: ids[0], Generation: generation,
+			}), fault.UnknownMemberID)
 			groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 7)), fault.None)
 			again := g.restart()
 			defer again.stop()

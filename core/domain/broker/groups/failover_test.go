@@ -81,8 +81,10 @@ func TestACoordinatorThatLeadsAgainKnowsWhatOthersHaveWritten(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var working sync.WaitGroup
 		working.Go(func() { _ = other.Run(ctx) })
-		groupstest.Kind(t, other.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: id,
-			MemberID: ids[1], Generation: generation}), fault.None)
+		groupstest.Kind(t, other.Heartbeat(t.Context(), classic.HeartbeatRequest{
+			Group:    id,
+			MemberID: ids[1], Generation: generation,
+		}), fault.None)
 		groupstest.Kind(t, other.Commit(t.Context(), groupstest.CommitOf(id, ids[0], generation, 2)), fault.None)
 		cancel()
 		working.Wait()

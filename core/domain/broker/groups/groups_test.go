@@ -122,8 +122,10 @@ func TestHeartbeatsKeepMembersAlive(t *testing.T) {
 		ids, generation := groupstest.Form(t, g, "g", 1)
 		for range 20 {
 			time.Sleep(9 * time.Second)
-			groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g",
-				MemberID: ids[0], Generation: generation}), fault.None)
+			groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{
+				Group:    "g",
+				MemberID: ids[0], Generation: generation,
+			}), fault.None)
 		}
 	})
 }
@@ -171,8 +173,10 @@ func TestRestartedCoordinatorGoesOn(t *testing.T) {
 		if got := groupstest.Committed(t, g, "g"); got != 42 {
 			t.Errorf("committed offset %d, want 42", got)
 		}
-		groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g",
-			MemberID: ids[0], Generation: generation}), fault.None)
+		groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{
+			Group:    "g",
+			MemberID: ids[0], Generation: generation,
+		}), fault.None)
 	})
 }
 
@@ -200,8 +204,10 @@ func TestLoadingThatTakesLongOrFailsAsksForARetry(t *testing.T) {
 		defer g.stop()
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", ids[0], generation, 1)),
 			fault.CoordinatorLoadInProgress)
-		groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g",
-			MemberID: ids[0], Generation: generation}), fault.None)
+		groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{
+			Group:    "g",
+			MemberID: ids[0], Generation: generation,
+		}), fault.None)
 		groupstest.Kind(t, g.Describe(t.Context(), "g").Err, fault.None) // by now it has been read
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", ids[0], generation, 1)), fault.None)
 
@@ -307,8 +313,10 @@ func TestFindCoordinatorIsRetriableWhileTheOffsetsTopicCannotBeCreated(t *testin
 		g.store.Show(new(metadata.Image))
 		refused := fault.InvalidReplicationFactor
 		g.topics.Topics = madeTopics{g.store, &refused}
-		for _, refused = range []fault.Kind{fault.InvalidReplicationFactor, fault.PolicyViolation, fault.NotController,
-			fault.RequestTimedOut} {
+		for _, refused = range []fault.Kind{
+			fault.InvalidReplicationFactor, fault.PolicyViolation, fault.NotController,
+			fault.RequestTimedOut,
+		} {
 			_, err := g.Find(t.Context(), "g")
 			groupstest.Kind(t, err, fault.CoordinatorNotAvailable)
 		}

@@ -24,8 +24,10 @@ func TestGroupsTakeNoMoreThanTheirMemory(t *testing.T) {
 		if got, err := g.List(t.Context(), nil, nil); err != nil || len(got) != 1 {
 			t.Errorf("List() = %+v, %v: a refused join leaves a group behind", got, err)
 		}
-		groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g",
-			MemberID: ids[1], Generation: generation}), fault.None)
+		groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{
+			Group:    "g",
+			MemberID: ids[1], Generation: generation,
+		}), fault.None)
 		g.deps.Memory.SetLimit(0)
 		if r := g.Join(t.Context(), groupstest.JoinRequest("g", ids[1], "")); r.Err != nil || r.Generation != generation {
 			t.Errorf("a member that is there comes back: %+v", r)
@@ -50,8 +52,10 @@ func TestAnAssignmentWithoutMemoryIsRefused(t *testing.T) {
 		r := g.Join(t.Context(), groupstest.JoinRequest("g", "", ""))
 		groupstest.Kind(t, r.Err, fault.None)
 		g.deps.Memory.SetLimit(g.deps.Memory.Used() + 1000)
-		sync := classic.SyncRequest{Group: "g", MemberID: r.MemberID, Generation: r.Generation,
-			Assignments: map[string][]byte{r.MemberID: make([]byte, 2000)}}
+		sync := classic.SyncRequest{
+			Group: "g", MemberID: r.MemberID, Generation: r.Generation,
+			Assignments: map[string][]byte{r.MemberID: make([]byte, 2000)},
+		}
 		groupstest.Kind(t, g.Sync(t.Context(), sync).Err, fault.CoordinatorNotAvailable)
 		sync.Assignments[r.MemberID] = make([]byte, 500)
 		groupstest.Kind(t, g.Sync(t.Context(), sync).Err, fault.None)

@@ -30,8 +30,10 @@ func TestCommitIsAnsweredAndVisibleWhenDurable(t *testing.T) {
 		if got := groupstest.Committed(t, g, "g"); got != -1 {
 			t.Errorf("offset %d is visible before it is durable", got)
 		}
-		stable, err := g.FetchOffsets(t.Context(), "g", []group.TopicPartition{{Topic: "orders"},
-			{Topic: "orders", Partition: 1}}, true)
+		stable, err := g.FetchOffsets(t.Context(), "g", []group.TopicPartition{
+			{Topic: "orders"},
+			{Topic: "orders", Partition: 1},
+		}, true)
 		if err != nil || stable[0].Offset.Offset != 7 || stable[1].Offset.Offset != -1 || time.Since(began) != time.Second {
 			t.Errorf("require stable: %+v, %v after %v, want 7 after a second", stable, err, time.Since(began))
 		}

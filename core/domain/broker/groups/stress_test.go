@@ -76,8 +76,10 @@ func (c *consumer) consume(ctx context.Context, memberID string, generation int3
 		case 1: // crash
 			return false
 		}
-		err := c.g.Heartbeat(ctx, classic.HeartbeatRequest{Group: c.group, MemberID: memberID,
-			InstanceID: c.instance, Generation: generation})
+		err := c.g.Heartbeat(ctx, classic.HeartbeatRequest{
+			Group: c.group, MemberID: memberID,
+			InstanceID: c.instance, Generation: generation,
+		})
 		switch fault.KindOf(err) {
 		case fault.None:
 		case fault.RebalanceInProgress:

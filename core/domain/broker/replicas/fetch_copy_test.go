@@ -120,8 +120,10 @@ func TestAFollowerServesWhatItKnowsToBeCommitted(t *testing.T) {
 			{name: "above what is not committed", broker: 2, offset: 2},
 			{name: "beyond the follower's log", broker: 2, offset: 3, want: fault.OffsetNotAvailable},
 			{name: "in an older version", broker: 2, change: leaderOnly, want: fault.NotLeaderOrFollower, hint: leader},
-			{name: "in a newer epoch", broker: 2, change: inEpoch(at.LeaderEpoch + 1), want: fault.UnknownLeaderEpoch,
-				hint: leader},
+			{
+				name: "in a newer epoch", broker: 2, change: inEpoch(at.LeaderEpoch + 1), want: fault.UnknownLeaderEpoch,
+				hint: leader,
+			},
 			{name: "no replica", broker: 4, want: fault.NotLeaderOrFollower, hint: leader},
 		} {
 			change := c.change

@@ -153,8 +153,10 @@ func TestAFetchSessionAnswersOnlyWhatHasChanged(t *testing.T) {
 		t.Fatalf("opened %+v", opened)
 	}
 	next := func(epoch int32, partitions ...FetchPartition) *FetchResponse {
-		req := &FetchRequest{FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, SessionID: opened.SessionID,
-			SessionEpoch: epoch, Partitions: partitions}
+		req := &FetchRequest{
+			FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, SessionID: opened.SessionID,
+			SessionEpoch: epoch, Partitions: partitions,
+		}
 		return f.fetch.Fetch(t.Context(), req)
 	}
 	past := full.Partitions[0]
@@ -169,8 +171,10 @@ func TestAFetchSessionAnswersOnlyWhatHasChanged(t *testing.T) {
 	if got := next(2); !errors.Is(got.Err, fault.InvalidFetchSessionEpoch) {
 		t.Errorf("an old epoch was answered %v", got.Err)
 	}
-	forget := &FetchRequest{FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, SessionID: opened.SessionID,
-		SessionEpoch: 3, Forgotten: []FetchTarget{full.Partitions[0].FetchTarget}}
+	forget := &FetchRequest{
+		FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, SessionID: opened.SessionID,
+		SessionEpoch: 3, Forgotten: []FetchTarget{full.Partitions[0].FetchTarget},
+	}
 	if got := f.fetch.Fetch(t.Context(), forget); len(got.Partitions) != 0 || got.Err != nil {
 		t.Errorf("the answer has the forgotten partition: %+v", got)
 	}
@@ -288,11 +292,15 @@ func TestAFetchWithoutRoomToWaitIsAnsweredAtOnce(t *testing.T) {
 	f.fetch = NewFetch(f.partitions, f.configs, 10*wantedCost, time.Now)
 	synctest.Test(t, func(t *testing.T) {
 		fetch := func(n int32) time.Duration {
-			req := &FetchRequest{FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: time.Hour,
-				SessionEpoch: finalFetchEpoch}
+			req := &FetchRequest{
+				FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: time.Hour,
+				SessionEpoch: finalFetchEpoch,
+			}
 			for i := range n {
-				req.Partitions = append(req.Partitions, FetchPartition{FetchTarget: FetchTarget{Topic: "many", Partition: i},
-					CurrentLeaderEpoch: -1, LastFetchedEpoch: -1})
+				req.Partitions = append(req.Partitions, FetchPartition{
+					FetchTarget:        FetchTarget{Topic: "many", Partition: i},
+					CurrentLeaderEpoch: -1, LastFetchedEpoch: -1,
+				})
 			}
 			began := time.Now()
 			f.fetch.Fetch(t.Context(), req)

@@ -72,8 +72,10 @@ func (f *fixture) keepUp(t *testing.T) {
 func (f *fixture) send(t *testing.T, b []byte) (*ProduceRequest, <-chan struct{}) {
 	t.Helper()
 	done := make(chan struct{})
-	req := &ProduceRequest{Acks: -1, Parse: parseProduced, Partitions: []ProducePartition{{Topic: "orders", Records: b}},
-		Done: func() { close(done) }}
+	req := &ProduceRequest{
+		Acks: -1, Parse: parseProduced, Partitions: []ProducePartition{{Topic: "orders", Records: b}},
+		Done: func() { close(done) },
+	}
 	f.produce.Produce(t.Context(), req)
 	return req, done
 }

@@ -126,13 +126,17 @@ func TestACommitThatOnlyOneBrokerHasIsNotAcknowledged(t *testing.T) {
 
 func TestGroupsLiveInPartitions(t *testing.T) { // the services together, over a log store
 	f := newFixture(t)
-	f.apply(t, metadata.CreateTopic{Name: metadata.OffsetsTopic, ID: metadata.TopicID{9}, Partitions: 50,
-		ReplicationFactor: 1})
+	f.apply(t, metadata.CreateTopic{
+		Name: metadata.OffsetsTopic, ID: metadata.TopicID{9}, Partitions: 50,
+		ReplicationFactor: 1,
+	})
 	for range 2 { // the second coordinator reads what the first has written
 		ctx, cancel := context.WithCancel(t.Context())
 		configs := newFixedConfigs()
-		configs.ints = map[string]int64{"group.max.session.timeout.ms": 1 << 30, "group.max.size": 10,
-			"offsets.commit.timeout.ms": 10_000, "offset.metadata.max.bytes": 10, "offsets.retention.check.interval.ms": 1 << 30}
+		configs.ints = map[string]int64{
+			"group.max.session.timeout.ms": 1 << 30, "group.max.size": 10,
+			"offsets.commit.timeout.ms": 10_000, "offset.metadata.max.bytes": 10, "offsets.retention.check.interval.ms": 1 << 30,
+		}
 		g := groups.New(groups.Dependencies{
 			Log: f.partitions, Topics: groupstest.ExistingTopics{Store: f.store}, Metadata: f.store, Configs: configs, NodeID: 1,
 			Memory: coordinator.NewMemory(1 << 30), Clock: time.Now, Random: groupstest.Random(1),

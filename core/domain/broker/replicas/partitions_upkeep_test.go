@@ -106,8 +106,10 @@ func TestATaskThatFailsRestsLongerAndLonger(t *testing.T) {
 		u.ask(task{})
 		time.Sleep(36 * time.Second)
 		synctest.Wait()
-		want := []time.Duration{0, time.Second, 3 * time.Second, 7 * time.Second, 15 * time.Second, 25 * time.Second,
-			35 * time.Second}
+		want := []time.Duration{
+			0, time.Second, 3 * time.Second, 7 * time.Second, 15 * time.Second, 25 * time.Second,
+			35 * time.Second,
+		}
 		if !slices.Equal(began, want) {
 			t.Errorf("it began at %v, want %v", began, want)
 		}

@@ -85,8 +85,10 @@ func TestProduceFailsWhenTheLogGoesOffline(t *testing.T) {
 func TestProduceIsNotAnsweredWhileTheLogNeedsItsBytes(t *testing.T) {
 	for name, lose := range map[string]func(f *fixture, p *Partition){
 		"another leads": func(_ *fixture, p *Partition) {
-			p.install(partition.View{Leader: 2, LeaderEpoch: 7, Version: 7, Replicas: []int32{2, 1}, ISR: []int32{2, 1},
-				BrokerEpoch: 1})
+			p.install(partition.View{
+				Leader: 2, LeaderEpoch: 7, Version: 7, Replicas: []int32{2, 1}, ISR: []int32{2, 1},
+				BrokerEpoch: 1,
+			})
 		},
 		"the partition is closed": func(_ *fixture, p *Partition) { p.end(fault.NotLeaderOrFollower) },
 		"the topic is deleted": func(f *fixture, _ *Partition) {
@@ -122,30 +124,40 @@ func TestProduceIsNotAnsweredWhileTheLogNeedsItsBytes(t *testing.T) {
 
 func TestProduceRefusals(t *testing.T) {
 	f := newFixture(t)
-	f.apply(t, metadata.CreateTopic{Name: metadata.OffsetsTopic, ID: metadata.TopicID{2}, Partitions: 1,
-		ReplicationFactor: 1})
+	f.apply(t, metadata.CreateTopic{
+		Name: metadata.OffsetsTopic, ID: metadata.TopicID{2}, Partitions: 1,
+		ReplicationFactor: 1,
+	})
 	good := func() []byte { return newBatch(t, record.Options{}, "a") }
 	for name, c := range map[string]struct {
 		edit func(*ProduceRequest)
 		want fault.Kind
 	}{
 		"unknown topic": {func(r *ProduceRequest) { r.Partitions[0].Topic = "nowhere" }, fault.UnknownTopicOrPartition},
-		"unknown id": {func(r *ProduceRequest) { r.UsesTopicIDs, r.Partitions[0].TopicID = true, metadata.TopicID{9} },
-			fault.UnknownTopicID},
-		"no id": {func(r *ProduceRequest) { r.UsesTopicIDs, r.Partitions[0].Topic = true, "" },
-			fault.UnknownTopicID},
+		"unknown id": {
+			func(r *ProduceRequest) { r.UsesTopicIDs, r.Partitions[0].TopicID = true, metadata.TopicID{9} },
+			fault.UnknownTopicID,
+		},
+		"no id": {
+			func(r *ProduceRequest) { r.UsesTopicIDs, r.Partitions[0].Topic = true, "" },
+			fault.UnknownTopicID,
+		},
 		"unknown partition": {func(r *ProduceRequest) { r.Partitions[0].Partition = 2 }, fault.UnknownTopicOrPartition},
 		"acks":              {func(r *ProduceRequest) { r.Acks = 3 }, fault.InvalidRequiredAcks},
 		"transaction":       {func(r *ProduceRequest) { r.TransactionalID = "t" }, fault.InvalidTxnState},
 		"internal topic":    {func(r *ProduceRequest) { r.Partitions[0].Topic = metadata.OffsetsTopic }, fault.InvalidTopic},
-		"bad checksum": {func(r *ProduceRequest) { b := r.Partitions[0].Records; b[len(b)-1] ^= 1 },
-			fault.CorruptMessage},
+		"bad checksum": {
+			func(r *ProduceRequest) { b := r.Partitions[0].Records; b[len(b)-1] ^= 1 },
+			fault.CorruptMessage,
+		},
 		"nothing": {func(r *ProduceRequest) { r.Partitions[0].Records = nil }, fault.InvalidRecord},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answered := false
-			req := &ProduceRequest{Acks: -1, Parse: parseProduced,
-				Partitions: []ProducePartition{{Topic: "orders", Records: good()}}, Done: func() { answered = true }}
+			req := &ProduceRequest{
+				Acks: -1, Parse: parseProduced,
+				Partitions: []ProducePartition{{Topic: "orders", Records: good()}}, Done: func() { answered = true },
+			}
 			c.edit(req)
 			f.produce.Produce(t.Context(), req)
 			if got := req.Partitions[0]; !answered || !errors.Is(got.Err, c.want) || got.BaseOffset != -1 ||

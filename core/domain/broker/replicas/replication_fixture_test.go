@@ -110,10 +110,14 @@ func (r *ring) begin(ctx context.Context, working *sync.WaitGroup, id int32) *ri
 	}
 	b.configs.throttle = func(of *brokerconfigs.TopicConfig, own map[string]string) {
 		throttled := func(key string) quota.Replicas { return quota.ReplicasOn(id, strings.Split(own[key], ",")) }
-		of.LeaderThrottle = brokerconfigs.Throttle{Replicas: throttled("leader.replication.throttled.replicas"),
-			Rate: r.leaderRate.Load()}
-		of.FollowerThrottle = brokerconfigs.Throttle{Replicas: throttled("follower.replication.throttled.replicas"),
-			Rate: r.followerRate.Load()}
+		of.LeaderThrottle = brokerconfigs.Throttle{
+			Replicas: throttled("leader.replication.throttled.replicas"),
+			Rate:     r.leaderRate.Load(),
+		}
+		of.FollowerThrottle = brokerconfigs.Throttle{
+			Replicas: throttled("follower.replication.throttled.replicas"),
+			Rate:     r.followerRate.Load(),
+		}
 	}
 	log := slog.New(slog.DiscardHandler)
 	b.partitions = NewPartitions(b, b.logs, b.configs, id, int64(id), b.lease, nil, time.Now, log)
@@ -151,8 +155,10 @@ func (r *ring) create(topic string, leader int32) {
 	at := slices.Index(replicas, leader)
 	replicas = slices.Concat(replicas[at:], replicas[:at])
 	r.created++
-	r.apply(metadata.CreateTopic{Name: topic, ID: metadata.TopicID{r.created}, Partitions: -1, ReplicationFactor: -1,
-		Assignments: [][]int32{replicas}})
+	r.apply(metadata.CreateTopic{
+		Name: topic, ID: metadata.TopicID{r.created}, Partitions: -1, ReplicationFactor: -1,
+		Assignments: [][]int32{replicas},
+	})
 }
 
 // throttle sets the rates of throttled replicas.

@@ -96,8 +96,10 @@ func TestRecordsAreRefusedOnAFullDiskAndTakenWhenThereIsSpaceAgain(t *testing.T)
 		t.Errorf("on a full disk: %+v", got)
 	}
 	b := newBatch(t, record.Options{}, "offsets")
-	f.apply(t, metadata.CreateTopic{Name: metadata.OffsetsTopic, ID: metadata.TopicID{9}, Partitions: 1,
-		ReplicationFactor: 1})
+	f.apply(t, metadata.CreateTopic{
+		Name: metadata.OffsetsTopic, ID: metadata.TopicID{9}, Partitions: 1,
+		ReplicationFactor: 1,
+	})
 	if _, err := f.partitions.Start(t.Context(), metadata.TopicID{9}, 0, -1, b); err != nil {
 		t.Errorf("committed offsets: %v", err)
 	}

@@ -63,11 +63,15 @@ func TestAReplicaComesAsFastAsTheThrottleAllows(t *testing.T) {
 		leaderRate, followerRate int64
 		atLeast, atMost          time.Duration
 	}{
-		"by the leader": {"0:1,0:2,0:3", "", rate, rate, throttled - 2*time.Second,
-			throttled + time.Second},
+		"by the leader": {
+			"0:1,0:2,0:3", "", rate, rate, throttled - 2*time.Second,
+			throttled + time.Second,
+		},
 		"by the follower": {"", "0:4", rate, rate, throttled - 2*time.Second, throttled + time.Second},
-		"by both, as the tool has it": {"0:1,0:2,0:3", "0:4", rate, rate, throttled - 2*time.Second,
-			throttled + time.Second},
+		"by both, as the tool has it": {
+			"0:1,0:2,0:3", "0:4", rate, rate, throttled - 2*time.Second,
+			throttled + time.Second,
+		},
 		"by the slower, of all replicas":      {"*", "*", 2 * rate, rate, throttled - 2*time.Second, throttled + time.Second},
 		"not, where no rate is set":           {"*", "*", math.MaxInt64, math.MaxInt64, 0, time.Second},
 		"not, where no replicas are named":    {"", "", 1, 1, 0, time.Second},
@@ -93,8 +97,10 @@ func TestAReplicaComesAsFastAsTheThrottleAllows(t *testing.T) {
 }
 
 func TestAThrottleThatChangesCountsAtOnce(t *testing.T) {
-	for name, c := range map[string]struct{ leaders, followers string }{"of the leader": {"*", ""},
-		"of the follower": {"", "*"}} {
+	for name, c := range map[string]struct{ leaders, followers string }{
+		"of the leader":   {"*", ""},
+		"of the follower": {"", "*"},
+	} {
 		for what, change := range map[string]func(r *ring){
 			"its rate":     func(r *ring) { r.throttle(math.MaxInt64, math.MaxInt64) },
 			"its replicas": func(r *ring) { r.throttleReplicas("", "") },
@@ -136,8 +142,10 @@ func TestReplicasInSyncAreNotThrottled(t *testing.T) {
 }
 
 func TestAReplicaThatWaitsForTheThrottleCostsNothing(t *testing.T) {
-	for name, c := range map[string]struct{ leaders, followers string }{"at the leader": {"*", ""},
-		"as the follower": {"", "*"}} {
+	for name, c := range map[string]struct{ leaders, followers string }{
+		"at the leader":   {"*", ""},
+		"as the follower": {"", "*"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			inRing(t, 4, func(t *testing.T, r *ring) {
 				r.fill()

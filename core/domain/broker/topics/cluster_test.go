@@ -142,8 +142,11 @@ func TestProducerIDsNeedMetadataThatCanBeChanged(t *testing.T) {
 }
 
 func TestTheLogDirectoryIsDescribed(t *testing.T) {
-	logs := knownLogs{sizes: []ports.LogUsage{{Topic: "a", Partition: 0, Size: 10}, {Topic: "a", Partition: 1, Size: 20},
-		{Topic: "b", Partition: 0, Size: 30}}}
+	logs := knownLogs{sizes: []ports.LogUsage{
+		{Topic: "a", Partition: 0, Size: 10},
+		{Topic: "a", Partition: 1, Size: 20},
+		{Topic: "b", Partition: 0, Size: 30},
+	}}
 	c, _ := newCluster(logs)
 	dir, usages, err := c.LogDir(t.Context(), nil)
 	if err != nil || dir.Path != "/data" || !cmp.Equal(usages, logs.sizes) {

@@ -56,34 +56,76 @@ func TestTopicsAreRefusedWithKafkasMessages(t *testing.T) {
 		kind fault.Kind
 		want string
 	}{
-		"exists": {NewTopic{Name: "plain", Partitions: 1, ReplicationFactor: 1}, fault.TopicExists,
-			"Topic 'plain' already exists."},
-		"exists, first": {NewTopic{Name: "plain", Partitions: 1, ReplicationFactor: 1,
-			Configs: map[string]*string{"x": text("y")}}, fault.TopicExists, "Topic 'plain' already exists."},
-		"name": {NewTopic{Name: "", Partitions: 1, ReplicationFactor: 1}, fault.InvalidTopic,
-			"Topic name is invalid: the empty string is not allowed"},
-		"partitions": {NewTopic{Name: "a", Partitions: 0, ReplicationFactor: 1}, fault.InvalidPartitions,
-			"Number of partitions was set to an invalid non-positive value."},
-		"factor": {NewTopic{Name: "a", Partitions: 1, ReplicationFactor: 0}, fault.InvalidReplicationFactor,
-			"Replication factor must be larger than 0, or -1 to use the default value."},
-		"null config": {NewTopic{Name: "a", Partitions: 1, ReplicationFactor: 1,
-			Configs: map[string]*string{"retention.ms": nil}}, fault.InvalidConfig,
-			"Null value not supported for topic configs: retention.ms"},
-		"config": {NewTopic{Name: "a", Partitions: 1, ReplicationFactor: 1,
-			Configs: map[string]*string{"retention.ms": text("x")}}, fault.InvalidConfig,
-			"Invalid value x for configuration retention.ms: Not a number of type LONG"},
-		"gap": {NewTopic{Name: "a", Partitions: -1, ReplicationFactor: -1, Assignments: map[int32][]int32{0: {1},
-			2: {1}}}, fault.InvalidReplicaAssignment, "partitions should be a consecutive 0-based integer sequence"},
-		"both": {NewTopic{Name: "a", Partitions: 1, ReplicationFactor: -1,
-			Assignments: map[int32][]int32{0: {1}}}, fault.InvalidRequest,
-			"A manual partition assignment was specified, but numPartitions was not set to -1."},
-		"unknown broker": {NewTopic{Name: "a", Partitions: -1, ReplicationFactor: -1,
-			Assignments: map[int32][]int32{0: {7}}}, fault.InvalidReplicaAssignment,
-			"The manual partition assignment includes broker 7, but no such broker is registered."},
-		"controller's": {NewTopic{Name: "__cluster_metadata", Partitions: 1, ReplicationFactor: 1}, fault.InvalidRequest,
-			"Creation of internal topic __cluster_metadata is prohibited."},
-		"too many at once": {NewTopic{Name: "a", Partitions: 20000, ReplicationFactor: 1}, fault.PolicyViolation,
-			"Excessively large number of partitions per request."},
+		"exists": {
+			NewTopic{Name: "plain", Partitions: 1, ReplicationFactor: 1},
+			fault.TopicExists,
+			"Topic 'plain' already exists.",
+		},
+		"exists, first": {NewTopic{
+			Name: "plain", Partitions: 1, ReplicationFactor: 1,
+			Configs: map[string]*string{"x": text("y")},
+		}, fault.TopicExists, "Topic 'plain' already exists."},
+		"name": {
+			NewTopic{Name: "", Partitions: 1, ReplicationFactor: 1},
+			fault.InvalidTopic,
+			"Topic name is invalid: the empty string is not allowed",
+		},
+		"partitions": {
+			NewTopic{Name: "a", Partitions: 0, ReplicationFactor: 1},
+			fault.InvalidPartitions,
+			"Number of partitions was set to an invalid non-positive value.",
+		},
+		"factor": {
+			NewTopic{Name: "a", Partitions: 1, ReplicationFactor: 0},
+			fault.InvalidReplicationFactor,
+			"Replication factor must be larger than 0, or -1 to use the default value.",
+		},
+		"null config": {
+			NewTopic{
+				Name: "a", Partitions: 1, ReplicationFactor: 1,
+				Configs: map[string]*string{"retention.ms": nil},
+			},
+			fault.InvalidConfig,
+			"Null value not supported for topic configs: retention.ms",
+		},
+		"config": {
+			NewTopic{
+				Name: "a", Partitions: 1, ReplicationFactor: 1,
+				Configs: map[string]*string{"retention.ms": text("x")},
+			},
+			fault.InvalidConfig,
+			"Invalid value x for configuration retention.ms: Not a number of type LONG",
+		},
+		"gap": {NewTopic{Name: "a", Partitions: -1, ReplicationFactor: -1, Assignments: map[int32][]int32{
+			0: {1},
+			2: {1},
+		}}, fault.InvalidReplicaAssignment, "partitions should be a consecutive 0-based integer sequence"},
+		"both": {
+			NewTopic{
+				Name: "a", Partitions: 1, ReplicationFactor: -1,
+				Assignments: map[int32][]int32{0: {1}},
+			},
+			fault.InvalidRequest,
+			"A manual partition assignment was specified, but numPartitions was not set to -1.",
+		},
+		"unknown broker": {
+			NewTopic{
+				Name: "a", Partitions: -1, ReplicationFactor: -1,
+				Assignments: map[int32][]int32{0: {7}},
+			},
+			fault.InvalidReplicaAssignment,
+			"The manual partition assignment includes broker 7, but no such broker is registered.",
+		},
+		"controller's": {
+			NewTopic{Name: "__cluster_metadata", Partitions: 1, ReplicationFactor: 1},
+			fault.InvalidRequest,
+			"Creation of internal topic __cluster_metadata is prohibited.",
+		},
+		"too many at once": {
+			NewTopic{Name: "a", Partitions: 20000, ReplicationFactor: 1},
+			fault.PolicyViolation,
+			"Excessively large number of partitions per request.",
+		},
 	} {
 		for _, validate := range []bool{false, true} {
 			topics, f := newTopics(t, nil)
@@ -102,8 +144,10 @@ func TestTopicsAreRefusedWithKafkasMessages(t *testing.T) {
 
 func TestTopicsGetTheBrokersDefaults(t *testing.T) {
 	topics, f := newTopics(t, map[string]string{"num.partitions": "3"})
-	topic, err := topics.Create(t.Context(), NewTopic{Name: "a", Partitions: -1, ReplicationFactor: -1,
-		Configs: map[string]*string{"retention.ms": text("5")}})
+	topic, err := topics.Create(t.Context(), NewTopic{
+		Name: "a", Partitions: -1, ReplicationFactor: -1,
+		Configs: map[string]*string{"retention.ms": text("5")},
+	})
 	if err != nil || len(topic.Partitions) != 3 || len(topic.Partitions[0].Replicas) != 1 || topic.ID.IsZero() ||
 		topic.Configs["retention.ms"] != "5" {
 		t.Errorf("created %+v, %v", topic, err)
@@ -113,8 +157,10 @@ func TestTopicsGetTheBrokersDefaults(t *testing.T) {
 	if err != nil || len(topic.Partitions) != 2 || f.store.Image() != before {
 		t.Errorf("validated %+v, %v, metadata changed: %v", topic, err, f.store.Image() != before)
 	}
-	topic, err = topics.Create(t.Context(), NewTopic{Name: "c", Partitions: -1, ReplicationFactor: -1,
-		Assignments: map[int32][]int32{1: {1}, 0: {1}}})
+	topic, err = topics.Create(t.Context(), NewTopic{
+		Name: "c", Partitions: -1, ReplicationFactor: -1,
+		Assignments: map[int32][]int32{1: {1}, 0: {1}},
+	})
 	if err != nil || len(topic.Partitions) != 2 {
 		t.Errorf("assigned %+v, %v", topic, err)
 	}
@@ -127,8 +173,10 @@ func TestTopicsGetTheBrokersDefaults(t *testing.T) {
 }
 
 func TestTopicsAreCreatedOnDemand(t *testing.T) {
-	topics, f := newTopics(t, map[string]string{"num.partitions": "4",
-		"offsets.topic.num.partitions": "7", "offsets.topic.segment.bytes": "2000000"})
+	topics, f := newTopics(t, map[string]string{
+		"num.partitions":               "4",
+		"offsets.topic.num.partitions": "7", "offsets.topic.segment.bytes": "2000000",
+	})
 	topic, err := topics.AutoCreate(t.Context(), "asked")
 	if err != nil || len(topic.Partitions) != 4 {
 		t.Fatalf("created %+v, %v", topic, err)
@@ -147,8 +195,10 @@ func TestTopicsAreCreatedOnDemand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]string{"cleanup.policy": "compact", "compression.type": "producer",
-		"segment.bytes": "2000000"}, offsets.Configs); diff != "" || len(offsets.Partitions) != 7 {
+	if diff := cmp.Diff(map[string]string{
+		"cleanup.policy": "compact", "compression.type": "producer",
+		"segment.bytes": "2000000",
+	}, offsets.Configs); diff != "" || len(offsets.Partitions) != 7 {
 		t.Errorf("%d partitions, configs (-want +got):\n%s", len(offsets.Partitions), diff)
 	}
 
@@ -159,8 +209,10 @@ func TestTopicsAreCreatedOnDemand(t *testing.T) {
 	if topic, err := topics.AutoCreate(t.Context(), "plain"); err != nil || topic.Name != "plain" {
 		t.Errorf("a topic that exists: %+v, %v", topic, err)
 	}
-	for name, partitions := range map[string]int{metadata.OffsetsTopic: 50, metadata.TransactionTopic: 50,
-		metadata.ShareGroupStateTopic: 50} {
+	for name, partitions := range map[string]int{
+		metadata.OffsetsTopic: 50, metadata.TransactionTopic: 50,
+		metadata.ShareGroupStateTopic: 50,
+	} {
 		topic, err := topics.EnsureInternal(t.Context(), name)
 		if err != nil || len(topic.Partitions) != partitions {
 			t.Errorf("%s: %+v, %v", name, topic, err)
@@ -178,8 +230,10 @@ func TestTopicsAreCreatedOnDemand(t *testing.T) {
 func TestConcurrentRequestsForAMissingTopicGetTheSame(t *testing.T) {
 	topics, _ := newTopics(t, nil)
 	// Another caller creates the topic after the image was read and before the command.
-	racing := NewTopics(raced{topics.store.(*porttest.Store),
-		func() { _, _ = topics.EnsureInternal(t.Context(), metadata.OffsetsTopic) }}, topics.configs, topics.newID)
+	racing := NewTopics(raced{
+		topics.store.(*porttest.Store),
+		func() { _, _ = topics.EnsureInternal(t.Context(), metadata.OffsetsTopic) },
+	}, topics.configs, topics.newID)
 	got, err := racing.EnsureInternal(t.Context(), metadata.OffsetsTopic)
 	want, _ := topics.store.Image().Topic(metadata.OffsetsTopic)
 	if err != nil || got != want {

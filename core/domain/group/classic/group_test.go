@@ -35,8 +35,10 @@ type harness struct {
 
 func newHarness(t failer, s Settings) *harness {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	return &harness{t: t, now: now, settings: s, g: New("g", now), joins: map[string]JoinResponse{},
-		syncs: map[string]SyncResponse{}}
+	return &harness{
+		t: t, now: now, settings: s, g: New("g", now), joins: map[string]JoinResponse{},
+		syncs: map[string]SyncResponse{},
+	}
 }
 
 func (h *harness) take(fx Effects) {
@@ -124,15 +126,19 @@ func (h *harness) join(req *JoinRequest) string {
 func (h *harness) sync(memberID, instanceID string, generation int32, assignments map[string][]byte) string {
 	h.ids++
 	w := fmt.Sprintf("sync-%d", h.ids)
-	req := &SyncRequest{Group: "g", MemberID: memberID, InstanceID: instanceID, Generation: generation,
-		Assignments: assignments}
+	req := &SyncRequest{
+		Group: "g", MemberID: memberID, InstanceID: instanceID, Generation: generation,
+		Assignments: assignments,
+	}
 	h.take(h.g.Sync(h.now, req, func(r SyncResponse) { h.syncs[w] = r }))
 	return w
 }
 
 func (h *harness) heartbeat(memberID, instanceID string, generation int32) error {
-	return h.g.Heartbeat(h.now, &HeartbeatRequest{Group: "g", MemberID: memberID,
-		InstanceID: instanceID, Generation: generation})
+	return h.g.Heartbeat(h.now, &HeartbeatRequest{
+		Group: "g", MemberID: memberID,
+		InstanceID: instanceID, Generation: generation,
+	})
 }
 
 func (h *harness) leave(members ...LeaveMember) []LeaveMember {
@@ -145,11 +151,15 @@ func (h *harness) leave(members ...LeaveMember) []LeaveMember {
 }
 
 func (h *harness) commit(memberID, instanceID string, generation int32, offsets map[int32]int64) error {
-	req := &group.CommitRequest{Group: "g", MemberID: memberID, InstanceID: instanceID, Generation: generation,
-		Retention: -1}
+	req := &group.CommitRequest{
+		Group: "g", MemberID: memberID, InstanceID: instanceID, Generation: generation,
+		Retention: -1,
+	}
 	for p, o := range offsets {
-		req.Offsets = append(req.Offsets, group.OffsetCommit{TopicPartition: group.TopicPartition{Topic: "orders",
-			Partition: p}, Offset: group.Offset{Offset: o, LeaderEpoch: -1}})
+		req.Offsets = append(req.Offsets, group.OffsetCommit{TopicPartition: group.TopicPartition{
+			Topic:     "orders",
+			Partition: p,
+		}, Offset: group.Offset{Offset: o, LeaderEpoch: -1}})
 	}
 	w, err := h.g.Commit(h.now, req, 4096)
 	if err != nil {

@@ -167,9 +167,13 @@ func noTopics(string) (metadata.TopicID, bool) { return metadata.TopicID{}, fals
 func TestOffsetsOfTopicsThatAreGoneAreDropped(t *testing.T) {
 	h := newHarness(t, immediate())
 	commit := func(topic string, id metadata.TopicID) {
-		w, err := h.g.Commit(h.now, &group.CommitRequest{Generation: -1, Retention: -1,
-			Offsets: []group.OffsetCommit{{TopicPartition: group.TopicPartition{Topic: topic},
-				Offset: group.Offset{TopicID: id}}}}, 10)
+		w, err := h.g.Commit(h.now, &group.CommitRequest{
+			Generation: -1, Retention: -1,
+			Offsets: []group.OffsetCommit{{
+				TopicPartition: group.TopicPartition{Topic: topic},
+				Offset:         group.Offset{TopicID: id},
+			}},
+		}, 10)
 		h.kind(err, fault.None)
 		h.append(w)
 	}
@@ -250,8 +254,10 @@ func TestExpiryOfOffsets(t *testing.T) { // KIP-211
 	t.Run("a stable group's of topics that it does not consume", func(t *testing.T) {
 		h := newHarness(t, immediate())
 		h.stable("")
-		w, err := h.g.Commit(h.now, &group.CommitRequest{MemberID: h.g.order[0].id, Generation: 1, Retention: -1,
-			Offsets: []group.OffsetCommit{{TopicPartition: group.TopicPartition{Topic: "old"}}, {TopicPartition: partition(0)}}},
+		w, err := h.g.Commit(h.now, &group.CommitRequest{
+			MemberID: h.g.order[0].id, Generation: 1, Retention: -1,
+			Offsets: []group.OffsetCommit{{TopicPartition: group.TopicPartition{Topic: "old"}}, {TopicPartition: partition(0)}},
+		},
 			10)
 		h.kind(err, fault.None)
 		h.append(w)
@@ -263,8 +269,10 @@ func TestExpiryOfOffsets(t *testing.T) { // KIP-211
 	})
 	t.Run("with their own retention", func(t *testing.T) {
 		h := newHarness(t, immediate())
-		w, _ := h.g.Commit(h.now, &group.CommitRequest{Generation: -1, Retention: time.Minute,
-			Offsets: []group.OffsetCommit{{TopicPartition: partition(0)}}}, 10)
+		w, _ := h.g.Commit(h.now, &group.CommitRequest{
+			Generation: -1, Retention: time.Minute,
+			Offsets: []group.OffsetCommit{{TopicPartition: partition(0)}},
+		}, 10)
 		h.append(w)
 		h.pass(time.Minute)
 		if n := expire(h); n != 2 {

@@ -122,8 +122,10 @@ func TestAdministratorRemovesStaticMembersByInstance(t *testing.T) {
 	h.stable("i-0", "i-1")
 	got := h.leave(LeaveMember{InstanceID: "i-0"}, LeaveMember{InstanceID: "nobody"}, LeaveMember{InstanceID: "i-1"},
 		LeaveMember{InstanceID: "i-1"}, LeaveMember{})
-	for i, want := range []fault.Kind{fault.None, fault.UnknownMemberID, fault.None, fault.UnknownMemberID,
-		fault.UnknownMemberID} {
+	for i, want := range []fault.Kind{
+		fault.None, fault.UnknownMemberID, fault.None, fault.UnknownMemberID,
+		fault.UnknownMemberID,
+	} {
 		h.kind(got[i].Err, want)
 	}
 	h.is(Empty)
