@@ -17,8 +17,8 @@ type LogID struct {
 	Partition int32
 }
 
-// LogConfig is what a topic's configs ask of its logs, in Kafka's units. A negative or maximal
-// value means "no limit", as in Kafka's documentation of the config of the same name.
+// LogConfig holds the configs of a topic's logs. A negative or maximal value means "no limit", as in Kafka's
+// documentation of the config with the same name.
 type LogConfig struct {
 	Compact, Delete      bool          // cleanup.policy
 	SegmentBytes         int64         // segment.bytes
@@ -39,40 +39,40 @@ type LogConfig struct {
 	ProducerIDExpiration time.Duration // producer.id.expiration.ms
 }
 
-// FlushPolicy says what an append waits for before it counts as durable.
+// FlushPolicy defines what an append waits for before it counts as durable.
 type FlushPolicy uint8
 
 // The flush policies.
 const (
-	FlushSync     FlushPolicy = iota // the sync that covers it
-	FlushInterval                    // nothing; what is written is synced at an interval
-	FlushOS                          // nothing; the operating system syncs when it likes (Kafka's default)
+	FlushSync     FlushPolicy = iota // for the sync that covers it
+	FlushInterval                    // for nothing; written records are synced at an interval
+	FlushOS                          // for nothing; the operating system decides when to sync (Kafka's default)
 )
 
-// LogStore keeps the logs of the partitions that this node holds. Its methods may be called
-// concurrently.
+// LogStore keeps the logs of the partitions on this node. Its methods may be called concurrently.
 type LogStore interface {
-	// Open opens the partition's log, and creates it when it is missing. A log is open at most
-	// once. cfg may be shared by many logs and is not changed any more. state, which is empty, is made what the records
-	// have brought about, with the leader epochs to be taken from it; the log goes on to bring batches into it, and
-	// reads it once more when the store is closed. events is told of what happens to the log from then on; the log's
-	// offsets are set when Open returns.
+	// Open opens the partition's log, and creates it if it is missing. A log is open at most once. cfg may be shared by
+	// many logs and must not change any more.
+	//
+	// state must be empty. Open restores it from the log, together with the leader epochs, which the caller takes from it.
+	// From then on the log passes every batch to it, and reads it once more when the store is closed. The log's offsets
+	// are set when Open returns. events receives the events of the log from then on.
 	Open(ctx context.Context, id LogID, cfg *LogConfig, state *partition.State, events LogEvents) (Log, error)
-	// Delete takes the log away at once and frees its disk space after cfg.FileDeleteDelay or at
-	// the next start. The log's methods fail with fault.KafkaStorageError from then on; a compaction ends early, and
-	// LogEvents.Released says when it needs no bytes any more. Deleting a log that does not exist does nothing.
+	// Delete removes the log at once and frees its disk space after cfg.FileDeleteDelay or at the next start. From then on
+	// the log's methods fail with fault.KafkaStorageError, and a compaction ends early. LogEvents.Released reports when
+	// the log needs no bytes of its appends any more. Deleting a log that does not exist does nothing.
 	Delete(ctx context.Context, id LogID) error
-	// SetAside takes a log that is not open away, and keeps its files under a name that it returns: they are nobody's from then on, as Kafka's
-	// directories that end in -stray. "" stands for a log that does not exist.
+	// SetAside removes a log that is not open, but keeps its files under a name that it returns. They belong to no topic
+	// from then on, like Kafka's directories that end in -stray. The name is "" if the log does not exist.
 	SetAside(ctx context.Context, id LogID) (name string, err error)
-	// Stored returns the logs that are on disk, open or not. One with records of which nothing says whose they are has the zero topic id;
-	// it cannot be opened or deleted.
+	// Stored returns the logs that are on disk, open or not. A log whose topic id is not known has the zero topic id; it
+	// cannot be opened or deleted.
 	Stored() ([]LogID, error)
 	// Dir describes the directory that holds the logs, for DescribeLogDirs.
 	Dir() (LogDir, error)
-	// Err returns why no log can make anything durable any more, nil while they can. Only a restart helps.
+	// Err returns why no log can make anything durable any more, nil while they can. Only a restart helps then.
 	Err() error
-	// Close flushes everything and closes every log. A second Close does nothing.
+	// Close flushes and closes every log. A second Close does nothing.
 	Close() error
 }
 
@@ -83,92 +83,100 @@ type LogUsage struct {
 	Size      int64
 }
 
-// LogDir is a directory of logs; sizes are in bytes, -1 where they are not known.
+// LogDir is a directory of logs. Sizes are in bytes, -1 if unknown.
 type LogDir struct {
 	Path          string
 	Total, Usable int64
 }
 
-// LogEvents receives what happens to one log. The methods are called from the store's own
-// goroutines, one at a time for one log, and must return at once.
+// LogEvents receives the events of one log. The methods are called from the store's own goroutines, one at a time for
+// one log, and must return at once.
 type LogEvents interface {
-	// Durable says that everything below offset end is as durable as the log's flush policy asks,
-	// and can be read.
+	// Durable reports that everything below offset end is as durable as the log's flush policy asks for, and can be read.
 	Durable(end int64)
-	// Offline says that the log has failed and accepts nothing any more; what was appended
-	// and not yet reported durable may or may not be on disk. The log may still need the bytes of that. What was
-	// reported durable can still be read, as far as the disk has it.
+	// Offline reports that the log has failed and accepts no appends any more. What was appended and not yet reported as
+	// durable may or may not be on disk, and the log may still need its bytes. What was reported as durable can still be
+	// read, as far as the disk allows it.
 	Offline(err error)
-	// Released says that the log needs no bytes any more of what was appended and not reported durable, which it never will be. It comes once,
-	// as the last event, behind Offline or LogStore.Delete: perhaps long after these, when a disk is slow.
+	// Released reports that the log does not need the bytes any more of appends that were not reported as durable, and
+	// never will be. It is called once, as the last event, after Offline or LogStore.Delete: on a slow disk perhaps long
+	// after these.
 	Released()
-	// Start says that the log start offset has risen to start, or that Log.ResetTo has set it.
+	// Start reports that the log start offset has risen to start, or was set to it by Log.ResetTo.
 	Start(start int64)
 }
 
 // Log is the records of one partition on this node. Append, Truncate and ResetTo are called by one goroutine at a time
-// (the partition's lock serializes them), and only they change the state that the log was opened with; nobody else
-// touches that meanwhile. The other methods may be called at any time. Offsets and leader epochs are Kafka's.
+// (the partition's lock serializes them). Only they change the state that the log was opened with, and nothing else may
+// access the state meanwhile. The other methods may be called at any time. Offsets and leader epochs are Kafka's.
 type Log interface {
 	CleanedLog
-	// Append orders the batches behind the log's end and returns without waiting for any disk.
-	// Their base offsets and leader epochs are set by the caller and continue the log's end without
-	// decreasing. The bytes of batches belong to the log until LogEvents.Durable passes
-	// them or Released is called, whatever else happens to the log (Offline, Delete), and must not change. After an error they are the
-	// caller's again. Append brings them into the log's state. epochs is the history of leader epochs with those of the
-	// batches, to be stored with them; nil when none of them begins an epoch. The error is fault.KafkaStorageError when
-	// the log is offline.
+	// Append appends the batches and returns without waiting for a disk. The caller has set their base offsets and leader
+	// epochs, which continue the log's end without decreasing. Append applies them to the log's state. epochs is the
+	// history of leader epochs including those of the batches, to be stored with them; nil when none of them begins an
+	// epoch.
+	//
+	// The bytes of batches belong to the log and must not change until LogEvents.Durable has passed them or Released was
+	// called, even if the log goes offline or is deleted. After an error of Append they belong to the caller again. The
+	// error is fault.KafkaStorageError when the log is offline.
 	Append(batches []record.Batch, epochs []partition.EpochStart, now time.Time) error
-	// Read returns the batches from the one that holds offset from on, whole batches that all lie
-	// below upTo, and at most maxBytes of them, except that the first is always returned
-	// (KIP-74). It is an empty slice when from is upTo or above, and fault.OffsetOutOfRange
-	// when from is below the log start offset or above the durable end.
+	// Read returns whole batches, from the one that contains offset from on, which all end at upTo or below. They have at
+	// most maxBytes, except that the first one is always returned (KIP-74). The slice is empty when from is upTo or above.
+	// The error is fault.OffsetOutOfRange when from is below the log start offset or above the durable end.
 	Read(from, upTo int64, maxBytes int) (Slice, error)
-	// StartOffset is the log start offset: what is below was deleted.
+	// StartOffset is the log start offset: everything below was deleted.
 	StartOffset() int64
 	// EndOffset is the offset that the next record gets.
 	EndOffset() int64
-	// DurableEnd is the end of what LogEvents.Durable has announced, or that Open has found.
+	// DurableEnd is the end that LogEvents.Durable has reported last, or that Open has found.
 	DurableEnd() int64
-	// AdvanceStart raises the log start offset durably (DeleteRecords). A lower one does nothing;
-	// one above the durable end is fault.OffsetOutOfRange.
+	// AdvanceStart raises the log start offset durably (DeleteRecords). A lower one does nothing; one above the durable
+	// end is fault.OffsetOutOfRange.
 	AdvanceStart(ctx context.Context, start int64) error
-	// OffsetForTimestamp returns the first record whose timestamp is ms or later, among those below upTo.
-	// ok is false when there is none.
+	// OffsetForTimestamp returns the first record whose timestamp is ms or later, among those below upTo. ok is false when
+	// there is none.
 	OffsetForTimestamp(ms, upTo int64) (at TimestampOffset, ok bool, err error)
-	// MaxTimestamp returns the first record with the largest timestamp, among those below upTo. ok is
-	// false when the log is empty.
+	// MaxTimestamp returns the first record with the largest timestamp, among those below upTo. ok is false when the log
+	// is empty.
 	MaxTimestamp(upTo int64) (at TimestampOffset, ok bool, err error)
-	// Truncate removes everything from offset to on, durably, with the leader epochs that begin there, and makes the log's
-	// state again as it was at the new end. The log then ends at to, also where
-	// what lay directly below was compacted away, and over restarts. A batch that to lies within goes as a whole: the log ends where
-	// it began, so that a follower fetches the rest again. After an error the log is either offline (fault.KafkaStorageError) or as it
-	// was: when ctx ended while it waited, and when to is below the log start offset, which may have risen since the caller looked
-	// (fault.OffsetOutOfRange).
+	// Truncate durably removes all records at offset to and above, with the leader epochs that begin there, and restores
+	// the log's state as of the new end. The log then ends at to, also after a restart, and also if the records directly
+	// below were compacted away. A batch that contains to is removed as a whole: the log then ends where that batch began,
+	// so that a follower fetches the rest again.
+	//
+	// After an error the log is either offline (fault.KafkaStorageError) or unchanged. It is unchanged when ctx ended
+	// while Truncate waited, and when to is below the log start offset (fault.OffsetOutOfRange), which may have risen
+	// meanwhile.
 	Truncate(ctx context.Context, to int64) error
-	// ResetTo removes all records and has the log begin anew, empty, at offset start, which may be above its end or below its
-	// start: Kafka's truncateFullyAndStartAt, for a follower whose log end lies below its leader's log start. When it returns nil,
-	// the log starts and ends at start, durably, without leader epochs, and its state is empty. A crash before that leaves the log as it was or
-	// as it is to be; after an error the log is offline until the next start. It waits until what was appended is durable.
+	// ResetTo removes all records and lets the empty log continue at offset start, which may be above its end or below its
+	// start. It is Kafka's truncateFullyAndStartAt, for a follower whose log end is below its leader's log start offset.
+	// It waits until what was appended is durable.
+	//
+	// When it returns nil, the log durably starts and ends at start, without leader epochs, and its state is empty. A
+	// crash before that leaves the log as it was or as it would be afterwards. After an error the log is offline until the
+	// next start.
 	ResetTo(ctx context.Context, start int64) error
-	// Configure takes a new config into use for what follows. It stays shared, like the one that the log was opened with.
+	// Configure sets a new config. It stays shared, like the one that the log was opened with.
 	Configure(cfg *LogConfig)
-	// Size returns the bytes that the log's records take on disk.
+	// Size returns the size of the log's records on disk in bytes.
 	Size() int64
 }
 
-// CleanedLog is what removes records from a log that nobody needs any more. Its methods may be called at any time. They leave a log as it is that is
-// being cut or begun anew for long.
+// CleanedLog removes records from a log that are not needed any more. Its methods may be called at any time. They do
+// nothing while the log is being truncated or reset.
 type CleanedLog interface {
-	// Retain deletes whole segments at the log's beginning, as far as retention.ms, retention.bytes and the log start offset ask for it. now is
-	// the wall clock, by which records without timestamp expire as their file ages. upTo is asked for the high watermark when nothing
-	// else changes the log any more: as in Kafka, what lies there or above stays, however old it is.
+	// Retain deletes whole segments at the log's beginning, as retention.ms, retention.bytes and the log start offset
+	// require. now is the wall clock; records without a timestamp expire by the age of their file. upTo returns the high
+	// watermark. It is called when nothing else changes the log any more. As in Kafka, records at or above it stay,
+	// however old they are.
 	Retain(ctx context.Context, now time.Time, upTo func() int64) error
-	// Compact removes the records of a log whose cleanup.policy is compact that newer ones with the same key have replaced. upTo is asked as in
-	// Retain, for the last stable offset: records there or above are not touched and replace nothing, since they may be cut off
-	// again. It may take long: it keeps nothing else waiting, and ends without an error when the log is truncated, begun anew,
-	// deleted or closed. A batch that cannot be read, fault.CorruptMessage, keeps the log from being compacted until its segment is
-	// gone. One call at a time does something.
+	// Compact removes records that are replaced by newer ones with the same key, if cleanup.policy is compact. upTo is
+	// called as in Retain and returns the last stable offset. Records at or above it are kept and replace no others, since
+	// they may still be truncated.
+	//
+	// It may take long, but delays nothing else, and ends without an error when the log is truncated, reset, deleted or
+	// closed. After a batch that cannot be read (fault.CorruptMessage), the log is not compacted until the segment of that
+	// batch is deleted. Only one call at a time has an effect.
 	Compact(ctx context.Context, now time.Time, upTo func() int64) error
 }
 
@@ -179,8 +187,8 @@ type TimestampOffset struct {
 	LeaderEpoch int32
 }
 
-// Slice is a range of bytes in a log's segment file: whole record batches. The zero Slice is empty.
-// While it is held, the bytes stay readable even if their segment is deleted. Release it once.
+// Slice is a range of bytes in a log's segment file: whole record batches. The zero Slice is empty. Its bytes stay
+// readable until Release, even if their segment is deleted. Release it once.
 type Slice struct {
 	Size   int // bytes
 	from   io.ReaderAt
@@ -188,10 +196,11 @@ type Slice struct {
 	hold   io.Closer
 }
 
-// Descriptor is what the source of a Slice may be as well: a file of the operating system, which that can send by itself.
+// Descriptor is an optional interface of a Slice's source: a file of the operating system, which can be sent without
+// copying it (sendfile).
 type Descriptor interface {
-	// Descriptor returns the open file's descriptor, to be read from at explicit offsets only. ok is false when there is
-	// none after all.
+	// Descriptor returns the open file's descriptor. It may be read at explicit offsets only. ok is false when there is
+	// none.
 	Descriptor() (fd uintptr, ok bool)
 }
 
@@ -200,8 +209,9 @@ func NewSlice(from io.ReaderAt, offset int64, size int, hold io.Closer) Slice {
 	return Slice{Size: size, from: from, offset: offset, hold: hold}
 }
 
-// Descriptor returns the descriptor of the file that the slice is in, and where it begins there, for as long as the slice
-// is held. ok is false when it is in no file of the operating system: ReadPart reads it anyway.
+// Descriptor returns the descriptor of the file with the slice, and the position at which the slice begins. They are
+// valid until Release. ok is false when the slice is not in a file of the operating system; ReadPart reads it in any
+// case.
 func (s Slice) Descriptor() (fd uintptr, offset int64, ok bool) {
 	if file, is := s.from.(Descriptor); is {
 		fd, ok = file.Descriptor()
@@ -214,8 +224,7 @@ func (s Slice) ReadInto(buf []byte) error {
 	return s.ReadPart(buf, 0)
 }
 
-// ReadPart fills buf with the slice's bytes from at on. It is io.ErrUnexpectedEOF when the file is shorter than it
-// was.
+// ReadPart fills buf with the slice's bytes from at on. The error is io.ErrUnexpectedEOF when the file is too short.
 func (s Slice) ReadPart(buf []byte, at int64) error {
 	if len(buf) == 0 {
 		return nil
@@ -230,10 +239,10 @@ func (s Slice) ReadPart(buf []byte, at int64) error {
 	return err
 }
 
-// Release lets the file go. Releasing an empty Slice does nothing.
+// Release releases the file. Releasing an empty Slice does nothing.
 func (s *Slice) Release() {
 	if s.hold != nil {
-		_ = s.hold.Close() // a read-only hold: nothing is lost when closing fails
+		_ = s.hold.Close() // it was only read from, so nothing is lost when closing fails
 		s.hold = nil
 	}
 }

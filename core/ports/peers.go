@@ -7,48 +7,47 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// BrokerHeartbeat is what a broker of a cluster tells the metadata's leader about itself, as
-// in Kafka's BrokerHeartbeat.
+// BrokerHeartbeat is a broker's heartbeat to the metadata's leader, as in Kafka's BrokerHeartbeat.
 type BrokerHeartbeat struct {
 	BrokerID      int32
 	BrokerEpoch   int64 // of its registration
 	MetadataIndex int64 // of the newest image that it has
-	WantFence     bool  // it does not want to serve
-	WantShutDown  bool  // it wants to stop, in good order
+	WantFence     bool  // it does not want to serve clients
+	WantShutDown  bool  // it wants a controlled shutdown
 }
 
 // BrokerHeartbeatReply is the answer.
 type BrokerHeartbeatReply struct {
-	CaughtUp       bool // the broker's image holds its own registration
+	CaughtUp       bool // the broker's image has its own registration
 	Fenced         bool
-	ShouldShutDown bool // nothing is led by the broker any more: it may stop
+	ShouldShutDown bool // the broker leads no partition any more, and may stop
 }
 
-// ForwardedTag is the number of a tagged field (KIP-482) of our own, in requests that a broker makes for a client of
-// its: they are not made for others again.
+// ForwardedTag is the number of a tagged field (KIP-482) of our own. It marks requests that a broker makes on behalf of
+// its client, so that the receiver does not forward them again.
 const ForwardedTag = 10_000
 
-// Heartbeats carries heartbeats to the other brokers of the cluster. Its methods may be called concurrently.
+// Heartbeats sends heartbeats to the other brokers of the cluster. Its methods may be called concurrently.
 type Heartbeats interface {
-	// Heartbeat tells broker node, which should lead the metadata, that another is alive. It waits for the answer, and for
-	// nothing that is under way to other brokers. Errors: the fault that the broker answers with, of which NotController
-	// says that it does not lead and StaleBrokerEpoch that the registration is not the present one; fault.BrokerNotAvailable
-	// when the broker cannot be reached; ctx.Err().
+	// Heartbeat sends a heartbeat to broker node, which should lead the metadata. It waits for the answer, but not for
+	// requests to other brokers. Errors: the fault that the broker answers with, such as NotController when it does not
+	// lead or StaleBrokerEpoch when the registration is not the current one; fault.BrokerNotAvailable when the broker
+	// cannot be reached; ctx.Err().
 	Heartbeat(ctx context.Context, node int32, req BrokerHeartbeat) (BrokerHeartbeatReply, error)
 }
 
-// ReplicaFetcher fetches records from the other brokers of the cluster. Its methods may be called concurrently, but for one
-// node by one caller at a time.
+// ReplicaFetcher fetches records from the other brokers of the cluster. Its methods may be called concurrently, but
+// with one call at a time for each node.
 type ReplicaFetcher interface {
-	// Fetch asks broker node, which should lead them, for records of partitions, and answers for those that there is
-	// something to tell of, which may be none. Partitions that an earlier call has asked for and this one does not are no
-	// longer fetched. The answers are the caller's. Errors: the fault that the broker answers with, where it concerns no single
-	// partition; fault.BrokerNotAvailable when the broker cannot be reached; ctx.Err(). After an error the next call asks for
-	// all that it is given, as the first one did.
+	// Fetch fetches records of partitions from broker node, which should lead them. It returns answers for the partitions
+	// that have news, perhaps for none. Partitions of an earlier call that are missing in this one are not fetched any
+	// more. The answers belong to the caller. Errors: the fault that the broker answers with for the whole request;
+	// fault.BrokerNotAvailable when the broker cannot be reached; ctx.Err(). After an error the next call sends all its
+	// partitions, as the first call did.
 	Fetch(ctx context.Context, node int32, req ReplicaFetch) ([]ReplicaFetched, error)
 }
 
-// ReplicaFetch is a follower's Fetch. The partitions are all that the follower wants of the leader.
+// ReplicaFetch is a follower's Fetch, with all partitions that the follower wants from the leader.
 type ReplicaFetch struct {
 	BrokerEpoch int64 // of the follower's registration (KIP-903)
 	MaxWait     time.Duration
@@ -63,19 +62,19 @@ type ReplicaFetchPartition struct {
 	Partition   int32
 	Offset      int64
 	LogStart    int64
-	LeaderEpoch int32 // the follower's idea of the current one
-	LastEpoch   int32 // of the record before Offset, -1 when there is none (KIP-595)
+	LeaderEpoch int32 // the current one, as the follower knows it
+	LastEpoch   int32 // of the record before Offset, -1 if there is none (KIP-595)
 	MaxBytes    int32
 }
 
-// ReplicaFetched is what the leader answers for a partition. Records are the caller's.
+// ReplicaFetched is the leader's answer for one partition. Records belongs to the caller.
 type ReplicaFetched struct {
 	TopicID        metadata.TopicID
 	Partition      int32
 	Err            error // a fault
 	HighWatermark  int64
 	LogStart       int64 // -1 when unknown
-	Diverging      bool  // there are no records: the logs part where DivergingEpoch ended (KIP-595)
+	Diverging      bool  // there are no records: the logs diverge where DivergingEpoch ended (KIP-595)
 	DivergingEpoch int32
 	DivergingEnd   int64
 	Records        []byte // whole batches

@@ -1,4 +1,4 @@
-// Package latest hands the newest of a sequence of values to who asks or waits for it.
+// Package latest holds the newest of a sequence of values, for callers that ask or wait for it.
 package latest
 
 import (
@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// Value holds the newest value and tells who waits for a newer one. It is safe for concurrent use.
+// Value holds the newest value and wakes those that wait for a newer one. It is safe for concurrent use.
 type Value[T comparable] struct {
 	now atomic.Pointer[T]
 
@@ -26,7 +26,7 @@ func New[T comparable](first T) *Value[T] {
 // Get returns the newest value. It takes no lock.
 func (v *Value[T]) Get() T { return *v.now.Load() }
 
-// Set replaces the value. Setting what it is already tells nobody.
+// Set replaces the value. Setting the same value again wakes no reader.
 func (v *Value[T]) Set(next T) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -38,8 +38,8 @@ func (v *Value[T]) Set(next T) {
 	v.newer = make(chan struct{})
 }
 
-// Changes yields the newest value and then each newer one, until ctx ends or ended is closed. Who is slow misses those in between, and never
-// the last.
+// Changes yields the newest value and then each newer one, until ctx ends or ended is closed. A slow reader misses
+// values in between, but never the last one.
 func (v *Value[T]) Changes(ctx context.Context, ended <-chan struct{}) iter.Seq[T] {
 	return func(yield func(T) bool) {
 		var seen *T

@@ -28,7 +28,7 @@ func TestChangesYieldsWhatIsNewOnceAndEndsWithTheLast(t *testing.T) {
 	})
 }
 
-func TestWhoIsSlowMissesOnlyWhatIsOlder(t *testing.T) {
+func TestASlowReaderMissesOnlyOlderValues(t *testing.T) {
 	v := New(0)
 	var seen []int
 	for n := range v.Changes(t.Context(), nil) {

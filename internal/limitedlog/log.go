@@ -1,4 +1,5 @@
-// Package limitedlog writes log lines at a bounded rate: what clients can cause must not fill the disk.
+// Package limitedlog writes log lines at a bounded rate. It is for lines that clients can cause, or that are repeated
+// with each retry: they must not fill the disk.
 package limitedlog
 
 import (
@@ -11,8 +12,8 @@ import (
 // Period is the time for which lines are counted.
 const Period = 10 * time.Second
 
-// Log writes a bounded number of lines per Period. The first line after a period that had more says how many were left
-// out, as lines_left_out. Messages are constants, as in slog. It is safe for concurrent use.
+// Log writes a bounded number of lines per Period. If a period had more, the next line that is written says how many
+// were left out, as lines_left_out. Messages are constants, as in slog. It is safe for concurrent use.
 type Log struct {
 	log  *slog.Logger
 	most int
@@ -23,7 +24,7 @@ type Log struct {
 	left    int
 }
 
-// New returns a Log that writes at most that many lines per Period to log.
+// New returns a Log that writes at most most lines per Period to log.
 func New(log *slog.Logger, most int) *Log { return &Log{log: log, most: most} }
 
 // Warn writes a line at level warning, or counts it.

@@ -1,4 +1,4 @@
-// Package pause waits for a while, or until there is no reason to wait any more.
+// Package pause waits for a time or until a context ends.
 package pause
 
 import (

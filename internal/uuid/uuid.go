@@ -9,7 +9,7 @@ import (
 // UUID is 16 bytes, as Kafka's protocol has them.
 type UUID [16]byte
 
-// New returns a UUID made of bytes of random. The error is that of reading them.
+// New returns a UUID from 16 bytes of random. The error is that of reading them.
 func New(random io.Reader) (u UUID, err error) {
 	if _, err := io.ReadFull(random, u[:]); err != nil {
 		return UUID{}, err

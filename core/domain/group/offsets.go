@@ -23,8 +23,8 @@ type Offset struct {
 	Metadata    string
 	CommitTime  int64 // milliseconds
 	ExpireTime  int64 // milliseconds, -1: by offsets.retention.minutes (only OffsetCommit v2 to v4 set it)
-	// TopicID is the topic's id when the offset was committed, zero when unknown. An offset that
-	// was committed to a topic of another id is none.
+	// TopicID is the topic's id when the offset was committed, zero if unknown. The offset does not count for a topic with
+	// another id.
 	TopicID metadata.TopicID
 }
 
@@ -35,8 +35,8 @@ type OffsetCommit struct {
 	Err error // in the answer
 }
 
-// CommitRequest commits offsets. A generation of -1 with an empty member id is a commit from outside
-// the group's protocol (a "simple" consumer or an administrator), allowed while the group is empty.
+// CommitRequest commits offsets. A generation of -1 with an empty member id is a commit from outside the group's
+// protocol, by a "simple" consumer or an administrator. It is allowed while the group is empty.
 type CommitRequest struct {
 	Group, MemberID, InstanceID string
 	Generation                  int32
@@ -51,20 +51,19 @@ type FetchedOffset struct {
 	Err error
 }
 
-// What offsets take in memory beside the texts that they hold, about. A topic's first offsets take room for eight of
-// them.
+// Estimates of the memory that offsets take besides their texts. A topic's first offset takes the memory of eight.
 const (
 	topicSize  = 640
 	offsetSize = 208
 )
 
 // Offsets are the committed offsets of one group. They change in Apply only: when the log is read, for each of its
-// records, and live for each record that has become durable. Those that are on their way to the log are counted, so
-// that what is removed does not come back with them.
+// records, and live, for each record that has become durable. Records that are not durable yet are counted, because a
+// removal has to cover them as well.
 type Offsets struct {
 	group    string
 	durable  map[string]map[int32]Offset // topic → partition
-	inFlight map[TopicPartition]int      // records that are ordered in the log and not durable yet
+	inFlight map[TopicPartition]int      // number of records in the log that are not durable yet
 	size     int
 }
 
@@ -73,7 +72,7 @@ func NewOffsets(groupID string) *Offsets {
 	return &Offsets{group: groupID, durable: map[string]map[int32]Offset{}, inFlight: map[TopicPartition]int{}}
 }
 
-// Apply changes the offsets by a record of the log.
+// Apply applies a record of the log.
 func (o *Offsets) Apply(r OffsetRecord) {
 	partitions := o.durable[r.Topic]
 	if old, ok := partitions[r.Partition]; ok {
@@ -96,7 +95,7 @@ func (o *Offsets) Apply(r OffsetRecord) {
 	o.size += offsetSize + len(r.Offset.Metadata)
 }
 
-// Begin notes that records are on their way to the log, those of offsets among them.
+// Begin counts the offset records among records, which are about to be written to the log.
 func (o *Offsets) Begin(records []Record) {
 	for _, r := range records {
 		if r, ok := r.(OffsetRecord); ok {
@@ -136,19 +135,19 @@ func (o *Offsets) All() (all []FetchedOffset) {
 // Empty reports whether there are none.
 func (o *Offsets) Empty() bool { return len(o.durable) == 0 }
 
-// Pending reports whether some are on their way to the log.
+// Pending reports whether there are records that are not durable yet.
 func (o *Offsets) Pending() bool { return len(o.inFlight) > 0 }
 
-// PendingAt reports whether one for the partition is on its way to the log.
+// PendingAt reports whether there is a record for the partition that is not durable yet.
 func (o *Offsets) PendingAt(tp TopicPartition) bool { return o.inFlight[tp] > 0 }
 
-// Has reports whether the partition has an offset, or one that is on its way.
+// Has reports whether the partition has an offset, durable or not.
 func (o *Offsets) Has(tp TopicPartition) bool {
 	_, ok := o.Get(tp)
 	return ok || o.PendingAt(tp)
 }
 
-// Commit returns the records that make a commit durable; offsets with an error of their own have none. maxMetadata is
+// Commit returns the records of a commit. Offsets with an error of their own have none. maxMetadata is
 // offset.metadata.max.bytes.
 func (o *Offsets) Commit(now time.Time, req *CommitRequest, maxMetadata int) []Record {
 	records := make([]Record, 0, len(req.Offsets))
@@ -169,8 +168,8 @@ func (o *Offsets) Commit(now time.Time, req *CommitRequest, maxMetadata int) []R
 	return records
 }
 
-// DropTopics returns the records that remove the offsets of topics that are gone, or were created again under their
-// name. current returns the id of the topic that has a name now.
+// DropTopics returns the records that remove the offsets of topics that were deleted, or deleted and created again
+// under the same name. current returns the id of the topic that has a name now.
 func (o *Offsets) DropTopics(current func(name string) (metadata.TopicID, bool)) []Record {
 	return o.Tombstones(func(tp TopicPartition) bool {
 		id, exists := current(tp.Topic)
@@ -178,13 +177,13 @@ func (o *Offsets) DropTopics(current func(name string) (metadata.TopicID, bool))
 			return true
 		}
 		at, ok := o.Get(tp)
-		// A commit on its way may be for the new topic.
+		// A commit that is not durable yet may be for the new topic.
 		return ok && !o.PendingAt(tp) && !at.TopicID.IsZero() && at.TopicID != id
 	})
 }
 
-// Tombstones returns the records that remove the offsets that match, in order. They cover offsets on their
-// way to the log: otherwise those would come back when the log is read.
+// Tombstones returns the records that remove the offsets that match, in order. They cover offsets that are not durable
+// yet: otherwise these would come back when the log is read.
 func (o *Offsets) Tombstones(match func(TopicPartition) bool) (records []Record) {
 	var matching []TopicPartition
 	for tp := range o.inFlight {
@@ -206,11 +205,11 @@ func (o *Offsets) Tombstones(match func(TopicPartition) bool) (records []Record)
 	return records
 }
 
-// Size returns about how many bytes of memory the offsets take.
+// Size estimates how many bytes of memory the offsets take.
 func (o *Offsets) Size() int { return o.size }
 
-// Growth returns by how many bytes the offsets would grow by a commit: not at all where there are offsets for the
-// same partitions, with as much metadata.
+// Growth estimates by how many bytes a commit lets the offsets grow. It is 0 for partitions that have offsets with as
+// much metadata.
 func (o *Offsets) Growth(req *CommitRequest) (n int) {
 	topic := ""
 	for i := range req.Offsets {
@@ -232,7 +231,7 @@ func comparePartitions(a, b TopicPartition) int {
 	return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition))
 }
 
-// utf16Length returns the length of s as Java counts it, in UTF-16 code units.
+// utf16Length returns the length of s in UTF-16 code units, as Java counts it.
 func utf16Length(s string) (n int) {
 	for _, r := range s {
 		n++

@@ -5,11 +5,11 @@ import (
 	"errors"
 )
 
-// errShort says that bytes end before what they promise, or promise what cannot be.
+// errShort means that the bytes are truncated, or that a length in them is impossible.
 var errShort = errors.New("truncated or malformed")
 
-// reader takes Kafka's primitive types from bytes. After the first failure every read returns zero and
-// bad stays set, so that a decoder checks once, at its end.
+// reader reads Kafka's primitive types from bytes. After the first failure every read returns zero and bad stays set,
+// so a decoder needs to check it only once, at its end.
 type reader struct {
 	in       []byte
 	flexible bool // strings, bytes and arrays have the compact form of KIP-482
@@ -77,7 +77,7 @@ func (r *reader) string() string { return string(r.take(max(r.length(false), 0))
 // bytes reads bytes, which share the input's memory.
 func (r *reader) bytes() []byte { return r.take(max(r.length(true), 0)) }
 
-// tags reads the tagged fields and gives each to visit, unless that is nil.
+// tags reads the tagged fields and passes each one to visit, unless that is nil.
 func (r *reader) tags(visit func(tag int, value []byte)) {
 	if !r.flexible {
 		return

@@ -9,13 +9,13 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// Versions of the records' keys; a key's version tells what the record is about.
+// Versions of the records' keys. A key's version is the kind of its record.
 const (
-	offsetKeyVersion   = 1 // 0 reads the same
+	offsetKeyVersion   = 1 // 0 has the same format
 	metadataKeyVersion = 2
 )
 
-// Versions of the records' values: those that Apache Kafka 4.3 writes, and the newest that is read. Version 4 is
+// Versions of the records' values: those that Apache Kafka 4.3 writes, and the newest one that is read. Version 4 is
 // the first flexible one (KIP-915).
 const (
 	offsetValueVersion         = 4
@@ -27,8 +27,8 @@ const (
 // topicIDTag is the tagged field of an offset's value that holds its topic's id.
 const topicIDTag = 0
 
-// ErrForeignRecord says that a record of __consumer_offsets is neither an offset nor one of the classic protocol, but
-// one of KIP-848 or KIP-932 groups, for instance.
+// ErrForeignRecord means that a record of __consumer_offsets is neither an offset nor one of the classic protocol. It
+// may belong to a group of KIP-848 or KIP-932.
 var ErrForeignRecord = errors.New("not a record of a classic group")
 
 // Record is one record of __consumer_offsets: an OffsetRecord or a MetadataRecord.
@@ -52,13 +52,13 @@ type MetadataRecord struct {
 	Metadata *Metadata
 }
 
-// Metadata is what a group's log knows of its last complete generation.
+// Metadata is a group's last complete generation as its log has it.
 type Metadata struct {
 	ProtocolType   string // "" before the first generation
 	Generation     int32
 	Protocol       string // "" without members
 	Leader         string // member id, "" without members
-	StateTimestamp int64  // milliseconds: when the group came into the state, -1 when unknown
+	StateTimestamp int64  // milliseconds: when the group entered the state, -1 if unknown
 	Members        []MemberMetadata
 }
 
@@ -67,7 +67,7 @@ type MemberMetadata struct {
 	MemberID         string
 	InstanceID       string // "" for a dynamic member
 	Client           Client
-	RebalanceTimeout time.Duration // -1 ms when unknown: then it is the session time-out
+	RebalanceTimeout time.Duration // -1 ms if unknown: then it is the session time-out
 	SessionTimeout   time.Duration
 	Subscription     []byte
 	Assignment       []byte
@@ -142,9 +142,9 @@ func (r MetadataRecord) Value() []byte {
 	return b
 }
 
-// Decode reads a record of __consumer_offsets; value is nil for a tombstone. The result shares no memory with
-// its input. The error is ErrForeignRecord for a key of another kind of group; any other means corruption, or
-// a value version newer than is known.
+// Decode decodes a record of __consumer_offsets; value is nil for a tombstone. The result shares no memory with the
+// input. The error is ErrForeignRecord for a key of another kind of group. Any other error means corruption, or a value
+// of a version that is too new.
 func Decode(key, value []byte) (Record, error) {
 	k := reader{in: key}
 	switch version := k.int16(); {

@@ -104,13 +104,15 @@ func TestKafkasLogRestoresToWhatKafkaSays(t *testing.T) {
 	}
 	static := groups["groups-golden-static2"]
 	if static.State() != classic.Empty || static.Generation() != 3 || static.Describe().ProtocolType != "consumer" {
-		t.Errorf("static group = %v generation %d %q, want Empty 3 consumer", static.State(), static.Generation(), static.Describe().ProtocolType)
+		t.Errorf("static group = %v generation %d %q, want Empty 3 consumer", static.State(), static.Generation(),
+			static.Describe().ProtocolType)
 	}
 	if got := len(static.Offsets()); got != 3 {
 		t.Errorf("static group has %d offsets, want 3", got)
 	}
 	stable := groups["groups-golden-dynamic"]
-	if d := stable.Describe(); d.State != "Stable" || d.Protocol != "cooperative-sticky" || len(d.Members) == 0 || len(d.Members[0].Assignment) == 0 {
+	if d := stable.Describe(); d.State != "Stable" || d.Protocol != "cooperative-sticky" || len(d.Members) == 0 ||
+		len(d.Members[0].Assignment) == 0 {
 		t.Errorf("dynamic group = %+v, want Stable with assignments", d)
 	}
 	_, errs, err := stable.DeleteOffsets([]group.TopicPartition{{Topic: "groups-golden"}, {Topic: "other"}})
@@ -124,7 +126,8 @@ func TestKafkasLogRestoresToWhatKafkaSays(t *testing.T) {
 		t.Errorf("deleted group is still there: %+v", deleted.Describe())
 	}
 	simple := groups["groups-golden-simple-é"]
-	if o, ok := simple.Offset(group.TopicPartition{Topic: "groups-golden", Partition: 1}); !ok || o.Offset != 7 || o.Metadata != "käse" || o.TopicID.IsZero() {
+	if o, ok := simple.Offset(group.TopicPartition{Topic: "groups-golden", Partition: 1}); !ok || o.Offset != 7 ||
+		o.Metadata != "käse" || o.TopicID.IsZero() {
 		t.Errorf("simple group's offset = %+v, %t", o, ok)
 	}
 	expiring, _ := groups["groups-golden-expiring"].Offset(group.TopicPartition{Topic: "groups-golden", Partition: 0})
@@ -137,7 +140,10 @@ func TestOlderAndForeignRecords(t *testing.T) {
 	key := group.OffsetRecord{Group: "g", TopicPartition: group.TopicPartition{Topic: "t", Partition: 3}}.Key()
 	v3 := []byte{0, 3, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 2, 0, 1, 'm', 0, 0, 0, 0, 0, 0, 0, 5}
 	r, err := group.Decode(key, v3)
-	want := group.OffsetRecord{Group: "g", TopicPartition: group.TopicPartition{Topic: "t", Partition: 3}, Offset: &group.Offset{Offset: 9, LeaderEpoch: 2, Metadata: "m", CommitTime: 5, ExpireTime: -1}}
+	want := group.OffsetRecord{
+		Group: "g", TopicPartition: group.TopicPartition{Topic: "t", Partition: 3},
+		Offset: &group.Offset{Offset: 9, LeaderEpoch: 2, Metadata: "m", CommitTime: 5, ExpireTime: -1},
+	}
 	if diff := cmp.Diff(want, r); err != nil || diff != "" {
 		t.Errorf("version 3 of an offset: %v %s", err, diff)
 	}

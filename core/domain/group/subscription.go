@@ -3,8 +3,8 @@ package group
 // ConsumerProtocolType is the protocol type of Kafka's consumers, whose subscriptions name topics.
 const ConsumerProtocolType = "consumer"
 
-// SubscribedTopics reads the topics from a ConsumerProtocolSubscription. All versions begin alike: the
-// version (int16) and the topics. ok is false when the bytes are not one.
+// SubscribedTopics returns the topics in a ConsumerProtocolSubscription. All versions begin with the version (int16)
+// and the topics. ok is false when the bytes are no such subscription.
 func SubscribedTopics(subscription []byte) (topics []string, ok bool) {
 	r := reader{in: subscription}
 	if r.int16() < 0 {

@@ -5,10 +5,10 @@ import (
 	"sort"
 )
 
-// Epochs is the history of a log's leader epochs: where each one began (KIP-101, KIP-279). The zero
-// Epochs is empty. It is not safe for concurrent use.
+// Epochs is the history of a log's leader epochs: where each one began (KIP-101, KIP-279). The zero Epochs is empty. It
+// is not safe for concurrent use.
 type Epochs struct {
-	entries []EpochStart // both fields rise
+	entries []EpochStart // strictly ascending in both fields
 }
 
 // EpochStart is where a leader epoch begins in the log.
@@ -20,9 +20,9 @@ type EpochStart struct {
 // NoEpoch stands for an unknown leader epoch.
 const NoEpoch = -1
 
-// Assign notes that epoch begins at offset start. As in Kafka, it does nothing when epoch is the latest and began
-// at or below start; otherwise entries that contradict it, of the same or a newer epoch or beginning
-// at start or above, are removed first. Negative arguments, which stand for "unknown", are ignored.
+// Assign adds that epoch begins at offset start. As in Kafka, it does nothing when epoch is the latest and began at or
+// below start. Otherwise it first removes the entries that contradict it: those of the same or a newer epoch, and those
+// that begin at start or above. Negative arguments mean "unknown" and are ignored.
 func (e *Epochs) Assign(epoch int32, start int64) {
 	if epoch < 0 || start < 0 {
 		return
@@ -45,10 +45,9 @@ func (e *Epochs) Latest() (epoch int32, ok bool) {
 	return e.entries[len(e.entries)-1].Epoch, true
 }
 
-// EndOf answers OffsetForLeaderEpoch for a log that ends at logEnd: the largest epoch known that is
-// not above epoch, and the offset at which it ended. For an epoch older than all that are known it is that
-// epoch itself and the start of the oldest known one. It returns -1, -1 for one newer than
-// the latest, and when nothing is known.
+// EndOf answers OffsetForLeaderEpoch for a log that ends at logEnd. It returns the largest known epoch that is not
+// above epoch, and the offset at which it ended. For an epoch older than all known ones it returns that epoch and the
+// start of the oldest known one. It returns -1 and -1 for an epoch newer than the latest, and if none is known.
 func (e *Epochs) EndOf(epoch int32, logEnd int64) (found int32, end int64) {
 	if epoch < 0 {
 		return NoEpoch, -1
@@ -75,13 +74,13 @@ func (e *Epochs) At(offset int64) int32 {
 	return e.entries[above-1].Epoch
 }
 
-// TruncateFrom forgets the epochs that begin at offset or above.
+// TruncateFrom removes the epochs that begin at offset or above.
 func (e *Epochs) TruncateFrom(offset int64) {
 	kept := sort.Search(len(e.entries), func(i int) bool { return e.entries[i].Start >= offset })
 	e.entries = e.entries[:kept]
 }
 
-// TruncateTo forgets the epochs that end at or below start; the one that holds start now begins there.
+// TruncateTo removes the epochs that end at or below start. The epoch that contains start begins there afterwards.
 func (e *Epochs) TruncateTo(start int64) {
 	above := sort.Search(len(e.entries), func(i int) bool { return e.entries[i].Start > start })
 	if above == 0 {
@@ -91,10 +90,10 @@ func (e *Epochs) TruncateTo(start int64) {
 	e.entries[0].Start = start
 }
 
-// Entries returns the history, oldest first. It is a copy.
+// Entries returns a copy of the history, oldest first.
 func (e *Epochs) Entries() []EpochStart { return slices.Clone(e.entries) }
 
-// Restore replaces the history. Entries that contradict a later one are left out, as by Assign.
+// Restore replaces the history. Entries that contradict a later one are dropped, as by Assign.
 func (e *Epochs) Restore(entries []EpochStart) {
 	e.entries = nil
 	for _, s := range entries {

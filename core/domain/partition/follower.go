@@ -6,33 +6,34 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// FetchAnswer is what a leader has answered to a follower's fetch.
+// FetchAnswer is a leader's answer to a follower's fetch.
 type FetchAnswer struct {
 	To             FollowerFetch // as it was sent
 	OutOfRange     bool          // fault.OffsetOutOfRange; only LogStart is set besides
-	LogStart       int64         // the leader's log start offset, -1 when unknown
+	LogStart       int64         // the leader's log start offset, -1 if unknown
 	HighWatermark  int64
 	Diverging      bool // as in FetchReply
 	DivergingEpoch int32
 	DivergingEnd   int64
-	Early          bool  // the first batch that was sent begins before the offset that was asked for,
-	First          int64 // here
+	Early          bool  // the first batch begins before the offset of the fetch
+	First          int64 // where it begins, if Early
 }
 
-// NextFetch returns what to ask the leader for. ok is false when there is no leader to ask, and while anything that was
-// fetched is not durable or being cut: a fetch acknowledges what lies before its offset.
+// NextFetch returns the next fetch for the leader. ok is false when there is no leader, while the log is being
+// truncated, and while not everything fetched is durable: a fetch acknowledges what lies before its offset.
 func (r *Replica) NextFetch() (leader int32, f FollowerFetch, ok bool) {
 	if r.role != RoleFollower || r.leader < 0 || r.cutting || r.durable < r.end {
 		return -1, FollowerFetch{}, false
 	}
 	return r.leader, FollowerFetch{
-		Replica: r.id, BrokerEpoch: r.brokerEpoch, LeaderEpoch: r.leaderEpoch, Start: r.start, Offset: r.end, LastEpoch: r.lastEpoch(),
+		Replica: r.id, BrokerEpoch: r.brokerEpoch, LeaderEpoch: r.leaderEpoch,
+		Start: r.start, Offset: r.end, LastEpoch: r.lastEpoch(),
 	}, true
 }
 
-// Shown returns the end of what consumers may read from a follower (KIP-392): what it knows to be committed. The
-// error is fault.NotLeaderOrFollower: it follows nobody, or its lease has ended, and it may have been left
-// behind without its knowing.
+// Shown returns the end of what consumers may read from a follower (KIP-392): what it knows to be committed. The error
+// is fault.NotLeaderOrFollower when it is not a follower, or its lease has ended: then it may lag far behind without
+// noticing.
 func (r *Replica) Shown(now time.Duration) (int64, error) {
 	if r.role != RoleFollower || !r.lease.Live(now) {
 		return -1, fault.NotLeaderOrFollower
@@ -40,11 +41,11 @@ func (r *Replica) Shown(now time.Duration) (int64, error) {
 	return r.hw, nil
 }
 
-// KeepsUp reports whether this follower is in the ISR, or has everything that its leader has called committed in its
-// last answer: as in Kafka, producers may wait for it then.
-func (r *Replica) KeepsUp() bool { return r.member || r.heard && r.end >= r.leaderHW }
+// KeepsUp reports whether this follower is in the ISR, or has everything below the high watermark of the leader's last
+// answer. As in Kafka, producers may wait for it then.
+func (r *Replica) KeepsUp() bool { return r.member || r.answered && r.end >= r.leaderHW }
 
-// lastEpoch is the epoch of the last record, -1 for none.
+// lastEpoch returns the epoch of the last record, -1 for none.
 func (r *Replica) lastEpoch() int32 {
 	if r.end == r.start {
 		return NoEpoch
@@ -52,22 +53,24 @@ func (r *Replica) lastEpoch() int32 {
 	return r.epochs.At(r.end - 1)
 }
 
-// FetchAnswered takes a leader's answer over, unless it is to another fetch than NextFetch returns now: the log may
-// have been cut since, and reach the same offset again with other records. With Append the caller calls Appended for
-// each batch and appends them to the log; with Begin it does so when the log has begun anew, and calls Truncated.
+// FetchAnswered applies a leader's answer. It ignores an answer to any other fetch than NextFetch returns now: the log
+// may have been truncated since, and have reached the same offset again with other records.
+//
+// With Append, the caller calls Appended for each batch and appends the batches to the log. With Begin, it appends them
+// after it has reset the log, and then calls Truncated.
 func (r *Replica) FetchAnswered(a FetchAnswer, now time.Duration) Effects {
 	if _, f, ok := r.NextFetch(); !ok || f != a.To {
 		return Effects{}
 	}
 	switch {
 	case a.OutOfRange && a.LogStart >= 0:
-		return r.beginAnew(a.LogStart)
+		return r.reset(a.LogStart)
 	case a.OutOfRange:
 		return Effects{}
 	case a.Diverging:
 		return r.cutAt(a)
 	}
-	r.leaderHW, r.heard = max(r.leaderHW, a.HighWatermark), true
+	r.leaderHW, r.answered = max(r.leaderHW, a.HighWatermark), true
 	fx := r.raise(now)
 	if a.Early && r.start == r.end { // the leader's log starts within a batch
 		r.cutting = true
@@ -81,9 +84,11 @@ func (r *Replica) FetchAnswered(a FetchAnswer, now time.Duration) Effects {
 	return fx
 }
 
-// cutAt says where the log has to be cut: where the epoch that the leader knows ended, in the log that ended it first.
-// When this log does not know the epoch either, that is where the largest below it ended, and the next fetch asks about
-// that one (KIP-279). Every answer cuts at least one record: the last one's epoch is in the leader's log for less long.
+// cutAt returns where to truncate the log. The answer names the largest epoch that the leader knows and that is not
+// above that of the follower's last record. The log is truncated at the end of this epoch, in the log in which it ended
+// first. If this log does not have the epoch, the log is truncated at the end of its largest epoch below, and the next
+// fetch asks about that one (KIP-279). Each answer removes at least one record, because the epoch of the last record
+// ended earlier in the leader's log.
 func (r *Replica) cutAt(a FetchAnswer) Effects {
 	to := min(a.DivergingEnd, r.end)
 	if found, end := r.epochs.EndOf(a.DivergingEpoch, r.end); found == a.DivergingEpoch {
@@ -92,18 +97,19 @@ func (r *Replica) cutAt(a FetchAnswer) Effects {
 		to = end
 	}
 	if to >= r.end || to < 0 {
-		return Effects{} // no leader that follows the protocol says so
+		return Effects{} // a violation of the protocol
 	}
 	if to < r.start {
-		return r.beginAnew(to)
+		return r.reset(to)
 	}
 	r.cutting = true
 	return Effects{Truncate: true, To: to}
 }
 
-// beginAnew has the log begin anew at offset to. A member of the ISR does not: it could be elected with an empty log.
-// The leader gives it up, since its fetches do not count, and it begins anew when metadata says so.
-func (r *Replica) beginAnew(to int64) Effects {
+// reset has the log emptied, to continue at offset to. A member of the ISR must not do that: it could be elected with
+// an empty log. Its fetches do not count, so the leader removes it from the ISR after a while, and then it resets its
+// log.
+func (r *Replica) reset(to int64) Effects {
 	if r.member {
 		return Effects{}
 	}
@@ -111,8 +117,8 @@ func (r *Replica) beginAnew(to int64) Effects {
 	return Effects{Reset: true, To: to}
 }
 
-// Truncated notes that the log was cut or begun anew, and what it is now: with the records for which it has begun, as these count when a view that
-// has come meanwhile elects this replica.
+// Truncated ends a truncation or a reset with the new state of the log. After Begin that includes the records of the
+// answer: they count if a view that has arrived meanwhile elects this replica.
 func (r *Replica) Truncated(log LogState, now time.Duration) Effects {
 	r.cutting = false
 	r.know(log)

@@ -8,14 +8,14 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// testFollower is broker 2 in epoch 5 of leader 1, with 100 durable records of epochs 3 (from 0) and 4 (from 50).
+// testFollower returns broker 2 in epoch 5 of leader 1, with 100 durable records of epochs 3 (from 0) and 4 (from 50).
 func testFollower() *Replica {
 	r := testReplica(2, nil, LogState{End: 100, Durable: 100, Epochs: []EpochStart{{Epoch: 3}, {Epoch: 4, Start: 50}}})
 	r.Install(testView(2, 1, 5, 7, 1, 2, 3), 0)
 	return r
 }
 
-// nextFetch returns what the follower asks, which it must.
+// nextFetch returns the follower's next fetch. There must be one.
 func nextFetch(t *testing.T, r *Replica) FollowerFetch {
 	t.Helper()
 	_, f, ok := r.NextFetch()
@@ -66,7 +66,7 @@ func TestAnAnswerToAnotherFetchIsIgnored(t *testing.T) {
 	for _, change := range []func(*FollowerFetch){
 		func(f *FollowerFetch) { f.LeaderEpoch-- },
 		func(f *FollowerFetch) { f.Offset-- },
-		func(f *FollowerFetch) { f.LastEpoch-- }, // the same offset, before the log was cut and has grown again
+		func(f *FollowerFetch) { f.LastEpoch-- }, // the same offset, before the log was truncated and has grown again
 		func(f *FollowerFetch) { f.BrokerEpoch-- },
 	} {
 		other := f
@@ -110,13 +110,14 @@ func TestARejoiningFollowerIsCutByEpochsAndNeverAtItsHighWatermark(t *testing.T)
 	}
 }
 
-func TestAFollowerThatTheLeaderCannotServeBeginsAnewAtTheLeadersLogStart(t *testing.T) {
+func TestAFollowerThatTheLeaderCannotServeResetsItsLogToTheLeadersLogStart(t *testing.T) {
 	r := testFollower()
 	r.Install(testView(2, 1, 5, 8, 1, 3), 0) // in the ISR it would wait until it has been removed
 	if fx := r.FetchAnswered(FetchAnswer{To: nextFetch(t, r), OutOfRange: true, LogStart: -1}, 0); fx != (Effects{}) {
 		t.Errorf("without knowing where: %+v", fx)
 	}
-	if fx := r.FetchAnswered(FetchAnswer{To: nextFetch(t, r), OutOfRange: true, LogStart: 300}, 0); !fx.Reset || fx.To != 300 {
+	if fx := r.FetchAnswered(FetchAnswer{To: nextFetch(t, r), OutOfRange: true, LogStart: 300}, 0); !fx.Reset ||
+		fx.To != 300 {
 		t.Errorf("effects %+v", fx)
 	}
 	r.Truncated(LogState{Start: 300, End: 300, Durable: 300}, 0)
@@ -203,7 +204,7 @@ func TestAFollowerKeepsUpInTheISRAndWithWhatItsLeaderHasCalledCommitted(t *testi
 	}
 	r.Install(testView(2, 1, 5, 8, 1, 3), 0)
 	if r.KeepsUp() {
-		t.Error("one that has not heard of its leader keeps up")
+		t.Error("a follower without an answer of its leader keeps up")
 	}
 	for _, committed := range []int64{60, 100, 101} {
 		r.FetchAnswered(FetchAnswer{To: nextFetch(t, r), HighWatermark: committed}, 0)
@@ -213,6 +214,6 @@ func TestAFollowerKeepsUpInTheISRAndWithWhatItsLeaderHasCalledCommitted(t *testi
 	}
 	r.Install(testView(2, 3, 6, 9, 1, 3), 0)
 	if r.KeepsUp() {
-		t.Error("one that has not heard of its new leader keeps up")
+		t.Error("a follower without an answer of its new leader keeps up")
 	}
 }

@@ -7,46 +7,48 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// FollowerFetch is what a follower's Fetch says about one partition.
+// FollowerFetch is one partition of a follower's Fetch.
 type FollowerFetch struct {
 	Replica     int32
-	BrokerEpoch int64 // of the follower's incarnation (KIP-903), -1 when it names none
-	LeaderEpoch int32 // the follower's idea of the current one, -1 when it has none
+	BrokerEpoch int64 // of the follower's process (KIP-903), -1 if the request names none
+	LeaderEpoch int32 // the current leader epoch as the follower knows it, -1 for none
 	Start       int64 // the follower's log start offset
-	Offset      int64 // the follower has everything between on its disk
-	LastEpoch   int32 // of the record before Offset (KIP-595's LastFetchedEpoch), -1 when there is none
+	Offset      int64 // the follower's log is durable up to here
+	LastEpoch   int32 // of the record before Offset (KIP-595's LastFetchedEpoch), -1 if there is none
 }
 
-// FetchReply is what a follower's fetch is answered with: records from its offset up to End, or where the logs part.
+// FetchReply is the answer to a follower's fetch: records from its offset up to End, or where the logs diverge.
 type FetchReply struct {
 	Effects
-	End            int64 // of what the follower may have
-	Behind         bool  // the high watermark has risen above what the follower was told last
+	End            int64 // the end of what the follower may read
+	Behind         bool  // the high watermark has risen since the last answer to the follower
 	InSync         bool  // the follower is in the ISR, or the high watermark waits for it as if it were
-	Diverging      bool  // no records: the follower's log parts from the leader's
+	Diverging      bool  // no records: the follower's log diverges from the leader's
 	DivergingEpoch int32 // the largest epoch known to the leader that is not above the follower's
-	DivergingEnd   int64 // where it ended
+	DivergingEnd   int64 // where that epoch ended
 }
 
-// Proposal is a change of the ISR that metadata shall decide: Kafka's AlterPartition. It stands only against the
-// leader epoch and version that it names. When it is accepted, the version rises even if the ISR stays the same.
+// Proposal is a change of the ISR for the metadata to decide: Kafka's AlterPartition. It is valid only for the leader
+// epoch and version that it names. When it is accepted, the version rises even if the ISR stays the same.
 type Proposal struct {
 	LeaderEpoch int32
 	Version     int32
 	ISR         []Member
 }
 
-// Member is a broker in a proposed ISR. A member that is new may be accepted only when it is registered, not fenced,
-// and under this very epoch: one that was started anew since may have lost what it acknowledged (KIP-841, KIP-903).
+// Member is a broker in a proposed ISR. A new member may be accepted only if it is registered under this epoch and not
+// fenced: a broker that has restarted since may have lost what it acknowledged (KIP-841, KIP-903).
 type Member struct {
 	Broker int32
-	Epoch  int64 // -1 when unknown, of members that are not new
+	Epoch  int64 // -1 if unknown, for members that are not new
 }
 
-// FollowerFetched notes what a follower has, and says what it may get. Errors: fault.FencedLeaderEpoch,
-// fault.UnknownLeaderEpoch, fault.NotLeaderOrFollower, fault.StaleBrokerEpoch, and fault.OffsetOutOfRange when the
-// follower has to begin anew at the log start offset. One that is in the ISR could be elected with an empty log then:
-// it is told fault.OffsetNotAvailable until it has been removed, for its fetch does not count. It does not allocate.
+// FollowerFetched records what a follower has, and returns what it may read. It does not allocate.
+//
+// Errors: fault.FencedLeaderEpoch, UnknownLeaderEpoch, NotLeaderOrFollower, StaleBrokerEpoch, and OffsetOutOfRange when
+// the follower has to reset its log to the log start offset. A member of the ISR could be elected with an empty log
+// then: it gets fault.OffsetNotAvailable until it was removed from the ISR, which happens because its fetches do not
+// count.
 func (r *Replica) FollowerFetched(f FollowerFetch, now time.Duration) (FetchReply, error) {
 	if err := r.CheckEpoch(f.LeaderEpoch); err != nil {
 		return FetchReply{}, err
@@ -57,9 +59,9 @@ func (r *Replica) FollowerFetched(f FollowerFetch, now time.Duration) (FetchRepl
 	p := r.peer(f.Replica)
 	switch {
 	case p == nil && f.LeaderEpoch < 0:
-		return FetchReply{}, fault.NotLeaderOrFollower // as in Kafka: who names no epoch may be the one who is behind
+		return FetchReply{}, fault.NotLeaderOrFollower // as in Kafka: without an epoch, the follower may be out of date
 	case p == nil:
-		return FetchReply{}, fault.UnknownLeaderEpoch // and who names the present one has heard what the leader has not
+		return FetchReply{}, fault.UnknownLeaderEpoch // it knows the epoch, so this leader does not know the newest view
 	}
 	if f.BrokerEpoch < p.brokerEpoch {
 		return FetchReply{}, fault.StaleBrokerEpoch
@@ -68,7 +70,7 @@ func (r *Replica) FollowerFetched(f FollowerFetch, now time.Duration) (FetchRepl
 		p.restarted(f.BrokerEpoch)
 	}
 	if f.Offset < r.start || r.forgotten(f.LastEpoch) && !p.committed || r.hollow(p, f) {
-		return FetchReply{}, p.beginAnew()
+		return FetchReply{}, p.resetError()
 	}
 	if f.LastEpoch >= 0 {
 		if found, end := r.epochs.EndOf(f.LastEpoch, r.end); found < f.LastEpoch || end < f.Offset {
@@ -76,7 +78,7 @@ func (r *Replica) FollowerFetched(f FollowerFetch, now time.Duration) (FetchRepl
 		}
 	}
 	if f.Offset > r.end {
-		return FetchReply{}, p.beginAnew()
+		return FetchReply{}, p.resetError()
 	}
 	p.fetchedAt(f, r.durable, now)
 	reply := FetchReply{Effects: r.raise(now), End: r.durable}
@@ -86,38 +88,42 @@ func (r *Replica) FollowerFetched(f FollowerFetch, now time.Duration) (FetchRepl
 	return reply, nil
 }
 
-// forgotten reports whether all records of epoch, if this log ever had any, were deleted. Then nobody can tell whether
-// a follower's log is the same below the log start offset: unless it is in the ISR, it begins anew there. Kafka has it
-// cut at the log start, and what is below waits for deletion, and for the follower to be elected before that.
+// forgotten reports whether all records of epoch, if this log ever had any, were deleted. Then it cannot be decided
+// whether a follower's log is the same below the log start offset, and the follower resets its log to that offset
+// unless it is in the ISR. Kafka truncates the follower's log at the log start offset instead. The records below stay
+// until retention deletes them, and the follower may be elected before that.
 func (r *Replica) forgotten(epoch int32) bool {
 	return epoch >= 0 && len(r.epochs.entries) > 0 && epoch < r.epochs.entries[0].Epoch
 }
 
-// hollow reports whether a follower's log begins above the leader's, and above all that it can know to be committed:
-// what lies between is missing there, and may be committed yet. A log start offset never rises above the high
-// watermark, so that such a log has outlived an unclean election, or a loss of what was not synced.
+// hollow reports whether a follower's log begins above the leader's, and above everything that it can know to be
+// committed. It lacks the records in between, which may still be committed. Since a log start offset never rises above
+// the high watermark, this happens only after an unclean election or the loss of records that were not synced.
 func (r *Replica) hollow(p *peer, f FollowerFetch) bool {
 	return f.Start > max(r.epochStart, p.mayDelete, r.start)
 }
 
-// beginAnew says what a follower is told that cannot go on with its log.
-func (p *peer) beginAnew() error {
+// resetError returns the error for a follower that cannot continue with its log.
+func (p *peer) resetError() error {
 	if p.counted {
 		return fault.OffsetNotAvailable
 	}
 	return fault.OffsetOutOfRange
 }
 
-// restarted forgets what an earlier incarnation of the follower had.
+// restarted drops what an earlier process of the follower had.
 func (p *peer) restarted(brokerEpoch int64) {
-	p.brokerEpoch, p.acked, p.told, p.ownEnd = brokerEpoch, -1, 0, math.MaxInt64
+	p.brokerEpoch = brokerEpoch
+	p.acked = -1
+	p.told = 0
+	p.ownEnd = math.MaxInt64
 	if !p.counted {
 		p.caughtUp = never
 	}
 }
 
-// fetchedAt notes a fetch. As in Kafka, a follower has caught up when it has all that the
-// leader had at the fetch before.
+// fetchedAt records a fetch. As in Kafka, a follower has caught up when it has everything that the leader had at the
+// follower's previous fetch.
 func (p *peer) fetchedAt(f FollowerFetch, end int64, now time.Duration) {
 	switch {
 	case f.Offset >= end:
@@ -144,8 +150,8 @@ func (r *Replica) Behind(id int32) bool {
 	return p != nil && r.hw > p.told
 }
 
-// InSync returns the end of what the follower on broker id is known to have on its disk. ok is false when the ISR that
-// metadata has is without it, or it has not fetched from this leader yet. It does not allocate.
+// InSync returns the end of what the follower on broker id is known to have on its disk. ok is false when it is not in
+// the committed ISR, or has not fetched from this leader yet. It does not allocate.
 func (r *Replica) InSync(id int32) (end int64, ok bool) {
 	if p := r.peer(id); p != nil && p.committed && p.acked >= 0 {
 		return p.acked, true
@@ -153,9 +159,9 @@ func (r *Replica) InSync(id int32) (end int64, ok bool) {
 	return -1, false
 }
 
-// replicated returns what every replica has on its disk that is in the ISR, or that may be without the leader's
-// knowing. Who is about to join is waited for, too, as in Kafka: under load it would never see its offset reach the
-// high watermark. A leader without lease raises nothing.
+// replicated returns the end of what is durable on every replica that is in the ISR, or may be in it without the
+// leader's knowledge. As in Kafka, it also waits for a replica that is about to join: under load, its offset would
+// otherwise never reach the high watermark. It returns -1 without a lease, so that nothing is raised.
 func (r *Replica) replicated(now time.Duration) int64 {
 	if !r.lease.Live(now) {
 		return -1
@@ -174,12 +180,12 @@ func (r *Replica) awaited(p *peer, now time.Duration) bool {
 	return p.counted || !p.barred && r.recent(p, now)
 }
 
-// recent reports whether p had everything not longer ago than MaxLag.
+// recent reports whether p has caught up within the last MaxLag.
 func (r *Replica) recent(p *peer, now time.Duration) bool { return now-p.caughtUp <= r.settings.MaxLag }
 
-// mayJoin reports whether p belongs into the ISR. It has reached the high watermark, and the start of the
-// leader's epoch, below which records may be committed that the leader does not know to be; and it keeps up, or
-// it would have to leave at once.
+// mayJoin reports whether p may join the ISR. It must have reached the high watermark and the start of the leader's
+// epoch, since records below that may be committed without the leader's knowledge. And it must have caught up recently,
+// otherwise it would have to leave at once.
 func (r *Replica) mayJoin(p *peer, now time.Duration) bool {
 	return p.acked >= r.hw && p.acked >= r.epochStart && r.recent(p, now)
 }
@@ -201,11 +207,12 @@ func (r *Replica) wantsChange(now time.Duration) bool {
 	return false
 }
 
-// Propose returns the ISR as it should be, when that is not what metadata has: without members that lag, with the
-// others who have caught up and are eligible. eligible says whether the newest image has the broker registered under
-// that epoch, neither fenced nor shutting down. The proposal counts from now on where it is larger than the ISR; where
-// it is smaller, nothing changes before it is committed. One proposal at a time is on its way: until a newer view is
-// installed, or ProposalFailed.
+// Propose returns the ISR as it should be, if the metadata has another one: without members that lag, and with other
+// replicas that have caught up and are eligible. eligible says whether the newest image has the broker registered under
+// that epoch, neither fenced nor shutting down.
+//
+// Members that the proposal adds count from now on, while members that it removes count until it is committed. There is
+// one proposal at a time: the next one follows after a newer view was installed, or after ProposalFailed.
 func (r *Replica) Propose(now time.Duration, eligible func(broker int32, epoch int64) bool) (Proposal, bool) {
 	if r.role != RoleLeader || r.asking {
 		return Proposal{}, false
@@ -237,16 +244,16 @@ func (r *Replica) Propose(now time.Duration, eligible func(broker int32, epoch i
 	return Proposal{LeaderEpoch: r.leaderEpoch, Version: r.version, ISR: isr}, true
 }
 
-// ProposalFailed notes that p was refused, or that its fate is not known. It counts on, since a copy of it
-// may still be on its way to metadata; the next Tick outbids it by another proposal against the same version,
-// of which only one can win.
+// ProposalFailed records that p was refused, or that its outcome is unknown. Its members still count, since a copy of
+// the request may still reach the metadata. The next Tick asks for another proposal against the same version, of which
+// the metadata can accept only one.
 func (r *Replica) ProposalFailed(p Proposal) {
 	if p.Version == r.version && p.LeaderEpoch == r.leaderEpoch {
 		r.asking = false
 	}
 }
 
-// Admit says whether a batch may be appended. Errors: fault.NotLeaderOrFollower, also when the lease has ended, and
+// Admit returns nil if a batch may be appended. Errors: fault.NotLeaderOrFollower, also when the lease has ended, and
 // for acks -1 fault.NotEnoughReplicas.
 func (r *Replica) Admit(acks int16, now time.Duration) error {
 	switch {
@@ -258,7 +265,7 @@ func (r *Replica) Admit(acks int16, now time.Duration) error {
 	return nil
 }
 
-// Replicated says with what an append of acks -1 is answered that the high watermark has passed: nil, or
+// Replicated returns the result of an append with acks -1 that is below the high watermark: nil, or
 // fault.NotEnoughReplicasAfterAppend.
 func (r *Replica) Replicated() error {
 	if !r.enough() {
@@ -267,13 +274,13 @@ func (r *Replica) Replicated() error {
 	return nil
 }
 
-// enough reports whether the committed ISR is as large as min.insync.replicas, or has all replicas when
-// these are fewer, as in Kafka.
+// enough reports whether the committed ISR has min.insync.replicas members, or all replicas if there are fewer, as in
+// Kafka.
 func (r *Replica) enough() bool { return r.inSync >= min(r.settings.MinInSync, len(r.peers)+1) }
 
 // Readable returns the end of what consumers may read. Errors: fault.NotLeaderOrFollower, also when the lease has
-// ended: there may be another leader. fault.OffsetNotAvailable while a new leader does not know yet how much was
-// committed before it was elected (KIP-207): so nobody sees the high watermark fall.
+// ended, since there may be another leader; fault.OffsetNotAvailable while a new leader does not know yet how much was
+// committed before it was elected (KIP-207), so that consumers do not see the high watermark fall.
 func (r *Replica) Readable(now time.Duration) (int64, error) {
 	switch {
 	case r.role != RoleLeader || !r.lease.Live(now):
@@ -284,8 +291,8 @@ func (r *Replica) Readable(now time.Duration) (int64, error) {
 	return r.hw, nil
 }
 
-// CheckEpoch compares a request's idea of the leader epoch (KIP-320), -1 for none, with the newest that is known.
-// Errors: fault.FencedLeaderEpoch, fault.UnknownLeaderEpoch.
+// CheckEpoch compares the leader epoch in a request (KIP-320), -1 for none, with the newest one that is known. Errors:
+// fault.FencedLeaderEpoch, fault.UnknownLeaderEpoch.
 func (r *Replica) CheckEpoch(epoch int32) error { return CheckEpoch(epoch, r.leaderEpoch) }
 
 // CheckEpoch is Replica.CheckEpoch where the newest leader epoch is newest.

@@ -29,10 +29,10 @@ func TestTheHighWatermarkIsTheLeastDurableEndInTheISRAndNeverFalls(t *testing.T)
 	wantHighWatermark(t, r, 110)
 	fetchFrom(t, r, 2, 130, 0)
 	fetchFrom(t, r, 3, 130, 0)
-	wantHighWatermark(t, r, 120) // the leader counts with what it has on its own disk
+	wantHighWatermark(t, r, 120) // limited by what is on the leader's own disk
 }
 
-// Between two epochs of one leader there may have been another one, by whom a follower was cut.
+// Between two epochs of one leader there may have been another leader, which a follower's log was truncated for.
 func TestWhatFollowersHadInAnEarlierEpochDoesNotCount(t *testing.T) {
 	r := testLeader(1, 2, 3)
 	appendTo(r, 110, 0)
@@ -95,7 +95,7 @@ func TestAGrowthCountsFromTheRequestOn(t *testing.T) {
 	}
 }
 
-// A refusal says that one copy of the proposal failed, not that none is on its way.
+// A refusal says that one copy of the proposal has failed, not that there is no other copy.
 func TestARefusedGrowthCountsUntilTheVersionRises(t *testing.T) {
 	r := testLeader(1)
 	fetchFrom(t, r, 2, 100, 0)
@@ -159,7 +159,7 @@ func TestAFollowerJoinsAtTheHighWatermarkAndTheEpochsStart(t *testing.T) {
 	}
 }
 
-func TestWhoIsAboutToJoinIsWaitedFor(t *testing.T) {
+func TestAMemberThatIsAboutToJoinIsWaitedFor(t *testing.T) {
 	r := testLeader(1)
 	fetchFrom(t, r, 2, 100, 0)
 	appendTo(r, 110, time.Second)
@@ -237,7 +237,7 @@ func TestAcksAllNeedsEnoughInSyncReplicas(t *testing.T) {
 func TestAFetchOfAnOlderIncarnationAcknowledgesNothing(t *testing.T) {
 	r := testLeader(1, 2)
 	appendTo(r, 110, 0)
-	// started anew: it has lost what it fetched
+	// restarted: it has lost what it fetched
 	f := FollowerFetch{Replica: 2, BrokerEpoch: 21, LeaderEpoch: 5, Offset: 100, LastEpoch: 4}
 	if _, err := r.FollowerFetched(f, 0); err != nil {
 		t.Fatal(err)
@@ -267,7 +267,7 @@ func TestAReplicaOutsideOfTheISRHasToFetchAgainAfterEachChange(t *testing.T) {
 	r := testLeader(1, 2)
 	fetchFrom(t, r, 2, 100, 0)
 	fetchFrom(t, r, 3, 100, 0)
-	r.Install(testView(1, 1, 5, 8, 1, 2), 0) // perhaps it was taken away and brought back meanwhile
+	r.Install(testView(1, 1, 5, 8, 1, 2), 0) // it may have been removed and added again meanwhile
 	if p, ok := r.Propose(0, anyone); ok {
 		t.Errorf("proposes %+v by what 3 had before", p)
 	}
@@ -277,9 +277,9 @@ func TestAReplicaOutsideOfTheISRHasToFetchAgainAfterEachChange(t *testing.T) {
 	}
 }
 
-func TestAFollowerWhoseLastEpochTheLeaderHasDeletedBeginsAnew(t *testing.T) {
+func TestAFollowerWhoseLastEpochTheLeaderHasDeletedResetsItsLog(t *testing.T) {
 	r := testLeader(1, 2)
-	r.Started(60, 0) // epoch 4 began at 50: of epoch 3 nothing is left
+	r.Started(60, 0) // epoch 4 began at 50: nothing of epoch 3 is left
 	f := FollowerFetch{Replica: 3, BrokerEpoch: 30, LeaderEpoch: 5, Offset: 60, LastEpoch: 3}
 	if _, err := r.FollowerFetched(f, 0); !errors.Is(err, fault.OffsetOutOfRange) {
 		t.Errorf("a log that nobody can compare: %v", err)
@@ -304,7 +304,8 @@ func TestWhatAFollowerIsKnownToHaveCountsWhileItIsInSync(t *testing.T) {
 	fetchFrom(t, r, 2, 120, 0)
 	fetchFrom(t, r, 3, 130, 0)
 	if known(2) != 120 || known(3) != -1 || known(1) != -1 || known(7) != -1 {
-		t.Errorf("of 2 in the ISR %d, of 3 outside of it %d, of the leader %d, of a stranger %d", known(2), known(3), known(1), known(7))
+		t.Errorf("of 2 in the ISR %d, of 3 outside of it %d, of the leader %d, of a stranger %d", known(2), known(3),
+			known(1), known(7))
 	}
 	r.Install(testView(1, 1, 5, 8, 1), 0)
 	if end, ok := r.InSync(2); ok || end != -1 {

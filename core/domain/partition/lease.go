@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// Lease says until when this broker may act as a leader without having heard from metadata. All its partitions share
-// one. The metadata leader fences a broker, and elects others, only after the session that it has granted; the
-// lease ends before that, because it counts from the moment a heartbeat was sent. Unlike the rest of the package it
-// may be used concurrently. A nil Lease never ends.
+// Lease is the time until which this broker may act as a leader without another answer from the metadata's leader. All
+// partitions of the broker share one. The metadata's leader fences a broker, and elects other leaders, only after the
+// session that it has granted. The lease ends earlier, because it counts from the moment when a heartbeat was sent.
+// Lease is safe for concurrent use. A nil Lease never ends.
 //
-// Times in this file and in Replica are of the broker's monotonic clock: how long after a fixed moment of the process.
+// Times in this file and in Replica are readings of the broker's monotonic clock, as durations since a fixed moment.
 type Lease struct{ until atomic.Int64 }
 
-// Renew extends the lease: a heartbeat that was sent at the time given has been answered. session is
+// Renew extends the lease when a heartbeat was answered. sent is when the heartbeat was sent. session is
 // broker.session.timeout.ms, less what the clocks of two brokers may drift apart in that time.
 func (l *Lease) Renew(sent, session time.Duration) {
 	for {

@@ -1,5 +1,3 @@
-// Package partition is the pure state of one partition: who has produced to it, under which leader
-// epochs, and (clustered) its replica's role.
 package partition
 
 import (
@@ -12,24 +10,23 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
-// Window is how many of its last batches are remembered for each producer (KIP-98; the constant
-// NUM_BATCHES_TO_RETAIN of Kafka's ProducerStateEntry).
+// Window is how many of its last batches are remembered for each producer (KIP-98; the constant NUM_BATCHES_TO_RETAIN
+// of Kafka's ProducerStateEntry).
 const Window = 5
 
-// noEpoch is the epoch of a producer of which nothing is known.
+// noEpoch is the epoch of an unknown producer.
 const noEpoch = -1
 
-// Producers is what a partition remembers of its idempotent producers, and which of their transactions are
-// open. It takes about 200 bytes a producer. The zero Producers is empty and remembers whoever comes. It is
-// not safe for concurrent use.
+// Producers remembers a partition's idempotent producers and their open transactions. It takes about 200 bytes per
+// producer. The zero Producers is empty, and its memory is not bounded. It is not safe for concurrent use.
 type Producers struct {
-	known  *idleList       // nil for none: most partitions have no producer that is idempotent, and there are many
+	known  *idleList       // nil for none: there are many partitions, and most have no idempotent producer
 	memory *ProducerMemory // nil for no bound
 	open   []openTxn       // by offset
 }
 
-// CountIn has the producers counted in memory from now on. Once that is used up, a producer that comes anew takes the
-// place of the one that has been idle for longest in this partition.
+// CountIn counts the producers in memory from now on. When memory is used up, a new producer replaces the one that has
+// been idle for longest in this partition.
 func (p *Producers) CountIn(memory *ProducerMemory) {
 	p.memory = memory
 	memory.count(p.Len())
@@ -44,18 +41,18 @@ type Appended struct {
 	Timestamp                   int64 // the batch's max timestamp, milliseconds
 }
 
-// Producer is what is remembered of one producer.
+// Producer is the state of one producer.
 type Producer struct {
 	ID               int64
 	Epoch            int16
 	Batches          []Appended // oldest first, at most Window
-	Contiguous       int32      // so many of its last records are known to have followed each other by their sequences
+	Contiguous       int32      // number of its last records whose sequences are known to be contiguous
 	LastTimestamp    int64      // wall clock of the last append, milliseconds
 	CoordinatorEpoch int32      // of the last transaction marker, -1 for none
 	TxnFirstOffset   int64      // first offset of the open transaction, -1 for none
 }
 
-// producer is a Producer in less space.
+// producer is a compact Producer.
 type producer struct {
 	id               int64
 	batches          [Window]appended // oldest first
@@ -65,27 +62,32 @@ type producer struct {
 	contiguous       int32
 	epoch            int16
 	count            uint8     // of batches
-	older, newer     *producer // its neighbours in the idleList
+	older, newer     *producer // neighbours in the idleList
 }
 
-// appended is an Appended in less space.
+// appended is a compact Appended.
 type appended struct {
 	lastOffset   int64
 	timestamp    int64
 	lastSequence int32
-	delta        int32 // from the first offset to the last, and so of the sequences
+	delta        int32 // from the first offset to the last, and so from the first sequence to the last
 }
 
-// Check decides whether b may be appended. dup is not nil when the same batch was appended before: the
-// producer gets the old offset for an answer. That was within the last Window batches, or, where Kafka answers that the
-// sequence is out of order, further back: then dup.FirstOffset is -1, as the offset is not remembered, and the batch
-// ended at dup.LastOffset or before. A producer may have more than Window batches under way when the leader changes: the
-// new leader has taken later ones before it gets those again that the old one has not answered. As in Kafka 4, a producer
-// that is not remembered may begin with any sequence, and a new epoch must begin with sequence 0.
-// Errors: fault.OutOfOrderSequence; fault.InvalidProducerEpoch for an epoch below the
-// newest known; fault.InvalidTxnState for a batch outside of the producer's open transaction; and for transaction
-// markers fault.TransactionCoordinatorFenced and fault.InvalidRecord. A batch without producer id is always
-// allowed, and the sequence of one without sequence, which only coordinators write, is not checked.
+// Check decides whether b may be appended. dup is not nil when the same batch was appended before; the producer then
+// gets the old offset.
+//
+// A duplicate may be older than the last Window batches, where Kafka answers OUT_OF_ORDER_SEQUENCE_NUMBER. Then its
+// offset is not remembered: dup.FirstOffset is -1, and the batch ended at dup.LastOffset or before. This happens when a
+// producer has more than Window batches in flight and the leader changes: the new leader has appended later batches
+// before it gets those again that the old leader has not answered.
+//
+// As in Kafka 4, an unknown producer may begin with any sequence, and a new epoch must begin with sequence 0. A batch
+// without a producer id is always allowed. The sequence of a batch that has none, which only coordinators write, is not
+// checked.
+//
+// Errors: fault.OutOfOrderSequence; fault.InvalidProducerEpoch for an epoch below the newest known one;
+// fault.InvalidTxnState for a batch outside of the producer's open transaction; and for transaction markers
+// fault.TransactionCoordinatorFenced and fault.InvalidRecord.
 func (p *Producers) Check(b record.Batch) (dup *Appended, err error) {
 	if !b.HasProducerID() {
 		return nil, nil
@@ -129,7 +131,7 @@ func (p *Producers) Check(b record.Batch) (dup *Appended, err error) {
 	return nil, nil
 }
 
-// find returns the remembered batch of b's epoch and sequences.
+// find returns the remembered batch with b's epoch and sequences, nil when there is none.
 func (p *producer) find(b record.Batch) *Appended {
 	if b.ProducerEpoch() != p.epoch || b.BaseSequence() == record.NoSequence {
 		return nil
@@ -144,7 +146,7 @@ func (p *producer) find(b record.Batch) *Appended {
 	return nil
 }
 
-// appendedBefore reports whether b's sequences are among those that were appended before the remembered batches.
+// appendedBefore reports whether b's sequences were appended before the remembered batches.
 func (p *producer) appendedBefore(b record.Batch) bool {
 	if b.ProducerEpoch() != p.epoch || b.BaseSequence() == record.NoSequence || p.count == 0 {
 		return false
@@ -168,7 +170,8 @@ func (p *producer) checkSequence(b record.Batch) error {
 		if seq != 0 {
 			return fault.New(
 				fault.OutOfOrderSequence,
-				"Invalid sequence number for new epoch of producer %d: %d (request epoch), %d (seq. number), %d (current producer epoch)",
+				"Invalid sequence number for new epoch of producer %d: "+
+					"%d (request epoch), %d (seq. number), %d (current producer epoch)",
 				b.ProducerID(), b.ProducerEpoch(), seq, p.epoch,
 			)
 		}
@@ -186,16 +189,16 @@ func (p *producer) checkSequence(b record.Batch) error {
 		b.ProducerID(), seq, last)
 }
 
-// Append records that b, its offsets set, was appended at wall clock now (milliseconds). It believes the log: nothing
-// is checked. ended is true when b is the marker that ends an open transaction, which is returned
-// for the transaction index.
+// Append records that b, with its offsets set, was appended at wall clock now (milliseconds). It checks nothing: what
+// is in the log is right. ended is true when b is the marker that ends an open transaction, which is returned for the
+// transaction index.
 func (p *Producers) Append(b record.Batch, now int64) (txn EndedTxn, ended bool) {
 	if !b.HasProducerID() {
 		return txn, false
 	}
 	if b.Control() {
 		marker, ok, err := b.EndTxn()
-		if err != nil || !ok { // as if it were not there: a log that was read back must not fail here
+		if err != nil || !ok { // ignored: replaying a log must not fail here
 			return txn, false
 		}
 		return p.end(b, marker, now)
@@ -218,10 +221,10 @@ func (p *Producers) Append(b record.Batch, now int64) (txn EndedTxn, ended bool)
 	return txn, false
 }
 
-// mostContiguous is how far back a batch is known to have been appended: well below the number of sequences.
+// mostContiguous bounds Producer.Contiguous. It is well below the number of sequences.
 const mostContiguous = 1 << 30
 
-// contiguousWith returns how many records have followed each other when b is the next batch.
+// contiguousWith returns the number of contiguous records when b is the next batch.
 func (p *producer) contiguousWith(b record.Batch) int32 {
 	n := b.LastOffsetDelta() + 1
 	switch {
@@ -236,7 +239,7 @@ func (p *producer) contiguousWith(b record.Batch) int32 {
 // last returns the newest batch of a producer that has one.
 func (p *producer) last() appended { return p.batches[p.count-1] }
 
-// enter returns b's producer, made when it is missing, and takes b's epoch over: a new epoch forgets the batches of
+// enter returns b's producer, which it adds if it is unknown, and updates its epoch. A new epoch drops the batches of
 // the old one.
 func (p *Producers) enter(b record.Batch, now int64) *producer {
 	known := p.known.find(b.ProducerID())
@@ -253,7 +256,7 @@ func (p *Producers) enter(b record.Batch, now int64) *producer {
 	return known
 }
 
-// add remembers one more producer, perhaps in the place of another.
+// add adds a producer. It may have to remove another one for it.
 func (p *Producers) add(known *producer) {
 	if p.known == nil {
 		p.known = new(idleList)
@@ -265,8 +268,8 @@ func (p *Producers) add(known *producer) {
 	}
 }
 
-// forgetIdlest forgets the producer that has been idle for longest, of those without open transaction, except the
-// newest. It reports whether there was one.
+// forgetIdlest removes the producer that has been idle for longest, except the newest and those with an open
+// transaction. It reports whether there was one.
 func (p *Producers) forgetIdlest() bool {
 	for known := p.known.first(); known != nil && known.newer != nil; known = known.newer {
 		if known.txnFirstOffset < 0 {
@@ -282,9 +285,9 @@ func (p *Producers) forget(known *producer) {
 	p.memory.count(-1)
 }
 
-// Expire forgets producers without open transaction whose last append is maxAge milliseconds old at now, or
-// older; while their memory is used up, those as well that have been idle for crowdedAge, before others have to
-// be forgotten that have not.
+// Expire removes producers without an open transaction whose last append is at least maxAge milliseconds old at now.
+// While the memory is used up it removes those that have been idle for crowdedAge, so that new producers do not replace
+// active ones.
 func (p *Producers) Expire(now, maxAge int64) {
 	for known := p.known.first(); known != nil; {
 		next, age := known.newer, maxAge
@@ -298,14 +301,14 @@ func (p *Producers) Expire(now, maxAge int64) {
 	}
 }
 
-// Clear forgets everything.
+// Clear removes all producers.
 func (p *Producers) Clear() {
 	p.memory.count(-p.Len())
 	*p = Producers{memory: p.memory}
 }
 
-// All yields the producers, the one that has been idle for longest first. They share nothing with the state, which
-// must not change meanwhile.
+// All yields copies of the producers, the one that has been idle for longest first. The state must not change
+// meanwhile.
 func (p *Producers) All() iter.Seq[Producer] {
 	return func(yield func(Producer) bool) {
 		for known := p.known.first(); known != nil; known = known.newer {
@@ -316,7 +319,7 @@ func (p *Producers) All() iter.Seq[Producer] {
 	}
 }
 
-// Restore replaces the state with these producers, in any order. Of more than Window batches the last are kept.
+// Restore replaces the state with these producers, in any order. Of a producer's batches the last Window are kept.
 func (p *Producers) Restore(all iter.Seq[Producer]) {
 	p.Clear()
 	byIdleness := slices.SortedStableFunc(all,
@@ -344,7 +347,7 @@ func (p *Producers) Restore(all iter.Seq[Producer]) {
 	}
 }
 
-// Len is the number of producers remembered.
+// Len returns the number of producers.
 func (p *Producers) Len() int {
 	if p.known == nil {
 		return 0
@@ -352,7 +355,7 @@ func (p *Producers) Len() int {
 	return p.known.count
 }
 
-// full returns the producer as others see it.
+// full converts p to a Producer.
 func (p *producer) full() Producer {
 	full := Producer{
 		ID: p.id, Epoch: p.epoch, LastTimestamp: p.lastTimestamp,
@@ -364,7 +367,7 @@ func (p *producer) full() Producer {
 	return full
 }
 
-// run returns how many records of the remembered batches have followed each other up to the last one.
+// run returns how many of the last records in the remembered batches are contiguous.
 func (p *producer) run() (n int32) {
 	for i := int(p.count) - 1; i >= 0; i-- {
 		a := p.batches[i]
@@ -386,7 +389,7 @@ func (a appended) firstSequence() int32 {
 	return record.SubSequence(a.lastSequence, a.delta)
 }
 
-// full returns the batch as others see it.
+// full converts a to an Appended.
 func (a appended) full() Appended {
 	return Appended{
 		FirstSequence: a.firstSequence(), LastSequence: a.lastSequence,

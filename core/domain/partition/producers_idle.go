@@ -1,15 +1,15 @@
 package partition
 
-// idleList holds producers in the order of their last appends. Few are looked for in the list itself, from the last
-// one on; more have a map as well, which most partitions, that have one or two, do without. A nil idleList is empty,
-// and nothing can be added to it.
+// idleList holds producers in the order of their last appends. A short list is searched from its newest producer on; a
+// longer one has a map as well. Most partitions have one or two producers and need no map. A nil idleList is empty, and
+// nothing can be added to it.
 type idleList struct {
 	oldest, newest *producer
 	count          int
 	byID           map[int64]*producer
 }
 
-// fewProducers is how many are looked for without a map.
+// fewProducers is the largest number of producers without a map.
 const fewProducers = 8
 
 // find returns the producer with this id, nil when there is none.
@@ -36,7 +36,7 @@ func (l *idleList) first() *producer {
 	return l.oldest
 }
 
-// add puts in a producer that has just appended, and is not there.
+// add adds a producer that has just appended for the first time.
 func (l *idleList) add(p *producer) {
 	l.link(p)
 	l.count++
@@ -51,7 +51,7 @@ func (l *idleList) add(p *producer) {
 	}
 }
 
-// touch notes that a producer has appended again.
+// touch moves a producer that has appended again to the end of the list.
 func (l *idleList) touch(p *producer) {
 	if p != l.newest {
 		l.unlink(p)
@@ -59,11 +59,11 @@ func (l *idleList) touch(p *producer) {
 	}
 }
 
-// remove takes a producer out.
+// remove removes a producer.
 func (l *idleList) remove(p *producer) {
 	l.unlink(p)
 	delete(l.byID, p.id)
-	if l.count--; l.count <= fewProducers/2 { // some less than those that make it, so that it does not come and go
+	if l.count--; l.count <= fewProducers/2 { // below the limit of add, so that the map is not rebuilt all the time
 		l.byID = nil
 	}
 }

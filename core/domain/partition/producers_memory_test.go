@@ -37,7 +37,8 @@ func TestMadeUpProducerIDsTakeNoMoreThanTheirMemory(t *testing.T) {
 		t.Errorf("%d producers are remembered, counted %d, want 1000", n, memory.Held())
 	}
 	if !l.remembers(busy) || l.remembers(idle) {
-		t.Errorf("the busy producer is remembered: %t, the one that has been idle for longest: %t", l.remembers(busy), l.remembers(idle))
+		t.Errorf("the busy producer is remembered: %t, the one that has been idle for longest: %t", l.remembers(busy),
+			l.remembers(idle))
 	}
 }
 
@@ -95,7 +96,7 @@ func TestMemoryOfProducersIsGivenBack(t *testing.T) {
 	}
 }
 
-// A log is counted when it has been opened: what it has read is cut to what there is room for.
+// A log's producers are counted when it was opened: those that there is no room for are removed.
 func TestOfTheProducersOfALogTheLastOnesHaveRoom(t *testing.T) {
 	l := newLog(t)
 	for id := range int64(100) {

@@ -31,10 +31,10 @@ type event struct {
 	now           int64
 }
 
-// model decides from the whole log, which it keeps: the producers' entries are what their events say.
+// model decides by searching the whole log.
 type model struct {
 	log     []event
-	expired map[int64]int // how many events of the log a producer's expiry has made forgotten
+	expired map[int64]int // by producer, the length of the log when it last expired
 	end     int64
 }
 
@@ -70,7 +70,8 @@ func (m *model) window(id int64) []event {
 	return batches
 }
 
-// contiguous returns how many of the producer's last records have sequences that follow each other, in its newest epoch.
+// contiguous returns how many of the producer's last records have sequences that follow each other, in its newest
+// epoch.
 func (m *model) contiguous(id int64) (n int32) {
 	all := slices.DeleteFunc(m.of(id), func(e event) bool { return e.marker || e.epoch != m.epochOf(id) })
 	for i, e := range slices.Backward(all) {
@@ -120,7 +121,7 @@ func (m *model) open(id int64) int64 {
 	return first
 }
 
-// furtherBack is decided for a duplicate whose offset is not remembered.
+// furtherBack is the decision for a duplicate whose offset is not remembered.
 const furtherBack = -2
 
 // decide returns the old offset of a duplicate, or the error, or neither.
@@ -163,7 +164,10 @@ func TestProducersDecideAsAModelThatKeepsTheWholeLog(t *testing.T) {
 		var sent []event
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			now += int64(rapid.IntRange(0, 10).Draw(t, "time"))
-			switch rapid.SampledFrom([]string{"next", "next", "next", "next", "retry", "odd", "epoch", "marker", "expire", "restore"}).Draw(t, "step") {
+			switch rapid.SampledFrom([]string{
+				"next", "next", "next", "next", "retry", "odd", "epoch", "marker", "expire",
+				"restore",
+			}).Draw(t, "step") {
 			case "expire":
 				age := int64(rapid.IntRange(0, 60).Draw(t, "age"))
 				p.Expire(now, age)
@@ -187,7 +191,10 @@ func TestProducersDecideAsAModelThatKeepsTheWholeLog(t *testing.T) {
 				}
 			case "marker":
 				id := rapid.Int64Range(0, 2).Draw(t, "producer")
-				apply(t, p, m, event{id: id, epoch: max(0, m.epochOf(id)) + int16(rapid.IntRange(-1, 1).Draw(t, "epoch")), marker: true, n: 1, now: now})
+				apply(t, p, m, event{
+					id: id, epoch: max(0, m.epochOf(id)) + int16(rapid.IntRange(-1, 1).Draw(t, "epoch")),
+					marker: true, n: 1, now: now,
+				})
 			case "epoch":
 				id := rapid.Int64Range(0, 2).Draw(t, "producer")
 				e := event{id: id, epoch: max(0, m.epochOf(id)) + int16(rapid.IntRange(-1, 2).Draw(t, "epoch")), n: 1, now: now}
@@ -198,7 +205,8 @@ func TestProducersDecideAsAModelThatKeepsTheWholeLog(t *testing.T) {
 				e := event{
 					id: rapid.Int64Range(0, 2).Draw(t, "producer"), epoch: int16(rapid.IntRange(0, 3).Draw(t, "epoch")),
 					sequence: rapid.SampledFrom([]int32{0, 1, 2, 5, math.MaxInt32 - 1, math.MaxInt32}).Draw(t, "sequence"),
-					n:        int32(rapid.IntRange(1, 4).Draw(t, "records")), transactional: rapid.Bool().Draw(t, "transactional"), now: now,
+					n:        int32(rapid.IntRange(1, 4).Draw(t, "records")), transactional: rapid.Bool().Draw(t, "transactional"),
+					now: now,
 				}
 				sent = append(sent, e)
 				apply(t, p, m, e)
@@ -218,7 +226,7 @@ func TestProducersDecideAsAModelThatKeepsTheWholeLog(t *testing.T) {
 	})
 }
 
-// apply has both decide on e, and append it when they allow it.
+// apply lets both decide on e, and appends it if they allow it.
 func apply(t *rapid.T, p *Producers, m *model, e event) {
 	if e.epoch < 0 {
 		return
@@ -247,12 +255,13 @@ func apply(t *rapid.T, p *Producers, m *model, e event) {
 	e.offset = m.end
 	m.end += int64(e.n)
 	m.log = append(m.log, e)
-	if ended != (e.marker && first >= 0) || ended && (txn.FirstOffset != first || txn.LastOffset != e.offset || txn.ProducerID != e.id || txn.Aborted) {
+	if ended != (e.marker && first >= 0) || ended && (txn.FirstOffset != first || txn.LastOffset != e.offset ||
+		txn.ProducerID != e.id || txn.Aborted) {
 		t.Fatalf("%+v: Append() = %+v, %t", e, txn, ended)
 	}
 }
 
-// compare holds the whole state against the model's.
+// compare compares the whole state with the model's.
 func compare(t *rapid.T, p *Producers, m *model) {
 	var want []Producer
 	oldest := int64(-1)
@@ -262,7 +271,10 @@ func compare(t *rapid.T, p *Producers, m *model) {
 			continue
 		}
 		last := all[len(all)-1]
-		full := Producer{ID: id, Epoch: last.epoch, LastTimestamp: last.now, CoordinatorEpoch: -1, TxnFirstOffset: m.open(id), Contiguous: m.contiguous(id)}
+		full := Producer{
+			ID: id, Epoch: last.epoch, LastTimestamp: last.now, CoordinatorEpoch: -1, TxnFirstOffset: m.open(id),
+			Contiguous: m.contiguous(id),
+		}
 		for _, e := range all {
 			if e.marker {
 				full.CoordinatorEpoch = 0

@@ -29,7 +29,7 @@ func batch(id int64, epoch int16, sequence int32, n int, transactional bool) rec
 	return b
 }
 
-// log is a partition's log as far as producers are concerned.
+// log is a partition's log reduced to its producers.
 type log struct {
 	t         *testing.T
 	producers *Producers
@@ -81,8 +81,8 @@ func TestTheLastFiveBatchesAreAnsweredWithTheirOldOffsets(t *testing.T) {
 	l.want(batch(1, 0, 14, 1, false), 14, fault.None)
 }
 
-// A producer has five batches under way to a leader that is deposed without knowing it, and sends the next ones to the new
-// leader, which has those five from replication. When the old leader refuses them, they are sent again.
+// A producer has five batches in flight to a leader that is deposed without knowing it, and sends the next ones to the
+// new leader, which has replicated those five. When the old leader refuses them, they are sent again.
 func TestWhatWasAppendedFurtherBackIsKnownForADuplicate(t *testing.T) {
 	l := newLog(t)
 	l.want(batch(1, 0, 40, 10, false), 0, fault.None) // an unknown producer
@@ -212,13 +212,15 @@ func TestMarkersEndTransactionsInAnyOrder(t *testing.T) {
 	l.want(batch(1, 0, 3, 1, false), -1, fault.InvalidTxnState)
 	l.wantOpen(0)
 	txn, ended, err := l.mark(2, 0, record.EndTxn{CoordinatorEpoch: 4})
-	if want := (EndedTxn{ProducerID: 2, FirstOffset: 2, LastOffset: 5, Aborted: true, LastStable: 0}); !ended || err != nil || txn != want {
+	if want := (EndedTxn{ProducerID: 2, FirstOffset: 2, LastOffset: 5, Aborted: true, LastStable: 0}); !ended ||
+		err != nil || txn != want {
 		t.Errorf("abort: %+v, %t, %v, want %+v", txn, ended, err, want)
 	}
 	l.wantOpen(0)
 	// KIP-890: the marker raises the epoch
 	txn, ended, err = l.mark(1, 1, record.EndTxn{Committed: true, CoordinatorEpoch: 4})
-	if want := (EndedTxn{ProducerID: 1, FirstOffset: 0, LastOffset: 6, LastStable: 7}); !ended || err != nil || txn != want {
+	if want := (EndedTxn{ProducerID: 1, FirstOffset: 0, LastOffset: 6, LastStable: 7}); !ended || err != nil ||
+		txn != want {
 		t.Errorf("commit: %+v, %t, %v, want %+v", txn, ended, err, want)
 	}
 	l.wantOpen(-1)
@@ -263,7 +265,8 @@ func TestTheProducersOfALogThatKafkaWroteAreReadBack(t *testing.T) {
 		t.Errorf("%d producers, want 6", p.Len())
 	}
 	for last := range p.All() {
-		if last.ID == 117 && (last.Epoch != 1 || len(last.Batches) != 0 || last.CoordinatorEpoch != 0 || last.TxnFirstOffset != -1) {
+		if last.ID == 117 && (last.Epoch != 1 || len(last.Batches) != 0 || last.CoordinatorEpoch != 0 ||
+			last.TxnFirstOffset != -1) {
 			t.Errorf("the transaction's producer is %+v", last)
 		}
 	}

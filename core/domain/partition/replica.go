@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// Role is what a broker is to a partition.
+// Role is a broker's role in a partition.
 type Role uint8
 
 // The roles.
 const (
-	RoleNone     Role = iota // no replica, or none that metadata knows of yet
-	RoleFollower             // it fetches from the leader, when there is one
+	RoleNone     Role = iota // no replica, or no view was installed yet
+	RoleFollower             // fetches from the leader, if there is one
 	RoleLeader
 )
 
-// Replica is one partition's replica on one broker, as a step function: events go in, what is to be done comes out
-// as Effects. It knows no log, no network and no clock; broker and simulator run the same code. The rules, and why they
-// are what they are, stand in docs/decisions/0005-replica-protocol.md. It is not safe for concurrent use.
+// Replica is one partition's replica on one broker, as a state machine: events go in, and what the caller has to do
+// comes out as Effects. It knows no log, no network and no clock; broker and simulator run the same code. The rules and
+// their reasons are in docs/decisions/0005-replica-protocol.md. It is not safe for concurrent use.
 //
-// As a leader it serves followers what is durable on its own disk and nothing above: a leader that loses power never
-// has followers that know more than it does.
+// As a leader it serves followers only what is durable on its own disk. So after a loss of power no follower has more
+// than the leader.
 type Replica struct {
 	id          int32
 	brokerEpoch int64
@@ -32,8 +32,8 @@ type Replica struct {
 	epochs              Epochs
 	stored              int32 // the newest leader epoch that the log has, or was told to store with a batch
 	hw                  int64
-	cutting             bool  // the log is being truncated
-	next                *View // what was installed meanwhile
+	cutting             bool  // the log is being truncated or reset
+	next                *View // the newest view that has arrived meanwhile
 
 	role        Role
 	leader      int32
@@ -44,22 +44,22 @@ type Replica struct {
 	// As a leader.
 	epochStart int64  // the log's end when it was elected
 	peers      []peer // the other replicas
-	asking     bool   // a proposal is on its way
-	open       bool   // something was proposed against version, and may yet be applied
+	asking     bool   // a proposal is in progress
+	open       bool   // a proposal was made against version, and may still be applied
 
 	// As a follower.
-	leaderHW int64
-	heard    bool // from this leader, which has told its high watermark
-	member   bool // of the committed ISR
+	leaderHW int64 // the leader's high watermark, as of its last answer
+	answered bool  // this leader has sent its high watermark
+	member   bool  // of the committed ISR
 }
 
-// ReplicaSettings is what configs ask of a replica.
+// ReplicaSettings are the configs of a replica.
 type ReplicaSettings struct {
 	MinInSync int           // min.insync.replicas
 	MaxLag    time.Duration // replica.lag.time.max.ms
 }
 
-// LogState is what a replica has to know of its log.
+// LogState is what a replica needs to know of its log.
 type LogState struct {
 	Start, End, Durable int64
 	Epochs              []EpochStart
@@ -74,26 +74,26 @@ func (s LogState) Appended(base, end int64, epoch int32) LogState {
 	return s
 }
 
-// View is a partition as one image of the metadata shows it to one broker. The slices must not change.
+// View is a partition in one image of the metadata, as one broker sees it. The slices must not change.
 type View struct {
 	Leader      int32 // -1 for none
 	LeaderEpoch int32
 	Version     int32 // Kafka's partition epoch
 	Replicas    []int32
 	ISR         []int32
-	BrokerEpoch int64 // under which the broker itself is registered in that image, -1 when it is not
+	BrokerEpoch int64 // of the broker's own registration in that image, -1 if it is not registered
 }
 
-// Effects is what the caller has to carry out, in the order of the fields.
+// Effects is what the caller has to do, in the order of the fields.
 type Effects struct {
-	Deposed       bool  // it leads no longer: appends that wait fail with fault.NotLeaderOrFollower
+	Deposed       bool  // it does not lead any more: waiting appends fail with fault.NotLeaderOrFollower
 	Raised        bool  // the high watermark is HighWatermark now
-	Begin         bool  // let the log, which is empty, begin anew at To with the records of the fetch's answer, then call Truncated
-	Append        bool  // the records of the fetch's answer belong behind the log's end
+	Begin         bool  // reset the empty log to To, append the records of the fetch's answer, then call Truncated
+	Append        bool  // append the records of the fetch's answer
 	Propose       bool  // the ISR should change: call Propose
-	Fetch         bool  // NextFetch may have something new to say
-	Truncate      bool  // cut the log at To, then call Truncated
-	Reset         bool  // forget the whole log and let it begin anew at To, then call Truncated
+	Fetch         bool  // NextFetch may return a new fetch
+	Truncate      bool  // truncate the log at To, then call Truncated
+	Reset         bool  // remove all records and let the log continue at To, then call Truncated
 	HighWatermark int64 // valid with Raised
 	To            int64 // valid with Begin, Truncate and Reset
 	RaiseStart    int64 // raise the log start offset to this, 0 for no change
@@ -102,24 +102,24 @@ type Effects struct {
 // peer is another replica, as the leader sees it.
 type peer struct {
 	id          int32
-	committed   bool          // in the ISR that metadata has
-	counted     bool          // or in one that it may come to have
-	barred      bool          // may not join the ISR, at the last look
+	committed   bool          // in the committed ISR
+	counted     bool          // in the committed ISR, or in a proposed one that may still be applied
+	barred      bool          // was not eligible for the ISR at the last Propose
 	brokerEpoch int64         // of its last fetch
-	acked       int64         // what it has on its disk ends here, -1 when unknown
-	told        int64         // the high watermark at its last fetch
-	mayDelete   int64         // the highest that any incarnation of it was told in this epoch: its log begins no higher
+	acked       int64         // the end of what it has on its disk, -1 if unknown
+	told        int64         // the high watermark in the answer to its last fetch
+	mayDelete   int64         // the highest of these in this epoch, over all its processes: its log begins no higher
 	caughtUp    time.Duration // when it last had everything
 	fetched     time.Duration // when it fetched last
 	ownEnd      int64         // the leader's durable end at that time
 }
 
-// never is a moment long before all others.
+// never is a time before all others.
 const never = math.MinInt64 / 2
 
-// NewReplica returns a replica that has no role until a view is installed. brokerEpoch is what this incarnation of the
-// broker was registered under. hw is the last high watermark that is known; 0 does no harm, since nothing is cut at it
-// and a leader shows none before it has reached its epoch's start.
+// NewReplica returns a replica that has no role until a view is installed. brokerEpoch is the epoch under which this
+// process of the broker was registered. hw is the last known high watermark; 0 does no harm, since a log is not
+// truncated at it, and a leader shows none before it has reached the start of its epoch.
 func NewReplica(id int32, brokerEpoch int64, s ReplicaSettings, lease *Lease, log LogState, hw int64) *Replica {
 	r := &Replica{
 		id: id, brokerEpoch: brokerEpoch, settings: s, lease: lease, leader: -1, leaderEpoch: NoEpoch, version: -1, hw: hw,
@@ -128,7 +128,7 @@ func NewReplica(id int32, brokerEpoch int64, s ReplicaSettings, lease *Lease, lo
 	return r
 }
 
-// know takes a log's state over.
+// know sets the state of the log.
 func (r *Replica) know(log LogState) {
 	r.start, r.end, r.durable = log.Start, log.End, log.Durable
 	r.epochs.Restore(log.Epochs)
@@ -137,28 +137,31 @@ func (r *Replica) know(log LogState) {
 	r.hw = max(min(r.hw, r.durable), r.start)
 }
 
-// Configure takes new settings into use.
+// Configure sets new settings.
 func (r *Replica) Configure(s ReplicaSettings) { r.settings = s }
 
-// Install takes over what metadata says. A view that is not newer than the last is ignored, and so is one from before
-// this incarnation of the broker was registered: it may give the broker an epoch whose records it has lost.
+// Install applies a view of the metadata. It ignores a view that is not newer than the last one, and a view in which
+// this process of the broker is not registered: that may give the broker a leader epoch whose records it has lost.
 func (r *Replica) Install(v View, now time.Duration) Effects {
 	if v.BrokerEpoch != r.brokerEpoch || v.Version <= r.version || v.LeaderEpoch < r.leaderEpoch {
 		return Effects{}
 	}
-	if r.cutting { // a follower is: it may be elected, but where its log ends is not known yet
+	if r.cutting { // it may be elected, but where its log ends is not known yet
 		if r.next == nil || v.Version > r.next.Version {
 			r.next = &v
 		}
 		return Effects{}
 	}
 	elected, led := v.LeaderEpoch > r.leaderEpoch, r.role == RoleLeader
-	r.leader, r.leaderEpoch, r.version, r.inSync = v.Leader, v.LeaderEpoch, v.Version, len(v.ISR)
-	// What was proposed against the old version can no more be applied.
+	r.leader = v.Leader
+	r.leaderEpoch = v.LeaderEpoch
+	r.version = v.Version
+	r.inSync = len(v.ISR)
+	// Proposals against the old version cannot be applied any more.
 	r.asking, r.open = false, false
 	if elected {
-		// An epoch that this broker led, and that has no records, is not part of the log's history. As one, it would hide
-		// the older epoch that the next leader goes on with there.
+		// An epoch without records that this broker led must not stay in the history. The next leader may append records of
+		// an older epoch at the same offset, whose beginning it would hide.
 		r.epochs.TruncateFrom(r.end)
 	}
 	switch {
@@ -175,7 +178,7 @@ func (r *Replica) Install(v View, now time.Duration) Effects {
 		r.role, r.peers = RoleFollower, nil
 		r.member = slices.Contains(v.ISR, r.id)
 		if elected {
-			r.leaderHW, r.heard = r.hw, false
+			r.leaderHW, r.answered = r.hw, false
 		}
 	}
 	fx := r.raise(now)
@@ -185,8 +188,8 @@ func (r *Replica) Install(v View, now time.Duration) Effects {
 	return fx
 }
 
-// meet makes the peers of v. A new leader knows nothing of them. Who is outside of the ISR has to fetch once more
-// before it may join: it may have been taken away and brought back, with an empty log, between two views.
+// meet creates the peers for v. A new leader knows nothing about them. A replica outside of the ISR has to fetch again
+// before it may join: between two views it may have been removed and added again, with an empty log.
 func (r *Replica) meet(v View, elected bool, now time.Duration) {
 	old := r.peers
 	r.peers = make([]peer, 0, len(v.Replicas))
@@ -203,16 +206,16 @@ func (r *Replica) meet(v View, elected bool, now time.Duration) {
 		case at >= 0 && !elected:
 			p.brokerEpoch, p.mayDelete = old[at].brokerEpoch, old[at].mayDelete
 		case in:
-			p.caughtUp = now // time to show itself
+			p.caughtUp = now // it has MaxLag to fetch for the first time
 		}
 		p.committed, p.counted = in, in
 		r.peers = append(r.peers, p)
 	}
 }
 
-// Appended notes that a batch of leader epoch epoch, from base up to end, is ordered behind the log's end. It is
-// called before the log gets the batch, which may be durable at any moment after. begins is true when the batch is the
-// first of its epoch: the log has to store the Epochs with it.
+// Appended records that a batch of leader epoch epoch, from base up to end, is about to be appended. It is called
+// before the log gets the batch, which may be durable at any moment from then on. begins is true when the batch is the
+// first one of its epoch: the log has to store the Epochs with it.
 func (r *Replica) Appended(base, end int64, epoch int32) (begins bool) {
 	r.epochs.Assign(epoch, base)
 	r.end = end
@@ -224,14 +227,14 @@ func (r *Replica) Appended(base, end int64, epoch int32) (begins bool) {
 // Epochs returns the history of leader epochs, oldest first.
 func (r *Replica) Epochs() []EpochStart { return r.epochs.Entries() }
 
-// EpochsBelow is Epochs of a log that ends at end.
+// EpochsBelow returns the part of Epochs that is valid for a log that ends at end.
 func (r *Replica) EpochsBelow(end int64) []EpochStart {
 	below := Epochs{entries: r.epochs.Entries()}
 	below.TruncateFrom(end)
 	return below.entries
 }
 
-// Durable notes that everything below end is as durable as the log's flush policy asks.
+// Durable records that everything below end is as durable as the log's flush policy asks for.
 func (r *Replica) Durable(end int64, now time.Duration) Effects {
 	r.durable = max(r.durable, min(end, r.end))
 	fx := r.raise(now)
@@ -239,8 +242,8 @@ func (r *Replica) Durable(end int64, now time.Duration) Effects {
 	return fx
 }
 
-// Started notes that the log start offset has risen. The high watermark does not rise with it: deleting
-// records does not commit them.
+// Started records that the log start offset has risen. The high watermark does not rise with it: deleting records does
+// not commit them.
 func (r *Replica) Started(start int64, now time.Duration) Effects {
 	if start <= r.start {
 		return Effects{}
@@ -250,15 +253,15 @@ func (r *Replica) Started(start int64, now time.Duration) Effects {
 	return r.raise(now)
 }
 
-// Tick lets time pass. It is called every half of MaxLag at least, and soon after the lease was
-// renewed when it had ended.
+// Tick applies the passing of time. It must be called at least every half of MaxLag, and soon after the renewal of a
+// lease that had ended.
 func (r *Replica) Tick(now time.Duration) Effects {
 	fx := r.raise(now)
 	fx.Propose = r.wantsChange(now)
 	return fx
 }
 
-// raise raises the high watermark as far as the role allows.
+// raise raises the high watermark as far as the role allows it.
 func (r *Replica) raise(now time.Duration) Effects {
 	var to int64
 	switch r.role {
@@ -276,16 +279,17 @@ func (r *Replica) raise(now time.Duration) Effects {
 	return Effects{Raised: true, HighWatermark: to}
 }
 
-// HighWatermark is the end of what is known to be committed. It falls only when an unclean election has lost records.
+// HighWatermark returns the end of what is known to be committed. It falls only after an unclean election that has lost
+// records.
 func (r *Replica) HighWatermark() int64 { return r.hw }
 
-// DurableEnd is the end of what is durable on this broker's disk.
+// DurableEnd returns the end of what is durable on this broker's disk.
 func (r *Replica) DurableEnd() int64 { return r.durable }
 
 // Bounds returns the log start offset and the log's end.
 func (r *Replica) Bounds() (start, end int64) { return r.start, r.end }
 
-// Role returns the present role.
+// Role returns the current role.
 func (r *Replica) Role() Role { return r.role }
 
 // Leader returns the leader, -1 when there is none, and the newest leader epoch, -1 when none is known.

@@ -18,12 +18,15 @@ func testReplica(id int32, lease *Lease, log LogState) *Replica {
 	return NewReplica(id, int64(id)*10, ReplicaSettings{MinInSync: 2, MaxLag: testLag}, lease, log, 0)
 }
 
-// testView is a view of broker id.
+// testView returns a view of broker id.
 func testView(id, leader, epoch, version int32, isr ...int32) View {
-	return View{Leader: leader, LeaderEpoch: epoch, Version: version, Replicas: []int32{1, 2, 3}, ISR: isr, BrokerEpoch: int64(id) * 10}
+	return View{
+		Leader: leader, LeaderEpoch: epoch, Version: version, Replicas: []int32{1, 2, 3}, ISR: isr,
+		BrokerEpoch: int64(id) * 10,
+	}
 }
 
-// testLeader is broker 1, leading epoch 5 from offset 100 on with this ISR, all of it durable.
+// testLeader returns broker 1, which leads epoch 5 from offset 100 on with this ISR, all of it durable.
 func testLeader(isr ...int32) *Replica {
 	r := testReplica(1, nil, LogState{End: 100, Durable: 100, Epochs: []EpochStart{{Epoch: 3}, {Epoch: 4, Start: 50}}})
 	r.Install(testView(1, 1, 5, 7, isr...), 0)
@@ -36,14 +39,17 @@ func appendTo(r *Replica, end int64, now time.Duration) Effects {
 	return r.Durable(end, now)
 }
 
-// fetchFrom has follower id fetch at offset in the leader's epoch.
+// fetchFrom sends a fetch of follower id at offset in the leader's epoch.
 func fetchFrom(t *testing.T, r *Replica, id int32, offset int64, now time.Duration) FetchReply {
 	t.Helper()
 	last := int32(NoEpoch)
 	if offset > r.start {
 		last = r.epochs.At(offset - 1)
 	}
-	f := FollowerFetch{Replica: id, BrokerEpoch: int64(id) * 10, LeaderEpoch: r.leaderEpoch, Offset: offset, LastEpoch: last}
+	f := FollowerFetch{
+		Replica: id, BrokerEpoch: int64(id) * 10, LeaderEpoch: r.leaderEpoch, Offset: offset,
+		LastEpoch: last,
+	}
 	reply, err := r.FollowerFetched(f, now)
 	if err != nil {
 		t.Fatalf("fetch of %d at %d: %v", id, offset, err)
@@ -119,7 +125,7 @@ func TestAReplicaAloneCommitsWhatIsDurable(t *testing.T) {
 	}
 }
 
-func TestALeaderThatIsReplacedFailsWhoWaits(t *testing.T) {
+func TestALeaderThatIsReplacedFailsWaitingRequests(t *testing.T) {
 	r := testLeader(1, 2, 3)
 	if fx := r.Install(testView(1, 1, 6, 8, 1, 2), 0); fx.Deposed {
 		t.Error("a leader that is elected again keeps its log, and who waits may wait on")
@@ -238,8 +244,8 @@ func testLog(records []int32) LogState {
 	return LogState{End: int64(len(records)), Durable: int64(len(records)), Epochs: e.Entries()}
 }
 
-// KIP-101 and KIP-279: whatever epochs the two do not know of each other, the follower is cut where the logs part: nothing
-// that they share is lost, and nothing that differs stays.
+// KIP-101 and KIP-279: whatever epochs the two do not know of each other, the follower's log is truncated where the
+// logs diverge. Nothing that they share is lost, and nothing that differs stays.
 func TestAFollowerIsCutExactlyWhereTheLogsPart(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		shared := drawHistory(t, "shared", 1)

@@ -8,9 +8,12 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// fetchOf is a fetch of broker id in epoch 5 whose log is from start to offset, where the last record is of epoch last.
+// fetchOf returns a fetch of broker id in epoch 5 whose log is from start to offset, with a last record of epoch last.
 func fetchOf(id int32, start, offset int64, last int32) FollowerFetch {
-	return FollowerFetch{Replica: id, BrokerEpoch: int64(id) * 10, LeaderEpoch: 5, Start: start, Offset: offset, LastEpoch: last}
+	return FollowerFetch{
+		Replica: id, BrokerEpoch: int64(id) * 10, LeaderEpoch: 5, Start: start, Offset: offset,
+		LastEpoch: last,
+	}
 }
 
 func TestDeletingRecordsCommitsNothing(t *testing.T) {
@@ -45,8 +48,8 @@ func TestALogThatBeginsAboveAllThatWasCommittedAcknowledgesNothing(t *testing.T)
 	}
 }
 
-// What an earlier leader has committed, and a follower has deleted, a new leader may not know to be
-// committed yet: it has it all.
+// An earlier leader has committed records that a follower has deleted. The new leader has all of them, but may not know
+// yet that they are committed.
 func TestALogThatBeginsBelowTheEpochsStartIsTrusted(t *testing.T) {
 	r := testLeader(1, 2)
 	if r.HighWatermark() >= 90 {
@@ -64,11 +67,12 @@ func TestALogThatBeginsBelowTheEpochsStartIsTrusted(t *testing.T) {
 	}
 }
 
-func TestAMemberOfTheISRIsNotToldToBeginAnew(t *testing.T) {
+func TestAMemberOfTheISRIsNotToldToResetItsLog(t *testing.T) {
 	r := testLeader(1, 2)
 	r.Started(60, 0)
 	for name, c := range map[string]struct{ start, offset int64 }{
-		"below the leader's log start": {0, 59}, "above the leader's end": {100, 120}, "empty, above all that was committed": {101, 101},
+		"below the leader's log start": {0, 59}, "above the leader's end": {100, 120},
+		"empty, above all that was committed": {101, 101},
 	} {
 		if _, err := r.FollowerFetched(fetchOf(2, c.start, c.offset, -1), 0); !errors.Is(err, fault.OffsetNotAvailable) {
 			t.Errorf("%s, in sync: %v", name, err)
@@ -77,7 +81,7 @@ func TestAMemberOfTheISRIsNotToldToBeginAnew(t *testing.T) {
 			t.Errorf("%s, not in sync: %v", name, err)
 		}
 	}
-	// It is given up after a while, and told then.
+	// After a while it is removed from the ISR, and then it is told.
 	p, ok := r.Propose(2*time.Hour, anyone)
 	if !ok || len(p.ISR) != 1 {
 		t.Fatalf("proposes %+v (%v)", p, ok)
@@ -88,7 +92,7 @@ func TestAMemberOfTheISRIsNotToldToBeginAnew(t *testing.T) {
 	}
 }
 
-func TestAMemberOfTheISRDoesNotBeginAnew(t *testing.T) {
+func TestAMemberOfTheISRDoesNotResetItsLog(t *testing.T) {
 	for _, a := range []FetchAnswer{
 		{OutOfRange: true, LogStart: 7},
 		{Diverging: true, DivergingEpoch: 3, DivergingEnd: 20},
@@ -107,10 +111,13 @@ func TestAMemberOfTheISRDoesNotBeginAnew(t *testing.T) {
 	}
 }
 
-// The log of one member of the ISR, by a fault that is not known, begins above where the next leader's ends.
-func TestAFollowerThatHasDeletedWhatWasNeverCommittedIsRemovedFromTheISRAndBeginsAnew(t *testing.T) {
+// For some unknown reason the log of a member of the ISR begins above the end of the next leader's log.
+func TestAFollowerThatHasDeletedUncommittedRecordsLeavesTheISRAndResetsItsLog(t *testing.T) {
 	leader := testReplica(1, nil, LogState{End: 60, Durable: 60, Epochs: []EpochStart{{Epoch: 3}}})
-	follower := testReplica(2, nil, LogState{Start: 100, End: 100, Durable: 100, Epochs: []EpochStart{{Epoch: 3, Start: 100}}})
+	follower := testReplica(2, nil, LogState{
+		Start: 100, End: 100, Durable: 100,
+		Epochs: []EpochStart{{Epoch: 3, Start: 100}},
+	})
 	install := func(version int32, now time.Duration, isr ...int32) {
 		leader.Install(testView(1, 1, 5, version, isr...), now)
 		follower.Install(testView(2, 1, 5, version, isr...), now)

@@ -10,7 +10,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
-// history is batches of three producers, two with transactions of which one stays open, at their offsets.
+// history returns batches of three producers, two of them with transactions, of which one stays open.
 func history(t *testing.T) []record.Batch {
 	t.Helper()
 	var all []record.Batch
@@ -32,7 +32,7 @@ func history(t *testing.T) []record.Batch {
 	return all
 }
 
-// known is a state as others see it, but for the times of appends, which a replay does not know.
+// known returns a state without the times of appends, which a replay does not know.
 func known(s *State) (producers []Producer, open int64) {
 	for p := range s.Snapshot() {
 		p.LastTimestamp = 0
@@ -57,7 +57,10 @@ func TestAReplayMakesTheStateThatTheAppendsHaveMade(t *testing.T) {
 	}
 	snapshot()
 	want, wantOpen := known(&appended)
-	if want := []EndedTxn{{ProducerID: 2, FirstOffset: 14, LastOffset: 17, Aborted: true, LastStable: 15}}; !slices.Equal(ended, want) {
+	if want := []EndedTxn{{
+		ProducerID: 2, FirstOffset: 14, LastOffset: 17, Aborted: true,
+		LastStable: 15,
+	}}; !slices.Equal(ended, want) {
 		t.Errorf("ended transactions %+v, want %+v", ended, want)
 	}
 	for at, from := range snapshots {
@@ -92,7 +95,8 @@ func TestLeaderEpochsAreHandedOverOnce(t *testing.T) {
 }
 
 func TestTheFirstBatchOfALeaderEpochIsKnown(t *testing.T) {
-	r := NewReplica(1, 1, ReplicaSettings{MinInSync: 1}, nil, LogState{End: 5, Durable: 5, Epochs: []EpochStart{{Epoch: 2, Start: 0}}}, 0)
+	r := NewReplica(1, 1, ReplicaSettings{MinInSync: 1}, nil,
+		LogState{End: 5, Durable: 5, Epochs: []EpochStart{{Epoch: 2, Start: 0}}}, 0)
 	r.Install(View{Leader: 1, LeaderEpoch: 4, Version: 1, Replicas: []int32{1}, ISR: []int32{1}, BrokerEpoch: 1}, 0)
 	for _, c := range []struct {
 		base, end int64
@@ -112,7 +116,11 @@ func TestTheFirstBatchOfALeaderEpochIsKnown(t *testing.T) {
 }
 
 func TestAReplicaThatIsOpenedForgetsTheEpochsThatWereDeleted(t *testing.T) {
-	log := LogState{Start: 7, End: 9, Durable: 9, Epochs: []EpochStart{{Epoch: 1, Start: 0}, {Epoch: 2, Start: 3}, {Epoch: 5, Start: 8}}}
+	log := LogState{Start: 7, End: 9, Durable: 9, Epochs: []EpochStart{
+		{Epoch: 1, Start: 0},
+		{Epoch: 2, Start: 3},
+		{Epoch: 5, Start: 8},
+	}}
 	r := NewReplica(1, 1, ReplicaSettings{MinInSync: 1}, nil, log, 0)
 	if diff := cmp.Diff([]EpochStart{{2, 7}, {5, 8}}, r.Epochs()); diff != "" {
 		t.Errorf("epochs (-want +got):\n%s", diff)

@@ -7,15 +7,15 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
-// EndedTxn is a transaction that a marker has ended in this partition: what Kafka's transaction index keeps
-// of those that were aborted.
+// EndedTxn is a transaction that a marker has ended in this partition. Kafka's transaction index has these fields of
+// aborted transactions.
 type EndedTxn struct {
 	ProducerID  int64
 	FirstOffset int64 // of the transaction's first batch
 	LastOffset  int64 // the marker's
 	Aborted     bool
-	// LastStable is the last stable offset that the marker leads to, as far as the high watermark allows: the first
-	// offset of the oldest transaction that is open still, or what follows the marker.
+	// LastStable is the last stable offset after the marker, before it is limited by the high watermark: the first offset
+	// of the oldest transaction that is still open, or the offset after the marker.
 	LastStable int64
 }
 
@@ -25,8 +25,8 @@ type openTxn struct {
 	producerID  int64
 }
 
-// FirstOpenTxn returns the first offset of the oldest open transaction: nothing from there on is stable. ok is
-// false when there is none.
+// FirstOpenTxn returns the first offset of the oldest open transaction, from which on nothing is stable. ok is false
+// when there is none.
 func (p *Producers) FirstOpenTxn() (offset int64, ok bool) {
 	if len(p.open) == 0 {
 		return -1, false
@@ -34,13 +34,13 @@ func (p *Producers) FirstOpenTxn() (offset int64, ok bool) {
 	return p.open[0].firstOffset, true
 }
 
-// begin notes that a producer has begun a transaction at offset.
+// begin records that a producer has begun a transaction at offset.
 func (p *Producers) begin(producerID, offset int64) {
 	at, _ := slices.BinarySearchFunc(p.open, offset, openTxn.compare)
 	p.open = slices.Insert(p.open, at, openTxn{firstOffset: offset, producerID: producerID})
 }
 
-// end applies the marker that b holds. A marker without a transaction only brings its epochs.
+// end applies the marker in b. A marker without an open transaction only updates the producer's epochs.
 func (p *Producers) end(b record.Batch, marker record.EndTxn, now int64) (txn EndedTxn, ended bool) {
 	known := p.enter(b, now)
 	known.coordinatorEpoch = marker.CoordinatorEpoch

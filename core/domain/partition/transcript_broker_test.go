@@ -22,7 +22,7 @@ type broker struct {
 	r           *partition.Replica
 	log         []rec // by offset; below begin they are deleted
 	begin       int
-	synced      int     // below this it survives a loss of power
+	synced      int     // everything below survives a loss of power
 	waiting     []waits // appends that are not acknowledged yet
 }
 
@@ -42,7 +42,7 @@ type waits struct {
 
 func (b *broker) end() int64 { return int64(len(b.log)) }
 
-// state is what the replica has to know of the log.
+// state returns what the replica needs to know of the log.
 func (b *broker) state() partition.LogState {
 	var epochs partition.Epochs
 	for offset, r := range b.log {
@@ -51,13 +51,13 @@ func (b *broker) state() partition.LogState {
 	return partition.LogState{Start: int64(b.begin), End: b.end(), Durable: int64(b.synced), Epochs: epochs.Entries()}
 }
 
-// open makes the replica of what is on disk.
+// open creates the replica from what is on disk.
 func (b *broker) open() {
 	settings := partition.ReplicaSettings{MinInSync: b.c.min, MaxLag: maxLag}
 	b.r, b.waiting = partition.NewReplica(b.id, b.epoch, settings, nil, b.state(), 0), nil
 }
 
-// learn takes the newest image over.
+// learn applies the newest image.
 func (b *broker) learn() {
 	p := b.c.partition()
 	self, _ := b.c.image.Broker(b.id)

@@ -1,9 +1,10 @@
-// Package quorum has the rules about the nodes that decide on the cluster's metadata: which node may join them and
-// which one may be removed, which one gets a vote, and which one leads next. The nodes are the members of a Raft group.
-// A member that votes is a voter, one that only follows is an observer, as Kafka calls it.
+// Package quorum has the rules for the nodes that decide on the cluster's metadata: which node may be added, removed or
+// get a vote, and which one leads next. The nodes are the members of a Raft group. As in Kafka, a member with a vote is
+// a voter, and one that only follows is an observer.
 //
-// What the rules protect is the majority. Nothing is decided without more than half of the voters, so a change that
-// leaves fewer of them in service would stop the cluster for good.
+// The rules protect the majority. No decision is made without more than half of the voters, so a change that leaves
+// fewer of them in service would stop the cluster for ever. Members are values; the package does no I/O. The services
+// that follow the rules are in core/domain/broker/controller.
 package quorum
 
 import (
@@ -14,8 +15,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// MaxVoters is how many members vote. With more of them, each decision would wait for more answers and hardly be any
-// safer.
+// MaxVoters is the largest number of voters. With more of them, each decision would wait for more answers and would
+// hardly be safer.
 const MaxVoters = 5
 
 // Members are the members of the group: raft addresses, host:port, by node id.
@@ -25,8 +26,8 @@ type Members struct {
 	Removed   map[int32]bool // former members, which can never come back under their ids
 }
 
-// CheckAdd returns why a node cannot be added as an observer that the others reach at a raft address, nil if it can.
-// Adding it again changes nothing. Errors: fault.DuplicateVoter and InvalidRequest.
+// CheckAdd returns nil if a node may be added as an observer with this raft address. Adding it a second time is allowed
+// and changes nothing. Errors: fault.DuplicateVoter and InvalidRequest.
 func (m Members) CheckAdd(node int32, address string) error {
 	switch known, follows := m.Observers[node]; {
 	case m.Voters[node] != "":
@@ -48,18 +49,17 @@ func (m Members) CheckAdd(node int32, address string) error {
 	return nil
 }
 
-// Removal asks for a member to be removed for good, with what is known of it.
+// Removal is a request to remove a member, with what is known about the member.
 type Removal struct {
 	Node       int32
-	Directory  [16]byte              // the directory id under which it is to be removed; zero for any
+	Directory  [16]byte              // the directory id that the request names; zero for any
 	VotesAs    [16]byte              // the one under which it has claimed its vote; zero for none
-	Registered bool                  // there is a registration of its broker
+	Registered bool                  // its broker is registered
 	InService  func(node int32) bool // whether a node's broker is in service
 }
 
-// CheckRemove returns why a member cannot be removed, nil if it can. One whose broker is registered stays, and so does
-// a voter without which those of the others that are in service could not decide. Errors: fault.VoterNotFound and
-// InvalidRequest.
+// CheckRemove returns nil if a member may be removed. It may not while its broker is registered, nor if the remaining
+// voters that are in service were no majority. Errors: fault.VoterNotFound and InvalidRequest.
 func (m Members) CheckRemove(r Removal) error {
 	_, votes := m.Voters[r.Node]
 	_, follows := m.Observers[r.Node]
@@ -75,7 +75,8 @@ func (m Members) CheckRemove(r Removal) error {
 	}
 	rest := Without(slices.Collect(maps.Keys(m.Voters)), r.Node, r.InService)
 	if !rest.Decides() {
-		return fault.New(fault.InvalidRequest, "without node %d, %d of %d voters are in service, which is no majority", r.Node,
+		return fault.New(fault.InvalidRequest, "without node %d, %d of %d voters are in service, which is no majority",
+			r.Node,
 			len(rest.InService), len(rest.Voters))
 	}
 	return nil
@@ -87,8 +88,8 @@ func (m Members) MayPromote(node int32) bool {
 	return !votes && len(m.Voters) < MaxVoters
 }
 
-// Successors returns the other voters in the order in which a leader offers them the leadership: the next higher ids
-// first, so that leaders that hand over one after another do not all choose the same node.
+// Successors returns the other voters in the order in which a leader offers them the leadership: first those with the
+// next higher ids, so that several leaders that hand over one after another do not all choose the same node.
 func (m Members) Successors(leader int32) []int32 {
 	voters := slices.Sorted(maps.Keys(m.Voters))
 	at, votes := slices.BinarySearch(voters, leader)
@@ -98,24 +99,24 @@ func (m Members) Successors(leader int32) []int32 {
 	return slices.Concat(voters[at:], voters[:at])
 }
 
-// Rest is what is left of the voters when one of them is removed.
+// Rest is the set of voters that remain when one of them is removed.
 type Rest struct {
 	Voters    []int32
-	InService []int32 // those of them that are in service
+	InService []int32 // the voters that are in service
 }
 
-// Without returns what is left of the voters without a node.
+// Without returns the voters that remain without a node.
 func Without(voters []int32, node int32, inService func(node int32) bool) Rest {
 	rest := slices.DeleteFunc(slices.Clone(voters), func(id int32) bool { return id == node })
 	serving := slices.DeleteFunc(slices.Clone(rest), func(id int32) bool { return !inService(id) })
 	return Rest{Voters: rest, InService: serving}
 }
 
-// Decides reports whether those in service are a majority, without which nothing is decided.
+// Decides reports whether the voters in service are a majority.
 func (r Rest) Decides() bool { return len(r.InService) > len(r.Voters)/2 }
 
-// VotesLost says what to do about a node that has forgotten what it has voted for. It must not vote again: it could
-// vote for a second leader in a term in which it has voted for one already.
+// VotesLost tells the operator what to do about a node that has forgotten what it has voted for. It must not vote
+// again: it could vote for a second leader in a term in which it has already voted.
 func VotesLost(node int32) string {
 	return fmt.Sprintf(
 		"what it has voted for is lost. Replace it with `chronik-server cluster replace-node %d NEW-ID HOST:PORT`, "+

@@ -43,16 +43,24 @@ func TestANodeIsRemovedIfTheOthersCanDecideWithoutIt(t *testing.T) {
 		serving []int32
 		want    fault.Kind
 	}{
-		"the others serve":                  {Removal{Node: 3}, []int32{1, 2, 3}, fault.None},
-		"it is dead":                        {Removal{Node: 3}, []int32{1, 2}, fault.None},
-		"one of the others is dead":         {Removal{Node: 3}, []int32{1, 3}, fault.InvalidRequest},
-		"nobody serves":                     {Removal{Node: 3}, nil, fault.InvalidRequest},
-		"an observer, whoever serves":       {Removal{Node: 4}, nil, fault.None},
-		"no member":                         {Removal{Node: 9}, []int32{1, 2, 3}, fault.VoterNotFound},
-		"a former member":                   {Removal{Node: 5}, []int32{1, 2, 3}, fault.VoterNotFound},
-		"its broker is registered":          {Removal{Node: 3, Registered: true}, []int32{1, 2}, fault.InvalidRequest},
-		"under its directory id":            {Removal{Node: 3, Directory: directory, VotesAs: directory}, []int32{1, 2}, fault.None},
-		"under another one":                 {Removal{Node: 3, Directory: directory, VotesAs: other}, []int32{1, 2}, fault.VoterNotFound},
+		"the others serve":             {Removal{Node: 3}, []int32{1, 2, 3}, fault.None},
+		"it is dead":                   {Removal{Node: 3}, []int32{1, 2}, fault.None},
+		"one of the others is dead":    {Removal{Node: 3}, []int32{1, 3}, fault.InvalidRequest},
+		"nobody serves":                {Removal{Node: 3}, nil, fault.InvalidRequest},
+		"an observer, whatever serves": {Removal{Node: 4}, nil, fault.None},
+		"no member":                    {Removal{Node: 9}, []int32{1, 2, 3}, fault.VoterNotFound},
+		"a former member":              {Removal{Node: 5}, []int32{1, 2, 3}, fault.VoterNotFound},
+		"its broker is registered":     {Removal{Node: 3, Registered: true}, []int32{1, 2}, fault.InvalidRequest},
+		"under its directory id": {
+			Removal{Node: 3, Directory: directory, VotesAs: directory},
+			[]int32{1, 2},
+			fault.None,
+		},
+		"under another one": {
+			Removal{Node: 3, Directory: directory, VotesAs: other},
+			[]int32{1, 2},
+			fault.VoterNotFound,
+		},
 		"under one, though it has none yet": {Removal{Node: 3, Directory: directory}, []int32{1, 2}, fault.VoterNotFound},
 	} {
 		c.removal.InService = func(node int32) bool { return slices.Contains(c.serving, node) }
@@ -64,7 +72,10 @@ func TestANodeIsRemovedIfTheOthersCanDecideWithoutIt(t *testing.T) {
 
 func TestTheLastVoterStays(t *testing.T) {
 	alone := Members{Voters: map[int32]string{1: "one:1"}}
-	if err := alone.CheckRemove(Removal{Node: 1, InService: func(int32) bool { return true }}); fault.KindOf(err) != fault.InvalidRequest {
+	if err := alone.CheckRemove(Removal{
+		Node:      1,
+		InService: func(int32) bool { return true },
+	}); fault.KindOf(err) != fault.InvalidRequest {
 		t.Errorf("CheckRemove() = %v", err)
 	}
 }

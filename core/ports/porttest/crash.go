@@ -21,16 +21,16 @@ import (
 // crashClients is how many goroutines a child applies commands from.
 const crashClients = 16
 
-// Crash describes a test in which child processes that use a metadata store are killed.
+// Crash describes a test that kills child processes which use a metadata store.
 type Crash struct {
-	Env      string // names the directory to a child; TestMain gives it to CrashChild when it is set
-	Commands int    // that a child may apply in all
+	Env      string // the variable with a child's directory; TestMain passes that to CrashChild when it is set
+	Commands int    // how many commands a child may apply
 	Rounds   int
 	Open     func(dir string) (ports.MetadataStore, error)
 }
 
-// CrashChild applies commands to the store in dir and prints each that was acknowledged, until it is killed or
-// has applied all. It returns the process's exit code.
+// CrashChild applies commands to the store in dir and prints each one that was acknowledged, until it is killed or has
+// applied all of them. It returns the process's exit code.
 func CrashChild(c Crash, dir string) int {
 	s, err := c.Open(dir)
 	if err != nil {
@@ -72,7 +72,7 @@ func CrashChild(c Crash, dir string) int {
 	return 0
 }
 
-// crashCommand applies the n-th command, and says what a reader must find of it.
+// crashCommand applies the n-th command, and returns a line that says what the image must have afterwards.
 func crashCommand(s ports.MetadataStore, n uint64) (string, error) {
 	ctx := context.Background()
 	name := fmt.Sprintf("topic-%d-%d", n, os.Getpid())
@@ -90,7 +90,7 @@ func crashCommand(s ports.MetadataStore, n uint64) (string, error) {
 		return fmt.Sprintf("index %d group %s", got.Index, name), err
 	default:
 		got, err := s.Apply(ctx, createTopicAs(name, n))
-		if fault.KindOf(err) == fault.InvalidReplicationFactor { // the broker's command is still under way
+		if fault.KindOf(err) == fault.InvalidReplicationFactor { // the command for the broker is still in progress
 			return "", nil
 		}
 		return fmt.Sprintf("index %d topic %s", got.Index, name), err
@@ -103,7 +103,7 @@ func createTopicAs(name string, n uint64) metadata.CreateTopic {
 	return cmd
 }
 
-// MetadataStoreCrash kills children at random moments and checks that nothing that they had printed is missing.
+// MetadataStoreCrash kills children at random moments and checks that nothing is missing that they have printed.
 func MetadataStoreCrash(t *testing.T, c Crash) {
 	t.Helper()
 	dir := t.TempDir()
@@ -173,7 +173,7 @@ func runCrashChild(t *testing.T, c Crash, dir string, finish bool) []string {
 	return lines
 }
 
-// crashFound reports whether the image holds what a line says.
+// crashFound reports whether the image has what a line says.
 func crashFound(img *metadata.Image, line string) bool {
 	words := strings.Fields(line)
 	for n := 0; n+1 < len(words); n += 2 {

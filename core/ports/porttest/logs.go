@@ -17,8 +17,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// LogStore checks the contract of ports.LogStore and of its logs, as far as it holds without a crash. open returns the
-// store in a directory, which is empty or has been one's that was closed since; the suite closes it.
+// LogStore checks the contract of ports.LogStore and of its logs, except what concerns crashes. open returns the store
+// in a directory, which is empty or that of a store that was closed. The suite closes it.
 func LogStore(t *testing.T, open func(t *testing.T, dir string) ports.LogStore) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, *openedLog){
@@ -28,7 +28,7 @@ func LogStore(t *testing.T, open func(t *testing.T, dir string) ports.LogStore) 
 		"the log start offset only rises":              startRises,
 		"records are found by their timestamps":        foundByTimestamp,
 		"every batch is brought into the state":        stateFollows,
-		"the state is made again when a log is opened": stateIsRestored,
+		"the state is restored when a log is opened":   stateIsRestored,
 		"what is truncated was never there":            truncated,
 		"a truncation below the start changes nothing": truncatedBelowStart,
 		"retention leaves what is not committed":       retained,
@@ -63,18 +63,18 @@ func openLog(t *testing.T, s ports.LogStore, topic string) *openedLog {
 	return l
 }
 
-// openedLog is a log and what it has told.
+// openedLog is a log with the events that it has reported.
 type openedLog struct {
 	ports.Log
 	state   partition.State
 	epochs  partition.Epochs
 	store   ports.LogStore
-	again   func() ports.LogStore // opens the store once more
+	again   func() ports.LogStore // opens the store again
 	id      ports.LogID
 	changed chan struct{}
 
 	mu      sync.Mutex
-	durable []int64 // as it was announced
+	durable []int64 // as reported
 	start   int64
 	offline error
 	// Bytes that the log is using, in order, and whether it has said that it needs none any more.
@@ -98,7 +98,8 @@ func (l *openedLog) tell(change func()) {
 	}
 }
 
-// Durable implements ports.LogEvents. What is durable is the test's again: as another's bytes would, it overwrites it.
+// Durable implements ports.LogEvents. The bytes of what is durable belong to the test again. It overwrites them, as a
+// later request would.
 func (l *openedLog) Durable(end int64) {
 	l.tell(func() {
 		l.durable = append(l.durable, end)
@@ -114,7 +115,7 @@ func (l *openedLog) Released() {
 	})
 }
 
-// reuse overwrites what is the test's again. Called with the lock held.
+// reuse overwrites bytes that belong to the test again. The caller holds the lock.
 func (l *openedLog) reuse(end int64) {
 	for len(l.lent) > 0 && l.lent[0].end <= end {
 		for i := range l.lent[0].bytes {
@@ -130,7 +131,7 @@ func (l *openedLog) Offline(err error) { l.tell(func() { l.offline = err }) }
 // Start implements ports.LogEvents.
 func (l *openedLog) Start(start int64) { l.tell(func() { l.start = start }) }
 
-// until waits until what the log has told fulfils the condition.
+// until waits until the events of the log fulfil the condition.
 func (l *openedLog) until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.After(20 * time.Second); ; {
@@ -151,7 +152,7 @@ func (l *openedLog) until(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// add appends a batch with one record for each timestamp, waits until it is durable and returns it.
+// add appends a batch with one record for each timestamp, waits until it is durable and returns a copy.
 func (l *openedLog) add(t *testing.T, epoch int32, timestamps ...int64) record.Batch {
 	t.Helper()
 	want, err := l.append(t, epoch, timestamps...)
@@ -275,7 +276,7 @@ func startRises(t *testing.T, l *openedLog) {
 		if err := l.AdvanceStart(t.Context(), step.to); err != nil {
 			t.Fatal(err)
 		}
-		l.until(t, "the start is told", func() bool { return l.start == step.want })
+		l.until(t, "the start is reported", func() bool { return l.start == step.want })
 		l.offsets(t, step.want, 6)
 	}
 	if err := l.AdvanceStart(t.Context(), 7); !errors.Is(err, fault.OffsetOutOfRange) {
@@ -304,7 +305,14 @@ func foundByTimestamp(t *testing.T, l *openedLog) {
 	for _, c := range []struct {
 		ms, upTo int64
 		want     *ports.TimestampOffset
-	}{{0, 6, at(0, 10, 0)}, {11, 6, at(1, 30, 0)}, {31, 6, at(3, 40, 4)}, {45, 6, at(4, 50, 4)}, {51, 6, nil}, {31, 3, nil}} {
+	}{
+		{0, 6, at(0, 10, 0)},
+		{11, 6, at(1, 30, 0)},
+		{31, 6, at(3, 40, 4)},
+		{45, 6, at(4, 50, 4)},
+		{51, 6, nil},
+		{31, 3, nil},
+	} {
 		if diff := cmp.Diff(c.want, found(l.OffsetForTimestamp(c.ms, c.upTo))); diff != "" {
 			t.Errorf("OffsetForTimestamp(%d, %d) (-want +got):\n%s", c.ms, c.upTo, diff)
 		}
@@ -391,14 +399,14 @@ func truncated(t *testing.T, l *openedLog) {
 	l = l.reopened(t)
 	l.producerEnds(t, map[int64]int64{7: 1})
 	l.found(t, partition.EpochStart{Epoch: 1, Start: 0})
-	if err := l.Truncate(t.Context(), 1); err != nil { // a batch goes as a whole
+	if err := l.Truncate(t.Context(), 1); err != nil { // a batch is removed as a whole
 		t.Fatal(err)
 	}
 	l.offsets(t, 0, 0)
 	l.producerEnds(t, map[int64]int64{})
 }
 
-// deletedReleases deletes a log with appends on their way, beside another one that goes on.
+// deletedReleases deletes a log with appends that are not durable yet, while another log goes on.
 func deletedReleases(t *testing.T, l *openedLog) {
 	other := openLog(t, l.store, "invoices")
 	var want []byte
@@ -433,7 +441,7 @@ func deletedReleases(t *testing.T, l *openedLog) {
 	}
 }
 
-// truncatedBelowStart asks for a cut below the log start offset, as somebody may who has looked before that has risen.
+// truncatedBelowStart truncates below the log start offset, as a caller may that does not know yet that it has risen.
 func truncatedBelowStart(t *testing.T, l *openedLog) {
 	l.add(t, 1, 1, 2)
 	l.add(t, 1, 3, 4)
@@ -453,7 +461,7 @@ func truncatedBelowStart(t *testing.T, l *openedLog) {
 	l.reopened(t).found(t, partition.EpochStart{Epoch: 1, Start: 0})
 }
 
-// segments has each batch that comes be a segment of its own.
+// segments makes each later batch a segment of its own.
 func segments(l *openedLog, cfg ports.LogConfig) {
 	cfg.SegmentBytes, cfg.RetentionAge = 1, -1
 	l.Configure(&cfg)
@@ -468,7 +476,7 @@ func retained(t *testing.T, l *openedLog) {
 		if err := l.Retain(t.Context(), time.UnixMilli(10), func() int64 { return step.committed }); err != nil {
 			t.Fatal(err)
 		}
-		l.until(t, "the start is told", func() bool { return l.start == step.start })
+		l.until(t, "the start is reported", func() bool { return l.start == step.start })
 		l.offsets(t, step.start, 8)
 	}
 	l.add(t, 1, 3)

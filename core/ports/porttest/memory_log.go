@@ -27,13 +27,13 @@ type Log struct {
 	mu                  sync.Mutex
 	cfg                 *ports.LogConfig
 	batches             []record.Batch
-	epochs              []partition.EpochStart // that were stored last
+	epochs              []partition.EpochStart // the last ones that were stored
 	start, end, durable int64
 
 	compactable atomic.Int64
 }
 
-// Batches returns copies of the batches, of which some may not be durable.
+// Batches returns copies of the batches, including those that are not durable.
 func (l *Log) Batches() []record.Batch {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -44,10 +44,10 @@ func (l *Log) Batches() []record.Batch {
 	return all
 }
 
-// Compactable returns up to where the last Compact was allowed to go.
+// Compactable returns the offset up to which the last Compact was allowed to work.
 func (l *Log) Compactable() int64 { return l.compactable.Load() }
 
-// takeOver has l, which is not open yet, hold what old has held.
+// takeOver moves the contents of old to l, which is not open yet.
 func (l *Log) takeOver(old *Log) {
 	old.mu.Lock()
 	defer old.mu.Unlock()
@@ -57,7 +57,7 @@ func (l *Log) takeOver(old *Log) {
 	l.state.RestoreEpochs(l.epochs)
 }
 
-// replay makes the state again.
+// replay rebuilds the state.
 func (l *Log) replay() {
 	l.state.Clear()
 	for _, b := range l.batches {
@@ -130,7 +130,7 @@ func (l *Log) StartOffset() int64 { return l.value(func() int64 { return l.start
 // EndOffset is the log's end.
 func (l *Log) EndOffset() int64 { return l.value(func() int64 { return l.end }) }
 
-// DurableEnd is the end of what was announced.
+// DurableEnd is the last durable end that was reported.
 func (l *Log) DurableEnd() int64 { return l.value(func() int64 { return l.durable }) }
 
 // Size is the bytes of all batches.
@@ -169,7 +169,7 @@ func (l *Log) AdvanceStart(_ context.Context, start int64) error {
 	return nil
 }
 
-// Retain knows no other reason to delete a batch than retention.bytes=0.
+// Retain deletes batches only for retention.bytes=0.
 func (l *Log) Retain(ctx context.Context, _ time.Time, upTo func() int64) error {
 	limit := upTo()
 	start := l.value(func() int64 {
@@ -187,13 +187,13 @@ func (l *Log) Retain(ctx context.Context, _ time.Time, upTo func() int64) error 
 	return l.AdvanceStart(ctx, start)
 }
 
-// Compact notes up to where it may: the contract asks for no record to be removed.
+// Compact records up to which offset it may work. The contract does not require that any record is removed.
 func (l *Log) Compact(_ context.Context, _ time.Time, upTo func() int64) error {
 	l.compactable.Store(upTo())
 	return nil
 }
 
-// OffsetForTimestamp looks at all records.
+// OffsetForTimestamp searches all records.
 func (l *Log) OffsetForTimestamp(ms, upTo int64) (ports.TimestampOffset, bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -205,7 +205,7 @@ func (l *Log) OffsetForTimestamp(ms, upTo int64) (ports.TimestampOffset, bool, e
 	return ports.TimestampOffset{}, false, nil
 }
 
-// MaxTimestamp looks at all batches.
+// MaxTimestamp searches all batches.
 func (l *Log) MaxTimestamp(upTo int64) (ports.TimestampOffset, bool, error) {
 	newest := l.value(func() int64 {
 		ms := int64(record.NoTimestamp)
@@ -258,7 +258,7 @@ func (l *Log) ResetTo(_ context.Context, start int64) error {
 	return nil
 }
 
-// Configure takes a config into use.
+// Configure sets a config.
 func (l *Log) Configure(cfg *ports.LogConfig) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

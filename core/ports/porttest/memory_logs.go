@@ -14,15 +14,15 @@ import (
 
 var _ ports.LogStore = (*Logs)(nil)
 
-// Logs is a log store in memory whose disk the test holds in its hand: appends become durable at once, or when the test
-// says so; operations fail as it says. It keeps the contract of ports.LogStore, but that nothing survives its process.
+// Logs is a log store in memory that a test controls: appends become durable at once or when the test says so, and
+// operations fail as it says. It fulfils the contract of ports.LogStore, except that nothing survives the process.
 type Logs struct {
 	mu      sync.Mutex
 	held    bool // nothing becomes durable
 	closed  bool
 	open    map[logName]*Log
-	stored  map[logName]*Log // that are not open
-	strays  []ports.LogID    // of which there is nothing but the names
+	stored  map[logName]*Log // logs that are not open
+	strays  []ports.LogID    // names of logs without contents
 	deleted []ports.LogID
 	aside   []ports.LogID
 	ended   []*Log // offline or deleted while appends were held
@@ -31,7 +31,7 @@ type Logs struct {
 	changing          func(id ports.LogID, how string) error
 }
 
-// logName is what can be there once at a time.
+// logName identifies a log; topic ids may change.
 type logName struct {
 	topic     string
 	partition int32
@@ -42,7 +42,7 @@ func nameOf(id ports.LogID) logName { return logName{id.Topic, id.Partition} }
 // NewLogs returns a store without logs.
 func NewLogs() *Logs { return &Logs{open: make(map[logName]*Log), stored: make(map[logName]*Log)} }
 
-// Reopened returns a store of the logs that s, which was closed, has held.
+// Reopened returns a store with the logs of s, which was closed.
 func (s *Logs) Reopened() *Logs {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -51,19 +51,19 @@ func (s *Logs) Reopened() *Logs {
 	return again
 }
 
-// OnOpening has f called before a log is opened; its error is that of Open.
+// OnOpening sets a function that is called before a log is opened; Open returns its error.
 func (s *Logs) OnOpening(f func(ports.LogID) error) { s.set(func() { s.opening = f }) }
 
-// OnDeleting has f called before a log is deleted; its error is that of Delete.
+// OnDeleting sets a function that is called before a log is deleted; Delete returns its error.
 func (s *Logs) OnDeleting(f func(ports.LogID) error) { s.set(func() { s.deleting = f }) }
 
-// OnChanging has f called before a log is changed: how is "truncate", "reset" or, when records are to be deleted,
-// "raise". Its error is the answer.
+// OnChanging sets a function that is called before a log is changed; its error is returned. how is "truncate", "reset"
+// or, when the log start offset is raised, "raise".
 func (s *Logs) OnChanging(f func(id ports.LogID, how string) error) {
 	s.set(func() { s.changing = f })
 }
 
-// AddStrays has Stored name logs that nobody has opened.
+// AddStrays adds logs to Stored that were never opened.
 func (s *Logs) AddStrays(ids ...ports.LogID) { s.set(func() { s.strays = append(s.strays, ids...) }) }
 
 func (s *Logs) set(change func()) {
@@ -97,8 +97,7 @@ func (s *Logs) Log(topic string, index int32) *Log {
 // Hold keeps appends from becoming durable until Release.
 func (s *Logs) Hold() { s.set(func() { s.held = true }) }
 
-// Release has all that was appended become durable, and what follows at once. Logs that have ended meanwhile give their
-// bytes back.
+// Release makes all appends durable, and later ones at once. Logs that have ended meanwhile release their bytes.
 func (s *Logs) Release() {
 	s.mu.Lock()
 	s.held = false
@@ -185,7 +184,7 @@ func (s *Logs) Delete(_ context.Context, id ports.LogID) error {
 	return nil
 }
 
-// SetAside notes that it was asked for.
+// SetAside records the call.
 func (s *Logs) SetAside(_ context.Context, id ports.LogID) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -212,7 +211,7 @@ func (s *Logs) Err() error { return nil }
 // Dir names no directory.
 func (s *Logs) Dir() (ports.LogDir, error) { return ports.LogDir{Path: "memory"}, nil }
 
-// Close keeps the logs for Reopened.
+// Close closes the logs; Reopened keeps them.
 func (s *Logs) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

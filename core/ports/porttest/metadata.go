@@ -1,4 +1,5 @@
-// Package porttest holds one contract suite per port. Every adapter of a port runs its suite.
+// Package porttest holds a contract suite for each port. Every adapter of a port runs its suite. It also has
+// implementations of the ports in memory for tests of the domain (Store, Logs, Network), which run the same suites.
 package porttest
 
 import (
@@ -19,8 +20,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// MetadataStore checks the contract of ports.MetadataStore. open returns a store over dir; opened
-// again on the same dir after Close, it must show what was acknowledged. The suite closes what it opens.
+// MetadataStore checks the contract of ports.MetadataStore. open returns a store over dir. Opened again on the same dir
+// after Close, the store must have everything that was acknowledged. The suite closes what it opens.
 func MetadataStore(t *testing.T, open func(t *testing.T, dir string) ports.MetadataStore) {
 	t.Helper()
 	suite := metadataSuite{open}
@@ -39,7 +40,7 @@ func MetadataStore(t *testing.T, open func(t *testing.T, dir string) ports.Metad
 	t.Run("Close during commands loses none that was acknowledged", suite.closeUnderLoad)
 }
 
-// patience is how long the suite waits for what must happen.
+// patience is how long the suite waits for something that must happen.
 const patience = 30 * time.Second
 
 type metadataSuite struct {

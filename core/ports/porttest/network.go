@@ -8,8 +8,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// Network carries in memory what the brokers of a test's cluster say to each other. It keeps the contracts of
-// ports.Heartbeats and ports.ReplicaFetcher.
+// Network connects the brokers of a test's cluster in memory. It fulfils the contracts of ports.Heartbeats and
+// ports.ReplicaFetcher.
 type Network struct {
 	reach func(from, to int32) Reach
 
@@ -17,24 +17,24 @@ type Network struct {
 	nodes map[int32]Node
 }
 
-// Node is what a broker does with what others ask it. A nil function is a broker that cannot be reached.
+// Node holds a broker's handlers for requests of other brokers. A broker with a nil handler cannot be reached.
 type Node struct {
 	Heartbeat func(context.Context, ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error)
 	Fetch     func(context.Context, ports.ReplicaFetch) ([]ports.ReplicaFetched, error)
 }
 
-// Reach says what becomes of a request on its way.
+// Reach says what happens to a request.
 type Reach int
 
-// What may become of a request.
+// What may happen to a request.
 const (
 	Arrives Reach = iota
-	Refused       // nobody listens
+	Refused       // the connection is refused
 	Lost          // it is never answered
 )
 
-// NewNetwork returns a network without brokers. reach is asked for each request, and may be called concurrently; nil lets
-// everything arrive.
+// NewNetwork returns a network without brokers. reach is called for each request, perhaps concurrently. With nil, every
+// request arrives.
 func NewNetwork(reach func(from, to int32) Reach) *Network {
 	if reach == nil {
 		reach = func(int32, int32) Reach { return Arrives }
@@ -42,14 +42,14 @@ func NewNetwork(reach func(from, to int32) Reach) *Network {
 	return &Network{reach: reach, nodes: make(map[int32]Node)}
 }
 
-// Join puts a broker into the network, in the place of an earlier one.
+// Join adds a broker to the network. It replaces an earlier one with the same id.
 func (n *Network) Join(id int32, node Node) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.nodes[id] = node
 }
 
-// Peers returns the other brokers as broker from reaches them.
+// Peers returns the other brokers as seen by broker from.
 func (n *Network) Peers(from int32) Peers { return Peers{n, from} }
 
 // Peers are the other brokers of a network.
@@ -64,7 +64,9 @@ var (
 )
 
 // Heartbeat implements ports.Heartbeats.
-func (p Peers) Heartbeat(ctx context.Context, node int32, req ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error) {
+func (p Peers) Heartbeat(
+	ctx context.Context, node int32, req ports.BrokerHeartbeat,
+) (ports.BrokerHeartbeatReply, error) {
 	to, err := p.to(ctx, node)
 	switch {
 	case err != nil:

@@ -13,7 +13,9 @@ import (
 )
 
 func TestNetworkKeepsTheContractOfHeartbeats(t *testing.T) {
-	porttest.Heartbeats(t, func(_ *testing.T, answer func(ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error)) ports.Heartbeats {
+	porttest.Heartbeats(t, func(_ *testing.T, answer func(ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply,
+		error),
+	) ports.Heartbeats {
 		n := porttest.NewNetwork(nil)
 		n.Join(porttest.Asked, porttest.Node{
 			Heartbeat: func(_ context.Context, beat ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error) {
@@ -25,7 +27,9 @@ func TestNetworkKeepsTheContractOfHeartbeats(t *testing.T) {
 }
 
 func TestNetworkKeepsTheContractOfReplicaFetcher(t *testing.T) {
-	porttest.ReplicaFetcher(t, func(_ *testing.T, answer func(ports.ReplicaFetch) ([]ports.ReplicaFetched, error)) ports.ReplicaFetcher {
+	porttest.ReplicaFetcher(t, func(_ *testing.T, answer func(ports.ReplicaFetch) ([]ports.ReplicaFetched,
+		error),
+	) ports.ReplicaFetcher {
 		n := porttest.NewNetwork(nil)
 		n.Join(porttest.Asked, porttest.Node{
 			Fetch: func(_ context.Context, req ports.ReplicaFetch) ([]ports.ReplicaFetched, error) { return answer(req) },

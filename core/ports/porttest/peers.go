@@ -22,8 +22,8 @@ const (
 	Absent = 3
 )
 
-// Heartbeats checks the contract of ports.Heartbeats. open returns heartbeats of broker 1. What reaches broker Asked is
-// answered by answer, which may be called concurrently.
+// Heartbeats checks the contract of ports.Heartbeats. open returns the heartbeats of broker 1. answer answers those
+// that reach broker Asked; it may be called concurrently.
 func Heartbeats(
 	t *testing.T,
 	open func(t *testing.T, answer func(ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error)) ports.Heartbeats,
@@ -35,7 +35,11 @@ func Heartbeats(
 		} {
 			for _, reply := range []ports.BrokerHeartbeatReply{{}, {CaughtUp: true}, {Fenced: true}, {ShouldShutDown: true}} {
 				var came ports.BrokerHeartbeat
-				h := open(t, func(beat ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error) { came = beat; return reply, nil })
+				h := open(t, func(beat ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error) {
+					came = beat
+					return reply,
+						nil
+				})
 				got, err := h.Heartbeat(t.Context(), Asked, sent)
 				if err != nil || got != reply || came != sent {
 					t.Fatalf("Heartbeat(%+v) = %+v, %v; %+v has come", sent, got, err, came)
@@ -94,14 +98,15 @@ func Heartbeats(
 	})
 }
 
-// fetchPartition returns what a follower asks of one of the suite's partitions.
+// fetchPartition returns a follower's request for one of the suite's partitions.
 func fetchPartition(topic byte, partition int32, offset int64) ports.ReplicaFetchPartition {
 	return ports.ReplicaFetchPartition{
-		TopicID: metadata.TopicID{topic}, Partition: partition, Offset: offset, LogStart: offset / 2, LeaderEpoch: 5, LastEpoch: 4, MaxBytes: 1 << 20,
+		TopicID: metadata.TopicID{topic}, Partition: partition, Offset: offset, LogStart: offset / 2, LeaderEpoch: 5,
+		LastEpoch: 4, MaxBytes: 1 << 20,
 	}
 }
 
-// byPartition returns a request with its partitions in order: the order in which they are asked for says nothing.
+// byPartition returns a request with its partitions sorted, since their order does not matter.
 func byPartition(req ports.ReplicaFetch) ports.ReplicaFetch {
 	req.Partitions = slices.SortedFunc(slices.Values(req.Partitions), func(a, b ports.ReplicaFetchPartition) int {
 		return cmp.Or(slices.Compare(a.TopicID[:], b.TopicID[:]), cmp.Compare(a.Partition, b.Partition))
@@ -109,8 +114,9 @@ func byPartition(req ports.ReplicaFetch) ports.ReplicaFetch {
 	return req
 }
 
-// ReplicaFetcher checks the contract of ports.ReplicaFetcher. open returns what broker 1 fetches with. What reaches broker
-// Asked is answered by answer, which gets all partitions that are wanted, whether or not they were asked for before.
+// ReplicaFetcher checks the contract of ports.ReplicaFetcher. open returns the fetcher of broker 1. answer answers
+// requests that reach broker Asked. It gets all partitions that are wanted, also those that are known from earlier
+// requests.
 func ReplicaFetcher(
 	t *testing.T,
 	open func(t *testing.T, answer func(ports.ReplicaFetch) ([]ports.ReplicaFetched, error)) ports.ReplicaFetcher,
@@ -141,7 +147,10 @@ func ReplicaFetcher(
 		want := []ports.ReplicaFetched{
 			{TopicID: metadata.TopicID{1}, HighWatermark: 90, LogStart: 3, Records: []byte("some batches")},
 			{TopicID: metadata.TopicID{1}, Partition: 4, HighWatermark: 7, LogStart: -1, Records: []byte{}},
-			{TopicID: metadata.TopicID{2}, HighWatermark: 8, LogStart: 0, Diverging: true, DivergingEpoch: 3, DivergingEnd: 5, Records: []byte{}},
+			{
+				TopicID: metadata.TopicID{2}, HighWatermark: 8, LogStart: 0, Diverging: true, DivergingEpoch: 3, DivergingEnd: 5,
+				Records: []byte{},
+			},
 		}
 		f := open(t, func(ports.ReplicaFetch) ([]ports.ReplicaFetched, error) { return want, nil })
 		req := ports.ReplicaFetch{Partitions: []ports.ReplicaFetchPartition{
@@ -158,10 +167,12 @@ func ReplicaFetcher(
 			return []ports.ReplicaFetched{{TopicID: metadata.TopicID{1}, Err: kind}}, nil
 		})
 		for _, kind = range []fault.Kind{
-			fault.NotLeaderOrFollower, fault.FencedLeaderEpoch, fault.UnknownLeaderEpoch, fault.UnknownTopicID, fault.OffsetOutOfRange,
+			fault.NotLeaderOrFollower, fault.FencedLeaderEpoch, fault.UnknownLeaderEpoch, fault.UnknownTopicID,
+			fault.OffsetOutOfRange,
 			fault.KafkaStorageError, fault.UnknownTopicOrPartition,
 		} {
-			got, err := f.Fetch(t.Context(), Asked, ports.ReplicaFetch{Partitions: []ports.ReplicaFetchPartition{fetchPartition(1, 0, 9)}})
+			got, err := f.Fetch(t.Context(), Asked,
+				ports.ReplicaFetch{Partitions: []ports.ReplicaFetchPartition{fetchPartition(1, 0, 9)}})
 			if err != nil || len(got) != 1 || !errors.Is(got[0].Err, kind) {
 				t.Errorf("%v: Fetch() = %+v, %v", kind, got, err)
 			}

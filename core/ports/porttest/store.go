@@ -11,10 +11,10 @@ import (
 	"github.com/chronik-stream/chronik/internal/latest"
 )
 
-// Store is a metadata store in memory, of a broker that is alone. It keeps the contract of ports.MetadataStore, but for
-// durability: what it holds is gone with it.
+// Store is the metadata store of a standalone broker in memory. It fulfils the contract of ports.MetadataStore except
+// for durability.
 type Store struct {
-	deciding sync.Mutex // one command after the other
+	deciding sync.Mutex // serializes commands
 	images   *latest.Value[*metadata.Image]
 	once     sync.Once
 	closed   chan struct{}
@@ -25,10 +25,10 @@ func NewStore() *Store {
 	return &Store{images: latest.New(new(metadata.Image)), closed: make(chan struct{})}
 }
 
-// Show replaces the metadata, as when another node has decided on them, and tells who watches.
+// Show replaces the metadata, as a command of another node would, and wakes the watchers.
 func (s *Store) Show(img *metadata.Image) { s.images.Set(img) }
 
-// Tell tells who watches, though nothing has changed.
+// Tell wakes the watchers though nothing has changed.
 func (s *Store) Tell() {
 	s.deciding.Lock()
 	defer s.deciding.Unlock()
@@ -51,10 +51,10 @@ func (s *Store) Apply(ctx context.Context, cmd metadata.Command) (metadata.Resul
 // Image returns the newest metadata.
 func (s *Store) Image() *metadata.Image { return s.images.Get() }
 
-// Barrier returns at once: nobody else decides.
+// Barrier returns at once, because there are no other nodes.
 func (s *Store) Barrier(ctx context.Context) error { return s.usable(ctx) }
 
-// Watch yields the metadata as they are, and as they become.
+// Watch yields the current metadata and later changes.
 func (s *Store) Watch(ctx context.Context) iter.Seq[*metadata.Image] {
 	return s.images.Changes(ctx, s.closed)
 }
@@ -62,7 +62,7 @@ func (s *Store) Watch(ctx context.Context) iter.Seq[*metadata.Image] {
 // Leadership says that this node, 1, leads.
 func (s *Store) Leadership() ports.Leadership { return ports.Leadership{Local: true, NodeID: 1} }
 
-// Close ends all that watch.
+// Close ends all watchers.
 func (s *Store) Close() error {
 	s.deciding.Lock()
 	defer s.deciding.Unlock()

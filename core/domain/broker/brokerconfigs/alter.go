@@ -61,13 +61,13 @@ func (c *Configs) Alter(ctx context.Context, r ConfigResource, ops []ConfigOp, v
 		if !errors.Is(err, fault.InvalidUpdateVersion) {
 			return err
 		}
-		if err := c.store.Barrier(ctx); err != nil { // another change came first, perhaps on another broker
+		if err := c.store.Barrier(ctx); err != nil { // there was another change before, perhaps on another broker
 			return err
 		}
 	}
 }
 
-// tryAlter carries out ops against the configs that are known here. Error, beside those of Alter:
+// tryAlter carries out ops against the configs that this node knows. Error, besides those of Alter:
 // fault.InvalidUpdateVersion when there are newer ones.
 func (c *Configs) tryAlter(ctx context.Context, r ConfigResource, ops []ConfigOp, validateOnly bool) error {
 	old := c.store.Image().Configs(r.Type, r.Name)
@@ -121,8 +121,8 @@ func refuseNull(keys []string) error {
 	return fault.New(fault.InvalidRequest, "Null value not supported for : %s", strings.Join(keys, ", "))
 }
 
-// checkAlterable checks that the resource is of a kind whose configs metadata keeps, and if it is one
-// broker, that it is this one.
+// checkAlterable checks that the metadata keeps configs of resources of this kind, and if the resource is a broker,
+// that it is this one.
 func (c *Configs) checkAlterable(r ConfigResource) error {
 	switch r.Type {
 	case metadata.ResourceTopic, metadata.ResourceGroup, metadata.ResourceClientMetrics:
@@ -137,7 +137,7 @@ func (c *Configs) checkAlterable(r ConfigResource) error {
 	}
 }
 
-// checkOwnID checks that name is this broker's id; unexpected says what to tell about another's.
+// checkOwnID checks that name is this broker's id. unexpected is the message for another broker's id.
 func (c *Configs) checkOwnID(name, unexpected string) error {
 	id, err := strconv.ParseInt(name, 10, 32)
 	if err != nil {
@@ -149,8 +149,8 @@ func (c *Configs) checkOwnID(name, unexpected string) error {
 	return nil
 }
 
-// listChange returns the list that results when op's elements are added to or taken from what is set, or else
-// from the default.
+// listChange returns the list that results when op's elements are added to or removed from the list that is set, or
+// else from the default.
 func listChange(t metadata.ResourceType, op ConfigOp, old map[string]string) (string, error) {
 	k, ok := tableOf(t).Key(op.Name)
 	if !ok || k.Type != configdef.List {
@@ -211,7 +211,7 @@ func (c *Configs) alter(
 	return nil
 }
 
-// checkConfigs checks what metadata cannot know: what comes from the broker and its start.
+// checkConfigs checks what the metadata cannot check, because it depends on the broker's static configs.
 func (c *Configs) checkConfigs(cmd metadata.AlterConfigs, after map[string]string) error {
 	r := c.current()
 	switch cmd.Type {
@@ -239,7 +239,8 @@ func (c *Configs) checkConfigs(cmd metadata.AlterConfigs, after map[string]strin
 	}
 }
 
-// CheckTopic checks the effective configs of a topic with these own ones, each of which is valid, against each other.
+// CheckTopic checks that the effective configs of a topic with these configs of its own are consistent. Each of them
+// must be valid by itself.
 func (c *Configs) CheckTopic(own map[string]string) error { return c.current().checkTopic(own) }
 
 func (r *resolvedConfigs) checkTopic(own map[string]string) error {
@@ -250,7 +251,7 @@ func (r *resolvedConfigs) checkTopic(own map[string]string) error {
 func (r *resolvedConfigs) groupInt(own map[string]string, key string) int64 {
 	k, _ := configdef.Group.Key(key) // the callers name configs that exist
 	if text, ok := own[key]; ok {
-		if value, err := k.Parse(text); err == nil { // what metadata holds was checked, by this version or another
+		if value, err := k.Parse(text); err == nil { // configs in the metadata were checked, perhaps by another version
 			return value.(int64)
 		}
 	}

@@ -13,16 +13,16 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// ResourceBrokerLogger is the resource type of a broker's loggers (KIP-412), numbered as in Kafka's protocol. Metadata
-// keeps nothing of it.
+// ResourceBrokerLogger is the resource type of a broker's loggers (KIP-412), numbered as in Kafka's protocol. The
+// metadata does not store their levels.
 const ResourceBrokerLogger metadata.ResourceType = 8
 
 // The sources of a config's value, numbered as in Kafka's DescribeConfigs.
 const (
 	SourceTopic         int8 = 1
-	SourceBroker        int8 = 2 // set for one broker while it runs
-	SourceDefaultBroker int8 = 3 // set for all brokers while they run
-	SourceStatic        int8 = 4 // given with the start
+	SourceBroker        int8 = 2 // dynamic, for one broker
+	SourceDefaultBroker int8 = 3 // dynamic, for all brokers
+	SourceStatic        int8 = 4 // given at the start
 	SourceDefault       int8 = 5
 	SourceBrokerLogger  int8 = 6
 	SourceClientMetrics int8 = 7
@@ -37,7 +37,7 @@ const (
 	OpSubtract int8 = 3
 )
 
-// ConfigResource names what configs belong to: one of metadata's types, or ResourceBrokerLogger.
+// ConfigResource identifies what configs belong to. Its type is one of the metadata's types, or ResourceBrokerLogger.
 type ConfigResource struct {
 	Type metadata.ResourceType
 	Name string
@@ -48,15 +48,15 @@ type ConfigEntry struct {
 	Name          string
 	Value         *string // nil when sensitive or unset
 	ReadOnly      bool
-	Default       bool // nothing set it
+	Default       bool // it is not set
 	Source        int8 // SourceTopic …
 	Sensitive     bool
-	Type          int8 // a configdef.Type; 0 for what has none
+	Type          int8 // a configdef.Type; 0 for none
 	Documentation string
 	Synonyms      []ConfigSynonym // most specific first
 }
 
-// ConfigSynonym is one of the settings that could give a config its value.
+// ConfigSynonym is one of the settings that a config may get its value from.
 type ConfigSynonym struct {
 	Name   string
 	Value  *string
@@ -70,10 +70,10 @@ type ConfigOp struct {
 	Value *string // not used by OpDelete
 }
 
-// Configs is the service that knows every config of topics, brokers and groups, by Kafka's keys: its
-// effective value, where that came from, and how it is changed. Dynamic values stand in metadata, static ones
-// came with the start, the rest are Kafka's defaults. What has precedence: a topic's or group's own value, the
-// broker's dynamic one, the dynamic one for all brokers, the static one, the default.
+// Configs is the service for all configs of topics, brokers and groups, by Kafka's keys: their effective values, the
+// sources of these, and changes. Dynamic values are in the metadata, static ones were given at the start, the others
+// are Kafka's defaults. The order of precedence is: a topic's or group's own value, the broker's dynamic one, the
+// dynamic one for all brokers, the static one, the default.
 type Configs struct {
 	store  ports.MetadataStore
 	nodeID int32
@@ -86,16 +86,17 @@ type Configs struct {
 	resolved atomic.Pointer[resolvedConfigs]
 }
 
-// NewConfigs returns the config service of broker nodeID. static is what the broker was started with, by Kafka's
-// keys; node.id is added. flush says when an append counts as durable in topics for which nobody has set
-// flush.messages or flush.ms. log is told of configs that have no effect. The error names a static config that does
-// not exist, or whose value is not allowed.
+// NewConfigs returns the config service of broker nodeID. static holds the configs that the broker was started with, by
+// Kafka's keys; node.id is added. flush defines when an append counts as durable in topics for which neither
+// flush.messages nor flush.ms is set. Configs without an effect are logged to log. The error names a static config that
+// does not exist, or whose value is not allowed.
 func NewConfigs(
 	store ports.MetadataStore, nodeID int32, static map[string]string, flush ports.FlushPolicy, levels LogLevels,
 	log *slog.Logger,
 ) (*Configs, error) {
 	c := &Configs{
-		store: store, nodeID: nodeID, name: strconv.Itoa(int(nodeID)), flush: flush, levels: levels, notice: newConfigNotice(log),
+		store: store, nodeID: nodeID, name: strconv.Itoa(int(nodeID)), flush: flush, levels: levels,
+		notice: newConfigNotice(log),
 	}
 	own, err := c.withIDs(static)
 	if err != nil {
@@ -113,9 +114,9 @@ func NewConfigs(
 	return c, nil
 }
 
-// Restate replaces what the broker was started with by what it would be started with now. Of the configs that cannot
-// be changed while it runs, the values of the start stay. What was set while it ran keeps its precedence. The error is
-// that of NewConfigs; then nothing has changed. It is for one goroutine at a time.
+// Restate replaces the static configs by those that the broker would be started with now. Configs that cannot be
+// changed while it runs keep their values. Dynamic configs keep their precedence. The error is that of NewConfigs; then
+// nothing has changed. It must not be called concurrently.
 func (c *Configs) Restate(static map[string]string) error {
 	next, err := c.withIDs(static)
 	if err != nil {
@@ -141,7 +142,7 @@ func (c *Configs) Restate(static map[string]string) error {
 	return nil
 }
 
-// withIDs returns a copy of static configs with this broker's id, when all are allowed.
+// withIDs returns a copy of the static configs with this broker's id, after checking them.
 func (c *Configs) withIDs(static map[string]string) (map[string]string, error) {
 	own := make(map[string]string, len(static)+2)
 	maps.Copy(own, static)
@@ -154,8 +155,9 @@ func (c *Configs) withIDs(static map[string]string) (map[string]string, error) {
 	return own, nil
 }
 
-// Int returns the effective value of this broker's integer config (INT, LONG or SHORT). Of log.retention.ms,
-// log.roll.ms, log.roll.jitter.ms and log.flush.interval.ms it is what counts after their other units were looked at.
+// Int returns the effective value of this broker's integer config (INT, LONG or SHORT). For log.retention.ms,
+// log.roll.ms, log.roll.jitter.ms and log.flush.interval.ms it considers the configs for the same setting in other
+// units.
 func (c *Configs) Int(key string) int64 { return c.current().int(key) }
 
 // Bool returns the effective value of this broker's boolean config.

@@ -32,9 +32,10 @@ func plain() ConfigResource               { return ConfigResource{metadata.Resou
 func thisBroker() ConfigResource          { return ConfigResource{metadata.ResourceBroker, "1"} }
 func allBrokers() ConfigResource          { return ConfigResource{metadata.ResourceBroker, ""} }
 
-// The messages are those that Apache Kafka 4.3.1 has answered, but for what a comment says.
+// The messages are the answers of Apache Kafka 4.3.1, except where a comment says otherwise.
 func TestAlterRefusesWithKafkasMessages(t *testing.T) {
-	group, subscription := ConfigResource{metadata.ResourceGroup, "g"}, ConfigResource{metadata.ResourceClientMetrics, "cm"}
+	group, subscription := ConfigResource{metadata.ResourceGroup, "g"},
+		ConfigResource{metadata.ResourceClientMetrics, "cm"}
 	loggers := ConfigResource{ResourceBrokerLogger, "1"}
 	for _, c := range []struct {
 		of   ConfigResource
@@ -42,12 +43,42 @@ func TestAlterRefusesWithKafkasMessages(t *testing.T) {
 		kind fault.Kind
 		want string
 	}{
-		{plain(), []ConfigOp{set("foo", "1"), set("retention.ms", "x")}, fault.InvalidConfig, "Unknown topic config name: foo"},
-		{plain(), []ConfigOp{set("retention.ms", "x")}, fault.InvalidConfig, "Invalid value x for configuration retention.ms: Not a number of type LONG"},
-		{plain(), []ConfigOp{{"retention.ms", OpSet, nil}}, fault.InvalidRequest, "Null value not supported for : retention.ms"},
-		{plain(), []ConfigOp{set("retention.ms", "1"), set("retention.ms", "2")}, fault.InvalidRequest, "Error due to duplicate config keys"},
-		{plain(), []ConfigOp{appendTo("retention.ms", "5")}, fault.InvalidConfig, "Can't APPEND to key retention.ms because its type is not LIST."},
-		{plain(), []ConfigOp{takeFrom("foo", "5")}, fault.InvalidConfig, "Can't SUBTRACT to key foo because its type is not LIST."},
+		{
+			plain(),
+			[]ConfigOp{set("foo", "1"), set("retention.ms", "x")},
+			fault.InvalidConfig,
+			"Unknown topic config name: foo",
+		},
+		{
+			plain(),
+			[]ConfigOp{set("retention.ms", "x")},
+			fault.InvalidConfig,
+			"Invalid value x for configuration retention.ms: Not a number of type LONG",
+		},
+		{
+			plain(),
+			[]ConfigOp{{"retention.ms", OpSet, nil}},
+			fault.InvalidRequest,
+			"Null value not supported for : retention.ms",
+		},
+		{
+			plain(),
+			[]ConfigOp{set("retention.ms", "1"), set("retention.ms", "2")},
+			fault.InvalidRequest,
+			"Error due to duplicate config keys",
+		},
+		{
+			plain(),
+			[]ConfigOp{appendTo("retention.ms", "5")},
+			fault.InvalidConfig,
+			"Can't APPEND to key retention.ms because its type is not LIST.",
+		},
+		{
+			plain(),
+			[]ConfigOp{takeFrom("foo", "5")},
+			fault.InvalidConfig,
+			"Can't SUBTRACT to key foo because its type is not LIST.",
+		},
 		// Kafka: UNKNOWN_SERVER_ERROR
 		{plain(), []ConfigOp{{"retention.ms", 7, text("5")}}, fault.InvalidRequest, "Unknown operations type 7"},
 		{
@@ -62,11 +93,36 @@ func TestAlterRefusesWithKafkasMessages(t *testing.T) {
 			fault.InvalidConfig,
 			"Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage.",
 		},
-		{ConfigResource{metadata.ResourceTopic, "nope"}, []ConfigOp{set("retention.ms", "1")}, fault.UnknownTopicOrPartition, "The topic 'nope' does not exist."},
-		{ConfigResource{metadata.ResourceTopic, ""}, []ConfigOp{set("retention.ms", "1")}, fault.InvalidRequest, "Default topic resources are not allowed."},
-		{thisBroker(), []ConfigOp{set("num.io.threads", "x")}, fault.InvalidRequest, "Invalid value x for configuration num.io.threads: Not a number of type INT"},
-		{thisBroker(), []ConfigOp{appendTo("num.io.threads", "9")}, fault.InvalidConfig, "Config value append is not allowed for config key: num.io.threads"},
-		{thisBroker(), []ConfigOp{set("num.partitions", "3")}, fault.InvalidRequest, "Cannot update these configs dynamically: [num.partitions]"},
+		{
+			ConfigResource{metadata.ResourceTopic, "nope"},
+			[]ConfigOp{set("retention.ms", "1")},
+			fault.UnknownTopicOrPartition,
+			"The topic 'nope' does not exist.",
+		},
+		{
+			ConfigResource{metadata.ResourceTopic, ""},
+			[]ConfigOp{set("retention.ms", "1")},
+			fault.InvalidRequest,
+			"Default topic resources are not allowed.",
+		},
+		{
+			thisBroker(),
+			[]ConfigOp{set("num.io.threads", "x")},
+			fault.InvalidRequest,
+			"Invalid value x for configuration num.io.threads: Not a number of type INT",
+		},
+		{
+			thisBroker(),
+			[]ConfigOp{appendTo("num.io.threads", "9")},
+			fault.InvalidConfig,
+			"Config value append is not allowed for config key: num.io.threads",
+		},
+		{
+			thisBroker(),
+			[]ConfigOp{set("num.partitions", "3")},
+			fault.InvalidRequest,
+			"Cannot update these configs dynamically: [num.partitions]",
+		},
 		{
 			allBrokers(),
 			[]ConfigOp{set("sasl.enabled.mechanisms", "GSSAPI")},
@@ -79,8 +135,18 @@ func TestAlterRefusesWithKafkasMessages(t *testing.T) {
 			fault.InvalidRequest,
 			"group.consumer.assignment.interval.ms must be less than or equal to group.consumer.max.assignment.interval.ms",
 		},
-		{ConfigResource{metadata.ResourceBroker, "x"}, []ConfigOp{set("num.io.threads", "9")}, fault.InvalidRequest, "Node id must be an integer, but it is: x"},
-		{ConfigResource{metadata.ResourceBroker, "2"}, []ConfigOp{set("num.io.threads", "9")}, fault.InvalidRequest, "Unexpected broker id, expected 1, but received 2"},
+		{
+			ConfigResource{metadata.ResourceBroker, "x"},
+			[]ConfigOp{set("num.io.threads", "9")},
+			fault.InvalidRequest,
+			"Node id must be an integer, but it is: x",
+		},
+		{
+			ConfigResource{metadata.ResourceBroker, "2"},
+			[]ConfigOp{set("num.io.threads", "9")},
+			fault.InvalidRequest,
+			"Unexpected broker id, expected 1, but received 2",
+		},
 		{group, []ConfigOp{set("foo", "1")}, fault.InvalidConfig, "Unknown group config name: foo"},
 		{
 			group,
@@ -88,19 +154,44 @@ func TestAlterRefusesWithKafkasMessages(t *testing.T) {
 			fault.InvalidConfig,
 			"consumer.session.timeout.ms must be greater than or equal to group.consumer.min.session.timeout.ms",
 		},
-		{ConfigResource{metadata.ResourceGroup, ""}, []ConfigOp{set("consumer.session.timeout.ms", "45000")}, fault.InvalidRequest, "Default group resources are not allowed."},
+		{
+			ConfigResource{metadata.ResourceGroup, ""},
+			[]ConfigOp{set("consumer.session.timeout.ms", "45000")},
+			fault.InvalidRequest, "Default group resources are not allowed.",
+		},
 		{subscription, []ConfigOp{set("foo", "1")}, fault.InvalidRequest, "Unknown client metrics configuration: foo"},
-		{ConfigResource{metadata.ResourceClientMetrics, ""}, []ConfigOp{set("interval.ms", "1000")}, fault.InvalidRequest, "Subscription name can't be empty"},
+		{
+			ConfigResource{metadata.ResourceClientMetrics, ""},
+			[]ConfigOp{set("interval.ms", "1000")},
+			fault.InvalidRequest,
+			"Subscription name can't be empty",
+		},
 		{
 			loggers,
 			[]ConfigOp{set("root", "x")},
 			fault.InvalidConfig,
-			"Cannot set the log level of root to x as it is not a supported log level. Valid log levels are DEBUG, ERROR, FATAL, INFO, TRACE, WARN",
+			"Cannot set the log level of root to x as it is not a supported log level. " +
+				"Valid log levels are DEBUG, ERROR, FATAL, INFO, TRACE, WARN",
 		},
-		{loggers, []ConfigOp{remove("root")}, fault.InvalidRequest, "Removing the log level of the root logger is not allowed"},
+		{
+			loggers,
+			[]ConfigOp{remove("root")},
+			fault.InvalidRequest,
+			"Removing the log level of the root logger is not allowed",
+		},
 		{loggers, []ConfigOp{set("nope", "DEBUG")}, fault.InvalidConfig, "Logger nope does not exist!"},
-		{loggers, []ConfigOp{appendTo("root", "INFO")}, fault.InvalidRequest, "APPEND operation is not allowed for the BROKER_LOGGER resource"},
-		{ConfigResource{ResourceBrokerLogger, ""}, []ConfigOp{set("root", "INFO")}, fault.InvalidRequest, "Node id must be an integer, but it is: "},
+		{
+			loggers,
+			[]ConfigOp{appendTo("root", "INFO")},
+			fault.InvalidRequest,
+			"APPEND operation is not allowed for the BROKER_LOGGER resource",
+		},
+		{
+			ConfigResource{ResourceBrokerLogger, ""},
+			[]ConfigOp{set("root", "INFO")},
+			fault.InvalidRequest,
+			"Node id must be an integer, but it is: ",
+		},
 		{ConfigResource{3, "1"}, []ConfigOp{set("root", "INFO")}, fault.InvalidRequest, "Unknown resource type 3"},
 	} {
 		f := newConfigsFixture(t, nil)
@@ -115,7 +206,7 @@ func TestAlterRefusesWithKafkasMessages(t *testing.T) {
 	}
 }
 
-// laggingStore is metadata that a broker knows as of the last Barrier.
+// laggingStore is metadata whose image changes at a Barrier only.
 type laggingStore struct {
 	ports.MetadataStore
 	known atomic.Pointer[metadata.Image]
@@ -146,7 +237,8 @@ func TestBrokersThatAppendToOneListAtOnceLoseNothing(t *testing.T) {
 		appending.Go(func() {
 			for n := range each {
 				op := appendTo("leader.replication.throttled.replicas", fmt.Sprintf("%d:%d", n, b))
-				if err := configs.Alter(t.Context(), ConfigResource{metadata.ResourceTopic, "plain"}, []ConfigOp{op}, false); err != nil {
+				if err := configs.Alter(t.Context(), ConfigResource{metadata.ResourceTopic, "plain"}, []ConfigOp{op},
+					false); err != nil {
 					t.Error(err)
 				}
 			}
@@ -199,7 +291,11 @@ func TestAlterChangesSingleConfigsAndReplaceAllOfThem(t *testing.T) {
 		want   string
 	}{
 		{plain(), map[string]*string{"retention.ms": nil}, "Null value not supported for : retention.ms"},
-		{plain(), map[string]*string{"retention.ms": text("x")}, "Invalid value x for configuration retention.ms: Not a number of type LONG"},
+		{
+			plain(),
+			map[string]*string{"retention.ms": text("x")},
+			"Invalid value x for configuration retention.ms: Not a number of type LONG",
+		},
 		{ConfigResource{ResourceBrokerLogger, "1"}, map[string]*string{"root": text("INFO")}, "Unknown resource type 8"},
 	} {
 		if err := f.configs.Replace(t.Context(), c.of, c.config, false); err == nil || err.Error() != c.want {
@@ -233,7 +329,10 @@ func TestDescribeRefusesResourcesAsKafkaDoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []ConfigEntry{{Name: "retention.ms", Value: text("604800000"), Default: true, Source: SourceDefault, Type: int8(configdef.Long)}}
+	want := []ConfigEntry{{
+		Name: "retention.ms", Value: text("604800000"), Default: true, Source: SourceDefault,
+		Type: int8(configdef.Long),
+	}}
 	if diff := cmp.Diff(want, entries); diff != "" {
 		t.Errorf("two keys (-want +got):\n%s", diff)
 	}
@@ -261,13 +360,17 @@ func TestTheLogLevelIsShownAndSet(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
 	}
-	if err := f.configs.Alter(t.Context(), loggers, []ConfigOp{set("root", "WARN")}, true); err != nil || f.level.Level() != slog.LevelInfo {
+	if err := f.configs.Alter(t.Context(), loggers, []ConfigOp{set("root", "WARN")}, true); err != nil ||
+		f.level.Level() != slog.LevelInfo {
 		t.Errorf("validating set the level %v, error %v", f.level.Level(), err)
 	}
 }
 
 func TestTheMoreSpecificSettingWins(t *testing.T) {
-	f := newConfigsFixture(t, map[string]string{"log.retention.hours": "2", "log.roll.hours": "3", "auto.create.topics.enable": "FALSE", "broker.rack": " r1 "})
+	f := newConfigsFixture(t, map[string]string{
+		"log.retention.hours": "2", "log.roll.hours": "3",
+		"auto.create.topics.enable": "FALSE", "broker.rack": " r1 ",
+	})
 	expect := func(why string, got, want int64) {
 		t.Helper()
 		if got != want {
@@ -279,7 +382,8 @@ func TestTheMoreSpecificSettingWins(t *testing.T) {
 	expect("hours", retention(), 2*hour)
 	expect("hours of the broker", f.configs.Int("log.retention.ms"), 2*hour)
 	expect("roll hours", f.ownTopic().Log.SegmentAge.Milliseconds(), 3*hour)
-	if f.configs.Bool("auto.create.topics.enable") || !f.configs.Bool("delete.topic.enable") || f.configs.String("broker.rack") != "r1" {
+	if f.configs.Bool("auto.create.topics.enable") || !f.configs.Bool("delete.topic.enable") ||
+		f.configs.String("broker.rack") != "r1" {
 		t.Error("static booleans and texts are not taken")
 	}
 	if got := f.configs.String("inter.broker.listener.name"); got != "" {
@@ -302,8 +406,9 @@ func TestTopicConfigsAreResolvedForTheWritePath(t *testing.T) {
 	f := newConfigsFixture(t, nil)
 	got := f.ownTopic()
 	want := TopicConfig{
-		MaxMessageBytes: 1048588, TimestampBeforeMax: math.MaxInt64, TimestampAfterMax: 3600000, CompressionType: "producer", MinInSyncReplicas: 1,
-		LeaderThrottle: Throttle{Rate: math.MaxInt64}, FollowerThrottle: Throttle{Rate: math.MaxInt64},
+		MaxMessageBytes: 1048588, TimestampBeforeMax: math.MaxInt64, TimestampAfterMax: 3600000, CompressionType: "producer",
+		MinInSyncReplicas: 1,
+		LeaderThrottle:    Throttle{Rate: math.MaxInt64}, FollowerThrottle: Throttle{Rate: math.MaxInt64},
 		Log: ports.LogConfig{
 			Delete: true, SegmentBytes: 1 << 30, SegmentAge: 7 * 24 * time.Hour, IndexIntervalBytes: 4096, IndexBytes: 10 << 20,
 			RetentionAge: 7 * 24 * time.Hour, RetentionBytes: -1, FileDeleteDelay: time.Minute, DeleteRetention: 24 * time.Hour,
@@ -315,16 +420,18 @@ func TestTopicConfigsAreResolvedForTheWritePath(t *testing.T) {
 		t.Errorf("defaults (-want +got):\n%s", diff)
 	}
 	got = f.configs.Topic(map[string]string{
-		"cleanup.policy": "compact", "message.timestamp.type": "LogAppendTime", "compression.type": "zstd", "compression.zstd.level": "5",
-		"max.message.bytes": "100", "retention.ms": "-1", "retention.bytes": "77",
+		"cleanup.policy": "compact", "message.timestamp.type": "LogAppendTime", "compression.type": "zstd",
+		"compression.zstd.level": "5",
+		"max.message.bytes":      "100", "retention.ms": "-1", "retention.bytes": "77",
 	})
-	if !got.Compacted || !got.Log.Compact || got.Log.Delete || !got.LogAppendTime || got.CompressionType != "zstd" || got.CompressionLevel != 5 ||
+	if !got.Compacted || !got.Log.Compact || got.Log.Delete || !got.LogAppendTime || got.CompressionType != "zstd" ||
+		got.CompressionLevel != 5 ||
 		got.MaxMessageBytes != 100 || got.Log.RetentionAge >= 0 || got.Log.RetentionBytes != 77 {
 		t.Errorf("own configs are not taken: %+v", got)
 	}
 }
 
-func TestWhoSetsFlushingLeavesTheNodesSync(t *testing.T) {
+func TestFlushConfigsOverrideTheNodesSync(t *testing.T) {
 	for _, c := range []struct {
 		static, own map[string]string
 		want        ports.FlushPolicy
@@ -357,7 +464,8 @@ func TestWrongStaticConfigsStopTheStart(t *testing.T) {
 		"group.max.size":             {"many", "Not a number of type INT"},
 		"log.message.timestamp.type": {"Never", "String must be one of: CreateTime, LogAppendTime"},
 	} {
-		_, err := NewConfigs(newConfigsFixture(t, nil).store, 1, map[string]string{key: c.value}, ports.FlushSync, &slog.LevelVar{}, slog.New(slog.DiscardHandler))
+		_, err := NewConfigs(newConfigsFixture(t, nil).store, 1, map[string]string{key: c.value}, ports.FlushSync,
+			&slog.LevelVar{}, slog.New(slog.DiscardHandler))
 		if err == nil || !strings.Contains(err.Error(), key) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s=%s: %v", key, c.value, err)
 		}
@@ -387,7 +495,8 @@ func TestResourcesWithConfigsAreListed(t *testing.T) {
 	f.alter(t, metadata.ResourceGroup, "g", "consumer.session.timeout.ms", "46000")
 	f.alter(t, metadata.ResourceClientMetrics, "cm", "interval.ms", "1000")
 	for kind, want := range map[metadata.ResourceType][]string{
-		metadata.ResourceTopic: {"plain"}, metadata.ResourceBroker: {"1"}, ResourceBrokerLogger: {"1"}, metadata.ResourceGroup: {"g"}, metadata.ResourceClientMetrics: {"cm"},
+		metadata.ResourceTopic: {"plain"}, metadata.ResourceBroker: {"1"}, ResourceBrokerLogger: {"1"},
+		metadata.ResourceGroup: {"g"}, metadata.ResourceClientMetrics: {"cm"},
 	} {
 		if got, err := f.configs.Resources(kind); err != nil || !cmp.Equal(got, want) {
 			t.Errorf("%v: %v, %v; want %v", kind, got, err, want)
@@ -403,7 +512,8 @@ func TestThrottlesAreThoseOfTheTopicAtTheRatesOfTheBroker(t *testing.T) {
 	want := func(what string, leader, follower bool, leaderRate, followerRate int64) {
 		t.Helper()
 		c := f.ownTopic()
-		if l, f := c.LeaderThrottle, c.FollowerThrottle; l.Replicas.Has(0) != leader || f.Replicas.Has(0) != follower || l.Rate != leaderRate || f.Rate != followerRate {
+		if l, f := c.LeaderThrottle, c.FollowerThrottle; l.Replicas.Has(0) != leader || f.Replicas.Has(0) != follower ||
+			l.Rate != leaderRate || f.Rate != followerRate {
 			t.Errorf("%s: %+v, %+v", what, l, f)
 		}
 	}
@@ -417,7 +527,8 @@ func TestThrottlesAreThoseOfTheTopicAtTheRatesOfTheBroker(t *testing.T) {
 	want("with rates for all brokers", true, true, 5, 6)
 	f.alter(t, metadata.ResourceBroker, "1", "leader.replication.throttled.rate", "7")
 	want("with a rate for this one", true, true, 7, 6)
-	if err := f.configs.Alter(t.Context(), thisBroker(), []ConfigOp{remove("leader.replication.throttled.rate")}, false); err != nil {
+	if err := f.configs.Alter(t.Context(), thisBroker(), []ConfigOp{remove("leader.replication.throttled.rate")},
+		false); err != nil {
 		t.Fatal(err)
 	}
 	want("without it again", true, true, 5, 6)

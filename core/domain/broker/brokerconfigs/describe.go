@@ -11,7 +11,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// Describe returns the resource's configs; no keys means all of them, keys that do not exist are left out. Errors:
+// Describe returns the resource's configs. Without keys it returns all of them; unknown keys are left out. Errors:
 // fault.UnknownTopicOrPartition, InvalidTopic, InvalidRequest.
 func (c *Configs) Describe(
 	ctx context.Context, r ConfigResource, keys []string, synonyms, documentation bool,
@@ -74,7 +74,7 @@ func (c *Configs) describe(r ConfigResource) ([]ConfigEntry, error) {
 	}
 }
 
-// checkNode checks that name is this broker's id: only itself knows its static configs.
+// checkNode checks that name is this broker's id: only a broker itself knows its static configs.
 func (c *Configs) checkNode(name, expected string) error {
 	id, err := strconv.ParseInt(name, 10, 32)
 	if err != nil {
@@ -98,8 +98,8 @@ func (c *Configs) describeTopic(name string) ([]ConfigEntry, error) {
 	return c.describeOwn(r, configdef.Topic, t.Configs, SourceTopic), nil
 }
 
-// DescribeTopic returns all configs of a topic, which need not exist: CreateTopics answers with them, also when it
-// only checks. It leaves synonyms and documentation out.
+// DescribeTopic returns all configs of a topic, without synonyms and documentation. The topic need not exist:
+// CreateTopics answers with its configs even if it only validates the request.
 func (c *Configs) DescribeTopic(t *metadata.Topic) []ConfigEntry {
 	entries := c.describeOwn(c.current(), configdef.Topic, t.Configs, SourceTopic)
 	for i := range entries {
@@ -108,13 +108,13 @@ func (c *Configs) DescribeTopic(t *metadata.Topic) []ConfigEntry {
 	return entries
 }
 
-// describeOwned describes a resource whose configs need nothing else to exist.
+// describeOwned describes a resource of which only the configs exist.
 func (c *Configs) describeOwned(table *configdef.Table, of ConfigResource, source int8) []ConfigEntry {
 	r := c.current()
 	return c.describeOwn(r, table, r.img.Configs(of.Type, of.Name), source)
 }
 
-// describeOwn describes configs that a resource has itself, or else gets from the broker.
+// describeOwn describes the configs of a resource, which inherits missing values from the broker.
 func (c *Configs) describeOwn(
 	r *resolvedConfigs, table *configdef.Table, own map[string]string, source int8,
 ) []ConfigEntry {
@@ -128,7 +128,7 @@ func (c *Configs) describeOwn(
 			value = r.value(k.Broker).text
 			b, _ := configdef.Broker.Key(k.Broker)
 			synonyms = c.brokerSynonyms(r, b)
-		case source == SourceGroup: // Kafka names the default of these, not of topics' configs without a broker's
+		case source == SourceGroup: // Kafka shows the default of these, but not of topic configs without a broker config
 			synonyms = []ConfigSynonym{{Name: k.Name, Value: visible(k, k.Default), Source: SourceDefault}}
 		}
 		if text, ok := own[k.Name]; ok {
@@ -177,11 +177,11 @@ func (c *Configs) describeCluster() []ConfigEntry {
 	return append(entries, c.describeOthers(r, nil, r.cluster, nil)...)
 }
 
-// describeOthers describes what is set at these levels under names that Kafka does not define: configs of single
-// listeners, which have the types of those for all of them, and unknown ones, whose values may be secrets.
+// describeOthers describes configs at these levels with names that Kafka does not define. These are configs of single
+// listeners, which have the types of those for all listeners, and unknown ones, whose values may be secrets.
 func (c *Configs) describeOthers(r *resolvedConfigs, own, cluster, static map[string]string) []ConfigEntry {
 	var entries []ConfigEntry
-	byName := make(map[string]int) // places in entries
+	byName := make(map[string]int) // index in entries
 	for _, level := range []struct {
 		set    map[string]string
 		source int8
@@ -216,8 +216,8 @@ func (c *Configs) describeOthers(r *resolvedConfigs, own, cluster, static map[st
 	return entries
 }
 
-// brokerSynonyms returns all that could give k its value, by precedence. Like Kafka it leaves out what comes
-// before the first that has k's own name. A config that this broker decides has its default only.
+// brokerSynonyms returns all settings that k may get its value from, by precedence. Like Kafka it leaves out those
+// before the first one with k's own name. A config whose value this broker decides has its default only.
 func (c *Configs) brokerSynonyms(r *resolvedConfigs, k *configdef.Key) []ConfigSynonym {
 	names := k.Synonyms
 	if names == nil {
@@ -279,9 +279,9 @@ func visible(k *configdef.Key, text string) *string {
 	return &text
 }
 
-// Resources returns the names of the resources of type t that Describe has something for, in order: all topics that
-// are listed, all brokers (also for ResourceBrokerLogger), and the groups and client metrics subscriptions that have
-// configs (KIP-1142). The error is fault.UnsupportedVersion for another type.
+// Resources returns the names of the resources of type t that have configs, in order: all topics that are listed, all
+// brokers (also for ResourceBrokerLogger), and the groups and client metrics subscriptions with configs of their own
+// (KIP-1142). The error is fault.UnsupportedVersion for another type.
 func (c *Configs) Resources(t metadata.ResourceType) ([]string, error) {
 	img := c.store.Image()
 	var names []string

@@ -24,7 +24,8 @@ func newConfigsFixture(t *testing.T, static map[string]string) *configsFixture {
 	f.apply(t, metadata.RegisterBroker{ID: 1})
 	f.apply(t, metadata.CreateTopic{Name: "plain", ID: metadata.TopicID{1}, Partitions: 1, ReplicationFactor: 1})
 	var err error
-	if f.configs, err = NewConfigs(f.store, 1, static, ports.FlushSync, f.level, slog.New(slog.NewTextHandler(&f.log, nil))); err != nil {
+	if f.configs, err = NewConfigs(f.store, 1, static, ports.FlushSync, f.level,
+		slog.New(slog.NewTextHandler(&f.log, nil))); err != nil {
 		t.Fatal(err)
 	}
 	return f
@@ -40,12 +41,13 @@ func (f *configsFixture) apply(t *testing.T, cmd metadata.Command) {
 // alter sets one config.
 func (f *configsFixture) alter(t *testing.T, kind metadata.ResourceType, name, key, value string) {
 	t.Helper()
-	if err := f.configs.Alter(t.Context(), ConfigResource{kind, name}, []ConfigOp{{key, OpSet, &value}}, false); err != nil {
+	if err := f.configs.Alter(t.Context(), ConfigResource{kind, name}, []ConfigOp{{key, OpSet, &value}},
+		false); err != nil {
 		t.Fatalf("set %s of %s: %v", key, name, err)
 	}
 }
 
-// ownTopic is the effective configs of "plain".
+// ownTopic returns the effective configs of "plain".
 func (f *configsFixture) ownTopic() TopicConfig {
 	topic, _ := f.store.Image().Topic("plain")
 	return f.configs.Topic(topic.Configs)

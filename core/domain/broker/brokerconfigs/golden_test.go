@@ -12,8 +12,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// recorded is what Apache Kafka 4.3.1 has answered to DescribeConfigs, by kind of resource. It was started with
-// message.max.bytes=2000000, log.retention.hours=100 and log.roll.hours=20 by the kit, which sets some more.
+// recorded is the answer of Apache Kafka 4.3.1 to DescribeConfigs, by kind of resource. It was started with
+// message.max.bytes=2000000, log.retention.hours=100, log.roll.hours=20 and a few more.
 type recorded map[string][]recordedConfig
 
 type recordedConfig struct {
@@ -26,7 +26,7 @@ type recordedConfig struct {
 	Synonyms  []ConfigSynonym
 }
 
-// intended are the differences from Kafka that are wanted, by kind of resource and config, or * for both.
+// intended are the intended differences from Kafka, by kind of resource and config, or * for both.
 var intended = map[string]string{
 	"broker offsets.topic.replication.factor":                 "its default is 1 here",
 	"broker transaction.state.log.replication.factor":         "its default is 1 here",
@@ -45,16 +45,17 @@ var intended = map[string]string{
 	"broker listeners":                                        "read-only here",
 	"broker log.dir":                                          "no default here",
 	"broker foo.bar":                                          "unknown configs are refused here",
-	"broker log.retention.hours":                              "Kafka forgets it once log.retention.ms is dynamic; its synonym it shows",
+	"broker log.retention.hours":                              "Kafka shows its synonym only once that is dynamic",
 }
 
 func TestConfigsAreDescribedAsKafkaDescribesThem(t *testing.T) {
 	fresh := load(t, "testdata/configs_kafka_4.3.1_fresh.json")
 	f := newConfigsFixture(t, staticOf(fresh))
-	f.alter(t, metadata.ResourceBroker, "", "min.insync.replicas", "1") // Kafka does so itself for eligible leader replicas
+	// Kafka does so itself for eligible leader replicas
+	f.alter(t, metadata.ResourceBroker, "", "min.insync.replicas", "1")
 	f.compare(t, fresh)
 
-	// What was set on the real broker between the two recordings.
+	// These were set on the real broker between the two recordings.
 	f.alter(t, metadata.ResourceBroker, "1", "log.retention.ms", "86400000")
 	f.alter(t, metadata.ResourceBroker, "1", "log.cleanup.policy", "compact, delete")
 	f.alter(t, metadata.ResourceBroker, "", "log.retention.ms", "-2")
@@ -68,7 +69,7 @@ func TestConfigsAreDescribedAsKafkaDescribesThem(t *testing.T) {
 	f.compare(t, load(t, "testdata/configs_kafka_4.3.1_changed.json"))
 }
 
-// compare holds what is described against what was recorded.
+// compare compares what is described with what was recorded.
 func (f *configsFixture) compare(t *testing.T, want recorded) {
 	t.Helper()
 	for kind, resource := range map[string]ConfigResource{
@@ -113,7 +114,7 @@ func (f *configsFixture) compare(t *testing.T, want recorded) {
 	}
 }
 
-// staticOf returns what the recorded broker was started with, but for what is different here on purpose.
+// staticOf returns the static configs of the recorded broker, without intended differences.
 func staticOf(r recorded) map[string]string {
 	static := make(map[string]string)
 	for _, c := range r["broker"] {

@@ -8,17 +8,17 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// LogLevels is the level from which on the broker logs. *slog.LevelVar is one.
+// LogLevels is the lowest level that the broker logs. *slog.LevelVar implements it.
 type LogLevels interface {
 	Level() slog.Level
 	Set(level slog.Level)
 }
 
-// rootLogger is the one logger that this broker has; Kafka calls its own first logger so, too.
+// rootLogger is the only logger of this broker. Kafka has a logger of that name, too.
 const rootLogger = "root"
 
-// logLevels are the levels of Kafka's loggers as levels of slog, from the least on. slog has no TRACE and no FATAL; they
-// are one step beyond.
+// logLevels maps the levels of Kafka's loggers to levels of slog, in ascending order. slog has no TRACE and no FATAL;
+// they are one step below DEBUG and above ERROR.
 var logLevels = []struct {
 	name  string
 	level slog.Level

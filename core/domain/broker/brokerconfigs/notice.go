@@ -11,24 +11,24 @@ import (
 	"github.com/chronik-stream/chronik/internal/limitedlog"
 )
 
-// unknownPerPeriod is how many lines about unknown configs there may be per limitedlog.Period:
-// clients make their names up.
+// unknownPerPeriod is how many lines about unknown configs may be written per limitedlog.Period: clients may invent any
+// number of names.
 const unknownPerPeriod = 5
 
-// configNotice tells the operator, once of each, which configs are set that have no effect here.
+// configNotice logs, once for each, configs that are set but have no effect in this broker.
 type configNotice struct {
 	log     *slog.Logger
 	unknown *limitedlog.Log
 
 	mu    sync.Mutex
-	given map[string]bool // by name; only of configs that are known
+	given map[string]bool // by name; known configs only
 }
 
 func newConfigNotice(log *slog.Logger) *configNotice {
 	return &configNotice{log: log, unknown: limitedlog.New(log, unknownPerPeriod), given: make(map[string]bool)}
 }
 
-// give tells of what is set of table.
+// give logs the configs of table that are set.
 func (n *configNotice) give(ctx context.Context, table *configdef.Table, levels ...map[string]string) {
 	var idle, unknown []string
 	n.mu.Lock()

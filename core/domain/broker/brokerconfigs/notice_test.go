@@ -10,8 +10,11 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-func TestAConfigWithoutEffectIsKeptShownAndToldOfOnce(t *testing.T) {
-	f := newConfigsFixture(t, map[string]string{"ssl.keystore.password": "hunter2", "num.io.threads": "8", "sasl.enabled.mechanisms": "PLAIN"})
+func TestAConfigWithoutEffectIsKeptShownAndLoggedOnce(t *testing.T) {
+	f := newConfigsFixture(t, map[string]string{
+		"ssl.keystore.password": "hunter2",
+		"num.io.threads":        "8", "sasl.enabled.mechanisms": "PLAIN",
+	})
 	want := func(when string, lines ...string) {
 		t.Helper()
 		got := strings.Split(strings.TrimSuffix(f.log.String(), "\n"), "\n")
@@ -23,7 +26,7 @@ func TestAConfigWithoutEffectIsKeptShownAndToldOfOnce(t *testing.T) {
 			_, got[i], _ = strings.Cut(line, "configs=")
 		}
 		if diff := cmp.Diff(lines, got); diff != "" {
-			t.Errorf("%s, configs told of (-want +got):\n%s", when, diff)
+			t.Errorf("%s, configs that were logged (-want +got):\n%s", when, diff)
 		}
 	}
 	want("at the start", `"[sasl.enabled.mechanisms ssl.keystore.password]"`)
@@ -55,7 +58,8 @@ func TestConfigsOfListenersAndUnknownOnesAreKeptAndShown(t *testing.T) {
 	f.alter(t, metadata.ResourceBroker, "1", ofListener, "SCRAM-SHA-256")
 	f.alter(t, metadata.ResourceBroker, "", unknown, "a")
 	f.alter(t, metadata.ResourceBroker, "1", unknown, "b")
-	if told := f.log.String(); strings.Count(told, "not known") < 2 || !strings.Contains(told, unknown) || strings.Contains(told, "=b") {
+	if told := f.log.String(); strings.Count(told, "not known") < 2 || !strings.Contains(told, unknown) ||
+		strings.Contains(told, "=b") {
 		t.Errorf("told:\n%s", told)
 	}
 	entries, err := f.configs.Describe(t.Context(), thisBroker(), []string{ofListener, unknown}, true, false)
@@ -81,7 +85,8 @@ func TestConfigsOfListenersAndUnknownOnesAreKeptAndShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	want = []ConfigEntry{{
-		Name: unknown, Source: SourceDefaultBroker, ReadOnly: true, Sensitive: true, Synonyms: []ConfigSynonym{{unknown, nil, SourceDefaultBroker}},
+		Name: unknown, Source: SourceDefaultBroker, ReadOnly: true, Sensitive: true,
+		Synonyms: []ConfigSynonym{{unknown, nil, SourceDefaultBroker}},
 	}}
 	if diff := cmp.Diff(want, entries); diff != "" {
 		t.Errorf("shown of all brokers (-want +got):\n%s", diff)

@@ -20,8 +20,8 @@ type resolvedConfigs struct {
 // effectiveConfigs are shared by the images between which no broker config has changed.
 type effectiveConfigs struct {
 	values   map[string]effectiveValue
-	flushSet bool        // somebody has set when logs are synced
-	topic    TopicConfig // of a topic without own configs
+	flushSet bool        // flush.messages or flush.ms is set for brokers
+	topic    TopicConfig // of a topic without configs of its own
 }
 
 type effectiveValue struct {
@@ -29,7 +29,8 @@ type effectiveValue struct {
 	text   string
 }
 
-// current returns the configs as of the store's image and the static ones. It parses nothing unless a broker's config has changed.
+// current returns the configs for the store's image and the static ones. It parses nothing unless a broker config has
+// changed.
 func (c *Configs) current() *resolvedConfigs {
 	img, static := c.store.Image(), c.static.Load()
 	r := c.resolved.Load()
@@ -42,11 +43,11 @@ func (c *Configs) current() *resolvedConfigs {
 		next = c.resolveWith(static, own, cluster)
 		next.img = img
 	}
-	c.resolved.Store(next) // concurrent callers may store an older one: the next call sees that
+	c.resolved.Store(next) // a concurrent caller may store an older one, which the next call replaces
 	return next
 }
 
-// resolve works out the effective configs for these dynamic ones.
+// resolve computes the effective configs for these dynamic ones.
 func (c *Configs) resolve(own, cluster map[string]string) *resolvedConfigs {
 	return c.resolveWith(c.static.Load(), own, cluster)
 }
@@ -54,7 +55,8 @@ func (c *Configs) resolve(own, cluster map[string]string) *resolvedConfigs {
 func (c *Configs) resolveWith(static *map[string]string, own, cluster map[string]string) *resolvedConfigs {
 	keys := configdef.Broker.Keys()
 	r := &resolvedConfigs{
-		static: static, own: own, cluster: cluster, effectiveConfigs: &effectiveConfigs{values: make(map[string]effectiveValue, len(keys))},
+		static: static, own: own, cluster: cluster,
+		effectiveConfigs: &effectiveConfigs{values: make(map[string]effectiveValue, len(keys))},
 	}
 	for i := range keys {
 		k := &keys[i]
@@ -64,7 +66,10 @@ func (c *Configs) resolveWith(static *map[string]string, own, cluster map[string
 			r.values[k.Name] = r.effective(k)
 		}
 	}
-	for _, key := range []string{"log.flush.interval.messages", "log.flush.interval.ms", "log.flush.scheduler.interval.ms"} {
+	for _, key := range []string{
+		"log.flush.interval.messages", "log.flush.interval.ms",
+		"log.flush.scheduler.interval.ms",
+	} {
 		if _, set := r.set(key); set {
 			r.flushSet = true
 		}
@@ -73,7 +78,7 @@ func (c *Configs) resolveWith(static *map[string]string, own, cluster map[string
 	return r
 }
 
-// set returns what was set for a broker config, by precedence.
+// set returns the text with the highest precedence that is set for a broker config.
 func (r *resolvedConfigs) set(key string) (text string, ok bool) {
 	for _, level := range []map[string]string{r.own, r.cluster, *r.static} {
 		if text, ok = level[key]; ok {
@@ -83,10 +88,10 @@ func (r *resolvedConfigs) set(key string) (text string, ok bool) {
 	return "", false
 }
 
-// effective returns the value of one broker config by itself.
+// effective returns the effective value of one broker config.
 func (r *resolvedConfigs) effective(k *configdef.Key) effectiveValue {
 	if text, ok := r.set(k.Name); ok && !k.Decided {
-		if value, err := k.Parse(text); err == nil { // what metadata holds was checked, by this version or another
+		if value, err := k.Parse(text); err == nil { // configs in the metadata were checked, perhaps by another version
 			return effectiveValue{parsed: value, text: configdef.Format(value)}
 		}
 	}
@@ -97,8 +102,8 @@ func (r *resolvedConfigs) effective(k *configdef.Key) effectiveValue {
 	return effectiveValue{parsed: value, text: k.Default}
 }
 
-// effectiveOfUnits returns what counts in milliseconds for a config that can be given in several units: the most
-// specific unit that is set, wherever it is set, comes before the others.
+// effectiveOfUnits returns the effective value in milliseconds of a config that can be given in several units. The
+// smallest unit that is set, at any level, takes precedence.
 func (r *resolvedConfigs) effectiveOfUnits(k *configdef.Key) effectiveValue {
 	var found effectiveValue
 	for _, name := range k.Synonyms {
@@ -132,14 +137,14 @@ func inMillis(name string, v effectiveValue) effectiveValue {
 func (e *effectiveConfigs) value(key string) effectiveValue {
 	v, ok := e.values[key]
 	if !ok {
-		panic("no broker config " + key) // a mistake of the programmer's
+		panic("no broker config " + key) // a programming error
 	}
 	return v
 }
 
 func (e *effectiveConfigs) int(key string) int64 { return e.value(key).parsed.(int64) }
 
-// limit is int for a config that limits something when it is set, and nothing while it is null.
+// limit is int for a config that is a limit; null means no limit.
 func (e *effectiveConfigs) limit(key string) int64 {
 	if n, ok := e.value(key).parsed.(int64); ok {
 		return n

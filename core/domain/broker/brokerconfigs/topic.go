@@ -20,18 +20,18 @@ type TopicConfig struct {
 	CompressionLevel   int
 	Compacted          bool
 	MinInSyncReplicas  int
-	LeaderThrottle     Throttle // of what this broker sends to followers that are not in sync
-	FollowerThrottle   Throttle // of what it fetches as a follower
+	LeaderThrottle     Throttle // for records that this broker sends to followers that are not in sync
+	FollowerThrottle   Throttle // for records that it fetches as a follower
 	Log                ports.LogConfig
 }
 
-// Throttle limits the bandwidth that replication takes (KIP-73).
+// Throttle limits the bandwidth of replication (KIP-73).
 type Throttle struct {
-	Replicas quota.Replicas // this broker's, of the topic
-	Rate     int64          // bytes per second of all throttled replicas on this broker together, math.MaxInt64 for no limit
+	Replicas quota.Replicas // the topic's throttled replicas on this broker
+	Rate     int64          // bytes per second, for all throttled replicas of the broker; math.MaxInt64 for no limit
 }
 
-// Topic returns the effective configs of a topic with these own configs, resolved for the write path.
+// Topic returns the effective configs of a topic with these configs of its own, resolved for the write path.
 func (c *Configs) Topic(own map[string]string) TopicConfig {
 	r := c.current()
 	if len(own) == 0 {
@@ -55,8 +55,14 @@ func (r *resolvedConfigs) topicConfig(own map[string]string, node ports.FlushPol
 		CompressionType:    of("compression.type").(string),
 		Compacted:          slices.Contains(policies, "compact"),
 		MinInSyncReplicas:  int(number("min.insync.replicas")),
-		LeaderThrottle:     Throttle{replicas("leader.replication.throttled.replicas"), r.limit("leader.replication.throttled.rate")},
-		FollowerThrottle:   Throttle{replicas("follower.replication.throttled.replicas"), r.limit("follower.replication.throttled.rate")},
+		LeaderThrottle: Throttle{
+			replicas("leader.replication.throttled.replicas"),
+			r.limit("leader.replication.throttled.rate"),
+		},
+		FollowerThrottle: Throttle{
+			replicas("follower.replication.throttled.replicas"),
+			r.limit("follower.replication.throttled.rate"),
+		},
 		Log: ports.LogConfig{
 			Compact:              slices.Contains(policies, "compact"),
 			Delete:               slices.Contains(policies, "delete"),
@@ -85,9 +91,9 @@ func (r *resolvedConfigs) topicConfig(own map[string]string, node ports.FlushPol
 	return t
 }
 
-// flushPolicy returns when an append counts as durable. Kafka syncs by flush.messages and flush.ms only, and
-// acknowledges before. Who sets them, for the topic or for brokers, gets that; flush.messages=1 is a sync
-// before each acknowledgement.
+// flushPolicy returns when an append counts as durable. Kafka syncs only as flush.messages and flush.ms say, and
+// acknowledges records before that. If one of them is set, for the topic or for brokers, it is the same here;
+// flush.messages=1 means a sync before each acknowledgement.
 func (r *resolvedConfigs) flushPolicy(own map[string]string, messages int64, node ports.FlushPolicy) ports.FlushPolicy {
 	_, ownMessages := own["flush.messages"]
 	_, ownAge := own["flush.ms"]
@@ -105,7 +111,7 @@ func (r *resolvedConfigs) flushPolicy(own map[string]string, messages int64, nod
 func (r *resolvedConfigs) topicValue(own map[string]string, key string) any {
 	k, _ := configdef.Topic.Key(key) // the callers name configs that exist
 	if text, ok := own[key]; ok {
-		if value, err := k.Parse(text); err == nil { // what metadata holds was checked, by this version or another
+		if value, err := k.Parse(text); err == nil { // configs in the metadata were checked, perhaps by another version
 			return value
 		}
 	}

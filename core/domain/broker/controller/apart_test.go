@@ -19,13 +19,12 @@ import (
 	"github.com/chronik-stream/chronik/internal/pause"
 )
 
-// election is Raft's election time-out with the default settings. CheckQuorum has a leader that reaches no
-// majority stand down when it looks next after that, so after two of them at the latest, and the others
-// elect another after one to two.
+// election is Raft's election time-out with the default settings. With CheckQuorum, a leader without a majority stands
+// down after two of them at the latest, and the others elect another leader after one to two.
 const election = 600 * time.Millisecond
 
-// apart is a cluster of five nodes whose network falls apart: 1 and 2 on one side, 3, 4 and 5 on the
-// other. 1 has led the metadata.
+// apart is a cluster of five nodes whose network is partitioned: 1 and 2 on one side, 3, 4 and 5 on the other. Node 1
+// has led the metadata.
 type apart struct {
 	rng *rand.Rand
 
@@ -70,7 +69,7 @@ func (s apartStore) Image() *metadata.Image {
 	return s.img
 }
 
-// agreed waits for a majority, which answers within a few milliseconds where there is one.
+// agreed waits for a majority, which answers within a few milliseconds if there is one.
 func (s apartStore) agreed(ctx context.Context) error {
 	pause.For(ctx, s.draw(5*time.Millisecond))
 	for ctx.Err() == nil {
@@ -103,7 +102,7 @@ func (apartStore) Close() error                                    { return nil 
 func (*apart) Int(string) int64                                    { return 300 }
 func (*apart) Bool(string) bool                                    { return false }
 
-// reach loses what goes from one side to the other.
+// reach loses messages from one side to the other.
 func (a *apart) reach(from, to int32) porttest.Reach {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -119,7 +118,7 @@ func (a *apart) set(change func()) {
 	change()
 }
 
-// draw returns some time below most.
+// draw returns a random time below most.
 func (a *apart) draw(most time.Duration) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -138,7 +137,7 @@ func (a *apart) fallApart() (elected, deposed time.Duration) {
 	return elected, deposed
 }
 
-func TestALeaseEndsBeforeAnotherLeaderIsElectedByWhoeverLeadsTheMetadata(t *testing.T) {
+func TestALeaseEndsBeforeAnyLeaderOfTheMetadataElectsAnotherBroker(t *testing.T) {
 	for seed := range uint64(40) {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { fallApart(t, seed) })
@@ -149,7 +148,8 @@ func TestALeaseEndsBeforeAnotherLeaderIsElectedByWhoeverLeadsTheMetadata(t *test
 func fallApart(t *testing.T, seed uint64) {
 	first := ports.Leadership{NodeID: 1, Term: 1}
 	a := &apart{
-		rng: rand.New(rand.NewPCG(seed, 8)), img: new(metadata.Image), lead: [2]ports.Leadership{first, first}, controllers: map[int32]*Controller{},
+		rng: rand.New(rand.NewPCG(seed, 8)), img: new(metadata.Image), lead: [2]ports.Leadership{first, first},
+		controllers: map[int32]*Controller{},
 	}
 	log := slog.New(slog.DiscardHandler)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -172,7 +172,10 @@ func fallApart(t *testing.T, seed uint64) {
 		working.Go(func() { _ = a.controllers[id].Run(ctx) })
 	}
 	time.Sleep(time.Second)
-	cmd := metadata.CreateTopic{Name: "t", ID: metadata.TopicID{1}, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{{2, 3, 4}, {1, 5, 3}}}
+	cmd := metadata.CreateTopic{
+		Name: "t", ID: metadata.TopicID{1}, Partitions: -1, ReplicationFactor: -1,
+		Assignments: [][]int32{{2, 3, 4}, {1, 5, 3}},
+	}
 	if _, err := (apartStore{a, 3}).Apply(ctx, cmd); err != nil {
 		t.Fatal(err)
 	}
@@ -186,8 +189,8 @@ func fallApart(t *testing.T, seed uint64) {
 			if p := topic.Partitions[n]; p.Leader != old {
 				replaced++
 				if leases[old].Holds() {
-					t.Errorf("%v after the cut broker %d leads t-%d, and the lease of broker %d holds; elected after %v, deposed after %v",
-						time.Since(began), p.Leader, n, old, elected, deposed)
+					t.Errorf("%v after the cut broker %d leads t-%d, and the lease of broker %d holds; "+
+						"elected after %v, deposed after %v", time.Since(began), p.Leader, n, old, elected, deposed)
 				}
 			}
 		}

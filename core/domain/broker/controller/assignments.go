@@ -11,14 +11,14 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// Assignments is the service by which operators say which brokers lead and hold partitions: ElectLeaders,
-// AlterPartitionReassignments and UnregisterBroker.
+// Assignments is the service with which operators decide which brokers lead and hold partitions: it is behind
+// ElectLeaders, AlterPartitionReassignments and UnregisterBroker.
 type Assignments struct{ store ports.MetadataStore }
 
 // NewAssignments returns the service over store.
 func NewAssignments(store ports.MetadataStore) *Assignments { return &Assignments{store: store} }
 
-// Election asks for a partition's leader to be elected, and says what became of it.
+// Election asks for the election of a partition's leader. Err is the result.
 type Election struct {
 	Topic     string
 	Partition int32
@@ -27,7 +27,7 @@ type Election struct {
 	Err error
 }
 
-// Elect elects leaders: the preferred ones, or with unclean any that live where there is no leader.
+// Elect elects leaders: the preferred replicas, or with unclean, where there is no leader, any replica that is alive.
 func (a *Assignments) Elect(ctx context.Context, elections []Election, unclean bool) {
 	each(len(elections), func(n int) {
 		e := &elections[n]
@@ -44,8 +44,7 @@ func (a *Assignments) Elect(ctx context.Context, elections []Election, unclean b
 	})
 }
 
-// ElectAll elects leaders of the topics that are listed wherever there is need, and returns those elections.
-// Without need there is none.
+// ElectAll elects leaders wherever that is needed, and returns the elections that took place.
 func (a *Assignments) ElectAll(ctx context.Context, unclean bool) []Election {
 	var elections []Election
 	for t := range a.store.Image().ListedTopics("") {
@@ -66,11 +65,11 @@ func (a *Assignments) ElectAll(ctx context.Context, unclean bool) []Election {
 	return needed
 }
 
-// Reassignment asks for a partition to be moved, and says what became of it.
+// Reassignment asks for the move of a partition to other brokers. Err is the result.
 type Reassignment struct {
 	Topic     string
 	Partition int32
-	Replicas  []int32 // nil takes a reassignment under way back
+	Replicas  []int32 // nil cancels a reassignment in progress
 
 	// Err is one of metadata.AlterReassignment's, with the messages of Apache Kafka.
 	Err error
@@ -95,7 +94,7 @@ func (a *Assignments) Reassign(ctx context.Context, reassignments []Reassignment
 	})
 }
 
-// each calls do with 0 to n-1, several at once, as commands that come together share commits.
+// each calls do with 0 to n-1, several at once, because concurrent commands share commits.
 func each(n int, do func(int)) {
 	var g errgroup.Group
 	g.SetLimit(electionsAtOnce)
@@ -108,8 +107,8 @@ func each(n int, do func(int)) {
 	_ = g.Wait() // no function fails
 }
 
-// Unregister forgets a broker that will not come back. Errors: fault.BrokerIDNotRegistered, and InvalidRequest for one
-// that is in service and holds replicas.
+// Unregister removes a broker that will not come back. Errors: fault.BrokerIDNotRegistered, and InvalidRequest for a
+// broker that is in service and holds replicas.
 func (a *Assignments) Unregister(ctx context.Context, id int32) error {
 	_, err := a.store.Apply(ctx, metadata.UnregisterBroker{ID: id})
 	return err

@@ -11,8 +11,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// newAssigned has brokers 1 and 2, and topic t on both with three partitions, of which 2 leads
-// all though 1 is preferred.
+// newAssigned returns brokers 1 and 2, with topic t on both. It has three partitions, all led by 2 though 1 is
+// preferred.
 func newAssigned(t *testing.T) (*nodes, *Assignments) {
 	t.Helper()
 	n := &nodes{img: new(metadata.Image), leader: 1}
@@ -20,11 +20,17 @@ func newAssigned(t *testing.T) (*nodes, *Assignments) {
 	for _, cmd := range []metadata.Command{
 		metadata.RegisterBroker{ID: 1},
 		metadata.RegisterBroker{ID: 2},
-		metadata.CreateTopic{Name: "t", ID: metadata.TopicID{1}, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{{1, 2}, {1, 2}, {2, 1}}},
+		metadata.CreateTopic{
+			Name: "t", ID: metadata.TopicID{1}, Partitions: -1, ReplicationFactor: -1,
+			Assignments: [][]int32{{1, 2}, {1, 2}, {2, 1}},
+		},
 		metadata.ShutDownBroker{ID: 1, Epoch: 1},
 		metadata.FenceBroker{ID: 1, Epoch: 1},
 		metadata.UnfenceBroker{ID: 1, Epoch: 1},
-		metadata.AlterPartition{TopicID: metadata.TopicID{1}, BrokerID: 2, BrokerEpoch: 2, LeaderEpoch: 1, Version: 1, ISR: []int32{2, 1}},
+		metadata.AlterPartition{
+			TopicID: metadata.TopicID{1}, BrokerID: 2, BrokerEpoch: 2, LeaderEpoch: 1, Version: 1,
+			ISR: []int32{2, 1},
+		},
 	} {
 		if _, err := store.Apply(t.Context(), cmd); err != nil {
 			t.Fatalf("%#v: %v", cmd, err)
@@ -33,7 +39,7 @@ func newAssigned(t *testing.T) (*nodes, *Assignments) {
 	return n, NewAssignments(store)
 }
 
-// outcome is an election without the words of its error.
+// outcome is an election without the message of its error.
 type outcome struct {
 	Partition int32
 	Kind      fault.Kind
@@ -49,7 +55,14 @@ func outcomes(elections []Election) []outcome {
 
 func TestLeadersAreElectedWhereThatIsAsked(t *testing.T) {
 	n, a := newAssigned(t)
-	elections := []Election{{Topic: "t"}, {Topic: "t", Partition: 1}, {Topic: "t", Partition: 2}, {Topic: "t", Partition: 3}, {Topic: "t", Partition: -1}, {Topic: "none"}}
+	elections := []Election{
+		{Topic: "t"},
+		{Topic: "t", Partition: 1},
+		{Topic: "t", Partition: 2},
+		{Topic: "t", Partition: 3},
+		{Topic: "t", Partition: -1},
+		{Topic: "none"},
+	}
 	a.Elect(t.Context(), elections, false)
 	want := []outcome{
 		{0, fault.None},
@@ -80,18 +93,27 @@ func TestAnElectionOfAllIsOneOfThoseWithNeed(t *testing.T) {
 
 func TestPartitionsAreMoved(t *testing.T) {
 	n, a := newAssigned(t)
-	moves := []Reassignment{{Topic: "t", Replicas: []int32{2}}, {Topic: "t", Partition: 1}, {Topic: "t", Partition: 9}, {Topic: "none"}}
+	moves := []Reassignment{
+		{Topic: "t", Replicas: []int32{2}},
+		{Topic: "t", Partition: 1},
+		{Topic: "t", Partition: 9},
+		{Topic: "none"},
+	}
 	a.Reassign(t.Context(), moves, false)
 	var kinds []fault.Kind
 	for _, m := range moves {
 		kinds = append(kinds, fault.KindOf(m.Err))
 	}
-	want := []fault.Kind{fault.None, fault.NoReassignmentInProgress, fault.UnknownTopicOrPartition, fault.UnknownTopicOrPartition}
+	want := []fault.Kind{
+		fault.None, fault.NoReassignmentInProgress, fault.UnknownTopicOrPartition,
+		fault.UnknownTopicOrPartition,
+	}
 	if diff := cmp.Diff(want, kinds); diff != "" {
 		t.Errorf("reassignments (-want +got):\n%s", diff)
 	}
 	wantPartition := metadata.Partition{Replicas: []int32{2}, ISR: []int32{2}, Leader: 2}
-	if diff := cmp.Diff(wantPartition, n.partition(t), cmpopts.IgnoreFields(metadata.Partition{}, "LeaderEpoch", "Version")); diff != "" {
+	if diff := cmp.Diff(wantPartition, n.partition(t), cmpopts.IgnoreFields(metadata.Partition{},
+		"LeaderEpoch", "Version")); diff != "" {
 		t.Errorf("partition (-want +got):\n%s", diff)
 	}
 	again := []Reassignment{{Topic: "t", Replicas: []int32{2, 1}}}

@@ -12,11 +12,11 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// electionsAtOnce is how many elections are under way together; they share commits.
+// electionsAtOnce is how many elections run concurrently; they share commits.
 const electionsAtOnce = 64
 
-// balance gives leaderships back to the preferred replicas, and has leaders elected where that has become allowed, every
-// leader.imbalance.check.interval.seconds until ctx ends.
+// balance gives leadership back to the preferred replicas, and elects leaders where an unclean election has become
+// allowed, every leader.imbalance.check.interval.seconds until ctx ends.
 func (c *Controller) balance(ctx context.Context) error {
 	for {
 		timer := time.NewTimer(time.Duration(c.configs.Int("leader.imbalance.check.interval.seconds")) * time.Second)
@@ -39,7 +39,7 @@ func (c *Controller) balance(ctx context.Context) error {
 	}
 }
 
-// wanted returns the elections that img gives a reason for. As in KRaft there is no threshold for the imbalance.
+// wanted returns the elections that img calls for. As in KRaft there is no threshold for the imbalance.
 func (c *Controller) wanted(img *metadata.Image) []metadata.ElectLeader {
 	rebalance := c.configs.Bool("auto.leader.rebalance.enable")
 	active := func(id int32) bool {
@@ -54,7 +54,8 @@ func (c *Controller) wanted(img *metadata.Image) []metadata.ElectLeader {
 			switch {
 			case p.Leader < 0 && img.UncleanElection(t) && slices.ContainsFunc(p.Replicas, active):
 				elections = append(elections, metadata.ElectLeader{TopicID: t.ID, Partition: int32(n), Unclean: true})
-			case p.Leader >= 0 && p.Leader != preferred && rebalance && slices.Contains(p.ISR, preferred) && active(preferred):
+			case p.Leader >= 0 && p.Leader != preferred && rebalance &&
+				slices.Contains(p.ISR, preferred) && active(preferred):
 				elections = append(elections, metadata.ElectLeader{TopicID: t.ID, Partition: int32(n)})
 			}
 		}
@@ -62,7 +63,8 @@ func (c *Controller) wanted(img *metadata.Image) []metadata.ElectLeader {
 	return elections
 }
 
-// elect applies elections and returns how many took place. What has become unnecessary or impossible meanwhile is no error.
+// elect applies elections and returns how many took place. An election that has become unnecessary or impossible
+// meanwhile is no error.
 func (c *Controller) elect(ctx context.Context, elections []metadata.ElectLeader) (elected int, err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(electionsAtOnce)
@@ -75,7 +77,8 @@ func (c *Controller) elect(ctx context.Context, elections []metadata.ElectLeader
 			_, err := c.store.Apply(ctx, cmd)
 			done[n] = err == nil
 			for _, harmless := range []fault.Kind{
-				fault.UnknownTopicOrPartition, fault.ElectionNotNeeded, fault.PreferredLeaderNotAvailable, fault.EligibleLeadersNotAvailable,
+				fault.UnknownTopicOrPartition, fault.ElectionNotNeeded, fault.PreferredLeaderNotAvailable,
+				fault.EligibleLeadersNotAvailable,
 			} {
 				if errors.Is(err, harmless) {
 					return nil

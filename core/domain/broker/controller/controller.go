@@ -16,21 +16,20 @@ import (
 	"github.com/chronik-stream/chronik/internal/limitedlog"
 )
 
-// ControllerSettings say when a broker counts as lost. Zero values stand for the defaults.
+// ControllerSettings define when a broker counts as lost. Zero values stand for the defaults.
 type ControllerSettings struct {
 	// SessionTimeout is how long a broker may be silent before it is fenced; default
 	// broker.session.timeout.ms.
 	SessionTimeout time.Duration
-	// GoneTimeout is how long it may take to ask once whether a broker is gone; default 300 ms.
+	// GoneTimeout bounds one call of Gone; default 300 ms.
 	GoneTimeout time.Duration
-	// GoneAfter is how long a broker must be gone, whenever it is asked, and not be heard of, before its session ends for
-	// that; default 250 ms, in which a broker that is alive sends a heartbeat.
+	// GoneAfter is for how long each call of Gone must return true, without a heartbeat of the broker, before its session
+	// ends early; default 250 ms. A broker that is alive sends a heartbeat in that time.
 	GoneAfter time.Duration
-	// Poll is at which interval the leadership of the metadata is looked at; default 50 ms.
+	// Poll is the interval at which the leadership of the metadata is checked; default 50 ms.
 	Poll time.Duration
-	// Gone reports whether a broker's process has ended, as far as can be told from here: its machine says
-	// that nobody listens. Such a broker need not be waited for until its session ends, for it serves nobody.
-	// nil when nothing can be told.
+	// Gone reports whether a broker's process seems to have ended: its machine refuses connections to its address. The
+	// session of such a broker may end early, since it serves no client any more. nil means that this cannot be checked.
 	Gone func(ctx context.Context, id int32) bool
 }
 
@@ -44,40 +43,41 @@ func (s *ControllerSettings) ensureDefaults() {
 	}
 }
 
-// Controller is the service that keeps the brokers' sessions where this node leads the metadata: it takes
-// their heartbeats, fences who is not heard of, and gives leaderships back to the preferred replicas.
-// Elsewhere it does nothing.
+// Controller is the service that keeps the brokers' sessions while this node leads the metadata: it takes their
+// heartbeats, fences brokers that send none, and gives leadership back to the preferred replicas. It does nothing while
+// another node leads.
 type Controller struct {
 	store    ports.MetadataStore
 	configs  controllerConfigs
 	settings ControllerSettings
 	clock    ports.Clock
 	log      *slog.Logger
-	noise    *limitedlog.Log // of what is tried again and again
+	noise    *limitedlog.Log // for errors of what is retried
 	proof    *leadershipProof
 
 	mu       sync.Mutex
-	sessions *sessions // nil where this node does not lead
+	sessions *sessions // nil while this node does not lead
 
-	hurried chan struct{} // there is something to do for watchSessions
+	hurried chan struct{} // there is work for watchSessions
 }
 
 // noiseOfBrokers is how many lines about brokers that could not be fenced may be written per limitedlog.Period.
 const noiseOfBrokers = 20
 
-// controllerConfigs is what Controller needs of Configs.
+// controllerConfigs is what Controller needs of the configs; see brokerconfigs.Configs.
 type controllerConfigs interface {
 	Int(key string) int64
 	Bool(key string) bool
 }
 
-// NewController returns the controller of this node. Run makes it work.
+// NewController returns the controller of this node. It works while Run runs.
 func NewController(
 	store ports.MetadataStore, configs controllerConfigs, settings ControllerSettings, clock ports.Clock, log *slog.Logger,
 ) *Controller {
 	settings.ensureDefaults()
 	return &Controller{
-		store: store, configs: configs, settings: settings, clock: clock, log: log, noise: limitedlog.New(log, noiseOfBrokers),
+		store: store, configs: configs, settings: settings, clock: clock, log: log,
+		noise: limitedlog.New(log, noiseOfBrokers),
 		proof: newLeadershipProof(store, settings.SessionTimeout/4), hurried: make(chan struct{}, 1),
 	}
 }
@@ -92,8 +92,8 @@ func (c *Controller) Run(ctx context.Context) error {
 
 // watchSessions fences the brokers whose sessions are over.
 func (c *Controller) watchSessions(ctx context.Context) error {
-	var looking sync.WaitGroup
-	defer looking.Wait()
+	var checks sync.WaitGroup
+	defer checks.Wait()
 	wait := c.settings.Poll
 	for {
 		due := c.clock().Add(wait)
@@ -107,7 +107,7 @@ func (c *Controller) watchSessions(ctx context.Context) error {
 			timer.Stop()
 		}
 		late := c.clock().Sub(due)
-		c.lookAround(ctx, &looking)
+		c.checkSuspects(ctx, &checks)
 		for _, broker := range c.expired(late) {
 			c.fence(ctx, broker)
 		}
@@ -115,8 +115,8 @@ func (c *Controller) watchSessions(ctx context.Context) error {
 	}
 }
 
-// expired returns the brokers whose sessions are over. late is by how much this node has slept longer than it wanted
-// to: what it has not heard meanwhile is its own fault.
+// expired returns the brokers whose sessions are over. late is how much longer than intended this node has slept. It
+// extends the sessions, because this node may have received no heartbeats in that time.
 func (c *Controller) expired(late time.Duration) []ended {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -132,7 +132,7 @@ func (c *Controller) expired(late time.Duration) []ended {
 }
 
 // leads reports whether this node leads the metadata. When it has just begun to, every broker in service gets a full
-// session: the leader before has known when they were heard of, this one does not.
+// session, because only the previous leader knows when the last heartbeats were sent. The caller holds mu.
 func (c *Controller) leads(img *metadata.Image, now time.Time) bool {
 	switch leads := c.store.Leadership().Local; {
 	case !leads:
@@ -141,18 +141,18 @@ func (c *Controller) leads(img *metadata.Image, now time.Time) bool {
 	case c.sessions == nil:
 		c.sessions = newSessions(c.settings.SessionTimeout)
 		c.sessions.follow(img, now)
-		for id := range c.sessions.brokers { // most likely the leader before is among those that are gone
+		for id := range c.sessions.brokers { // the previous leader, for one, has probably ended
 			c.sessions.suspect(id)
 		}
 	}
 	return true
 }
 
-// hurry has watchSessions look at once what there is to do.
+// hurry makes watchSessions check the sessions at once.
 func (c *Controller) hurry() {
 	select {
 	case c.hurried <- struct{}{}:
-	default: // it is about to look
+	default: // a check is due already
 	}
 }
 
@@ -179,10 +179,10 @@ func (c *Controller) fence(ctx context.Context, broker ended) {
 		return
 	}
 	c.follow()
-	c.log.WarnContext(ctx, "broker fenced: it was not heard of", "broker", broker.id, "broker_epoch", broker.epoch)
+	c.log.WarnContext(ctx, "broker fenced: no heartbeat received", "broker", broker.id, "broker_epoch", broker.epoch)
 }
 
-// follow takes note of what was decided just now.
+// follow updates the sessions after a command.
 func (c *Controller) follow() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -191,10 +191,10 @@ func (c *Controller) follow() {
 	}
 }
 
-// fenceRetry is how long a broker that could not be fenced is left in service.
+// fenceRetry is the pause before another attempt to fence a broker.
 const fenceRetry = 250 * time.Millisecond
 
-// postpone has a broker that could not be fenced be tried again later.
+// postpone sets the time of the next attempt to fence a broker.
 func (c *Controller) postpone(broker ended) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -203,7 +203,7 @@ func (c *Controller) postpone(broker ended) {
 	}
 }
 
-// isOver reports whether the broker's session is still over: it may have been heard of while others were fenced.
+// isOver reports whether the broker's session is still over: a heartbeat may have arrived while others were fenced.
 func (c *Controller) isOver(broker ended) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -215,11 +215,12 @@ func (c *Controller) isOver(broker ended) bool {
 	return of != nil && of.epoch == broker.epoch && now.After(of.deadline)
 }
 
-// Heartbeat takes a broker's heartbeat, and fences, unfences or shuts it down as it wants and may, as Kafka's
-// controller does. The answer is given when a majority has confirmed, after the heartbeat had come in, that this node
-// leads. Errors: fault.NotController, StaleBrokerEpoch, and those of the metadata store.
+// Heartbeat processes a broker's heartbeat. As Kafka's controller does, it fences or unfences the broker or goes on
+// with its controlled shutdown, as requested and possible. It answers after a majority has confirmed, after the
+// heartbeat has arrived, that this node leads. Errors: fault.NotController, StaleBrokerEpoch, and those of the metadata
+// store.
 func (c *Controller) Heartbeat(ctx context.Context, req ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error) {
-	img, b, err := c.heard(ctx, req)
+	img, b, err := c.confirmed(ctx, req)
 	if err != nil {
 		return ports.BrokerHeartbeatReply{}, err
 	}
@@ -243,10 +244,12 @@ func (c *Controller) Heartbeat(ctx context.Context, req ports.BrokerHeartbeat) (
 	return reply, nil
 }
 
-// heard notes that a broker is alive, proves that this node leads, and returns the broker's registration as of a
-// moment after the heartbeat had come in. So a lease, which counts from when the heartbeat was sent, ends before the
-// session that any later leader of the metadata grants.
-func (c *Controller) heard(ctx context.Context, req ports.BrokerHeartbeat) (*metadata.Image, *metadata.Broker, error) {
+// confirmed extends the session of a broker, proves that this node leads, and returns the broker's registration as of a
+// moment after the heartbeat has arrived. So any later leader of the metadata is elected after the heartbeat was sent.
+// The broker's lease, which counts from then, ends before the session that the later leader grants.
+func (c *Controller) confirmed(
+	ctx context.Context, req ports.BrokerHeartbeat,
+) (*metadata.Image, *metadata.Broker, error) {
 	if _, _, err := c.touched(req); errors.Is(err, fault.NotController) {
 		return nil, nil, err
 	}
@@ -256,8 +259,8 @@ func (c *Controller) heard(ctx context.Context, req ports.BrokerHeartbeat) (*met
 	return c.touched(req)
 }
 
-// touched keeps the session of a broker, which is alive, and returns its registration. A longer session
-// does no harm, whoever leads.
+// touched extends the session of a broker and returns its registration. It needs no proof that this node leads, because
+// a longer session does no harm.
 func (c *Controller) touched(req ports.BrokerHeartbeat) (*metadata.Image, *metadata.Broker, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -273,12 +276,12 @@ func (c *Controller) touched(req ports.BrokerHeartbeat) (*metadata.Image, *metad
 		return nil, nil, fault.New(fault.StaleBrokerEpoch, "Expected broker epoch %d, but got broker epoch %d", b.Epoch,
 			req.BrokerEpoch)
 	}
-	c.sessions.follow(img, now) // or the broker could come back into service before it was noticed here that it was fenced
+	c.sessions.follow(img, now) // otherwise the broker could be unfenced before it is noticed here that it was fenced
 	c.sessions.touch(b.ID, req.MetadataIndex, now)
 	return img, b, nil
 }
 
-// standing is a broker's place in the cluster.
+// standing is the state of a broker in the cluster.
 type standing uint8
 
 const (
@@ -298,7 +301,7 @@ func standingOf(b *metadata.Broker) standing {
 	return inService
 }
 
-// next returns where a broker with this heartbeat comes to stand.
+// next returns the standing of a broker after this heartbeat.
 func (c *Controller) next(img *metadata.Image, b *metadata.Broker, req ports.BrokerHeartbeat) standing {
 	now := standingOf(b)
 	switch {
@@ -341,13 +344,14 @@ func (c *Controller) move(ctx context.Context, b *metadata.Broker, to standing) 
 	case inService:
 		cmd, change = metadata.UnfenceBroker{ID: b.ID, Epoch: b.Epoch}, "in service"
 	case leaving:
-		cmd, change = metadata.ShutDownBroker{ID: b.ID, Epoch: b.Epoch}, "hands over"
+		cmd, change = metadata.ShutDownBroker{ID: b.ID, Epoch: b.Epoch}, "in controlled shutdown"
 	case fenced, gone:
 		cmd, change = metadata.FenceBroker{ID: b.ID, Epoch: b.Epoch}, "fenced"
 	}
 	if _, err := c.store.Apply(ctx, cmd); err != nil {
 		return err
 	}
-	c.log.InfoContext(ctx, "broker changes", "broker", b.ID, "broker_epoch", b.Epoch, "to", change, "shutdown", to == gone)
+	c.log.InfoContext(ctx, "broker state changed", "broker", b.ID, "broker_epoch", b.Epoch, "to", change,
+		"shutdown", to == gone)
 	return nil
 }

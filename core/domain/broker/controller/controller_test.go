@@ -23,8 +23,8 @@ type nodes struct {
 	mu          sync.Mutex
 	img         *metadata.Image
 	leader      int32
-	away        map[int32]bool // who reaches nobody
-	ended       map[int32]bool // whose process has ended
+	away        map[int32]bool // nodes that are cut off from all others
+	ended       map[int32]bool // nodes whose process has ended
 	controllers map[int32]*Controller
 	balance     bool
 }
@@ -60,7 +60,7 @@ func (s nodeStore) Leadership() ports.Leadership {
 func (s nodeStore) Watch(context.Context) iter.Seq[*metadata.Image] { return nil }
 func (s nodeStore) Close() error                                    { return nil }
 
-// Barrier implements ports.MetadataStore: who reaches nobody has no majority.
+// Barrier implements ports.MetadataStore: a node that is cut off has no majority.
 func (s nodeStore) Barrier(ctx context.Context) error {
 	s.mu.Lock()
 	lost := s.away[s.node]
@@ -113,10 +113,13 @@ func (n *nodes) inService(id int32) bool {
 	return ok && b.Active()
 }
 
-// inCluster runs test in virtual time with count brokers, of which 1 leads the metadata. stop stops one in good order.
+// inCluster runs test in virtual time with count brokers, of which 1 leads the metadata. stop shuts one down cleanly.
 func inCluster(t *testing.T, count int32, test func(t *testing.T, n *nodes, stop func(id int32))) {
 	synctest.Test(t, func(t *testing.T) {
-		n := &nodes{img: new(metadata.Image), leader: 1, away: map[int32]bool{}, ended: map[int32]bool{}, controllers: map[int32]*Controller{}}
+		n := &nodes{
+			img: new(metadata.Image), leader: 1, away: map[int32]bool{}, ended: map[int32]bool{},
+			controllers: map[int32]*Controller{},
+		}
 		log := slog.New(slog.DiscardHandler)
 		for id := int32(1); id <= count; id++ {
 			n.controllers[id] = NewController(nodeStore{n, id}, n, ControllerSettings{Gone: n.gone}, time.Now, log)
@@ -169,7 +172,7 @@ func joined(
 	return NewMembership(store, to, settings, time.Now, log)
 }
 
-// gone finds out nothing of a broker that is only away: nothing answers.
+// gone cannot tell that a broker that is only cut off is gone: its address does not answer at all.
 func (n *nodes) gone(ctx context.Context, id int32) bool {
 	n.mu.Lock()
 	away, ended := n.away[id], n.ended[id]
@@ -182,7 +185,10 @@ func (n *nodes) gone(ctx context.Context, id int32) bool {
 
 func (n *nodes) create(t *testing.T, replicas ...int32) {
 	t.Helper()
-	cmd := metadata.CreateTopic{Name: "t", ID: metadata.TopicID{1}, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{replicas}}
+	cmd := metadata.CreateTopic{
+		Name: "t", ID: metadata.TopicID{1}, Partitions: -1, ReplicationFactor: -1,
+		Assignments: [][]int32{replicas},
+	}
 	if _, err := (nodeStore{n, n.leader}).Apply(t.Context(), cmd); err != nil {
 		t.Fatal(err)
 	}
@@ -244,14 +250,18 @@ func TestABrokerWhosePlaceWasTakenStops(t *testing.T) {
 		n := &nodes{img: new(metadata.Image), leader: 1, controllers: map[int32]*Controller{}}
 		log := slog.New(slog.DiscardHandler)
 		c := NewController(nodeStore{n, 1}, n, ControllerSettings{}, time.Now, log)
-		m := joined(t.Context(), t, nodeStore{n, 1}, Receivers{Local: c}, MembershipSettings{NodeID: 1, Incarnation: [16]byte{1}})
+		m := joined(t.Context(), t, nodeStore{n, 1}, Receivers{Local: c},
+			MembershipSettings{NodeID: 1, Incarnation: [16]byte{1}})
 		ended := make(chan error, 1)
 		go func() { ended <- m.Run(t.Context()) }()
 		<-m.Serving()
 		if until := m.SessionUntil(); time.Until(until) != 2*time.Second || m.settings.Epoch != 1 {
 			t.Errorf("session until %v with epoch %d", until, m.settings.Epoch)
 		}
-		if _, err := (nodeStore{n, 1}).Apply(t.Context(), metadata.RegisterBroker{ID: 1, Incarnation: [16]byte{2}, Fenced: true}); err != nil {
+		if _, err := (nodeStore{n, 1}).Apply(t.Context(), metadata.RegisterBroker{
+			ID:          1,
+			Incarnation: [16]byte{2}, Fenced: true,
+		}); err != nil {
 			t.Fatal(err)
 		}
 		if err := <-ended; !errors.Is(err, fault.StaleBrokerEpoch) {
@@ -307,7 +317,10 @@ func TestHeartbeatsAreAnsweredAsInKafka(t *testing.T) {
 		return img
 	}
 	unfenced := metadata.UnfenceBroker{ID: 1, Epoch: 1}
-	leads := metadata.CreateTopic{Name: "t", ID: metadata.TopicID{1}, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{{1, 2}}}
+	leads := metadata.CreateTopic{
+		Name: "t", ID: metadata.TopicID{1}, Partitions: -1, ReplicationFactor: -1,
+		Assignments: [][]int32{{1, 2}},
+	}
 	for _, c := range []struct {
 		name  string
 		img   *metadata.Image
@@ -317,18 +330,28 @@ func TestHeartbeatsAreAnsweredAsInKafka(t *testing.T) {
 		fence bool // the broker is fenced afterwards
 		leave bool
 	}{
-		{name: "not caught up", img: image(), req: ports.BrokerHeartbeat{BrokerEpoch: 1}, want: ports.BrokerHeartbeatReply{Fenced: true}, fence: true},
-		{name: "caught up", img: image(), req: ports.BrokerHeartbeat{BrokerEpoch: 1, MetadataIndex: 9}, want: ports.BrokerHeartbeatReply{CaughtUp: true}},
+		{
+			name: "not caught up", img: image(), req: ports.BrokerHeartbeat{BrokerEpoch: 1},
+			want: ports.BrokerHeartbeatReply{Fenced: true}, fence: true,
+		},
+		{
+			name: "caught up", img: image(), req: ports.BrokerHeartbeat{BrokerEpoch: 1, MetadataIndex: 9},
+			want: ports.BrokerHeartbeatReply{CaughtUp: true},
+		},
 		{
 			name: "does not know that others lead in its place", img: image(unfenced, metadata.FenceBroker{ID: 1, Epoch: 1}),
-			req: ports.BrokerHeartbeat{BrokerEpoch: 1, MetadataIndex: 2}, want: ports.BrokerHeartbeatReply{CaughtUp: true, Fenced: true}, fence: true,
+			req:  ports.BrokerHeartbeat{BrokerEpoch: 1, MetadataIndex: 2},
+			want: ports.BrokerHeartbeatReply{CaughtUp: true, Fenced: true}, fence: true,
 		},
 		{
 			name: "knows that others lead in its place", img: image(unfenced, metadata.FenceBroker{ID: 1, Epoch: 1}),
 			req: ports.BrokerHeartbeat{BrokerEpoch: 1, MetadataIndex: 9}, want: ports.BrokerHeartbeatReply{CaughtUp: true},
 		},
 		{
-			name: "does not want to serve yet", img: image(), req: ports.BrokerHeartbeat{BrokerEpoch: 1, MetadataIndex: 1, WantFence: true},
+			name: "does not want to serve yet", img: image(), req: ports.BrokerHeartbeat{
+				BrokerEpoch:   1,
+				MetadataIndex: 1, WantFence: true,
+			},
 			want: ports.BrokerHeartbeatReply{CaughtUp: true, Fenced: true}, fence: true,
 		},
 		{
@@ -336,7 +359,10 @@ func TestHeartbeatsAreAnsweredAsInKafka(t *testing.T) {
 			want: ports.BrokerHeartbeatReply{CaughtUp: true},
 		},
 		{
-			name: "wants to be fenced", img: image(unfenced), req: ports.BrokerHeartbeat{BrokerEpoch: 1, MetadataIndex: 1, WantFence: true},
+			name: "wants to be fenced", img: image(unfenced), req: ports.BrokerHeartbeat{
+				BrokerEpoch:   1,
+				MetadataIndex: 1, WantFence: true,
+			},
 			want: ports.BrokerHeartbeatReply{CaughtUp: true, Fenced: true}, fence: true,
 		},
 		{
@@ -344,7 +370,8 @@ func TestHeartbeatsAreAnsweredAsInKafka(t *testing.T) {
 			want: ports.BrokerHeartbeatReply{Fenced: true, ShouldShutDown: true}, fence: true,
 		},
 		{
-			name: "stops and leads nothing", img: image(unfenced), req: ports.BrokerHeartbeat{BrokerEpoch: 1, WantShutDown: true},
+			name: "stops and leads nothing", img: image(unfenced),
+			req:  ports.BrokerHeartbeat{BrokerEpoch: 1, WantShutDown: true},
 			want: ports.BrokerHeartbeatReply{Fenced: true, ShouldShutDown: true}, fence: true,
 		},
 		{
@@ -355,8 +382,14 @@ func TestHeartbeatsAreAnsweredAsInKafka(t *testing.T) {
 			name: "stops and others do not know yet", img: image(unfenced, leads, metadata.ShutDownBroker{ID: 1, Epoch: 1}),
 			req: ports.BrokerHeartbeat{BrokerEpoch: 1, WantShutDown: true}, want: ports.BrokerHeartbeatReply{}, leave: true,
 		},
-		{name: "another epoch", img: image(), req: ports.BrokerHeartbeat{BrokerEpoch: 9}, kind: fault.StaleBrokerEpoch, fence: true},
-		{name: "an unknown broker", img: image(), req: ports.BrokerHeartbeat{BrokerID: 9, BrokerEpoch: 1}, kind: fault.StaleBrokerEpoch, fence: true},
+		{
+			name: "another epoch", img: image(), req: ports.BrokerHeartbeat{BrokerEpoch: 9}, kind: fault.StaleBrokerEpoch,
+			fence: true,
+		},
+		{
+			name: "an unknown broker", img: image(), req: ports.BrokerHeartbeat{BrokerID: 9, BrokerEpoch: 1},
+			kind: fault.StaleBrokerEpoch, fence: true,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			n := &nodes{img: c.img, leader: 1}
@@ -395,7 +428,8 @@ func TestLeadershipGoesBackToThePreferredReplica(t *testing.T) {
 			p, leader := n.partition(t), int32(3)
 			b, _ := n.image().Broker(leader)
 			if _, err := (nodeStore{n, 1}).Apply(t.Context(), metadata.AlterPartition{
-				TopicID: metadata.TopicID{1}, BrokerID: leader, BrokerEpoch: b.Epoch, LeaderEpoch: p.LeaderEpoch, Version: p.Version, ISR: []int32{3, 1, 2},
+				TopicID: metadata.TopicID{1}, BrokerID: leader, BrokerEpoch: b.Epoch, LeaderEpoch: p.LeaderEpoch,
+				Version: p.Version, ISR: []int32{3, 1, 2},
 			}); err != nil {
 				t.Fatal(err)
 			}
@@ -423,7 +457,10 @@ func TestAnUncleanElectionTakesPlaceOnceItIsAllowed(t *testing.T) {
 		if p := n.partition(t); p.Leader != -1 {
 			t.Errorf("a replica leads that is not in sync: %+v", p)
 		}
-		allow := metadata.AlterConfigs{Type: metadata.ResourceTopic, Name: "t", Set: map[string]string{"unclean.leader.election.enable": "true"}}
+		allow := metadata.AlterConfigs{
+			Type: metadata.ResourceTopic, Name: "t",
+			Set: map[string]string{"unclean.leader.election.enable": "true"},
+		}
 		if _, err := (nodeStore{n, 1}).Apply(t.Context(), allow); err != nil {
 			t.Fatal(err)
 		}

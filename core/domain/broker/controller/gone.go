@@ -7,8 +7,8 @@ import (
 	"github.com/chronik-stream/chronik/internal/pause"
 )
 
-// Disconnected says that the connection over which the broker has sent its last heartbeat broke, as that of a killed
-// process does. Until it is heard of again, it is looked after whether it is gone.
+// Disconnected reports that the connection of the broker's last heartbeat broke, as that of a killed process does. It
+// starts a check whether the broker is gone, which its next heartbeat ends.
 func (c *Controller) Disconnected(brokerID int32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -19,16 +19,16 @@ func (c *Controller) Disconnected(brokerID int32) {
 	c.hurry()
 }
 
-// lookAround finds out which brokers are gone, and ends their sessions. It does not wait for that: looking does.
-func (c *Controller) lookAround(ctx context.Context, looking *sync.WaitGroup) {
+// checkSuspects starts goroutines, counted in checks, that find out which suspects are gone and end their sessions.
+func (c *Controller) checkSuspects(ctx context.Context, checks *sync.WaitGroup) {
 	for id, of := range c.suspects() {
-		looking.Go(func() { c.looked(id, of, c.isGone(ctx, id)) })
+		checks.Go(func() { c.checked(id, of, c.isGone(ctx, id)) })
 	}
 }
 
-// isGone reports whether a broker is gone for as long as somebody who is alive may be silent: that nobody listens at
-// its address says little alone, for a firewall can say so as well, or a proxy that has been told to pass nothing on
-// to a broker that is not ready.
+// isGone reports whether a broker is gone during the whole of GoneAfter, which is longer than a live broker is silent.
+// That its address refuses connections is no proof alone: a firewall does so too, or a proxy that passes no connections
+// on to a broker that is not ready.
 func (c *Controller) isGone(ctx context.Context, id int32) bool {
 	for began := c.clock(); ; {
 		asking, cancel := context.WithTimeout(ctx, c.settings.GoneTimeout)
@@ -45,21 +45,21 @@ func (c *Controller) isGone(ctx context.Context, id int32) bool {
 	}
 }
 
-// suspects returns the brokers in service that may be gone, and that nobody looks after yet.
+// suspects returns the brokers in service that may be gone and are not being checked yet.
 func (c *Controller) suspects() map[int32]*suspicion {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.leads(c.store.Image(), c.clock()) {
 		return nil
 	}
-	return c.sessions.look()
+	return c.sessions.unchecked()
 }
 
-// looked takes note of whether a suspect is gone.
-func (c *Controller) looked(id int32, of *suspicion, gone bool) {
+// checked records whether a suspect is gone.
+func (c *Controller) checked(id int32, of *suspicion, gone bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.sessions != nil && c.sessions.looked(id, of, gone, c.clock()) {
+	if c.sessions != nil && c.sessions.checked(id, of, gone, c.clock()) {
 		c.hurry()
 	}
 }

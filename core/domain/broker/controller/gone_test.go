@@ -19,7 +19,7 @@ func TestAKilledBrokerIsNoticedByItsConnection(t *testing.T) {
 			t.Errorf("its process has not ended, and its session is not over: %+v", p)
 		}
 		n.set(func() { n.ended[2] = true })
-		time.Sleep(610 * time.Millisecond) // somebody is looking already, and then it must be gone for a while
+		time.Sleep(610 * time.Millisecond) // a check is in progress, and the broker must be gone for a while
 		if p := n.partition(t); p.Leader != 3 {
 			t.Errorf("not fenced in time: %+v", p)
 		}
@@ -46,9 +46,9 @@ func TestABrokerThatIsGoneForLongerThanALiveOneIsSilentIsFenced(t *testing.T) {
 	})
 }
 
-// A firewall rejects connections to a broker, or a service of Kubernetes passes none on to it, as it is not ready. It
-// is alive, and its lease holds.
-func TestABrokerThatIsHeardOfKeepsItsPlaceThoughItsAddressRefusesConnections(t *testing.T) {
+// A firewall rejects connections to a broker, or a Kubernetes Service passes none on to it because it is not ready. The
+// broker is alive, and its lease holds.
+func TestABrokerThatSendsHeartbeatsIsNotFencedThoughItsAddressRefusesConnections(t *testing.T) {
 	inCluster(t, 3, func(t *testing.T, n *nodes, _ func(int32)) {
 		n.create(t, 2, 3, 1)
 		n.set(func() { n.ended[2] = true })
@@ -56,7 +56,7 @@ func TestABrokerThatIsHeardOfKeepsItsPlaceThoughItsAddressRefusesConnections(t *
 			n.controllers[1].Disconnected(2)
 			time.Sleep(130 * time.Millisecond)
 		}
-		n.set(func() { n.leader = 3 }) // to whom all brokers are suspects
+		n.set(func() { n.leader = 3 }) // a new leader suspects all brokers
 		time.Sleep(3 * time.Second)
 		if p := n.partition(t); p.Leader != 2 || p.Version != 0 {
 			t.Errorf("partition %+v", p)

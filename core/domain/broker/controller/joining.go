@@ -15,8 +15,8 @@ import (
 	"github.com/chronik-stream/chronik/internal/pause"
 )
 
-// Joining is the service by which a node comes into its cluster: before it takes part in deciding on the metadata, it
-// makes sure that it may vote (see VoteClaim); then it claims its vote, and registers its broker.
+// Joining is the service with which a node joins its cluster. Before the node takes part in decisions on the metadata,
+// it makes sure that it may vote (see VoteClaim). Then it claims its vote and registers its broker.
 type Joining struct {
 	claim     VoteClaim
 	notes     VoterNotes
@@ -26,15 +26,16 @@ type Joining struct {
 	log       *slog.Logger
 }
 
-// Announcer lets the other nodes ask this one who votes while it waits for them and does not serve clients yet.
+// Announcer answers other nodes' questions about the voters while this node waits for them and does not serve clients
+// yet.
 type Announcer interface {
-	// Open begins to answer with what own knows, unless it does already.
+	// Open begins to answer from own, unless it does so already.
 	Open(ctx context.Context, own *OwnVoters) error
-	// Close ends the answers. A second Close does nothing.
+	// Close ends that. A second Close does nothing.
 	Close() error
 }
 
-// JoinSettings is what a Joining works with. All fields are required.
+// JoinSettings are the dependencies of a Joining. All fields are required.
 type JoinSettings struct {
 	Claim     VoteClaim
 	Notes     VoterNotes
@@ -51,21 +52,22 @@ func NewJoining(s JoinSettings) *Joining {
 	}
 }
 
-// Own returns what this node knows of who votes by itself, with what was agreed on as far as it has applied that.
+// Own returns what this node knows about the voters without asking others. agreed returns the claims that were agreed
+// on, as far as this node has applied them.
 func (j *Joining) Own(agreed func() map[int32][16]byte) *OwnVoters {
 	return NewOwnVoters(j.claim, j.notes, agreed)
 }
 
 const (
-	// askInterval is the time between two rounds of questions while a node waits for the others to know it.
+	// askInterval is the time between two rounds of questions to the other nodes.
 	askInterval = 200 * time.Millisecond
-	// joinAttempt is how long an attempt to reach agreement takes before the log tells of it.
+	// joinAttempt is how long an attempt to reach agreement takes before that is logged.
 	joinAttempt = 5 * time.Second
 )
 
-// AwaitClaim returns when this node may take part in deciding on the metadata. A node whose claim was agreed on, as it
-// knows by itself, need not ask. It is fault.InconsistentVoterSet when the node has lost its votes, and ErrDistrust when
-// another node runs that does not believe this one, or this one it: what that knows must not be passed over.
+// AwaitClaim returns when this node may take part in decisions on the metadata. A node that knows itself that its claim
+// was agreed on asks no other node. Errors: fault.InconsistentVoterSet when the node has lost its votes; ErrDistrust
+// when another node runs and one of the two does not trust the other, since what that node knows must not be ignored.
 func (j *Joining) AwaitClaim(ctx context.Context, own *OwnVoters) error {
 	if j.notes.VoteClaimed() || own.agreed()[j.claim.Node] == j.claim.Incarnation {
 		return nil
@@ -94,7 +96,7 @@ func (j *Joining) AwaitClaim(ctx context.Context, own *OwnVoters) error {
 	}
 }
 
-// weigh notes what the other nodes say of themselves, and reports whether this node's claim holds. That is noted, too.
+// weigh records the incarnations of the other nodes, and reports whether this node's claim holds, which it records too.
 func (j *Joining) weigh(answers []KnownVoters) (holds bool, err error) {
 	if !j.claim.Joins {
 		if err := j.notes.NoteFounders(j.claim.Introduced(answers)); err != nil {
@@ -111,7 +113,7 @@ func (j *Joining) weigh(answers []KnownVoters) (holds bool, err error) {
 	return holds, nil
 }
 
-// askOthers asks all other nodes at once who votes, and returns the answers of those that answer.
+// askOthers asks all other nodes concurrently about the voters, and returns the answers of those that answer.
 func (j *Joining) askOthers(ctx context.Context) ([]KnownVoters, error) {
 	others := j.claim.Others
 	known, errs := make([]KnownVoters, len(others)), make([]error, len(others))
@@ -132,12 +134,12 @@ func (j *Joining) askOthers(ctx context.Context) ([]KnownVoters, error) {
 	return answers, nil
 }
 
-// Register makes this broker one that the cluster knows, fenced, and the cluster one that has an id. It waits for a
-// majority of the nodes until ctx ends, and returns the epoch of the registration.
+// Register registers this broker, fenced, and gives the cluster its id if it has none yet. It waits for a majority of
+// the nodes until ctx ends, and returns the epoch of the registration.
 func (j *Joining) Register(
 	ctx context.Context, store VoterStore, own *OwnVoters, member MembershipSettings, clusterID string,
 ) (epoch int64, err error) {
-	defer func() { err = errors.Join(err, j.announcer.Close()) }() // the addresses are needed for clients now
+	defer func() { err = errors.Join(err, j.announcer.Close()) }() // its addresses are used for clients from now on
 	if err := j.agree(ctx, store, own, store.ClaimVote); err != nil {
 		return -1, fmt.Errorf("claim the vote of node %d: %w", member.NodeID, err)
 	}
@@ -151,8 +153,8 @@ func (j *Joining) Register(
 	return Register(ctx, store, member, j.log)
 }
 
-// agree does something that needs a majority of the nodes, and may be done twice, again and again while there is none,
-// or while this node does not know how it went.
+// agree calls do, which needs a majority of the nodes and may be done twice. It repeats that while there is no majority
+// or the outcome is unknown.
 func (j *Joining) agree(
 	ctx context.Context, store VoterStore, own *OwnVoters, do func(context.Context) error,
 ) error {
@@ -163,7 +165,7 @@ func (j *Joining) agree(
 		if !errors.Is(err, fault.NotController) && !errors.Is(err, fault.RequestTimedOut) || ctx.Err() != nil {
 			return err
 		}
-		if err := j.announcer.Open(ctx, own); err != nil { // others may wait for what this node knows
+		if err := j.announcer.Open(ctx, own); err != nil { // other nodes may need what this one knows
 			return err
 		}
 		if err := j.diagnose(ctx, store); err != nil {
@@ -173,7 +175,7 @@ func (j *Joining) agree(
 	}
 }
 
-// diagnose logs why this node may get no answer from a majority, and returns an error when it never will.
+// diagnose logs why there may be no answer from a majority, and returns an error if there will never be one.
 func (j *Joining) diagnose(ctx context.Context, store VoterStore) error {
 	self := j.claim.Node
 	for _, other := range j.claim.Others {
@@ -189,8 +191,9 @@ func (j *Joining) diagnose(ctx context.Context, store VoterStore) error {
 		}
 		if store.Image().Index() > 0 {
 			return fmt.Errorf(
-				"node %d was removed from the cluster, as node %d says: to let it join again, give it a new node_id and an empty data "+
-					"directory, add that with `chronik-server cluster add-node`, and start it with cluster.join = true",
+				"node %d was removed from the cluster, as node %d says: to let it join again, give it a new node_id "+
+					"and an empty data directory, add that with `chronik-server cluster add-node`, "+
+					"and start it with cluster.join = true",
 				self, other,
 			)
 		}

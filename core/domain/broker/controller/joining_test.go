@@ -16,7 +16,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// notebook is a node's notes of who votes, in memory.
+// notebook implements VoterNotes in memory.
 type notebook struct {
 	claimed  bool
 	founders map[int32][16]byte
@@ -39,7 +39,7 @@ func (n *notebook) NoteFounders(nodes map[int32][16]byte) error {
 	return nil
 }
 
-// asked are the other nodes: what each answers, and why it does not.
+// asked implements VoterPeers: the answer or the error of each other node.
 type asked struct {
 	answer map[int32]KnownVoters
 	fails  map[int32]error
@@ -54,7 +54,7 @@ func (a *asked) Ask(_ context.Context, node int32) (KnownVoters, error) {
 	return a.answer[node], nil
 }
 
-// door counts how often a node began and ended to answer others.
+// door implements Announcer and counts its calls.
 type door struct{ opened, closed int }
 
 func (d *door) Open(context.Context, *OwnVoters) error {
@@ -80,7 +80,7 @@ func joining(peers VoterPeers) (*Joining, *notebook, *door) {
 
 func nobodyAgreed() map[int32][16]byte { return nil }
 
-// telling is what a node answers that knows node 1 by an incarnation.
+// telling returns the answer of a node that knows an incarnation of node 1.
 func telling(node int32, known [16]byte) KnownVoters {
 	return KnownVoters{By: node, Voters: map[int32][16]byte{1: known, node: {byte(node)}}}
 }
@@ -111,7 +111,8 @@ func TestANodeVotesOnceAllOthersHaveNotedIt(t *testing.T) {
 func TestANodeWhoseClaimWasAgreedOnAsksNobody(t *testing.T) {
 	peers := new(asked)
 	j, _, _ := joining(peers)
-	if err := j.AwaitClaim(t.Context(), j.Own(func() map[int32][16]byte { return map[int32][16]byte{1: self} })); err != nil || peers.times.Load() > 0 {
+	own := j.Own(func() map[int32][16]byte { return map[int32][16]byte{1: self} })
+	if err := j.AwaitClaim(t.Context(), own); err != nil || peers.times.Load() > 0 {
 		t.Errorf("AwaitClaim() = %v, and others were asked %d times", err, peers.times.Load())
 	}
 }
@@ -132,7 +133,7 @@ func TestANodeThatIsNotBelievedDoesNotVote(t *testing.T) {
 	}
 }
 
-// votersStore is a node's metadata, with who votes.
+// votersStore is a node's metadata with the claims of its voters.
 type votersStore struct {
 	nodeStore
 	voters map[int32][16]byte
@@ -165,9 +166,11 @@ func TestANodeClaimsItsVoteAndRegistersOnceThereIsAMajority(t *testing.T) {
 		store.leader = -1
 		j, _, at := joining(&asked{answer: map[int32]KnownVoters{}})
 		time.AfterFunc(time.Minute, func() { store.set(func() { store.leader = 1 }) })
-		epoch, err := j.Register(t.Context(), store, j.Own(store.Voters), MembershipSettings{NodeID: 1, Incarnation: self}, "cluster")
+		epoch, err := j.Register(t.Context(), store, j.Own(store.Voters), MembershipSettings{NodeID: 1, Incarnation: self},
+			"cluster")
 		b, known := store.Image().Broker(1)
-		if err != nil || !known || b.Epoch != epoch || !b.Fenced || store.voters[1] != self || store.Image().ClusterID() != "cluster" {
+		if err != nil || !known || b.Epoch != epoch || !b.Fenced || store.voters[1] != self ||
+			store.Image().ClusterID() != "cluster" {
 			t.Errorf("Register() = %d, %v: broker %+v, voters %v", epoch, err, b, store.voters)
 		}
 		if at.opened == 0 || at.closed == 0 {
@@ -184,7 +187,8 @@ func TestANodeThatWasRemovedIsToldSo(t *testing.T) {
 	store.leader = -1
 	without := KnownVoters{By: 2, Agreed: true, Voters: map[int32][16]byte{2: {2}, 3: {3}}}
 	j, _, _ := joining(&asked{answer: map[int32]KnownVoters{2: without}})
-	_, err := j.Register(t.Context(), store, j.Own(store.Voters), MembershipSettings{NodeID: 1, Incarnation: self}, "cluster")
+	_, err := j.Register(t.Context(), store, j.Own(store.Voters), MembershipSettings{NodeID: 1, Incarnation: self},
+		"cluster")
 	if err == nil || !strings.Contains(err.Error(), "node 1 was removed from the cluster, as node 2 says") {
 		t.Errorf("Register() = %v", err)
 	}

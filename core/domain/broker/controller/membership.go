@@ -17,10 +17,10 @@ import (
 	"github.com/chronik-stream/chronik/internal/pause"
 )
 
-// MembershipSettings say who this broker is and how it stays in its cluster. Zero durations stand for the defaults.
+// MembershipSettings identify this broker and define its heartbeats. Zero durations stand for the defaults.
 type MembershipSettings struct {
 	NodeID      int32
-	Incarnation [16]byte // of this start, by chance
+	Incarnation [16]byte // random for each start
 	Rack        string
 	Epoch       int64               // of its registration; see Register
 	Endpoints   []metadata.Endpoint // where clients and other brokers reach it
@@ -34,31 +34,32 @@ type MembershipSettings struct {
 	SessionTimeout    time.Duration // as the controller has it; default broker.session.timeout.ms
 }
 
-// Lease says until when this broker may lead partitions without having heard from the metadata's leader.
+// Lease is the time for which this broker may lead partitions without another answer from the metadata's leader.
 type Lease interface {
-	// Now is the time in which the lease counts.
+	// Now is the current time of the lease.
 	Now() time.Duration
-	// Renew extends the lease after a heartbeat that was sent at the time given was answered.
+	// Renew extends the lease when a heartbeat that was sent at the given time was answered.
 	Renew(sent, session time.Duration)
 }
 
 func (s *MembershipSettings) ensureDefaults() {
-	s.HeartbeatInterval = cmp.Or(s.HeartbeatInterval, time.Duration(configdef.Decided("broker.heartbeat.interval.ms"))*time.Millisecond)
-	s.HeartbeatTimeout = cmp.Or(s.HeartbeatTimeout, time.Duration(configdef.Decided("controller.socket.timeout.ms"))*time.Millisecond)
+	s.HeartbeatInterval = cmp.Or(s.HeartbeatInterval, millis(configdef.Decided("broker.heartbeat.interval.ms")))
+	s.HeartbeatTimeout = cmp.Or(s.HeartbeatTimeout, millis(configdef.Decided("controller.socket.timeout.ms")))
 	s.RetryInterval = cmp.Or(s.RetryInterval, 50*time.Millisecond)
 	s.RegisterTimeout = cmp.Or(s.RegisterTimeout, 5*time.Second)
 	s.ShutdownTimeout = cmp.Or(s.ShutdownTimeout, 10*time.Second)
 	s.SessionTimeout = cmp.Or(s.SessionTimeout, sessionTimeout())
 }
 
-// sessionTimeout is how long a broker may be silent before it is fenced. Brokers and their controller must agree on it,
-// so it is no setting: a broker's lease ends before others take over because it counts on that.
-func sessionTimeout() time.Duration {
-	return time.Duration(configdef.Decided("broker.session.timeout.ms")) * time.Millisecond
-}
+// sessionTimeout is how long a broker may be silent before it is fenced. It is no setting, because brokers and their
+// controller must agree on it: otherwise a broker's lease might not end before other brokers take over.
+func sessionTimeout() time.Duration { return millis(configdef.Decided("broker.session.timeout.ms")) }
 
-// Membership is the service by which a broker stays in its cluster: it tells the metadata's leader that it is alive, and
-// hands over what it leads before it stops.
+// millis returns n milliseconds.
+func millis(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
+
+// Membership is the service with which a broker stays in its cluster: it sends heartbeats to the metadata's leader, and
+// hands its partitions over before it stops.
 type Membership struct {
 	store    ports.MetadataStore
 	to       Receivers
@@ -69,7 +70,7 @@ type Membership struct {
 	until   atomic.Pointer[time.Time]
 	serving chan struct{} // closed when the broker is in service for the first time
 	once    sync.Once
-	fenced  bool // by the last heartbeat; Run's
+	fenced  bool // as of the last heartbeat; used by Run only
 }
 
 // heartbeats is what Membership needs of Controller.
@@ -97,9 +98,9 @@ func NewMembership(
 // Serving is closed when the broker is in service for the first time.
 func (m *Membership) Serving() <-chan struct{} { return m.serving }
 
-// SessionUntil returns until when the metadata's leader will not fence this broker for its silence: a session
-// from when the last heartbeat that was answered had been sent. It is the zero time before that. A broken
-// connection may end it earlier.
+// SessionUntil returns the time before which the metadata's leader does not fence this broker for missing heartbeats:
+// one session after the last answered heartbeat was sent. It is the zero time before the first one. The session may end
+// earlier after a broken connection.
 func (m *Membership) SessionUntil() time.Time {
 	if until := m.until.Load(); until != nil {
 		return *until
@@ -107,9 +108,11 @@ func (m *Membership) SessionUntil() time.Time {
 	return time.Time{}
 }
 
-// Register registers a broker, fenced, and tries until ctx ends while there is no leader of the metadata. It returns
-// the registration's epoch. Doing it again changes nothing.
-func Register(ctx context.Context, store ports.MetadataStore, member MembershipSettings, log *slog.Logger) (int64, error) {
+// Register registers a broker, fenced, and returns the registration's epoch. While there is no leader of the metadata,
+// it tries again until ctx ends. A second call changes nothing.
+func Register(
+	ctx context.Context, store ports.MetadataStore, member MembershipSettings, log *slog.Logger,
+) (int64, error) {
 	member.ensureDefaults()
 	cmd := metadata.RegisterBroker{
 		ID: member.NodeID, Incarnation: member.Incarnation, Rack: member.Rack, Endpoints: member.Endpoints, Fenced: true,
@@ -131,14 +134,14 @@ func Register(ctx context.Context, store ports.MetadataStore, member MembershipS
 	}
 }
 
-// mayPass reports whether what has failed may succeed when it is tried again.
+// mayPass reports whether a registration that has failed with err may succeed when it is tried again.
 func mayPass(err error) bool {
 	return fault.NoController(err) || errors.Is(err, fault.BrokerNotAvailable) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// Run keeps this broker in the cluster until ctx ends; then it has others take over what it leads, for at most
-// ShutdownTimeout. It returns fault.StaleBrokerEpoch when another broker has taken this one's id or it was unregistered:
-// it must not serve any more.
+// Run sends heartbeats until ctx ends. Then it begins a controlled shutdown, in which other brokers take over what this
+// one leads, for at most ShutdownTimeout. It returns fault.StaleBrokerEpoch when another process has registered under
+// this broker's id, or the broker was unregistered: it must not serve any more.
 func (m *Membership) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		wait := m.settings.HeartbeatInterval
@@ -155,7 +158,7 @@ func (m *Membership) Run(ctx context.Context) error {
 	return nil
 }
 
-// beat sends one heartbeat to who leads the metadata.
+// beat sends one heartbeat to the metadata's leader.
 func (m *Membership) beat(ctx context.Context, shutDown bool) (ports.BrokerHeartbeatReply, error) {
 	ctx, cancel := context.WithTimeout(ctx, m.settings.HeartbeatTimeout)
 	defer cancel()
@@ -164,7 +167,8 @@ func (m *Membership) beat(ctx context.Context, shutDown bool) (ports.BrokerHeart
 		counted = m.settings.Lease.Now()
 	}
 	req := ports.BrokerHeartbeat{
-		BrokerID: m.settings.NodeID, BrokerEpoch: m.settings.Epoch, MetadataIndex: int64(m.store.Image().Index()), WantShutDown: shutDown,
+		BrokerID: m.settings.NodeID, BrokerEpoch: m.settings.Epoch,
+		MetadataIndex: int64(m.store.Image().Index()), WantShutDown: shutDown,
 	}
 	var (
 		reply ports.BrokerHeartbeatReply
@@ -174,7 +178,7 @@ func (m *Membership) beat(ctx context.Context, shutDown bool) (ports.BrokerHeart
 	case leader.Local:
 		reply, err = m.to.Local.Heartbeat(ctx, req)
 	case leader.NodeID < 0:
-		return reply, fault.New(fault.NotController, "nobody is known to lead the metadata")
+		return reply, fault.New(fault.NotController, "no leader of the metadata is known")
 	default:
 		reply, err = m.to.Peers.Heartbeat(ctx, leader.NodeID, req)
 	}
@@ -183,23 +187,32 @@ func (m *Membership) beat(ctx context.Context, shutDown bool) (ports.BrokerHeart
 	}
 	until := sent.Add(m.settings.SessionTimeout)
 	m.until.Store(&until)
-	// A fenced broker may not know yet who leads in its place. It is told that it is in service when it does.
+	// A fenced broker may not know yet which partitions have other leaders. It is unfenced when it does.
 	if m.settings.Lease != nil && !reply.Fenced {
 		m.settings.Lease.Renew(counted, m.settings.SessionTimeout)
 	}
-	if reply.Fenced != m.fenced {
-		m.fenced = reply.Fenced
-		m.log.InfoContext(ctx, "broker is in or out of service", "broker", req.BrokerID, "broker_epoch", req.BrokerEpoch,
-			"fenced", reply.Fenced)
-	}
-	if !reply.Fenced {
-		m.once.Do(func() { close(m.serving) })
-	}
+	m.note(ctx, reply.Fenced)
 	return reply, nil
 }
 
-// Ready returns why this broker should not be counted on, nil for no reason: it is in service, and in sync with the
-// leaders that it follows.
+// note logs a change of whether this broker is fenced, and closes serving when it is in service for the first time.
+func (m *Membership) note(ctx context.Context, fenced bool) {
+	if fenced != m.fenced {
+		m.fenced = fenced
+		log := m.log.With("broker", m.settings.NodeID, "broker_epoch", m.settings.Epoch, "fenced", fenced)
+		if fenced {
+			log.InfoContext(ctx, "broker fenced")
+		} else {
+			log.InfoContext(ctx, "broker in service")
+		}
+	}
+	if !fenced {
+		m.once.Do(func() { close(m.serving) })
+	}
+}
+
+// Ready returns nil when this broker is in service and all its replicas are in sync, and otherwise the reason why a
+// rolling restart should wait for it.
 func (m *Membership) Ready() error {
 	select {
 	case <-m.serving:
@@ -224,7 +237,8 @@ func (m *Membership) Ready() error {
 	return nil
 }
 
-// replaced returns err if it says that this broker's registration is not the present one, and metadata says so too.
+// replaced returns an error if err says that this broker's registration is not the current one, and the metadata
+// confirms that.
 func (m *Membership) replaced(ctx context.Context, err error) error {
 	if !errors.Is(err, fault.StaleBrokerEpoch) {
 		return nil
@@ -232,7 +246,7 @@ func (m *Membership) replaced(ctx context.Context, err error) error {
 	ctx, cancel := context.WithTimeout(ctx, m.settings.RegisterTimeout)
 	defer cancel()
 	if m.store.Barrier(ctx) != nil {
-		return nil // not known
+		return nil // unknown
 	}
 	switch b, ok := m.store.Image().Broker(m.settings.NodeID); {
 	case !ok:
@@ -243,8 +257,8 @@ func (m *Membership) replaced(ctx context.Context, err error) error {
 	return nil
 }
 
-// leave has other brokers take over what this one leads. When no heartbeat is answered for two sessions, this broker
-// has been fenced, or there is nobody to take over, as when all nodes are stopped together.
+// leave waits until other brokers have taken over what this one leads. It gives up when no heartbeat is answered for
+// two sessions: then this broker was fenced, or there is no other broker, as when all nodes are stopped together.
 func (m *Membership) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, m.settings.ShutdownTimeout)
 	defer cancel()
@@ -255,14 +269,14 @@ func (m *Membership) leave(ctx context.Context) {
 			m.log.InfoContext(ctx, "broker has handed over", "broker", m.settings.NodeID)
 			return
 		case errors.Is(err, fault.StaleBrokerEpoch):
-			return // nobody counts on this incarnation
+			return // this registration is not the current one
 		case err != nil && m.clock().After(m.SessionUntil().Add(m.settings.SessionTimeout)):
-			m.log.WarnContext(ctx, "broker stops without having handed over: its heartbeats are not answered",
+			m.log.WarnContext(ctx, "broker stops without handing over: its heartbeats are not answered",
 				"broker", m.settings.NodeID)
 			return
 		}
 		pause.For(ctx, m.settings.RetryInterval)
 	}
-	m.log.WarnContext(ctx, "broker stops without having handed over", "broker", m.settings.NodeID,
+	m.log.WarnContext(ctx, "broker stops without handing over", "broker", m.settings.NodeID,
 		"waited", m.settings.ShutdownTimeout)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// answers is a controller that answers every heartbeat alike.
+// answers is a controller that gives every heartbeat the same answer.
 type answers ports.BrokerHeartbeatReply
 
 func (a *answers) Heartbeat(context.Context, ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error) {
@@ -49,7 +49,7 @@ func TestOnlyTheHeartbeatOfABrokerInServiceRenewsItsLease(t *testing.T) {
 	})
 }
 
-func TestALeaderOfTheMetadataWhomNobodyFollowsGrantsItselfNoLease(t *testing.T) {
+func TestALeaderOfTheMetadataWithoutFollowersGrantsItselfNoLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &nodes{img: new(metadata.Image), leader: 1, away: map[int32]bool{}}
 		lease, log := replicas.NewLease(time.Now), slog.New(slog.DiscardHandler)
@@ -69,7 +69,7 @@ func TestALeaderOfTheMetadataWhomNobodyFollowsGrantsItselfNoLease(t *testing.T) 
 
 func TestALeaseEndsWhileTheMachineIsSuspended(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var suspended time.Duration // which the lease's clock knows of, and Go's does not
+		var suspended time.Duration // counted by the lease's clock, but not by Go's
 		lease := replicas.NewLease(func() time.Time { return time.Now().Add(suspended) })
 		lease.Renew(lease.Now(), 2*time.Second)
 		if !lease.Holds() {

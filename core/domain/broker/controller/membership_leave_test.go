@@ -22,7 +22,7 @@ func (l *lost) Heartbeat(context.Context, ports.BrokerHeartbeat) (ports.BrokerHe
 	return ports.BrokerHeartbeatReply{CaughtUp: true}, nil
 }
 
-func TestABrokerThatNobodyAnswersStopsAfterTwoSessions(t *testing.T) {
+func TestABrokerWithoutAnswersToItsHeartbeatsStopsAfterTwoSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, controller := &nodes{img: new(metadata.Image), leader: 1}, new(lost)
 		settings := MembershipSettings{NodeID: 1, Incarnation: [16]byte{1}}

@@ -9,18 +9,18 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// leadershipProof shows that this node leads the metadata, and not only believes it: a majority has to say so after it
-// was asked. A leader that is cut off, or was stopped and goes on, finds out late that others follow another one, and
-// would grant leases meanwhile. One question to the majority serves all who have come before it was asked, so that its
-// cost does not grow with the number of brokers.
+// leadershipProof proves that this node leads the metadata: a majority has to confirm it after it was asked. A leader
+// that is cut off, or whose process was stopped, learns late that another node was elected, and would grant leases
+// meanwhile. One question to the majority serves all callers that have joined before it was asked. So its cost does not
+// grow with the number of brokers.
 type leadershipProof struct {
 	store   ports.MetadataStore
 	timeout time.Duration // of one question
 
-	asking chan struct{} // has room for one: who is asking the majority
+	asking chan struct{} // semaphore: one caller asks the majority at a time
 
 	mu   sync.Mutex
-	next *proofRound // for those who come now, nil before the first of them has
+	next *proofRound // the round that new callers join, nil if there is none yet
 }
 
 // proofRound is one question to the majority.
@@ -33,8 +33,8 @@ func newLeadershipProof(store ports.MetadataStore, timeout time.Duration) *leade
 	return &leadershipProof{store: store, timeout: timeout, asking: make(chan struct{}, 1)}
 }
 
-// prove returns nil when this node has led the metadata at a moment after the call, and its image is as new as what
-// had been decided by then. Errors: fault.NotController, those of ports.MetadataStore.Barrier, ctx's.
+// prove returns nil if this node has led the metadata at some moment after the call, and its image has everything that
+// was decided until then. Errors: fault.NotController, those of ports.MetadataStore.Barrier, ctx's.
 func (p *leadershipProof) prove(ctx context.Context) error {
 	round := p.join()
 	select {
@@ -46,7 +46,7 @@ func (p *leadershipProof) prove(ctx context.Context) error {
 	}
 	defer func() { <-p.asking }()
 	if p.begin(round) {
-		round.err = p.ask(context.WithoutCancel(ctx)) // it is not for this caller alone
+		round.err = p.ask(context.WithoutCancel(ctx)) // other callers wait for it, too
 		close(round.done)
 	}
 	<-round.done
@@ -63,7 +63,7 @@ func (p *leadershipProof) join() *proofRound {
 	return p.next
 }
 
-// begin closes a round to those who come later, unless somebody has begun it already.
+// begin closes a round to later callers. It reports false if another caller has begun it already.
 func (p *leadershipProof) begin(round *proofRound) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -74,7 +74,7 @@ func (p *leadershipProof) begin(round *proofRound) bool {
 	return true
 }
 
-// ask asks the majority. Who leads in one term before and after has led all the time.
+// ask asks the majority. A node that leads in the same term before and after has led all the time.
 func (p *leadershipProof) ask(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()

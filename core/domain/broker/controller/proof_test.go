@@ -46,7 +46,10 @@ func (s *askedStore) Leadership() ports.Leadership {
 func (n *nodes) beat(t *testing.T, c *Controller, id int32) (ports.BrokerHeartbeatReply, error) {
 	t.Helper()
 	b, _ := n.image().Broker(id)
-	return c.Heartbeat(t.Context(), ports.BrokerHeartbeat{BrokerID: id, BrokerEpoch: b.Epoch, MetadataIndex: int64(n.image().Index())})
+	return c.Heartbeat(t.Context(), ports.BrokerHeartbeat{
+		BrokerID: id, BrokerEpoch: b.Epoch,
+		MetadataIndex: int64(n.image().Index()),
+	})
 }
 
 func TestOneQuestionToTheMajorityServesAllHeartbeatsThatWereThereBefore(t *testing.T) {
@@ -64,7 +67,7 @@ func TestOneQuestionToTheMajorityServesAllHeartbeatsThatWereThereBefore(t *testi
 				answered.Add(1)
 			})
 			if i == 0 {
-				synctest.Wait() // the first has asked already: what comes now was not there before
+				synctest.Wait() // the first one has asked already, so later ones need another question
 			}
 		}
 		synctest.Wait()
@@ -82,7 +85,7 @@ func TestOneQuestionToTheMajorityServesAllHeartbeatsThatWereThereBefore(t *testi
 	})
 }
 
-func TestAHeartbeatIsNotAnsweredByALeaderOfTheMetadataWhoMayHaveBeenReplaced(t *testing.T) {
+func TestAHeartbeatIsNotAnsweredByALeaderOfTheMetadataThatMayHaveBeenReplaced(t *testing.T) {
 	for name, happens := range map[string]func(s *askedStore){
 		"no majority answers":                       func(s *askedStore) { s.answer <- fault.NotController },
 		"no majority answers in time":               func(*askedStore) {},
@@ -114,7 +117,7 @@ func TestAHeartbeatIsNotAnsweredByALeaderOfTheMetadataWhoMayHaveBeenReplaced(t *
 	}
 }
 
-func TestWhoGivesUpDoesNotTakeTheProofFromTheOthers(t *testing.T) {
+func TestACallerThatGivesUpDoesNotTakeTheProofFromTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, store := threeNodes(t)
 		s := &askedStore{nodeStore: store, answer: make(chan error)}
@@ -127,7 +130,7 @@ func TestWhoGivesUpDoesNotTakeTheProofFromTheOthers(t *testing.T) {
 		go func() { errs <- p.prove(second) }()
 		go func() { errs <- p.prove(t.Context()) }()
 		synctest.Wait()
-		giveUp() // it is the one who asks
+		giveUp() // this caller is the one that asks
 		giveUpToo()
 		if err := <-errs; !errors.Is(err, context.Canceled) {
 			t.Errorf("who has given up while others ask: %v", err)
@@ -142,7 +145,7 @@ func TestWhoGivesUpDoesNotTakeTheProofFromTheOthers(t *testing.T) {
 	})
 }
 
-// Broker 2 is fenced for its silence. Its next heartbeat comes before the controller has looked around again.
+// Broker 2 is fenced because it has sent no heartbeat. Its next one arrives before the controller checks again.
 func TestAFencedBrokerThatHasNotSeenItGetsNoLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, store := threeNodes(t)
@@ -151,7 +154,10 @@ func TestAFencedBrokerThatHasNotSeenItGetsNoLease(t *testing.T) {
 		b, _ := n.image().Broker(2)
 		beat := func(seen uint64) ports.BrokerHeartbeatReply {
 			t.Helper()
-			reply, err := c.Heartbeat(t.Context(), ports.BrokerHeartbeat{BrokerID: 2, BrokerEpoch: b.Epoch, MetadataIndex: int64(seen)})
+			reply, err := c.Heartbeat(t.Context(), ports.BrokerHeartbeat{
+				BrokerID: 2, BrokerEpoch: b.Epoch,
+				MetadataIndex: int64(seen),
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -171,7 +177,7 @@ func TestAFencedBrokerThatHasNotSeenItGetsNoLease(t *testing.T) {
 		if !beat(before).Fenced || n.inService(2) {
 			t.Error("it is in service before it can know that broker 3 leads in its place")
 		}
-		apply(metadata.UnfenceBroker{ID: 2, Epoch: b.Epoch}) // which was under way for long
+		apply(metadata.UnfenceBroker{ID: 2, Epoch: b.Epoch}) // a delayed command
 		if !beat(before).Fenced {
 			t.Error("it gets a lease before it can know that broker 3 leads in its place")
 		}

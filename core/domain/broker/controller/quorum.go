@@ -6,22 +6,22 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// QuorumDescription is who keeps the metadata, and how far each of them is.
+// QuorumDescription is the set of nodes that keep the metadata, with the progress of each.
 type QuorumDescription struct {
 	Leader        int32 // node id, -1 when none is known
 	LeaderEpoch   int32 // Kafka's name for the term
 	HighWatermark int64 // of the metadata's log
 	Voters        []QuorumReplica
-	Observers     []QuorumReplica // those who follow without a vote
+	Observers     []QuorumReplica // follow without a vote
 }
 
 // QuorumReplica is one node's copy of the metadata's log.
 type QuorumReplica struct {
 	Node         int32
-	Directory    [16]byte // the incarnation under which the node votes; zero when it is not known
+	Directory    [16]byte // the incarnation under which the node votes; zero if unknown
 	LogEndOffset int64
-	// When the leader last heard of the replica, and when the replica last had all that the leader had, in milliseconds
-	// since 1970; -1 when it is not known.
+	// When the leader last received a heartbeat of the replica, and when the replica last had everything that the leader
+	// had, in milliseconds since 1970; -1 if unknown.
 	LastFetch, LastCaughtUp int64
 }
 

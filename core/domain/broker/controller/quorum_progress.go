@@ -8,8 +8,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// QuorumProgress knows how far the other nodes are with the metadata, where this node leads it: they say so with each
-// heartbeat, as Kafka's do with each fetch of the metadata's log.
+// QuorumProgress records how far the other nodes are with the metadata while this node leads it. They report that with
+// each heartbeat, as Kafka's nodes do with each fetch of the metadata's log.
 type QuorumProgress struct {
 	*Controller
 	mu    sync.Mutex
@@ -19,17 +19,17 @@ type QuorumProgress struct {
 // progress is how far a node is, as the leader knows it. Times are in milliseconds since 1970.
 type progress struct {
 	end       int64 // of the node's log
-	leaderEnd int64 // of the leader's log, when the node was heard of last
-	heard     int64
-	caughtUp  int64 // when the node last had all that the leader had, -1 for never
+	leaderEnd int64 // of the leader's log at the last heartbeat
+	heartbeat int64 // time of the last heartbeat
+	caughtUp  int64 // when the node last had everything that the leader had, -1 for never
 }
 
-// NewQuorumProgress returns what listens to the heartbeats that go to controller.
+// NewQuorumProgress returns a QuorumProgress that passes heartbeats on to controller.
 func NewQuorumProgress(controller *Controller) *QuorumProgress {
 	return &QuorumProgress{Controller: controller, nodes: make(map[int32]progress)}
 }
 
-// Heartbeat is Controller.Heartbeat, and takes note of one that is answered.
+// Heartbeat is Controller.Heartbeat, and records the progress of a heartbeat that is answered without an error.
 func (q *QuorumProgress) Heartbeat(ctx context.Context, req ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error) {
 	now, end := q.clock.Millis(), int64(q.store.Image().Index())
 	reply, err := q.Controller.Heartbeat(ctx, req)
@@ -39,26 +39,26 @@ func (q *QuorumProgress) Heartbeat(ctx context.Context, req ports.BrokerHeartbea
 	return reply, err
 }
 
-// note follows Kafka's rule of when a replica has caught up: now, if it has all there is, and when it was heard of
-// last, if it has what there was then.
+// note follows Kafka's rule of when a replica has last caught up: now, if it has everything, or at its previous
+// heartbeat, if it has everything that there was then.
 func (q *QuorumProgress) note(node int32, has, end, now int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	before, known := q.nodes[node]
-	after := progress{end: has, leaderEnd: end, heard: now, caughtUp: -1}
+	after := progress{end: has, leaderEnd: end, heartbeat: now, caughtUp: -1}
 	switch {
 	case has >= end:
 		after.caughtUp = now
 	case known && has >= before.leaderEnd:
-		after.caughtUp = before.heard
+		after.caughtUp = before.heartbeat
 	case known:
 		after.caughtUp = before.caughtUp
 	}
 	q.nodes[node] = after
 }
 
-// Describe fills in how far the replicas are of a quorum that this node leads. What is not known of a node that was
-// not heard of stays as it is.
+// Describe fills in the progress of the replicas of a quorum that this node leads. It does not change replicas that
+// have sent no heartbeat.
 func (q *QuorumProgress) Describe(quorum *QuorumDescription) {
 	q.mu.Lock()
 	nodes := maps.Clone(q.nodes)
@@ -70,7 +70,7 @@ func (q *QuorumProgress) Describe(quorum *QuorumDescription) {
 				now := q.clock.Millis()
 				r.LogEndOffset, r.LastFetch, r.LastCaughtUp = quorum.HighWatermark, now, now
 			} else if of, known := nodes[r.Node]; known {
-				r.LogEndOffset, r.LastFetch, r.LastCaughtUp = of.end, of.heard, of.caughtUp
+				r.LogEndOffset, r.LastFetch, r.LastCaughtUp = of.end, of.heartbeat, of.caughtUp
 			}
 		}
 	}

@@ -18,7 +18,12 @@ func TestTheLeaderKnowsHowFarTheOthersAre(t *testing.T) {
 	q.note(4, 10, 40, 1400) // it falls behind
 	got := QuorumDescription{
 		Leader: 1, HighWatermark: 41,
-		Voters:    []QuorumReplica{{Node: 1}, {Node: 2}, {Node: 3}, {Node: 9, LogEndOffset: -1, LastFetch: -1, LastCaughtUp: -1}},
+		Voters: []QuorumReplica{
+			{Node: 1},
+			{Node: 2},
+			{Node: 3},
+			{Node: 9, LogEndOffset: -1, LastFetch: -1, LastCaughtUp: -1},
+		},
 		Observers: []QuorumReplica{{Node: 4}},
 	}
 	q.Describe(&got)

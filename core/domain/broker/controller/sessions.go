@@ -9,31 +9,29 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// sessions are until when the brokers of a cluster must be heard of again. It is a value of the metadata's leader and
-// knows no clock: times come as parameters and are compared by their monotonic part.
+// sessions holds the deadlines for the next heartbeats of the brokers. The metadata's leader keeps it. It has no clock:
+// times are parameters and are compared by their monotonic part.
 type sessions struct {
 	timeout  time.Duration
 	brokers  map[int32]*session
 	suspects map[int32]*suspicion
-	fenced   map[int32]int64 // of each fenced broker, the index of the first image that was seen to say so
+	fenced   map[int32]int64 // for each fenced broker, the index of the first image in which it was seen fenced
 }
 
-// suspicion is that a broker may have ended without a word: its heartbeat connection broke, or it was not heard of
-// since this node leads. It ends when the broker is heard of.
+// suspicion means that a broker's process may have ended: its heartbeat connection broke, or it has sent no heartbeat
+// since this node leads. A heartbeat of the broker ends it.
 type suspicion struct {
-	watched bool // somebody is looking after it
+	watched bool // a check is in progress
 }
 
-// session is that of a broker in service.
+// session is the session of a broker in service.
 type session struct {
-	epoch    int64     // of the broker's registration
-	deadline time.Time // of the next heartbeat
-	retry    time.Time // before which it is not fenced, though the session may be over
-	index    int64     // of the newest image that the broker has
-	// of the image that the broker has to have seen: in which it was fenced last, 0 when it is not known to have been
-	owed int64
-	// handedOver is the index of the image in which the broker has begun its shutdown; 0 for none.
-	handedOver int64
+	epoch      int64     // of the broker's registration
+	deadline   time.Time // of the next heartbeat
+	retry      time.Time // when it may be fenced, though the session may be over before
+	index      int64     // of the newest image that the broker has seen
+	owed       int64     // of the image in which it was fenced last, which it has to see; 0 if none is known
+	handedOver int64     // of the image in which it has begun its controlled shutdown; 0 for none
 }
 
 func newSessions(timeout time.Duration) *sessions {
@@ -43,7 +41,7 @@ func newSessions(timeout time.Duration) *sessions {
 	}
 }
 
-// follow has a session for each broker that img has in service, a full one for those that had none, and no other.
+// follow updates the sessions to the brokers that are in service in img. A broker without a session gets a full one.
 func (s *sessions) follow(img *metadata.Image, now time.Time) {
 	for id := range s.brokers {
 		if b, ok := img.Broker(id); !ok || b.Fenced {
@@ -63,6 +61,7 @@ func (s *sessions) follow(img *metadata.Image, now time.Time) {
 			}
 			continue
 		}
+		// A new registration begins a new session: heartbeats of an earlier process do not count for it.
 		of := s.brokers[b.ID]
 		if of == nil || of.epoch != b.Epoch {
 			of = &session{epoch: b.Epoch, deadline: now.Add(s.timeout), owed: s.fenced[b.ID]}
@@ -85,24 +84,24 @@ func (s *sessions) touch(id int32, index int64, now time.Time) {
 }
 
 // mayReturn reports whether a fenced broker that has seen the image with this index knows that it was fenced, and so
-// that others lead what it has led.
+// that its partitions have other leaders.
 func (s *sessions) mayReturn(id int32, index int64) bool { return index >= s.fenced[id] }
 
 // knows reports whether a broker in service that has seen the image with this index knows that it was fenced, if it
-// was: it may have been taken back into service by a command that was under way for long.
+// was: a delayed command may have unfenced it.
 func (s *sessions) knows(id int32, index int64) bool {
 	of := s.brokers[id]
 	return of == nil || index >= of.owed
 }
 
-// postpone has a broker that could not be fenced left in service until then.
+// postpone sets when a broker that could not be fenced may be fenced again.
 func (s *sessions) postpone(broker ended, until time.Time) {
 	if of := s.brokers[broker.id]; of != nil && of.epoch == broker.epoch {
 		of.retry = until
 	}
 }
 
-// due returns when the broker is to be fenced, unless it is heard of.
+// due returns when the broker has to be fenced unless it sends a heartbeat.
 func (of *session) due() time.Time {
 	if of.retry.After(of.deadline) {
 		return of.retry
@@ -110,15 +109,15 @@ func (of *session) due() time.Time {
 	return of.deadline
 }
 
-// suspect has somebody look whether the broker is gone, if it has a session.
+// suspect marks the broker, if it has a session, to be checked whether it is gone.
 func (s *sessions) suspect(id int32) {
 	if _, known := s.suspects[id]; !known && s.brokers[id] != nil {
 		s.suspects[id] = new(suspicion)
 	}
 }
 
-// look returns the suspects that nobody is looking after. The caller does, and tells by looked.
-func (s *sessions) look() map[int32]*suspicion {
+// unchecked returns the suspects that are not being checked. The caller checks them, and calls checked for each.
+func (s *sessions) unchecked() map[int32]*suspicion {
 	unwatched := make(map[int32]*suspicion)
 	for id, of := range s.suspects {
 		if !of.watched {
@@ -129,9 +128,9 @@ func (s *sessions) look() map[int32]*suspicion {
 	return unwatched
 }
 
-// looked ends the session of a suspect that is gone, unless it was heard of meanwhile, and
-// reports whether it has done so.
-func (s *sessions) looked(id int32, of *suspicion, gone bool, now time.Time) bool {
+// checked ends the session of a suspect that is gone, unless it has sent a heartbeat meanwhile, and reports whether it
+// has done so.
+func (s *sessions) checked(id int32, of *suspicion, gone bool, now time.Time) bool {
 	if of == nil || s.suspects[id] != of {
 		return false
 	}
@@ -142,7 +141,7 @@ func (s *sessions) looked(id int32, of *suspicion, gone bool, now time.Time) boo
 	return gone
 }
 
-// extend gives all sessions more time: so long nobody could have been heard.
+// extend gives all sessions more time, in which no heartbeat could be received.
 func (s *sessions) extend(more time.Duration) {
 	for _, of := range s.brokers {
 		of.deadline = of.deadline.Add(more)
@@ -156,7 +155,7 @@ type ended struct {
 	since time.Time
 }
 
-// expired returns the brokers whose sessions are over, the longest first.
+// expired returns the brokers whose sessions are over, the one that is over for longest first.
 func (s *sessions) expired(now time.Time) []ended {
 	var over []ended
 	for id, of := range s.brokers {
@@ -168,7 +167,7 @@ func (s *sessions) expired(now time.Time) []ended {
 	return over
 }
 
-// next returns how long it is until the first broker is due to be fenced, at most the given duration.
+// next returns the time until the first broker has to be fenced, at most most.
 func (s *sessions) next(now time.Time, most time.Duration) time.Duration {
 	for _, of := range s.brokers {
 		most = min(most, of.due().Sub(now)+1)
@@ -176,7 +175,8 @@ func (s *sessions) next(now time.Time, most time.Duration) time.Duration {
 	return max(most, 0)
 }
 
-// handedOver reports whether all brokers that are to take over from id know that they are.
+// handedOver reports whether all other brokers have seen the image in which id has begun its controlled shutdown, and
+// so know what they lead in its place.
 func (s *sessions) handedOver(id int32) bool {
 	lowest := int64(math.MaxInt64)
 	for other, of := range s.brokers {

@@ -9,8 +9,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// TestSessionsEndWhenNothingIsHeardAndNotBefore holds the sessions against a plain record of what happened.
-func TestSessionsEndWhenNothingIsHeardAndNotBefore(t *testing.T) {
+// TestSessionsEndWithoutHeartbeatsAndNotBefore compares the sessions with a plain record of what happened.
+func TestSessionsEndWithoutHeartbeatsAndNotBefore(t *testing.T) {
 	const timeout = 100 * time.Millisecond
 	rapid.Check(t, func(t *rapid.T) {
 		img, now := new(metadata.Image), time.Now()
@@ -34,7 +34,7 @@ func TestSessionsEndWhenNothingIsHeardAndNotBefore(t *testing.T) {
 				s.suspect(id)
 				suspected[id] = true
 			case 5:
-				if s.looked(id, s.suspects[id], true, now) != suspected[id] {
+				if s.checked(id, s.suspects[id], true, now) != suspected[id] {
 					t.Fatalf("broker %d, which is suspected: %t, is taken for something else", id, suspected[id])
 				}
 				if suspected[id] {

@@ -8,9 +8,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// CheckDirectory returns why broker nodeID, which is alone, cannot begin with these metadata and logs, nil if it can.
-// It refuses metadata of another broker, and logs without metadata: they would be taken for those of deleted topics,
-// and removed.
+// CheckDirectory returns an error if the standalone broker nodeID cannot start with these metadata and logs. It refuses
+// metadata of another broker. It also refuses logs without metadata, which would be removed as those of deleted topics.
 func CheckDirectory(img *metadata.Image, logs ports.LogStore, nodeID int32) error {
 	if img.ClusterID() == "" {
 		stored, err := logs.Stored()
@@ -37,9 +36,8 @@ func CheckDirectory(img *metadata.Image, logs ports.LogStore, nodeID int32) erro
 	return nil
 }
 
-// RegisterAlone makes a broker that is alone one that its metadata knows, in service at once. It begins a cluster under
-// the id where there is none, and makes the internal topic __meta where that is missing. It returns the epoch of the
-// registration.
+// RegisterAlone registers a standalone broker, in service at once, and returns the epoch of the registration. If the
+// metadata has no cluster id yet, it sets clusterID, and it creates the internal topic __meta if that is missing.
 func RegisterAlone(
 	ctx context.Context, store ports.MetadataStore, member MembershipSettings, clusterID string,
 	newTopicID func() metadata.TopicID,

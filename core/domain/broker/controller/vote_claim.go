@@ -6,32 +6,34 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// VoteClaim is a node's claim to be the voter that its id stands for. A node whose directory was lost has
-// forgotten what it has promised with its votes, and does not know that. The others do: a directory's incarnation
-// is made up at random with it. So a node must not vote before others know its incarnation, and never when they
-// know another one under its id.
+// VoteClaim is a node's claim to be the voter with its id. A node that has lost its directory has forgotten what it has
+// promised with its votes, and does not know that. The other nodes know it, because each directory has a random
+// incarnation. So a node must not vote before the others know its incarnation, and never if they know another one under
+// its id.
 type VoteClaim struct {
 	Node        int32
 	Incarnation [16]byte
-	Others      []int32 // with which the cluster begins; of a node that joins, those that it may ask
-	Joins       bool    // the cluster is there already, and gives the node a vote later
+	Others      []int32 // the other founders of the cluster; for a node that joins, the nodes that it may ask
+	Joins       bool    // the cluster exists already, and gives the node a vote later
 }
 
-// KnownVoters is what one node says of who votes.
+// KnownVoters is what one node knows about the voters.
 type KnownVoters struct {
 	By     int32
-	Agreed bool               // a majority stands behind it: it lacks nothing that was agreed on
-	Voters map[int32][16]byte // incarnations by node; zero where there is none yet
+	Agreed bool               // confirmed by a majority: nothing that was agreed on is missing
+	Voters map[int32][16]byte // incarnations by node; zero if there is none yet
 }
 
-// Holds reports whether the node may take part in decisions on the metadata, judging by what the others have answered.
-// Until then it has to wait:
+// Holds reports whether the node may take part in decisions on the metadata, given the answers of other nodes. Until
+// then it has to wait:
 //
-//   - A node with which the cluster begins may vote when each of the others has noted its incarnation, or when it was agreed on. Each: else two nodes
-//     that were wiped could begin a new cluster while the third, which has everything, does not run.
-//   - A node that joins may follow when a majority says that it knows no other incarnation of it. It claims its vote before it gets one.
+//   - A founder of the cluster may vote when its incarnation was agreed on, or when each of the other founders has
+//     recorded it. All of them are needed: otherwise two nodes that were wiped could begin a new cluster while the
+//     third one, which has all data, does not run.
+//   - A node that joins may follow when a majority says that it knows no other incarnation of the node. It claims its
+//     vote before it gets one.
 //
-// The error is fault.InconsistentVoterSet when anybody knows the node by another incarnation: it has lost its votes.
+// The error is fault.InconsistentVoterSet when any node knows another incarnation: this one has lost its votes.
 func (c *VoteClaim) Holds(answers []KnownVoters) (bool, error) {
 	agreed := false
 	for _, a := range answers {
@@ -46,7 +48,7 @@ func (c *VoteClaim) Holds(answers []KnownVoters) (bool, error) {
 	return agreed || !c.Joins && len(c.Missing(answers)) == 0, nil
 }
 
-// Missing returns the other nodes that have not noted this node's incarnation, as far as is known.
+// Missing returns the other nodes that are not known to have recorded this node's incarnation.
 func (c *VoteClaim) Missing(answers []KnownVoters) []int32 {
 	missing := slices.Clone(c.Others)
 	for _, a := range answers {
@@ -57,9 +59,9 @@ func (c *VoteClaim) Missing(answers []KnownVoters) []int32 {
 	return missing
 }
 
-// Introduced returns the incarnations by which the other nodes introduce themselves. A node that begins a cluster
-// notes them, for good, before it looks whether its claim holds: when it votes, so can they, and it is among those who
-// tell whether one was wiped.
+// Introduced returns the incarnations that the other nodes give for themselves. A founder of a cluster records them
+// durably before it checks its own claim: once it votes, they may vote as well, and it is one of the nodes that can
+// tell whether one of them was wiped.
 func (c *VoteClaim) Introduced(answers []KnownVoters) map[int32][16]byte {
 	nodes := make(map[int32][16]byte)
 	for _, a := range answers {

@@ -9,7 +9,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// says is what a node answers that knows these incarnations, numbers that stand for random ones.
+// says returns the answer of a node that knows these incarnations; numbers stand for random ones.
 func says(by int32, agreed bool, voters map[int32]byte) KnownVoters {
 	k := KnownVoters{By: by, Agreed: agreed, Voters: map[int32][16]byte{}}
 	for node, incarnation := range voters {
@@ -20,29 +20,41 @@ func says(by int32, agreed bool, voters map[int32]byte) KnownVoters {
 
 func TestANodeVotesOnlyWhenOthersKnowItAsItIs(t *testing.T) {
 	const unsaid, mine, lost = 0, 1, 2
+	type answers = []KnownVoters
+	type votes = map[int32]byte
 	for name, c := range map[string]struct {
 		joins   bool
-		answers []KnownVoters
+		answers answers
 		holds   bool
 		refused bool
 	}{
-		"nobody answers":                        {},
-		"one of two has noted it":               {answers: []KnownVoters{says(2, false, map[int32]byte{1: mine})}},
-		"both have noted it":                    {answers: []KnownVoters{says(2, false, map[int32]byte{1: mine}), says(3, false, map[int32]byte{1: mine})}, holds: true},
-		"one has noted it, the other not yet":   {answers: []KnownVoters{says(2, false, map[int32]byte{1: mine}), says(3, false, map[int32]byte{3: 3})}},
-		"the other two are new, too":            {answers: []KnownVoters{says(2, false, map[int32]byte{2: 2}), says(3, false, map[int32]byte{3: 3})}},
-		"it was agreed on":                      {answers: []KnownVoters{says(2, true, map[int32]byte{1: mine})}, holds: true},
-		"a majority knows of no claim":          {answers: []KnownVoters{says(2, true, map[int32]byte{1: unsaid, 2: 2, 3: 3})}},
-		"a majority knows another":              {answers: []KnownVoters{says(2, true, map[int32]byte{1: lost})}, refused: true},
-		"one without a majority knows another":  {answers: []KnownVoters{says(2, false, map[int32]byte{1: lost})}, refused: true},
-		"one has noted it, one knows another":   {answers: []KnownVoters{says(2, false, map[int32]byte{1: mine}), says(3, false, map[int32]byte{1: lost})}, refused: true},
-		"joining, nobody answers":               {joins: true},
-		"joining, one without a majority":       {joins: true, answers: []KnownVoters{says(2, false, map[int32]byte{2: 2})}},
-		"joining, a majority does not know it":  {joins: true, answers: []KnownVoters{says(2, true, map[int32]byte{2: 2})}, holds: true},
-		"joining, a majority knows it":          {joins: true, answers: []KnownVoters{says(2, true, map[int32]byte{1: mine})}, holds: true},
-		"joining, a majority knows another":     {joins: true, answers: []KnownVoters{says(2, true, map[int32]byte{1: lost})}, refused: true},
-		"joining, one of two knows another":     {joins: true, answers: []KnownVoters{says(2, true, nil), says(3, false, map[int32]byte{1: lost})}, refused: true},
-		"joining, both have noted it, not more": {joins: true, answers: []KnownVoters{says(2, false, map[int32]byte{1: mine}), says(3, false, map[int32]byte{1: mine})}},
+		"nobody answers":          {},
+		"one of two has noted it": {answers: answers{says(2, false, votes{1: mine})}},
+		"both have noted it": {
+			answers: answers{says(2, false, votes{1: mine}), says(3, false, votes{1: mine})}, holds: true,
+		},
+		"one has noted it, the other not yet": {
+			answers: answers{says(2, false, votes{1: mine}), says(3, false, votes{3: 3})},
+		},
+		"the other two are new, too":           {answers: answers{says(2, false, votes{2: 2}), says(3, false, votes{3: 3})}},
+		"it was agreed on":                     {answers: answers{says(2, true, votes{1: mine})}, holds: true},
+		"a majority knows of no claim":         {answers: answers{says(2, true, votes{1: unsaid, 2: 2, 3: 3})}},
+		"a majority knows another":             {answers: answers{says(2, true, votes{1: lost})}, refused: true},
+		"one without a majority knows another": {answers: answers{says(2, false, votes{1: lost})}, refused: true},
+		"one has noted it, one knows another": {
+			answers: answers{says(2, false, votes{1: mine}), says(3, false, votes{1: lost})}, refused: true,
+		},
+		"joining, nobody answers":              {joins: true},
+		"joining, one without a majority":      {joins: true, answers: answers{says(2, false, votes{2: 2})}},
+		"joining, a majority does not know it": {joins: true, answers: answers{says(2, true, votes{2: 2})}, holds: true},
+		"joining, a majority knows it":         {joins: true, answers: answers{says(2, true, votes{1: mine})}, holds: true},
+		"joining, a majority knows another":    {joins: true, answers: answers{says(2, true, votes{1: lost})}, refused: true},
+		"joining, one of two knows another": {
+			joins: true, answers: answers{says(2, true, nil), says(3, false, votes{1: lost})}, refused: true,
+		},
+		"joining, both have noted it, not more": {
+			joins: true, answers: answers{says(2, false, votes{1: mine}), says(3, false, votes{1: mine})},
+		},
 	} {
 		claim := VoteClaim{Node: 1, Incarnation: [16]byte{mine}, Others: []int32{2, 3}, Joins: c.joins}
 		holds, err := claim.Holds(c.answers)
@@ -63,7 +75,7 @@ type founder struct {
 	running, votes, wiped bool
 }
 
-// founders are such nodes, and how many directories they have had.
+// founders are the founders of a cluster, with a count of the directories that they have had.
 type founders struct {
 	all  [3]founder
 	made byte
@@ -75,12 +87,12 @@ func (f *founders) wipe(id int) {
 	f.all[id] = founder{incarnation: [16]byte{f.made}, noted: map[int32][16]byte{}, wiped: f.begun()}
 }
 
-// begun reports whether one of them votes, or has voted.
+// begun reports whether one of them has ever voted.
 func (f *founders) begun() bool {
 	return slices.ContainsFunc(f.all[:], func(n founder) bool { return n.votes || n.wiped })
 }
 
-// ask has a node ask those that run, note what they say, and vote if it may.
+// ask makes a node ask those that run, record their answers, and vote if it may.
 func (f *founders) ask(id int) {
 	n := &f.all[id]
 	claim := VoteClaim{Node: int32(id), Incarnation: n.incarnation}
@@ -106,9 +118,9 @@ func (f *founders) ask(id int) {
 	}
 }
 
-// TestAWipedNodeDoesNotVoteWhoeverRuns has three nodes begin a cluster, start and stop in any order, and lose their
-// directories once one of them votes.
-func TestAWipedNodeDoesNotVoteWhoeverRuns(t *testing.T) {
+// TestAWipedNodeDoesNotVoteWhicheverNodesRun lets three nodes begin a cluster, start and stop in any order, and lose
+// their directories after one of them has voted.
+func TestAWipedNodeDoesNotVoteWhicheverNodesRun(t *testing.T) {
 	began := 0
 	for seed := range uint64(5000) {
 		r, f := rand.New(rand.NewPCG(seed, 0)), new(founders)
@@ -126,7 +138,7 @@ func TestAWipedNodeDoesNotVoteWhoeverRuns(t *testing.T) {
 				f.ask(id)
 			}
 			if !slices.ContainsFunc(f.all[:], func(n founder) bool { return !n.wiped }) {
-				break // nobody is left that could know
+				break // no node is left that could know
 			}
 			if f.all[id].votes && f.all[id].wiped {
 				t.Fatalf("seed %d: node %d votes after it was wiped", seed, id)

@@ -14,52 +14,52 @@ import (
 	"github.com/chronik-stream/chronik/internal/pause"
 )
 
-// VoterGroup is the Raft group that agrees on the metadata, as far as its members are concerned. The errors of what
-// asks the group are fault.NotController when nothing was done, RequestTimedOut when it may have been done or may yet
-// be, and InvalidUpdateVersion when the members had changed meanwhile.
+// VoterGroup is the membership of the Raft group that agrees on the metadata. Errors: fault.NotController when nothing
+// was done, RequestTimedOut when it is unknown whether something was or will be done, InvalidUpdateVersion when the
+// members have changed meanwhile.
 type VoterGroup interface {
-	// Members returns the members as of now.
+	// Members returns the current members.
 	Members(ctx context.Context) (quorum.Members, error)
 	// IsLeader reports whether this node leads the group, as far as it knows.
 	IsLeader() bool
-	// LeaderTerm returns the leader's node id, -1 when none is known, and the newest term.
+	// LeaderTerm returns the leader's node id, -1 if none is known, and the newest term.
 	LeaderTerm() (node, term int32)
-	// AddObserver lets a node follow that others reach at a raft address.
+	// AddObserver adds a node that follows without a vote. address is its raft address.
 	AddObserver(ctx context.Context, node int32, address string) error
-	// Promote makes this node, which follows, a voter, once it has all that was agreed on.
+	// Promote makes this node, an observer, a voter once it has everything that was agreed on.
 	Promote(ctx context.Context) error
-	// Remove takes a node out for good.
+	// Remove removes a node. Its id cannot be used again.
 	Remove(ctx context.Context, node int32) error
-	// TransferLeadership returns when the voter leads the group.
+	// TransferLeadership makes a voter the leader, and returns when it leads.
 	TransferLeadership(ctx context.Context, to int32) error
 }
 
-// VoterStore is metadata that a Raft group agrees on, and with it who votes there.
+// VoterStore is metadata that a Raft group agrees on, together with the claims of its voters.
 type VoterStore interface {
 	ports.MetadataStore
-	// ClaimVote has it agreed on that this node votes, under its incarnation. It is fault.InconsistentVoterSet when the
-	// node is known under another one.
+	// ClaimVote commits that this node votes under its incarnation. The error is fault.InconsistentVoterSet when the node
+	// is known under another one.
 	ClaimVote(ctx context.Context) error
 	// ClaimVoteOf is ClaimVote for another node, which does not take part yet.
 	ClaimVoteOf(ctx context.Context, node int32, incarnation [16]byte) error
-	// Voters returns the incarnations that have claimed their votes, by node, as far as this node knows.
+	// Voters returns the incarnations that have claimed their votes, by node, as far as this node has applied them.
 	Voters() map[int32][16]byte
 	// Ready returns fault.KafkaStorageError when this node's disk is nearly full.
 	Ready() error
 }
 
-// VoterPeers are the other nodes, of which this one asks who votes. They need not serve clients yet.
+// VoterPeers asks other nodes about the voters. They need not serve clients yet.
 type VoterPeers interface {
-	// Ask returns what a node knows. The error is ErrDistrust when one runs there, and it or this one does not take the
-	// other for a node of its cluster.
+	// Ask returns what a node knows. The error is ErrDistrust when the node runs, but one of the two does not accept the
+	// other as a node of its cluster.
 	Ask(ctx context.Context, node int32) (KnownVoters, error)
 }
 
-// ErrDistrust means that another node runs, and that it and this one do not believe each other to be what they say.
+// ErrDistrust means that another node runs, but that it and this one do not accept each other's identity.
 var ErrDistrust = errors.New("another node and this one do not believe each other")
 
-// Voters is the service that says which nodes decide on the metadata, and changes that: on request, and by itself as
-// nodes come, go, and run out of space. The rules are package quorum's.
+// Voters is the service that describes which nodes decide on the metadata, and changes that: on request, and by itself
+// when nodes have caught up or run out of space. The rules are in package quorum.
 type Voters struct {
 	own      *OwnVoters
 	store    VoterStore
@@ -73,25 +73,25 @@ type Voters struct {
 // ForwardQuorum asks the metadata's leader, another node, to describe the quorum.
 type ForwardQuorum func(ctx context.Context, leader int32) (QuorumDescription, error)
 
-// VoterSettings is what a Voters works with. All fields are required.
+// VoterSettings are the dependencies of a Voters. All fields are required.
 type VoterSettings struct {
 	Own      *OwnVoters
 	Store    VoterStore
 	Group    VoterGroup
 	Peers    VoterPeers
-	Progress *QuorumProgress // knows how far the nodes are, where this node leads
+	Progress *QuorumProgress // the progress of the nodes while this one leads
 	Forward  ForwardQuorum
 	Log      *slog.Logger
 }
 
-// NewVoters returns the service. Run makes it work.
+// NewVoters returns the service. Run has to run for the changes that it makes by itself.
 func NewVoters(s VoterSettings) *Voters {
 	return &Voters{
 		own: s.Own, store: s.Store, group: s.Group, peers: s.Peers, progress: s.Progress, forward: s.Forward, log: s.Log,
 	}
 }
 
-// Add lets a node follow, without a vote, that other nodes reach at a raft address. Errors: fault.DuplicateVoter,
+// Add adds a node that follows without a vote. address is its raft address. Errors: fault.DuplicateVoter,
 // InvalidRequest, and those of the group.
 func (v *Voters) Add(ctx context.Context, node int32, address string) error {
 	m, err := v.members(ctx)
@@ -104,8 +104,8 @@ func (v *Voters) Add(ctx context.Context, node int32, address string) error {
 	return v.group.AddObserver(ctx, node, address)
 }
 
-// Remove takes a node out for good. A directory that is not zero must be the one under which the node votes. Errors:
-// fault.VoterNotFound, InvalidRequest, and those of the group.
+// Remove removes a node. Its id cannot be used again. directory, unless zero, must be the incarnation under which the
+// node votes. Errors: fault.VoterNotFound, InvalidRequest, and those of the group.
 func (v *Voters) Remove(ctx context.Context, node int32, directory [16]byte) error {
 	m, err := v.members(ctx)
 	if err != nil {
@@ -127,7 +127,7 @@ func (v *Voters) inService(node int32) bool {
 	return registered && !b.Fenced
 }
 
-// Lead makes this node lead the metadata. It is fault.PreferredLeaderNotAvailable for a node without a vote.
+// Lead makes this node the metadata's leader. The error is fault.PreferredLeaderNotAvailable if it has no vote.
 func (v *Voters) Lead(ctx context.Context) error {
 	m, err := v.members(ctx)
 	if err != nil {
@@ -140,10 +140,10 @@ func (v *Voters) Lead(ctx context.Context) error {
 	return v.group.TransferLeadership(ctx, self)
 }
 
-// membersWait bounds how long a leader is waited for that can tell who the members are.
+// membersWait bounds how long members waits for a leader.
 const membersWait = 5 * time.Second
 
-// members returns the members, with an image at least as new.
+// members returns the members, after the image of this node has become at least as new.
 func (v *Voters) members(ctx context.Context) (quorum.Members, error) {
 	ctx, cancel := context.WithTimeout(ctx, membersWait)
 	defer cancel()
@@ -154,18 +154,17 @@ func (v *Voters) members(ctx context.Context) (quorum.Members, error) {
 }
 
 const (
-	// voterCheck is the time between two checks of whether this node may vote, and of the group.
+	// voterCheck is the interval at which it is checked whether this node may vote, and the state of the group.
 	voterCheck = 2 * time.Second
-	// leadAgain is how long a node that has handed over because its disk is nearly full may lead when the leadership
-	// comes back to it: all disks may be full.
+	// leadAgain is how long a node may lead again after it has handed leadership over because its disk is nearly full.
+	// Otherwise leadership would move all the time when all disks are full.
 	leadAgain = time.Minute
-	// handOverTime bounds how long a node tries to have another one lead.
+	// handOverTime bounds an attempt to hand leadership over.
 	handOverTime = 2 * time.Second
 )
 
-// Run gives this node a vote once it has caught up, if there is one to be had, and looks after the group. When ctx
-// ends, it hands the leadership of the metadata over, so that the others need not find out by themselves that the
-// leader is gone.
+// Run makes this node a voter once it has caught up, if the rules allow it, and then maintains the group. When ctx
+// ends, it hands the leadership of the metadata over, so that the other nodes need not wait for an election time-out.
 func (v *Voters) Run(ctx context.Context) error {
 	v.awaitVote(ctx)
 	v.watch(ctx)
@@ -173,13 +172,13 @@ func (v *Voters) Run(ctx context.Context) error {
 	return nil
 }
 
-// awaitVote returns when this node votes; a voter remains one.
+// awaitVote returns when this node is a voter, which it then remains.
 func (v *Voters) awaitVote(ctx context.Context) {
 	for ctx.Err() == nil {
 		votes, err := v.TakeVote(ctx)
 		switch {
 		case votes:
-			v.log.InfoContext(ctx, "this node votes on the metadata", "node", v.own.Node())
+			v.log.InfoContext(ctx, "node is a voter of the metadata", "node", v.own.Node())
 		case err != nil && ctx.Err() == nil:
 			v.log.DebugContext(ctx, "no vote yet", "err", err)
 		}
@@ -190,7 +189,7 @@ func (v *Voters) awaitVote(ctx context.Context) {
 	}
 }
 
-// TakeVote has this node made a voter if it may be one, and reports whether it is one.
+// TakeVote makes this node a voter if the rules allow it, and reports whether it is one.
 func (v *Voters) TakeVote(ctx context.Context) (votes bool, err error) {
 	m, err := v.members(ctx)
 	if err != nil {
@@ -207,8 +206,8 @@ func (v *Voters) TakeVote(ctx context.Context) (votes bool, err error) {
 	return err == nil, err
 }
 
-// watch looks after the group until ctx ends. It has another voter lead the metadata while this node's disk is nearly
-// full: what clients want to be made they ask the leader for, and it would have to refuse.
+// watch maintains the group until ctx ends: it claims votes for other nodes (ClaimForOthers), and hands leadership over
+// while this node's disk is nearly full. A leader with a full disk would have to refuse all changes of the metadata.
 func (v *Voters) watch(ctx context.Context) {
 	for wait := voterCheck; ; {
 		pause.For(ctx, wait)
@@ -220,15 +219,15 @@ func (v *Voters) watch(ctx context.Context) {
 			v.log.DebugContext(ctx, "not all voters have claimed their votes", "err", err)
 		}
 		if err := v.store.Ready(); err != nil && v.group.IsLeader() {
-			v.log.WarnContext(ctx, "this node should not lead the metadata", "err", err)
+			v.log.WarnContext(ctx, "node hands over the leadership of the metadata", "err", err)
 			v.handOver(ctx)
 			wait = leadAgain
 		}
 	}
 }
 
-// ClaimForOthers has it agreed on who those voters are that have not claimed their votes. They wait for it: a node that
-// was added before votes had to be claimed, and runs for the first time now. It does something on the leader only.
+// ClaimForOthers claims the votes of voters that have not claimed them and wait for it: nodes that were added by a
+// version without claims, and run for the first time now. It does nothing unless this node leads.
 func (v *Voters) ClaimForOthers(ctx context.Context) error {
 	if !v.group.IsLeader() {
 		return nil
@@ -255,7 +254,8 @@ func (v *Voters) ClaimForOthers(ctx context.Context) error {
 	return err
 }
 
-// handOver has another voter lead the metadata, the next one that is in service, if this node leads and there is one.
+// handOver makes another voter the metadata's leader, the next one that is in service, if this node leads and there is
+// one.
 func (v *Voters) handOver(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, handOverTime)
 	defer cancel()
@@ -264,7 +264,7 @@ func (v *Voters) handOver(ctx context.Context) {
 	}
 	m, err := v.members(ctx)
 	if err != nil {
-		v.log.WarnContext(ctx, "leadership of the metadata is not handed over", "err", err)
+		v.log.WarnContext(ctx, "leadership of the metadata not handed over", "err", err)
 		return
 	}
 	for _, to := range m.Successors(v.own.Node()) {
@@ -272,10 +272,10 @@ func (v *Voters) handOver(ctx context.Context) {
 			continue
 		}
 		if err := v.group.TransferLeadership(ctx, to); err != nil {
-			v.log.WarnContext(ctx, "leadership of the metadata is not handed over", "to", to, "err", err)
+			v.log.WarnContext(ctx, "leadership of the metadata not handed over", "to", to, "err", err)
 			return
 		}
-		v.log.InfoContext(ctx, "leadership of the metadata is handed over", "to", to)
+		v.log.InfoContext(ctx, "leadership of the metadata handed over", "to", to)
 		return
 	}
 }

@@ -7,12 +7,12 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// describeTime bounds how long a majority is waited for, so that a client that asks for the quorum gets an answer.
+// describeTime bounds how long Describe waits for a majority, so that a client gets an answer in any case.
 const describeTime = time.Second
 
-// Describe says who keeps the metadata, as its leader knows; where nobody else knows, as far as this node does.
-// Without a majority it is fault.NotController, with the voters that this node knows by itself. It asks no other node
-// when another node asks.
+// Describe describes the quorum as the metadata's leader knows it, or if the leader does not answer, as this node knows
+// it. Without a majority the error is fault.NotController, with the voters that this node knows. forwarded means that
+// another node asks; then the leader is not asked.
 func (v *Voters) Describe(ctx context.Context, forwarded bool) (QuorumDescription, error) {
 	bounded, cancel := context.WithTimeout(ctx, describeTime)
 	defer cancel()

@@ -35,7 +35,7 @@ func votingNodes(self int32, voters ...int32) *voting {
 	return v
 }
 
-// do changes the group, or looks at it.
+// do calls change under the lock.
 func (v *voting) do(change func()) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -43,7 +43,7 @@ func (v *voting) do(change func()) error {
 	return v.err
 }
 
-// leads returns who leads.
+// leads returns the leader.
 func (v *voting) leads() (node int32) {
 	_ = v.do(func() { node = v.leader })
 	return node
@@ -142,7 +142,7 @@ func TestALeaderWhoseDiskIsFullHandsOver(t *testing.T) {
 		if leader := group.leads(); leader != 3 {
 			t.Errorf("node %d leads, want 3", leader)
 		}
-		_ = group.TransferLeadership(ctx, 1) // the others may be worse off
+		_ = group.TransferLeadership(ctx, 1) // the other disks may be even fuller
 		time.Sleep(leadAgain - 2*voterCheck)
 		synctest.Wait()
 		if leader := group.leads(); leader != 1 {
@@ -188,7 +188,8 @@ func TestTheQuorumIsDescribedByItsLeader(t *testing.T) {
 	}
 	asked = -1
 	q, err := v.Describe(t.Context(), true)
-	if err != nil || asked >= 0 || q.Leader != 1 || q.LeaderEpoch != 3 || len(q.Voters) != 3 || q.Voters[2].Directory != [16]byte{3} {
+	if err != nil || asked >= 0 || q.Leader != 1 || q.LeaderEpoch != 3 || len(q.Voters) != 3 ||
+		q.Voters[2].Directory != [16]byte{3} {
 		t.Errorf("another broker is told %+v, %v; asked was node %d", q, err, asked)
 	}
 	group.err = fault.NotController

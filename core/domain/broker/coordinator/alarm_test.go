@@ -12,11 +12,14 @@ func TestAStateIsWokenAtItsDeadline(t *testing.T) {
 	inWorld(t, 0, func(t *testing.T, w *world) {
 		keys := neighbours(10)
 		for i, key := range keys { // the last one is the first to be woken
-			_, err := w.on[1].Post(t.Context(), posting{account: key, amount: 1, lifetime: time.Duration(len(keys)-i) * time.Minute})
+			_, err := w.on[1].Post(t.Context(), posting{
+				account: key, amount: 1,
+				lifetime: time.Duration(len(keys)-i) * time.Minute,
+			})
 			wants(t, err, fault.None)
 		}
 		time.Sleep(time.Second)
-		for left := range slices.Backward(keys) { // so many are left
+		for left := range slices.Backward(keys) { // the number of accounts that are left
 			time.Sleep(time.Minute)
 			got, err := w.on[1].Accounts(t.Context())
 			if wants(t, err, fault.None); len(got) != left {
@@ -38,7 +41,7 @@ func TestADeadlineMayMove(t *testing.T) {
 		post(time.Hour, 1)
 		post(time.Minute, 2) // earlier
 		time.Sleep(30 * time.Second)
-		post(time.Minute, 3) // later: what has been set rings for nothing
+		post(time.Minute, 3) // later: the alarm that is set rings too early
 		time.Sleep(45 * time.Second)
 		sums(t, w.on[1], "a", 3)
 		time.Sleep(16 * time.Second)

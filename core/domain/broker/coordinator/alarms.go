@@ -20,18 +20,19 @@ type alarms struct {
 
 // alarm is the one alarm of an entry.
 type alarm struct {
-	ring   func(context.Context) // called without any lock held
-	at     time.Time             // under the lock of the entry's shard: when it rings, zero if it is not set
-	queued time.Time             // under the lock of alarms: the same, as the heap has it
-	place  int                   // under the lock of alarms: in the heap, from 1 on; 0 if it is not in there
+	ring   func(context.Context) // called without a lock held
+	at     time.Time             // when it rings, zero if it is not set; guarded by the shard's lock
+	queued time.Time             // the same, as the heap orders it; guarded by alarms.mu
+	place  int                   // position in the heap, counted from 1; 0: not in the heap; guarded by alarms.mu
 }
 
 func newAlarms(clock ports.Clock) *alarms {
 	return &alarms{clock: clock, kick: make(chan struct{}, 1)}
 }
 
-// set has the alarm ring at wake, the zero time for never. An alarm that rings too early does no harm, so it is never
-// moved back: a heartbeat, which moves a deadline back, costs nothing here. It is called under the shard's lock.
+// set makes the alarm ring at wake; the zero time means never. An alarm is never moved to a later time, since it does
+// no harm if it rings too early. So a heartbeat, which extends a deadline, costs nothing here. The caller holds the
+// shard's lock.
 func (a *alarms) set(one *alarm, wake time.Time) {
 	if wake.IsZero() || !one.at.IsZero() && !wake.Before(one.at) {
 		return
@@ -53,7 +54,7 @@ func (a *alarms) set(one *alarm, wake time.Time) {
 	}
 }
 
-// drop takes the alarm away.
+// drop removes the alarm.
 func (a *alarms) drop(one *alarm) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -82,7 +83,7 @@ func (a *alarms) run(ctx context.Context) {
 	}
 }
 
-// catchUp rings the alarms that are due at once, and has run look again how long the others take.
+// catchUp rings the alarms that are due, and makes run compute again how long to wait for the others.
 func (a *alarms) catchUp(ctx context.Context) {
 	for due, _ := a.next(); due != nil; due, _ = a.next() {
 		due.ring(ctx)
@@ -93,7 +94,7 @@ func (a *alarms) catchUp(ctx context.Context) {
 	}
 }
 
-// next takes an alarm that is due out of the heap, or returns how long there is to wait for one.
+// next removes and returns an alarm that is due, or returns how long to wait for the next one.
 func (a *alarms) next() (due *alarm, wait time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -106,7 +107,7 @@ func (a *alarms) next() (due *alarm, wait time.Duration) {
 	return heap.Pop(&a.heap).(*alarm), 0
 }
 
-// alarmHeap implements heap.Interface, the earliest alarm first. Alarms know their places.
+// alarmHeap implements heap.Interface, the earliest alarm first. It keeps alarm.place up to date.
 type alarmHeap []*alarm
 
 func (h alarmHeap) Len() int           { return len(h) }

@@ -42,7 +42,7 @@ func TestAWriteThatAFailOverMeetsIsWhatTheLogSays(t *testing.T) {
 			w.elect(0, 2, kept)
 			sums(t, w.on[2], key, want)
 			for range 2 {
-				wants(t, <-answers, fault.NotCoordinator) // it may be there, or not
+				wants(t, <-answers, fault.NotCoordinator) // the write may be in the log, or not
 			}
 			added(t, w.on[2], key, 1000, want+1000)
 		})
@@ -73,7 +73,7 @@ func TestAWriteOfAnEarlierEpochIsNotTakenForOneOfThisEpoch(t *testing.T) {
 		}()
 		time.Sleep(100 * time.Millisecond)
 		w.log.Elect(0, 1, 1, 0)
-		sums(t, w.on[1], key, 0) // has the shard loaded again
+		sums(t, w.on[1], key, 0) // loads the shard again
 		wants(t, <-before, fault.NotCoordinator)
 		began := time.Now()
 		added(t, w.on[1], key, 2, 2)
@@ -96,7 +96,7 @@ func TestALoadingOfAnEarlierEpochIsNotUsed(t *testing.T) {
 		synctest.Wait() // the log is being read
 		w.log.Elect(0, 2, 1, 0)
 		w.appendRecord(0, 2, 1, []byte(key), posting{amount: 10}.Value())
-		w.log.Elect(0, 1, 2, 0) // and nobody's metadata show it yet
+		w.log.Elect(0, 1, 2, 0) // and the metadata do not show it yet
 		wants(t, <-answer, fault.NotCoordinator)
 		sums(t, l, key, 11)
 	})
@@ -119,7 +119,7 @@ func TestACoordinatorWhoseLeaseHasEndedRefusesAndGoesOnWhenItIsRenewed(t *testin
 	})
 }
 
-func TestWhoeverWaitsIsSentAwayWhenAnotherBrokerIsElected(t *testing.T) {
+func TestWaitingRequestsFailWhenAnotherBrokerIsElected(t *testing.T) {
 	inWorld(t, time.Hour, func(t *testing.T, w *world) {
 		key, answer := neighbours(1)[0], make(chan error, 1)
 		go func() {
@@ -148,7 +148,7 @@ func TestANewLeaderLoadsUnaskedWhenItsLeaseBegins(t *testing.T) {
 		w.elect(0, 2, 0)
 		time.Sleep(1500 * time.Millisecond)
 		w.log.Set(func() { w.log.Deposed = nil })
-		time.Sleep(2 * time.Minute) // and nobody asks
+		time.Sleep(2 * time.Minute) // without a request
 		if n := len(w.log.Durable(0)); n != 2 {
 			t.Errorf("%d batches, want the account's and, from the new leader, its end", n)
 		}
@@ -156,7 +156,7 @@ func TestANewLeaderLoadsUnaskedWhenItsLeaseBegins(t *testing.T) {
 	})
 }
 
-func TestWhatADeletedTopicHeldIsGoneWhenItIsCreatedAgain(t *testing.T) {
+func TestTheStateOfADeletedTopicIsGoneWhenItIsCreatedAgain(t *testing.T) {
 	for _, fewer := range []int32{partitions, 1} {
 		inWorld(t, 0, func(t *testing.T, w *world) {
 			for _, key := range []string{"a", "b", "c"} { // in partitions of their own
@@ -179,7 +179,7 @@ func TestWhatADeletedTopicHeldIsGoneWhenItIsCreatedAgain(t *testing.T) {
 	}
 }
 
-func TestWhoeverWaitsIsSentAwayWhenTheTopicIsDeleted(t *testing.T) {
+func TestWaitingRequestsFailWhenTheTopicIsDeleted(t *testing.T) {
 	inWorld(t, time.Hour, func(t *testing.T, w *world) {
 		answer := make(chan error, 1)
 		go func() {

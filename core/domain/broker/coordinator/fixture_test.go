@@ -26,7 +26,8 @@ const (
 	writeTimeout = 5 * time.Second
 )
 
-// world is brokers with a ledger each, on the same metadata and the same log. At first broker 1 leads everything.
+// world is a set of brokers with a ledger each, on the same metadata and the same log. At first broker 1 leads every
+// partition.
 type world struct {
 	t      *testing.T
 	store  *porttest.Store
@@ -40,7 +41,8 @@ func inWorld(t *testing.T, delay time.Duration, f func(t *testing.T, w *world)) 
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{
-			t: t, store: porttest.NewStore(), log: coordinatortest.NewLog(delay), on: map[int32]*ledger{}, ending: map[int32]func(){},
+			t: t, store: porttest.NewStore(), log: coordinatortest.NewLog(delay), on: map[int32]*ledger{},
+			ending: map[int32]func(){},
 		}
 		for id := range int32(brokers) {
 			w.apply(metadata.RegisterBroker{ID: id + 1})
@@ -111,8 +113,8 @@ func (w *world) leader(p int32) (broker, epoch int32) {
 	return t.Partitions[p].Leader, t.Partitions[p].LeaderEpoch
 }
 
-// elect has a broker lead a partition from now on, with so many of the batches that are not durable yet. The log
-// knows it before the metadata are seen.
+// elect makes a broker the leader of a partition, with the first kept batches of those that are not durable yet. The
+// brokers see it in the log before they see it in the metadata.
 func (w *world) elect(p, broker int32, kept int) {
 	w.t.Helper()
 	before, epoch := w.leader(p)
@@ -170,7 +172,7 @@ func sums(t *testing.T, l *ledger, key string, want int64) {
 	}
 }
 
-// added adds an amount that must be taken.
+// added adds an amount, which must succeed.
 func added(t *testing.T, l *ledger, key string, amount, want int64) {
 	t.Helper()
 	if got, err := l.Add(t.Context(), key, amount); err != nil || got != want {

@@ -7,8 +7,8 @@ import (
 	"github.com/chronik-stream/chronik/internal/pause"
 )
 
-// follow gives up the partitions that this broker does not lead any more, and loads those that it begins to lead, so
-// that deadlines pass even if no request comes.
+// follow unloads the partitions that this broker does not lead any more. It loads those that it begins to lead, so that
+// deadlines are kept even if no request comes.
 func (r *Runtime[S, R]) follow(ctx context.Context) {
 	var seen *metadata.Topic
 	for img := range r.deps.Metadata.Watch(ctx) {
@@ -27,7 +27,8 @@ func (r *Runtime[S, R]) follow(ctx context.Context) {
 	}
 }
 
-// outdateAll gives up what a deleted topic held: one that has its name now may have fewer partitions.
+// outdateAll unloads the shards of a deleted topic. followTopic would not reach all of them: a new topic of the same
+// name may have fewer partitions.
 func (r *Runtime[S, R]) outdateAll() {
 	for _, s := range r.known() {
 		s.mu.Lock()
@@ -36,7 +37,7 @@ func (r *Runtime[S, R]) outdateAll() {
 	}
 }
 
-// followTopic gives up and loads the partitions of the topic as it is now. It reports false when Run has ended.
+// followTopic unloads and loads shards according to the topic's current leaders. It reports false when Run has ended.
 func (r *Runtime[S, R]) followTopic(topic *metadata.Topic) bool {
 	for p := range topic.Partitions {
 		s, epoch := r.shard(int32(p)), topic.Partitions[p].LeaderEpoch
@@ -47,7 +48,7 @@ func (r *Runtime[S, R]) followTopic(topic *metadata.Topic) bool {
 	return true
 }
 
-// begins gives up what the topic as it is now has outdated, and reports whether this broker begins to lead the
+// begins unloads the shard if the topic has a newer leader epoch, and reports whether this broker begins to lead the
 // partition.
 func (s *shard[S, R]) begins(topic *metadata.Topic) bool {
 	at := &topic.Partitions[s.partition]
@@ -61,7 +62,7 @@ func (s *shard[S, R]) begins(topic *metadata.Topic) bool {
 	return true
 }
 
-// lead loads the shard, trying again until it is loaded, another leader epoch begins, or the topic is deleted.
+// lead loads the shard. It tries again until that succeeds, another leader epoch begins, or the topic is deleted.
 func (s *shard[S, R]) lead(ctx context.Context, id metadata.TopicID, epoch int32) {
 	for ctx.Err() == nil && s.load(ctx) != nil {
 		pause.For(ctx, loadPatience)

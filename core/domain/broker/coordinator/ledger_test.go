@@ -16,8 +16,8 @@ import (
 // topic is where the ledger is kept.
 const topic = "__ledger"
 
-// The ledger is the machine of these tests, as small as one can be that uses all that a Runtime has: accounts, to
-// which amounts are added. An account's sum is shown when it is ordered in the log, and answered behind a barrier.
+// The ledger is the machine of these tests, the smallest one that uses everything that a Runtime has. It has accounts
+// to which amounts are added. A sum changes when the record is appended to the log, and is answered after a barrier.
 type (
 	runtime = coordinator.Runtime[*account, posting]
 	entry   = coordinator.Entry[*account, posting]
@@ -28,7 +28,7 @@ type account struct {
 	sum       int64
 	staged    map[int64]int64 // by producer: what counts when its transaction is committed
 	postings  int             // that count, or are staged
-	pending   int             // writes on their way to the log
+	pending   int             // writes that are not durable yet
 	closed    bool
 	deadline  time.Time // when it is closed, zero for never
 	abandoned error
@@ -76,7 +76,7 @@ func decode(key, value []byte) (account string, p posting, err error) {
 	return p.account, p, err
 }
 
-// apply changes the account by a posting that is in the log or on its way there.
+// apply applies a posting to the account.
 func (a *account) apply(p posting, producer int64) {
 	switch {
 	case p.closes:
@@ -135,7 +135,7 @@ func (l *ledger) expire(ctx context.Context, e *entry) {
 	}
 }
 
-// put writes postings, and does then when they are durable.
+// put writes postings, and calls then when they are durable.
 func put(ctx context.Context, e *entry, w coordinator.Write[posting], done chan<- error, then func()) error {
 	w.Written = func(context.Context, int64) {
 		e.State.pending--
@@ -148,7 +148,7 @@ func put(ctx context.Context, e *entry, w coordinator.Write[posting], done chan<
 	return err
 }
 
-// Add adds an amount to an account, which it makes, and returns its sum then.
+// Add adds an amount to an account, which it creates if necessary, and returns the sum after it.
 func (l *ledger) Add(ctx context.Context, key string, amount int64) (sum int64, err error) {
 	return l.Post(ctx, posting{account: key, amount: amount})
 }

@@ -8,19 +8,20 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// loadPatience is how long a request waits for its shard to be loaded before its client is asked to try again.
+// loadPatience is how long a request waits for its shard to be loaded before it gets CoordinatorLoadInProgress.
 const loadPatience = time.Second
 
 // loading is one loading of a shard. err is set before done is closed.
 type loading struct {
-	epoch int32 // the leader epoch that it is for
+	epoch int32 // the leader epoch for which the shard is loaded
 	done  chan struct{}
 	err   error
 }
 
-// load returns when the shard is loaded in the present leader epoch; it begins that if nobody has. Errors:
-// fault.NotCoordinator when this broker does not lead the partition or may not do so now, CoordinatorLoadInProgress
-// when it takes long, CoordinatorNotAvailable when it has failed (the next call tries again) or Run has ended.
+// load returns when the shard is loaded in the present leader epoch. It starts the loading unless that is in progress.
+// Errors: fault.NotCoordinator when this broker does not lead the partition or its lease has ended;
+// CoordinatorLoadInProgress when the loading takes longer than loadPatience; CoordinatorNotAvailable when Run has
+// ended, or when the loading has failed, which the next call tries again.
 func (s *shard[S, R]) load(ctx context.Context) error {
 	select {
 	case <-s.runtime.stopped:
@@ -52,8 +53,8 @@ func (s *shard[S, R]) load(ctx context.Context) error {
 	}
 }
 
-// join returns the loading of the shard for a leader epoch, which the caller is to run if it is the first to join;
-// nil when the shard is loaded.
+// join returns the loading of the shard for a leader epoch, nil when the shard is loaded. The caller that is first has
+// to run it.
 func (s *shard[S, R]) join(epoch int32) (l *loading, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,19 +80,19 @@ func (s *shard[S, R]) leaderEpoch(ctx context.Context) (int32, error) {
 	return epoch, nil
 }
 
-// outdate gives up what was loaded in an earlier leader epoch than the one given, as another broker may have written
-// since, or from a topic that was deleted. It is called under the lock.
+// outdate unloads the shard if it was loaded before the given leader epoch, since another broker may have written in
+// between, or from a topic that was deleted. The caller holds the lock.
 func (s *shard[S, R]) outdate(epoch int32) {
 	if topic := s.runtime.topicID(); topic != s.topic {
-		s.giveUp()
+		s.unload()
 		s.topic, s.epoch, s.wanted = topic, -1, -1
 	}
 	if s.entries != nil && s.epoch < epoch || s.loading != nil && s.loading.epoch < epoch {
-		s.giveUp()
+		s.unload()
 	}
 }
 
-// read makes the shard's states from its log and brings them to life.
+// read rebuilds the shard's states from its log and publishes them.
 func (s *shard[S, R]) read(ctx context.Context, l *loading) {
 	defer close(l.done)
 	began := s.runtime.deps.Clock()
@@ -102,7 +103,7 @@ func (s *shard[S, R]) read(ctx context.Context, l *loading) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.loading != l { // it was given up
+	if s.loading != l { // the shard was unloaded meanwhile
 		l.err = fault.NotCoordinator
 		return
 	}
@@ -115,7 +116,7 @@ func (s *shard[S, R]) read(ctx context.Context, l *loading) {
 		l.err = fault.NotCoordinator
 		return
 	case err != nil:
-		s.runtime.deps.Logger.ErrorContext(ctx, "coordinator's partition cannot be loaded",
+		s.runtime.deps.Logger.ErrorContext(ctx, "cannot load coordinator partition",
 			"topic", s.runtime.machine.Topic, "partition", s.partition, "err", err)
 		l.err = fault.New(fault.CoordinatorNotAvailable, "load %s-%d: %v", s.runtime.machine.Topic, s.partition, err)
 		return
@@ -126,7 +127,7 @@ func (s *shard[S, R]) read(ctx context.Context, l *loading) {
 		s.tend(e)
 	}
 	if n := len(loaded.entries); n > 0 {
-		s.runtime.deps.Logger.InfoContext(ctx, "coordinator's partition loaded", "topic", s.runtime.machine.Topic,
+		s.runtime.deps.Logger.InfoContext(ctx, "coordinator partition loaded", "topic", s.runtime.machine.Topic,
 			"partition", s.partition, "keys", n, "took", s.runtime.deps.Clock().Sub(began))
 	}
 }

@@ -32,7 +32,7 @@ func TestStatesAreWhatTheLogSaysAfterARestart(t *testing.T) {
 	})
 }
 
-// appendRecord puts a record into the log that no ledger has written.
+// appendRecord appends a record to the log that no ledger has written.
 func (w *world) appendRecord(p, broker, epoch int32, key, value []byte) {
 	w.t.Helper()
 	b := record.NewBuilder(record.Options{})

@@ -2,9 +2,8 @@ package coordinator
 
 import "sync/atomic"
 
-// Memory is a budget for the states of coordinators. States that are loaded from the log count, too, whatever the
-// limit: a request may only grow a state where there is room, but what exists can always go on. It is safe for
-// concurrent use.
+// Memory is a budget for the states of coordinators. A request may let a state grow only within the limit. States that
+// are loaded from the log count as well, but are loaded whatever the limit is. It is safe for concurrent use.
 type Memory struct {
 	limit, used atomic.Int64
 }
@@ -16,17 +15,17 @@ func NewMemory(limit int64) *Memory {
 	return m
 }
 
-// SetLimit changes the limit. What is in use stays in use.
+// SetLimit changes the limit. It frees no memory.
 func (m *Memory) SetLimit(bytes int64) { m.limit.Store(bytes) }
 
 // Used returns how many bytes the states take.
 func (m *Memory) Used() int64 { return m.used.Load() }
 
-// Allows reports whether states may grow by so many bytes. Requests to several shards that ask at the same moment may
-// together exceed the limit.
+// Allows reports whether states may grow by growth bytes. Concurrent requests to several shards may together exceed the
+// limit.
 func (m *Memory) Allows(growth int) bool {
 	return growth <= 0 || m.used.Load()+int64(growth) <= m.limit.Load()
 }
 
-// add changes what is in use.
+// add changes the number of bytes in use.
 func (m *Memory) add(bytes int) { m.used.Add(int64(bytes)) }

@@ -25,7 +25,7 @@ func TestMemoryIsThatOfTheStates(t *testing.T) {
 		_, err := l.Close(t.Context(), keys[1])
 		wants(t, err, fault.None)
 		takes(l, 120)
-		w.elect(0, 2, 0) // it takes them over
+		w.elect(0, 2, 0) // broker 2 takes the accounts over
 		takes(l, 0)
 		takes(w.on[2], 120)
 	})

@@ -2,8 +2,8 @@ package coordinator
 
 import "unicode/utf16"
 
-// PartitionFor returns which of an internal topic's n partitions keeps a key: Kafka's Utils.abs(key.hashCode()) % n,
-// with Java's hash over UTF-16.
+// PartitionFor returns which of an internal topic's n partitions holds a key. It is Kafka's
+// Utils.abs(key.hashCode()) % n, with Java's hash over UTF-16.
 func PartitionFor(key string, n int32) int32 {
 	var hash int32
 	for _, r := range key {

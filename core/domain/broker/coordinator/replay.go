@@ -8,7 +8,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
-// replay makes the states of a shard from its log. Nobody else sees them before it has ended.
+// replay rebuilds the states of a shard from its log. They are not published before it has ended.
 type replay[S State, R Record] struct {
 	shard   *shard[S, R]
 	entries map[string]*Entry[S, R]
@@ -21,7 +21,7 @@ func (l *replay[S, R]) run(ctx context.Context) error {
 	r, partition := l.shard.runtime, l.shard.partition
 	err := r.deps.Log.Read(ctx, r.machine.Topic, partition, 0, l.batch)
 	if l.foreign > 0 {
-		r.deps.Logger.WarnContext(ctx, "records of another kind were skipped",
+		r.deps.Logger.WarnContext(ctx, "records of an unknown kind skipped",
 			"topic", r.machine.Topic, "partition", partition, "records", l.foreign)
 	}
 	return err

@@ -14,21 +14,22 @@ import (
 	"github.com/chronik-stream/chronik/internal/limitedlog"
 )
 
-// Log is the partitions of internal topics that this broker may lead. replicas.Partitions implements it.
+// Log gives access to the partitions of internal topics that this broker leads. replicas.Partitions implements it.
 type Log interface {
-	// LeaderEpoch returns the leader epoch in which this broker leads the partition, and may do so now: its lease has
-	// not ended. Error: fault.NotLeaderOrFollower.
+	// LeaderEpoch returns the leader epoch in which this broker leads the partition, if its lease has not ended. Error:
+	// fault.NotLeaderOrFollower.
 	LeaderEpoch(ctx context.Context, topic string, partition int32) (int32, error)
-	// Start orders b behind the end of the partition's log, sets its base offset and returns without waiting for any
-	// disk. b must not be changed from then on. wait returns nil when b is durable on every in-sync replica, and an
-	// error when that is not known to happen; it may be called from another goroutine, once, and be abandoned by
-	// ending its ctx. After an error of Start itself nothing was appended: fault.NotLeaderOrFollower when leaderEpoch
-	// is not that of LeaderEpoch, or the topic was deleted, whatever has its name now; or the log's own.
+	// Start appends b to the partition's log, sets its base offset and returns without waiting for a disk. b must not be
+	// changed from then on. wait returns nil when b is durable on every in-sync replica, and an error when it is unknown
+	// whether b ever will be. It may be called once, from any goroutine, and returns when its ctx ends.
+	//
+	// After an error of Start nothing was appended. Errors: fault.NotLeaderOrFollower when leaderEpoch is not that of
+	// LeaderEpoch, or the topic with this id was deleted; or the log's own.
 	Start(
 		ctx context.Context, topic metadata.TopicID, partition, leaderEpoch int32, b record.Batch,
 	) (wait func(context.Context) error, err error)
-	// Read visits the partition's batches from offset from to the end, those included that were started before and
-	// have yet to become durable. A batch is valid until visit returns. An error of visit ends the reading.
+	// Read visits the partition's batches from offset from to the end. It waits until batches that were started before
+	// are durable, and visits them as well. A batch is valid until visit returns. An error of visit ends the reading.
 	Read(ctx context.Context, topic string, partition int32, from int64, visit func(record.Batch) error) error
 }
 
@@ -53,21 +54,21 @@ type Dependencies struct {
 	Memory   *Memory // may be shared by several coordinators
 	Clock    ports.Clock
 	Logger   *slog.Logger
-	// WriteTimeout returns how long Await waits for a write, offsets.commit.timeout.ms for instance.
+	// WriteTimeout returns how long Await waits for a write, such as offsets.commit.timeout.ms.
 	WriteTimeout func() time.Duration
 }
 
 // refusalsPerPeriod is how many lines about refused requests may be logged per limitedlog.Period.
 const refusalsPerPeriod = 100
 
-// Runtime runs the coordinators of one internal topic; see the package's comment. Its methods answer while Run runs,
-// and may be called concurrently.
+// Runtime runs the coordinators of one internal topic; see the package comment. Its methods may be called concurrently
+// while Run runs.
 type Runtime[S State, R Record] struct {
 	deps       Dependencies
 	machine    Machine[S, R]
-	refusals   *limitedlog.Log // what clients can cause
+	refusals   *limitedlog.Log // for errors that clients can cause
 	alarms     *alarms
-	background chan func(context.Context) // what Run is to do in goroutines of its own
+	background chan func(context.Context) // functions that Run runs on goroutines of their own
 	stopped    chan struct{}              // closed when Run ends
 
 	mu     sync.Mutex
@@ -90,9 +91,9 @@ func New[S State, R Record](m Machine[S, R], d Dependencies) *Runtime[S, R] {
 	}
 }
 
-// Run loads the partitions that this broker begins to lead, gives up those that it does not lead any more, and wakes
-// states at their deadlines, until ctx ends. Once it has returned, every waiting request has been answered and all
-// goroutines have ended. It runs once.
+// Run loads the partitions that this broker begins to lead, unloads those that it does not lead any more, and wakes
+// states at their deadlines, until ctx ends. When it returns, every waiting request has been answered and all
+// goroutines have ended. It must be called once.
 func (r *Runtime[S, R]) Run(ctx context.Context) error {
 	var work sync.WaitGroup
 	work.Go(func() { r.alarms.run(ctx) })
@@ -112,11 +113,12 @@ func (r *Runtime[S, R]) Run(ctx context.Context) error {
 	}
 }
 
-// CatchUp rings the alarms that are due at once, for a clock that was moved: Run waits in the machine's time.
+// CatchUp rings the alarms that are due. It is called after the broker's clock was moved: Run waits by the machine's
+// clock.
 func (r *Runtime[S, R]) CatchUp(ctx context.Context) { r.alarms.catchUp(ctx) }
 
-// Go has Run do f in a goroutine that it waits for: what a state machine does outside its steps. It reports false
-// when Run has ended.
+// Go runs f on a goroutine that Run waits for: work of a state machine outside of its steps. It reports false when Run
+// has ended.
 func (r *Runtime[S, R]) Go(f func(context.Context)) bool {
 	select {
 	case <-r.stopped:
@@ -126,9 +128,9 @@ func (r *Runtime[S, R]) Go(f func(context.Context)) bool {
 	}
 }
 
-// Find returns the id of the broker that coordinates the key, and creates the topic if it is missing: no other method
-// does. The error is fault.CoordinatorNotAvailable when there is no such broker now or the topic cannot be created,
-// as when brokers of a cluster are still starting. Clients try again; the operator is told why.
+// Find returns the id of the broker that coordinates the key. It creates the topic if it is missing, which no other
+// method does. The error is fault.CoordinatorNotAvailable when the partition has no leader or the topic cannot be
+// created, for instance because other brokers are still starting. Clients retry it; the reason is logged.
 func (r *Runtime[S, R]) Find(ctx context.Context, key string) (brokerID int32, err error) {
 	topic, err := r.deps.Topics.EnsureInternal(ctx, r.machine.Topic)
 	if err != nil {

@@ -18,25 +18,25 @@ type shard[S State, R Record] struct {
 	partition int32
 
 	mu       sync.Mutex
-	topic    metadata.TopicID        // whose partition it is: the topic may be deleted and created again
+	topic    metadata.TopicID        // the topic may be deleted and created again under a new id
 	entries  map[string]*Entry[S, R] // by key; nil: not loaded
-	epoch    int32                   // the leader epoch in which they were loaded
-	wanted   int32                   // the newest leader epoch for which they are loaded without a request, -1 for none
-	loading  *loading                // the loading that runs, or the last that failed
-	open     openTxns                // whose markers are yet to come
-	queue    []*pending[S, R]        // in the order of the log; not durable yet
+	epoch    int32                   // the leader epoch in which entries were loaded
+	wanted   int32                   // the newest leader epoch for which follow has loaded the shard, -1 for none
+	loading  *loading                // in progress, nil when there is none
+	open     openTxns                // transactions without a marker yet
+	queue    []*pending[S, R]        // not durable yet, in the order of the log
 	draining bool                    // a goroutine waits for the head of the queue
-	builder  record.Builder          // of batches, for its memory
+	builder  record.Builder          // kept to reuse its memory
 }
 
-// Entry is a state with what is kept for it. Its methods may be called under the lock of its shard only: in the
-// functions of a Machine, and in those that requests pass to the Runtime.
+// Entry is a state with its bookkeeping. Its methods may only be called under the lock of its shard: in the functions
+// of a Machine, and in those that requests pass to the Runtime.
 type Entry[S State, R Record] struct {
 	State S
 
 	key   string
 	shard *shard[S, R]
-	size  int // bytes that it is accounted for
+	size  int // bytes accounted for in Memory
 	alarm alarm
 }
 
@@ -58,7 +58,7 @@ func (r *Runtime[S, R]) shard(p int32) *shard[S, R] {
 	return s
 }
 
-// known returns all shards that there ever were, in order.
+// known returns all shards that were ever used, in the order of their partitions.
 func (r *Runtime[S, R]) known() []*shard[S, R] {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -75,10 +75,10 @@ func (s *shard[S, R]) newEntry(key string, state S) *Entry[S, R] {
 	return e
 }
 
-// tend accounts for the state's size and sets its alarm, or forgets it when it has become vacant. It is called under
+// tend accounts for the state's size and sets its alarm, or removes it when it has become vacant. It is called under
 // the lock after everything that may have changed the state.
 func (s *shard[S, R]) tend(e *Entry[S, R]) {
-	if s.entries[e.key] != e { // another has taken its key
+	if s.entries[e.key] != e { // a new state has taken its key
 		s.forget(e)
 		return
 	}
@@ -91,7 +91,7 @@ func (s *shard[S, R]) tend(e *Entry[S, R]) {
 	s.runtime.alarms.set(&e.alarm, e.State.Wake())
 }
 
-// forget ends what is kept for an entry elsewhere.
+// forget removes an entry's alarm and releases its memory.
 func (s *shard[S, R]) forget(e *Entry[S, R]) {
 	s.runtime.alarms.drop(&e.alarm)
 	e.account(0)
@@ -114,8 +114,8 @@ func (e *Entry[S, R]) expire(ctx context.Context) {
 	}
 }
 
-// giveUp forgets the states. All who wait for them are told to look for the coordinator. It is called under the lock.
-func (s *shard[S, R]) giveUp() {
+// unload drops the states. Requests that wait for them get fault.NotCoordinator. The caller holds the lock.
+func (s *shard[S, R]) unload() {
 	for _, e := range s.entries {
 		s.runtime.machine.Abandon(e.State, fault.NotCoordinator)
 		s.forget(e)
@@ -123,12 +123,15 @@ func (s *shard[S, R]) giveUp() {
 	for _, p := range s.queue {
 		answer(p.done, fault.NotCoordinator)
 	}
-	s.entries, s.open, s.queue, s.loading = nil, nil, nil, nil
+	s.entries = nil
+	s.open = nil
+	s.queue = nil
+	s.loading = nil
 }
 
-// close gives the shard up when Run ends.
+// close unloads the shard when Run ends.
 func (s *shard[S, R]) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.giveUp()
+	s.unload()
 }

@@ -25,24 +25,25 @@ func (r *Runtime[S, R]) lock(ctx context.Context, key string) (*shard[S, R], err
 	return s, s.lock(ctx)
 }
 
-// lock locks the shard, loaded. It is not locked after an error.
+// lock locks the shard after loading it. It is not locked after an error.
 func (s *shard[S, R]) lock(ctx context.Context) error {
 	if err := s.load(ctx); err != nil {
 		return err
 	}
 	s.mu.Lock()
-	if s.entries == nil { // given up meanwhile
+	if s.entries == nil { // unloaded meanwhile
 		s.mu.Unlock()
 		return fault.NotCoordinator
 	}
 	return nil
 }
 
-// Step runs f on the key's state. found is false, and f is not called, if there is none; with create it is made.
+// Step runs f on the key's state. If there is none, it is created with create; otherwise found is false, and f is not
+// called.
 //
 // Errors, here and in the other methods: fault.NotCoordinator when another broker coordinates the key,
-// CoordinatorLoadInProgress when the partition takes long to load, CoordinatorNotAvailable when that has failed or
-// Run has ended. Clients try again after all of them.
+// CoordinatorLoadInProgress when the partition takes long to load, CoordinatorNotAvailable when that has failed or Run
+// has ended. Clients retry all of them.
 func (r *Runtime[S, R]) Step(
 	ctx context.Context, key string, create bool, f func(*Entry[S, R]),
 ) (found bool, err error) {
@@ -64,7 +65,7 @@ func (r *Runtime[S, R]) Step(
 	return true, nil
 }
 
-// View runs f on the key's state, which f must not change, if there is one, dead or not.
+// View runs f on the key's state if there is one, even a dead one. f must not change it.
 func (r *Runtime[S, R]) View(ctx context.Context, key string, f func(*Entry[S, R])) error {
 	s, err := r.lock(ctx, key)
 	if err != nil {
@@ -91,7 +92,8 @@ func (r *Runtime[S, R]) Partitions() (led []int32) {
 	return led
 }
 
-// Each runs f on every state of a partition, in the order of their keys: on none when another broker leads it.
+// Each runs f on every state of a partition, in the order of their keys. It runs it on none when another broker leads
+// the partition.
 func (r *Runtime[S, R]) Each(ctx context.Context, partition int32, f func(*Entry[S, R])) error {
 	s := r.shard(partition)
 	switch err := s.lock(ctx); {
@@ -110,8 +112,8 @@ func (r *Runtime[S, R]) Each(ctx context.Context, partition int32, f func(*Entry
 	return nil
 }
 
-// Update runs f, which is to pass done to Entry.Write, and waits as Await does until what it has written is durable.
-// An error of f is returned. found is false if there is no state; with create it is made.
+// Update is Step with an f that writes: f has to pass done to Entry.Write. Then Update waits, as Await does, until the
+// write is durable. An error of f is returned at once.
 func (r *Runtime[S, R]) Update(
 	ctx context.Context, key string, create bool, f func(e *Entry[S, R], done chan<- error) error,
 ) (found bool, err error) {
@@ -127,8 +129,8 @@ func (r *Runtime[S, R]) Update(
 	return true, r.Await(ctx, done)
 }
 
-// Await returns what done gets. It gives up with fault.CoordinatorNotAvailable when WriteTimeout has passed or ctx
-// ends. After any error the write may have taken effect, or may do so yet.
+// Await returns the result that is sent to done. It gives up with fault.CoordinatorNotAvailable when WriteTimeout has
+// passed or ctx ends. After any error the write may have taken effect, or may take effect later.
 func (r *Runtime[S, R]) Await(ctx context.Context, done <-chan error) error {
 	limit := r.deps.WriteTimeout()
 	timeout := time.NewTimer(limit)

@@ -15,7 +15,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
-// operation is what a client has done, and what it was answered.
+// operation is a request of a client, and its answer.
 type operation struct {
 	key         string
 	amount      int64 // added; 0 for one that reads
@@ -25,14 +25,14 @@ type operation struct {
 	place       int   // in the account's log; set by check
 }
 
-// history is what clients have done. Ticks order the beginnings and the ends of operations.
+// history records the operations of clients. Ticks order their beginnings and ends.
 type history struct {
 	tick atomic.Int64
 	mu   sync.Mutex
 	ops  []operation
 }
 
-// do adds a random amount to an account, or reads it, where metadata say that its coordinator is, or elsewhere.
+// do adds a random amount to an account, or reads it: on the coordinator according to the metadata, or on any broker.
 func (h *history) do(ctx context.Context, random *rand.Rand, w *world) {
 	op := operation{key: string(rune('a' + random.IntN(6))), began: h.tick.Add(1)}
 	broker, _ := w.leader(partitionOf(op.key))
@@ -52,9 +52,9 @@ func (h *history) do(ctx context.Context, random *rand.Rand, w *world) {
 	h.ops = append(h.ops, op)
 }
 
-// check holds the history against the log. An account is linearizable when every answer is the sum at some place of
-// its log, an amount was added at the place of its answer, and no answer is from a place before one that was answered
-// earlier.
+// check compares the history with the log. An account is linearizable when every answer is the sum at some place of its
+// log, an amount was added at the place of its answer, and no operation is at a place before that of one that had ended
+// when it began.
 func (h *history) check(t *testing.T, log map[string][]posting) (answered int) {
 	t.Helper()
 	for key, postings := range log {
@@ -70,7 +70,7 @@ func (h *history) check(t *testing.T, log map[string][]posting) (answered int) {
 			}
 			at, ok := places[op.sum]
 			if !ok || op.amount != 0 && postings[at-1].amount != op.amount {
-				t.Fatalf("%+v is answered what its log never said", op)
+				t.Fatalf("%+v has an answer that its log never had", op)
 			}
 			op.place = at
 			byBegin = append(byBegin, op)
@@ -78,7 +78,7 @@ func (h *history) check(t *testing.T, log map[string][]posting) (answered int) {
 		byEnd := slices.Clone(byBegin)
 		slices.SortFunc(byBegin, func(a, b operation) int { return cmp.Compare(a.began, b.began) })
 		slices.SortFunc(byEnd, func(a, b operation) int { return cmp.Compare(a.over, b.over) })
-		var last operation // the one with the highest place of those that were over
+		var last operation // the one with the highest place of those that had ended
 		for _, op := range byBegin {
 			for ; byEnd[0].over < op.began; byEnd = byEnd[1:] {
 				if byEnd[0].place >= last.place {
@@ -94,7 +94,7 @@ func (h *history) check(t *testing.T, log map[string][]posting) (answered int) {
 	return answered
 }
 
-// postings returns what the log says of each account.
+// postings returns the postings of each account in the log.
 func (w *world) postings() map[string][]posting {
 	w.t.Helper()
 	out := map[string][]posting{}
@@ -115,7 +115,7 @@ func (w *world) postings() map[string][]posting {
 	return out
 }
 
-// trouble is a random fault.
+// trouble causes a random fault.
 func (w *world) trouble(random *rand.Rand) {
 	p := random.Int32N(partitions)
 	switch random.IntN(6) {
@@ -134,10 +134,10 @@ func (w *world) trouble(random *rand.Rand) {
 	}
 }
 
-// Anomaly 16. Coordinators that take each other's place at random, and writes that are refused and lost, are to
-// clients like one that never fails: what was acknowledged stays, and each answer is right at a moment between
-// question and answer.
-func TestAcknowledgedWritesAreLinearizableWhoeverCoordinates(t *testing.T) {
+// Anomaly 16. Coordinators replace each other at random, and writes are refused and lost. To clients they look like one
+// coordinator that never fails: what was acknowledged stays, and each answer was right at a moment between request and
+// answer.
+func TestAcknowledgedWritesAreLinearizableAcrossFailovers(t *testing.T) {
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			var h history

@@ -14,9 +14,9 @@ type marker struct {
 	committed  bool
 }
 
-// EndTxn writes the marker that ends a producer's transaction in a partition of the topic, and waits until it is
-// durable and the states that have records in the transaction know of it. An error means that it must be sent again:
-// a marker without an open transaction changes nothing.
+// EndTxn writes the marker that ends a producer's transaction in a partition of the topic. It waits until the marker is
+// durable and was applied to the states with records in the transaction. After an error it must be called again: a
+// marker without an open transaction changes nothing.
 func (r *Runtime[S, R]) EndTxn(ctx context.Context, partition int32, p record.Producer, m record.EndTxn) error {
 	s := r.shard(partition)
 	if err := s.lock(ctx); err != nil {
@@ -31,7 +31,7 @@ func (r *Runtime[S, R]) EndTxn(ctx context.Context, partition int32, p record.Pr
 	return r.Await(ctx, done)
 }
 
-// writeMarker orders the marker in the log. It is called under the lock.
+// writeMarker appends the marker to the log. The caller holds the lock.
 func (s *shard[S, R]) writeMarker(ctx context.Context, p record.Producer, m record.EndTxn, done chan<- error) error {
 	ordered := &pending[S, R]{marker: &marker{producerID: p.ID, committed: m.Committed}, done: done}
 	if err := s.start(ctx, ordered, m.Batch(p.ID, p.Epoch, s.runtime.deps.Clock.Millis())); err != nil {
@@ -41,7 +41,7 @@ func (s *shard[S, R]) writeMarker(ctx context.Context, p record.Producer, m reco
 	return nil
 }
 
-// endTxn tells the states with records in the transaction of its end.
+// endTxn applies the end of a transaction to the states with records in it.
 func (s *shard[S, R]) endTxn(m *marker) {
 	for _, key := range s.open.end(m.producerID) {
 		if e := s.entries[key]; e != nil {
@@ -51,7 +51,7 @@ func (s *shard[S, R]) endTxn(m *marker) {
 	}
 }
 
-// openTxns are the keys with records in open transactions, by producer id.
+// openTxns holds the keys with records in open transactions, by producer id.
 type openTxns map[int64]map[string]struct{}
 
 func (o openTxns) add(producerID int64, key string) {
@@ -63,7 +63,7 @@ func (o openTxns) add(producerID int64, key string) {
 	keys[key] = struct{}{}
 }
 
-// end forgets the producer's transaction and returns its keys, in order.
+// end removes the producer's transaction and returns its keys, in order.
 func (o openTxns) end(producerID int64) []string {
 	keys := o[producerID]
 	delete(o, producerID)

@@ -7,34 +7,34 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
-// batchBytes is about how large a batch gets before another is begun: well below what a topic's max.message.bytes
-// usually allows.
+// batchBytes is the size in bytes after which a new batch is begun. It is well below the usual max.message.bytes.
 const batchBytes = 256 << 10
 
-// keptBytes is about how much memory a shard keeps for building batches.
+// keptBytes is the largest batch in bytes after which a shard keeps the memory of its batch builder.
 const keptBytes = 16 << 10
 
-// pending is a write, a transaction's marker or a barrier that waits for its place in the log to become durable.
+// pending is a write, a transaction's marker or a barrier in the queue: it waits until the log is durable up to its
+// place.
 type pending[S State, R Record] struct {
 	entry  *Entry[S, R] // of a write; nil otherwise
 	write  Write[R]
 	marker *marker // nil unless it is one
 	offset int64   // of the first record
 	waits  []func(context.Context) error
-	done   chan<- error // has room for the one answer; nil when nobody waits
+	done   chan<- error // buffered; nil when no request waits
 }
 
-// answer tells a write's fate, unless nobody waits for it.
+// answer sends a result to done, if done is not nil.
 func answer(done chan<- error, err error) {
 	if done != nil {
 		done <- err
 	}
 }
 
-// Write orders records in the log, in the order of the calls. If the log refuses them, nothing has happened: see
-// ResponseError for the error. Otherwise w.Written is called when they are durable, and then done, unless nil, gets
-// nil; or the state is abandoned first, and done gets an error. done must have room. Without records done gets nil at
-// once.
+// Write appends records to the log, in the order of the calls. If the log refuses them, nothing has happened; see
+// ResponseError for the error. Otherwise w.Written is called when they are durable, and then done gets nil; or the
+// state is abandoned before, and done gets an error. done may be nil, and must be buffered. Without records done gets
+// nil at once.
 func (e *Entry[S, R]) Write(ctx context.Context, w Write[R], done chan<- error) error {
 	if len(w.Records) == 0 {
 		answer(done, nil)
@@ -43,19 +43,19 @@ func (e *Entry[S, R]) Write(ctx context.Context, w Write[R], done chan<- error) 
 	s, p := e.shard, &pending[S, R]{entry: e, write: w, done: done}
 	err := s.order(ctx, p)
 	if err != nil && len(p.waits) == 0 {
-		s.runtime.refusals.Warn(ctx, "record was refused by the log",
+		s.runtime.refusals.Warn(ctx, "coordinator record refused by the log",
 			"topic", s.runtime.machine.Topic, "partition", s.partition, "key", e.key, "err", err)
 		return ResponseError(err)
 	}
-	if err != nil { // a part of it is in the log, and only the log can tell what remains
+	if err != nil { // some batches are in the log, so only loading it again tells the state
 		p.waits = append(p.waits, func(context.Context) error { return err })
 	}
 	s.push(p)
 	return nil
 }
 
-// Barrier returns a channel that gets nil when all that the shard has written so far is durable, or why it is not;
-// see Await. It is for states that show what is not durable yet.
+// Barrier returns a channel that gets nil when everything that the shard has written so far is durable, or an error;
+// see Await. It is for states that apply their records before these are durable.
 func (e *Entry[S, R]) Barrier() <-chan error {
 	done := make(chan error, 1)
 	if len(e.shard.queue) == 0 {
@@ -66,7 +66,7 @@ func (e *Entry[S, R]) Barrier() <-chan error {
 	return done
 }
 
-// order has the log order the write's records, as batches.
+// order appends the write's records to the log, in batches.
 func (s *shard[S, R]) order(ctx context.Context, p *pending[S, R]) error {
 	options := record.Options{Producer: p.write.Producer, Transactional: p.write.Producer != nil}
 	ms, b := s.runtime.deps.Clock.Millis(), &s.builder
@@ -91,7 +91,7 @@ func (s *shard[S, R]) order(ctx context.Context, p *pending[S, R]) error {
 	return nil
 }
 
-// start orders a batch behind the end of the log. What a request has begun is not undone by the request's end.
+// start appends a batch to the log. It ignores the end of ctx: a request that ends must not leave a part of its write.
 func (s *shard[S, R]) start(ctx context.Context, p *pending[S, R], b record.Batch) error {
 	wait, err := s.runtime.deps.Log.Start(context.WithoutCancel(ctx), s.topic, s.partition, s.epoch, b)
 	if err != nil {
@@ -104,7 +104,7 @@ func (s *shard[S, R]) start(ctx context.Context, p *pending[S, R], b record.Batc
 	return nil
 }
 
-// push puts p into the queue and sees to it that somebody waits for the head of the queue.
+// push queues p, and starts the goroutine that waits for the head of the queue if there is none.
 func (s *shard[S, R]) push(p *pending[S, R]) {
 	s.queue = append(s.queue, p)
 	if !s.draining {
@@ -112,7 +112,7 @@ func (s *shard[S, R]) push(p *pending[S, R]) {
 	}
 }
 
-// drain waits for what is in the queue to become durable, in the order of the log, until the queue is empty.
+// drain waits until the queued writes are durable, one after the other, until the queue is empty.
 func (s *shard[S, R]) drain(ctx context.Context) {
 	for p := s.head(); p != nil; p = s.head() {
 		err := p.wait(ctx)
@@ -123,7 +123,7 @@ func (s *shard[S, R]) drain(ctx context.Context) {
 	}
 }
 
-// head returns the head of the queue; nil, and drain is to end, when it is empty.
+// head returns the head of the queue, nil when the queue is empty and drain has to end.
 func (s *shard[S, R]) head() *pending[S, R] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,13 +143,13 @@ func (p *pending[S, R]) wait(ctx context.Context) error {
 	return nil
 }
 
-// ended takes p, whose waiting has ended, out of the queue and does what follows. When it is lost, nobody knows what
-// the log holds: the shard is given up and loaded again.
+// ended removes p from the queue and handles its result. After an error it is unknown what the log holds, so the shard
+// is unloaded and loaded again.
 func (s *shard[S, R]) ended(ctx context.Context, p *pending[S, R], err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.queue) == 0 || s.queue[0] != p {
-		return // the shard was given up meanwhile, and perhaps loaded again
+		return // the shard was unloaded meanwhile, and perhaps loaded again
 	}
 	s.queue[0] = nil
 	s.queue = s.queue[1:]
@@ -157,14 +157,15 @@ func (s *shard[S, R]) ended(ctx context.Context, p *pending[S, R], err error) {
 		s.finish(ctx, p)
 		return
 	}
-	s.runtime.deps.Logger.ErrorContext(ctx, "record was lost, the coordinator's partition is loaded again",
+	s.runtime.deps.Logger.ErrorContext(ctx, "coordinator record lost, loading the partition again",
 		"topic", s.runtime.machine.Topic, "partition", s.partition, "err", err)
 	answer(p.done, ResponseError(err))
-	s.giveUp()
-	s.runtime.Go(func(ctx context.Context) { _ = s.load(ctx) }) // the next request learns of an error
+	s.unload()
+	s.runtime.Go(func(ctx context.Context) { _ = s.load(ctx) }) // an error is returned to the next request
 }
 
-// finish tells the states that p is durable, and then whoever waits for it. It is called under the lock.
+// finish applies p, which is durable, to the states, and then answers the request that waits for it. The caller holds
+// the lock.
 func (s *shard[S, R]) finish(ctx context.Context, p *pending[S, R]) {
 	switch e := p.entry; {
 	case p.marker != nil:
@@ -181,8 +182,8 @@ func (s *shard[S, R]) finish(ctx context.Context, p *pending[S, R]) {
 	answer(p.done, nil)
 }
 
-// ResponseError turns the failure of an append into what clients of a coordinator are told, as Kafka does: that it is
-// not available, is another broker, or that something unexpected happened. Other errors stay as they are.
+// ResponseError maps an error of an append to the error for clients of a coordinator, as Kafka does:
+// fault.CoordinatorNotAvailable, NotCoordinator or Unknown. Other errors stay as they are.
 func ResponseError(err error) error {
 	switch k := fault.KindOf(err); k {
 	case fault.UnknownTopicOrPartition, fault.NotEnoughReplicas, fault.NotEnoughReplicasAfterAppend,

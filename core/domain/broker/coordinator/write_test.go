@@ -16,7 +16,7 @@ func TestAWriteIsAnsweredWhenItIsDurable(t *testing.T) {
 	inWorld(t, time.Second, func(t *testing.T, w *world) {
 		began := time.Now()
 		var wg sync.WaitGroup
-		for _, key := range neighbours(10) { // one does not wait for the other
+		for _, key := range neighbours(10) { // they do not wait for each other
 			wg.Go(func() { added(t, w.on[1], key, 1, 1) })
 		}
 		wg.Wait()
@@ -26,7 +26,7 @@ func TestAWriteIsAnsweredWhenItIsDurable(t *testing.T) {
 	})
 }
 
-func TestWhoHasSeenWhatIsNotDurableWaitsForIt(t *testing.T) {
+func TestAReaderOfUndurableStateWaitsUntilItIsDurable(t *testing.T) {
 	inWorld(t, time.Second, func(t *testing.T, w *world) {
 		go func() { _, _ = w.on[1].Add(t.Context(), "a", 1) }()
 		synctest.Wait()
@@ -78,7 +78,7 @@ func TestALostWriteHasTheLogReadAgain(t *testing.T) {
 		}
 		synctest.Wait()
 		wg.Go(func() {
-			_, err := w.on[1].Get(t.Context(), keys[0]) // has seen what is lost
+			_, err := w.on[1].Get(t.Context(), keys[0]) // has read what is lost
 			wants(t, err, fault.NotCoordinator)
 		})
 		wg.Wait()
@@ -92,8 +92,9 @@ func TestALostWriteHasTheLogReadAgain(t *testing.T) {
 func TestTheErrorsOfAnAppendAreThoseOfACoordinator(t *testing.T) {
 	for failure, want := range map[fault.Kind]fault.Kind{
 		fault.UnknownTopicOrPartition: fault.CoordinatorNotAvailable, fault.NotEnoughReplicas: fault.CoordinatorNotAvailable,
-		fault.NotEnoughReplicasAfterAppend: fault.CoordinatorNotAvailable, fault.RequestTimedOut: fault.CoordinatorNotAvailable,
-		fault.NotLeaderOrFollower: fault.NotCoordinator, fault.KafkaStorageError: fault.NotCoordinator,
+		fault.NotEnoughReplicasAfterAppend: fault.CoordinatorNotAvailable,
+		fault.RequestTimedOut:              fault.CoordinatorNotAvailable,
+		fault.NotLeaderOrFollower:          fault.NotCoordinator, fault.KafkaStorageError: fault.NotCoordinator,
 		fault.MessageTooLarge: fault.Unknown, fault.RecordListTooLarge: fault.Unknown, fault.InvalidFetchSize: fault.Unknown,
 		fault.NotCoordinator: fault.NotCoordinator,
 	} {
@@ -123,7 +124,7 @@ func TestAWaiterGivesUpAndTheWriteTakesEffectLater(t *testing.T) {
 	})
 }
 
-// write has an account write n postings at once, of 1 each.
+// write writes n postings of 1 each at once.
 func (l *ledger) write(ctx context.Context, key string, n int) error {
 	_, err := l.Update(ctx, key, true, func(e *entry, done chan<- error) error {
 		many := make([]posting, n)
@@ -149,7 +150,7 @@ func TestALargeWriteIsSeveralBatchesWithOneFate(t *testing.T) {
 		}
 		sums(t, w.restart(1), key, many)
 	})
-	inWorld(t, time.Millisecond, func(t *testing.T, w *world) { // the log refuses what follows the first batch
+	inWorld(t, time.Millisecond, func(t *testing.T, w *world) { // the log refuses the batches after the first one
 		key := neighbours(1)[0]
 		w.log.Set(func() { w.log.Starts, w.log.RefuseFrom = 0, 2 })
 		wants(t, w.on[1].write(t.Context(), key, many), fault.NotCoordinator)
@@ -191,7 +192,7 @@ func TestAnEndedStateIsReplacedWhileItsLastRecordIsOnItsWay(t *testing.T) {
 	})
 }
 
-func TestRunsEndAnswersEverybodyWhoWaits(t *testing.T) {
+func TestTheEndOfRunAnswersAllWaitingRequests(t *testing.T) {
 	inWorld(t, time.Hour, func(t *testing.T, w *world) {
 		l, answer := w.on[1], make(chan error, 1)
 		go func() {

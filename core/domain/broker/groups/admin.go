@@ -29,7 +29,7 @@ func notFound(groupID string) error {
 	return fault.New(fault.GroupIDNotFound, "Group %s not found.", groupID)
 }
 
-// List returns the groups; states and types filter when not empty, ignoring case.
+// List returns the groups. states and types are filters unless they are empty; they ignore case.
 func (c *Coordinator) List(ctx context.Context, states, types []string) (groups []group.Listing, err error) {
 	wanted := func(filter []string, value string) bool {
 		same := func(f string) bool { return strings.EqualFold(f, value) }

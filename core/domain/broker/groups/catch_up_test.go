@@ -11,7 +11,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/broker/groups/groupstest"
 )
 
-// TestWhatIsDueByAMovedClockIsDoneAtOnce moves the clock on which the coordinator looks; the machine's stands still.
+// TestWhatIsDueByAMovedClockIsDoneAtOnce moves the coordinator's clock; the machine's clock stands still.
 func TestWhatIsDueByAMovedClockIsDoneAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newFixture(t, coordinatortest.NewLog(0))

@@ -10,23 +10,23 @@ import (
 	"github.com/chronik-stream/chronik/internal/pause"
 )
 
-// topicPause is how long the coordinator rests after it has looked for offsets of deleted topics. Nobody sees such
-// offsets meanwhile, except where no topic has taken the name.
+// topicPause is the pause after a search for offsets of deleted topics. Clients do not see such offsets meanwhile,
+// unless there is no topic of that name.
 const topicPause = time.Second
 
-// forgetTopics removes the offsets of topics that are deleted; those that were deleted before a group was loaded are
-// removed by Restore. What could not be done, as groups are still being loaded, is tried again.
+// forgetTopics removes the offsets of topics when these are deleted. Restore removes those of topics that were deleted
+// before a group was loaded. It tries again when it fails because groups are still being loaded.
 func (c *Coordinator) forgetTopics(ctx context.Context) {
-	deletions, looked := uint64(0), false
+	deletions, searched := uint64(0), false
 	for img := range c.deps.Metadata.Watch(ctx) {
-		if d := img.Deletions(); looked && d == deletions {
+		if d := img.Deletions(); searched && d == deletions {
 			continue
 		}
-		deletions, looked = img.Deletions(), true
+		deletions, searched = img.Deletions(), true
 		for ctx.Err() == nil {
 			err := c.removeOffsets(ctx, c.dropTopics)
 			if err != nil && ctx.Err() == nil {
-				c.events.Warn(ctx, "offsets of deleted topics were not all removed", "err", err)
+				c.events.Warn(ctx, "cannot remove all offsets of deleted topics", "err", err)
 			}
 			pause.For(ctx, topicPause)
 			if err == nil {
@@ -47,21 +47,21 @@ func (c *Coordinator) dropTopics(g *classic.Group) classic.Write {
 	})
 }
 
-// Sweep removes expired offsets and the groups that have nothing left (KIP-211).
+// Sweep removes expired offsets, and groups that have no offsets and no members left (KIP-211).
 func (c *Coordinator) Sweep(ctx context.Context) error {
 	retention := time.Duration(c.deps.Configs.Int("offsets.retention.minutes")) * time.Minute
 	return c.removeOffsets(ctx, func(g *classic.Group) classic.Write { return g.ExpireOffsets(c.deps.Clock(), retention) })
 }
 
-// CatchUp does at once what is due by the clock: time-outs of members and of rebalances, and offsets that have expired.
-// It is for a clock that is moved: Run waits in the machine's time.
+// CatchUp does at once what is due by the broker's clock: time-outs of members and of rebalances, and the expiration of
+// offsets. It is called after that clock was moved: Run waits by the machine's clock.
 func (c *Coordinator) CatchUp(ctx context.Context) error {
 	c.groups.CatchUp(ctx)
 	return c.Sweep(ctx)
 }
 
-// removeOffsets has every group that this broker coordinates write tombstones. If a partition cannot be loaded, the
-// others are cleaned all the same, and the first error is returned.
+// removeOffsets writes the tombstones of every group that this broker coordinates. If a partition cannot be loaded, it
+// goes on with the others, and returns the first error.
 func (c *Coordinator) removeOffsets(ctx context.Context, tombstones func(*classic.Group) classic.Write) (first error) {
 	for _, p := range c.groups.Partitions() {
 		err := c.groups.Each(ctx, p, func(e *entry) { c.append(ctx, e, tombstones(e.State)) })
@@ -77,7 +77,7 @@ func (c *Coordinator) sweepPeriodically(ctx context.Context) {
 			return
 		}
 		if err := c.Sweep(ctx); err != nil && ctx.Err() == nil {
-			c.deps.Logger.WarnContext(ctx, "expired offsets were not all removed", "err", err)
+			c.deps.Logger.WarnContext(ctx, "cannot remove all expired offsets", "err", err)
 		}
 	}
 }

@@ -12,12 +12,14 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// makeOffsetsTopicAnew deletes __consumer_offsets with all that it held, and makes it again as another topic with so
-// many partitions.
-func (g *fixture) makeOffsetsTopicAnew(partitions int32) {
+// recreateOffsetsTopic deletes __consumer_offsets with all its records, and creates it again as another topic.
+func (g *fixture) recreateOffsetsTopic(partitions int32) {
 	g.t.Helper()
 	g.deleteOffsetsTopic()
-	g.apply(metadata.CreateTopic{Name: metadata.OffsetsTopic, ID: metadata.TopicID{10}, Partitions: partitions, ReplicationFactor: 1})
+	g.apply(metadata.CreateTopic{
+		Name: metadata.OffsetsTopic, ID: metadata.TopicID{10}, Partitions: partitions,
+		ReplicationFactor: 1,
+	})
 }
 
 func (g *fixture) deleteOffsetsTopic() {
@@ -27,17 +29,20 @@ func (g *fixture) deleteOffsetsTopic() {
 	g.log.Delete(topic.ID)
 }
 
-func TestWhatADeletedOffsetsTopicHeldIsGoneWhenItIsMadeAnew(t *testing.T) {
+func TestOffsetsAreGoneWhenTheOffsetsTopicIsDeletedAndCreatedAgain(t *testing.T) {
 	for _, epoch := range []int32{0, 5} { // of the deleted one; that of the new one is 0
 		runGroups(t, coordinatortest.NewLog(0), func(t *testing.T, g *fixture) {
 			g.log.Set(func() { g.log.Epoch = epoch })
 			ids, generation := groupstest.Form(t, g, "g", 1)
 			groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", ids[0], generation, 5)), fault.None)
-			g.makeOffsetsTopicAnew(50)
+			g.recreateOffsetsTopic(50)
 			if got := groupstest.Committed(t, g, "g"); got != -1 {
 				t.Errorf("epoch %d: offset %d is still committed", epoch, got)
 			}
-			groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g", MemberID: ids[0], Generation: generation}), fault.UnknownMemberID)
+			groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{
+				Group:    "g",
+				MemberID: ids[0], Generation: generation,
+			}), fault.UnknownMemberID)
 			groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 7)), fault.None)
 			again := g.restart()
 			defer again.stop()
@@ -48,7 +53,7 @@ func TestWhatADeletedOffsetsTopicHeldIsGoneWhenItIsMadeAnew(t *testing.T) {
 	}
 }
 
-func TestWhoWaitsIsSentAwayWhenTheOffsetsTopicIsDeleted(t *testing.T) {
+func TestWaitingRequestsFailWhenTheOffsetsTopicIsDeleted(t *testing.T) {
 	runGroups(t, coordinatortest.NewLog(0), func(t *testing.T, g *fixture) {
 		answer := make(chan classic.JoinResponse, 1)
 		go func() { answer <- g.Join(t.Context(), groupstest.JoinRequest("g", "", "")) }()
@@ -62,14 +67,14 @@ func TestWhoWaitsIsSentAwayWhenTheOffsetsTopicIsDeleted(t *testing.T) {
 	})
 }
 
-// TestAnOffsetsTopicThatIsMadeAnewMayHaveFewerPartitions has the groups of one that is not there any more be loaded
-// in vain meanwhile.
-func TestAnOffsetsTopicThatIsMadeAnewMayHaveFewerPartitions(t *testing.T) {
+// TestAnOffsetsTopicThatIsCreatedAgainMayHaveFewerPartitions: meanwhile the groups of a partition that does not exist
+// any more are being loaded.
+func TestAnOffsetsTopicThatIsCreatedAgainMayHaveFewerPartitions(t *testing.T) {
 	log := coordinatortest.NewLog(0)
 	log.Unread = fault.KafkaStorageError
 	runGroups(t, log, func(t *testing.T, g *fixture) {
 		synctest.Wait()
-		g.makeOffsetsTopicAnew(3)
+		g.recreateOffsetsTopic(3)
 		time.Sleep(2 * time.Second)
 		g.log.Set(func() { g.log.Unread = nil })
 		time.Sleep(2 * time.Second)

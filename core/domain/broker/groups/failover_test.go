@@ -15,8 +15,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// elect has the other broker lead partition 7 of __consumer_offsets, or this one again, as metadata and the log see
-// it.
+// elect makes the other broker, or this one again, the leader of partition 7 of __consumer_offsets, in the metadata and
+// in the log.
 func (g *fixture) elect(leader int32) {
 	g.t.Helper()
 	topic, _ := g.store.Image().Topic(metadata.OffsetsTopic)
@@ -25,7 +25,8 @@ func (g *fixture) elect(leader int32) {
 		g.apply(metadata.RegisterBroker{ID: 2})
 		g.apply(metadata.AlterReassignment{TopicID: topic.ID, Partition: 7, Replicas: []int32{1, 2}})
 		g.apply(metadata.AlterPartition{
-			TopicID: topic.ID, Partition: 7, BrokerID: 1, BrokerEpoch: 1, LeaderEpoch: at.LeaderEpoch, Version: at.Version + 1, ISR: []int32{1, 2},
+			TopicID: topic.ID, Partition: 7, BrokerID: 1, BrokerEpoch: 1, LeaderEpoch: at.LeaderEpoch, Version: at.Version + 1,
+			ISR: []int32{1, 2},
 		})
 	}
 	g.apply(metadata.AlterReassignment{TopicID: topic.ID, Partition: 7, Replicas: []int32{leader, 3 - leader}})
@@ -67,7 +68,7 @@ func TestACoordinatorWhoseLeaseHasEndedRefusesAndGoesOnWhenItIsRenewed(t *testin
 	})
 }
 
-func TestWhoLeadsAgainKnowsWhatOthersHaveWritten(t *testing.T) {
+func TestACoordinatorThatLeadsAgainKnowsWhatOthersHaveWritten(t *testing.T) {
 	runGroups(t, coordinatortest.NewLog(0), func(t *testing.T, g *fixture) {
 		id := neighbours(1)[0]
 		ids, generation := groupstest.Form(t, g, id, 2)
@@ -80,7 +81,10 @@ func TestWhoLeadsAgainKnowsWhatOthersHaveWritten(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var working sync.WaitGroup
 		working.Go(func() { _ = other.Run(ctx) })
-		groupstest.Kind(t, other.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: id, MemberID: ids[1], Generation: generation}), fault.None)
+		groupstest.Kind(t, other.Heartbeat(t.Context(), classic.HeartbeatRequest{
+			Group:    id,
+			MemberID: ids[1], Generation: generation,
+		}), fault.None)
 		groupstest.Kind(t, other.Commit(t.Context(), groupstest.CommitOf(id, ids[0], generation, 2)), fault.None)
 		cancel()
 		working.Wait()
@@ -93,7 +97,7 @@ func TestWhoLeadsAgainKnowsWhatOthersHaveWritten(t *testing.T) {
 	})
 }
 
-func TestWhoWaitsIsSentAwayWhenTheCoordinatorIsReplaced(t *testing.T) {
+func TestWaitingRequestsFailWhenTheCoordinatorIsReplaced(t *testing.T) {
 	runGroups(t, coordinatortest.NewLog(0), func(t *testing.T, g *fixture) {
 		id := neighbours(1)[0]
 		answer := make(chan classic.JoinResponse, 1)
@@ -132,7 +136,7 @@ func TestGroupsOfANewLeaderAreLoadedUnaskedWhenItsLeaseBegins(t *testing.T) {
 		g.log.Set(func() { g.log.Deposed = fault.NotLeaderOrFollower }) // its lease has not begun
 		time.Sleep(1500 * time.Millisecond)
 		g.log.Set(func() { g.log.Deposed = nil })
-		time.Sleep(20 * time.Second) // the member is silent, and nobody asks
+		time.Sleep(20 * time.Second) // the member is silent, and there is no request
 		records := g.records(id)
 		last, ok := records[len(records)-1].(group.MetadataRecord)
 		if !ok || len(last.Metadata.Members) != 0 {

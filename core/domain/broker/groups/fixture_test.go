@@ -59,9 +59,11 @@ func newFixture(t *testing.T, log *coordinatortest.Log) *fixture {
 		}
 	}
 	configs := brokerConfigs{
-		"group.min.session.timeout.ms": 6000, "group.max.session.timeout.ms": 1800000, "group.initial.rebalance.delay.ms": 3000,
-		"group.max.size": 1 << 31, "offsets.retention.minutes": 10080, "offsets.retention.check.interval.ms": 600000,
-		"offset.metadata.max.bytes": 4096, "offsets.commit.timeout.ms": 5000,
+		"group.min.session.timeout.ms": 6000, "group.max.session.timeout.ms": 1800000,
+		"group.initial.rebalance.delay.ms": 3000,
+		"group.max.size":                   1 << 31, "offsets.retention.minutes": 10080,
+		"offsets.retention.check.interval.ms": 600000,
+		"offset.metadata.max.bytes":           4096, "offsets.commit.timeout.ms": 5000,
 	}
 	return startGroups(t, log, store, configs)
 }

@@ -1,21 +1,3 @@
-// Package groups is the coordinator of consumer groups: what clients ask of it, answered by the state machines of
-// core/domain/group on the shards of package coordinator.
-//
-// # The idea
-//
-// A group's state is what the records in its partition of __consumer_offsets say; every change that is answered was
-// appended there first, and has become durable. The broker that leads the partition coordinates the group. Loading,
-// ordering of writes, deadlines, memory and fail-over are those of coordinator.Runtime. This package adds what is
-// special about groups: a step of a group's state machine returns Effects, and perform does what they ask for.
-//
-// # Files
-//
-//   - groups.go: the Coordinator, and what it needs
-//   - members.go: joining, syncing, heartbeats, leaving
-//   - offsets.go: committing, fetching and deleting offsets
-//   - cleaning.go: offsets that have expired, or whose topics were deleted
-//   - admin.go: describing, listing and deleting groups
-//   - machine.go: how the Runtime and the groups' state machine come together
 package groups
 
 import (
@@ -44,23 +26,23 @@ type Dependencies struct {
 	Metadata coordinator.Metadata
 	Configs  configs
 	NodeID   int32
-	// Memory is what groups, their members and committed offsets may take. A client that wants to join or to commit
-	// to more partitions beyond it is told to try again.
+	// Memory bounds groups, their members and committed offsets. When it is used up, members that want to join, and
+	// commits to further partitions, get a retriable error.
 	Memory *coordinator.Memory
 	Clock  ports.Clock
-	Random io.Reader // makes member ids; safe for concurrent use
+	Random io.Reader // for member ids; safe for concurrent use
 	Logger *slog.Logger
 }
 
-// eventsPerPeriod is how many lines the events of groups may be per limitedlog.Period.
+// eventsPerPeriod is how many events of groups may be logged per limitedlog.Period.
 const eventsPerPeriod = 100
 
-// Coordinator coordinates the consumer groups whose partitions of __consumer_offsets this broker leads. Its methods
-// answer while Run runs, and may be called concurrently.
+// Coordinator coordinates the consumer groups whose partitions of __consumer_offsets this broker leads. Its methods may
+// be called concurrently while Run runs.
 type Coordinator struct {
 	deps   Dependencies
 	groups *coordinator.Runtime[*classic.Group, group.Record]
-	events *limitedlog.Log // what clients cause
+	events *limitedlog.Log // for events that clients cause
 }
 
 // entry is a group on its shard.
@@ -77,9 +59,8 @@ func New(d Dependencies) *Coordinator {
 	return c
 }
 
-// Run works for the groups until ctx ends: it loads them, watches over time-outs, and removes offsets that have
-// expired and those of deleted topics. Once it has returned, every waiting request has been answered and all
-// goroutines have ended. It runs once.
+// Run loads groups, applies their time-outs, and removes expired offsets and those of deleted topics, until ctx ends.
+// When it returns, every waiting request has been answered and all goroutines have ended. It must be called once.
 func (c *Coordinator) Run(ctx context.Context) error {
 	var work sync.WaitGroup
 	work.Go(func() { c.forgetTopics(ctx) })
@@ -90,12 +71,12 @@ func (c *Coordinator) Run(ctx context.Context) error {
 }
 
 // Find returns the id of the broker that coordinates the group, and creates __consumer_offsets if it is missing. The
-// error is fault.CoordinatorNotAvailable when there is no such broker now.
+// error is fault.CoordinatorNotAvailable if there is no such broker now.
 func (c *Coordinator) Find(ctx context.Context, groupID string) (brokerID int32, err error) {
 	return c.groups.Find(ctx, groupID)
 }
 
-// settings returns the configs that rule groups as they are now.
+// settings returns the current configs of groups.
 func (c *Coordinator) settings() classic.Settings {
 	return classic.Settings{
 		InitialRebalanceDelay: c.millis("group.initial.rebalance.delay.ms"),
@@ -103,7 +84,7 @@ func (c *Coordinator) settings() classic.Settings {
 	}
 }
 
-// millis returns a config that is a number of milliseconds.
+// millis returns a config in milliseconds.
 func (c *Coordinator) millis(key string) time.Duration {
 	return time.Duration(c.deps.Configs.Int(key)) * time.Millisecond
 }

@@ -26,16 +26,19 @@ func TestConsumersFormAGroup(t *testing.T) {
 			t.Errorf("generation %d after %v, want 1 after the initial delay", generation, took)
 		}
 		d := g.Describe(t.Context(), "g")
-		if d.State != "Stable" || d.Protocol != "range" || d.ProtocolType != "consumer" || len(d.Members) != 3 || d.Err != nil {
+		if d.State != "Stable" || d.Protocol != "range" || d.ProtocolType != "consumer" || len(d.Members) != 3 ||
+			d.Err != nil {
 			t.Errorf("Describe() = %+v", d)
 		}
 		for _, id := range ids {
-			groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g", MemberID: id, Generation: 1}), fault.None)
+			groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g", MemberID: id, Generation: 1}),
+				fault.None)
 		}
 		members := []classic.LeaveMember{{MemberID: ids[2]}}
 		groupstest.Kind(t, g.Leave(t.Context(), "g", members), fault.None)
 		groupstest.Kind(t, members[0].Err, fault.None)
-		groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g", MemberID: ids[0], Generation: 1}), fault.RebalanceInProgress)
+		groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g", MemberID: ids[0], Generation: 1}),
+			fault.RebalanceInProgress)
 	})
 }
 
@@ -64,7 +67,8 @@ func TestJoinIsChecked(t *testing.T) {
 		req.SessionTimeout = 1800001 * time.Millisecond
 		groupstest.Kind(t, g.Join(t.Context(), req).Err, fault.InvalidSessionTimeout)
 		req = groupstest.JoinRequest("g", "somebody", "")
-		if r := g.Join(t.Context(), req); fault.KindOf(r.Err) != fault.UnknownMemberID || r.MemberID != "somebody" || r.Generation != -1 {
+		if r := g.Join(t.Context(), req); fault.KindOf(r.Err) != fault.UnknownMemberID || r.MemberID != "somebody" ||
+			r.Generation != -1 {
 			t.Errorf("join of an unknown group's member: %+v", r)
 		}
 		groupstest.Kind(t, g.Sync(t.Context(), classic.SyncRequest{Group: "g"}).Err, fault.UnknownMemberID)
@@ -100,7 +104,8 @@ func TestMembersThatDieAreRemovedByTheAlarm(t *testing.T) {
 		time.Sleep(11 * time.Second)
 		synctest.Wait()
 		got, err := g.List(t.Context(), []string{"EMPTY"}, []string{"Classic"})
-		if err != nil || len(got) != 3 || got[0].Group != "a" || got[0].State != "Empty" || got[0].Type != "classic" || got[0].ProtocolType != "consumer" {
+		if err != nil || len(got) != 3 || got[0].Group != "a" || got[0].State != "Empty" || got[0].Type != "classic" ||
+			got[0].ProtocolType != "consumer" {
 			t.Errorf("List() = %+v, %v, want three empty groups", got, err)
 		}
 		if got, _ := g.List(t.Context(), []string{"Stable"}, nil); len(got) != 0 {
@@ -117,12 +122,15 @@ func TestHeartbeatsKeepMembersAlive(t *testing.T) {
 		ids, generation := groupstest.Form(t, g, "g", 1)
 		for range 20 {
 			time.Sleep(9 * time.Second)
-			groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g", MemberID: ids[0], Generation: generation}), fault.None)
+			groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{
+				Group:    "g",
+				MemberID: ids[0], Generation: generation,
+			}), fault.None)
 		}
 	})
 }
 
-func TestStopAnswersEverybodyWhoWaits(t *testing.T) {
+func TestStopAnswersAllWaitingRequests(t *testing.T) {
 	runGroups(t, coordinatortest.NewLog(time.Hour), func(t *testing.T, g *fixture) {
 		var wg sync.WaitGroup
 		errs := make(chan error, 2)
@@ -138,7 +146,8 @@ func TestStopAnswersEverybodyWhoWaits(t *testing.T) {
 		}
 		groupstest.Kind(t, g.Join(t.Context(), groupstest.JoinRequest("g", "", "")).Err, fault.CoordinatorNotAvailable)
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 1)), fault.CoordinatorNotAvailable)
-		groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g", MemberID: "m"}), fault.CoordinatorNotAvailable)
+		groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g", MemberID: "m"}),
+			fault.CoordinatorNotAvailable)
 	})
 }
 
@@ -157,13 +166,17 @@ func TestRestartedCoordinatorGoesOn(t *testing.T) {
 		before := g.Describe(t.Context(), "g")
 		g = g.restart()
 		defer g.stop()
-		if d := g.Describe(t.Context(), "g"); d.State != "Stable" || len(d.Members) != len(before.Members) || string(d.Members[1].Assignment) != string(before.Members[1].Assignment) {
+		if d := g.Describe(t.Context(), "g"); d.State != "Stable" || len(d.Members) != len(before.Members) ||
+			string(d.Members[1].Assignment) != string(before.Members[1].Assignment) {
 			t.Errorf("Describe() = %+v, before the restart %+v", d, before)
 		}
 		if got := groupstest.Committed(t, g, "g"); got != 42 {
 			t.Errorf("committed offset %d, want 42", got)
 		}
-		groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g", MemberID: ids[0], Generation: generation}), fault.None)
+		groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{
+			Group:    "g",
+			MemberID: ids[0], Generation: generation,
+		}), fault.None)
 	})
 }
 
@@ -175,7 +188,8 @@ func TestMembersThatDieWithTheCoordinatorAreRemovedUnasked(t *testing.T) {
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		records := g.records("g")
-		if last, ok := records[len(records)-1].(group.MetadataRecord); !ok || len(last.Metadata.Members) != 0 || last.Metadata.Generation != generation+1 {
+		if last, ok := records[len(records)-1].(group.MetadataRecord); !ok || len(last.Metadata.Members) != 0 ||
+			last.Metadata.Generation != generation+1 {
 			t.Errorf("last record %+v, want an empty generation", records[len(records)-1])
 		}
 	})
@@ -188,15 +202,20 @@ func TestLoadingThatTakesLongOrFailsAsksForARetry(t *testing.T) {
 		g.log.Set(func() { g.log.ReadDelay = 2500 * time.Millisecond })
 		g = g.restart()
 		defer g.stop()
-		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", ids[0], generation, 1)), fault.CoordinatorLoadInProgress)
-		groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g", MemberID: ids[0], Generation: generation}), fault.None)
+		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", ids[0], generation, 1)),
+			fault.CoordinatorLoadInProgress)
+		groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{
+			Group:    "g",
+			MemberID: ids[0], Generation: generation,
+		}), fault.None)
 		groupstest.Kind(t, g.Describe(t.Context(), "g").Err, fault.None) // by now it has been read
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", ids[0], generation, 1)), fault.None)
 
 		g.log.Set(func() { g.log.ReadDelay, g.log.Unread = 0, fault.KafkaStorageError })
 		g = g.restart()
 		defer g.stop()
-		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", ids[0], generation, 2)), fault.CoordinatorNotAvailable)
+		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", ids[0], generation, 2)),
+			fault.CoordinatorNotAvailable)
 		g.log.Set(func() { g.log.Unread = nil })
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", ids[0], generation, 2)), fault.None)
 	})
@@ -204,7 +223,8 @@ func TestLoadingThatTakesLongOrFailsAsksForARetry(t *testing.T) {
 
 func TestDescribeListAndDelete(t *testing.T) {
 	runGroups(t, coordinatortest.NewLog(10*time.Millisecond), func(t *testing.T, g *fixture) {
-		if d := g.Describe(t.Context(), "nobody"); d.State != "Dead" || fault.KindOf(d.Err) != fault.GroupIDNotFound || d.Err.Error() != "Group nobody not found." {
+		if d := g.Describe(t.Context(), "nobody"); d.State != "Dead" || fault.KindOf(d.Err) != fault.GroupIDNotFound ||
+			d.Err.Error() != "Group nobody not found." {
 			t.Errorf("Describe() of an unknown group = %+v", d)
 		}
 		groupstest.Kind(t, g.Delete(t.Context(), "nobody"), fault.GroupIDNotFound)
@@ -229,7 +249,7 @@ func TestDescribeListAndDelete(t *testing.T) {
 	})
 }
 
-func TestGroupIsMadeAnewWhileItsDeletionIsOnItsWay(t *testing.T) {
+func TestAGroupIsCreatedAgainWhileItsDeletionIsBeingWritten(t *testing.T) {
 	runGroups(t, coordinatortest.NewLog(time.Second), func(t *testing.T, g *fixture) {
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 1, 2, 3)), fault.None)
 		var wg sync.WaitGroup
@@ -249,7 +269,7 @@ func TestGroupIsMadeAnewWhileItsDeletionIsOnItsWay(t *testing.T) {
 	})
 }
 
-func TestTheTopicOfGroupsIsMadeForWhoLooksForACoordinatorOnly(t *testing.T) {
+func TestOnlyFindCoordinatorCreatesTheOffsetsTopic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newFixture(t, coordinatortest.NewLog(0))
 		defer g.stop()
@@ -286,14 +306,17 @@ func TestTheTopicOfGroupsIsMadeForWhoLooksForACoordinatorOnly(t *testing.T) {
 	})
 }
 
-func TestWhoLooksForACoordinatorWaitsWhileTheTopicCannotBeMade(t *testing.T) {
+func TestFindCoordinatorIsRetriableWhileTheOffsetsTopicCannotBeCreated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newFixture(t, coordinatortest.NewLog(0))
 		defer g.stop()
 		g.store.Show(new(metadata.Image))
 		refused := fault.InvalidReplicationFactor
 		g.topics.Topics = madeTopics{g.store, &refused}
-		for _, refused = range []fault.Kind{fault.InvalidReplicationFactor, fault.PolicyViolation, fault.NotController, fault.RequestTimedOut} {
+		for _, refused = range []fault.Kind{
+			fault.InvalidReplicationFactor, fault.PolicyViolation, fault.NotController,
+			fault.RequestTimedOut,
+		} {
 			_, err := g.Find(t.Context(), "g")
 			groupstest.Kind(t, err, fault.CoordinatorNotAvailable)
 		}
@@ -304,7 +327,7 @@ func TestWhoLooksForACoordinatorWaitsWhileTheTopicCannotBeMade(t *testing.T) {
 	})
 }
 
-// madeTopics makes the offsets topic unless it is told to refuse that.
+// madeTopics creates the offsets topic unless refuse says otherwise.
 type madeTopics struct {
 	store  *porttest.Store
 	refuse *fault.Kind
@@ -326,15 +349,15 @@ func (m madeTopics) EnsureInternal(ctx context.Context, name string) (*metadata.
 	return t, nil
 }
 
-func TestALineAboutAGroupTellsWhatThereIsToTell(t *testing.T) {
+func TestALogLineAboutAGroupHasOnlyTheAttributesThatApply(t *testing.T) {
 	for _, c := range []struct {
 		event classic.Event
 		want  []any
 	}{
-		{classic.Event{Text: "group rebalances"}, []any{"group", "g"}},
-		{classic.Event{Text: "group is empty", Generation: 1}, []any{"group", "g", "generation", int32(1)}},
+		{classic.Event{Text: "group rebalance started"}, []any{"group", "g"}},
+		{classic.Event{Text: "group empty", Generation: 1}, []any{"group", "g", "generation", int32(1)}},
 		{
-			classic.Event{Text: "member leaves", Member: "m", Generation: 2, Reason: "the consumer is closed"},
+			classic.Event{Text: "member left", Member: "m", Generation: 2, Reason: "the consumer is closed"},
 			[]any{"group", "g", "member", "m", "generation", int32(2), "reason", "the consumer is closed"},
 		},
 	} {

@@ -20,14 +20,14 @@ func (c *Coordinator) machine() coordinator.Machine[*classic.Group, group.Record
 		Apply:  func(g *classic.Group, r group.Record, _ coordinator.Origin) { g.Apply(r) },
 		Restore: func(ctx context.Context, e *entry) {
 			c.perform(ctx, e, e.State.Restore(c.deps.Clock(), c.settings()))
-			c.append(ctx, e, c.dropTopics(e.State)) // the coordinator before may not have come to that
+			c.append(ctx, e, c.dropTopics(e.State)) // the previous coordinator may not have done that
 		},
 		Expire:  func(ctx context.Context, e *entry) { c.perform(ctx, e, e.State.Expire(c.deps.Clock())) },
 		Abandon: func(g *classic.Group, err error) { deliver(g.Abandon(c.deps.Clock(), err)) },
 	}
 }
 
-// decode reads a record of __consumer_offsets and says which group it is about.
+// decode decodes a record of __consumer_offsets and returns the group that it belongs to.
 func decode(key, value []byte) (groupID string, r group.Record, err error) {
 	r, err = group.Decode(key, value)
 	if errors.Is(err, group.ErrForeignRecord) {
@@ -42,7 +42,7 @@ func decode(key, value []byte) (groupID string, r group.Record, err error) {
 	return groupID, r, err
 }
 
-// perform does what a step of the group wants done. It is called under the lock of the group's shard.
+// perform carries out the effects of a step of the group. It is called under the lock of the group's shard.
 func (c *Coordinator) perform(ctx context.Context, e *entry, fx classic.Effects) {
 	deliver(fx)
 	for _, ev := range fx.Events {
@@ -53,7 +53,7 @@ func (c *Coordinator) perform(ctx context.Context, e *entry, fx classic.Effects)
 	}
 }
 
-// deliver gives waiting requests their answers.
+// deliver answers waiting requests.
 func deliver(fx classic.Effects) {
 	for _, a := range fx.Joins {
 		a.To(a.JoinResponse)
@@ -63,13 +63,13 @@ func deliver(fx classic.Effects) {
 	}
 }
 
-// append writes what nobody waits for but the group itself.
+// append performs a write that no request waits for.
 func (c *Coordinator) append(ctx context.Context, e *entry, w classic.Write) {
-	_ = c.appendFor(ctx, e, w, nil) // the group has been told
+	_ = c.appendFor(ctx, e, w, nil) // the group gets the error from appendFor
 }
 
-// appendFor writes what a request waits for: done, unless nil, gets nil when the group has gone on with it. The error
-// says that it was refused, which the group has been told, too.
+// appendFor performs a write of a group. done, unless nil, gets nil when the write is durable and was applied to the
+// group. The error says that the log has refused the write; the group gets it as well.
 func (c *Coordinator) appendFor(ctx context.Context, e *entry, w classic.Write, done chan<- error) error {
 	err := e.Write(ctx, coordinator.Write[group.Record]{
 		Records: w.Records,
@@ -81,8 +81,8 @@ func (c *Coordinator) appendFor(ctx context.Context, e *entry, w classic.Write, 
 	return err
 }
 
-// write has the group decide on a write and waits until that is durable, ctx ends, or offsets.commit.timeout.ms has
-// passed. With create the group is made if it does not exist; otherwise that is fault.GroupIDNotFound.
+// write calls decide for the write of a group and waits until that is durable, ctx ends, or offsets.commit.timeout.ms
+// has passed. With create the group is created if it does not exist; otherwise the error is fault.GroupIDNotFound.
 func (c *Coordinator) write(
 	ctx context.Context, groupID string, create bool, decide func(*classic.Group) (classic.Write, error),
 ) error {
@@ -99,7 +99,7 @@ func (c *Coordinator) write(
 	return err
 }
 
-// attributes are those of an event's line in the log that it has.
+// attributes returns the attributes of an event's log line: those that the event has.
 func attributes(groupID string, ev classic.Event) []any {
 	out := []any{"group", groupID}
 	if ev.Member != "" {

@@ -8,7 +8,7 @@ import (
 	"github.com/chronik-stream/chronik/internal/uuid"
 )
 
-// Join answers when the rebalance that it takes part in is complete, or when ctx ends.
+// Join returns when the rebalance that the member takes part in is complete, or when ctx ends.
 func (c *Coordinator) Join(ctx context.Context, req classic.JoinRequest) classic.JoinResponse {
 	refuse := func(err error) classic.JoinResponse {
 		return classic.JoinResponse{Generation: -1, MemberID: req.MemberID, Err: err}
@@ -55,7 +55,7 @@ func (c *Coordinator) checkJoin(req *classic.JoinRequest) error {
 	return nil
 }
 
-// Sync answers when the leader's assignment is there, or when ctx ends.
+// Sync returns when the group's leader has sent its assignments, or when ctx ends.
 func (c *Coordinator) Sync(ctx context.Context, req classic.SyncRequest) classic.SyncResponse {
 	if req.Group == "" {
 		return classic.SyncResponse{Err: fault.InvalidGroupID}
@@ -94,7 +94,7 @@ func assignmentBytes(req *classic.SyncRequest) (n int) {
 	return n
 }
 
-// Heartbeat keeps a member alive; fault.RebalanceInProgress asks it to rejoin.
+// Heartbeat extends a member's session. With fault.RebalanceInProgress the member has to rejoin.
 func (c *Coordinator) Heartbeat(ctx context.Context, req classic.HeartbeatRequest) error {
 	if req.Group == "" {
 		return fault.InvalidGroupID
@@ -105,7 +105,7 @@ func (c *Coordinator) Heartbeat(ctx context.Context, req classic.HeartbeatReques
 	})
 	switch {
 	case fault.KindOf(err) == fault.CoordinatorLoadInProgress:
-		return nil // its session starts again when the group has been loaded
+		return nil // its session begins again when the group has been loaded
 	case err != nil:
 		return err
 	case !found:
@@ -114,7 +114,7 @@ func (c *Coordinator) Heartbeat(ctx context.Context, req classic.HeartbeatReques
 	return answer
 }
 
-// Leave removes members; the answers stand in them. The error is the group's own.
+// Leave removes members and fills in the result of each. The error is that of the whole request.
 func (c *Coordinator) Leave(ctx context.Context, groupID string, members []classic.LeaveMember) error {
 	if groupID == "" {
 		return fault.InvalidGroupID

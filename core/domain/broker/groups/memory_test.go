@@ -24,13 +24,17 @@ func TestGroupsTakeNoMoreThanTheirMemory(t *testing.T) {
 		if got, err := g.List(t.Context(), nil, nil); err != nil || len(got) != 1 {
 			t.Errorf("List() = %+v, %v: a refused join leaves a group behind", got, err)
 		}
-		groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{Group: "g", MemberID: ids[1], Generation: generation}), fault.None)
+		groupstest.Kind(t, g.Heartbeat(t.Context(), classic.HeartbeatRequest{
+			Group:    "g",
+			MemberID: ids[1], Generation: generation,
+		}), fault.None)
 		g.deps.Memory.SetLimit(0)
 		if r := g.Join(t.Context(), groupstest.JoinRequest("g", ids[1], "")); r.Err != nil || r.Generation != generation {
 			t.Errorf("a member that is there comes back: %+v", r)
 		}
 		g.deps.Memory.SetLimit(10_000)
-		groupstest.Kind(t, g.Leave(t.Context(), "g", []classic.LeaveMember{{MemberID: ids[0]}, {MemberID: ids[1]}}), fault.None)
+		groupstest.Kind(t, g.Leave(t.Context(), "g", []classic.LeaveMember{{MemberID: ids[0]}, {MemberID: ids[1]}}),
+			fault.None)
 		time.Sleep(time.Second)
 		groupstest.Kind(t, g.Delete(t.Context(), "g"), fault.None)
 		time.Sleep(time.Second)
@@ -48,7 +52,10 @@ func TestAnAssignmentWithoutMemoryIsRefused(t *testing.T) {
 		r := g.Join(t.Context(), groupstest.JoinRequest("g", "", ""))
 		groupstest.Kind(t, r.Err, fault.None)
 		g.deps.Memory.SetLimit(g.deps.Memory.Used() + 1000)
-		sync := classic.SyncRequest{Group: "g", MemberID: r.MemberID, Generation: r.Generation, Assignments: map[string][]byte{r.MemberID: make([]byte, 2000)}}
+		sync := classic.SyncRequest{
+			Group: "g", MemberID: r.MemberID, Generation: r.Generation,
+			Assignments: map[string][]byte{r.MemberID: make([]byte, 2000)},
+		}
 		groupstest.Kind(t, g.Sync(t.Context(), sync).Err, fault.CoordinatorNotAvailable)
 		sync.Assignments[r.MemberID] = make([]byte, 500)
 		groupstest.Kind(t, g.Sync(t.Context(), sync).Err, fault.None)
@@ -80,14 +87,17 @@ func TestCommittedOffsetsTakeNoMoreThanTheGroupsMemory(t *testing.T) {
 		more.Offsets[0].Partition = 1
 		groupstest.Kind(t, g.Commit(t.Context(), more), fault.CoordinatorLoadInProgress)
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("h", "", -1, 1)), fault.CoordinatorLoadInProgress)
-		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "nobody", 7, 1)), fault.UnknownMemberID) // whatever the memory
+		// whatever the memory
+		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "nobody", 7, 1)), fault.UnknownMemberID)
 		if got, err := g.List(t.Context(), nil, nil); err != nil || len(got) != 1 || g.deps.Memory.Used() != used {
-			t.Errorf("List() = %+v, %v: a refused commit leaves a group behind, or %d bytes", got, err, g.deps.Memory.Used()-used)
+			t.Errorf("List() = %+v, %v: a refused commit leaves a group behind, or %d bytes", got, err,
+				g.deps.Memory.Used()-used)
 		}
 		second := g.restart()
 		defer second.stop()
 		if got := groupstest.Committed(t, second, "g"); got != 2 || second.deps.Memory.Used() != used {
-			t.Errorf("after a restart the offset is %d, and %d bytes are accounted for, before %d", got, second.deps.Memory.Used(), used)
+			t.Errorf("after a restart the offset is %d, and %d bytes are accounted for, before %d", got,
+				second.deps.Memory.Used(), used)
 		}
 	})
 }

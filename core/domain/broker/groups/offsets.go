@@ -9,10 +9,10 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// Commit makes offsets durable; the answers stand in req.Offsets. The error is the group's own, and then holds
-// for every partition: fault.GroupIDNotFound for a member of a group that does not exist (before version 9
-// of OffsetCommit clients know that as IllegalGeneration), UnknownMemberID, FencedInstanceID,
-// IllegalGeneration, RebalanceInProgress, and the coordinator's own.
+// Commit commits offsets durably and fills in the results in req.Offsets. An error of Commit applies to every
+// partition: fault.GroupIDNotFound for a member of a group that does not exist (clients know it as IllegalGeneration
+// before version 9 of OffsetCommit), UnknownMemberID, FencedInstanceID, IllegalGeneration, RebalanceInProgress, and
+// those of the coordinator.
 func (c *Coordinator) Commit(ctx context.Context, req *group.CommitRequest) error {
 	img := c.deps.Metadata.Image()
 	for i := range req.Offsets {
@@ -33,9 +33,9 @@ func (c *Coordinator) Commit(ctx context.Context, req *group.CommitRequest) erro
 	})
 }
 
-// FetchOffsets returns committed offsets; partitions nil means all that the group has. Offsets that are committed and
-// not yet durable are not seen; requireStable waits for them (KIP-447). An offset that was committed to a topic of
-// the same name that is gone is none.
+// FetchOffsets returns committed offsets; partitions nil means all that the group has. Offsets whose commit is not
+// durable yet are not returned; requireStable waits for them (KIP-447). An offset of a deleted topic of the same name
+// does not count.
 func (c *Coordinator) FetchOffsets(
 	ctx context.Context, groupID string, partitions []group.TopicPartition, requireStable bool,
 ) (fetched []group.FetchedOffset, err error) {
@@ -62,7 +62,7 @@ func (c *Coordinator) FetchOffsets(
 	return fetched, err
 }
 
-// fetch returns the offset of each partition, or that it has none.
+// fetch returns the offset of each partition, -1 for one that has none.
 func fetch(
 	img *metadata.Image, partitions []group.TopicPartition, get func(group.TopicPartition) (group.Offset, bool),
 ) (fetched []group.FetchedOffset) {
@@ -76,7 +76,8 @@ func fetch(
 	return fetched
 }
 
-// current reports whether a topic still has the id under which an offset was committed, as far as either is known.
+// current reports whether a topic still has the id under which an offset was committed. It is true if one of the two
+// ids is unknown.
 func current(img *metadata.Image, topic string, id metadata.TopicID) bool {
 	now := currentTopicID(img, topic)
 	return id.IsZero() || now.IsZero() || now == id
@@ -104,7 +105,7 @@ func (c *Coordinator) awaitPending(ctx context.Context, groupID string) error {
 	return c.groups.Await(ctx, done)
 }
 
-// DeleteOffsets removes committed offsets of topics that the group does not consume; one answer for each partition.
+// DeleteOffsets removes committed offsets of topics that the group does not consume. It returns a result per partition.
 func (c *Coordinator) DeleteOffsets(
 	ctx context.Context, groupID string, partitions []group.TopicPartition,
 ) (answers []error, err error) {

@@ -30,7 +30,10 @@ func TestCommitIsAnsweredAndVisibleWhenDurable(t *testing.T) {
 		if got := groupstest.Committed(t, g, "g"); got != -1 {
 			t.Errorf("offset %d is visible before it is durable", got)
 		}
-		stable, err := g.FetchOffsets(t.Context(), "g", []group.TopicPartition{{Topic: "orders"}, {Topic: "orders", Partition: 1}}, true)
+		stable, err := g.FetchOffsets(t.Context(), "g", []group.TopicPartition{
+			{Topic: "orders"},
+			{Topic: "orders", Partition: 1},
+		}, true)
 		if err != nil || stable[0].Offset.Offset != 7 || stable[1].Offset.Offset != -1 || time.Since(began) != time.Second {
 			t.Errorf("require stable: %+v, %v after %v, want 7 after a second", stable, err, time.Since(began))
 		}
@@ -69,7 +72,8 @@ func TestCommitsOfOneGroupTakeEffectInTheOrderOfTheLog(t *testing.T) {
 		}
 		wg.Wait()
 		records := g.records("g")
-		if want := records[len(records)-1].(group.OffsetRecord).Offset.Offset; len(records) != 50 || groupstest.Committed(t, g, "g") != want {
+		if want := records[len(records)-1].(group.OffsetRecord).Offset.Offset; len(records) != 50 ||
+			groupstest.Committed(t, g, "g") != want {
 			t.Errorf("committed %d after %d records, the log ends with %d", groupstest.Committed(t, g, "g"), len(records), want)
 		}
 	})
@@ -96,7 +100,8 @@ func TestRefusedAppendLeavesEverythingAsItWas(t *testing.T) {
 	runGroups(t, coordinatortest.NewLog(0), func(t *testing.T, g *fixture) {
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 1)), fault.None)
 		for refusal, want := range map[fault.Kind]fault.Kind{
-			fault.NotEnoughReplicas: fault.CoordinatorNotAvailable, fault.KafkaStorageError: fault.NotCoordinator, fault.RecordListTooLarge: fault.Unknown,
+			fault.NotEnoughReplicas: fault.CoordinatorNotAvailable, fault.KafkaStorageError: fault.NotCoordinator,
+			fault.RecordListTooLarge: fault.Unknown,
 		} {
 			g.log.Set(func() { g.log.Refuse = refusal })
 			groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 2)), want)
@@ -217,7 +222,7 @@ func TestOffsetsOfATopicThatWasDeletedBeforeAFailOverAreRemoved(t *testing.T) {
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf(id, "", -1, 5)), fault.None)
 		g.elect(2)
 		time.Sleep(2 * topicPause)
-		g.apply(metadata.DeleteTopic{ID: metadata.TopicID{1}}) // broker 2 ends before it has seen to that
+		g.apply(metadata.DeleteTopic{ID: metadata.TopicID{1}}) // broker 2 ends before it has removed the offsets
 		time.Sleep(2 * topicPause)
 		g.elect(1)
 		time.Sleep(2 * topicPause)
@@ -269,10 +274,10 @@ func TestOffsetsAreRemovedBesideADamagedPartition(t *testing.T) {
 	})
 }
 
-func TestOffsetOfATopicMadeAnewUnderItsNameIsNone(t *testing.T) {
+func TestATopicThatIsCreatedAgainHasNoCommittedOffset(t *testing.T) {
 	runGroups(t, coordinatortest.NewLog(time.Millisecond), func(t *testing.T, g *fixture) {
 		groupstest.Kind(t, g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 1)), fault.None)
-		time.Sleep(100 * time.Millisecond) // the coordinator has looked for deleted topics, and rests
+		time.Sleep(100 * time.Millisecond) // the coordinator has searched for deleted topics, and pauses
 		orders, _ := g.store.Image().Topic("orders")
 		g.apply(metadata.DeleteTopic{ID: orders.ID})
 		g.apply(metadata.CreateTopic{Name: "orders", ID: metadata.TopicID{2}, Partitions: 1, ReplicationFactor: 1})

@@ -76,7 +76,10 @@ func (c *consumer) consume(ctx context.Context, memberID string, generation int3
 		case 1: // crash
 			return false
 		}
-		err := c.g.Heartbeat(ctx, classic.HeartbeatRequest{Group: c.group, MemberID: memberID, InstanceID: c.instance, Generation: generation})
+		err := c.g.Heartbeat(ctx, classic.HeartbeatRequest{
+			Group: c.group, MemberID: memberID,
+			InstanceID: c.instance, Generation: generation,
+		})
 		switch fault.KindOf(err) {
 		case fault.None:
 		case fault.RebalanceInProgress:
@@ -95,8 +98,8 @@ func (c *consumer) nap(ctx context.Context, ms int) {
 	}
 }
 
-// Anomalies 16 and 17: whatever happens to members and appends, the coordinator's state is what its log says, and
-// members that live get to consume.
+// Anomalies 16 and 17: whatever happens to members and appends, the coordinator's state is that of its log, and live
+// members get to consume.
 func TestLiveGroupsAreWhatAReplayOfTheLogGives(t *testing.T) {
 	for seed := range uint64(4) {
 		runGroups(t, coordinatortest.NewLog(30*time.Millisecond), func(t *testing.T, g *fixture) {

@@ -8,10 +8,11 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
-// admit checks the batch that a client wants to append, before it stands in line: this is the work that needs no lock.
-// The batch that it returns is the client's own bytes, or a new one when the topic has a compression type of its own.
-// As in Kafka, max.message.bytes holds for what was sent and for what is written, segment.bytes for what is written
-// only, and after everything else: so that a producer that could split its batch is told MESSAGE_TOO_LARGE first.
+// admit validates the batch that a client wants to append. This is the part of an append that needs no lock. The batch
+// that it returns is the client's own bytes, or a new batch when the topic has a compression type of its own.
+//
+// As in Kafka, max.message.bytes applies to the batch as sent and as written, segment.bytes only to the batch as
+// written. The latter is checked last: a producer that can split its batch has to get MESSAGE_TOO_LARGE first.
 func (p *Partition) admit(
 	at *ProducePartition, parse func([]byte) (record.Batch, error), now int64, memory *record.Budget,
 ) (record.Batch, error) {
@@ -19,10 +20,10 @@ func (p *Partition) admit(
 	if err != nil {
 		return nil, err
 	}
-	if b.Transactional() { // without the transactional id that would have been refused before
+	if b.Transactional() { // the request has no transactional id, otherwise it would have been refused before
 		return nil, fault.New(fault.TransactionalIDAuthorizationFailed, "transactional records need a transactional id")
 	}
-	at.LogStartOffset = p.log.StartOffset() // from here on, refusals tell it
+	at.LogStartOffset = p.log.StartOffset() // errors from here on are sent with it
 	cfg := p.config.Load()
 	info, err := record.Check(b, record.Rules{
 		Topic: p.topic, Partition: p.index, MaxBytes: cfg.MaxMessageBytes, Compacted: cfg.Compacted,
@@ -47,8 +48,10 @@ func (p *Partition) admit(
 	return b, nil
 }
 
-// recompress returns b under the topic's compression type.
-func (p *Partition) recompress(b record.Batch, cfg *brokerconfigs.TopicConfig, limits record.Limits) (record.Batch, error) {
+// recompress returns b compressed with the topic's compression type.
+func (p *Partition) recompress(
+	b record.Batch, cfg *brokerconfigs.TopicConfig, limits record.Limits,
+) (record.Batch, error) {
 	codec, err := record.ParseCodec(cfg.CompressionType)
 	if err != nil {
 		return nil, err

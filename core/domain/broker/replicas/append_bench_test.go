@@ -10,7 +10,7 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// weightless is a log that keeps nothing, on whose disk everything is at once.
+// weightless is a log that keeps nothing: every append is durable at once.
 type weightless struct {
 	ports.Log
 	events ports.LogEvents
@@ -36,7 +36,7 @@ type unheard struct{}
 func (unheard) assign(int, placement)  {}
 func (unheard) acknowledge(int, error) {}
 
-// BenchmarkAppend is what a partition does about a batch besides its log.
+// BenchmarkAppend measures what a partition does for a batch, without its log.
 func BenchmarkAppend(b *testing.B) {
 	for name, producer := range map[string]int64{"idempotent": 7, "plain": record.NoProducerID} {
 		b.Run(name, func(b *testing.B) {

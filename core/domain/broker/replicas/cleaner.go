@@ -12,15 +12,15 @@ import (
 	"github.com/chronik-stream/chronik/internal/limitedlog"
 )
 
-// Cleaner applies retention, compaction and the expiry of producers to the open partitions, every
+// Cleaner applies retention and compaction to the open partitions and expires idle producers, every
 // log.retention.check.interval.ms.
 type Cleaner struct {
 	partitions *Partitions
 	log        *limitedlog.Log
 }
 
-// cleaningLines is how many log lines may be written per limitedlog.Period: with a disk that fails each
-// partition has something to say.
+// cleaningLines is how many log lines may be written per limitedlog.Period: on a failing disk every partition reports
+// an error.
 const cleaningLines = 20
 
 // NewCleaner returns the cleaner of the partitions.
@@ -42,14 +42,15 @@ func (c *Cleaner) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// CatchUp does at once what is due by the clock. It is for a clock that is moved: Run waits in the machine's time.
+// CatchUp does at once what is due by the broker's clock. It is called after that clock was moved: Run waits by the
+// machine's clock.
 func (c *Cleaner) CatchUp(ctx context.Context) {
 	c.retain(ctx)
 	c.partitions.Expire(ctx)
 	c.compact(ctx)
 }
 
-// every does something at the interval until ctx ends.
+// every calls do at the interval until ctx ends.
 func (c *Cleaner) every(ctx context.Context, do func()) {
 	ticker := time.NewTicker(brokerconfigs.Millis(c.partitions.configs.Int("log.retention.check.interval.ms")))
 	defer ticker.Stop()
@@ -59,7 +60,7 @@ func (c *Cleaner) every(ctx context.Context, do func()) {
 			return
 		case <-ticker.C:
 		}
-		if ctx.Err() == nil { // where both are ready, select takes either
+		if ctx.Err() == nil { // when both channels are ready, select picks either
 			do()
 		}
 	}
@@ -69,7 +70,7 @@ func (c *Cleaner) every(ctx context.Context, do func()) {
 func (c *Cleaner) retain(ctx context.Context) {
 	for p := range c.partitions.Open() {
 		if err := p.log.Retain(ctx, c.partitions.clock(), p.committed); err != nil && ctx.Err() == nil {
-			c.log.Error(ctx, "retention has failed", "topic", p.topic, "partition", p.index, "err", err)
+			c.log.Error(ctx, "retention failed", "topic", p.topic, "partition", p.index, "err", err)
 		}
 		if ctx.Err() != nil {
 			return
@@ -77,15 +78,15 @@ func (c *Cleaner) retain(ctx context.Context) {
 	}
 }
 
-// compact compacts every open partition whose topic asks for it. One whose log has a batch that cannot be read is
-// passed over: the others and its retention go on.
+// compact compacts every open partition whose cleanup.policy says so. One whose log has a batch that cannot be read is
+// skipped: the other partitions are still compacted, and retention still applies to this one.
 func (c *Cleaner) compact(ctx context.Context) {
 	for p := range c.partitions.Open() {
 		if !p.config.Load().Log.Compact {
 			continue
 		}
 		if err := p.log.Compact(ctx, c.partitions.clock(), p.stable); err != nil && ctx.Err() == nil {
-			c.log.Error(ctx, "log is not compacted", "topic", p.topic, "partition", p.index, "err", err)
+			c.log.Error(ctx, "compaction failed", "topic", p.topic, "partition", p.index, "err", err)
 		}
 		if ctx.Err() != nil {
 			return
@@ -93,15 +94,15 @@ func (c *Cleaner) compact(ctx context.Context) {
 	}
 }
 
-// committed is the high watermark as this replica knows it, whatever its role: nothing at or above it may be deleted,
-// since it may have to be cut off again, or may be acknowledged yet.
+// committed returns the high watermark as this replica knows it, whatever its role. Nothing at or above it may be
+// deleted: such records may still be truncated, or may still be acknowledged.
 func (p *Partition) committed() int64 {
 	p.tail.Lock()
 	defer p.tail.Unlock()
 	return p.replica.HighWatermark()
 }
 
-// stable is the end of what may be compacted: the last stable offset, which is never above the high watermark.
+// stable returns the end of what may be compacted: the last stable offset, which is never above the high watermark.
 func (p *Partition) stable() int64 {
 	v := p.view(partition.NoEpoch)
 	return v.lastStable

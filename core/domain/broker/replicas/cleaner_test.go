@@ -17,7 +17,7 @@ import (
 	"github.com/chronik-stream/chronik/core/ports/porttest"
 )
 
-// retain applies retention once, of which the logs of these tests keep nothing that is committed.
+// retain applies retention once; the logs of these tests keep nothing that is committed.
 func (b *ringBroker) retain() {
 	b.t.Helper()
 	NewCleaner(b.partitions, slog.New(slog.DiscardHandler)).retain(b.t.Context())
@@ -75,7 +75,7 @@ func TestCompactionStopsAtWhatIsCommittedOnLeadersAndFollowers(t *testing.T) {
 	})
 }
 
-// A broker that led without the others deletes nothing of what it alone has, and has to cut it off.
+// A deposed leader deletes none of the records that it alone has. It has to truncate them.
 func TestRetentionOfADeposedLeaderStopsAtWhatWasCommitted(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
 		r.broker(1).sent("orders", "a")
@@ -144,7 +144,7 @@ func (l *cleanedLog) Compact(ctx context.Context, _ time.Time, _ func() int64) e
 	if l.id.Topic == "large" {
 		<-ctx.Done()
 	}
-	return fault.CorruptMessage // for the next log that must not matter
+	return fault.CorruptMessage // which must not matter for the next log
 }
 
 func (l *cleanedLog) Retain(context.Context, time.Time, func() int64) error {

@@ -1,51 +1,58 @@
-// Package replicas has the partitions of which this broker holds a replica, and the services over them: Produce, Fetch
-// and its sessions, Offsets (listing and deleting records), Replication, and the Cleaner. Space says what may be
-// appended as the disk fills up.
+// Package replicas holds the partitions of which this broker has a replica, and the services over them: Produce, Fetch
+// with its sessions (KIP-227), Offsets (listing and deleting records), Replication between brokers, and the Cleaner
+// (retention and compaction). Space decides what may be appended while the disk fills up.
 //
 // # Idea
 //
-// A Partition ties three things together and decides nothing itself: partition.Replica, a pure step function, says what
-// role the replica has, what is committed and who is in sync; partition.State, what its records have brought about;
-// and a ports.Log holds the records. An event (an append, a follower's fetch, a view of the metadata, something that has
-// become durable, time) is one step of the replica. Its Effects say what follows: answers that are due at once, and
-// work that waits for a disk or for another broker, which Replication does.
+// A Partition ties three things together and makes no decisions of its own:
 //
-// Partitions is the registry. It follows the metadata: a partition without other replicas is opened when it is first
-// asked for, the others at once; logs of deleted topics are removed. What may take as long as a disk likes is a task
-// of the upkeep, so that one log keeps no other waiting.
+//   - partition.Replica, a pure state machine, knows the replica's role, the high watermark and the ISR.
+//   - partition.State holds what follows from the records: the producers and the leader epochs.
+//   - ports.Log stores the records.
+//
+// Every event is one step of the replica: an append, a follower's fetch, a change of the metadata, records that became
+// durable, a tick of the clock. The step returns Effects: answers that are due at once, and work that waits for a disk
+// or for another broker. Replication does that work.
+//
+// Partitions is the registry. It follows the metadata: a partition with other replicas is opened at once, one without
+// is opened on first use, and the logs of deleted topics are removed. Work that may block on a disk is a task of the
+// upkeep, so that a slow log does not delay the others.
 //
 // # A record in
 //
-// Produce checks a batch without a lock (admit), orders it in its partition (append), and returns. The log tells the
-// partition when it is durable, the replica when it is committed; with either, whoever waits for that is answered,
-// on the goroutine that has brought the news.
+// Produce validates a batch without holding a lock (admit), assigns it an offset in its partition (append), and
+// returns. The log reports when the batch is durable, the replica when it is committed. The producer is answered at
+// the one or the other, depending on its acks, on the goroutine that reports it.
 //
 // # A record out
 //
-// Fetch takes a view of each wanted partition, one moment of it, and answers by that; see view. Where there is too
-// little to answer with, it waits on the partitions until one of them has more.
+// Fetch takes a snapshot of each wanted partition (view) and answers from it. If there are fewer than MinBytes, it
+// waits until one of the partitions has more.
 //
 // # Invariants
 //
-//   - Nothing above the high watermark is shown to consumers, nothing above the durable end to followers.
-//   - The bytes of an append belong to the log until it says that they are durable or released. Only then is the producer
-//     answered, whatever has become of the partition: its frame is used for other requests from then on.
-//   - The numbers of one answer about a partition were true together.
-//   - Offsets have no gaps that this broker has made, and a batch's place is reserved before the log has the batch.
-//   - What metadata says counts for this process only if it was registered in the same image.
-//   - A partition that has ended, for whatever reason, stays ended. It is opened as another Partition.
+//   - Consumers read nothing above the high watermark, followers nothing above the durable end.
+//   - The bytes of an append belong to the log until it reports that they are durable or released. The producer is
+//     answered only then, even when the partition has failed or was deleted: the answer frees the request's buffer,
+//     which is then reused for other requests.
+//   - All numbers in one answer about a partition were true at the same moment.
+//   - This broker creates no gaps in the offsets: a batch's offsets are reserved before the batch is given to the log.
+//   - Metadata applies to this process only if the same image contains its own registration. Otherwise it is meant for
+//     an earlier process with the same broker id.
+//   - A Partition that has ended stays ended. The partition is opened again as a new Partition.
 //
 // # Locks
 //
-// In the order in which one goroutine takes them. Only under the first two is a log or another broker waited for:
+// In the order in which one goroutine takes them. Only while it holds the first two may a goroutine wait for a log or
+// for another broker:
 //
 //	fetchSession.mu              one fetch of a session
 //	place.mu                     opening and deleting one partition's log
 //	topicPartitions.mu           a topic's open partitions and their configs
-//	Partition.order              the sequence of appends, and the partition's state; while a log is cut, Partition.cutting
-//	                             stands for it
-//	Replication.mu, fetcher.mu   what is to be proposed and fetched
-//	Partition.tail               the replica, and the queues of those who wait for it
+//	Partition.order              the order of appends, and the partition's state; while a log is truncated or reset it
+//	                             is released, and Partition.cutting protects the same fields
+//	Replication.mu, fetcher.mu   what has to be proposed and fetched
+//	Partition.tail               the replica, and the queues of requests that wait for it
 //
-// Partitions.mu, upkeep.mu, fetchSessions.mu and Space.mu are held for a moment, and none of the others is taken under them.
+// Partitions.mu, upkeep.mu, fetchSessions.mu and Space.mu are held briefly; no other lock is taken while holding them.
 package replicas

@@ -70,7 +70,7 @@ type FetchedPartition struct {
 	Leader               *LeaderHint     // KIP-951
 	Aborted              []AbortedTxn    // read_committed only; nil otherwise
 	Records              ports.Slice
-	counted              int // bytes that the quota of replication has counted
+	counted              int // bytes that were counted against the replication quota
 }
 
 // EpochEndOffset is a leader epoch and the offset at which it ended.
@@ -79,7 +79,7 @@ type EpochEndOffset struct {
 	EndOffset int64
 }
 
-// AbortedTxn tells a read_committed consumer which records to skip.
+// AbortedTxn names an aborted transaction, whose records a read_committed consumer skips.
 type AbortedTxn struct{ ProducerID, FirstOffset int64 }
 
 // Release releases the files that the records are in.
@@ -96,11 +96,11 @@ type Fetch struct {
 	sessions   *fetchSessions
 	clock      ports.Clock
 	byRack     bool              // consumers read from a replica in their own rack
-	throttle   *replicationQuota // of what followers that are not in sync get
+	throttle   *replicationQuota // limits what followers that are not in sync get
 }
 
-// NewFetch returns the fetch service. Its sessions take at most memory bytes; a consumer that finds no room fetches without one.
-// All arguments are required.
+// NewFetch returns the fetch service. Its sessions take at most memory bytes; when they are used up, a consumer fetches
+// without a session. All arguments are required.
 func NewFetch(partitions *Partitions, configs fetchConfigs, memory int64, clock ports.Clock) *Fetch {
 	return &Fetch{
 		partitions: partitions, configs: configs, sessions: newFetchSessions(memory, clock), clock: clock,
@@ -108,7 +108,7 @@ func NewFetch(partitions *Partitions, configs fetchConfigs, memory int64, clock 
 	}
 }
 
-// fetchConfigs is what fetches need to know of configs; see Configs.
+// fetchConfigs is what fetches need of the configs; see brokerconfigs.Configs.
 type fetchConfigs interface {
 	Int(key string) int64
 	String(key string) string
@@ -117,9 +117,9 @@ type fetchConfigs interface {
 // Sessions returns the number of incremental fetch sessions that are kept.
 func (f *Fetch) Sessions() int { return f.sessions.len() }
 
-// Fetch answers at once when MinBytes are there, a partition has an error, or there is nothing to wait for: no
-// partition is asked for, or none that exists. Otherwise it answers when the bytes have come or MaxWait has passed. It
-// keeps the incremental fetch sessions of KIP-227.
+// Fetch answers at once when MinBytes are available, a partition has an error, or there is nothing to wait for: the
+// request names no partition, or none that exists. Otherwise it answers when MinBytes are available or MaxWait has
+// passed. It keeps the incremental fetch sessions of KIP-227.
 func (f *Fetch) Fetch(ctx context.Context, req *FetchRequest) *FetchResponse {
 	img := f.partitions.store.Image()
 	round, err := f.sessions.begin(img, req, int(f.configs.Int("max.incremental.fetch.session.cache.slots")))
@@ -132,7 +132,9 @@ func (f *Fetch) Fetch(ctx context.Context, req *FetchRequest) *FetchResponse {
 	resp := &FetchResponse{SessionID: round.id}
 	total, urgent := f.readAll(ctx, req, round, resp, limit)
 	if total < int(req.MinBytes) && !urgent && req.MaxWait > 0 {
-		release, ok := func() {}, req.Follower != nil // brokers are few, and would ask again at once
+		// A waiting consumer needs memory, of which there may be none. Followers always wait: they are few, and would ask
+		// again at once.
+		release, ok := func() {}, req.Follower != nil
 		if !ok {
 			release, ok = f.sessions.hold(round)
 		}
@@ -145,7 +147,7 @@ func (f *Fetch) Fetch(ctx context.Context, req *FetchRequest) *FetchResponse {
 	return resp
 }
 
-// wait reads again whenever one of the partitions has grown, until there is enough or MaxWait has passed.
+// wait reads again whenever one of the partitions has new records, until there are MinBytes or MaxWait has passed.
 func (f *Fetch) wait(ctx context.Context, req *FetchRequest, round *fetchRound, resp *FetchResponse, limit int) {
 	timeout := time.NewTimer(req.MaxWait)
 	defer timeout.Stop()
@@ -163,7 +165,8 @@ func (f *Fetch) wait(ctx context.Context, req *FetchRequest, round *fetchRound, 
 				throttled = p
 			case p != nil:
 				p.subscribe(w, want.seen)
-				if req.Follower != nil && p.log.StartOffset() > want.ask.LogStartOffset { // records were deleted meanwhile
+				// Records may have been deleted since the partition was read.
+				if req.Follower != nil && p.log.StartOffset() > want.ask.LogStartOffset {
 					w.notify()
 				}
 			}
@@ -185,9 +188,9 @@ func (f *Fetch) wait(ctx context.Context, req *FetchRequest, round *fetchRound, 
 			}
 		}
 		if expired {
-			return // what was found before is the answer
+			return // resp holds what was read before
 		}
-		f.takeBack(resp)
+		f.uncount(resp)
 		resp.Release()
 		total, urgent := f.readAll(ctx, req, round, resp, limit)
 		if total >= int(req.MinBytes) || urgent {
@@ -196,13 +199,13 @@ func (f *Fetch) wait(ctx context.Context, req *FetchRequest, round *fetchRound, 
 	}
 }
 
-// readAll fills resp with what every wanted partition has now. It returns the bytes found and whether the answer must not
-// wait for MinBytes: a partition has an error, a diverging epoch or another broker to read from; a follower is to hear
-// of a log start offset, or of a high watermark that its consumers wait for; or a consumer has nothing to wait for.
+// readAll fills resp with what every wanted partition has now and returns the bytes found. urgent reports that the
+// answer must not wait for MinBytes: it holds an error, a diverging epoch, a preferred read replica or (for followers)
+// a new log start offset or high watermark; or a consumer has nothing to wait for.
 //
-// As in Kafka, consumers who ask for what does not exist beside what does are told with the rest, and may wait:
-// many ask for it again at once. A follower does not, and its new partition, which this broker does not know yet,
-// is not to wait for its others.
+// As in Kafka, a partition that does not exist does not make a consumer's answer urgent while others do exist: many
+// clients would ask again at once. It is urgent for a follower, which asks again after a pause. Otherwise a new
+// partition that this broker does not know yet would wait for the follower's other partitions.
 func (f *Fetch) readAll(
 	ctx context.Context, req *FetchRequest, round *fetchRound, resp *FetchResponse, limit int,
 ) (total int, urgent bool) {
@@ -211,7 +214,7 @@ func (f *Fetch) readAll(
 	for _, want := range round.wanted {
 		existed := want.partition != nil
 		var v view
-		if existed && req.Follower == nil { // of followers each fetch counts
+		if existed && req.Follower == nil { // a follower's fetch is always processed, since it acknowledges records
 			v = want.partition.view(want.ask.LastFetchedEpoch)
 			if round.incremental && want.quiet(&v, req.ReadCommitted) {
 				waitsFor++
@@ -245,11 +248,14 @@ func unknown(err error) bool {
 // share is how much of an answer a partition's records may take.
 type share struct {
 	maxBytes int
-	first    bool // the answer has no records yet: one batch comes, however large it is (KIP-74)
+	first    bool // the answer has no records yet: one batch is returned, however large it is (KIP-74)
 }
 
-// read answers for one partition. v is a view of it, when it was read from before and a consumer asks.
-func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartition, v *view, room share) FetchedPartition {
+// read answers for one partition. v is its view if the partition was read before and a consumer asks; otherwise read
+// fills it in.
+func (f *Fetch) read(
+	ctx context.Context, req *FetchRequest, want *wantedPartition, v *view, room share,
+) FetchedPartition {
 	got := unanswered(want.ask.FetchTarget)
 	want.late, want.throttled = false, false
 	if want.err != nil {
@@ -289,19 +295,19 @@ func (f *Fetch) read(ctx context.Context, req *FetchRequest, want *wantedPartiti
 	return got
 }
 
-// unanswered is a partition of which nothing is told.
+// unanswered returns an answer for a partition without offsets and records.
 func unanswered(target FetchTarget) FetchedPartition {
 	return FetchedPartition{
 		FetchTarget: target, HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
 	}
 }
 
-// tells fills in the offsets of v.
-func (got *FetchedPartition) tells(v *view) {
+// setOffsets fills in the offsets of v.
+func (got *FetchedPartition) setOffsets(v *view) {
 	got.HighWatermark, got.LastStableOffset, got.LogStartOffset = v.highWatermark, v.lastStable, v.start
 }
 
-// locate looks the wanted partition up.
+// locate finds the wanted partition.
 func (f *Fetch) locate(ctx context.Context, req *FetchRequest, want *wantedPartition) (err error) {
 	if req.anywhere() {
 		want.partition, err = f.partitions.Replica(ctx, want.topic, want.ask.Partition)
@@ -317,7 +323,7 @@ func (f *Fetch) readLeader(
 ) {
 	ask := &want.ask
 	if got.Err = v.checkLeader(ask.CurrentLeaderEpoch); got.Err != nil {
-		want.partition = nil // it is looked up again
+		want.partition = nil // the next fetch looks it up again
 		got.Leader = v.leaderHint()
 		return
 	}
@@ -325,7 +331,7 @@ func (f *Fetch) readLeader(
 		return
 	}
 	if got.Diverging != nil {
-		got.tells(v)
+		got.setOffsets(v)
 		return
 	}
 	upTo, err := v.fetchable(ask.Offset, req.ReadCommitted)
@@ -344,10 +350,10 @@ func (f *Fetch) readLeader(
 			return
 		}
 	}
-	got.tells(v)
+	got.setOffsets(v)
 }
 
-// slice returns the records from offset up to upTo, as far as there is room for them.
+// slice returns the records from offset up to upTo, as many as room allows.
 func slice(p *Partition, offset, upTo int64, room share) (ports.Slice, error) {
 	if offset >= upTo || room.maxBytes <= 0 && !room.first {
 		return ports.Slice{}, nil
@@ -360,7 +366,7 @@ func slice(p *Partition, offset, upTo int64, room share) (ports.Slice, error) {
 	return records, err
 }
 
-// replicate answers a follower: with what is durable here, whether it is committed or not.
+// replicate answers a follower with what is durable on this broker, whether it is committed or not.
 func (f *Fetch) replicate(by *Follower, want *wantedPartition, got *FetchedPartition, room share) {
 	p, ask := want.partition, &want.ask
 	reply, v, err := p.followed(partition.FollowerFetch{
@@ -377,18 +383,18 @@ func (f *Fetch) replicate(by *Follower, want *wantedPartition, got *FetchedParti
 	switch {
 	case err != nil:
 		if got.Err = err; errors.Is(err, fault.OffsetOutOfRange) {
-			got.LogStartOffset = v.start // from where the follower is to replicate
+			got.LogStartOffset = v.start // the follower starts again from here
 		}
 		got.Leader = v.leaderHint()
 		return
 	case reply.Diverging:
 		got.Diverging = &EpochEndOffset{Epoch: reply.DivergingEpoch, EndOffset: reply.DivergingEnd}
 	case ask.Offset < reply.End && !reply.InSync:
-		want.late, want.behind = true, false // it has no use for a high watermark; see catchUp
+		want.late, want.behind = true, false // it does not need the high watermark yet; see catchUp
 	default:
 		if got.Records, got.Err = slice(p, ask.Offset, reply.End, room); got.Err != nil {
 			return
 		}
 	}
-	got.tells(&v)
+	got.setOffsets(&v)
 }

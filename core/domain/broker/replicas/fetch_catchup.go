@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// catchUp adds to a follower's answer, which has total bytes, what the follower lacks where it is not in sync, as far as the throttle allows. It
-// returns how many bytes that are, and whether some could not be read.
+// catchUp adds records of partitions in which the follower is not in sync to its answer, which already has total bytes,
+// as far as the throttle allows. It returns the bytes added, and whether some records could not be read.
 //
-// Producers wait for what is in sync. So that comes before, and is not followed by more than one partition may have: before the follower
-// asks again, it waits until all that it got is on its disk. One batch always comes, so that a follower catches up under any load.
+// Producers with acks=all wait for followers that are in sync. Partitions in sync are therefore served first, and what
+// catchUp adds to them is limited to the max bytes of one partition: the follower asks again only after everything that
+// it got is durable. At least one batch is always added, so that a follower catches up under any load.
 func (f *Fetch) catchUp(round *fetchRound, resp *FetchResponse, total, limit int) (bytes int, failed bool) {
 	inSync := slices.ContainsFunc(round.read, func(w *wantedPartition) bool { return !w.late })
 	for i, want := range round.read {
@@ -44,14 +45,15 @@ func (f *Fetch) catchUp(round *fetchRound, resp *FetchResponse, total, limit int
 	return bytes, failed
 }
 
-// takeBack takes back what was counted of an answer that is made again.
-func (f *Fetch) takeBack(resp *FetchResponse) {
+// uncount takes back what an answer has counted against the quota. The answer is built again.
+func (f *Fetch) uncount(resp *FetchResponse) {
 	for i := range resp.Partitions {
 		f.throttle.count(-resp.Partitions[i].counted)
 	}
 }
 
-// due tells when more may be sent of a partition that was throttled; never, when it is nil. Call stop when that is of no interest any more.
+// due returns a channel that is ready when more may be sent of a throttled partition. It never is when throttled is
+// nil. The caller must call stop.
 func (f *Fetch) due(throttled *Partition) (due <-chan time.Time, stop func()) {
 	if throttled == nil {
 		return nil, func() {}

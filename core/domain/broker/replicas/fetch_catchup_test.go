@@ -9,7 +9,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-func TestWhatProducersWaitForIsSentBeforeWhatAFollowerLacks(t *testing.T) {
+func TestInSyncPartitionsAreSentBeforeThoseThatLag(t *testing.T) {
 	const size = 1_000_000
 	inRing(t, 4, func(t *testing.T, r *ring) {
 		r.create("old-1", 1)
@@ -34,7 +34,7 @@ func TestWhatProducersWaitForIsSentBeforeWhatAFollowerLacks(t *testing.T) {
 		for _, c := range []struct {
 			topics   []string
 			maxBytes int32
-			want     []bool // that get records
+			want     []bool // which topics get records
 		}{
 			{[]string{"old-1", "old-2", "live"}, 1 << 20, []bool{true, false, true}},
 			{[]string{"old-1", "live", "old-2"}, 1 << 20, []bool{true, true, false}},
@@ -61,7 +61,8 @@ func TestWhatProducersWaitForIsSentBeforeWhatAFollowerLacks(t *testing.T) {
 // fetchOf is what a follower asks for from offset 0 on.
 func (r *ring) fetchOf(follower, maxBytes int32, topics ...string) *FetchRequest {
 	req := &FetchRequest{
-		MinBytes: 1, MaxBytes: 10 << 20, UsesTopicIDs: true, SessionEpoch: -1, Follower: &Follower{ID: follower, Epoch: int64(follower)},
+		MinBytes: 1, MaxBytes: 10 << 20, UsesTopicIDs: true, SessionEpoch: -1,
+		Follower: &Follower{ID: follower, Epoch: int64(follower)},
 	}
 	for _, name := range topics {
 		t, _ := r.store.Image().Topic(name)

@@ -2,14 +2,15 @@ package replicas
 
 import "github.com/chronik-stream/chronik/core/domain/fault"
 
-// rackAware is the replica.selector.class that has consumers read from a replica in their own rack.
+// rackAware is the replica.selector.class with which consumers read from a replica in their own rack.
 const rackAware = "org.apache.kafka.common.replica.RackAwareReplicaSelector"
 
 // anywhere reports whether the request comes from a consumer that may read from followers.
 func (r *FetchRequest) anywhere() bool { return r.Follower == nil && r.FromFollowers }
 
-// nearest returns the follower that a consumer of this leader shall read from, -1 for none. As in Kafka it is in the consumer's
-// rack, which the leader is not, in sync, and has the offset; of several it is the one that is known to have most.
+// nearest returns the follower that a consumer of this leader should read from, -1 for none. As in Kafka, it is only
+// sought when the leader is not in the consumer's rack. It must be in that rack, be in sync and have the offset; of
+// several, the one with the highest known end is taken.
 func (f *Fetch) nearest(p *Partition, req *FetchRequest, want *wantedPartition) int32 {
 	if !f.byRack || !req.anywhere() || req.Rack == "" {
 		return -1
@@ -34,8 +35,8 @@ func (f *Fetch) nearest(p *Partition, req *FetchRequest, want *wantedPartition) 
 	return nearest
 }
 
-// readCopy answers a consumer from a follower, with what is known to be committed. Of what lies above, this broker knows
-// nothing: the consumer waits for it, or asks the leader, and is not told that its offset is out of range.
+// readCopy answers a consumer from a follower with what is known to be committed. An offset above the follower's end
+// may exist on the leader, so it is not out of range: the consumer waits, or asks the leader.
 func readCopy(p *Partition, v *view, want *wantedPartition, got *FetchedPartition, room share) {
 	ask, upTo := &want.ask, v.highWatermark
 	err := v.checkEpoch(ask.CurrentLeaderEpoch)
@@ -44,7 +45,7 @@ func readCopy(p *Partition, v *view, want *wantedPartition, got *FetchedPartitio
 	}
 	switch {
 	case err != nil:
-		want.partition = nil // it is looked up again
+		want.partition = nil // the next fetch looks it up again
 		got.Err, got.Leader = err, v.leaderHint()
 		return
 	case ask.Offset < v.start:

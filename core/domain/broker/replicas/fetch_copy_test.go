@@ -120,7 +120,10 @@ func TestAFollowerServesWhatItKnowsToBeCommitted(t *testing.T) {
 			{name: "above what is not committed", broker: 2, offset: 2},
 			{name: "beyond the follower's log", broker: 2, offset: 3, want: fault.OffsetNotAvailable},
 			{name: "in an older version", broker: 2, change: leaderOnly, want: fault.NotLeaderOrFollower, hint: leader},
-			{name: "in a newer epoch", broker: 2, change: inEpoch(at.LeaderEpoch + 1), want: fault.UnknownLeaderEpoch, hint: leader},
+			{
+				name: "in a newer epoch", broker: 2, change: inEpoch(at.LeaderEpoch + 1), want: fault.UnknownLeaderEpoch,
+				hint: leader,
+			},
 			{name: "no replica", broker: 4, want: fault.NotLeaderOrFollower, hint: leader},
 		} {
 			change := c.change
@@ -132,7 +135,8 @@ func TestAFollowerServesWhatItKnowsToBeCommitted(t *testing.T) {
 			if failed != (c.want != 0) || failed && fault.KindOf(got.Err) != c.want || c.some != (got.Records.Size > 0) {
 				t.Errorf("%s: answered %+v", c.name, got)
 			}
-			if !failed && (got.HighWatermark != 1 || got.LastStableOffset != 1 || got.LogStartOffset != 0 || got.PreferredReadReplica != -1) {
+			if !failed && (got.HighWatermark != 1 || got.LastStableOffset != 1 || got.LogStartOffset != 0 ||
+				got.PreferredReadReplica != -1) {
 				t.Errorf("%s: answered %+v", c.name, got)
 			}
 			if diff := cmp.Diff(c.hint, got.Leader); diff != "" {
@@ -153,15 +157,17 @@ func TestAFollowerServesWhatItKnowsToBeCommitted(t *testing.T) {
 	})
 }
 
-func TestWhoReadsFromAFollowerIsToldWhereAnotherHistoryEnds(t *testing.T) {
+func TestAReaderAtAFollowerIsToldWhereItsHistoryDiverges(t *testing.T) {
 	inRacks(t, []string{"a", "b", "b"}, func(t *testing.T, r *ring) {
 		r.broker(1).sent("orders", "a")
 		r.apply(metadata.FenceBroker{ID: 1, Epoch: 1})
 		r.broker(2).sent("orders", "b")
 		r.broker(2).sent("orders", "c")
 		time.Sleep(time.Second)
-		got := r.broker(3).read("b", 2, func(req *FetchRequest) { req.Partitions[0].LastFetchedEpoch = r.at("orders").LeaderEpoch - 1 })
-		if diff := cmp.Diff(&EpochEndOffset{Epoch: r.at("orders").LeaderEpoch - 1, EndOffset: 1}, got.Diverging); diff != "" || got.Records.Size > 0 {
+		got := r.broker(3).read("b", 2,
+			func(req *FetchRequest) { req.Partitions[0].LastFetchedEpoch = r.at("orders").LeaderEpoch - 1 })
+		if diff := cmp.Diff(&EpochEndOffset{Epoch: r.at("orders").LeaderEpoch - 1, EndOffset: 1},
+			got.Diverging); diff != "" || got.Records.Size > 0 {
 			t.Errorf("answered %+v (-want +got): %s", got, diff)
 		}
 	})
@@ -179,7 +185,8 @@ func TestAPollAtAFollowerEndsWhenTheRecordIsCommitted(t *testing.T) {
 		}
 		answer, began := poll(1), time.Now()
 		r.broker(1).sent("orders", "b")
-		if got := <-answer; got.Err != nil || got.Records.Size == 0 || got.HighWatermark != 2 || time.Since(began) > 200*time.Millisecond {
+		if got := <-answer; got.Err != nil || got.Records.Size == 0 || got.HighWatermark != 2 ||
+			time.Since(began) > 200*time.Millisecond {
 			t.Errorf("answered %+v after %v", got, time.Since(began))
 		}
 		answer = poll(2)

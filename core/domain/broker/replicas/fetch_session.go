@@ -16,12 +16,13 @@ const (
 	finalFetchEpoch = -1 // a full fetch without session, which also closes the one named
 )
 
-// sessionIdle is how long a session is safe from one that wants its place (KIP-227: min.incremental.fetch.session.eviction.ms,
-// a constant in Kafka).
+// sessionIdle is how long after its last request a session cannot be evicted by a smaller one (KIP-227:
+// min.incremental.fetch.session.eviction.ms, a constant in Kafka).
 const sessionIdle = 2 * time.Minute
 
 // fetchSessions keeps the incremental fetch sessions of KIP-227: for each, which partitions its consumer wants and what
-// it has been told of them. Their number and their memory are bounded. A consumer that does not get a session fetches without one.
+// the consumer was last sent about them. Their number and their memory are bounded. A consumer that does not get a
+// session fetches without one.
 type fetchSessions struct {
 	clock  ports.Clock
 	memory int // bytes that sessions may take together
@@ -31,16 +32,16 @@ type fetchSessions struct {
 	used int // bytes of memory
 }
 
-// fetchSession is one consumer's session. Its lock is held for the length of one fetch: a consumer that has two
-// under way breaks the protocol and waits.
+// fetchSession is one consumer's session. Its lock is held during a whole fetch: a consumer that sends a second one
+// meanwhile breaks the protocol, and that one waits.
 type fetchSession struct {
 	mu       sync.Mutex
 	id       int32
-	epoch    int32 // the one that the next request must carry
+	epoch    int32 // expected in the next request
 	useIDs   bool
 	order    []*wantedPartition // in the order in which they are served
 	byTarget map[FetchTarget]*wantedPartition
-	resolved uint64 // index of the image that the partitions were looked up in
+	resolved uint64 // index of the image in which the partitions were found
 
 	// Guarded by fetchSessions.mu.
 	used time.Time // of the last request
@@ -48,20 +49,20 @@ type fetchSession struct {
 	cost int       // bytes of memory
 }
 
-// wantedPartition is what a consumer asks of a partition and what it was last told.
+// wantedPartition is what a consumer asks of a partition and what it was last sent about it.
 type wantedPartition struct {
 	ask       FetchPartition
 	topic     *metadata.Topic
 	err       error      // the partition cannot be resolved
-	partition *Partition // once it was read from, until the metadata changes
-	seen      int64      // the end of what could be read then
-	epoch     int32      // and the leader epoch
-	late      bool       // its follower lacks records, and nobody waits for that
-	throttled bool       // and it has to wait itself, for the bandwidth
-	behind    bool       // its follower was not told yet then how far the high watermark has risen
+	partition *Partition // nil until it was read, and again after a change of the metadata
+	seen      int64      // the end of what could be read at the last read
+	epoch     int32      // the leader epoch at the last read
+	late      bool       // the follower lacks records and is not in sync: no producer waits for it
+	throttled bool       // late, and the quota allows no more records now
+	behind    bool       // the follower does not know the current high watermark yet
 
-	news                    bool // the consumer has changed what it asks for since
-	told, served            bool
+	news                    bool // the consumer has changed its request since the last answer
+	told, served            bool // the last answer held the partition without an error, with records
 	highWatermark, logStart int64
 }
 
@@ -103,7 +104,7 @@ func (s *fetchSessions) begin(img *metadata.Image, req *FetchRequest, slots int)
 	return s.resume(img, req)
 }
 
-// resume goes on with a session: an incremental fetch.
+// resume serves an incremental fetch, which continues a session.
 func (s *fetchSessions) resume(img *metadata.Image, req *FetchRequest) (*fetchRound, error) {
 	s.mu.Lock()
 	session := s.byID[req.SessionID]
@@ -132,13 +133,13 @@ func (s *fetchSessions) resume(img *metadata.Image, req *FetchRequest) (*fetchRo
 	session.resolved = img.Index()
 	if len(req.Partitions)+len(req.Forgotten) > 0 && !s.resize(session) {
 		session.mu.Unlock()
-		return nil, fault.FetchSessionIDNotFound // its consumer goes on with a full fetch
+		return nil, fault.FetchSessionIDNotFound // the consumer then sends a full fetch
 	}
 	session.epoch = nextSessionEpoch(session.epoch)
 	return &fetchRound{id: session.id, wanted: session.order, session: session, incremental: true}, nil
 }
 
-// open makes a session for round if there is memory and a free place, or one whose holder may lose it.
+// open creates a session for round if there is memory for it and a free slot, or a session that may be evicted.
 func (s *fetchSessions) open(round *fetchRound, img *metadata.Image, useIDs bool, slots int) {
 	session := &fetchSession{
 		epoch: nextSessionEpoch(fullFetchEpoch), useIDs: useIDs, order: round.wanted, size: len(round.wanted),
@@ -164,7 +165,8 @@ func (s *fetchSessions) open(round *fetchRound, img *metadata.Image, useIDs bool
 	round.id, round.session = session.id, session
 }
 
-// evictFor makes room for a new session: by one that has been idle for long, or else by one that wants fewer partitions.
+// evictFor drops one session in favour of newcomer: one that was idle for longer than sessionIdle, else one with fewer
+// partitions than newcomer. It reports false when there is none (KIP-227).
 func (s *fetchSessions) evictFor(newcomer *fetchSession) bool {
 	var oldest, smallest *fetchSession
 	for _, c := range s.byID {
@@ -199,7 +201,7 @@ func (s *fetchSessions) remove(id int32) {
 	}
 }
 
-// update takes over what an incremental request adds, changes and forgets.
+// update applies what an incremental request adds, changes and forgets.
 func (fs *fetchSession) update(req *FetchRequest) {
 	for _, ask := range req.Partitions {
 		key := ask.target(fs.useIDs)
@@ -229,7 +231,7 @@ func (fs *fetchSession) update(req *FetchRequest) {
 	fs.order = kept
 }
 
-// target is the partition's name within a session: with the topic's id or its name, as the session has it.
+// target is the partition's key within a session: by the topic's id or by its name, as the session was created.
 func (p FetchPartition) target(useIDs bool) FetchTarget {
 	if useIDs {
 		return FetchTarget{TopicID: p.TopicID, Partition: p.Partition}
@@ -237,8 +239,7 @@ func (p FetchPartition) target(useIDs bool) FetchTarget {
 	return FetchTarget{Topic: p.Topic, Partition: p.Partition}
 }
 
-// quiet reports whether a partition that was read before, and is now as v has it, has nothing that its consumer has not
-// been told.
+// quiet reports whether a partition that was read before, and whose view now is v, has nothing new for its consumer.
 func (w *wantedPartition) quiet(v *view, readCommitted bool) bool {
 	if !w.told || w.news || w.ask.Offset != w.seen {
 		return false
@@ -247,7 +248,7 @@ func (w *wantedPartition) quiet(v *view, readCommitted bool) bool {
 	return err == nil && w.seen == end && w.highWatermark == v.highWatermark && w.epoch == v.epoch && w.logStart == v.start
 }
 
-// resolve looks the partition's topic up.
+// resolve finds the partition's topic.
 func (w *wantedPartition) resolve(img *metadata.Image, byID bool) {
 	w.err, w.partition = nil, nil
 	var ok bool
@@ -266,13 +267,13 @@ func (w *wantedPartition) resolve(img *metadata.Image, byID bool) {
 	w.ask.TopicID = w.topic.ID
 }
 
-// omitKnown takes out of an incremental answer what its consumer knows already, and has partitions that had
-// records go to the end of the line, so that each gets its turn (KIP-227).
+// omitKnown removes partitions without news from an incremental answer. It moves partitions that had records to the end
+// of the session's order, so that each of them gets its turn when an answer is full (KIP-227).
 func (r *fetchRound) omitKnown(resp *FetchResponse) {
 	if r.session == nil {
 		return
 	}
-	kept := resp.Partitions[:0]
+	kept := resp.Partitions[:0] // shares the array: no allocation per fetch
 	served := 0
 	for i, got := range resp.Partitions {
 		w := r.read[i]
@@ -293,7 +294,7 @@ func (r *fetchRound) omitKnown(resp *FetchResponse) {
 	}
 }
 
-// servedLast returns the partitions with those behind that were served just now, which it notes no more.
+// servedLast returns the partitions in a new order, those that were just served last. It clears their served marks.
 func servedLast(wanted []*wantedPartition, served int) []*wantedPartition {
 	order := make([]*wantedPartition, len(wanted))
 	first, last := 0, len(wanted)-served
@@ -309,14 +310,14 @@ func servedLast(wanted []*wantedPartition, served int) []*wantedPartition {
 	return order
 }
 
-// done ends the round; the session's next request may come.
+// done ends the round. The session can then take its next request.
 func (r *fetchRound) done() {
 	if r.session != nil {
 		r.session.mu.Unlock()
 	}
 }
 
-// nextSessionEpoch counts on and passes from the largest epoch to 1, as Kafka does.
+// nextSessionEpoch returns the epoch after e. The largest one is followed by 1, as in Kafka.
 func nextSessionEpoch(e int32) int32 {
 	if e == 1<<31-1 {
 		return 1

@@ -1,16 +1,16 @@
 package replicas
 
-// wantedCost is about how many bytes of memory a session takes for a partition, without its topic's name.
+// wantedCost estimates how many bytes of memory a session takes per partition, without the topic's name.
 const wantedCost = 320
 
-// resize accounts for what a request has changed in the session. It reports false, and drops the session, when there is no
-// memory for it.
+// resize accounts for the partitions that a request has added or removed. It drops the session and reports false when
+// there is no memory for them.
 func (s *fetchSessions) resize(session *fetchSession) bool {
 	size, cost := len(session.order), session.weigh()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.byID[session.id] != session {
-		return true // it had to make room, and this is its last round
+		return true // it was evicted, and this is its last round
 	}
 	if cost > session.cost && !s.reserve(cost-session.cost, session) {
 		s.drop(session)
@@ -21,8 +21,8 @@ func (s *fetchSessions) resize(session *fetchSession) bool {
 	return true
 }
 
-// reserve reports whether there is memory for cost bytes more, if need be that of sessions that have been idle for long. keep is not
-// among those, nil for none.
+// reserve reports whether there is memory for cost more bytes. If necessary it drops sessions that were idle for longer
+// than sessionIdle, except keep, which may be nil.
 func (s *fetchSessions) reserve(cost int, keep *fetchSession) bool {
 	if s.used+cost <= s.memory {
 		return true
@@ -48,12 +48,12 @@ func (s *fetchSessions) drop(session *fetchSession) {
 	s.used -= session.cost
 }
 
-// weigh returns about how many bytes of memory the session takes.
+// weigh estimates how many bytes of memory the session takes.
 func (fs *fetchSession) weigh() int {
 	return wantedCost + weigh(fs.order)
 }
 
-// weigh returns about how many bytes of memory the partitions take.
+// weigh estimates how many bytes of memory the partitions take.
 func weigh(wanted []*wantedPartition) (cost int) {
 	for _, w := range wanted {
 		cost += wantedCost + len(w.ask.Topic)
@@ -61,12 +61,12 @@ func weigh(wanted []*wantedPartition) (cost int) {
 	return cost
 }
 
-// waitsFree is for how many partitions a fetch without session may wait whatever memory there is: so many cost less than
-// its connection.
+// waitsFree is the number of partitions up to which a fetch without a session may wait regardless of memory: they cost
+// less than its connection.
 const waitsFree = 8
 
-// hold takes the memory for a round that waits; release gives it back. It reports false when there is none: the answer
-// must then come at once.
+// hold reserves memory for a round that waits; release returns it. It reports false when there is none: the fetch must
+// then be answered at once.
 func (s *fetchSessions) hold(round *fetchRound) (release func(), ok bool) {
 	if round.session != nil || len(round.wanted) <= waitsFree {
 		return func() {}, true

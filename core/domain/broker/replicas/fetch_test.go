@@ -17,7 +17,8 @@ func ask(offsets ...int64) *FetchRequest {
 	req := &FetchRequest{FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, SessionEpoch: finalFetchEpoch}
 	for i, o := range offsets {
 		req.Partitions = append(req.Partitions, FetchPartition{
-			FetchTarget: FetchTarget{Topic: "orders", Partition: int32(i)}, Offset: o, MaxBytes: 1 << 20, CurrentLeaderEpoch: -1, LastFetchedEpoch: -1,
+			FetchTarget: FetchTarget{Topic: "orders", Partition: int32(i)}, Offset: o, MaxBytes: 1 << 20, CurrentLeaderEpoch: -1,
+			LastFetchedEpoch: -1,
 		})
 	}
 	return req
@@ -82,7 +83,8 @@ func TestWhatWasCommittedIsFetchedFromALogThatHasFailed(t *testing.T) {
 	f := newFixture(t)
 	f.sent(t, newBatch(t, record.Options{}, "a"))
 	f.logs.Fail(errors.New("input/output error"))
-	if got := f.fetch.Fetch(t.Context(), ask(0)).Partitions[0]; got.Err != nil || got.Records.Size == 0 || got.HighWatermark != 1 {
+	if got := f.fetch.Fetch(t.Context(), ask(0)).Partitions[0]; got.Err != nil || got.Records.Size == 0 ||
+		got.HighWatermark != 1 {
 		t.Errorf("answered %+v", got)
 	}
 	if got := f.fetch.Fetch(t.Context(), ask(1)).Partitions[0]; !errors.Is(got.Err, fault.KafkaStorageError) {
@@ -132,7 +134,7 @@ func TestFetchErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			req := ask(0)
-			req.MaxWait = time.Hour // an error is told at once
+			req.MaxWait = time.Hour // an error is answered at once
 			c.edit(&req.Partitions[0])
 			if got := f.fetch.Fetch(t.Context(), req).Partitions[0]; !errors.Is(got.Err, c.want) || got.HighWatermark != -1 {
 				t.Errorf("answered %v, high watermark %d", got.Err, got.HighWatermark)
@@ -141,7 +143,7 @@ func TestFetchErrors(t *testing.T) {
 	}
 }
 
-func TestFetchSessionTellsOnlyWhatHasChanged(t *testing.T) {
+func TestAFetchSessionAnswersOnlyWhatHasChanged(t *testing.T) {
 	f := newFixture(t)
 	f.sent(t, newBatch(t, record.Options{}, "a"))
 	full := ask(0, 0)
@@ -151,24 +153,30 @@ func TestFetchSessionTellsOnlyWhatHasChanged(t *testing.T) {
 		t.Fatalf("opened %+v", opened)
 	}
 	next := func(epoch int32, partitions ...FetchPartition) *FetchResponse {
-		req := &FetchRequest{FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, SessionID: opened.SessionID, SessionEpoch: epoch, Partitions: partitions}
+		req := &FetchRequest{
+			FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, SessionID: opened.SessionID,
+			SessionEpoch: epoch, Partitions: partitions,
+		}
 		return f.fetch.Fetch(t.Context(), req)
 	}
 	past := full.Partitions[0]
 	past.Offset = 1
 	if got := next(1, past); len(got.Partitions) != 0 || got.Err != nil {
-		t.Errorf("nothing is new, and it told %+v", got)
+		t.Errorf("nothing is new, and the answer has %+v", got)
 	}
 	f.sent(t, newBatch(t, record.Options{}, "b"))
 	if got := next(2); len(got.Partitions) != 1 || got.Partitions[0].HighWatermark != 2 {
-		t.Errorf("one partition has news, and it told %+v", got.Partitions)
+		t.Errorf("one partition has news, and the answer has %+v", got.Partitions)
 	}
 	if got := next(2); !errors.Is(got.Err, fault.InvalidFetchSessionEpoch) {
 		t.Errorf("an old epoch was answered %v", got.Err)
 	}
-	forget := &FetchRequest{FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, SessionID: opened.SessionID, SessionEpoch: 3, Forgotten: []FetchTarget{full.Partitions[0].FetchTarget}}
+	forget := &FetchRequest{
+		FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, SessionID: opened.SessionID,
+		SessionEpoch: 3, Forgotten: []FetchTarget{full.Partitions[0].FetchTarget},
+	}
 	if got := f.fetch.Fetch(t.Context(), forget); len(got.Partitions) != 0 || got.Err != nil {
-		t.Errorf("the forgotten partition was told: %+v", got)
+		t.Errorf("the answer has the forgotten partition: %+v", got)
 	}
 	ids := &FetchRequest{FromFollowers: true, SessionID: opened.SessionID, SessionEpoch: 4, UsesTopicIDs: true}
 	if got := f.fetch.Fetch(t.Context(), ids); !errors.Is(got.Err, fault.FetchSessionTopicIDError) {
@@ -194,7 +202,7 @@ func TestFetchSessionsMakeRoomForLargerOnesOnly(t *testing.T) {
 		t.Fatal("the first gets no session")
 	}
 	if id := open(0); id != 0 {
-		t.Errorf("an equal one got session %d though there is no place", id)
+		t.Errorf("an equal one got session %d though there is no free slot", id)
 	}
 	if open(0, 0) == 0 {
 		t.Error("a larger one gets no session")
@@ -209,7 +217,8 @@ func TestFetchAfterAnEpochThatIsNotKnownIsOutOfRange(t *testing.T) {
 	f.sent(t, newBatch(t, record.Options{}, "a"))
 	req := ask(1)
 	req.Partitions[0].LastFetchedEpoch = 3
-	if got := f.fetch.Fetch(t.Context(), req).Partitions[0]; !errors.Is(got.Err, fault.OffsetOutOfRange) || got.Diverging != nil {
+	if got := f.fetch.Fetch(t.Context(), req).Partitions[0]; !errors.Is(got.Err, fault.OffsetOutOfRange) ||
+		got.Diverging != nil {
 		t.Errorf("answered %v, diverging %v", got.Err, got.Diverging)
 	}
 }
@@ -237,7 +246,8 @@ func TestFetchSessionsTakeNoMoreThanTheirMemory(t *testing.T) {
 	partitions := func(n int) (all []FetchPartition) {
 		for i := range n {
 			all = append(all, FetchPartition{
-				FetchTarget: FetchTarget{Topic: "many", Partition: int32(i)}, MaxBytes: 1 << 20, CurrentLeaderEpoch: -1, LastFetchedEpoch: -1,
+				FetchTarget: FetchTarget{Topic: "many", Partition: int32(i)}, MaxBytes: 1 << 20, CurrentLeaderEpoch: -1,
+				LastFetchedEpoch: -1,
 			})
 		}
 		return all
@@ -282,9 +292,15 @@ func TestAFetchWithoutRoomToWaitIsAnsweredAtOnce(t *testing.T) {
 	f.fetch = NewFetch(f.partitions, f.configs, 10*wantedCost, time.Now)
 	synctest.Test(t, func(t *testing.T) {
 		fetch := func(n int32) time.Duration {
-			req := &FetchRequest{FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: time.Hour, SessionEpoch: finalFetchEpoch}
+			req := &FetchRequest{
+				FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: time.Hour,
+				SessionEpoch: finalFetchEpoch,
+			}
 			for i := range n {
-				req.Partitions = append(req.Partitions, FetchPartition{FetchTarget: FetchTarget{Topic: "many", Partition: i}, CurrentLeaderEpoch: -1, LastFetchedEpoch: -1})
+				req.Partitions = append(req.Partitions, FetchPartition{
+					FetchTarget:        FetchTarget{Topic: "many", Partition: i},
+					CurrentLeaderEpoch: -1, LastFetchedEpoch: -1,
+				})
 			}
 			began := time.Now()
 			f.fetch.Fetch(t.Context(), req)

@@ -37,7 +37,10 @@ func TestAFetchWaitsForWhatExistsAndOnlyForThat(t *testing.T) {
 								target.TopicID = metadata.TopicID{1}
 							}
 						}
-						req.Partitions = append(req.Partitions, FetchPartition{FetchTarget: target, MaxBytes: 1, CurrentLeaderEpoch: -1, LastFetchedEpoch: -1})
+						req.Partitions = append(req.Partitions, FetchPartition{
+							FetchTarget: target, MaxBytes: 1, CurrentLeaderEpoch: -1,
+							LastFetchedEpoch: -1,
+						})
 					}
 					took := func(req *FetchRequest) (*FetchResponse, time.Duration) {
 						began := time.Now()
@@ -86,7 +89,10 @@ func TestAWaitEndsWhenOneOfItsTopicsIsDeletedAndTheNextGoesOn(t *testing.T) {
 		if waited := time.Since(began); waited != 0 || !unknown(resp.Partitions[0].Err) {
 			t.Errorf("told %v after %v", resp.Partitions[0].Err, waited)
 		}
-		next := &FetchRequest{FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: time.Hour, SessionID: resp.SessionID, SessionEpoch: 1}
+		next := &FetchRequest{
+			FromFollowers: true, MinBytes: 1, MaxBytes: 1 << 20, MaxWait: time.Hour,
+			SessionID: resp.SessionID, SessionEpoch: 1,
+		}
 		resp = f.fetch.Fetch(t.Context(), next)
 		if waited := time.Since(began); waited != time.Hour || len(resp.Partitions) != 1 || !unknown(resp.Partitions[0].Err) {
 			t.Errorf("the next was answered after %v with %+v", waited, resp.Partitions)
@@ -112,7 +118,10 @@ func TestRecordsEndAWaitBesideAnUnknownTopic(t *testing.T) {
 func TestAFollowersFetchIsAnsweredAtOnceForWhatIsNotKnownAndWaitsForNothing(t *testing.T) {
 	f := newFixture(t)
 	f.apply(t, metadata.RegisterBroker{ID: 2})
-	f.apply(t, metadata.CreateTopic{Name: "shared", ID: metadata.TopicID{2}, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{{1, 2}}})
+	f.apply(t, metadata.CreateTopic{
+		Name: "shared", ID: metadata.TopicID{2}, Partitions: -1, ReplicationFactor: -1,
+		Assignments: [][]int32{{1, 2}},
+	})
 	synctest.Test(t, func(t *testing.T) {
 		for name, c := range map[string]struct {
 			topics []string

@@ -12,7 +12,7 @@ import (
 	"github.com/chronik-stream/chronik/core/ports/porttest"
 )
 
-// fixture is a broker's partitions over a log store and metadata that the test holds in its hand.
+// fixture is a broker's partitions over a log store and metadata that the test controls.
 type fixture struct {
 	store      *porttest.Store
 	logs       *porttest.Logs
@@ -29,7 +29,8 @@ func newFixture(t testing.TB) *fixture {
 	f := &fixture{store: porttest.NewStore(), logs: porttest.NewLogs(), configs: newFixedConfigs()}
 	f.apply(t, metadata.RegisterBroker{ID: 1})
 	f.apply(t, metadata.CreateTopic{Name: "orders", ID: metadata.TopicID{1}, Partitions: 2, ReplicationFactor: 1})
-	f.partitions = NewPartitions(f.store, f.logs, f.configs, 1, 1, NewEndlessLease(time.Now), nil, time.Now, slog.New(slog.DiscardHandler))
+	f.partitions = NewPartitions(f.store, f.logs, f.configs, 1, 1, NewEndlessLease(time.Now), nil, time.Now,
+		slog.New(slog.DiscardHandler))
 	f.produce = NewProduce(f.partitions, record.NewBudget(1<<20), time.Now)
 	f.fetch = NewFetch(f.partitions, f.configs, 64<<20, time.Now)
 	f.offsets = NewOffsets(f.partitions)
@@ -45,7 +46,7 @@ func (f *fixture) apply(t testing.TB, cmd metadata.Command) {
 	}
 }
 
-// follow brings the partitions in line with the metadata, and returns when that is done.
+// follow applies the newest metadata to the partitions, and returns when that is done.
 func (f *fixture) follow(t *testing.T) { f.followTo(t, f.store.Image()) }
 
 // followTo is follow for an image that may be behind.
@@ -54,7 +55,7 @@ func (f *fixture) followTo(t *testing.T, img *metadata.Image) {
 	f.keepUp(t)
 }
 
-// keepUp does what was asked for, one task after the other.
+// keepUp runs the tasks of the upkeep, one after the other.
 func (f *fixture) keepUp(t *testing.T) {
 	for u := f.partitions.upkeep; ; {
 		due, _ := u.begin()
@@ -71,12 +72,15 @@ func (f *fixture) keepUp(t *testing.T) {
 func (f *fixture) send(t *testing.T, b []byte) (*ProduceRequest, <-chan struct{}) {
 	t.Helper()
 	done := make(chan struct{})
-	req := &ProduceRequest{Acks: -1, Parse: parseProduced, Partitions: []ProducePartition{{Topic: "orders", Records: b}}, Done: func() { close(done) }}
+	req := &ProduceRequest{
+		Acks: -1, Parse: parseProduced, Partitions: []ProducePartition{{Topic: "orders", Records: b}},
+		Done: func() { close(done) },
+	}
 	f.produce.Produce(t.Context(), req)
 	return req, done
 }
 
-// sent is send, waiting for the answer.
+// sent is send, and waits for the answer.
 func (f *fixture) sent(t *testing.T, b []byte) *ProducePartition {
 	t.Helper()
 	req, done := f.send(t, b)
@@ -88,7 +92,7 @@ func (f *fixture) sent(t *testing.T, b []byte) *ProducePartition {
 	return &req.Partitions[0]
 }
 
-// parseProduced takes what version 9 of Produce takes.
+// parseProduced accepts what version 9 of Produce accepts.
 func parseProduced(records []byte) (record.Batch, error) { return record.ParseProduced(records, 9) }
 
 // newBatch builds a batch of records with these values.
@@ -117,8 +121,9 @@ type fixedConfigs struct {
 func newFixedConfigs() *fixedConfigs {
 	return &fixedConfigs{
 		topic: brokerconfigs.TopicConfig{
-			MaxMessageBytes: 1 << 20, TimestampBeforeMax: 1<<63 - 1, TimestampAfterMax: time.Hour.Milliseconds(), CompressionType: "producer",
-			Log: ports.LogConfig{Delete: true, SegmentBytes: 1 << 30},
+			MaxMessageBytes: 1 << 20, TimestampBeforeMax: 1<<63 - 1, TimestampAfterMax: time.Hour.Milliseconds(),
+			CompressionType: "producer",
+			Log:             ports.LogConfig{Delete: true, SegmentBytes: 1 << 30},
 		},
 		ints: map[string]int64{
 			"max.incremental.fetch.session.cache.slots": 1000, "fetch.max.bytes": 57671680,

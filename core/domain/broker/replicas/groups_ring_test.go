@@ -16,7 +16,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// coordinators runs a coordinator on each of a ring's brokers, over a __consumer_offsets of one partition, until the test ends it.
+// coordinators runs a coordinator on each of a ring's brokers, over a __consumer_offsets of one partition, until stop
+// is called.
 func (r *ring) coordinators() (on map[int32]*groups.Coordinator, stop func()) {
 	r.t.Helper()
 	id := metadata.TopicID{99}
@@ -41,7 +42,7 @@ func (r *ring) coordinators() (on map[int32]*groups.Coordinator, stop func()) {
 	}
 }
 
-// retried does something until it succeeds, as clients do, and says what was refused meanwhile.
+// retried calls do until it succeeds, as clients do, and returns the kinds of the errors before.
 func retried(t *testing.T, do func() error) (refused []fault.Kind) {
 	t.Helper()
 	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
@@ -68,7 +69,7 @@ func TestAGroupGoesOnWithTheNextCoordinator(t *testing.T) {
 		r.isolate(1)
 		beat := classic.HeartbeatRequest{Group: "g", MemberID: ids[1], Generation: generation}
 		time.Sleep(ringSession)
-		groupstest.Kind(t, on[1].Heartbeat(t.Context(), beat), fault.NotCoordinator) // before anybody takes over
+		groupstest.Kind(t, on[1].Heartbeat(t.Context(), beat), fault.NotCoordinator) // before another coordinator takes over
 		_, err := on[1].FetchOffsets(t.Context(), "g", nil, false)
 		groupstest.Kind(t, err, fault.NotCoordinator)
 
@@ -90,7 +91,8 @@ func TestAGroupGoesOnWithTheNextCoordinator(t *testing.T) {
 		r.heal(1)
 		r.apply(metadata.UnfenceBroker{ID: 1, Epoch: 1})
 		groupstest.Kind(t, on[1].Heartbeat(t.Context(), beat), fault.NotCoordinator)
-		for topic, _ := r.store.Image().Topic(metadata.OffsetsTopic); r.at(metadata.OffsetsTopic).Leader != 1; time.Sleep(10 * time.Millisecond) {
+		topic, _ := r.store.Image().Topic(metadata.OffsetsTopic)
+		for ; r.at(metadata.OffsetsTopic).Leader != 1; time.Sleep(10 * time.Millisecond) {
 			_, _ = r.store.Apply(t.Context(), metadata.ElectLeader{TopicID: topic.ID}) // when it is in sync again
 		}
 		retried(t, func() error { return on[1].Heartbeat(t.Context(), beat) })
@@ -101,7 +103,7 @@ func TestAGroupGoesOnWithTheNextCoordinator(t *testing.T) {
 	})
 }
 
-func TestACommitThatNobodyElseHasIsNotAcknowledged(t *testing.T) {
+func TestACommitThatOnlyOneBrokerHasIsNotAcknowledged(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
 		on, stop := r.coordinators()
 		defer stop()
@@ -124,11 +126,17 @@ func TestACommitThatNobodyElseHasIsNotAcknowledged(t *testing.T) {
 
 func TestGroupsLiveInPartitions(t *testing.T) { // the services together, over a log store
 	f := newFixture(t)
-	f.apply(t, metadata.CreateTopic{Name: metadata.OffsetsTopic, ID: metadata.TopicID{9}, Partitions: 50, ReplicationFactor: 1})
+	f.apply(t, metadata.CreateTopic{
+		Name: metadata.OffsetsTopic, ID: metadata.TopicID{9}, Partitions: 50,
+		ReplicationFactor: 1,
+	})
 	for range 2 { // the second coordinator reads what the first has written
 		ctx, cancel := context.WithCancel(t.Context())
 		configs := newFixedConfigs()
-		configs.ints = map[string]int64{"group.max.session.timeout.ms": 1 << 30, "group.max.size": 10, "offsets.commit.timeout.ms": 10_000, "offset.metadata.max.bytes": 10, "offsets.retention.check.interval.ms": 1 << 30}
+		configs.ints = map[string]int64{
+			"group.max.session.timeout.ms": 1 << 30, "group.max.size": 10,
+			"offsets.commit.timeout.ms": 10_000, "offset.metadata.max.bytes": 10, "offsets.retention.check.interval.ms": 1 << 30,
+		}
 		g := groups.New(groups.Dependencies{
 			Log: f.partitions, Topics: groupstest.ExistingTopics{Store: f.store}, Metadata: f.store, Configs: configs, NodeID: 1,
 			Memory: coordinator.NewMemory(1 << 30), Clock: time.Now, Random: groupstest.Random(1),

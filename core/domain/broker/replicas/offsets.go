@@ -8,7 +8,7 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// The timestamps that ListOffsets gives a meaning of their own.
+// The timestamps with a special meaning in ListOffsets.
 const (
 	LatestTimestamp        = -1
 	EarliestTimestamp      = -2
@@ -18,14 +18,14 @@ const (
 	EarliestPendingUpload  = -6 // KIP-1023
 )
 
-// OffsetQuery asks ListOffsets about one partition; the answer stands in the second half.
+// OffsetQuery asks ListOffsets about one partition. The second group of fields is the answer.
 type OffsetQuery struct {
 	Topic              string
 	Partition          int32
 	CurrentLeaderEpoch int32 // -1: not checked
 	Timestamp          int64 // milliseconds, or one of the constants above
 	ReadCommitted      bool
-	AnyReplica         bool // whoever leads, and all that is durable here: for debugging
+	AnyReplica         bool // ask this replica even if it does not lead, up to its durable end: for debugging
 
 	Offset      int64 // -1 when there is none
 	AtTimestamp int64 // -1 when the query was not by time
@@ -33,7 +33,7 @@ type OffsetQuery struct {
 	Err         error
 }
 
-// EpochQuery asks where a leader epoch ended; the answer stands in the second half.
+// EpochQuery asks where a leader epoch ended. The second group of fields is the answer.
 type EpochQuery struct {
 	Topic              string
 	Partition          int32
@@ -84,7 +84,7 @@ func (o *Offsets) list(ctx context.Context, q *OffsetQuery) error {
 	return nil
 }
 
-// shown returns the partition that q asks about, its leader epoch checked, and the end of what q may be told of it.
+// shown returns the partition that q asks about, after checking its leader epoch, and the end of what q may see of it.
 func (o *Offsets) shown(ctx context.Context, q *OffsetQuery) (p *Partition, v view, upTo int64, err error) {
 	if !q.AnyReplica {
 		if p, v, err = o.leader(ctx, q.Topic, q.Partition, q.CurrentLeaderEpoch, partition.NoEpoch); err == nil {
@@ -98,7 +98,7 @@ func (o *Offsets) shown(ctx context.Context, q *OffsetQuery) (p *Partition, v vi
 	return p, v, v.durable, err
 }
 
-// found takes over the record that a search has found, if it has.
+// found fills in the answer of a search for a record, if ok.
 func (q *OffsetQuery) found(at ports.TimestampOffset, ok bool, err error) error {
 	if ok && err == nil {
 		q.Offset, q.AtTimestamp, q.LeaderEpoch = at.Offset, at.Timestamp, at.LeaderEpoch
@@ -106,8 +106,8 @@ func (q *OffsetQuery) found(at ports.TimestampOffset, ok bool, err error) error 
 	return err
 }
 
-// leader returns the partition that a query is about and a view of it that was asked for an epoch, its leader epoch
-// checked: see view.checkLeader.
+// leader returns the partition that a query is about, and its view for the epoch asked. It checks the client's leader
+// epoch as view.checkLeader does.
 func (o *Offsets) leader(ctx context.Context, topic string, index, leaderEpoch, asked int32) (*Partition, view, error) {
 	p, v, err := o.replica(ctx, topic, index, asked)
 	if err == nil {
@@ -116,7 +116,7 @@ func (o *Offsets) leader(ctx context.Context, topic string, index, leaderEpoch, 
 	return p, v, err
 }
 
-// replica is leader for whichever replica this broker has.
+// replica is leader without the check: this broker's replica may be a follower.
 func (o *Offsets) replica(ctx context.Context, topic string, index, asked int32) (*Partition, view, error) {
 	p, err := o.partitions.ReplicaByName(ctx, topic, index)
 	if err != nil {

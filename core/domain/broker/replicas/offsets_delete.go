@@ -10,7 +10,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/partition"
 )
 
-// DeleteRecordsQuery asks to delete what lies before Offset (-1: the high watermark).
+// DeleteRecordsQuery asks to delete the records below Offset (-1: the high watermark).
 type DeleteRecordsQuery struct {
 	Topic     string
 	Partition int32
@@ -20,8 +20,9 @@ type DeleteRecordsQuery struct {
 	Err          error
 }
 
-// DeleteRecords answers the queries in place, as Kafka does when every in-sync replica has deleted the records. ctx
-// ends with the request's time-out: what has not been done by then is fault.RequestTimedOut, and is done later.
+// DeleteRecords answers the queries in place. As in Kafka, a query is answered when every in-sync replica has deleted
+// the records. ctx ends with the request's time-out: queries that are not done by then get fault.RequestTimedOut, but
+// their records are still deleted.
 func (o *Offsets) DeleteRecords(ctx context.Context, queries []DeleteRecordsQuery) {
 	begun := make([]*Partition, len(queries))
 	for i := range queries {
@@ -38,10 +39,10 @@ func (o *Offsets) DeleteRecords(ctx context.Context, queries []DeleteRecordsQuer
 	}
 }
 
-// deleteRecords raises the log start offset to before, -1 for the high watermark, and returns the new one. A topic
-// that is only compacted keeps its records: fault.PolicyViolation. A new leader that does not know yet what is
-// committed says so as in a Fetch: fault.OffsetNotAvailable, which clients try again; against the high watermark that
-// it has, every offset would be out of range.
+// deleteRecords raises the log start offset to before (-1: the high watermark) and returns the new one. Errors:
+// fault.PolicyViolation for a topic that is only compacted; fault.OffsetNotAvailable, as in a Fetch, from a new leader
+// that does not know its high watermark yet. Clients retry the latter, while with the old high watermark they would get
+// fault.OffsetOutOfRange, which they do not.
 func (p *Partition) deleteRecords(ctx context.Context, before int64) (int64, error) {
 	if cfg := p.config.Load(); !cfg.Log.Delete {
 		return -1, fault.New(fault.PolicyViolation, "records of %s cannot be deleted: its cleanup.policy is not delete",
@@ -80,8 +81,8 @@ func (p *Partition) deleted(ctx context.Context, start int64) (int64, error) {
 	}
 }
 
-// lowWatermark returns the lowest log start offset among the in-sync replicas, and what is
-// closed when it may have risen.
+// lowWatermark returns the lowest log start offset of the in-sync replicas, and a channel that is closed when it may
+// have risen.
 func (p *Partition) lowWatermark() (low int64, moved <-chan struct{}, err error) {
 	start := p.log.StartOffset()
 	p.tail.Lock()
@@ -97,7 +98,7 @@ func (p *Partition) lowWatermark() (low int64, moved <-chan struct{}, err error)
 	return low, moved, nil
 }
 
-// timedOut says that the time for a deletion is over as Kafka does.
+// timedOut turns an expired deadline into the error that Kafka answers.
 func timedOut(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fault.New(fault.RequestTimedOut, "records are not deleted on every in-sync replica yet")
@@ -105,17 +106,17 @@ func timedOut(err error) error {
 	return err
 }
 
-// deletions is what a leader knows of its followers' log start offsets, and wakes those who wait for them to rise. The
-// partition's lock guards it.
+// deletions holds the log start offsets of a leader's followers as the leader knows them, and wakes the requests that
+// wait for them to rise. Partition.tail guards it.
 type deletions struct {
 	isr     []int32
 	epoch   int32           // the leader epoch of isr
 	starts  map[int32]int64 // by follower
-	watched chan struct{}   // nil when nobody waits
+	watched chan struct{}   // closed at the next change; nil when no request waits
 }
 
-// decided notes which replicas are in sync in a leader epoch. What followers had deleted in another epoch, or before
-// they left, says nothing: they may have been taken away and come back with another log.
+// decided sets the ISR of a leader epoch. Log start offsets from another epoch, or from before a follower left the ISR,
+// are dropped: the follower may have been removed and come back with a new log.
 func (d *deletions) decided(isr []int32, epoch int32) {
 	if epoch != d.epoch {
 		d.starts = nil
@@ -137,7 +138,8 @@ func (d *deletions) followed(id int32, start int64) {
 	d.moved()
 }
 
-// watch returns the lowest log start offset, when the leader's is start, and what is closed when it may have changed.
+// watch returns the lowest log start offset, with start as the leader's, and a channel that is closed when it may have
+// changed. It returns -1 while the offset of an in-sync follower is not known.
 func (d *deletions) watch(leader int32, start int64) (low int64, moved <-chan struct{}) {
 	low = start
 	for _, id := range d.isr {
@@ -153,7 +155,7 @@ func (d *deletions) watch(leader int32, start int64) (low int64, moved <-chan st
 	return low, d.watched
 }
 
-// moved wakes those who wait.
+// moved wakes the requests that wait.
 func (d *deletions) moved() {
 	if d.watched != nil {
 		close(d.watched)

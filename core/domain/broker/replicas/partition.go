@@ -16,66 +16,67 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// Partition is one partition of which this broker has a replica. Two locks, always taken in this order:
-// order puts appends in sequence, tail guards the replica and the queues of those who wait for it. An append holds
-// order throughout and tail once, in reserve. Neither is held while a disk or a client is waited for: while the log is
-// cut, cutting keeps others away from what order guards.
+// Partition is one partition of which this broker has a replica. It has two locks, always taken in this order: order
+// puts appends in sequence, tail guards the replica and the queues of requests that wait for it. An append holds order
+// throughout and tail once, in reserve. Neither is held while waiting for a disk or a client: while the log is
+// truncated or reset, the flag cutting protects what order guards.
 type Partition struct {
 	topic string
 	id    metadata.TopicID
 	index int32
 	clock ports.Clock
-	lease *Lease // and the time that the replica counts in
+	lease *Lease // also the clock of the replica
 	queue replicaQueue
 	space *Space
 
-	missing atomic.Pointer[refused] // what batches that leave a gap are refused with
+	missing atomic.Pointer[refused] // the last refusal, with which batches that follow the refused one are refused
 
-	crowded atomic.Bool  // the last append was refused for want of space
-	yielded atomic.Int64 // when this replica last gave up its lead for that, in the time that the replica counts in; 0 for never
+	crowded atomic.Bool  // the last append was refused because there was no disk space
+	yielded atomic.Int64 // when this replica last gave up its leadership for that, in replica time; 0: never
 
 	config  atomic.Pointer[brokerconfigs.TopicConfig]
 	version atomic.Int32 // of the newest view of the metadata that was installed, -1 before the first
 
 	order   sync.Mutex
 	log     ports.Log
-	state   partition.State // what the log's records have brought about; only the log changes it while that is being cut
-	cutting atomic.Bool     // the log is being cut; set and cleared under order
-	cutWait atomic.Int64    // when the leader may be asked again after the log could not be cut, in the time that the replica counts in
+	state   partition.State // follows from the log's records; while cutting, only the log changes it
+	cutting atomic.Bool     // the log is being truncated or reset; set and cleared under order
+	cutWait atomic.Int64    // when the leader may be asked again after that has failed, in replica time
 	raising atomic.Bool     // the log start offset is being raised to the leader's
 
-	refusal refusal // of what was proposed last; Replication's
+	refusal refusal // of the last proposal; belongs to Replication
 
 	tail      sync.Mutex
 	replica   *partition.Replica
-	local     ackQueue       // appends that wait to be durable here
+	local     ackQueue       // appends that wait to be durable on this broker
 	acks      ackQueue       // appends that wait to be durable on every in-sync replica
 	held      ackQueue       // appends that have failed, and whose bytes the log still needs
 	waiters   []*waiter      // fetches that wait for more to read
 	newest    partition.View // the newest that was installed
 	deletions deletions      // of records, that wait for followers
-	grown     int64          // the durable end after the last step, of which waiting followers were told
+	grown     int64          // the durable end after the last step, which waiting followers have been sent
 	epoch     int32          // the leader epoch after the last step
-	gone      error          // why nothing can be appended or waited for any more
-	broken    bool           // that is because the log has failed
+	gone      error          // why the partition has ended, nil while it has not
+	broken    bool           // it has ended because its log has failed
 }
 
-// replicaQueue takes note of what a replica wants done where a disk or other brokers are waited for. Its methods return at once.
+// replicaQueue takes work of a replica that waits for a disk or for other brokers. Its methods return at once.
 type replicaQueue interface {
 	// propose says that the ISR of p should change.
 	propose(p *Partition)
 	// fetch says that p, a follower, may have something new to ask its leader for.
 	fetch(p *Partition)
-	// left says that p is no replica any more: no fetch for it may be under way.
+	// left says that p is not a replica any more. When left returns, no fetch for p is in progress.
 	left(p *Partition)
 }
 
-// Durable tells the replica what is durable on this broker's disk.
+// Durable reports that the log is durable up to end. It implements ports.LogEvents.
 func (p *Partition) Durable(end int64) {
 	p.step(func(r *partition.Replica, now time.Duration) partition.Effects { return r.Durable(end, now) })
 }
 
-// Offline fails everything that waits: the log accepts nothing any more. If this broker leads, another has to.
+// Offline ends the partition because its log has failed, and fails the requests that wait for it. If this broker leads,
+// it resigns.
 func (p *Partition) Offline(err error) {
 	p.tail.Lock()
 	p.broken = p.gone == nil && p.replica != nil
@@ -84,10 +85,11 @@ func (p *Partition) Offline(err error) {
 	p.queue.propose(p)
 }
 
-// Released answers the appends that have failed and whose bytes the log has needed until now.
-func (p *Partition) Released() { p.letGo() }
+// Released reports that the log does not need the bytes of failed appends any more, and answers these.
+func (p *Partition) Released() { p.releaseHeld() }
 
-// Start is told that records were deleted. Followers are told at once, consumers learn of it at their next fetch.
+// Start reports that the log start offset has risen. Waiting followers are answered at once, consumers get it with
+// their next fetch.
 func (p *Partition) Start(start int64) {
 	p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
 		p.grown = -1 // as if the log had grown
@@ -95,14 +97,14 @@ func (p *Partition) Start(start int64) {
 	})
 }
 
-// now is the time that the replica counts in.
+// now is the current time of the replica.
 func (p *Partition) now() time.Duration { return p.lease.Now() }
 
-// step has the replica take a step, answers those who have waited for it, and queues what is to be done besides. What only
-// a follower has to do, with its log, is in the effects that it returns.
+// step performs one step of the replica, answers the requests that it completes, and queues proposals and fetches that
+// it asks for. Effects on a follower's log are left to the caller.
 func (p *Partition) step(do func(r *partition.Replica, now time.Duration) partition.Effects) partition.Effects {
 	p.tail.Lock()
-	if p.gone != nil || p.replica == nil { // what happens before there is a replica it learns from the log's state
+	if p.gone != nil || p.replica == nil { // a new replica starts from the log's state, so it misses no event
 		r := release{held: p.written()}
 		p.tail.Unlock()
 		r.tell()
@@ -121,8 +123,8 @@ func (p *Partition) step(do func(r *partition.Replica, now time.Duration) partit
 	return fx
 }
 
-// end makes the partition unusable for the reason given and answers all who wait: appends when the log does not need their
-// bytes any more.
+// end makes the partition unusable for the given reason and answers the requests that wait: appends as soon as the log
+// does not need their bytes any more.
 func (p *Partition) end(reason error) {
 	p.tail.Lock()
 	if p.gone != nil {
@@ -151,14 +153,15 @@ func (p *Partition) leaderHint() *LeaderHint {
 	return v.leaderHint()
 }
 
-// epochAt returns the leader epoch of the record at offset, -1 when unknown.
+// epochAt returns the leader epoch of the record at offset, -1 if unknown.
 func (p *Partition) epochAt(offset int64) int32 {
 	p.tail.Lock()
 	defer p.tail.Unlock()
 	return p.replica.EpochAt(offset)
 }
 
-// producers returns the producers that the partition remembers, by their ids. The error is fault.NotLeaderOrFollower while its log is being cut.
+// producers returns the producers that the partition remembers, in the order of their ids. The error is
+// fault.NotLeaderOrFollower while the log is being truncated or reset.
 func (p *Partition) producers() ([]partition.Producer, error) {
 	p.order.Lock()
 	defer p.order.Unlock()
@@ -169,7 +172,7 @@ func (p *Partition) producers() ([]partition.Producer, error) {
 	return slices.SortedFunc(p.state.Producers.All(), byID), nil
 }
 
-// configure takes configs into use, which the topic's partitions share.
+// configure applies configs, which the topic's partitions share.
 func (p *Partition) configure(cfg *brokerconfigs.TopicConfig, settings partition.ReplicaSettings) {
 	old := p.config.Swap(cfg)
 	p.log.Configure(&cfg.Log)
@@ -177,31 +180,32 @@ func (p *Partition) configure(cfg *brokerconfigs.TopicConfig, settings partition
 	p.replica.Configure(settings)
 	p.tail.Unlock()
 	if old.FollowerThrottle != cfg.FollowerThrottle {
-		p.queue.fetch(p) // it may wait for no reason now
+		p.queue.fetch(p) // it may wait for a throttle that has ended
 	}
 }
 
-// fate is an acknowledger whose one acknowledgement can be waited for. It has room for it.
-type fate chan error
+// result is an acknowledger for a single append, whose result can be waited for. It must have a buffer of one.
+type result chan error
 
-func (fate) assign(int, placement) {}
+func (result) assign(int, placement) {}
 
-func (f fate) acknowledge(_ int, err error) { f <- err }
+func (r result) acknowledge(_ int, err error) { r <- err }
 
-func (f fate) wait(ctx context.Context) error {
+func (r result) wait(ctx context.Context) error {
 	select {
-	case err := <-f:
+	case err := <-r:
 		return err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// awaitCommitted returns when everything that was appended before is durable on every in-sync replica, however few these
-// are. Errors: fault.NotLeaderOrFollower, KafkaStorageError, ctx's.
+// awaitCommitted returns when everything that was appended before the call is durable on every in-sync replica, even if
+// there are fewer than min.insync.replicas. Errors: fault.NotLeaderOrFollower, KafkaStorageError, ctx's.
 func (p *Partition) awaitCommitted(ctx context.Context) error {
 	end := p.log.EndOffset()
 	for w := newWaiter(noFollower, false); ; {
+		// OffsetNotAvailable is no failure: a new leader learns its high watermark soon, and wakes w then.
 		v := p.view(partition.NoEpoch)
 		switch upTo, err := v.readable(false); {
 		case err != nil && !errors.Is(err, fault.OffsetNotAvailable):
@@ -224,12 +228,12 @@ func (p *Partition) expire(now time.Time) {
 	p.order.Lock()
 	defer p.order.Unlock()
 	if p.cutting.Load() {
-		return // the next time will do
+		return // the next run of the Cleaner does it
 	}
 	p.state.Producers.Expire(now.UnixMilli(), p.config.Load().Log.ProducerIDExpiration.Milliseconds())
 }
 
-// forgetProducers gives the memory of the producers back when the log is gone.
+// forgetProducers releases the memory of the producers after the log was deleted.
 func (p *Partition) forgetProducers() {
 	p.order.Lock()
 	defer p.order.Unlock()

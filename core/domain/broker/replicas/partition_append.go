@@ -15,16 +15,19 @@ type placement struct {
 	logStart      int64 // the log start offset at that moment
 }
 
-// append decides over b and orders it behind the log's end. a.done is told where it was put and then of its fate; it
-// is told nothing when append returns an error. A batch that was appended before is answered with its old offset, as
-// soon as that is as durable as a.acks asks (KIP-98), or with fault.DuplicateSequence when the offset is not remembered.
-// Errors: fault.NotLeaderOrFollower, NotEnoughReplicas, those of the producer's state, KafkaStorageError. In-sync
-// replicas are waited for as long as wait says, then a.done is told fault.RequestTimedOut; 0 is for ever.
+// append validates b against the state of its producer and appends it to the log. a.done gets the batch's placement and
+// later its result, or neither when append returns an error. In-sync replicas are waited for as long as wait says (0:
+// for ever); then the result is fault.RequestTimedOut.
+//
+// A duplicate is a batch that was appended before (KIP-98). It is acknowledged with its old offset once that is as
+// durable as a.acks asks for. If the offset is not remembered, the result is fault.DuplicateSequence.
+//
+// Errors: fault.NotLeaderOrFollower, NotEnoughReplicas, those of the producer's state, KafkaStorageError.
 func (p *Partition) append(b record.Batch, a ack, wait time.Duration) error {
 	return p.appendIn(partition.NoEpoch, b, a, wait)
 }
 
-// appendIn is append in one leader epoch only, unless that is -1.
+// appendIn is append in the leader epoch only, unless that is -1. Otherwise the error is fault.NotLeaderOrFollower.
 func (p *Partition) appendIn(only int32, b record.Batch, a ack, wait time.Duration) error {
 	now := p.clock()
 	if wait > 0 {
@@ -48,33 +51,33 @@ func (p *Partition) appendIn(only int32, b record.Batch, a ack, wait time.Durati
 	return nil
 }
 
-// verdict is what is decided over a batch by its producer and by the disk's space. Whether this broker leads, which
-// comes first, reserve decides.
+// verdict says whether a batch may be appended, by the state of its producer and by the space on the disk. It counts
+// only if this broker leads, which reserve checks.
 type verdict struct {
-	known   *partition.Appended // the batch was appended before, as this
-	refusal error               // it must not be appended
+	known   *partition.Appended // where the batch was appended before, nil if it was not
+	refusal error               // why it must not be appended, nil if it may
 }
 
 func (v verdict) appends() bool { return v.known == nil && v.refusal == nil }
 
 // judge returns the verdict on b. Called with order held.
 func (p *Partition) judge(b record.Batch) (v verdict) {
-	if p.cutting.Load() { // followers do that, and their producers are not known meanwhile
+	if p.cutting.Load() { // only a follower's log is cut, and its producers are not known meanwhile
 		v.refusal = fault.NotLeaderOrFollower
 		return v
 	}
 	if v.known, v.refusal = p.state.Producers.Check(b); v.refusal != nil {
-		v.refusal = p.orWhatIsMissing(v.refusal)
+		v.refusal = p.gapError(v.refusal)
 	} else if v.known == nil {
 		v.refusal = p.room(len(b))
 	}
 	return v
 }
 
-// reserve gives b its place behind the log's end, if this broker leads and the verdict allows it, and puts a in line for
-// it: before the log knows the batch, for it may be durable at any moment after. A batch that was appended before is
-// waited for where it stands. When b begins a leader epoch, the epochs with that are returned, for the log to store.
-// Called with order held.
+// reserve assigns b the offsets at the log's end, if this broker leads and the verdict allows it, and queues a. It is
+// called before the log gets the batch, which may be durable at any moment from then on. For a duplicate, a waits for
+// the batch that was appended before. When b begins a leader epoch, all epochs are returned, for the log to store. The
+// caller holds order.
 func (p *Partition) reserve(
 	b record.Batch, a *ack, only int32, v verdict, to placement,
 ) (epochs []partition.EpochStart, err error) {
@@ -96,10 +99,11 @@ func (p *Partition) reserve(
 	}
 	to.logStart, to.baseOffset = p.replica.Bounds()
 	if v.known != nil {
-		to.baseOffset, to.logAppendTime = v.known.FirstOffset, v.known.Timestamp // whatever the timestamp's type, as in Kafka
+		to.baseOffset = v.known.FirstOffset
+		to.logAppendTime = v.known.Timestamp // whatever the timestamp type, as in Kafka
 		a.end = v.known.LastOffset + 1
 		if v.known.FirstOffset < 0 {
-			a.err = fault.DuplicateSequence // for clients a success whose offset is not known
+			a.err = fault.DuplicateSequence // clients take it for a success with an unknown offset
 		}
 		a.done.assign(a.slot, to)
 		p.joins(a)
@@ -112,7 +116,7 @@ func (p *Partition) reserve(
 		epochs = p.replica.Epochs()
 	}
 	a.done.assign(a.slot, to)
-	line := p.line(a.acks)
+	line := p.queueOf(a.acks)
 	*line = append(*line, *a)
 	return epochs, nil
 }

@@ -33,7 +33,8 @@ func (b *ringBroker) sentAs(producer int64, from, to int32) {
 	}
 }
 
-// A producer goes on at the new leader while the old one, which knows nothing of that yet, has not answered what was sent before.
+// A producer goes on at the new leader while the old one, which knows nothing of that yet, has not answered what was
+// sent before.
 func TestANewLeaderKnowsWhatIsSentAgainHoweverFarBack(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
 		r.broker(1).sentAs(7, 0, 10)

@@ -12,20 +12,21 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// viewOf is a partition as metadata shows it to a broker that is registered under brokerEpoch.
+// viewOf returns the state of a partition in the metadata, for a broker that is registered under brokerEpoch.
 func viewOf(at *metadata.Partition, brokerEpoch int64) partition.View {
 	return partition.View{
-		Leader: at.Leader, LeaderEpoch: at.LeaderEpoch, Version: at.Version, Replicas: at.Replicas, ISR: at.ISR, BrokerEpoch: brokerEpoch,
+		Leader: at.Leader, LeaderEpoch: at.LeaderEpoch, Version: at.Version,
+		Replicas: at.Replicas, ISR: at.ISR, BrokerEpoch: brokerEpoch,
 	}
 }
 
-// install takes over what metadata says of the partition.
+// install applies the partition's state in the metadata.
 func (p *Partition) install(v partition.View) {
 	p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
 		fx := r.Install(v, now)
 		if v.Version >= p.version.Load() {
 			if v.LeaderEpoch != p.newest.LeaderEpoch {
-				p.crowded.Store(false) // what was refused was to be appended in the other role
+				p.crowded.Store(false) // the append was refused in another role
 			}
 			p.version.Store(v.Version)
 			p.newest = v
@@ -35,23 +36,23 @@ func (p *Partition) install(v partition.View) {
 	})
 }
 
-// takenOver notes whose log starts count, when the replica has taken over the newest view: it does so later when its log is being cut. Called under
-// the lock.
+// takenOver updates the ISR of deletions once the replica has applied the newest view. While its log is being cut, the
+// replica applies a view only afterwards. The caller holds tail.
 func (p *Partition) takenOver(r *partition.Replica) {
 	if r.Version() == p.newest.Version {
 		p.deletions.decided(p.newest.ISR, p.newest.LeaderEpoch)
 	}
 }
 
-// tick lets time pass.
+// tick tells the replica the time, and answers appends that have waited too long.
 func (p *Partition) tick() {
 	p.step(func(r *partition.Replica, now time.Duration) partition.Effects { return r.Tick(now) })
 	p.giveUp()
 }
 
-// followed takes the fetch of a follower, and returns the end of what it may have, or where the logs part, and the
-// partition as it is then. Errors are those of partition.Replica.FollowerFetched; of a partition that is unusable
-// only the view tells.
+// followed processes the fetch of a follower. It returns the end of what the follower may read, or where the logs
+// diverge, and the view of the partition afterwards. Errors are those of partition.Replica.FollowerFetched; that the
+// partition is unusable is in the view only.
 func (p *Partition) followed(f partition.FollowerFetch) (reply partition.FetchReply, v view, err error) {
 	stepped := false
 	p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
@@ -67,7 +68,7 @@ func (p *Partition) followed(f partition.FollowerFetch) (reply partition.FetchRe
 	return reply, v, err
 }
 
-// proposal returns the change of the ISR that metadata is to decide; ok is false when there is none.
+// proposal returns the change of the ISR to be proposed to the metadata; ok is false when there is none.
 func (p *Partition) proposal(eligible func(broker int32, epoch int64) bool) (proposal partition.Proposal, ok bool) {
 	p.tail.Lock()
 	defer p.tail.Unlock()
@@ -80,7 +81,7 @@ func (p *Partition) proposal(eligible func(broker int32, epoch int64) bool) (pro
 // offline reports whether the partition is unusable because its log has failed.
 func (p *Partition) offline() bool { return errors.Is(p.failed(), fault.KafkaStorageError) }
 
-// proposalFailed notes that a proposal was refused, or that its fate is not known.
+// proposalFailed tells the replica that a proposal was refused, or that its outcome is unknown.
 func (p *Partition) proposalFailed(proposal partition.Proposal) {
 	p.tail.Lock()
 	defer p.tail.Unlock()
@@ -95,7 +96,8 @@ func (p *Partition) follows() (leader int32, ok bool) {
 	return leader, p.gone == nil && leader >= 0 && p.replica.Role() == partition.RoleFollower
 }
 
-// serves returns the end of what the follower on broker id is known to have; ok is false when it is not in sync or does not have offset.
+// serves returns the end of what the follower on broker id is known to have; ok is false when it is not in sync or does
+// not have offset.
 func (p *Partition) serves(id int32, offset int64) (end int64, ok bool) {
 	p.tail.Lock()
 	defer p.tail.Unlock()
@@ -115,8 +117,8 @@ func (p *Partition) nextFetch() (f partition.FollowerFetch, ok bool) {
 	return f, ok
 }
 
-// fetchWait returns how long this follower has to wait with its next fetch, 0 when it need not: after its log could not be cut, or for the
-// sake of the bandwidth. For that, one that producers may wait for never has to.
+// fetchWait returns how long this follower has to wait before its next fetch, 0 if it need not. It waits after its log
+// could not be cut, and for its throttle. A follower that is in sync is not throttled, since producers may wait for it.
 func (p *Partition) fetchWait(q *replicationQuota) time.Duration {
 	if left := p.cutWait.Load() - int64(p.now()); left > 0 {
 		return time.Duration(left)
@@ -134,9 +136,9 @@ func (p *Partition) fetchWait(q *replicationQuota) time.Duration {
 	return q.wait(throttle.Rate)
 }
 
-// takeIn shows the replica what the leader has answered to a fetch, and appends the records when the replica wants them; they are durable some
-// time later. When the log is to be cut, or to be reset, the caller calls cut.
-func (p *Partition) takeIn(a partition.FetchAnswer, records []byte) (partition.Effects, error) {
+// fetchAnswered passes the leader's answer to the replica and appends the records if the replica accepts them; it does
+// not wait until they are durable. When the effects truncate or reset the log, the caller calls cut.
+func (p *Partition) fetchAnswered(a partition.FetchAnswer, records []byte) (partition.Effects, error) {
 	p.order.Lock()
 	defer p.order.Unlock()
 	if p.cutting.Load() {
@@ -151,7 +153,7 @@ func (p *Partition) takeIn(a partition.FetchAnswer, records []byte) (partition.E
 			return partition.Effects{}, err
 		}
 	} else {
-		p.crowded.Store(false) // it lacks nothing
+		p.crowded.Store(false) // it has all that the leader has
 	}
 	if len(batches) > 0 && batches[0].BaseOffset() < p.log.EndOffset() {
 		a.Early, a.First = true, batches[0].BaseOffset()
@@ -159,7 +161,7 @@ func (p *Partition) takeIn(a partition.FetchAnswer, records []byte) (partition.E
 	var epochs []partition.EpochStart
 	fx := p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
 		fx := r.FetchAnswered(a, now)
-		if fx.Append { // in the same step: the replica may be elected in the next
+		if fx.Append { // in the same step, because the replica may be elected in the next one
 			begins := false
 			for _, b := range batches {
 				begins = r.Appended(b.BaseOffset(), b.NextOffset(), b.LeaderEpoch()) || begins
@@ -179,11 +181,11 @@ func (p *Partition) takeIn(a partition.FetchAnswer, records []byte) (partition.E
 	return fx, p.log.Append(batches, epochs, p.clock())
 }
 
-// fetchedBatches returns the leader's batches that follow the log's end, after having looked at their checksums: damaged bytes must
-// not spread. It is called with order held.
+// fetchedBatches returns the leader's batches that follow the log's end. It verifies their checksums, so that damaged
+// bytes do not spread. The caller holds order.
 func (p *Partition) fetchedBatches(records []byte) (batches []record.Batch, err error) {
 	end := p.log.EndOffset()
-	empty := end == p.log.StartOffset() // it may have to begin within the leader's first batch
+	empty := end == p.log.StartOffset() // then the log may begin within the leader's first batch
 	for rest := records; len(rest) > 0; {
 		var b record.Batch
 		if b, rest, err = record.Next(rest); err == nil {
@@ -195,7 +197,8 @@ func (p *Partition) fetchedBatches(records []byte) (batches []record.Batch, err 
 		case b.NextOffset() <= end: // the leader sends the whole batch that an offset is in
 			continue
 		case b.BaseOffset() < end && (!empty || len(batches) > 0):
-			return nil, fault.New(fault.CorruptMessage, "records of %s-%d from the leader begin at %d, the log ends at %d", p.topic, p.index, b.BaseOffset(), end)
+			return nil, fault.New(fault.CorruptMessage,
+				"records of %s-%d from the leader begin at %d, the log ends at %d", p.topic, p.index, b.BaseOffset(), end)
 		}
 		end = b.NextOffset()
 		batches = append(batches, b)
@@ -203,9 +206,9 @@ func (p *Partition) fetchedBatches(records []byte) (batches []record.Batch, err 
 	return batches, nil
 }
 
-// cut truncates the log, or resets it, as the replica wants: with records, of the fetch's answer, where it wants these. It
-// may take long, and keeps only those waiting who would change the log. After an error the log is what it is then, and the
-// leader is asked again.
+// cut truncates or resets the log, as fx says, and with fx.Begin appends records, those of the fetch's answer, to the
+// empty log. It may take long, and holds no lock meanwhile: p.cutting keeps other changes away. After an error the
+// replica goes on with the log as it is then, and asks the leader again.
 func (p *Partition) cut(ctx context.Context, fx partition.Effects, records []byte) error {
 	var err error
 	if fx.Truncate {
@@ -220,12 +223,12 @@ func (p *Partition) cut(ctx context.Context, fx partition.Effects, records []byt
 		batches, err = p.fetchedBatches(records)
 	}
 	if err != nil {
-		p.cutWait.Store(int64(p.now() + fetchRestore)) // before the next step has it fetched for again
+		p.cutWait.Store(int64(p.now() + fetchRestore)) // before the next step, which queues a fetch
 	}
 	p.cutting.Store(false)
 	state := logState(p.log)
 	p.step(func(r *partition.Replica, now time.Duration) partition.Effects {
-		if fx.Truncate || err != nil { // else nothing is left
+		if fx.Truncate || err != nil { // a reset log has no epochs
 			state.Epochs = r.EpochsBelow(state.End)
 		}
 		for _, b := range batches {
@@ -238,12 +241,12 @@ func (p *Partition) cut(ctx context.Context, fx partition.Effects, records []byt
 	if err != nil {
 		return err
 	}
-	p.letGo() // what was cut off was durable before
+	p.releaseHeld() // a log truncates only what is durable, so it does not need the bytes of failed appends
 	return p.log.Append(batches, state.Epochs, p.clock())
 }
 
-// logState is what a replica has to know of its log, but for the leader epochs. The caller holds order, or is alone with
-// the log.
+// logState returns what a replica needs to know of its log, without the leader epochs. The caller holds order, or is
+// the only user of the log.
 func logState(l ports.Log) partition.LogState {
 	return partition.LogState{Start: l.StartOffset(), End: l.EndOffset(), Durable: l.DurableEnd()}
 }

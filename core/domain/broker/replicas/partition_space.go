@@ -7,12 +7,11 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
-// yieldPause is how long a leader for whose records there is no space keeps its lead after it has given it up
-// for that and was elected again, unless there was space for some meanwhile. Where all disks are full the
-// lead would go round otherwise.
+// yieldPause is the shortest time between two resignations of a leader because its disk is full, unless there was space
+// for some records in between. Without it, leadership would move from broker to broker when all disks are full.
 const yieldPause = 4 * time.Minute
 
-// room counts size bytes that are to be appended. It is fault.KafkaStorageError when there is no space for them.
+// room reserves space for size bytes that are to be appended. The error is fault.KafkaStorageError when there is none.
 func (p *Partition) room(size int) error {
 	err := p.space.take(useOf(p.topic), size)
 	if short := err != nil; short != p.crowded.Load() {
@@ -24,9 +23,9 @@ func (p *Partition) room(size int) error {
 	return err
 }
 
-// yields reports whether the other in-sync replicas should go on without this one, because there is no space for what
-// is to be appended: a follower that lacks what its leader has, or a leader that has nothing that a follower lacks.
-// That is so in this leader epoch.
+// yields reports whether this replica should leave the ISR because there is no space for new records, and in which
+// leader epoch this holds. A follower leaves when it cannot take what its leader has, a leader when the followers have
+// all that it has.
 func (p *Partition) yields() (epoch int32, ok bool) {
 	if !p.crowded.Load() || !p.space.short(useOf(p.topic)) {
 		return partition.NoEpoch, false
@@ -48,10 +47,10 @@ func (p *Partition) yields() (epoch int32, ok bool) {
 	}
 }
 
-// hasYielded notes that metadata has let the leader leave the ISR for want of space.
+// hasYielded records that this leader has left the ISR because there is no space.
 func (p *Partition) hasYielded() { p.yielded.Store(int64(p.now())) }
 
-// sizeOf is how many bytes batches have.
+// sizeOf returns the size of the batches in bytes.
 func sizeOf(batches []record.Batch) (size int) {
 	for _, b := range batches {
 		size += len(b)

@@ -9,20 +9,20 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/partition"
 )
 
-// allInSync is the value of acks that asks for a record to be durable on every in-sync replica.
+// allInSync is the value of acks with which a record has to be durable on every in-sync replica (acks=all).
 const allInSync = -1
 
-// ack is an append that waits for its durability.
+// ack is an append that waits until it is durable.
 type ack struct {
-	end   int64         // the offset behind it
-	acks  int16         // what the producer asks for
-	until time.Duration // when it is given up, as the partition counts time; 0 for never
+	end   int64         // the offset after its last record
+	acks  int16         // the producer's acks
+	until time.Duration // when its producer gets fault.RequestTimedOut, in replica time; 0: never
 	done  acknowledger
-	slot  int   // what the append was to its request
-	err   error // why it has failed, nil while it may succeed; for a duplicate that it is one
+	slot  int   // index of the append in its request
+	err   error // why it has failed, nil while it may succeed; fault.DuplicateSequence for a duplicate
 }
 
-// reached answers an append that is as durable as it asks for, but for what short says.
+// reached answers an append that is as durable as it asks for. short is set when there were too few in-sync replicas.
 func (a ack) reached(short error) {
 	if short == nil {
 		short = a.err
@@ -33,7 +33,7 @@ func (a ack) reached(short error) {
 // ackQueue is acks in the order of their offsets.
 type ackQueue []ack
 
-// upTo takes out those that end at end or below.
+// upTo removes and returns the acks whose appends end at end or below.
 func (q *ackQueue) upTo(end int64) []ack {
 	n := 0
 	for n < len(*q) && (*q)[n].end <= end {
@@ -41,13 +41,13 @@ func (q *ackQueue) upTo(end int64) []ack {
 	}
 	ready := (*q)[:n:n]
 	if *q = (*q)[n:]; len(*q) == 0 {
-		*q = nil // or what was taken out would stay in memory until the next append
+		*q = nil // otherwise the removed acks would stay in memory until the next append
 	}
 	return ready
 }
 
-// hold has every append fail for the reason given. Its bytes belong to the log until that has made them durable, and
-// to whoever sent them from the answer on: so they are answered then. Called under the lock.
+// hold marks every waiting append as failed for the given reason. Its bytes belong to the log until they are durable or
+// released, and to the request's connection after the answer. So it is answered only then. The caller holds tail.
 func (p *Partition) hold(reason error) {
 	for _, line := range []*ackQueue{&p.local, &p.acks} {
 		for _, a := range *line {
@@ -59,7 +59,7 @@ func (p *Partition) hold(reason error) {
 	slices.SortStableFunc(p.held, func(a, b ack) int { return cmp.Compare(a.end, b.end) })
 }
 
-// written takes out of the appends that are held those whose bytes the log has made durable. Called under the lock.
+// written removes and returns the held appends whose bytes are durable. The caller holds tail.
 func (p *Partition) written() []ack {
 	if len(p.held) == 0 {
 		return nil
@@ -67,9 +67,9 @@ func (p *Partition) written() []ack {
 	return p.held.upTo(p.log.DurableEnd())
 }
 
-// letGo answers the appends that are held: the log does not need their bytes any more. Until it says so they are not
-// the producers' again, even when it was deleted or has failed: its journal may be writing them.
-func (p *Partition) letGo() {
+// releaseHeld answers the held appends, because the log does not need their bytes any more. A log may need them even
+// after it has failed or was deleted: its journal may still be writing them.
+func (p *Partition) releaseHeld() {
 	p.tail.Lock()
 	r := release{held: p.held}
 	p.held = nil
@@ -77,8 +77,8 @@ func (p *Partition) letGo() {
 	r.tell()
 }
 
-// acknowledger is told of an append: first where it was put, then, when it is durable or lost, of its fate.
-// Both must return at once.
+// acknowledger gets the placement of an append and then, when it is durable or has failed, its result. Both methods
+// must return at once.
 type acknowledger interface {
 	assign(slot int, to placement)
 	acknowledge(slot int, err error)
@@ -87,8 +87,8 @@ type acknowledger interface {
 // waiter is a fetch that waits for new records in any of its partitions.
 type waiter struct {
 	wake     chan struct{}
-	follower int32 // may have what is durable here, consumers (noFollower) only what is below the high watermark
-	anywhere bool  // it may wait at a follower
+	follower int32 // broker id of the follower, which reads up to the durable end; noFollower for a consumer
+	anywhere bool  // a consumer that may read from a follower (KIP-392)
 }
 
 const noFollower = -1
@@ -100,22 +100,23 @@ func newWaiter(follower int32, anywhere bool) *waiter {
 func (w *waiter) notify() {
 	select {
 	case w.wake <- struct{}{}:
-	default: // it has been woken and has not looked yet
+	default: // a wake-up is pending already
 	}
 }
 
-// line is where appends with these acks wait.
-func (p *Partition) line(acks int16) *ackQueue {
+// queueOf returns the queue in which appends with these acks wait.
+func (p *Partition) queueOf(acks int16) *ackQueue {
 	if acks == allInSync {
 		return &p.acks
 	}
 	return &p.local
 }
 
-// joins puts a, a repetition of a batch, in line behind that, or acknowledges it when the batch is as durable already as
-// a asks. Called under the lock.
+// joins queues a, the ack of a duplicate, behind that of the batch that was appended before. It answers a at once when
+// that batch is already as durable as a asks for. The caller holds tail.
 func (p *Partition) joins(a *ack) {
-	reached, short := p.replica.HighWatermark(), error(nil)
+	reached := p.replica.HighWatermark()
+	var short error
 	if a.acks == allInSync {
 		short = p.replica.Replicated()
 	} else {
@@ -125,7 +126,7 @@ func (p *Partition) joins(a *ack) {
 		a.reached(short)
 		return
 	}
-	line := p.line(a.acks)
+	line := p.queueOf(a.acks)
 	at := len(*line)
 	for at > 0 && (*line)[at-1].end > a.end {
 		at--
@@ -133,11 +134,12 @@ func (p *Partition) joins(a *ack) {
 	*line = slices.Insert(*line, at, *a)
 }
 
-// withdraw takes a, the newest, out of line. It reports false when the partition's end has answered it already.
+// withdraw removes a, the newest ack, from its queue. It reports false when the partition has ended and has answered
+// it.
 func (p *Partition) withdraw(a *ack) bool {
 	p.tail.Lock()
 	defer p.tail.Unlock()
-	line := p.line(a.acks)
+	line := p.queueOf(a.acks)
 	n := len(*line)
 	if n == 0 || (*line)[n-1].done != a.done || (*line)[n-1].slot != a.slot {
 		return false
@@ -146,15 +148,15 @@ func (p *Partition) withdraw(a *ack) bool {
 	return true
 }
 
-// giveUp answers those appends that have waited for in-sync replicas as long as their producers want to.
-// They may become durable yet.
+// giveUp answers the appends that have waited for in-sync replicas until their time-out. They may still be committed
+// later.
 func (p *Partition) giveUp() {
 	p.tail.Lock()
 	var late []ack
 	if len(p.acks) > 0 {
 		now, durable := p.now(), p.replica.DurableEnd()
 		p.acks = slices.DeleteFunc(p.acks, func(a ack) bool {
-			over := a.until > 0 && a.until <= now && a.end <= durable // else the log needs its bytes
+			over := a.until > 0 && a.until <= now && a.end <= durable // the log needs its bytes until it is durable
 			if over {
 				a.err = fault.RequestTimedOut
 				late = append(late, a)
@@ -166,15 +168,15 @@ func (p *Partition) giveUp() {
 	release{held: late}.tell()
 }
 
-// release is everybody who is to be answered after a step.
+// release holds the requests to be answered after a step. They are answered without a lock.
 type release struct {
 	local, acks []ack
-	short       error // of those that every in-sync replica was to have
-	held        []ack // that have failed before
+	short       error // the result of acks
+	held        []ack // have failed
 	waiters     []*waiter
 }
 
-// released takes out of the queues those who are to be answered after a step. It is called under the lock.
+// released removes from the queues the requests that a step has completed. The caller holds tail.
 func (p *Partition) released(fx partition.Effects) (r release) {
 	durable := p.replica.DurableEnd()
 	grown := durable > p.grown
@@ -193,14 +195,14 @@ func (p *Partition) released(fx partition.Effects) (r release) {
 	_, epoch := p.replica.Leader()
 	elected := epoch != p.epoch // followers have to ask again
 	if elected && p.epoch != partition.NoEpoch && p.replica.Role() == partition.RoleLeader {
-		p.refuse(fault.NotLeaderOrFollower) // the leader before may have batches that it will not answer
+		p.refuse(fault.NotLeaderOrFollower) // the previous leader may have received batches that it does not answer
 	}
 	p.epoch = epoch
 	r.waiters = p.wakeable(fx.Raised || elected, grown)
 	return r
 }
 
-// wakeable takes out those who wait and may have something to be told: all, or followers, because the log has grown.
+// wakeable removes and returns the fetches to be woken: all of them, or those of followers because the log has grown.
 func (p *Partition) wakeable(all, grown bool) (wake []*waiter) {
 	if len(p.waiters) == 0 || !all && !grown {
 		return nil
@@ -225,7 +227,7 @@ func (r release) tell() {
 	for _, a := range r.held {
 		a.done.acknowledge(a.slot, a.err)
 	}
-	clear(r.local) // the queues' arrays live on
+	clear(r.local) // the slices share their arrays with the queues, which live on
 	clear(r.acks)
 	clear(r.held)
 	for _, w := range r.waiters {
@@ -233,8 +235,8 @@ func (r release) tell() {
 	}
 }
 
-// subscribe has w notified when there is more to read than up to offset, or the partition ends, and a follower when
-// the high watermark has risen since it fetched.
+// subscribe notifies w when there are records at or above offset or the partition ends, and a follower also when the
+// high watermark has risen since its fetch.
 func (p *Partition) subscribe(w *waiter, offset int64) {
 	p.tail.Lock()
 	defer p.tail.Unlock()

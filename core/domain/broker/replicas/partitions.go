@@ -18,64 +18,65 @@ import (
 	"github.com/chronik-stream/chronik/internal/limitedlog"
 )
 
-// Partitions is the registry of the partitions of which this broker has a replica. One that has no other replica
-// is opened when it is first asked for, so that a start costs nothing for partitions that nobody uses; the
-// others are opened at once.
+// Partitions is the registry of the partitions of which this broker has a replica. A partition without other replicas
+// is opened on first use, so that unused partitions cost nothing at the start. The others are opened at once, since
+// they have to be replicated.
 type Partitions struct {
 	store   ports.MetadataStore
 	logs    ports.LogStore
 	configs topicConfigs
 	nodeID  int32
-	epoch   int64 // of this process's registration: what metadata says of another is not for it
+	epoch   int64 // of this process's registration; metadata for another epoch is meant for another process
 	clock   ports.Clock
 	log     *slog.Logger
-	noise   *limitedlog.Log // of what is tried again and again
+	noise   *limitedlog.Log // for errors of what is retried
 	lease   *Lease
 	queue   replicaQueue
-	space   *Space // nil: there is always enough
+	space   *Space // nil: unlimited
 	upkeep  *upkeep
 
-	producerMemory *partition.ProducerMemory // what all partitions remember of their producers
+	producerMemory *partition.ProducerMemory // bounds the producers that all partitions remember together
 
 	mu      sync.RWMutex
 	topics  map[metadata.TopicID]*topicPartitions
-	names   map[string]*topicPartitions // the newest of each name
-	failing map[*Partition]struct{}     // stand for partitions whose logs cannot be opened
+	names   map[string]*topicPartitions // the newest topic of each name
+	failing map[*Partition]struct{}     // stubs of partitions whose logs cannot be opened
 	closed  bool
 }
 
-// noiseOfLogs is how many lines about logs that fail may be written per limitedlog.Period.
+// noiseOfLogs is how many lines about failing logs may be written per limitedlog.Period.
 const noiseOfLogs = 20
 
-// topicConfigs is what partitions need to know of configs; see Configs.
+// topicConfigs is what partitions need of the configs; see brokerconfigs.Configs.
 type topicConfigs interface {
 	Topic(own map[string]string) brokerconfigs.TopicConfig
 	Int(key string) int64
 }
 
-// NewPartitions returns the registry over logs, of broker nodeID, which is registered under epoch. What the partitions
-// remember of their producers comes out of producers; nil is for no bound. All other arguments are required.
+// NewPartitions returns the registry over logs, of broker nodeID, which is registered under epoch. producers bounds the
+// memory for producers; nil means no bound. All other arguments are required.
 func NewPartitions(
 	store ports.MetadataStore, logs ports.LogStore, configs topicConfigs, nodeID int32, epoch int64, lease *Lease,
 	producers *partition.ProducerMemory, clock ports.Clock, log *slog.Logger,
 ) *Partitions {
 	ps := &Partitions{
-		store: store, logs: logs, configs: configs, nodeID: nodeID, epoch: epoch, clock: clock, log: log, noise: limitedlog.New(log, noiseOfLogs),
-		lease: lease, queue: unreplicated{}, topics: make(map[metadata.TopicID]*topicPartitions), names: make(map[string]*topicPartitions),
-		failing: make(map[*Partition]struct{}), producerMemory: producers,
+		store: store, logs: logs, configs: configs, nodeID: nodeID, epoch: epoch, clock: clock,
+		log: log, noise: limitedlog.New(log, noiseOfLogs), lease: lease, queue: unreplicated{}, producerMemory: producers,
+		topics: make(map[metadata.TopicID]*topicPartitions), names: make(map[string]*topicPartitions),
+		failing: make(map[*Partition]struct{}),
 	}
 	ps.upkeep = newUpkeep(ps.keep, clock)
 	return ps
 }
 
-// unreplicated is the queue of replicas that are alone.
+// unreplicated is the replicaQueue of a standalone broker.
 type unreplicated struct{}
 
 func (unreplicated) propose(*Partition) {}
 func (unreplicated) fetch(*Partition)   {}
 func (unreplicated) left(*Partition)    {}
 
-// Within has everything that is appended count against the space of the disk. It is called before anything is.
+// Within makes every append count against the space of the disk. It must be called before the first append.
 func (ps *Partitions) Within(s *Space) { ps.space = s }
 
 // Leader returns the partition if this broker leads it. Errors: fault.UnknownTopicOrPartition,
@@ -90,7 +91,7 @@ func (ps *Partitions) Leader(ctx context.Context, t *metadata.Topic, index int32
 	return ps.replica(ctx, t, index)
 }
 
-// Replica returns the partition if this broker has a replica of it, whoever leads. Errors are those of Leader.
+// Replica returns the partition if this broker has a replica of it, leader or follower. Errors are those of Leader.
 func (ps *Partitions) Replica(ctx context.Context, t *metadata.Topic, index int32) (*Partition, error) {
 	if index < 0 || int(index) >= len(t.Partitions) {
 		return nil, fault.UnknownTopicOrPartition
@@ -101,7 +102,7 @@ func (ps *Partitions) Replica(ctx context.Context, t *metadata.Topic, index int3
 	return ps.replica(ctx, t, index)
 }
 
-// replica returns the partition, which is to have a replica here, opened and up to date with t.
+// replica returns the partition, opened and not older than t. t must assign a replica to this broker.
 func (ps *Partitions) replica(ctx context.Context, t *metadata.Topic, index int32) (*Partition, error) {
 	tp, err := ps.of(t)
 	if err != nil {
@@ -114,8 +115,8 @@ func (ps *Partitions) replica(ctx context.Context, t *metadata.Topic, index int3
 	return p, err
 }
 
-// refresh has p take over what the newest image says of it. The broker's own registration has to be from the very
-// image that the view is from: one from before it counts for an earlier process.
+// refresh applies the newest image to p. The broker's registration has to come from the same image as the partition:
+// otherwise a state that was meant for an earlier process could count for this one.
 func (ps *Partitions) refresh(p *Partition) {
 	img := ps.store.Image()
 	t, ok := img.TopicByID(p.id)
@@ -129,7 +130,7 @@ func (ps *Partitions) refresh(p *Partition) {
 	p.install(viewOf(&t.Partitions[p.index], registered))
 }
 
-// replicaSettings are what configs ask of a topic's replicas.
+// replicaSettings returns the settings of a topic's replicas.
 func (ps *Partitions) replicaSettings(cfg *brokerconfigs.TopicConfig) partition.ReplicaSettings {
 	return partition.ReplicaSettings{
 		MinInSync: cfg.MinInSyncReplicas, MaxLag: brokerconfigs.Millis(ps.configs.Int("replica.lag.time.max.ms")),
@@ -154,8 +155,8 @@ func (ps *Partitions) ReplicaByName(ctx context.Context, topic string, index int
 	return ps.Replica(ctx, t, index)
 }
 
-// bringInLine has the open partitions of a topic take over what metadata and the broker's configs say now.
-func (ps *Partitions) bringInLine(tp *topicPartitions, t *metadata.Topic) {
+// updateOpen applies t and the current configs to the open partitions of a topic.
+func (ps *Partitions) updateOpen(tp *topicPartitions, t *metadata.Topic) {
 	tp.mu.Lock()
 	defer tp.mu.Unlock()
 	var cfg *brokerconfigs.TopicConfig
@@ -168,8 +169,8 @@ func (ps *Partitions) bringInLine(tp *topicPartitions, t *metadata.Topic) {
 	}
 }
 
-// Close ends every partition: those who wait are told that this broker leads it no more, producers as soon as their bytes
-// are on disk. The logs stay with their store, which has still to make them durable.
+// Close ends every partition. Waiting requests get fault.NotLeaderOrFollower, producers as soon as their bytes are on
+// disk. It closes no log: the log store still has to make them durable.
 func (ps *Partitions) Close() {
 	ps.mu.Lock()
 	ps.closed = true
@@ -182,10 +183,10 @@ func (ps *Partitions) Close() {
 	}
 }
 
-// errStopping ends what is asked of partitions when the broker stops.
+// errStopping answers requests to partitions when the broker stops.
 var errStopping = fault.New(fault.NotLeaderOrFollower, "broker is stopping")
 
-// Open yields the partitions that have been opened, in no order.
+// Open yields the open partitions, in no order.
 func (ps *Partitions) Open() iter.Seq[*Partition] {
 	return func(yield func(*Partition) bool) {
 		for _, tp := range ps.known() {
@@ -198,14 +199,14 @@ func (ps *Partitions) Open() iter.Seq[*Partition] {
 	}
 }
 
-// known returns the topics of which a partition was asked for.
+// known returns the topics of which a partition was used.
 func (ps *Partitions) known() []*topicPartitions {
 	ps.mu.RLock()
 	defer ps.mu.RUnlock()
 	return slices.Collect(maps.Values(ps.topics))
 }
 
-// LogSizes yields the sizes of the wanted partitions' logs. A log that cannot be opened is left out.
+// LogSizes yields the sizes of the wanted partitions' logs, or the error with which a log could not be opened.
 func (ps *Partitions) LogSizes(
 	ctx context.Context, wanted func(topic string, index int32) bool,
 ) iter.Seq2[ports.LogUsage, error] {
@@ -229,8 +230,8 @@ func (ps *Partitions) LogSizes(
 	}
 }
 
-// Expire has every open partition forget the producers that have been idle for producer.id.expiration.ms.
-// It ends early when ctx does.
+// Expire removes from every open partition the producers that have been idle for producer.id.expiration.ms. It ends
+// early when ctx does.
 func (ps *Partitions) Expire(ctx context.Context) {
 	for p := range ps.Open() {
 		if ctx.Err() != nil {
@@ -240,8 +241,8 @@ func (ps *Partitions) Expire(ctx context.Context) {
 	}
 }
 
-// Producers returns the producers that this broker's replica of a partition remembers, whoever leads: a client that looks for a
-// transaction that hangs asks all replicas.
+// Producers returns the producers that this broker's replica of a partition remembers, even if it does not lead: a
+// client that searches for a hanging transaction asks all replicas (KIP-664).
 func (ps *Partitions) Producers(ctx context.Context, topic string, index int32) ([]partition.Producer, error) {
 	p, err := ps.ReplicaByName(ctx, topic, index)
 	if err == nil {
@@ -253,10 +254,10 @@ func (ps *Partitions) Producers(ctx context.Context, topic string, index int32) 
 	return p.producers()
 }
 
-// Start orders a batch of the broker's own making behind the end of an internal topic's partition and returns without
-// waiting for any disk. wait returns when the batch is durable on every in-sync replica, or when its ctx ends. The
-// batch must not change until then. Errors of Start are those of a produce, and fault.NotLeaderOrFollower when the
-// partition is led in another epoch, or its topic was deleted.
+// Start appends a batch of the broker's own to a partition of an internal topic and returns without waiting for a disk.
+// wait returns when the batch is durable on every in-sync replica, or when its ctx ends. The batch must not change
+// until then. Errors of Start are those of a produce, and fault.NotLeaderOrFollower when the partition is led in
+// another epoch or its topic was deleted.
 func (ps *Partitions) Start(
 	ctx context.Context, topic metadata.TopicID, index, leaderEpoch int32, b record.Batch,
 ) (wait func(context.Context) error, err error) {
@@ -268,15 +269,15 @@ func (ps *Partitions) Start(
 	if err != nil {
 		return nil, err
 	}
-	done := make(fate, 1)
+	done := make(result, 1)
 	if err := p.appendIn(leaderEpoch, b, ack{acks: allInSync, done: done}, 0); err != nil {
 		return nil, err
 	}
 	return done.wait, nil
 }
 
-// LeaderEpoch returns the leader epoch in which this broker leads a partition, and may do so now. Errors
-// are those of LeaderByName.
+// LeaderEpoch returns the epoch in which this broker leads a partition, if its lease holds. Errors are those of
+// LeaderByName.
 func (ps *Partitions) LeaderEpoch(ctx context.Context, topic string, index int32) (int32, error) {
 	p, err := ps.LeaderByName(ctx, topic, index)
 	if err != nil {
@@ -289,11 +290,12 @@ func (ps *Partitions) LeaderEpoch(ctx context.Context, topic string, index int32
 	return v.epoch, v.noLead
 }
 
-// readBytes is how much of a log Read reads at once.
+// readBytes is how many bytes of a log Read reads at once.
 const readBytes = 1 << 20
 
-// Read visits the batches of a partition from offset from to the end, after having waited for what was started before
-// to become durable. A batch is valid during its visit only. An error of visit ends the reading and is returned.
+// Read visits the batches of a partition from offset from to the high watermark, after everything that was appended
+// before the call is committed. A batch is valid during its visit only. An error of visit ends the reading and is
+// returned.
 func (ps *Partitions) Read(
 	ctx context.Context, topic string, index int32, from int64, visit func(record.Batch) error,
 ) error {

@@ -12,9 +12,9 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// Run follows the metadata until ctx ends: it opens what has to be replicated, closes what is deleted or has moved
-// away, removes the logs of topics that are no more and takes changed configs into use. What may take long for one log
-// does not keep it from following.
+// Run follows the metadata until ctx ends. It opens partitions that have to be replicated, closes those that were
+// deleted or moved to other brokers, removes the logs of deleted topics and applies changed configs. Work on a log that
+// may take long is left to the upkeep.
 func (ps *Partitions) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var working sync.WaitGroup
@@ -28,11 +28,12 @@ func (ps *Partitions) Run(ctx context.Context) error {
 	return nil
 }
 
-// alignment brings the partitions in line with the metadata. It waits for no disk: what needs one it asks for.
+// alignment updates the partitions after changes of the metadata. It never waits for a disk: work that does becomes a
+// task of the upkeep.
 type alignment struct {
 	partitions *Partitions
-	img        *metadata.Image           // which was followed last, nil for none
-	base       brokerconfigs.TopicConfig // of topics without own configs
+	img        *metadata.Image           // the last one that was applied, nil at first
+	base       brokerconfigs.TopicConfig // of topics without configs of their own
 }
 
 func newAlignment(ps *Partitions) *alignment { return &alignment{partitions: ps} }
@@ -58,12 +59,12 @@ func (f *alignment) follow(img *metadata.Image) {
 	f.img = img
 }
 
-// removeDeleted ends the partitions of deleted topics, of which no image that was followed need have known,
-// and has their logs removed.
+// removeDeleted ends the partitions of deleted topics and has their logs removed. It goes through the known partitions
+// rather than through the difference of two images, because a topic may be created and deleted between them.
 func (f *alignment) removeDeleted() {
 	ps := f.partitions
 	for _, tp := range ps.known() {
-		// the image that is followed may be from before the topic was made
+		// The newest image, since the one that is followed may be from before the topic was created.
 		if _, ok := ps.store.Image().TopicByID(tp.id); !ok {
 			tp.retire(fault.UnknownTopicOrPartition)
 			ps.upkeep.ask(task{kind: dropTopic, topic: tp.id})
@@ -72,19 +73,20 @@ func (f *alignment) removeDeleted() {
 	ps.upkeep.ask(task{kind: sweepLogs})
 }
 
-// align brings the partitions of a topic in line.
+// align updates the open partitions of a topic, and asks for the opening or removal of others.
 func (f *alignment) align(t *metadata.Topic, before *metadata.Image) {
 	ps := f.partitions
 	tp := ps.asked(t.ID)
 	if tp != nil {
-		ps.bringInLine(tp, t)
+		ps.updateOpen(tp, t)
 	}
 	was, known := before.TopicByID(t.ID)
 	for index := range t.Partitions {
 		open := tp != nil && tp.isOpen(int32(index))
 		wanted := len(t.Partitions[index].Replicas) > 1 && !open
 		if !slices.Contains(t.Partitions[index].Replicas, ps.nodeID) {
-			wanted = open || known && index < len(was.Partitions) && slices.Contains(was.Partitions[index].Replicas, ps.nodeID)
+			wanted = open ||
+				known && index < len(was.Partitions) && slices.Contains(was.Partitions[index].Replicas, ps.nodeID)
 		}
 		if wanted {
 			ps.upkeep.ask(task{kind: alignPartition, topic: t.ID, partition: int32(index)})
@@ -92,7 +94,7 @@ func (f *alignment) align(t *metadata.Topic, before *metadata.Image) {
 	}
 }
 
-// keep does a task.
+// keep performs a task of the upkeep.
 func (ps *Partitions) keep(ctx context.Context, t task) error {
 	switch t.kind {
 	case dropTopic:
@@ -104,7 +106,7 @@ func (ps *Partitions) keep(ctx context.Context, t task) error {
 	}
 }
 
-// align opens a partition that has replicas elsewhere, and removes one that this broker has no replica of.
+// align opens a partition that has other replicas, and removes one of which this broker has no replica any more.
 func (ps *Partitions) align(ctx context.Context, id metadata.TopicID, index int32) error {
 	t, ok := ps.store.Image().TopicByID(id)
 	if !ok || int(index) >= len(t.Partitions) {
@@ -121,15 +123,15 @@ func (ps *Partitions) align(ctx context.Context, id metadata.TopicID, index int3
 	return nil
 }
 
-// asked returns the topic's entry, nil when none of its partitions was asked for.
+// asked returns the topic's entry, nil when none of its partitions was used.
 func (ps *Partitions) asked(id metadata.TopicID) *topicPartitions {
 	ps.mu.RLock()
 	defer ps.mu.RUnlock()
 	return ps.topics[id]
 }
 
-// leave gives up this broker's replica of a partition, if there is one, unless it has been given one again since:
-// that may be in sync already.
+// leave removes this broker's replica of a partition, if there is one. It does nothing when the newest image assigns a
+// replica to this broker again: that replica may be in sync already.
 func (ps *Partitions) leave(ctx context.Context, t *metadata.Topic, index int32) error {
 	tp, gone := ps.of(t)
 	if gone != nil {
@@ -139,12 +141,12 @@ func (ps *Partitions) leave(ctx context.Context, t *metadata.Topic, index int32)
 	if gone != nil {
 		return nil // as above
 	}
-	at.mu.Lock() // it is not opened again before it is gone
+	at.mu.Lock() // the partition is not opened again before it is removed
 	defer at.mu.Unlock()
 	if now, ok := ps.store.Image().TopicByID(t.ID); !ok || slices.Contains(now.Partitions[index].Replicas, ps.nodeID) {
 		return nil
 	}
-	at.leftover = true // it may never have been opened in this run
+	at.leftover = true // there may be a log that this process has never opened
 	return ps.remove(ctx, at, tp, index, fault.NotLeaderOrFollower)
 }
 
@@ -167,7 +169,7 @@ func (ps *Partitions) drop(ctx context.Context, id metadata.TopicID) error {
 	return failed
 }
 
-// discard removes one partition of a deleted topic, if it was open. One that is being opened is waited for.
+// discard removes one partition of a deleted topic, if it was open. It waits for one that is being opened.
 func (ps *Partitions) discard(ctx context.Context, tp *topicPartitions, index int32) error {
 	at := tp.at(index)
 	if at == nil {
@@ -178,8 +180,8 @@ func (ps *Partitions) discard(ctx context.Context, tp *topicPartitions, index in
 	return ps.remove(ctx, at, tp, index, fault.UnknownTopicOrPartition)
 }
 
-// remove ends a partition for the reason given and deletes its log, if it was open or a log is left of it. Called
-// with the place's lock held.
+// remove ends a partition for the given reason and deletes its log, if it was open or a log of it is left. The caller
+// holds the place's lock.
 func (ps *Partitions) remove(ctx context.Context, at *place, tp *topicPartitions, index int32, reason error) error {
 	if p := at.partition.Swap(nil); p != nil {
 		p.end(reason)
@@ -201,30 +203,33 @@ func (ps *Partitions) remove(ctx context.Context, at *place, tp *topicPartitions
 	return nil
 }
 
-// sweep removes logs on disk whose topics are no more, that were never opened or that a crash has left between the
-// deletion of a topic and that of its logs, and has those removed that this broker has no replica of any more.
+// sweep removes logs on disk that belong to deleted topics: logs that this process has never opened, and logs that a
+// crash has left between the deletion of a topic and that of its logs. It also has logs removed of which this broker
+// has no replica any more.
 func (ps *Partitions) sweep(ctx context.Context) error {
 	stored, err := ps.logs.Stored()
 	if err != nil {
 		ps.noise.Error(ctx, "cannot list logs", "err", err)
 		return fmt.Errorf("list logs: %w", err)
 	}
-	img := ps.store.Image() // of a later moment: the topics of all these logs were in an image before
+	// Taken after the list, so that it has the topic of each log that was created meanwhile.
+	img := ps.store.Image()
 	var failed error
 	for _, id := range stored {
 		t, ok := img.TopicByID(id.TopicID)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case ok && (int(id.Partition) >= len(t.Partitions) || slices.Contains(t.Partitions[id.Partition].Replicas, ps.nodeID)):
+		case ok && (int(id.Partition) >= len(t.Partitions) || slices.Contains(t.Partitions[id.Partition].Replicas,
+			ps.nodeID)):
 			continue
 		case ok:
 			ps.upkeep.ask(task{kind: alignPartition, topic: id.TopicID, partition: id.Partition})
 			continue
 		case id.TopicID == (metadata.TopicID{}):
-			ps.noise.Error(ctx, "records of an unknown topic are left alone", "topic", id.Topic, "partition", id.Partition)
+			ps.noise.Error(ctx, "log without a topic id is kept", "topic", id.Topic, "partition", id.Partition)
 			continue
-		case ps.asked(id.TopicID) != nil: // to be dropped
+		case ps.asked(id.TopicID) != nil: // a dropTopic task removes it
 			continue
 		}
 		if err := ps.logs.Delete(ctx, id); err != nil {

@@ -17,27 +17,28 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// A log that could not be opened is left alone for reopenFirst, in case the reason passes, and after each further
-// attempt for twice as long, at most reopenAfter: its damage costs a request an error, not a scan.
+// A log that could not be opened is tried again after reopenFirst, and after each further attempt after twice as long,
+// at most reopenAfter. In between, requests get the last error at once instead of another scan of a damaged log.
 const (
 	reopenFirst = time.Second
 	reopenAfter = 10 * time.Second
 )
 
-// topicPartitions are the partitions of one topic that have been asked for.
+// topicPartitions are the partitions of one topic that have been used.
 type topicPartitions struct {
 	id   metadata.TopicID
 	name string
-	// of a deleted topic that had the same name, and whose logs may still be there; the registry's lock guards it
+	// a deleted topic of the same name, whose logs may still exist; guarded by Partitions.mu
 	before *topicPartitions
-	places atomic.Pointer[[]*place] // by partition, as far as was asked for
+	places atomic.Pointer[[]*place] // by partition index; may be shorter than the topic
 
-	mu     sync.Mutex                 // guards what follows, the growth of places and what changes in open partitions
-	gone   error                      // why nothing is opened any more, nil while it is
-	config *brokerconfigs.TopicConfig // of the open partitions
+	mu     sync.Mutex                 // guards gone and config, the growth of places and changes of open partitions
+	gone   error                      // why no partition is opened any more, nil while they are
+	config *brokerconfigs.TopicConfig // shared by the open partitions
 }
 
-// share returns cfg, the one that the open partitions have where it is the same. Called with the lock held.
+// share returns the config that the open partitions have if it equals cfg, else it shares cfg from now on. The caller
+// holds mu.
 func (tp *topicPartitions) share(cfg brokerconfigs.TopicConfig) *brokerconfigs.TopicConfig {
 	if tp.config == nil || *tp.config != cfg {
 		tp.config = &cfg
@@ -45,24 +46,24 @@ func (tp *topicPartitions) share(cfg brokerconfigs.TopicConfig) *brokerconfigs.T
 	return tp.config
 }
 
-// place is where a partition is once it is open. To find it there takes no lock.
+// place holds a partition once it is open. Reading it takes no lock.
 type place struct {
 	partition atomic.Pointer[Partition] // nil: not open
 
-	mu       sync.Mutex     // held while the log is opened or deleted, of this partition only
-	failed   *failedOpening // the last attempts, nil unless they have failed
+	mu       sync.Mutex     // held while this partition's log is opened or deleted
+	failed   *failedOpening // nil unless the last attempt to open the log has failed
 	leftover bool           // the log has to be deleted
 }
 
-// failedOpening is attempts to open a log that have failed.
+// failedOpening describes the failed attempts to open a log.
 type failedOpening struct {
 	err   error
-	pause time.Duration // after the last
-	again time.Time     // when the next one may be made
-	stub  *Partition    // resigns in the place of the partition
+	pause time.Duration // after the last attempt
+	again time.Time     // of the next attempt
+	stub  *Partition    // stands for the partition when it resigns
 }
 
-// at returns the partition's place, nil when it was never asked for.
+// at returns the partition's place, nil when it was never used.
 func (tp *topicPartitions) at(index int32) *place {
 	if places := tp.places.Load(); places != nil && int(index) < len(*places) {
 		return (*places)[index]
@@ -70,8 +71,8 @@ func (tp *topicPartitions) at(index int32) *place {
 	return nil
 }
 
-// take is at, with places made when there are none: for all partitions of the topic at once. The error says why
-// they are not opened any more.
+// take returns the partition's place. It creates missing places, for all partitions of the topic at once. The error
+// says why the topic's partitions are not opened any more.
 func (tp *topicPartitions) take(index int32, partitions int) (*place, error) {
 	if at := tp.at(index); at != nil {
 		return at, nil
@@ -85,7 +86,7 @@ func (tp *topicPartitions) take(index int32, partitions int) (*place, error) {
 	if old := tp.places.Load(); old != nil {
 		grown = slices.Clone(*old)
 	}
-	added := make([]place, max(0, partitions-len(grown)))
+	added := make([]place, max(0, partitions-len(grown))) // one allocation for all partitions of the topic
 	for i := range added {
 		grown = append(grown, &added[i])
 	}
@@ -108,7 +109,7 @@ func (tp *topicPartitions) open() iter.Seq[*Partition] {
 	}
 }
 
-// end ends all partitions for the reason given, returns those that were open, and has none opened any more.
+// end ends all partitions for the given reason and returns those that were open. None is opened from then on.
 func (tp *topicPartitions) end(reason error) (ended []*Partition) {
 	tp.mu.Lock()
 	tp.gone = reason
@@ -118,7 +119,7 @@ func (tp *topicPartitions) end(reason error) (ended []*Partition) {
 		return nil
 	}
 	for _, at := range *places {
-		at.mu.Lock() // one that is being opened is ended, too
+		at.mu.Lock() // waits for one that is being opened
 		p := at.partition.Swap(nil)
 		at.mu.Unlock()
 		if p != nil {
@@ -129,8 +130,8 @@ func (tp *topicPartitions) end(reason error) (ended []*Partition) {
 	return ended
 }
 
-// retire ends the open partitions for the reason given, at once, and has none opened any more. One that is being
-// opened is ended when it is open.
+// retire ends the open partitions for the given reason without waiting. None is opened from then on, and publish ends
+// one that is being opened.
 func (tp *topicPartitions) retire(reason error) {
 	tp.mu.Lock()
 	if tp.gone == nil {
@@ -142,7 +143,7 @@ func (tp *topicPartitions) retire(reason error) {
 	}
 }
 
-// all returns the partitions' places, as far as they were asked for.
+// all returns the places that exist, by partition index.
 func (tp *topicPartitions) all() []*place {
 	if places := tp.places.Load(); places != nil {
 		return *places
@@ -156,14 +157,14 @@ func (tp *topicPartitions) isOpen(index int32) bool {
 	return at != nil && at.partition.Load() != nil
 }
 
-// ended returns why the partitions are not opened any more, nil while they are.
+// ended returns why no partition is opened any more, nil while they are.
 func (tp *topicPartitions) ended() error {
 	tp.mu.Lock()
 	defer tp.mu.Unlock()
 	return tp.gone
 }
 
-// of returns the topic's entry, made when it is missing.
+// of returns the topic's entry and creates it if it is missing.
 func (ps *Partitions) of(t *metadata.Topic) (*topicPartitions, error) {
 	ps.mu.RLock()
 	tp, closed := ps.topics[t.ID], ps.closed
@@ -178,7 +179,7 @@ func (ps *Partitions) of(t *metadata.Topic) (*topicPartitions, error) {
 	}
 	if tp = ps.topics[t.ID]; tp == nil {
 		if _, ok := ps.store.Image().TopicByID(t.ID); !ok {
-			return nil, fault.UnknownTopicOrPartition // deleted since the caller has looked it up
+			return nil, fault.UnknownTopicOrPartition // deleted since the caller found it
 		}
 		tp = &topicPartitions{id: t.ID, name: t.Name, before: ps.names[t.Name]}
 		ps.topics[t.ID], ps.names[t.Name] = tp, tp
@@ -186,7 +187,7 @@ func (ps *Partitions) of(t *metadata.Topic) (*topicPartitions, error) {
 	return tp, nil
 }
 
-// forget removes the entry of a topic whose logs are gone.
+// forget removes the entry of a topic whose logs were deleted.
 func (ps *Partitions) forget(tp *topicPartitions) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
@@ -203,8 +204,8 @@ func (ps *Partitions) forget(tp *topicPartitions) {
 	}
 }
 
-// supersede removes the logs that a partition had in deleted topics of the same name. Of a deletion that is
-// under way it waits for the end.
+// supersede removes the logs that a partition had in deleted topics of the same name, and waits for deletions in
+// progress.
 func (ps *Partitions) supersede(ctx context.Context, tp *topicPartitions, index int32) error {
 	ps.mu.RLock()
 	var old []*topicPartitions
@@ -254,14 +255,14 @@ func (ps *Partitions) openIn(
 		p, err = ps.openLog(ctx, t, index, cfg)
 	}
 	if err != nil && ctx.Err() != nil {
-		return nil, err // the request has ended, and nothing is known of the log
+		return nil, err // the request has ended; this says nothing about the log
 	}
 	if err != nil {
 		ps.notOpened(ctx, at, t, index, err)
 		return nil, err
 	}
 	if at.failed != nil {
-		ps.log.InfoContext(ctx, "log is open after all", "topic", t.Name, "partition", index)
+		ps.log.InfoContext(ctx, "log opened after failed attempts", "topic", t.Name, "partition", index)
 	}
 	ps.recovered(at)
 	at.leftover = false
@@ -269,14 +270,14 @@ func (ps *Partitions) openIn(
 	return p, nil
 }
 
-// publish puts a partition where others find it, with what has changed while it was opened. Called
-// with the place's lock held.
+// publish puts a partition into its place, after applying what has changed while it was opened. The caller holds the
+// place's lock.
 func (ps *Partitions) publish(at *place, tp *topicPartitions, p *Partition, cfg *brokerconfigs.TopicConfig) {
 	tp.mu.Lock()
 	defer tp.mu.Unlock()
 	now, ok := ps.store.Image().TopicByID(tp.id)
 	switch {
-	case tp.gone != nil: // whoever ends it finds it in its place
+	case tp.gone != nil: // it is stored all the same: the removal of the topic finds it and deletes its log
 		p.end(tp.gone)
 	case ok:
 		if newest := tp.share(ps.configs.Topic(now.Configs)); newest != cfg {
@@ -290,7 +291,7 @@ func (ps *Partitions) publish(at *place, tp *topicPartitions, p *Partition, cfg 
 	at.partition.Store(p)
 }
 
-// notOpened notes that a log could not be opened: others have to go on without this replica.
+// notOpened records that a log could not be opened, and has the replica resign.
 func (ps *Partitions) notOpened(ctx context.Context, at *place, t *metadata.Topic, index int32, err error) {
 	if at.failed == nil || at.failed.err.Error() != err.Error() {
 		ps.log.ErrorContext(ctx, "cannot open log", "topic", t.Name, "partition", index, "err", err)
@@ -306,7 +307,7 @@ func (ps *Partitions) notOpened(ctx context.Context, at *place, t *metadata.Topi
 	ps.queue.propose(at.failed.stub)
 }
 
-// recovered forgets that a log could not be opened. Called with the place's lock held.
+// recovered forgets earlier failed attempts to open a log. The caller holds the place's lock.
 func (ps *Partitions) recovered(at *place) {
 	if at.failed == nil {
 		return
@@ -317,8 +318,8 @@ func (ps *Partitions) recovered(at *place) {
 	at.failed = nil
 }
 
-// unopened returns what stands for the partitions whose logs could not be opened: their
-// resignation may have to be repeated.
+// unopened returns the stubs of the partitions whose logs could not be opened. Their resignation may have to be
+// repeated.
 func (ps *Partitions) unopened() []*Partition {
 	ps.mu.RLock()
 	defer ps.mu.RUnlock()
@@ -344,7 +345,7 @@ func (ps *Partitions) openLog(
 	}
 	p.state.Producers.CountIn(ps.producerMemory)
 	epochs := p.state.TakeEpochs()
-	p.tail.Lock() // the log may have something to tell already
+	p.tail.Lock() // the log may report events already
 	p.log = l
 	known := logState(l)
 	known.Epochs = epochs

@@ -1,12 +1,12 @@
 package replicas
 
-// Reconfigure takes the broker's changed configs into use in the partitions that are open, where their topics have no own. Changes
-// in the metadata need no call.
+// Reconfigure applies the broker's changed configs to the open partitions, where their topics have no configs of their
+// own. Changes in the metadata need no call.
 func (ps *Partitions) Reconfigure() {
 	img := ps.store.Image()
 	for _, tp := range ps.known() {
 		if t, ok := img.TopicByID(tp.id); ok {
-			ps.bringInLine(tp, t)
+			ps.updateOpen(tp, t)
 		}
 	}
 }

@@ -138,12 +138,16 @@ func TestAChangeWhileALogIsOpenedIsNotMissed(t *testing.T) {
 
 func BenchmarkLeader(b *testing.B) {
 	f := &fixture{store: porttest.NewStore(), logs: porttest.NewLogs(), configs: newFixedConfigs()}
-	for _, cmd := range []metadata.Command{metadata.RegisterBroker{ID: 1}, metadata.CreateTopic{Name: "orders", ID: metadata.TopicID{1}, Partitions: 1, ReplicationFactor: 1}} {
+	for _, cmd := range []metadata.Command{
+		metadata.RegisterBroker{ID: 1},
+		metadata.CreateTopic{Name: "orders", ID: metadata.TopicID{1}, Partitions: 1, ReplicationFactor: 1},
+	} {
 		if _, err := f.store.Apply(b.Context(), cmd); err != nil {
 			b.Fatal(err)
 		}
 	}
-	ps := NewPartitions(f.store, f.logs, f.configs, 1, 1, NewEndlessLease(time.Now), nil, time.Now, slog.New(slog.DiscardHandler))
+	ps := NewPartitions(f.store, f.logs, f.configs, 1, 1, NewEndlessLease(time.Now), nil, time.Now,
+		slog.New(slog.DiscardHandler))
 	topic, _ := f.store.Image().Topic("orders")
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
@@ -183,7 +187,8 @@ func TestARecordForADeletedTopicDoesNotReachTheOneThatHasItsName(t *testing.T) {
 	f.follow(t)
 	f.apply(t, metadata.CreateTopic{Name: metadata.OffsetsTopic, ID: made, Partitions: 1, ReplicationFactor: 1})
 	f.follow(t)
-	if _, err := f.partitions.Start(t.Context(), old, 0, epoch, newBatch(t, record.Options{}, "of the deleted one")); !errors.Is(err, fault.NotLeaderOrFollower) {
+	late := newBatch(t, record.Options{}, "of the deleted one")
+	if _, err := f.partitions.Start(t.Context(), old, 0, epoch, late); !errors.Is(err, fault.NotLeaderOrFollower) {
 		t.Errorf("Start() = %v", err)
 	}
 	p, err := f.partitions.LeaderByName(t.Context(), metadata.OffsetsTopic, 0)

@@ -9,49 +9,48 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// upkeepAtOnce is how many tasks run together: a disk serves several better than one, and one that takes long
-// does not hold up all others.
+// upkeepAtOnce is how many tasks run together: a disk serves several better than one, and one that takes long does not
+// delay all others.
 const upkeepAtOnce = 8
 
-// A task that has failed is tried again after upkeepRetry, and after twice as long each time, at most reopenAfter.
+// A failed task is tried again after upkeepRetry, and after twice as long each further time, at most reopenAfter.
 const upkeepRetry = time.Second
 
-// task is something to be brought in line with the newest metadata that may take as long as a disk likes: logs are
-// opened, closed and deleted.
+// task opens, closes or deletes logs as the newest metadata requires. It may block on a disk.
 type task struct {
 	kind      taskKind
-	topic     metadata.TopicID // of all but sweepLogs
-	partition int32            // of alignPartition
+	topic     metadata.TopicID // set except for sweepLogs
+	partition int32            // set for alignPartition
 }
 
 type taskKind uint8
 
 const (
-	alignPartition taskKind = iota // open a partition that is replicated, remove one that has moved away
+	alignPartition taskKind = iota // open a replicated partition, remove one that has moved to other brokers
 	dropTopic                      // remove the partitions of a deleted topic
-	sweepLogs                      // remove logs on disk that no topic has
+	sweepLogs                      // remove logs on disk that belong to no topic
 )
 
-// upkeep runs tasks until they have succeeded: several at once, each of them in one goroutine at a time. Whoever
-// asks for one does not wait.
+// upkeep runs tasks until they succeed: several at once, but the same task in one goroutine at a time. The callers of
+// ask do not wait.
 type upkeep struct {
 	do    func(context.Context, task) error
 	clock ports.Clock
 	woken chan struct{}
 
 	mu      sync.Mutex
-	tasks   map[task]*taskState // that have not succeeded since they were asked for
-	queue   []task              // that may be begun
-	resting []task              // that have failed, and some that were asked for again since
+	tasks   map[task]*taskState // asked for and not yet successful
+	queue   []task              // ready to run
+	resting []task              // failed; some of them were asked for again and are in queue
 	running int
 }
 
-// taskState is how far a task has come.
+// taskState is the progress of a task.
 type taskState struct {
 	stage    taskStage
 	again    bool          // it was asked for again while it ran
 	pause    time.Duration // after the last failure, 0 when it has not failed
-	tryAgain time.Time     // while it rests
+	tryAgain time.Time     // while it is resting
 }
 
 type taskStage uint8
@@ -66,7 +65,7 @@ func newUpkeep(do func(context.Context, task) error, clock ports.Clock) *upkeep 
 	return &upkeep{do: do, clock: clock, woken: make(chan struct{}, 1), tasks: make(map[task]*taskState)}
 }
 
-// ask has a task run soon, once more if it is running.
+// ask queues a task. If it is running, it runs once more afterwards.
 func (u *upkeep) ask(t task) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -86,11 +85,11 @@ func (u *upkeep) ask(t task) {
 func (u *upkeep) wake() {
 	select {
 	case u.woken <- struct{}{}:
-	default: // it has been woken and has not looked yet
+	default: // a wake-up is pending already
 	}
 }
 
-// run runs tasks until ctx ends; all have ended then.
+// run runs tasks until ctx ends. It returns when all of them have ended.
 func (u *upkeep) run(ctx context.Context) {
 	var working sync.WaitGroup
 	defer working.Wait()
@@ -109,8 +108,7 @@ func (u *upkeep) run(ctx context.Context) {
 	}
 }
 
-// begin takes out the tasks that are to be run now, and says how long it takes until one that has
-// failed may be tried again.
+// begin removes and returns the tasks that are to run now. wait is the time until a failed one may be tried again.
 func (u *upkeep) begin() (due []task, wait time.Duration) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -139,7 +137,7 @@ func (u *upkeep) begin() (due []task, wait time.Duration) {
 	return due, wait
 }
 
-// finish notes how a task went.
+// finish records the result of a task.
 func (u *upkeep) finish(t task, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -159,8 +157,8 @@ func (u *upkeep) finish(t task, err error) {
 	u.wake()
 }
 
-// backOff returns how long to wait after a failure when it was last the time before: first, then twice as
-// long, and no longer than most.
+// backOff returns how long to wait after a failure, given the wait before (0 for none): first, then twice as long each
+// time, at most most.
 func backOff(last, first, most time.Duration) time.Duration {
 	return min(max(2*last, first), most)
 }

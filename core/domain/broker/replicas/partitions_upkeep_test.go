@@ -14,8 +14,8 @@ import (
 	"github.com/chronik-stream/chronik/internal/pause"
 )
 
-// TestTasksAreDoneUntilTheySucceed: whoever asks for a task gets one that begins afterwards and succeeds, whatever
-// fails meanwhile; never does one run twice at a time, nor more than allowed.
+// TestTasksAreDoneUntilTheySucceed: after each request for a task, a run of it begins and succeeds, however many fail
+// before. A task never runs twice at a time, and no more tasks than allowed run together.
 func TestTasksAreDoneUntilTheySucceed(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		type drawn struct {
@@ -26,14 +26,16 @@ func TestTasksAreDoneUntilTheySucceed(t *testing.T) {
 		}
 		tasks := rapid.SliceOfN(rapid.Custom(func(r *rapid.T) drawn {
 			return drawn{
-				asked: time.Duration(rapid.IntRange(0, 2000).Draw(r, "asked")) * time.Millisecond, of: rapid.Int32Range(0, 15).Draw(r, "task"),
-				fails: rapid.IntRange(0, 3).Draw(r, "fails"), lengths: rapid.SliceOfN(rapid.IntRange(0, 3000), 1, 4).Draw(r, "lengths"),
+				asked:   time.Duration(rapid.IntRange(0, 2000).Draw(r, "asked")) * time.Millisecond,
+				of:      rapid.Int32Range(0, 15).Draw(r, "task"),
+				fails:   rapid.IntRange(0, 3).Draw(r, "fails"),
+				lengths: rapid.SliceOfN(rapid.IntRange(0, 3000), 1, 4).Draw(r, "lengths"),
 			}
 		}), 1, 40).Draw(r, "tasks")
 		synctest.Test(t, func(t *testing.T) {
 			var mu sync.Mutex
 			running, runs, fails := map[int32]bool{}, map[int32]int{}, map[int32]int{}
-			succeeded := map[int32]time.Time{} // when the last success had begun
+			succeeded := map[int32]time.Time{} // when the last successful run began
 			do := func(ctx context.Context, of task) error {
 				began := time.Now()
 				mu.Lock()
@@ -104,7 +106,10 @@ func TestATaskThatFailsRestsLongerAndLonger(t *testing.T) {
 		u.ask(task{})
 		time.Sleep(36 * time.Second)
 		synctest.Wait()
-		want := []time.Duration{0, time.Second, 3 * time.Second, 7 * time.Second, 15 * time.Second, 25 * time.Second, 35 * time.Second}
+		want := []time.Duration{
+			0, time.Second, 3 * time.Second, 7 * time.Second, 15 * time.Second, 25 * time.Second,
+			35 * time.Second,
+		}
 		if !slices.Equal(began, want) {
 			t.Errorf("it began at %v, want %v", began, want)
 		}

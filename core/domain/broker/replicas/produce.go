@@ -15,18 +15,17 @@ import (
 // ProduceRequest is one Produce request. The record bytes belong to the service until Done was called.
 type ProduceRequest struct {
 	Acks int16 // -1, 0 or 1
-	// how long in-sync replicas are waited for; then the answer is fault.RequestTimedOut, a
-	// quarter of a second late at most
+	// How long to wait for in-sync replicas. The answer is then fault.RequestTimedOut, at most tickInterval late.
 	Timeout         time.Duration
 	TransactionalID string // "" for none
 	ClientID        string
 	UsesTopicIDs    bool // else topics are named (KIP-516)
 	Partitions      []ProducePartition
-	// Parse returns the one batch that a partition's records are, as the version of the request has it: what of magic
-	// and of compression types is allowed there (KIP-110). See record.ParseProduced.
+	// Parse returns the one batch in a partition's records. It checks the magic and the compression type, which depend on
+	// the version of the request (KIP-110). See record.ParseProduced.
 	Parse func(records []byte) (record.Batch, error)
-	// Done is called once, when every partition has its answer: perhaps before Produce returns, perhaps from
-	// a goroutine that must not be kept waiting.
+	// Done is called once, when every partition has its answer. That may be before Produce returns. It may be called on
+	// any goroutine and must not block.
 	Done func()
 
 	pending atomic.Int32 // partitions without an answer
@@ -41,18 +40,18 @@ type ProducePartition struct {
 
 	// The answer.
 	BaseOffset int64 // -1 with an error
-	// milliseconds, -1 unless the topic's timestamps are LogAppendTime; of a duplicate the batch's own
+	// milliseconds, -1 unless the topic's timestamps are LogAppendTime; for a duplicate the timestamp of the old batch
 	LogAppendTime  int64
 	LogStartOffset int64 // -1 when unknown
 	RecordErrors   []RecordError
 	Err            error
-	Leader         *LeaderHint // where the partition is led instead (KIP-951)
+	Leader         *LeaderHint // the actual leader, if this broker is not it (KIP-951)
 }
 
-// RecordError tells which record of a batch was refused, and why (KIP-467).
+// RecordError says which record of a batch was refused, and why (KIP-467).
 type RecordError = record.RecordError
 
-// LeaderHint names a partition's leader in answers that say this broker is not it (KIP-951).
+// LeaderHint names a partition's leader in the answer of a broker that is not it (KIP-951).
 type LeaderHint struct {
 	Leader      int32
 	LeaderEpoch int32
@@ -65,13 +64,13 @@ type Produce struct {
 	clock      ports.Clock
 }
 
-// NewProduce returns the produce service, which decompresses large batches out of memory.
+// NewProduce returns the produce service. memory bounds the decompression of large batches.
 func NewProduce(partitions *Partitions, memory *record.Budget, clock ports.Clock) *Produce {
 	return &Produce{partitions: partitions, memory: memory, clock: clock}
 }
 
-// Produce validates every partition's batch, orders it in its log, and returns; req.Done is called when all
-// answers are there.
+// Produce validates every partition's batch, appends it to its log, and returns. req.Done is called when all partitions
+// have their answers.
 func (p *Produce) Produce(ctx context.Context, req *ProduceRequest) {
 	req.pending.Store(int32(len(req.Partitions)) + 1) // one for this function
 	img := p.partitions.store.Image()
@@ -85,8 +84,8 @@ func (p *Produce) Produce(ctx context.Context, req *ProduceRequest) {
 	req.countDown()
 }
 
-// appendTo brings the batch of the request's partition i to its log. It returns an error when the batch was not
-// appended; otherwise the partition acknowledges it.
+// appendTo appends the batch of the request's partition i to its log. It returns an error when the batch was not
+// appended; otherwise the partition acknowledges it later.
 func (p *Produce) appendTo(ctx context.Context, img *metadata.Image, req *ProduceRequest, i int) error {
 	at := &req.Partitions[i]
 	if req.Acks < -1 || req.Acks > 1 {
@@ -114,8 +113,8 @@ func (p *Produce) appendTo(ctx context.Context, img *metadata.Image, req *Produc
 	if err != nil {
 		return err
 	}
-	// The acknowledgement may come before append returns and lets the request go; so its fields are
-	// written first, under the partition's lock, by slot.
+	// The acknowledgement may come before append returns, and the request belongs to the caller of Done from then on. So
+	// append itself writes the answer's fields, through assign, under the partition's lock.
 	err = part.append(b, ack{acks: req.Acks, done: req, slot: i}, max(req.Timeout, time.Millisecond))
 	if errors.Is(err, fault.NotLeaderOrFollower) {
 		at.Leader = part.leaderHint()
@@ -142,13 +141,15 @@ func (at *ProducePartition) resolve(img *metadata.Image, byID bool) (*metadata.T
 	return t, nil
 }
 
-// assign notes what an append has decided before it can be acknowledged.
+// assign fills in the placement of a partition's batch, before it can be acknowledged.
 func (req *ProduceRequest) assign(slot int, res placement) {
 	at := &req.Partitions[slot]
-	at.BaseOffset, at.LogAppendTime, at.LogStartOffset = res.baseOffset, res.logAppendTime, res.logStart
+	at.BaseOffset = res.baseOffset
+	at.LogAppendTime = res.logAppendTime
+	at.LogStartOffset = res.logStart
 }
 
-// acknowledge notes the fate of one partition's batch.
+// acknowledge fills in the result of a partition's batch.
 func (req *ProduceRequest) acknowledge(slot int, err error) {
 	if err != nil {
 		at := &req.Partitions[slot]
@@ -160,8 +161,8 @@ func (req *ProduceRequest) acknowledge(slot int, err error) {
 	req.countDown()
 }
 
-// hidesLogStart reports whether err is one with which Kafka does not tell the log start offset: those that may come
-// from somewhere that is not the log.
+// hidesLogStart reports whether err is an error with which Kafka does not send the log start offset: one that may arise
+// outside of the log.
 func hidesLogStart(err error) bool {
 	switch fault.KindOf(err) {
 	case fault.UnknownTopicOrPartition, fault.NotLeaderOrFollower, fault.MessageTooLarge, fault.RecordListTooLarge,
@@ -172,7 +173,7 @@ func hidesLogStart(err error) bool {
 	}
 }
 
-// countDown calls Done when nothing is pending any more.
+// countDown notes one more answer, and calls Done after the last.
 func (req *ProduceRequest) countDown() {
 	if req.pending.Add(-1) == 0 {
 		req.Done()

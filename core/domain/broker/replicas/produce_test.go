@@ -53,10 +53,12 @@ func TestProduceRepeatedByAnIdempotentProducerIsAnsweredWithTheOldOffset(t *test
 	if got := again.Partitions[0]; got.Err != nil || got.BaseOffset != 0 {
 		t.Errorf("the repetition was answered %d, %v", got.BaseOffset, got.Err)
 	}
-	if got, batchTime := again.Partitions[0].LogAppendTime, record.Batch(of(0, "a")).MaxTimestamp(); got < batchTime-time.Minute.Milliseconds() || got > batchTime {
+	got, batchTime := again.Partitions[0].LogAppendTime, record.Batch(of(0, "a")).MaxTimestamp()
+	if got < batchTime-time.Minute.Milliseconds() || got > batchTime {
 		t.Errorf("the repetition has the time %d, want the batch's, about %d", got, batchTime)
 	}
-	if got := f.sent(t, of(5, "gap")); !errors.Is(got.Err, fault.OutOfOrderSequence) || got.BaseOffset != -1 || got.LogStartOffset != 0 {
+	if got := f.sent(t, of(5, "gap")); !errors.Is(got.Err, fault.OutOfOrderSequence) || got.BaseOffset != -1 ||
+		got.LogStartOffset != 0 {
 		t.Errorf("a gap was answered %d, log start %d, %v", got.BaseOffset, got.LogStartOffset, got.Err)
 	}
 	if got := f.sent(t, of(1, "b")); got.Err != nil || got.BaseOffset != 1 {
@@ -79,11 +81,14 @@ func TestProduceFailsWhenTheLogGoesOffline(t *testing.T) {
 	}
 }
 
-// The answer gives the bytes back to who has sent them, and others are put in their place.
+// After the answer, the connection reuses the buffer that holds the bytes.
 func TestProduceIsNotAnsweredWhileTheLogNeedsItsBytes(t *testing.T) {
 	for name, lose := range map[string]func(f *fixture, p *Partition){
 		"another leads": func(_ *fixture, p *Partition) {
-			p.install(partition.View{Leader: 2, LeaderEpoch: 7, Version: 7, Replicas: []int32{2, 1}, ISR: []int32{2, 1}, BrokerEpoch: 1})
+			p.install(partition.View{
+				Leader: 2, LeaderEpoch: 7, Version: 7, Replicas: []int32{2, 1}, ISR: []int32{2, 1},
+				BrokerEpoch: 1,
+			})
 		},
 		"the partition is closed": func(_ *fixture, p *Partition) { p.end(fault.NotLeaderOrFollower) },
 		"the topic is deleted": func(f *fixture, _ *Partition) {
@@ -119,29 +124,46 @@ func TestProduceIsNotAnsweredWhileTheLogNeedsItsBytes(t *testing.T) {
 
 func TestProduceRefusals(t *testing.T) {
 	f := newFixture(t)
-	f.apply(t, metadata.CreateTopic{Name: metadata.OffsetsTopic, ID: metadata.TopicID{2}, Partitions: 1, ReplicationFactor: 1})
+	f.apply(t, metadata.CreateTopic{
+		Name: metadata.OffsetsTopic, ID: metadata.TopicID{2}, Partitions: 1,
+		ReplicationFactor: 1,
+	})
 	good := func() []byte { return newBatch(t, record.Options{}, "a") }
 	for name, c := range map[string]struct {
 		edit func(*ProduceRequest)
 		want fault.Kind
 	}{
-		"unknown topic":     {func(r *ProduceRequest) { r.Partitions[0].Topic = "nowhere" }, fault.UnknownTopicOrPartition},
-		"unknown id":        {func(r *ProduceRequest) { r.UsesTopicIDs, r.Partitions[0].TopicID = true, metadata.TopicID{9} }, fault.UnknownTopicID},
-		"no id":             {func(r *ProduceRequest) { r.UsesTopicIDs, r.Partitions[0].Topic = true, "" }, fault.UnknownTopicID},
+		"unknown topic": {func(r *ProduceRequest) { r.Partitions[0].Topic = "nowhere" }, fault.UnknownTopicOrPartition},
+		"unknown id": {
+			func(r *ProduceRequest) { r.UsesTopicIDs, r.Partitions[0].TopicID = true, metadata.TopicID{9} },
+			fault.UnknownTopicID,
+		},
+		"no id": {
+			func(r *ProduceRequest) { r.UsesTopicIDs, r.Partitions[0].Topic = true, "" },
+			fault.UnknownTopicID,
+		},
 		"unknown partition": {func(r *ProduceRequest) { r.Partitions[0].Partition = 2 }, fault.UnknownTopicOrPartition},
 		"acks":              {func(r *ProduceRequest) { r.Acks = 3 }, fault.InvalidRequiredAcks},
 		"transaction":       {func(r *ProduceRequest) { r.TransactionalID = "t" }, fault.InvalidTxnState},
 		"internal topic":    {func(r *ProduceRequest) { r.Partitions[0].Topic = metadata.OffsetsTopic }, fault.InvalidTopic},
-		"bad checksum":      {func(r *ProduceRequest) { b := r.Partitions[0].Records; b[len(b)-1] ^= 1 }, fault.CorruptMessage},
-		"nothing":           {func(r *ProduceRequest) { r.Partitions[0].Records = nil }, fault.InvalidRecord},
+		"bad checksum": {
+			func(r *ProduceRequest) { b := r.Partitions[0].Records; b[len(b)-1] ^= 1 },
+			fault.CorruptMessage,
+		},
+		"nothing": {func(r *ProduceRequest) { r.Partitions[0].Records = nil }, fault.InvalidRecord},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answered := false
-			req := &ProduceRequest{Acks: -1, Parse: parseProduced, Partitions: []ProducePartition{{Topic: "orders", Records: good()}}, Done: func() { answered = true }}
+			req := &ProduceRequest{
+				Acks: -1, Parse: parseProduced,
+				Partitions: []ProducePartition{{Topic: "orders", Records: good()}}, Done: func() { answered = true },
+			}
 			c.edit(req)
 			f.produce.Produce(t.Context(), req)
-			if got := req.Partitions[0]; !answered || !errors.Is(got.Err, c.want) || got.BaseOffset != -1 || got.LogStartOffset != -1 {
-				t.Errorf("answered %t: %d, log start %d, %v, want %v", answered, got.BaseOffset, got.LogStartOffset, got.Err, c.want)
+			if got := req.Partitions[0]; !answered || !errors.Is(got.Err, c.want) || got.BaseOffset != -1 ||
+				got.LogStartOffset != -1 {
+				t.Errorf("answered %t: %d, log start %d, %v, want %v", answered, got.BaseOffset, got.LogStartOffset, got.Err,
+					c.want)
 			}
 		})
 	}
@@ -174,8 +196,8 @@ func TestProduceFromManyConnectionsLeavesNoGapAndNoTwin(t *testing.T) {
 	}
 }
 
-// As Kafka does, which test/differential asks for all of it: a batch that is too large as it was sent is MESSAGE_TOO_LARGE,
-// whatever else it is, and producers split it; a segment has to hold what is written.
+// As in Kafka (test/differential compares all of it): a batch that is too large as it was sent is MESSAGE_TOO_LARGE in
+// any case, so that producers split it; segment.bytes applies to what is written.
 func TestLimitsOfSegmentsApplyToWhatIsWritten(t *testing.T) {
 	shrinks := strings.Repeat("x", 4000)
 	for name, c := range map[string]struct {
@@ -194,7 +216,9 @@ func TestLimitsOfSegmentsApplyToWhatIsWritten(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t)
-			f.configs.topic.CompressionType, f.configs.topic.MaxMessageBytes, f.configs.topic.Log.SegmentBytes = c.compression, c.batch, int64(c.segment)
+			f.configs.topic.CompressionType = c.compression
+			f.configs.topic.MaxMessageBytes = c.batch
+			f.configs.topic.Log.SegmentBytes = int64(c.segment)
 			if got := f.sent(t, newBatch(t, record.Options{Codec: c.codec}, shrinks)); fault.KindOf(got.Err) != c.want {
 				t.Errorf("answered %v, want %v", got.Err, c.want)
 			}

@@ -25,8 +25,9 @@ func TestAProcessTakesNothingThatMetadataSaysToAnotherUnderItsID(t *testing.T) {
 
 		r.apply(metadata.FenceBroker{ID: 2, Epoch: 2})
 		r.apply(metadata.AlterPartition{
-			TopicID: metadata.TopicID{1}, BrokerID: 1, BrokerEpoch: 1, LeaderEpoch: r.at("orders").LeaderEpoch, Version: r.at("orders").Version,
-			ISR: []int32{1, 3},
+			TopicID: metadata.TopicID{1}, BrokerID: 1, BrokerEpoch: 1, LeaderEpoch: r.at("orders").LeaderEpoch,
+			Version: r.at("orders").Version,
+			ISR:     []int32{1, 3},
 		})
 		r.apply(metadata.FenceBroker{ID: 1, Epoch: 1})
 		if at := r.at("orders"); at.Leader != 3 {
@@ -40,7 +41,8 @@ func TestAProcessTakesNothingThatMetadataSaysToAnotherUnderItsID(t *testing.T) {
 
 func TestAPartitionThatIsOpenedBeforeItsRegistrationIsSeenHasNoRole(t *testing.T) {
 	f := newFixture(t)
-	ps := NewPartitions(f.store, f.logs, f.configs, 1, 99, NewEndlessLease(time.Now), nil, time.Now, slog.New(slog.DiscardHandler))
+	ps := NewPartitions(f.store, f.logs, f.configs, 1, 99, NewEndlessLease(time.Now), nil, time.Now,
+		slog.New(slog.DiscardHandler))
 	topic, _ := f.store.Image().Topic("orders")
 	p, err := ps.Leader(t.Context(), topic, 0)
 	if err != nil {

@@ -14,41 +14,42 @@ import (
 	"github.com/chronik-stream/chronik/internal/limitedlog"
 )
 
-// Replication is the service that keeps this broker's replicas in step with the others: where it follows, it fetches
-// from the leaders; where it leads, it has metadata decide who is in sync.
+// Replication keeps this broker's replicas in sync with those of other brokers: it fetches from the leaders of the
+// partitions that this broker follows, and proposes ISR changes of those that it leads to the metadata.
 type Replication struct {
 	partitions *Partitions
 	store      ports.MetadataStore
 	peers      ports.ReplicaFetcher
 	configs    topicConfigs
 	log        *slog.Logger
-	noise      *limitedlog.Log   // of what is tried again and again
-	throttle   *replicationQuota // of what is fetched
+	noise      *limitedlog.Log   // for errors of what is retried
+	throttle   *replicationQuota // limits what is fetched for throttled replicas
 
-	working sync.WaitGroup // what Run has begun
-	woken   chan struct{}  // there is something for Run to begin
-	cuts    chan struct{}  // has room for the logs that may be cut together
+	working sync.WaitGroup // goroutines that Run has started
+	woken   chan struct{}  // there is work for Run
+	cuts    chan struct{}  // semaphore of the logs that are changed together
 
 	mu       sync.Mutex
 	wanted   map[*Partition]struct{} // whose ISR should change
-	waiting  []*Partition            // those of them that metadata has not been asked about yet
-	deciding int                     // how many metadata decides about
+	waiting  []*Partition            // those of wanted whose proposals have not been started
+	deciding int                     // number of proposals in progress
 	fetchers map[int32]*fetcher      // by leader
-	begin    []*fetcher              // that Run is to run
+	begin    []*fetcher              // to be started by Run
 }
 
 const (
-	// tickInterval is how often replicas are told that time passes.
+	// tickInterval is the interval at which replicas are told the time.
 	tickInterval = 250 * time.Millisecond
-	// proposalsAtOnce is how many changes of ISRs are decided together; they share commits.
+	// proposalsAtOnce is how many ISR changes are proposed concurrently; they share commits of the metadata.
 	proposalsAtOnce = 64
-	// cutsAtOnce is how many logs are cut together. Each reads the segment that it ends in.
+	// cutsAtOnce is how many logs are truncated concurrently. Each of them reads the segment that it then ends in.
 	cutsAtOnce = 8
-	// noiseOfReplicas is how many lines about replicas that cannot go on may be written per limitedlog.Period.
+	// noiseOfReplicas is how many lines about replication errors may be written per limitedlog.Period.
 	noiseOfReplicas = 20
 )
 
-// NewReplication returns the replication of partitions, which queue for it from now on. All arguments are required.
+// NewReplication returns the replication of partitions, which pass their work to it from now on. All arguments are
+// required.
 func NewReplication(
 	partitions *Partitions, store ports.MetadataStore, peers ports.ReplicaFetcher, configs topicConfigs, log *slog.Logger,
 ) *Replication {
@@ -62,7 +63,7 @@ func NewReplication(
 	return r
 }
 
-// Run replicates until ctx ends; all its goroutines have ended then.
+// Run replicates until ctx ends. It returns when all its goroutines have ended.
 func (r *Replication) Run(ctx context.Context) error {
 	defer r.working.Wait()
 	tick := time.NewTicker(tickInterval)
@@ -86,7 +87,7 @@ func (r *Replication) Run(ctx context.Context) error {
 	}
 }
 
-// tick tells the replicas that time passes, and has those resign whose logs have failed, or cannot take more.
+// tick tells the replicas the time. Replicas whose logs have failed, or whose disk is full, resign.
 func (r *Replication) tick() {
 	for p := range r.partitions.Open() {
 		if _, yields := p.yields(); yields || p.offline() {
@@ -99,7 +100,7 @@ func (r *Replication) tick() {
 	}
 }
 
-// due returns what Run has to begin.
+// due returns the work that Run has to start.
 func (r *Replication) due() (changes []*Partition, fetchers []*fetcher) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -113,12 +114,12 @@ func (r *Replication) due() (changes []*Partition, fetchers []*fetcher) {
 func (r *Replication) wake() {
 	select {
 	case r.woken <- struct{}{}:
-	default: // it has been woken and has not looked yet
+	default: // a wake-up is pending already
 	}
 }
 
-// beside has a follower's log changed beside what else is under way: one log that takes long must not keep those from
-// being replicated that have the same leader. It is called by what Run has begun.
+// beside changes a follower's log on a goroutine of its own, so that a slow log does not delay the other partitions
+// with the same leader. It must be called from a goroutine that Run has started.
 func (r *Replication) beside(ctx context.Context, change func()) {
 	r.working.Go(func() {
 		select {
@@ -131,7 +132,7 @@ func (r *Replication) beside(ctx context.Context, change func()) {
 	})
 }
 
-// ThrottledRate returns how many bytes per second are fetched for replicas that are throttled.
+// ThrottledRate returns how many bytes per second are fetched for throttled replicas.
 func (r *Replication) ThrottledRate() int64 { return r.throttle.perSecond() }
 
 // propose implements replicaQueue.
@@ -175,7 +176,7 @@ func (r *Replication) left(p *Partition) {
 	}
 }
 
-// changeISR has metadata decide who is in sync with p.
+// changeISR makes one proposal for p, and wakes Run for the next one.
 func (r *Replication) changeISR(ctx context.Context, p *Partition) {
 	r.decide(ctx, p)
 	r.mu.Lock()
@@ -186,16 +187,18 @@ func (r *Replication) changeISR(ctx context.Context, p *Partition) {
 	if waits {
 		r.wake()
 	}
-	r.partitions.refresh(p) // which may want the next change
+	r.partitions.refresh(p) // p may then propose the next change
 }
 
-// decide has metadata decide upon what p proposes, if anything. What was refused is not proposed again at once.
+// decide submits the ISR change that p proposes, or p's resignation, to the metadata, if there is either. After a
+// refusal it waits before it proposes again.
 func (r *Replication) decide(ctx context.Context, p *Partition) {
 	img := r.store.Image()
 	at := partitionIn(img, p)
 	if at == nil || !p.refusal.over(at.Version, r.partitions.clock()) {
 		return
 	}
+	// A member must be registered under the epoch of its last fetch: a restarted broker may have lost records (KIP-903).
 	proposal, ok := p.proposal(func(id int32, epoch int64) bool {
 		b, known := img.Broker(id)
 		return known && b.Epoch == epoch && b.Active()
@@ -208,7 +211,7 @@ func (r *Replication) decide(ctx context.Context, p *Partition) {
 		cmd.ISR, cmd.ISREpochs = append(cmd.ISR, m.Broker), append(cmd.ISREpochs, m.Epoch)
 	}
 	epoch, yields := p.yields()
-	yields = yields && !ok && epoch == at.LeaderEpoch // else it does not know yet that it leads, or follows
+	yields = yields && !ok && epoch == at.LeaderEpoch // in another epoch, p does not know its role yet
 	if !ok && (!p.offline() && !yields || !resign(at, &cmd)) {
 		return
 	}
@@ -220,10 +223,9 @@ func (r *Replication) decide(ctx context.Context, p *Partition) {
 			p.proposalFailed(proposal)
 		}
 		p.refusal = p.refusal.next(at.Version, r.partitions.clock())
-		// the former only says that metadata has moved on
+		// InvalidUpdateVersion only means that the partition has changed meanwhile.
 		if !errors.Is(err, fault.InvalidUpdateVersion) && !errors.Is(err, context.Canceled) {
-			r.noise.Warn(ctx, "in-sync replicas not changed", "topic", p.topic, "partition", p.index, "resigns", cmd.Resigns,
-				"err", err)
+			r.noise.Warn(ctx, "ISR not changed", "topic", p.topic, "partition", p.index, "resigns", cmd.Resigns, "err", err)
 		}
 		return
 	}
@@ -231,11 +233,23 @@ func (r *Replication) decide(ctx context.Context, p *Partition) {
 		p.hasYielded()
 	}
 	p.refusal = refusal{}
-	r.log.InfoContext(ctx, "in-sync replicas changed", "topic", p.topic, "partition", p.index, "isr", res.Partition.ISR,
-		"resigned", cmd.Resigns)
+	r.logISR(ctx, p, at.ISR, res.Partition.ISR, cmd.Resigns)
 }
 
-// partitionIn returns what an image says of p, nil when there is no such partition.
+// logISR logs that a proposal was accepted. The ISR may be the same: a new leader confirms it with its first proposal.
+func (r *Replication) logISR(ctx context.Context, p *Partition, before, after []int32, resigned bool) {
+	log := r.log.With("topic", p.topic, "partition", p.index, "isr", after, "resigned", resigned)
+	switch {
+	case len(after) < len(before):
+		log.InfoContext(ctx, "ISR shrunk")
+	case len(after) > len(before):
+		log.InfoContext(ctx, "ISR expanded")
+	default:
+		log.InfoContext(ctx, "ISR confirmed")
+	}
+}
+
+// partitionIn returns p in an image, nil when there is no such partition.
 func partitionIn(img *metadata.Image, p *Partition) *metadata.Partition {
 	t, ok := img.TopicByID(p.id)
 	if !ok || int(p.index) >= len(t.Partitions) {
@@ -244,9 +258,9 @@ func partitionIn(img *metadata.Image, p *Partition) *metadata.Partition {
 	return &t.Partitions[p.index]
 }
 
-// resign makes cmd the resignation of a broker whose log has failed, or cannot take more, from the in-sync
-// replicas, unless it is the last of them. The leader would find out by itself that a follower does not follow, but
-// everybody would wait until then.
+// resign turns cmd into the broker's resignation from the ISR, because its log has failed or its disk is full. It
+// reports false if the broker is the last in-sync replica. A leader would remove a follower that has stopped to fetch,
+// too, but only after replica.lag.time.max.ms, for which producers would wait.
 func resign(at *metadata.Partition, cmd *metadata.AlterPartition) bool {
 	for _, id := range at.ISR {
 		if id != cmd.BrokerID {
@@ -257,15 +271,15 @@ func resign(at *metadata.Partition, cmd *metadata.AlterPartition) bool {
 	return len(cmd.ISR) > 0 && len(cmd.ISR) < len(at.ISR)
 }
 
-// refusal is that metadata has refused a proposal, or that its fate is not known. The next is made after a while,
-// which grows, or when the partition has changed in the metadata.
+// refusal is set when the metadata has refused a proposal, or its outcome is unknown. The next proposal is made after a
+// growing pause, or at once when the partition has changed in the metadata.
 type refusal struct {
-	version int32 // of the partition in the image that was known
+	version int32 // of the partition in the image on which the proposal was based
 	pause   time.Duration
 	until   time.Time
 }
 
-// refusalPause is how long the next proposal waits at most. The high watermark of a leader may wait for it.
+// refusalPause is the longest pause before the next proposal. The high watermark may have to wait for that proposal.
 const refusalPause = 2 * time.Second
 
 // over reports whether the next proposal may be made.
@@ -273,7 +287,7 @@ func (r refusal) over(version int32, now time.Time) bool {
 	return r.pause == 0 || version != r.version || !now.Before(r.until)
 }
 
-// next is another refusal.
+// next returns the refusal after one more refused proposal.
 func (r refusal) next(version int32, now time.Time) refusal {
 	if version != r.version {
 		r.pause = 0

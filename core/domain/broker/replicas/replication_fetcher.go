@@ -13,23 +13,24 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// fetcher fetches what this broker follows one leader for, one request after another. A request acknowledges what the one before has
-// brought, so it waits a moment for that to be durable.
+// fetcher fetches from one leader, one request after another. A request acknowledges the records of the one before, so
+// it waits a moment until they are durable.
 type fetcher struct {
 	of     *Replication
 	leader int32
 	woken  chan struct{} // something may have changed
 
 	mu        sync.Mutex
-	follows   map[*Partition]time.Time // and when they may be asked for again
-	interrupt context.CancelFunc       // ends the request under way, nil when there is none
+	follows   map[*Partition]time.Time // when each may be fetched again; zero for a new one
+	interrupt context.CancelFunc       // cancels the request in progress, nil when there is none
 }
 
 const (
-	// settling is how long a request waits for what was fetched before to become durable.
-	settling = 50 * time.Millisecond
-	// fetchRetry is how long a partition waits that the leader has refused, fetchRestore one that this broker could not take in.
-	fetchRetry   = 50 * time.Millisecond
+	// durableWait is how long a request waits until the records of the one before are durable.
+	durableWait = 50 * time.Millisecond
+	// fetchRetry is the pause of a partition that the leader has refused.
+	fetchRetry = 50 * time.Millisecond
+	// fetchRestore is the pause of a partition whose records this broker could not store.
 	fetchRestore = time.Second
 )
 
@@ -37,7 +38,7 @@ func newFetcher(of *Replication, leader int32) *fetcher {
 	return &fetcher{of: of, leader: leader, woken: make(chan struct{}, 1), follows: make(map[*Partition]time.Time)}
 }
 
-// add has the fetcher fetch for p, too, and look again. A request that waits at the leader without p is given up.
+// add makes the fetcher fetch p as well. If p is new, a request in progress is cancelled: it may wait at the leader.
 func (f *fetcher) add(p *Partition) {
 	f.mu.Lock()
 	if _, known := f.follows[p]; !known && f.interrupt != nil {
@@ -51,8 +52,8 @@ func (f *fetcher) add(p *Partition) {
 	}
 }
 
-// remove gives up fetching for p, and a request that is under way: its answer, or the leader's view of it, could be taken for one about
-// another log of the same partition.
+// remove stops fetching p and cancels a request in progress: its answer, or what the leader concludes from the request,
+// could otherwise be applied to another log of the same partition.
 func (f *fetcher) remove(p *Partition) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -79,7 +80,7 @@ func (f *fetcher) run(ctx context.Context) {
 	}
 }
 
-// replicaRound is one request: what was asked, by partition.
+// replicaRound is one request, with what it asks by partition.
 type replicaRound struct {
 	req   ports.ReplicaFetch
 	asked map[replicaName]askedReplica
@@ -95,10 +96,10 @@ type askedReplica struct {
 	fetch     partition.FollowerFetch
 }
 
-// next returns the next request, when there is one, or nothing after something has changed. It waits a little for replicas that are
-// not ready yet.
+// next waits for the next request and returns it. It waits at most durableWait for replicas that are not ready yet. It
+// returns an empty round when ctx ends.
 func (f *fetcher) next(ctx context.Context) replicaRound {
-	deadline := time.NewTimer(settling)
+	deadline := time.NewTimer(durableWait)
 	defer deadline.Stop()
 	for {
 		round, unready, wait := f.gather(f.of.partitions.clock())
@@ -116,11 +117,11 @@ func (f *fetcher) next(ctx context.Context) replicaRound {
 		case <-retry.C:
 		case <-late:
 			if len(round.asked) > 0 {
-				round.req.MaxWait = 0 // the rest will be ready soon
+				round.req.MaxWait = 0 // the others will be ready soon
 				retry.Stop()
 				return round
 			}
-			deadline.Reset(settling)
+			deadline.Reset(durableWait)
 		case <-ctx.Done():
 			retry.Stop()
 			return replicaRound{}
@@ -129,13 +130,15 @@ func (f *fetcher) next(ctx context.Context) replicaRound {
 	}
 }
 
-// gather asks the replicas what they want. unready counts those that will want something soon; wait is how long it takes until one
-// may be asked for again.
+// gather collects the fetches of the replicas. unready counts those that will have one soon; wait is the time until one
+// that was postponed may be fetched again.
 func (f *fetcher) gather(now time.Time) (round replicaRound, unready int, wait time.Duration) {
 	configs, epoch := f.of.configs, f.of.partitions.epoch
 	round = replicaRound{asked: make(map[replicaName]askedReplica), req: ports.ReplicaFetch{
-		BrokerEpoch: epoch, MaxWait: brokerconfigs.Millis(configs.Int("replica.fetch.wait.max.ms")), MinBytes: int32(configs.Int("replica.fetch.min.bytes")),
-		MaxBytes: int32(configs.Int("replica.fetch.response.max.bytes")),
+		BrokerEpoch: epoch,
+		MaxWait:     brokerconfigs.Millis(configs.Int("replica.fetch.wait.max.ms")),
+		MinBytes:    int32(configs.Int("replica.fetch.min.bytes")),
+		MaxBytes:    int32(configs.Int("replica.fetch.response.max.bytes")),
 	}}
 	wait, mostBytes := time.Hour, int32(configs.Int("replica.fetch.max.bytes"))
 	f.mu.Lock()
@@ -154,7 +157,7 @@ func (f *fetcher) gather(now time.Time) (round replicaRound, unready int, wait t
 			wait = min(wait, left)
 			continue
 		}
-		if p.cutting.Load() { // which may take long, and adds it again when it is done
+		if p.cutting.Load() { // this may take long; p is added again afterwards
 			delete(f.follows, p)
 			continue
 		}
@@ -165,7 +168,7 @@ func (f *fetcher) gather(now time.Time) (round replicaRound, unready int, wait t
 		}
 		maxBytes := mostBytes
 		if p.crowded.Load() {
-			maxBytes = 1 // one batch comes, which says that the leader has more, and may fit by now
+			maxBytes = 1 // one batch is returned: it shows that the leader has more, and may fit by now
 		}
 		round.asked[replicaName{p.id, p.index}] = askedReplica{p, ask}
 		round.req.Partitions = append(round.req.Partitions, ports.ReplicaFetchPartition{
@@ -176,31 +179,33 @@ func (f *fetcher) gather(now time.Time) (round replicaRound, unready int, wait t
 	return round, unready, wait
 }
 
-// fetch sends a request and takes the answers in.
+// fetch sends a request and applies the answers.
 func (f *fetcher) fetch(ctx context.Context, round replicaRound) error {
-	asking, cancel := context.WithTimeout(ctx, round.req.MaxWait+brokerconfigs.Millis(f.of.configs.Int("replica.socket.timeout.ms")))
+	timeout := brokerconfigs.Millis(f.of.configs.Int("replica.socket.timeout.ms"))
+	asking, cancel := context.WithTimeout(ctx, round.req.MaxWait+timeout)
 	defer cancel()
 	f.mu.Lock()
 	for p, from := range f.follows {
 		if asked := round.asked[replicaName{p.id, p.index}]; asked.partition == nil && from.IsZero() {
-			round.req.MaxWait = min(round.req.MaxWait, settling) // it has come in between
+			round.req.MaxWait = min(round.req.MaxWait, durableWait) // added after the round was gathered
 		}
 	}
 	for at, asked := range round.asked {
-		if _, known := f.follows[asked.partition]; !known { // it has left in between
+		if _, known := f.follows[asked.partition]; !known { // removed after the round was gathered
 			delete(round.asked, at)
 			cancel()
 		}
 	}
 	f.interrupt = cancel
 	f.mu.Unlock()
+	// Without the lock: add and remove must be able to interrupt it.
 	answers, err := f.of.peers.Fetch(asking, f.leader, round.req)
 	f.mu.Lock()
 	f.interrupt = nil
 	f.mu.Unlock()
 	switch {
 	case errors.Is(err, context.Canceled):
-		return nil // for the sake of a partition that was not asked for
+		return nil // add or remove has interrupted it
 	case err != nil:
 		return err
 	}
@@ -213,23 +218,24 @@ func (f *fetcher) fetch(ctx context.Context, round replicaRound) error {
 	return nil
 }
 
-// take takes in what the leader has answered for one partition.
+// take applies the leader's answer for one partition.
 func (f *fetcher) take(ctx context.Context, asked askedReplica, got ports.ReplicaFetched) {
 	p := asked.partition
 	if p.config.Load().FollowerThrottle.Replicas.Has(p.index) {
-		f.of.throttle.count(len(got.Records)) // in sync or not, as in Kafka: the rate is that of all that the throttled replicas fetch
+		// Whether in sync or not, as in Kafka: the rate is that of everything that throttled replicas fetch.
+		f.of.throttle.count(len(got.Records))
 	}
 	outOfRange := errors.Is(got.Err, fault.OffsetOutOfRange)
 	if got.Err != nil && !outOfRange {
 		f.unmoved(asked)
 		return
 	}
-	fx, err := p.takeIn(partition.FetchAnswer{
+	fx, err := p.fetchAnswered(partition.FetchAnswer{
 		To: asked.fetch, OutOfRange: outOfRange, LogStart: got.LogStart, HighWatermark: got.HighWatermark,
 		Diverging: got.Diverging, DivergingEpoch: got.DivergingEpoch, DivergingEnd: got.DivergingEnd,
 	}, got.Records)
 	switch {
-	case err != nil && p.crowded.Load(): // the log tells it of the disk
+	case err != nil && p.crowded.Load(): // Space has logged that the disk is full
 		f.postpone(p, fetchRestore)
 	case err != nil:
 		f.failed(ctx, p, err)
@@ -238,13 +244,13 @@ func (f *fetcher) take(ctx context.Context, asked askedReplica, got ports.Replic
 	case outOfRange, got.Diverging:
 		f.unmoved(asked)
 	case fx.RaiseStart > 0 && !p.raising.CompareAndSwap(false, true):
-		f.postpone(p, fetchRetry) // the leader answers at once until it hears of the new start
+		f.postpone(p, fetchRetry) // the leader answers at once until a fetch carries the new log start offset
 	case fx.RaiseStart > 0:
 		f.of.beside(ctx, func() { f.raise(ctx, p, fx.RaiseStart) })
 	}
 }
 
-// raise deletes what the leader has deleted.
+// raise raises the log start offset to the leader's.
 func (f *fetcher) raise(ctx context.Context, p *Partition, start int64) {
 	defer p.raising.Store(false)
 	if err := p.log.AdvanceStart(ctx, start); err != nil {
@@ -252,7 +258,7 @@ func (f *fetcher) raise(ctx context.Context, p *Partition, start int64) {
 	}
 }
 
-// cut cuts a partition's log as the leader's answer asks. The fetcher goes on without the partition meanwhile.
+// cut truncates or resets a partition's log, as fx says. The fetcher goes on without the partition meanwhile.
 func (f *fetcher) cut(ctx context.Context, asked askedReplica, fx partition.Effects, records []byte) {
 	if err := asked.partition.cut(ctx, fx, records); err != nil {
 		f.failed(ctx, asked.partition, err)
@@ -261,7 +267,7 @@ func (f *fetcher) cut(ctx context.Context, asked askedReplica, fx partition.Effe
 	f.unmoved(asked)
 }
 
-// failed has the leader asked again after a while for a partition that could not be taken in.
+// failed logs that the leader's answer could not be applied, and postpones the next fetch.
 func (f *fetcher) failed(ctx context.Context, p *Partition, err error) {
 	if ctx.Err() != nil {
 		return
@@ -270,14 +276,14 @@ func (f *fetcher) failed(ctx context.Context, p *Partition, err error) {
 	f.postpone(p, fetchRestore)
 }
 
-// unmoved has the leader not asked at once for what it has refused just now, unless there is something else to ask.
+// unmoved postpones the next fetch if it would be the same as the one that the leader has just refused.
 func (f *fetcher) unmoved(asked askedReplica) {
 	if now, ok := asked.partition.nextFetch(); ok && now == asked.fetch {
 		f.postpone(asked.partition, fetchRetry)
 	}
 }
 
-// postpone asks for p again after a while only.
+// postpone sets the time until p is fetched again.
 func (f *fetcher) postpone(p *Partition, while time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -286,7 +292,7 @@ func (f *fetcher) postpone(p *Partition, while time.Duration) {
 	}
 }
 
-// delay postpones all that was asked for.
+// delay postpones all partitions of a round.
 func (f *fetcher) delay(round replicaRound, while time.Duration) {
 	for _, asked := range round.asked {
 		f.postpone(asked.partition, while)

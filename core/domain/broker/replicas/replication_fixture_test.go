@@ -41,7 +41,7 @@ type ring struct {
 	asked map[int32]int // fetches of other brokers, by the broker that was asked
 }
 
-// ringBroker is one of them. While it is cut off it sees no new metadata, changes none, and reaches nobody.
+// ringBroker is one of them. While it is cut off it sees no new metadata, changes none, and reaches no other broker.
 type ringBroker struct {
 	*ring
 	id         int32
@@ -52,7 +52,7 @@ type ringBroker struct {
 	produce    *Produce
 	fetch      *Fetch
 	offsets    *Offsets
-	// what it goes on with, nil when it is not cut off
+	// the image that it sees while it is cut off, nil otherwise
 	cut      *metadata.Image
 	fetched  atomic.Int64                                                  // bytes of records, from its leaders
 	applying atomic.Pointer[func(context.Context, metadata.Command) error] // its error is Apply's, if it has one
@@ -83,7 +83,7 @@ func inRacks(t *testing.T, racks []string, test func(t *testing.T, r *ring)) {
 			r.brokers = append(r.brokers, r.begin(ctx, &working, id))
 		}
 		r.create("orders", 1)
-		synctest.Wait() // until no broker reads what the test may set up
+		synctest.Wait() // no broker reads any more what the test may set up
 		test(t, r)
 		cancel()
 		for _, b := range r.brokers {
@@ -100,8 +100,9 @@ func (r *ring) begin(ctx context.Context, working *sync.WaitGroup, id int32) *ri
 		"replica.lag.time.max.ms": ringLag.Milliseconds(), "request.timeout.ms": 30_000, "replica.fetch.wait.max.ms": 500,
 		"replica.fetch.min.bytes": 1, "replica.fetch.response.max.bytes": 10 << 20, "replica.fetch.max.bytes": 1 << 20,
 		"replica.socket.timeout.ms":    30_000,
-		"group.min.session.timeout.ms": 6000, "group.max.session.timeout.ms": 1800000, "group.initial.rebalance.delay.ms": 100,
-		"group.max.size": 1 << 31, "offsets.retention.minutes": 10080, "offsets.retention.check.interval.ms": 600000,
+		"group.min.session.timeout.ms": 6000, "group.max.session.timeout.ms": 1800000,
+		"group.initial.rebalance.delay.ms": 100, "group.max.size": 1 << 31,
+		"offsets.retention.minutes": 10080, "offsets.retention.check.interval.ms": 600000,
 		"offset.metadata.max.bytes": 4096, "offsets.commit.timeout.ms": 5000,
 	})
 	if at, _ := r.store.Image().Broker(id); at.Rack != "" {
@@ -109,8 +110,14 @@ func (r *ring) begin(ctx context.Context, working *sync.WaitGroup, id int32) *ri
 	}
 	b.configs.throttle = func(of *brokerconfigs.TopicConfig, own map[string]string) {
 		throttled := func(key string) quota.Replicas { return quota.ReplicasOn(id, strings.Split(own[key], ",")) }
-		of.LeaderThrottle = brokerconfigs.Throttle{Replicas: throttled("leader.replication.throttled.replicas"), Rate: r.leaderRate.Load()}
-		of.FollowerThrottle = brokerconfigs.Throttle{Replicas: throttled("follower.replication.throttled.replicas"), Rate: r.followerRate.Load()}
+		of.LeaderThrottle = brokerconfigs.Throttle{
+			Replicas: throttled("leader.replication.throttled.replicas"),
+			Rate:     r.leaderRate.Load(),
+		}
+		of.FollowerThrottle = brokerconfigs.Throttle{
+			Replicas: throttled("follower.replication.throttled.replicas"),
+			Rate:     r.followerRate.Load(),
+		}
 	}
 	log := slog.New(slog.DiscardHandler)
 	b.partitions = NewPartitions(b, b.logs, b.configs, id, int64(id), b.lease, nil, time.Now, log)
@@ -148,10 +155,13 @@ func (r *ring) create(topic string, leader int32) {
 	at := slices.Index(replicas, leader)
 	replicas = slices.Concat(replicas[at:], replicas[:at])
 	r.created++
-	r.apply(metadata.CreateTopic{Name: topic, ID: metadata.TopicID{r.created}, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{replicas}})
+	r.apply(metadata.CreateTopic{
+		Name: topic, ID: metadata.TopicID{r.created}, Partitions: -1, ReplicationFactor: -1,
+		Assignments: [][]int32{replicas},
+	})
 }
 
-// throttle changes the rates of throttled replicas.
+// throttle sets the rates of throttled replicas.
 func (r *ring) throttle(leader, follower int64) {
 	r.leaderRate.Store(leader)
 	r.followerRate.Store(follower)
@@ -166,7 +176,7 @@ func (r *ring) at(topic string) metadata.Partition {
 	return t.Partitions[0]
 }
 
-// isolate cuts a broker off, heal ends that.
+// isolate cuts a broker off, heal connects it again.
 func (r *ring) isolate(id int32) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -250,8 +260,9 @@ func (b *ringBroker) Fetch(ctx context.Context, node int32, req ports.ReplicaFet
 	for i := range resp.Partitions {
 		at := &resp.Partitions[i]
 		got := ports.ReplicaFetched{
-			TopicID: at.TopicID, Partition: at.Partition, Err: at.Err, HighWatermark: at.HighWatermark, LogStart: at.LogStartOffset,
-			Records: make([]byte, at.Records.Size),
+			TopicID: at.TopicID, Partition: at.Partition, Err: at.Err, HighWatermark: at.HighWatermark,
+			LogStart: at.LogStartOffset,
+			Records:  make([]byte, at.Records.Size),
 		}
 		if err := at.Records.ReadInto(got.Records); err != nil {
 			return nil, err
@@ -302,7 +313,7 @@ func answered(t *testing.T, answer <-chan error) (took time.Duration, err error)
 	}
 }
 
-// sent produces one batch to all that are in sync.
+// sent produces one batch with acks=all.
 func (b *ringBroker) sent(topic string, values ...string) {
 	b.t.Helper()
 	if _, err := answered(b.t, b.send(topic, -1, values...)); err != nil {

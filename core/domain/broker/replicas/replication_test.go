@@ -40,7 +40,8 @@ func TestAFollowerThatStopsLeavesAndRejoinsWhenItHasCaughtUp(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
 		r.broker(1).sent("orders", "a")
 		r.isolate(3)
-		if took, err := answered(t, r.broker(1).send("orders", -1, "b")); err != nil || took < ringLag-time.Second || took > ringLag+time.Second {
+		if took, err := answered(t, r.broker(1).send("orders", -1, "b")); err != nil || took < ringLag-time.Second ||
+			took > ringLag+time.Second {
 			t.Errorf("answered with %v after %v, want the time that a follower may lag", err, took)
 		}
 		if took, err := answered(t, r.broker(1).send("orders", -1, "c")); err != nil || took > 100*time.Millisecond {
@@ -61,12 +62,13 @@ func TestAProducerWaitsForInSyncReplicasNoLongerThanItWantsTo(t *testing.T) {
 		if !errors.Is(err, fault.RequestTimedOut) || took < time.Second || took > time.Second+tickInterval {
 			t.Errorf("answered with %v after %v", err, took)
 		}
-		if took, err = answered(t, r.broker(1).sendWithin(0, "orders", -1, "d")); !errors.Is(err, fault.RequestTimedOut) || took > tickInterval {
+		if took, err = answered(t, r.broker(1).sendWithin(0, "orders", -1, "d")); !errors.Is(err, fault.RequestTimedOut) ||
+			took > tickInterval {
 			t.Errorf("without a time-out: answered with %v after %v", err, took)
 		}
 		r.broker(3).logs.Release()
 		if _, err := answered(t, patient); err != nil {
-			t.Errorf("who waits longer is answered with %v", err)
+			t.Errorf("a producer that waits longer is answered with %v", err)
 		}
 		r.agree("orders", []int32{1, 2, 3}, "a", "b", "c", "d")
 	})
@@ -236,7 +238,7 @@ func TestRecordsAreDeletedWhenEveryInSyncReplicaHasDeletedThem(t *testing.T) {
 			}
 		}
 
-		r.isolate(3) // until it has left the ISR, it is waited for
+		r.isolate(3) // the deletion waits for it until it has left the ISR
 		q = []DeleteRecordsQuery{{Topic: "orders", Offset: -1}}
 		began = time.Now()
 		answer := make(chan error, 1)
@@ -256,7 +258,7 @@ func TestRecordsAreDeletedWhenEveryInSyncReplicaHasDeletedThem(t *testing.T) {
 	})
 }
 
-// replica returns a broker's replica of "orders", after all that follows from what was done before.
+// replica returns a broker's replica of "orders", after the effects of earlier actions.
 func (b *ringBroker) replica() *Partition {
 	b.t.Helper()
 	return b.replicaOf("orders")
@@ -275,12 +277,12 @@ func (b *ringBroker) replicaOf(topic string) *Partition {
 	return nil
 }
 
-func TestNobodyWaitsAtAFollowerForAnAcknowledgement(t *testing.T) {
+func TestNoRequestWaitsAtAFollowerForAnAcknowledgement(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
 		r.broker(1).sent("orders", "a")
 		p := r.broker(2).replica()
 		known := verdict{known: &partition.Appended{LastOffset: 4}}
-		_, err := p.reserve(nil, &ack{acks: allInSync, done: make(fate, 1)}, partition.NoEpoch, known, placement{})
+		_, err := p.reserve(nil, &ack{acks: allInSync, done: make(result, 1)}, partition.NoEpoch, known, placement{})
 		if !errors.Is(err, fault.NotLeaderOrFollower) {
 			t.Errorf("a duplicate: %v", err)
 		}

@@ -16,7 +16,7 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// changes has a broker's log of a topic changed as the test says.
+// changes calls ask before each change of a broker's log of a topic; how names the change.
 func (b *ringBroker) changes(topic string, ask func(how string) error) {
 	b.logs.OnChanging(func(id ports.LogID, how string) error {
 		if id.Topic != topic {
@@ -26,7 +26,7 @@ func (b *ringBroker) changes(topic string, ask func(how string) error) {
 	})
 }
 
-// fence and unfence are what the controller decides of a silent broker, and of one that is back.
+// fence and unfence do what the controller does with a broker that sends no heartbeats, and when it sends them again.
 func (r *ring) fence(id int32) {
 	r.t.Helper()
 	b, _ := r.store.Image().Broker(id)
@@ -39,8 +39,8 @@ func (r *ring) unfence(id int32) {
 	r.apply(metadata.UnfenceBroker{ID: id, Epoch: b.Epoch})
 }
 
-// parted makes topic "odd", led by broker 1, and has broker 1 be replaced while it holds a record that nobody else
-// has. Its log has to be cut.
+// parted creates topic "odd", led by broker 1, and replaces broker 1 as the leader while it holds a record that no
+// other broker has. Its log then has to be truncated.
 func (r *ring) parted() {
 	r.t.Helper()
 	r.create("odd", 1)
@@ -68,7 +68,7 @@ func TestALogThatIsChangedForLongHoldsUpNoOther(t *testing.T) {
 			}
 			r.heal(1)
 		},
-		"begin": func(r *ring) { // within a batch, of which the leader's log has only the end
+		"begin": func(r *ring) { // within a batch: the leader's log start offset is inside of it
 			r.create("odd", 2)
 			r.isolate(1)
 			r.broker(2).sent("odd", "a", "b", "c")
@@ -109,10 +109,12 @@ func TestALogThatIsChangedForLongHoldsUpNoOther(t *testing.T) {
 				if took, err := answered(t, r.broker(2).send("even", -1, "b")); err != nil || took > 100*time.Millisecond {
 					t.Errorf("a record of another partition is answered with %v after %v", err, took)
 				}
-				if took, err := answered(t, r.broker(1).send("odd", -1, "c")); !errors.Is(err, fault.NotLeaderOrFollower) || took > 0 {
+				if took, err := answered(t, r.broker(1).send("odd", -1, "c")); !errors.Is(err, fault.NotLeaderOrFollower) ||
+					took > 0 {
 					t.Errorf("a record of the partition itself is answered with %v after %v", err, took)
 				}
-				if _, err := r.broker(1).partitions.Producers(t.Context(), "odd", 0); err != nil && (how == "raise" || !errors.Is(err, fault.NotLeaderOrFollower)) {
+				if _, err := r.broker(1).partitions.Producers(t.Context(), "odd", 0); err != nil &&
+					(how == "raise" || !errors.Is(err, fault.NotLeaderOrFollower)) {
 					t.Errorf("its producers are not told: %v", err) // any replica tells them, at once, but while it is cut
 				}
 				r.broker(1).partitions.Expire(t.Context())
@@ -153,7 +155,7 @@ func TestAFollowerWhoseLogRefusesToBeChangedAsksAgainNowAndThen(t *testing.T) {
 	})
 }
 
-func TestALogThatIsDeletedForLongKeepsNobodyFromFollowingTheMetadata(t *testing.T) {
+func TestADeletionThatTakesLongDoesNotDelayFollowingTheMetadata(t *testing.T) {
 	for name, take := range map[string]func(r *ring, old *metadata.Topic){
 		"its topic is deleted": func(r *ring, old *metadata.Topic) { r.apply(metadata.DeleteTopic{ID: old.ID}) },
 		"its replica has moved away": func(r *ring, old *metadata.Topic) {
@@ -259,14 +261,15 @@ func TestALogThatCouldNotBeOpenedIsOpenedLaterInAQuietCluster(t *testing.T) {
 	}
 }
 
-func TestATopicThatIsMadeAnewUnderItsNameAtOnceIsServedAtOnce(t *testing.T) {
+func TestATopicThatIsCreatedAgainUnderItsNameIsServedAtOnce(t *testing.T) {
 	inRing(t, 3, func(t *testing.T, r *ring) {
 		for generation := range byte(5) {
 			r.broker(1).sent("orders", "old")
 			old, _ := r.store.Image().Topic("orders")
 			r.apply(metadata.DeleteTopic{ID: old.ID})
 			r.apply(metadata.CreateTopic{
-				Name: "orders", ID: metadata.TopicID{100 + generation}, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{{1, 2, 3}},
+				Name: "orders", ID: metadata.TopicID{100 + generation}, Partitions: -1, ReplicationFactor: -1,
+				Assignments: [][]int32{{1, 2, 3}},
 			})
 			value := fmt.Sprint("new ", generation)
 			if took, err := answered(t, r.broker(1).send("orders", -1, value)); err != nil || took > 100*time.Millisecond {

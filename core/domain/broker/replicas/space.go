@@ -18,32 +18,32 @@ import (
 )
 
 const (
-	// measureEvery is how often the disk is measured. What is appended meanwhile is counted;
-	// what others write is not seen.
+	// measureEvery is the interval at which the disk is measured. Appends are counted in between; what other processes
+	// write is not seen until the next measurement.
 	measureEvery = 250 * time.Millisecond
-	// measurePause is how often it is measured at the most, where little is left.
+	// measurePause is the shortest time between two measurements, when little space is left.
 	measurePause = 20 * time.Millisecond
 )
 
-// Space keeps the disk from getting full: it refuses records in time, and has the reserve give back
-// what all else needs to go on.
+// Space keeps the disk from filling up: it refuses records early enough, and releases space from a preallocated reserve
+// for everything else that has to go on.
 type Space struct {
 	rule    space.Rule
 	budget  *space.Budget
-	disk    ports.Disk // nil where space is endless
+	disk    ports.Disk // nil for unlimited space
 	log     *slog.Logger
-	refusal atomic.Pointer[fault.Error] // what is said to whose records are refused
-	woken   chan struct{}               // little is left
+	refusal atomic.Pointer[fault.Error] // the error for appends that are refused
+	woken   chan struct{}               // little space is left
 
-	tight atomic.Bool // what is appended needs some of the reserve
+	tight atomic.Bool // appends need some of the reserve
 
-	mu    sync.Mutex // one measurement at a time, with what follows from it
-	known space.Disk // what was measured last
-	lent  int        // reviews for which the reserve takes nothing back
-	said  bool       // the log tells that records are refused
+	mu    sync.Mutex // held during a measurement and the change of the reserve that follows
+	known space.Disk // the last measurement
+	lent  int        // number of reviews until the reserve grows again
+	said  bool       // it was logged that records are refused
 }
 
-// NewSpace returns the space on disk by the rule, and has the reserve hold what it should. The error is the disk's.
+// NewSpace measures the disk and fills the reserve as the rule says. The error is the disk's.
 func NewSpace(rule space.Rule, disk ports.Disk, log *slog.Logger) (*Space, error) {
 	s := &Space{rule: rule, budget: space.NewBudget(rule), disk: disk, log: log, woken: make(chan struct{}, 1)}
 	d, err := s.measure()
@@ -54,12 +54,12 @@ func NewSpace(rule space.Rule, disk ports.Disk, log *slog.Logger) (*Space, error
 	return s, nil
 }
 
-// endlessly is about how much space there is where nobody measures it, in bytes.
-const endlessly = math.MaxInt64 / 2
+// unlimited is the free space, in bytes, of a broker that keeps nothing on disk.
+const unlimited = math.MaxInt64 / 2
 
 // NewEndlessSpace returns the space of a broker that keeps nothing on disk: there is always enough.
 func NewEndlessSpace(log *slog.Logger) *Space {
-	s := &Space{budget: space.NewBudget(space.Rule{}), log: log, known: space.Disk{Free: endlessly}}
+	s := &Space{budget: space.NewBudget(space.Rule{}), log: log, known: space.Disk{Free: unlimited}}
 	s.budget.Measured(s.known)
 	return s
 }
@@ -88,11 +88,11 @@ func (s *Space) Run(ctx context.Context) error {
 	}
 }
 
-// review measures the disk and decides whether records are taken.
+// review measures the disk and decides whether records are accepted.
 func (s *Space) review() { s.decide(s.measure()) }
 
-// decide decides whether records are taken after a measurement, of which one at least has succeeded. A disk that cannot be measured is taken for what
-// it was, but one that is gone.
+// decide decides after a measurement whether records are accepted. When the disk cannot be measured, the last
+// measurement stays valid, unless the data directory is gone.
 func (s *Space) decide(d space.Disk, err error) {
 	var refusal *fault.Error
 	switch {
@@ -100,7 +100,7 @@ func (s *Space) decide(d space.Disk, err error) {
 		s.budget.Lost()
 		refusal = fault.New(fault.KafkaStorageError, "nothing is appended, the data directory is gone: %w", err)
 	case err != nil:
-		s.log.Warn("disk cannot be measured", "err", err)
+		s.log.Warn("cannot measure disk", "err", err)
 		return
 	default:
 		s.budget.Measured(d)
@@ -114,12 +114,12 @@ func (s *Space) decide(d space.Disk, err error) {
 	case refusing && !s.said:
 		s.log.Error("records are refused", "reason", refusal.Error())
 	case !refusing && s.said:
-		s.log.Info("records are taken again", "bytes_left", d.Total())
+		s.log.Info("records are accepted again", "bytes_left", d.Total())
 	}
 	s.said = refusing
 }
 
-// measure returns the state of the disk, after the reserve has taken back what nobody has needed.
+// measure returns the state of the disk, after the reserve was set to the size that the rule asks for.
 func (s *Space) measure() (space.Disk, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,7 +141,7 @@ func (s *Space) know(d space.Disk) {
 	s.tight.Store(d.Free < s.rule.Working())
 }
 
-// hold has the reserve hold so many bytes. One that cannot have more has what it has.
+// hold sets the size of the reserve, in bytes. When the reserve cannot grow, it keeps the size that it has.
 func (s *Space) hold(d space.Disk, want int64) {
 	if want != d.Held {
 		held, err := s.disk.Hold(want)
@@ -153,11 +153,11 @@ func (s *Space) hold(d space.Disk, want int64) {
 	s.know(d)
 }
 
-// lending is for how many reviews a large loan stays free: it is for what is done in the background.
+// lending is for how many reviews the reserve does not grow after a large request, which background work makes.
 const lending = 4
 
-// Room returns nil when n bytes may be written for a use, and are free now: the reserve gives back
-// what is missing, for a while.
+// Room returns nil when n bytes may be written for a use. It releases as much of the reserve, for a while, as is needed
+// for them.
 func (s *Space) Room(u space.Use, n int64) error {
 	if s.disk == nil {
 		return nil
@@ -180,11 +180,11 @@ func (s *Space) Room(u space.Use, n int64) error {
 	return nil
 }
 
-// Spare reports whether n bytes may be allocated for what is only good to have. It returns at once.
+// Spare reports whether n bytes may be used for something optional. It does not block.
 func (s *Space) Spare(n int64) bool { return s.budget.Spare(n) }
 
-// take counts n bytes that are to be appended for a use. When they must not be, it is fault.KafkaStorageError,
-// with which clients try again.
+// take counts n bytes that are to be appended for a use. The error, when there is no space for them, is
+// fault.KafkaStorageError, which clients retry.
 func (s *Space) take(u space.Use, n int) error {
 	if s == nil {
 		return nil
@@ -201,10 +201,10 @@ func (s *Space) take(u space.Use, n int) error {
 	return nil
 }
 
-// short reports whether nothing may be appended for a use.
+// short reports whether there is no space for a use.
 func (s *Space) short(u space.Use) bool { return s != nil && s.budget.Short(u) }
 
-// refuses reports whether what was refused for a use would be refused again.
+// refuses reports whether an append for a use that was refused would be refused again.
 func (s *Space) refuses(u space.Use) bool {
 	return s.short(u) || u == space.Records && s.budget.Denying()
 }
@@ -217,14 +217,14 @@ func (s *Space) Refusal() error {
 	return s.refusal.Load()
 }
 
-// Disk returns what was measured last.
+// Disk returns the last measurement.
 func (s *Space) Disk() space.Disk {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.known
 }
 
-// useOf is what a topic's records are to the disk.
+// useOf returns the use of disk space by a topic's records.
 func useOf(topic string) space.Use {
 	if metadata.IsInternal(topic) {
 		return space.Internal

@@ -52,7 +52,7 @@ func (d *memDisk) Hold(n int64) (int64, error) {
 // Close implements ports.Disk.
 func (d *memDisk) Close() error { return nil }
 
-// has makes it a disk with so much.
+// has sets the total space.
 func (d *memDisk) has(total int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -96,7 +96,10 @@ func TestRecordsAreRefusedOnAFullDiskAndTakenWhenThereIsSpaceAgain(t *testing.T)
 		t.Errorf("on a full disk: %+v", got)
 	}
 	b := newBatch(t, record.Options{}, "offsets")
-	f.apply(t, metadata.CreateTopic{Name: metadata.OffsetsTopic, ID: metadata.TopicID{9}, Partitions: 1, ReplicationFactor: 1})
+	f.apply(t, metadata.CreateTopic{
+		Name: metadata.OffsetsTopic, ID: metadata.TopicID{9}, Partitions: 1,
+		ReplicationFactor: 1,
+	})
 	if _, err := f.partitions.Start(t.Context(), metadata.TopicID{9}, 0, -1, b); err != nil {
 		t.Errorf("committed offsets: %v", err)
 	}
@@ -112,12 +115,13 @@ func TestRecordsAreRefusedOnAFullDiskAndTakenWhenThereIsSpaceAgain(t *testing.T)
 	}
 }
 
-// TestADiskThatFailsBehindTheFirstMeasurementIsTakenForWhatItWas has a start on a full disk, and on one with space.
+// TestADiskThatFailsBehindTheFirstMeasurementIsTakenForWhatItWas starts on a full disk, and on one with space.
 func TestADiskThatFailsBehindTheFirstMeasurementIsTakenForWhatItWas(t *testing.T) {
 	for total, full := range map[int64]bool{muchSpace: false, testRule.Floor(space.Records) - 1: true} {
 		s := newSpace(t, &memDisk{total: total, broken: errors.New("input/output error"), sound: 1})
 		err := s.take(space.Records, 1)
-		if refused, ok := errors.AsType[*fault.Error](err); (err != nil) != full || full && (!ok || refused == nil || !errors.Is(err, fault.KafkaStorageError)) {
+		if refused, ok := errors.AsType[*fault.Error](err); (err != nil) != full || full &&
+			(!ok || refused == nil || !errors.Is(err, fault.KafkaStorageError)) {
 			t.Errorf("with %d bytes a record is answered with %#v", total, err)
 		}
 		if refusal := s.Refusal(); (refusal != nil) != full {
@@ -180,7 +184,7 @@ func TestTheReserveIsLentToWhatGoesOnAndTakenBack(t *testing.T) {
 	if d.held != testRule.Reserve {
 		t.Fatalf("the reserve holds %d", d.held)
 	}
-	d.has(testRule.Reserve) // somebody has taken all the rest
+	d.has(testRule.Reserve) // other processes have used the rest
 	s.review()
 	if d.held != testRule.Reserve {
 		t.Errorf("the reserve holds %d: it has given something back that nobody needs", d.held)
@@ -244,7 +248,7 @@ func TestTheDiskIsMeasuredSoonWhereLittleIsLeft(t *testing.T) {
 	})
 }
 
-// crowd gives a broker of the ring a disk of its own; the test fills it.
+// crowd gives a broker of the ring a disk of its own, which full fills or empties.
 func (b *ringBroker) crowd() (d *memDisk, full func(bool)) {
 	b.t.Helper()
 	d = &memDisk{total: muchSpace}

@@ -9,10 +9,9 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// SetStraysAside takes the logs away that restored metadata does not know, and keeps their files: their topics
-// may have been made after the snapshot that it was restored from, and not deleted. It is called before any
-// partition is opened; what is unknown later belongs to deleted topics. Metadata that was never restored knows of
-// all topics that were not deleted.
+// SetStraysAside moves logs aside whose topics are missing in metadata that was restored from a snapshot, and keeps
+// their files: these topics may have been created after the snapshot. It must be called before any partition is opened.
+// Logs that are unknown later belong to deleted topics. So do all unknown logs if the metadata was never restored.
 func SetStraysAside(ctx context.Context, img *metadata.Image, logs ports.LogStore, log *slog.Logger) error {
 	if !img.Restored() {
 		return nil
@@ -26,13 +25,13 @@ func SetStraysAside(ctx context.Context, img *metadata.Image, logs ports.LogStor
 			continue
 		}
 		if id.TopicID.IsZero() {
-			continue // nothing says whose they are, and nobody deletes them
+			continue // its topic cannot be told, and sweep does not delete it either
 		}
 		name, err := logs.SetAside(ctx, id)
 		if err != nil {
 			return fmt.Errorf("set the log of %s-%d aside: %w", id.Topic, id.Partition, err)
 		}
-		log.WarnContext(ctx, "records of a partition that the restored metadata does not know are kept", "topic", id.Topic,
+		log.WarnContext(ctx, "log set aside: the restored metadata does not have its partition", "topic", id.Topic,
 			"topic_id", id.TopicID.String(), "partition", id.Partition, "directory", name)
 	}
 	return nil

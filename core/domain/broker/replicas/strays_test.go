@@ -27,7 +27,7 @@ func TestLogsThatRestoredMetadataDoesNotKnowAreKept(t *testing.T) {
 	strays := []ports.LogID{
 		{Topic: "orders", TopicID: metadata.TopicID{1}, Partition: 2},   // a partition that was added
 		{Topic: "invoices", TopicID: metadata.TopicID{2}, Partition: 0}, // a new topic
-		{Topic: "orders", TopicID: metadata.TopicID{3}, Partition: 0},   // made anew under the name of a deleted one
+		{Topic: "orders", TopicID: metadata.TopicID{3}, Partition: 0},   // created under the name of a deleted one
 	}
 	for restored, want := range map[bool][]ports.LogID{false: nil, true: strays} {
 		logs := porttest.NewLogs()
@@ -44,7 +44,7 @@ func TestLogsThatRestoredMetadataDoesNotKnowAreKept(t *testing.T) {
 			t.Errorf("restored %t: set aside %v, deleted %v; want %v", restored, logs.Aside(), logs.Deleted(), want)
 		}
 		if n := strings.Count(lines.String(), "directory="); n != len(want) {
-			t.Errorf("restored %t: %d lines tell of it:\n%s", restored, n, &lines)
+			t.Errorf("restored %t: %d log lines about it:\n%s", restored, n, &lines)
 		}
 	}
 }

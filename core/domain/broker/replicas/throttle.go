@@ -9,27 +9,29 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// replicationQuota is how much throttled replicas may take of the bandwidth, in one direction (KIP-73). Only they have anything to do with it.
+// replicationQuota limits the bandwidth of throttled replicas in one direction (KIP-73). Other replicas do not count.
 type replicationQuota struct {
 	clock ports.Clock
-	began time.Time // of the time that the rate counts in
+	began time.Time // zero of the durations that rate counts in
 
 	mu   sync.Mutex
 	rate *quota.Rate
 }
 
-// quotaConfigs is what quotas need to know of configs; see Configs.
+// quotaConfigs is what quotas need of the configs; see brokerconfigs.Configs.
 type quotaConfigs interface{ Int(key string) int64 }
 
 func newReplicationQuota(configs quotaConfigs, clock ports.Clock) *replicationQuota {
 	size := time.Duration(configs.Int("replication.quota.window.size.seconds")) * time.Second
-	return &replicationQuota{clock: clock, began: clock(), rate: quota.NewRate(int(configs.Int("replication.quota.window.num")), size)}
+	windows := int(configs.Int("replication.quota.window.num"))
+	return &replicationQuota{clock: clock, began: clock(), rate: quota.NewRate(windows, size)}
 }
 
-// leastWait is the shortest wait: nobody is woken for what is too little to send.
+// leastWait is the shortest wait, so that a fetch is not woken for too few bytes.
 const leastWait = time.Millisecond
 
-// wait returns how long the throttled replicas have to wait until they may take more, 0 when they need not.
+// wait returns how long throttled replicas have to wait before more bytes may flow, 0 if they need not. limit is in
+// bytes per second; math.MaxInt64 means no limit.
 func (q *replicationQuota) wait(limit int64) time.Duration {
 	if limit == math.MaxInt64 {
 		return 0
@@ -42,7 +44,7 @@ func (q *replicationQuota) wait(limit int64) time.Duration {
 	return 0
 }
 
-// count notes that so many bytes were taken.
+// count adds bytes that were sent or received; a negative number takes them back.
 func (q *replicationQuota) count(bytes int) {
 	if bytes == 0 {
 		return
@@ -52,7 +54,7 @@ func (q *replicationQuota) count(bytes int) {
 	q.rate.Record(int64(bytes), q.clock().Sub(q.began))
 }
 
-// perSecond returns how many bytes per second throttled replicas take.
+// perSecond returns the current rate of throttled replicas in bytes per second.
 func (q *replicationQuota) perSecond() int64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -22,10 +22,10 @@ func (r *ring) throttleReplicas(leader, follower string) {
 	r.apply(metadata.AlterConfigs{Type: metadata.ResourceTopic, Name: "orders", Set: map[string]string{
 		"leader.replication.throttled.replicas": leader, "follower.replication.throttled.replicas": follower,
 	}})
-	synctest.Wait() // all brokers have heard of it
+	synctest.Wait() // all brokers have applied it
 }
 
-// fill produces what is to be moved.
+// fill produces the records that are then moved.
 func (r *ring) fill() {
 	r.t.Helper()
 	for range moved {
@@ -33,14 +33,15 @@ func (r *ring) fill() {
 	}
 }
 
-// move has "orders" replicated by broker 4 in place of broker 3.
+// move reassigns the replica of "orders" on broker 3 to broker 4.
 func (r *ring) move() {
 	r.t.Helper()
 	topic, _ := r.store.Image().Topic("orders")
 	r.apply(metadata.AlterReassignment{TopicID: topic.ID, Replicas: []int32{1, 2, 4}})
 }
 
-// arrives returns how long it takes until broker 4 is in sync, at most a limit, and how long a producer has waited in the meantime.
+// arrives returns how long it takes until broker 4 is in sync, at most limit, and the longest wait of a producer in the
+// meantime.
 func (r *ring) arrives(limit time.Duration) (took, slowest time.Duration) {
 	r.t.Helper()
 	began := time.Now()
@@ -62,14 +63,20 @@ func TestAReplicaComesAsFastAsTheThrottleAllows(t *testing.T) {
 		leaderRate, followerRate int64
 		atLeast, atMost          time.Duration
 	}{
-		"by the leader":                       {"0:1,0:2,0:3", "", rate, rate, throttled - 2*time.Second, throttled + time.Second},
-		"by the follower":                     {"", "0:4", rate, rate, throttled - 2*time.Second, throttled + time.Second},
-		"by both, as the tool has it":         {"0:1,0:2,0:3", "0:4", rate, rate, throttled - 2*time.Second, throttled + time.Second},
+		"by the leader": {
+			"0:1,0:2,0:3", "", rate, rate, throttled - 2*time.Second,
+			throttled + time.Second,
+		},
+		"by the follower": {"", "0:4", rate, rate, throttled - 2*time.Second, throttled + time.Second},
+		"by both, as the tool has it": {
+			"0:1,0:2,0:3", "0:4", rate, rate, throttled - 2*time.Second,
+			throttled + time.Second,
+		},
 		"by the slower, of all replicas":      {"*", "*", 2 * rate, rate, throttled - 2*time.Second, throttled + time.Second},
 		"not, where no rate is set":           {"*", "*", math.MaxInt64, math.MaxInt64, 0, time.Second},
 		"not, where no replicas are named":    {"", "", 1, 1, 0, time.Second},
 		"not, where other replicas are named": {"0:2,1:1", "0:1,0:2,0:3,1:4", 1, 1, 0, time.Second},
-		"not, where the followers are named to the leader, and the other way round": {"0:4", "0:1", 1, 1, 0, time.Second},
+		"not, where the roles are swapped":    {"0:4", "0:1", 1, 1, 0, time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inRing(t, 4, func(t *testing.T, r *ring) {
@@ -90,7 +97,10 @@ func TestAReplicaComesAsFastAsTheThrottleAllows(t *testing.T) {
 }
 
 func TestAThrottleThatChangesCountsAtOnce(t *testing.T) {
-	for name, c := range map[string]struct{ leaders, followers string }{"of the leader": {"*", ""}, "of the follower": {"", "*"}} {
+	for name, c := range map[string]struct{ leaders, followers string }{
+		"of the leader":   {"*", ""},
+		"of the follower": {"", "*"},
+	} {
 		for what, change := range map[string]func(r *ring){
 			"its rate":     func(r *ring) { r.throttle(math.MaxInt64, math.MaxInt64) },
 			"its replicas": func(r *ring) { r.throttleReplicas("", "") },
@@ -119,22 +129,27 @@ func TestReplicasInSyncAreNotThrottled(t *testing.T) {
 		r.throttle(1, 1)
 		r.throttleReplicas("*", "*")
 		for range moved {
-			if took, err := answered(t, r.broker(1).send("orders", -1, strings.Repeat("x", 1_000_000))); err != nil || took > 10*time.Millisecond {
+			if took, err := answered(t, r.broker(1).send("orders", -1, strings.Repeat("x", 1_000_000))); err != nil ||
+				took > 10*time.Millisecond {
 				t.Fatalf("answered with %v after %v", err, took)
 			}
 		}
-		if leader, follower := r.broker(1).fetch.ThrottledRate(), r.broker(2).fetch.ThrottledRate(); leader != 0 || follower != 0 {
+		if leader, follower := r.broker(1).fetch.ThrottledRate(), r.broker(2).fetch.ThrottledRate(); leader != 0 ||
+			follower != 0 {
 			t.Errorf("%d and %d bytes per second are counted", leader, follower)
 		}
 	})
 }
 
 func TestAReplicaThatWaitsForTheThrottleCostsNothing(t *testing.T) {
-	for name, c := range map[string]struct{ leaders, followers string }{"at the leader": {"*", ""}, "as the follower": {"", "*"}} {
+	for name, c := range map[string]struct{ leaders, followers string }{
+		"at the leader":   {"*", ""},
+		"as the follower": {"", "*"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			inRing(t, 4, func(t *testing.T, r *ring) {
 				r.fill()
-				r.apply(metadata.CreateTopic{ // for which broker 4 fetches all the time
+				r.apply(metadata.CreateTopic{ // which broker 4 fetches all the time
 					Name: "other", ID: metadata.TopicID{9}, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{{1, 4}},
 				})
 				r.throttle(0, 0)
@@ -154,7 +169,7 @@ func TestAReplicaThatWaitsForTheThrottleCostsNothing(t *testing.T) {
 	}
 }
 
-// asks has broker 4, which fetches nothing by itself, fetch "orders" of broker 1.
+// asks fetches "orders" from broker 1 in the name of broker 4, which is cut off.
 func (r *ring) asks(offset int64, minBytes int32, maxWait time.Duration) (got *FetchedPartition, took time.Duration) {
 	r.t.Helper()
 	req := r.fetchOf(4, 1<<20, "orders")
@@ -168,7 +183,8 @@ func (r *ring) asks(offset int64, minBytes int32, maxWait time.Duration) (got *F
 	return &resp.Partitions[0], time.Since(began)
 }
 
-// throttledByHand is a ring of four brokers, each in a rack or none, whose last is to get "orders" from the first at that rate, and is cut off.
+// throttledByHand runs test in a ring of four brokers, each in one of the racks. The last one is cut off; it replicates
+// "orders", and the first one throttles it to rate.
 func throttledByHand(t *testing.T, racks []string, rate int64, test func(t *testing.T, r *ring)) {
 	inRacks(t, racks, func(t *testing.T, r *ring) {
 		r.fill()
@@ -184,14 +200,16 @@ func throttledByHand(t *testing.T, racks []string, rate int64, test func(t *test
 func TestAFetchThatWaitsForTheThrottleIsAnsweredWhenItIsDue(t *testing.T) {
 	throttledByHand(t, make([]string, 4), 500_000, func(t *testing.T, r *ring) {
 		for offset, due := range []time.Duration{0, 2 * time.Second, 2 * time.Second} {
-			if got, took := r.asks(int64(offset), 1, time.Minute); took < due || took > due+100*time.Millisecond || got.Records.Size < 1_000_000 {
+			if got, took := r.asks(int64(offset), 1, time.Minute); took < due || took > due+100*time.Millisecond ||
+				got.Records.Size < 1_000_000 {
 				t.Errorf("offset %d: %d bytes after %v, want one record after %v", offset, got.Records.Size, took, due)
 			}
 		}
 	})
 }
 
-// For consumers that read from followers, these are told of the high watermark at once; one that is throttled would ask all the time.
+// Followers are sent a new high watermark at once, for the consumers that read from them. A throttled one would then
+// fetch all the time.
 func TestAThrottledFetchIsNotAnsweredForAHighWatermark(t *testing.T) {
 	throttledByHand(t, []string{"a", "b", "c", "d"}, 0, func(t *testing.T, r *ring) {
 		r.asks(0, 1, time.Second)

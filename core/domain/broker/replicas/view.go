@@ -5,37 +5,38 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/partition"
 )
 
-// view is a partition at one moment, as a request sees it: its numbers were true together. What a fetch is answered
-// follows from it alone, except for the records themselves.
+// view is a consistent snapshot of a partition: all its numbers were true at the same moment. The answer to a fetch
+// depends on nothing else, apart from the records themselves.
 type view struct {
 	topic string
 	index int32
 	role  partition.Role
 
-	leader, epoch int32 // the newest that are known, -1 for none
+	leader, epoch int32 // the newest known leader and its epoch, -1 for none
 	start, end    int64 // of the log
-	durable       int64 // end of what is on this broker's disk
+	durable       int64 // end of what is durable on this broker
 	highWatermark int64
 	lastStable    int64 // end of what read_committed consumers may read
 
-	// The largest leader epoch that is not above the one that was asked about, and where it ended; -1 when unknown.
+	// The largest leader epoch that is not above the one that was asked about, and where it ended; -1 if unknown.
 	askedEpoch int32
 	askedEnd   int64
 
-	failure   error // why the partition is unusable, nil while it is not
-	logFailed bool  // only its log has failed: what was committed before can be read
+	failure   error // why the partition is unusable, nil if it is usable
+	logFailed bool  // the failure is that of the log: what was committed before can still be read
 	noLead    error // why this replica does not act as the leader, nil when it does
-	withheld  error // why consumers get no records here: a leader's reason, or a follower's
+	withheld  error // why this replica, leader or follower, gives consumers no records; nil when it does
 }
 
-// view returns the partition as it is now. epoch is a leader epoch that is asked about, -1 for none.
+// view returns the partition as it is now. epoch is the leader epoch to look up for askedEpoch and askedEnd, -1 for
+// none.
 func (p *Partition) view(epoch int32) view {
 	p.tail.Lock()
 	defer p.tail.Unlock()
 	return p.viewed(epoch)
 }
 
-// viewed is view under the lock tail.
+// viewed is view for callers that hold tail.
 func (p *Partition) viewed(epoch int32) view {
 	v := view{
 		topic: p.topic, index: p.index, leader: -1, epoch: partition.NoEpoch, askedEpoch: partition.NoEpoch, askedEnd: -1,
@@ -64,7 +65,7 @@ func (p *Partition) viewed(epoch int32) view {
 	return v
 }
 
-// checkEpoch compares a client's idea of the leader epoch with the partition's (KIP-320); -1 is not checked. Errors:
+// checkEpoch compares the leader epoch that a client knows with the partition's (KIP-320); -1 is not checked. Errors:
 // fault.FencedLeaderEpoch, UnknownLeaderEpoch.
 func (v *view) checkEpoch(client int32) error {
 	if err := partition.CheckEpoch(client, v.epoch); err != nil {
@@ -73,9 +74,8 @@ func (v *view) checkEpoch(client int32) error {
 	return nil
 }
 
-// checkLeader is checkEpoch, and then fault.NotLeaderOrFollower when this broker does not lead. As in Kafka, a replica
-// that does not lead says first whether its epoch is another, so that a client knows whether to look for the leader or
-// to wait.
+// checkLeader is checkEpoch, and then fault.NotLeaderOrFollower when this broker does not lead. The order is Kafka's:
+// from an error about the epoch, a client knows whether it has to find the new leader or to wait for this broker.
 func (v *view) checkLeader(client int32) error {
 	if err := v.checkEpoch(client); err != nil {
 		return err
@@ -83,7 +83,7 @@ func (v *view) checkLeader(client int32) error {
 	return v.noLead
 }
 
-// stable returns the end of what consumers of an isolation level may read.
+// stable returns the end of what consumers with an isolation level may read.
 func (v *view) stable(readCommitted bool) int64 {
 	if readCommitted {
 		return v.lastStable
@@ -91,8 +91,8 @@ func (v *view) stable(readCommitted bool) int64 {
 	return v.highWatermark
 }
 
-// readable returns the end of what a consumer may read from this leader. Errors: why the partition is unusable,
-// fault.NotLeaderOrFollower, OffsetNotAvailable while a new leader does not know yet what was committed (KIP-207).
+// readable returns the end of what a consumer may read from this leader. Errors: the failure of the partition,
+// fault.NotLeaderOrFollower, OffsetNotAvailable while a new leader does not know the high watermark yet (KIP-207).
 func (v *view) readable(readCommitted bool) (int64, error) {
 	switch {
 	case v.failure != nil:
@@ -105,8 +105,8 @@ func (v *view) readable(readCommitted bool) (int64, error) {
 	return v.stable(readCommitted), nil
 }
 
-// fetchable is readable for a consumer that fetches from offset on. Where the log has failed, what was committed before
-// can still be read; its end is where the failure is told.
+// fetchable is readable for a consumer that fetches from offset. When the log has failed, what was committed before can
+// still be read; a consumer gets the failure only when it reaches the end.
 func (v *view) fetchable(offset int64, readCommitted bool) (int64, error) {
 	if v.failure == nil {
 		return v.readable(readCommitted)
@@ -123,8 +123,9 @@ func (v *view) fetchable(offset int64, readCommitted bool) (int64, error) {
 	return end, err
 }
 
-// diverging tells a reader whose last record was written under another history where that history ends here (KIP-595).
-// v must have been asked for the epoch of that record. Of an epoch that nothing is known about, nobody can say.
+// diverging compares the reader's last record, by its leader epoch, with this log. It returns where that epoch ends
+// here if the logs diverge, nil if they do not (KIP-595). v must have been taken for that epoch. The error is
+// fault.OffsetOutOfRange when nothing is known about the epoch.
 func (v *view) diverging(ask *FetchPartition) (*EpochEndOffset, error) {
 	last := ask.LastFetchedEpoch
 	switch {

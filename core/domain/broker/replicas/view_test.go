@@ -10,7 +10,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/partition"
 )
 
-// leading is the view of a leader whose log is from 10 to 40, committed up to 30 and stable up to 20.
+// leading returns the view of a leader whose log is from 10 to 40, committed up to 30 and stable up to 20.
 func leading(change func(*view)) *view {
 	v := &view{
 		topic: "orders", role: partition.RoleLeader, leader: 1, epoch: 5, start: 10, end: 40, durable: 35,
@@ -42,15 +42,33 @@ func TestWhatAConsumerMayReadFollowsFromTheView(t *testing.T) {
 		fetchable     int64
 		fetchErr      error
 	}{
-		"a leader shows what is committed":         {nil, 10, false, 30, nil, 30, nil},
-		"and to read_committed what is stable":     {nil, 10, true, 20, nil, 20, nil},
-		"a follower is no leader":                  {following, 10, false, -1, fault.NotLeaderOrFollower, -1, fault.NotLeaderOrFollower},
-		"a new leader has to find out":             {electedJustNow, 10, false, -1, fault.OffsetNotAvailable, -1, fault.OffsetNotAvailable},
-		"one that was stopped says why":            {stopped, 10, false, -1, fault.UnknownTopicOrPartition, -1, fault.UnknownTopicOrPartition},
-		"a failed log is read up to its end":       {logFailed, 29, false, -1, fault.KafkaStorageError, 30, nil},
-		"which is where the failure is told":       {logFailed, 30, false, -1, fault.KafkaStorageError, 30, fault.KafkaStorageError},
-		"for read_committed that comes earlier":    {logFailed, 20, true, -1, fault.KafkaStorageError, 20, fault.KafkaStorageError},
-		"a failed log of a follower is not looked": {func(v *view) { following(v); logFailed(v) }, 10, false, -1, fault.KafkaStorageError, -1, fault.NotLeaderOrFollower},
+		"a leader shows what is committed":     {nil, 10, false, 30, nil, 30, nil},
+		"and to read_committed what is stable": {nil, 10, true, 20, nil, 20, nil},
+		"a follower is no leader": {
+			following, 10, false, -1, fault.NotLeaderOrFollower, -1,
+			fault.NotLeaderOrFollower,
+		},
+		"a new leader has to find out": {
+			electedJustNow, 10, false, -1, fault.OffsetNotAvailable, -1,
+			fault.OffsetNotAvailable,
+		},
+		"one that was stopped says why": {
+			stopped, 10, false, -1, fault.UnknownTopicOrPartition, -1,
+			fault.UnknownTopicOrPartition,
+		},
+		"a failed log is read up to its end": {logFailed, 29, false, -1, fault.KafkaStorageError, 30, nil},
+		"which is where the failure is told": {
+			logFailed, 30, false, -1, fault.KafkaStorageError, 30,
+			fault.KafkaStorageError,
+		},
+		"for read_committed that comes earlier": {
+			logFailed, 20, true, -1, fault.KafkaStorageError, 20,
+			fault.KafkaStorageError,
+		},
+		"a failed log of a follower is not looked at": {
+			func(v *view) { following(v); logFailed(v) }, 10, false, -1,
+			fault.KafkaStorageError, -1, fault.NotLeaderOrFollower,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := leading(c.change)
@@ -115,25 +133,34 @@ func TestAReaderLearnsWhereItsHistoryEnds(t *testing.T) {
 }
 
 func TestASessionSaysNothingOfWhatItsConsumerKnows(t *testing.T) {
-	known := wantedPartition{ask: FetchPartition{Offset: 30}, seen: 30, epoch: 5, told: true, highWatermark: 30, logStart: 10}
+	known := wantedPartition{
+		ask: FetchPartition{Offset: 30}, seen: 30, epoch: 5, told: true, highWatermark: 30,
+		logStart: 10,
+	}
 	for name, c := range map[string]struct {
 		change        func(*view)
 		want          func(*wantedPartition)
 		readCommitted bool
 		quiet         bool
 	}{
-		"nothing has changed":              {quiet: true},
-		"the log has grown, uncommitted":   {change: func(v *view) { v.end, v.durable = 50, 50 }, quiet: true},
-		"the high watermark has risen":     {change: func(v *view) { v.highWatermark = 31 }},
-		"records were deleted":             {change: func(v *view) { v.start = 11 }},
-		"another leader epoch":             {change: func(v *view) { v.epoch = 6 }},
-		"it does not lead any more":        {change: following},
-		"it has failed":                    {change: logFailed},
-		"the consumer was never answered":  {want: func(w *wantedPartition) { w.told = false }},
-		"it asks for something else":       {want: func(w *wantedPartition) { w.news = true }},
-		"it has not read to the end":       {want: func(w *wantedPartition) { w.ask.Offset = 29 }},
-		"read_committed waits for stable":  {want: func(w *wantedPartition) { w.ask.Offset, w.seen = 20, 20 }, readCommitted: true, quiet: true},
-		"which a transaction's end raises": {want: func(w *wantedPartition) { w.ask.Offset, w.seen = 19, 19 }, readCommitted: true},
+		"nothing has changed":             {quiet: true},
+		"the log has grown, uncommitted":  {change: func(v *view) { v.end, v.durable = 50, 50 }, quiet: true},
+		"the high watermark has risen":    {change: func(v *view) { v.highWatermark = 31 }},
+		"records were deleted":            {change: func(v *view) { v.start = 11 }},
+		"another leader epoch":            {change: func(v *view) { v.epoch = 6 }},
+		"it does not lead any more":       {change: following},
+		"it has failed":                   {change: logFailed},
+		"the consumer was never answered": {want: func(w *wantedPartition) { w.told = false }},
+		"it asks for something else":      {want: func(w *wantedPartition) { w.news = true }},
+		"it has not read to the end":      {want: func(w *wantedPartition) { w.ask.Offset = 29 }},
+		"read_committed waits for stable": {
+			want:          func(w *wantedPartition) { w.ask.Offset, w.seen = 20, 20 },
+			readCommitted: true, quiet: true,
+		},
+		"which a transaction's end raises": {
+			want:          func(w *wantedPartition) { w.ask.Offset, w.seen = 19, 19 },
+			readCommitted: true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := known

@@ -20,16 +20,16 @@ type Cluster struct {
 	producers  *producerIDs
 }
 
-// logDirectory is what Cluster needs of ports.LogStore.
+// logDirectory is what Cluster needs of the log store.
 type logDirectory interface {
 	Dir() (ports.LogDir, error)
 }
 
-// partitionInfo is what Cluster needs to know of the partitions on this broker.
+// partitionInfo is what Cluster needs of the partitions on this broker.
 type partitionInfo interface {
 	// Producers returns the idempotent producers that a partition led here remembers.
 	Producers(ctx context.Context, topic string, index int32) ([]partition.Producer, error)
-	// LogSizes yields the partitions on this broker for which wanted says so, with the bytes that their logs take.
+	// LogSizes yields the wanted partitions on this broker with the sizes of their logs in bytes.
 	LogSizes(ctx context.Context, wanted func(topic string, index int32) bool) iter.Seq2[ports.LogUsage, error]
 }
 
@@ -38,18 +38,20 @@ func NewCluster(store ports.MetadataStore, nodeID int32, logs logDirectory, part
 	return &Cluster{store: store, nodeID: nodeID, logs: logs, partitions: partitions, producers: newProducerIDs(store)}
 }
 
-// Image returns the metadata from which to answer.
+// Image returns the metadata to answer from.
 func (c *Cluster) Image() *metadata.Image { return c.store.Image() }
 
 // NodeID is this broker's id.
 func (c *Cluster) NodeID() int32 { return c.nodeID }
 
-// ControllerID is the broker id that clients may send administrative requests to, -1 when unknown.
+// ControllerID is the id of the broker to which clients may send administrative requests, -1 if unknown.
 func (c *Cluster) ControllerID() int32 { return c.store.Leadership().NodeID }
 
-// LogDir describes the log directory and the logs in it for which wanted says so; nil wants all. The error is fault.KafkaStorageError
-// when the directory cannot be read.
-func (c *Cluster) LogDir(ctx context.Context, wanted func(topic string, partition int32) bool) (ports.LogDir, []ports.LogUsage, error) {
+// LogDir describes the log directory and the wanted logs in it; with nil, all of them. The error is
+// fault.KafkaStorageError when the directory cannot be read.
+func (c *Cluster) LogDir(
+	ctx context.Context, wanted func(topic string, partition int32) bool,
+) (ports.LogDir, []ports.LogUsage, error) {
 	dir, err := c.logs.Dir()
 	if err != nil {
 		return ports.LogDir{}, nil, fault.New(fault.KafkaStorageError, "log directory: %w", err)

@@ -8,22 +8,23 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// producerIDBlock is how many producer ids are reserved in metadata at once, as in Kafka. What is left of a block is
-// lost when the broker stops, so that no id is ever given twice.
+// producerIDBlock is how many producer ids are reserved in the metadata at once, as in Kafka. The rest of a block is
+// lost when the broker stops, so no id is ever given twice.
 const producerIDBlock = 1000
 
-// noProducerID and noProducerEpoch stand for none in an InitProducerId.
+// noProducerID and noProducerEpoch mean "none" in an InitProducerId.
 const (
 	noProducerID    = -1
 	noProducerEpoch = -1
 )
 
-// InitProducerID gives an idempotent producer its id and epoch. As in Kafka, a producer without transactional id gets a
-// new id at epoch 0 always, also when it comes with the pair that it has (KIP-360): only the coordinator of its
-// transactional id could know that pair. The error is fault.InvalidRequest for half a pair.
+// InitProducerID gives an idempotent producer its id and epoch. As in Kafka, a producer without a transactional id
+// always gets a new id with epoch 0, even if it sends its current id and epoch (KIP-360): only the coordinator of a
+// transactional id could know these. The error is fault.InvalidRequest if the producer sends only one of the two.
 func (c *Cluster) InitProducerID(ctx context.Context, id int64, epoch int16) (newID int64, newEpoch int16, err error) {
 	if (id == noProducerID) != (epoch == noProducerEpoch) {
-		return noProducerID, noProducerEpoch, fault.New(fault.InvalidRequest, "producer id %d with epoch %d: both are needed, or none", id, epoch)
+		return noProducerID, noProducerEpoch, fault.New(fault.InvalidRequest,
+			"producer id %d with epoch %d: both are needed, or none", id, epoch)
 	}
 	newID, err = c.producers.next(ctx)
 	if err != nil {
@@ -35,7 +36,7 @@ func (c *Cluster) InitProducerID(ctx context.Context, id int64, epoch int16) (ne
 // producerIDs hands out producer ids from a block that is reserved in metadata.
 type producerIDs struct {
 	store ports.MetadataStore
-	turn  chan struct{} // of size 1: a lock that can be waited for with a context
+	turn  chan struct{} // of size 1: a lock that can be awaited with a context
 	left  metadata.Block
 }
 
@@ -43,7 +44,7 @@ func newProducerIDs(store ports.MetadataStore) *producerIDs {
 	return &producerIDs{store: store, turn: make(chan struct{}, 1)}
 }
 
-// next returns an id that no producer has had.
+// next returns an id that no producer has ever had.
 func (p *producerIDs) next(ctx context.Context) (int64, error) {
 	select {
 	case p.turn <- struct{}{}:

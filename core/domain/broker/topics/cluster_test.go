@@ -16,7 +16,7 @@ import (
 	"github.com/chronik-stream/chronik/core/ports/porttest"
 )
 
-// raced is a store in which something else happens just before the first command.
+// raced is a store in which another command is applied just before the first one.
 type raced struct {
 	*porttest.Store
 	before func()
@@ -116,7 +116,8 @@ func TestAProducerThatComesWithItsIDGetsANewOne(t *testing.T) {
 		id    int64
 		epoch int16
 	}{{5, -1}, {-1, 3}} {
-		if id, epoch, err := c.InitProducerID(t.Context(), half.id, half.epoch); id != -1 || epoch != -1 || !errors.Is(err, fault.InvalidRequest) {
+		if id, epoch, err := c.InitProducerID(t.Context(), half.id, half.epoch); id != -1 || epoch != -1 ||
+			!errors.Is(err, fault.InvalidRequest) {
 			t.Errorf("%v: %d, %d, %v; want INVALID_REQUEST", half, id, epoch, err)
 		}
 	}
@@ -132,7 +133,7 @@ func TestProducerIDsNeedMetadataThatCanBeChanged(t *testing.T) {
 	if id, _, err := c.InitProducerID(t.Context(), -1, -1); id != 0 || err != nil {
 		t.Errorf("afterwards: %d, %v", id, err)
 	}
-	c.producers.turn <- struct{}{} // another waits for metadata
+	c.producers.turn <- struct{}{} // another caller waits for the metadata
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, _, err := c.InitProducerID(ctx, -1, -1); !errors.Is(err, context.Canceled) {
@@ -141,7 +142,11 @@ func TestProducerIDsNeedMetadataThatCanBeChanged(t *testing.T) {
 }
 
 func TestTheLogDirectoryIsDescribed(t *testing.T) {
-	logs := knownLogs{sizes: []ports.LogUsage{{Topic: "a", Partition: 0, Size: 10}, {Topic: "a", Partition: 1, Size: 20}, {Topic: "b", Partition: 0, Size: 30}}}
+	logs := knownLogs{sizes: []ports.LogUsage{
+		{Topic: "a", Partition: 0, Size: 10},
+		{Topic: "a", Partition: 1, Size: 20},
+		{Topic: "b", Partition: 0, Size: 30},
+	}}
 	c, _ := newCluster(logs)
 	dir, usages, err := c.LogDir(t.Context(), nil)
 	if err != nil || dir.Path != "/data" || !cmp.Equal(usages, logs.sizes) {

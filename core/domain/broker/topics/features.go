@@ -6,8 +6,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// UpdateFeatures raises features to new levels: all of them, or none when one is refused. With validateOnly nothing is changed. Error:
-// fault.InvalidUpdateVersion.
+// UpdateFeatures raises features to new levels: all of them, or none if one is refused. With validateOnly nothing is
+// changed. Error: fault.InvalidUpdateVersion.
 func (c *Cluster) UpdateFeatures(ctx context.Context, updates []metadata.UpdateFeature, validateOnly bool) error {
 	img := c.store.Image()
 	for _, u := range updates {

@@ -35,13 +35,13 @@ type Topics struct {
 	newID   func() metadata.TopicID
 }
 
-// NewTopics returns the topic service. newID returns a topic id that was never used before, by chance.
+// NewTopics returns the topic service. newID returns a random topic id, which was never used before.
 func NewTopics(store ports.MetadataStore, configs *brokerconfigs.Configs, newID func() metadata.TopicID) *Topics {
 	return &Topics{store: store, configs: configs, newID: newID}
 }
 
-// Create makes a topic and returns it as it is, or as it would be with ValidateOnly. Errors are those of
-// metadata.CreateTopic, with the messages of Apache Kafka.
+// Create creates a topic and returns it. With ValidateOnly it returns the topic that would be created. Errors are those
+// of metadata.CreateTopic, with the messages of Apache Kafka.
 func (t *Topics) Create(ctx context.Context, n NewTopic) (*metadata.Topic, error) {
 	if n.Name == controllerLog {
 		return nil, fault.New(fault.InvalidRequest, "Creation of internal topic %s is prohibited.", n.Name)
@@ -51,9 +51,10 @@ func (t *Topics) Create(ctx context.Context, n NewTopic) (*metadata.Topic, error
 		return nil, err
 	}
 	if err := t.checkConfigs(n.Configs); err != nil {
-		// Kafka names what is wrong with the topic itself first.
+		// Kafka reports errors of the topic itself first.
 		cmd.Configs = nil
-		if _, _, first := metadata.Apply(t.store.Image(), cmd); errors.Is(first, fault.TopicExists) || errors.Is(first, fault.InvalidTopic) {
+		if _, _, first := metadata.Apply(t.store.Image(), cmd); errors.Is(first, fault.TopicExists) ||
+			errors.Is(first, fault.InvalidTopic) {
 			return nil, first
 		}
 		return nil, err
@@ -66,10 +67,11 @@ func (t *Topics) Create(ctx context.Context, n NewTopic) (*metadata.Topic, error
 	return res.Topic, err
 }
 
-// command returns n as a command, the broker's defaults filled in.
+// command returns the command for n, with the broker's defaults.
 func (t *Topics) command(n NewTopic) (metadata.CreateTopic, error) {
 	cmd := metadata.CreateTopic{
-		Name: n.Name, ID: t.newID(), Partitions: n.Partitions, ReplicationFactor: n.ReplicationFactor, Configs: given(n.Configs),
+		Name: n.Name, ID: t.newID(), Partitions: n.Partitions, ReplicationFactor: n.ReplicationFactor,
+		Configs: given(n.Configs),
 	}
 	if len(n.Assignments) == 0 {
 		if cmd.Partitions == -1 {
@@ -105,7 +107,7 @@ func given(configs map[string]*string) map[string]string {
 	return set
 }
 
-// checkConfigs checks the configs of a new topic, also against what it gets from the broker.
+// checkConfigs checks the configs of a new topic, also against those that it inherits from the broker.
 func (t *Topics) checkConfigs(configs map[string]*string) error {
 	var null []string
 	for _, key := range slices.Sorted(maps.Keys(configs)) {
@@ -123,10 +125,9 @@ func (t *Topics) checkConfigs(configs map[string]*string) error {
 	return t.configs.CheckTopic(own)
 }
 
-// AutoCreate makes the topic that a client has asked about and that does not exist, when
-// auto.create.topics.enable allows it; internal ones (__consumer_offsets) get their own settings. Errors are what Kafka's
-// Metadata answers for a topic that it does not make: fault.InvalidTopic for an illegal name, otherwise
-// fault.UnknownTopicOrPartition.
+// AutoCreate creates a missing topic that a client has asked for, if auto.create.topics.enable allows it. Internal
+// topics (__consumer_offsets) get their own settings. Errors are those of Kafka's Metadata for a topic that is not
+// created: fault.InvalidTopic for an illegal name, otherwise fault.UnknownTopicOrPartition.
 func (t *Topics) AutoCreate(ctx context.Context, name string) (*metadata.Topic, error) {
 	if topic, ok := t.store.Image().Topic(name); ok {
 		return topic, nil
@@ -148,9 +149,9 @@ func (t *Topics) AutoCreate(ctx context.Context, name string) (*metadata.Topic, 
 	return topic, err
 }
 
-// EnsureInternal returns the internal topic, which is made when it is missing, whatever auto.create.topics.enable
-// says. Errors are those of Create, and fault.InvalidTopic for a name that is none of the internal topics that are made
-// on demand.
+// EnsureInternal returns the internal topic, and creates it if it is missing, whatever auto.create.topics.enable is.
+// Errors are those of Create, and fault.InvalidTopic for a name that is not that of an internal topic created on
+// demand.
 func (t *Topics) EnsureInternal(ctx context.Context, name string) (*metadata.Topic, error) {
 	if topic, ok := t.store.Image().Topic(name); ok {
 		return topic, nil
@@ -162,7 +163,7 @@ func (t *Topics) EnsureInternal(ctx context.Context, name string) (*metadata.Top
 	return t.createMissing(ctx, n)
 }
 
-// createMissing makes a topic that another caller may be making at the same time.
+// createMissing creates a topic that another caller may create at the same time.
 func (t *Topics) createMissing(ctx context.Context, n NewTopic) (*metadata.Topic, error) {
 	topic, err := t.Create(ctx, n)
 	if !errors.Is(err, fault.TopicExists) {
@@ -174,10 +175,10 @@ func (t *Topics) createMissing(ctx context.Context, n NewTopic) (*metadata.Topic
 	if existing, ok := t.store.Image().Topic(n.Name); ok {
 		return existing, nil
 	}
-	return nil, err // made, and deleted again
+	return nil, err // it was created and deleted again
 }
 
-// internal returns how an internal topic is made, as Kafka makes it. ok is false for other names.
+// internal returns the settings of an internal topic, as in Kafka. ok is false for other names.
 func (t *Topics) internal(name string) (n NewTopic, ok bool) {
 	var prefix string
 	set := make(map[string]string)
@@ -212,12 +213,13 @@ func (t *Topics) internal(name string) (n NewTopic, ok bool) {
 	}, true
 }
 
-// minSegmentBytes is the least that a topic's segment.bytes may be; those of internal topics may be said to be less.
+// minSegmentBytes is the smallest segment.bytes of a topic. The brokers' configs for internal topics allow smaller
+// values.
 const minSegmentBytes = 1 << 20
 
-// Delete removes a topic, by id when name is "", and returns it as it was. Errors: fault.UnknownTopicOrPartition,
-// UnknownTopicID, TopicDeletionDisabled, InvalidTopic for __meta, and InvalidRequest when neither or both are given.
-// As in Kafka the other internal topics can be deleted, and what they held is gone.
+// Delete deletes a topic, by id if name is "", and returns it. Errors: fault.UnknownTopicOrPartition, UnknownTopicID,
+// TopicDeletionDisabled, InvalidTopic for __meta, and InvalidRequest when neither or both are given. As in Kafka the
+// other internal topics can be deleted, with the loss of their records.
 func (t *Topics) Delete(ctx context.Context, name string, id metadata.TopicID) (*metadata.Topic, error) {
 	if !t.configs.Bool("delete.topic.enable") {
 		return nil, fault.New(fault.TopicDeletionDisabled, "Topic deletion is disabled.")
@@ -233,7 +235,7 @@ func (t *Topics) Delete(ctx context.Context, name string, id metadata.TopicID) (
 		if !errors.Is(err, fault.UnknownTopicOrPartition) && !errors.Is(err, fault.UnknownTopicID) {
 			break
 		}
-		// This node may not know yet that the topic was made, or that it was made anew.
+		// This node may not know yet that the topic was created, or created again.
 		if waited := t.store.Barrier(ctx); waited != nil {
 			return nil, waited
 		}
@@ -247,7 +249,7 @@ func (t *Topics) Delete(ctx context.Context, name string, id metadata.TopicID) (
 	return topic, nil
 }
 
-// find returns the topic that is named by its name or its id.
+// find returns the topic with this name or this id.
 func find(img *metadata.Image, name string, id metadata.TopicID) (*metadata.Topic, error) {
 	switch {
 	case name == "" && id.IsZero():
@@ -271,9 +273,11 @@ func unknownTopic() error {
 	return fault.New(fault.UnknownTopicOrPartition, "This server does not host this topic-partition.")
 }
 
-// CreatePartitions raises the number of a topic's partitions to count. assignments, when not nil, are the replicas of the new
-// ones. Errors are those of metadata.CreatePartitions, with the messages of Apache Kafka.
-func (t *Topics) CreatePartitions(ctx context.Context, name string, count int32, assignments [][]int32, validateOnly bool) error {
+// CreatePartitions raises the number of a topic's partitions to count. assignments, if not nil, are the replicas of the
+// new partitions. Errors are those of metadata.CreatePartitions, with the messages of Apache Kafka.
+func (t *Topics) CreatePartitions(
+	ctx context.Context, name string, count int32, assignments [][]int32, validateOnly bool,
+) error {
 	cmd := metadata.CreatePartitions{Topic: name, Count: count, Assignments: assignments}
 	if validateOnly {
 		_, _, err := metadata.Apply(t.store.Image(), cmd)

@@ -16,7 +16,7 @@ import (
 	"github.com/chronik-stream/chronik/core/ports/porttest"
 )
 
-// topicsFixture is what the topic service of broker 1 works with: metadata in memory with one topic, "plain".
+// topicsFixture holds the dependencies of broker 1's topic service: metadata in memory with one topic, "plain".
 type topicsFixture struct {
 	store   *porttest.Store
 	configs *brokerconfigs.Configs
@@ -29,7 +29,7 @@ func (f *topicsFixture) apply(t *testing.T, cmd metadata.Command) {
 	}
 }
 
-// newTopics is the topic service over a topicsFixture. Topic ids are numbers from 2 on.
+// newTopics returns the topic service over a topicsFixture. Topic ids are numbers from 2 on.
 func newTopics(t *testing.T, static map[string]string) (*Topics, *topicsFixture) {
 	t.Helper()
 	f := &topicsFixture{store: porttest.NewStore()}
@@ -56,18 +56,76 @@ func TestTopicsAreRefusedWithKafkasMessages(t *testing.T) {
 		kind fault.Kind
 		want string
 	}{
-		"exists":           {NewTopic{Name: "plain", Partitions: 1, ReplicationFactor: 1}, fault.TopicExists, "Topic 'plain' already exists."},
-		"exists, first":    {NewTopic{Name: "plain", Partitions: 1, ReplicationFactor: 1, Configs: map[string]*string{"x": text("y")}}, fault.TopicExists, "Topic 'plain' already exists."},
-		"name":             {NewTopic{Name: "", Partitions: 1, ReplicationFactor: 1}, fault.InvalidTopic, "Topic name is invalid: the empty string is not allowed"},
-		"partitions":       {NewTopic{Name: "a", Partitions: 0, ReplicationFactor: 1}, fault.InvalidPartitions, "Number of partitions was set to an invalid non-positive value."},
-		"factor":           {NewTopic{Name: "a", Partitions: 1, ReplicationFactor: 0}, fault.InvalidReplicationFactor, "Replication factor must be larger than 0, or -1 to use the default value."},
-		"null config":      {NewTopic{Name: "a", Partitions: 1, ReplicationFactor: 1, Configs: map[string]*string{"retention.ms": nil}}, fault.InvalidConfig, "Null value not supported for topic configs: retention.ms"},
-		"config":           {NewTopic{Name: "a", Partitions: 1, ReplicationFactor: 1, Configs: map[string]*string{"retention.ms": text("x")}}, fault.InvalidConfig, "Invalid value x for configuration retention.ms: Not a number of type LONG"},
-		"gap":              {NewTopic{Name: "a", Partitions: -1, ReplicationFactor: -1, Assignments: map[int32][]int32{0: {1}, 2: {1}}}, fault.InvalidReplicaAssignment, "partitions should be a consecutive 0-based integer sequence"},
-		"both":             {NewTopic{Name: "a", Partitions: 1, ReplicationFactor: -1, Assignments: map[int32][]int32{0: {1}}}, fault.InvalidRequest, "A manual partition assignment was specified, but numPartitions was not set to -1."},
-		"unknown broker":   {NewTopic{Name: "a", Partitions: -1, ReplicationFactor: -1, Assignments: map[int32][]int32{0: {7}}}, fault.InvalidReplicaAssignment, "The manual partition assignment includes broker 7, but no such broker is registered."},
-		"controller's":     {NewTopic{Name: "__cluster_metadata", Partitions: 1, ReplicationFactor: 1}, fault.InvalidRequest, "Creation of internal topic __cluster_metadata is prohibited."},
-		"too many at once": {NewTopic{Name: "a", Partitions: 20000, ReplicationFactor: 1}, fault.PolicyViolation, "Excessively large number of partitions per request."},
+		"exists": {
+			NewTopic{Name: "plain", Partitions: 1, ReplicationFactor: 1},
+			fault.TopicExists,
+			"Topic 'plain' already exists.",
+		},
+		"exists, first": {NewTopic{
+			Name: "plain", Partitions: 1, ReplicationFactor: 1,
+			Configs: map[string]*string{"x": text("y")},
+		}, fault.TopicExists, "Topic 'plain' already exists."},
+		"name": {
+			NewTopic{Name: "", Partitions: 1, ReplicationFactor: 1},
+			fault.InvalidTopic,
+			"Topic name is invalid: the empty string is not allowed",
+		},
+		"partitions": {
+			NewTopic{Name: "a", Partitions: 0, ReplicationFactor: 1},
+			fault.InvalidPartitions,
+			"Number of partitions was set to an invalid non-positive value.",
+		},
+		"factor": {
+			NewTopic{Name: "a", Partitions: 1, ReplicationFactor: 0},
+			fault.InvalidReplicationFactor,
+			"Replication factor must be larger than 0, or -1 to use the default value.",
+		},
+		"null config": {
+			NewTopic{
+				Name: "a", Partitions: 1, ReplicationFactor: 1,
+				Configs: map[string]*string{"retention.ms": nil},
+			},
+			fault.InvalidConfig,
+			"Null value not supported for topic configs: retention.ms",
+		},
+		"config": {
+			NewTopic{
+				Name: "a", Partitions: 1, ReplicationFactor: 1,
+				Configs: map[string]*string{"retention.ms": text("x")},
+			},
+			fault.InvalidConfig,
+			"Invalid value x for configuration retention.ms: Not a number of type LONG",
+		},
+		"gap": {NewTopic{Name: "a", Partitions: -1, ReplicationFactor: -1, Assignments: map[int32][]int32{
+			0: {1},
+			2: {1},
+		}}, fault.InvalidReplicaAssignment, "partitions should be a consecutive 0-based integer sequence"},
+		"both": {
+			NewTopic{
+				Name: "a", Partitions: 1, ReplicationFactor: -1,
+				Assignments: map[int32][]int32{0: {1}},
+			},
+			fault.InvalidRequest,
+			"A manual partition assignment was specified, but numPartitions was not set to -1.",
+		},
+		"unknown broker": {
+			NewTopic{
+				Name: "a", Partitions: -1, ReplicationFactor: -1,
+				Assignments: map[int32][]int32{0: {7}},
+			},
+			fault.InvalidReplicaAssignment,
+			"The manual partition assignment includes broker 7, but no such broker is registered.",
+		},
+		"controller's": {
+			NewTopic{Name: "__cluster_metadata", Partitions: 1, ReplicationFactor: 1},
+			fault.InvalidRequest,
+			"Creation of internal topic __cluster_metadata is prohibited.",
+		},
+		"too many at once": {
+			NewTopic{Name: "a", Partitions: 20000, ReplicationFactor: 1},
+			fault.PolicyViolation,
+			"Excessively large number of partitions per request.",
+		},
 	} {
 		for _, validate := range []bool{false, true} {
 			topics, f := newTopics(t, nil)
@@ -86,8 +144,12 @@ func TestTopicsAreRefusedWithKafkasMessages(t *testing.T) {
 
 func TestTopicsGetTheBrokersDefaults(t *testing.T) {
 	topics, f := newTopics(t, map[string]string{"num.partitions": "3"})
-	topic, err := topics.Create(t.Context(), NewTopic{Name: "a", Partitions: -1, ReplicationFactor: -1, Configs: map[string]*string{"retention.ms": text("5")}})
-	if err != nil || len(topic.Partitions) != 3 || len(topic.Partitions[0].Replicas) != 1 || topic.ID.IsZero() || topic.Configs["retention.ms"] != "5" {
+	topic, err := topics.Create(t.Context(), NewTopic{
+		Name: "a", Partitions: -1, ReplicationFactor: -1,
+		Configs: map[string]*string{"retention.ms": text("5")},
+	})
+	if err != nil || len(topic.Partitions) != 3 || len(topic.Partitions[0].Replicas) != 1 || topic.ID.IsZero() ||
+		topic.Configs["retention.ms"] != "5" {
 		t.Errorf("created %+v, %v", topic, err)
 	}
 	before := f.store.Image()
@@ -95,7 +157,10 @@ func TestTopicsGetTheBrokersDefaults(t *testing.T) {
 	if err != nil || len(topic.Partitions) != 2 || f.store.Image() != before {
 		t.Errorf("validated %+v, %v, metadata changed: %v", topic, err, f.store.Image() != before)
 	}
-	topic, err = topics.Create(t.Context(), NewTopic{Name: "c", Partitions: -1, ReplicationFactor: -1, Assignments: map[int32][]int32{1: {1}, 0: {1}}})
+	topic, err = topics.Create(t.Context(), NewTopic{
+		Name: "c", Partitions: -1, ReplicationFactor: -1,
+		Assignments: map[int32][]int32{1: {1}, 0: {1}},
+	})
 	if err != nil || len(topic.Partitions) != 2 {
 		t.Errorf("assigned %+v, %v", topic, err)
 	}
@@ -108,7 +173,10 @@ func TestTopicsGetTheBrokersDefaults(t *testing.T) {
 }
 
 func TestTopicsAreCreatedOnDemand(t *testing.T) {
-	topics, f := newTopics(t, map[string]string{"num.partitions": "4", "offsets.topic.num.partitions": "7", "offsets.topic.segment.bytes": "2000000"})
+	topics, f := newTopics(t, map[string]string{
+		"num.partitions":               "4",
+		"offsets.topic.num.partitions": "7", "offsets.topic.segment.bytes": "2000000",
+	})
 	topic, err := topics.AutoCreate(t.Context(), "asked")
 	if err != nil || len(topic.Partitions) != 4 {
 		t.Fatalf("created %+v, %v", topic, err)
@@ -127,7 +195,10 @@ func TestTopicsAreCreatedOnDemand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]string{"cleanup.policy": "compact", "compression.type": "producer", "segment.bytes": "2000000"}, offsets.Configs); diff != "" || len(offsets.Partitions) != 7 {
+	if diff := cmp.Diff(map[string]string{
+		"cleanup.policy": "compact", "compression.type": "producer",
+		"segment.bytes": "2000000",
+	}, offsets.Configs); diff != "" || len(offsets.Partitions) != 7 {
 		t.Errorf("%d partitions, configs (-want +got):\n%s", len(offsets.Partitions), diff)
 	}
 
@@ -138,7 +209,10 @@ func TestTopicsAreCreatedOnDemand(t *testing.T) {
 	if topic, err := topics.AutoCreate(t.Context(), "plain"); err != nil || topic.Name != "plain" {
 		t.Errorf("a topic that exists: %+v, %v", topic, err)
 	}
-	for name, partitions := range map[string]int{metadata.OffsetsTopic: 50, metadata.TransactionTopic: 50, metadata.ShareGroupStateTopic: 50} {
+	for name, partitions := range map[string]int{
+		metadata.OffsetsTopic: 50, metadata.TransactionTopic: 50,
+		metadata.ShareGroupStateTopic: 50,
+	} {
 		topic, err := topics.EnsureInternal(t.Context(), name)
 		if err != nil || len(topic.Partitions) != partitions {
 			t.Errorf("%s: %+v, %v", name, topic, err)
@@ -153,10 +227,13 @@ func TestTopicsAreCreatedOnDemand(t *testing.T) {
 	}
 }
 
-func TestManyWhoNeedAMissingTopicGetTheSame(t *testing.T) {
+func TestConcurrentRequestsForAMissingTopicGetTheSame(t *testing.T) {
 	topics, _ := newTopics(t, nil)
-	// Another makes the topic between the look at the image and the command.
-	racing := NewTopics(raced{topics.store.(*porttest.Store), func() { _, _ = topics.EnsureInternal(t.Context(), metadata.OffsetsTopic) }}, topics.configs, topics.newID)
+	// Another caller creates the topic after the image was read and before the command.
+	racing := NewTopics(raced{
+		topics.store.(*porttest.Store),
+		func() { _, _ = topics.EnsureInternal(t.Context(), metadata.OffsetsTopic) },
+	}, topics.configs, topics.newID)
 	got, err := racing.EnsureInternal(t.Context(), metadata.OffsetsTopic)
 	want, _ := topics.store.Image().Topic(metadata.OffsetsTopic)
 	if err != nil || got != want {
@@ -164,7 +241,7 @@ func TestManyWhoNeedAMissingTopicGetTheSame(t *testing.T) {
 	}
 }
 
-// behind is metadata whose image is old until somebody asks for a new one, as on a node that does not lead it.
+// behind is metadata whose image is old until the next Barrier, as on a node that does not lead it.
 type behind struct {
 	*porttest.Store
 	old *metadata.Image // nil: the image is the newest

@@ -2,7 +2,7 @@ package classic
 
 import "github.com/chronik-stream/chronik/core/domain/group"
 
-// Description is what DescribeGroups shows.
+// Description is a group in DescribeGroups.
 type Description struct {
 	Group, State           string // state: as State.String has it
 	ProtocolType, Protocol string
@@ -17,8 +17,8 @@ type MemberDescription struct {
 	Metadata, Assignment []byte
 }
 
-// Describe returns the group as DescribeGroups shows it: subscriptions in the state Stable only, assignments
-// until the next ones are there.
+// Describe returns the group as DescribeGroups shows it: subscriptions in the state Stable only, and the old
+// assignments until there are new ones.
 func (g *Group) Describe() Description {
 	d := Description{Group: g.id, State: g.state.String(), ProtocolType: g.protocolType}
 	stable := g.state == Stable

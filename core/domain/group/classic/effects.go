@@ -2,8 +2,8 @@ package classic
 
 import "github.com/chronik-stream/chronik/core/domain/group"
 
-// Effects is what a step wants done. Answers may be delivered at once, even before the records are durable:
-// those that depend on records come from Written.
+// Effects is what the caller has to do after a step. Answers may be sent at once, even before the records are durable:
+// answers that depend on records are effects of Written.
 type Effects struct {
 	Joins  []JoinAnswer
 	Syncs  []SyncAnswer
@@ -11,31 +11,31 @@ type Effects struct {
 	Events []Event
 }
 
-// JoinAnswer answers a waiting Join: To is to be called with the response.
+// JoinAnswer answers a waiting Join: the caller has to call To with the response.
 type JoinAnswer struct {
 	To func(JoinResponse)
 	JoinResponse
 }
 
-// SyncAnswer answers a waiting Sync: To is to be called with the response.
+// SyncAnswer answers a waiting Sync: the caller has to call To with the response.
 type SyncAnswer struct {
 	To func(SyncResponse)
 	SyncResponse
 }
 
-// Write is a batch of records to append. Unless it has none, Written must be called with it once, when its fate is
+// Write is a batch of records to append. Unless it is empty, Written must be called with it once, when its result is
 // known.
 type Write struct {
 	Records    []group.Record
 	purpose    purpose
 	generation int32
 	memberID   string  // toReplaceStatic: the new member
-	replaced   *member // toReplaceStatic: the old one, to go back to
-	leader     string  // toReplaceStatic: the leader before
-	skip       bool    // toReplaceStatic: the client knows of KIP-814
+	replaced   *member // toReplaceStatic: the old member, restored when the write fails
+	leader     string  // toReplaceStatic: the previous leader
+	skip       bool    // toReplaceStatic: the client supports KIP-814
 }
 
-// purpose says how a step goes on after its write.
+// purpose says how a step continues after its write.
 type purpose int8
 
 const (
@@ -46,7 +46,7 @@ const (
 	toDelete                       // the group's end
 )
 
-// Event is something that operators want to read about a group.
+// Event is a change of a group that is logged for operators.
 type Event struct {
 	Text       string
 	Member     string // "" when it is about the group

@@ -7,7 +7,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/group"
 )
 
-// State is where a group stands between two generations.
+// State is the state of a group between two generations.
 type State int8
 
 // The states. Their names are Kafka's.
@@ -16,7 +16,7 @@ const (
 	PreparingRebalance               // waiting for the members to join
 	CompletingRebalance              // waiting for the leader's assignment
 	Stable                           // every member has, or may fetch, its assignment
-	Dead                             // deleted, or handed over to another coordinator
+	Dead                             // deleted, or coordinated by another broker
 )
 
 // String returns the state as Kafka spells it.
@@ -24,28 +24,28 @@ func (s State) String() string {
 	return [...]string{"Empty", "PreparingRebalance", "CompletingRebalance", "Stable", "Dead"}[s]
 }
 
-// NewMemberTimeout is how long a new member's join waits before the member counts as gone: it cannot send
-// heartbeats as long as it does not know its id.
+// NewMemberTimeout is how long a new member's Join may wait before the member is removed. It cannot send heartbeats as
+// long as it does not know its id.
 const NewMemberTimeout = 5 * time.Minute
 
-// Settings are the broker's configs that rule groups.
+// Settings are the broker's configs for groups.
 type Settings struct {
 	InitialRebalanceDelay time.Duration // group.initial.rebalance.delay.ms (KIP-134)
 	MaxSize               int           // group.max.size
 }
 
-// Group is one consumer group as a state machine. Its methods are its steps: each takes the present
-// time where time matters, changes the group, and returns what is to be done outside. A Group is not safe for
-// concurrent use, has no goroutine and no clock.
+// Group is one consumer group as a state machine. Its methods are its steps: each takes the current time where time
+// matters, changes the group, and returns what the caller has to do. A Group is not safe for concurrent use, and has no
+// goroutine and no clock.
 //
-// What a group durably is, its Metadata and its offsets, changes in Apply only: at replay for every
-// record of the log, live for every record that has become durable (see Written). All the rest (who waits
-// for what, and until when) is made from that by Restore.
+// The durable part of a group, its Metadata and its offsets, changes in Apply only: during a replay for every record of
+// the log, and live for every record that has become durable (see Written). Everything else, such as waiting requests
+// and deadlines, is rebuilt from that by Restore.
 type Group struct {
 	id           string
 	state        State
 	previous     State
-	since        int64 // milliseconds: when the group came into state, -1 when unknown
+	since        int64 // milliseconds: when the group entered state, -1 if unknown
 	protocolType string
 	protocol     string // the one selected for the generation
 	generation   int32
@@ -53,15 +53,15 @@ type Group struct {
 	settings     Settings
 
 	members   map[string]*member
-	order     []*member            // the members in the order in which they came
+	order     []*member            // the members in the order in which they have joined
 	static    map[string]string    // instance id → member id
-	pending   map[string]time.Time // members that were told to come back with their id, and until when
+	pending   map[string]time.Time // members that have to rejoin with their id (KIP-394), and until when
 	supported map[string]int       // protocol → number of members that support it
-	topics    map[string]bool      // what the members subscribe to
+	topics    map[string]bool      // the topics that the members subscribe to
 	parsed    bool                 // topics is known
-	unwritten bool                 // nothing in the log says yet that the group exists
+	unwritten bool                 // the log has no record of the group yet
 	weight    int                  // bytes that members and pending ones take
-	assigning bool                 // the generation's assignment is on its way to the log
+	assigning bool                 // the generation's assignment is being written to the log
 
 	joinDeadline time.Time // end of PreparingRebalance
 	initial      initialDelay
@@ -80,10 +80,10 @@ type Group struct {
 type initialDelay struct {
 	running          bool
 	delay, remaining time.Duration
-	joined           bool // a member has come during the delay
+	joined           bool // a member has joined during the delay
 }
 
-// New returns an empty group that no log knows yet.
+// New returns an empty group without records in the log.
 func New(id string, now time.Time) *Group {
 	return &Group{
 		id: id, previous: Dead, since: now.UnixMilli(), unwritten: true,
@@ -93,7 +93,7 @@ func New(id string, now time.Time) *Group {
 	}
 }
 
-// NewFromLog returns a group to which a log's records are to be given by Apply. Restore ends the loading.
+// NewFromLog returns a group that is being loaded: Apply is called for each of its records, and then Restore.
 func NewFromLog(id string) *Group {
 	g := New(id, time.Time{})
 	g.since, g.unwritten = -1, false
@@ -106,22 +106,22 @@ func (g *Group) ID() string { return g.id }
 // State returns the group's state.
 func (g *Group) State() State { return g.state }
 
-// Dead reports whether the group has been deleted or given up, though its last records may not be durable yet.
+// Dead reports whether the group was deleted or abandoned. Its last records may not be durable yet.
 func (g *Group) Dead() bool { return g.state == Dead }
 
 // Generation returns the group's generation.
 func (g *Group) Generation() int32 { return g.generation }
 
-// Vacant reports whether the group is nothing: no member, no offset, nothing in the log or on its way there.
+// Vacant reports whether nothing is left of the group: no member, no offset, no record in the log, durable or not.
 func (g *Group) Vacant() bool {
 	return len(g.members) == 0 && len(g.pending) == 0 && g.offsets.Empty() && g.metadata == nil && g.writes == 0
 }
 
-// Wake returns when Expire wants to be called next; the zero time for never. It may be earlier than
-// necessary, never later.
+// Wake returns when Expire has to be called next; the zero time for never. It may be earlier than necessary, but never
+// later.
 func (g *Group) Wake() time.Time { return g.wake }
 
-// Apply changes what the group durably is by a record of its log. It is the only way in which that changes.
+// Apply applies a record of the log. Only this changes the durable part of the group.
 func (g *Group) Apply(r group.Record) {
 	switch r := r.(type) {
 	case group.MetadataRecord:
@@ -131,8 +131,7 @@ func (g *Group) Apply(r group.Record) {
 	}
 }
 
-// Restore brings a group that was loaded from its log to life: its members get a fresh session time-out,
-// and a group that is now too large rebalances.
+// Restore ends the loading of a group: its members get full sessions, and a group that is now too large rebalances.
 func (g *Group) Restore(now time.Time, s Settings) Effects {
 	g.begin(now)
 	g.settings = s
@@ -156,8 +155,8 @@ func (g *Group) Restore(now time.Time, s Settings) Effects {
 	return g.end()
 }
 
-// Written continues the step that asked for w: its records are durable when err is nil, and otherwise are
-// not and never will be. The records of one group must come here in the order of its log.
+// Written continues the step that has asked for w. Its records are durable if err is nil, and otherwise never will be.
+// It must be called in the order of the log.
 func (g *Group) Written(now time.Time, w Write, err error) Effects {
 	g.begin(now)
 	g.writes--
@@ -180,13 +179,13 @@ func (g *Group) Written(now time.Time, w Write, err error) Effects {
 		if err != nil {
 			g.state = Empty
 		}
-	case toRecord: // nobody waits for it
+	case toRecord: // no request waits for it
 	}
 	return g.end()
 }
 
-// Abandon answers everybody who waits with err and leaves the group Dead: another coordinator has taken
-// over, or this one has lost its log.
+// Abandon answers all waiting requests with err and leaves the group Dead. It is called when another coordinator has
+// taken over, or when the log has to be loaded again.
 func (g *Group) Abandon(now time.Time, err error) Effects {
 	g.begin(now)
 	g.abandon(err)
@@ -225,7 +224,7 @@ func (g *Group) schedule(deadline *time.Time, after time.Duration) {
 // emit asks for a batch of records.
 func (g *Group) emit(w Write) { g.fx.Writes = append(g.fx.Writes, g.track(w)) }
 
-// track notes that w, unless it is empty, is on its way to the log.
+// track counts w, unless it is empty, as not durable yet.
 func (g *Group) track(w Write) Write {
 	if len(w.Records) > 0 {
 		g.writes++
@@ -234,7 +233,7 @@ func (g *Group) track(w Write) Write {
 	return w
 }
 
-// record returns the record that keeps the group's generation, nil for its end.
+// record returns the record of the group's generation; m is nil for a tombstone.
 func (g *Group) record(m *group.Metadata) []group.Record {
 	return []group.Record{group.MetadataRecord{Group: g.id, Metadata: m}}
 }
@@ -257,8 +256,8 @@ func (g *Group) image(assignment func(*member) []byte) *group.Metadata {
 	return m
 }
 
-// parseTopics finds out what the members subscribe to. The topics stay unknown when a subscription is not one
-// of Kafka's consumers.
+// parseTopics sets the topics that the members subscribe to. They stay unknown if a subscription is not that of a Kafka
+// consumer.
 func (g *Group) parseTopics() {
 	clear(g.topics)
 	g.parsed = false
@@ -286,7 +285,7 @@ func (g *Group) subscribes(topic string) bool {
 	return g.protocolType == group.ConsumerProtocolType
 }
 
-// checkMember checks who a request says it comes from.
+// checkMember checks the member that a request names.
 func (g *Group) checkMember(memberID, instanceID string) error {
 	if instanceID != "" {
 		switch holder, ok := g.static[instanceID]; {

@@ -35,7 +35,10 @@ type harness struct {
 
 func newHarness(t failer, s Settings) *harness {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	return &harness{t: t, now: now, settings: s, g: New("g", now), joins: map[string]JoinResponse{}, syncs: map[string]SyncResponse{}}
+	return &harness{
+		t: t, now: now, settings: s, g: New("g", now), joins: map[string]JoinResponse{},
+		syncs: map[string]SyncResponse{},
+	}
 }
 
 func (h *harness) take(fx Effects) {
@@ -63,8 +66,8 @@ func (h *harness) append(w Write) {
 	h.take(h.g.Written(h.now, w, nil))
 }
 
-// settle makes what was held durable, or fails it.
-func (h *harness) settle(err error) {
+// written makes the held writes durable, or fails them with err.
+func (h *harness) written(err error) {
 	h.hold = false
 	for len(h.held) > 0 {
 		w := h.held[0]
@@ -76,7 +79,7 @@ func (h *harness) settle(err error) {
 	}
 }
 
-// pass lets time go by, waking the group whenever it wants to be woken.
+// pass lets time pass, and calls Expire whenever the group asks for it.
 func (h *harness) pass(d time.Duration) {
 	until := h.now.Add(d)
 	for range 100_000 {
@@ -90,7 +93,7 @@ func (h *harness) pass(d time.Duration) {
 		}
 		h.take(h.g.Expire(h.now))
 	}
-	h.t.Fatal("the group wants to be woken again and again")
+	h.t.Fatal("the group asks to be woken again and again")
 }
 
 // request returns a Join with the usual values.
@@ -98,7 +101,8 @@ func request(memberID, instanceID string) *JoinRequest {
 	return &JoinRequest{
 		Group: "g", MemberID: memberID, InstanceID: instanceID, ProtocolType: "consumer",
 		Protocols:      []Protocol{{Name: "range", Metadata: subscription("orders")}},
-		SessionTimeout: 10 * time.Second, RebalanceTimeout: 30 * time.Second, Client: group.Client{ID: "client", Host: "/127.0.0.1"},
+		SessionTimeout: 10 * time.Second, RebalanceTimeout: 30 * time.Second,
+		Client:            group.Client{ID: "client", Host: "/127.0.0.1"},
 		CanSkipAssignment: true,
 	}
 }
@@ -122,13 +126,19 @@ func (h *harness) join(req *JoinRequest) string {
 func (h *harness) sync(memberID, instanceID string, generation int32, assignments map[string][]byte) string {
 	h.ids++
 	w := fmt.Sprintf("sync-%d", h.ids)
-	req := &SyncRequest{Group: "g", MemberID: memberID, InstanceID: instanceID, Generation: generation, Assignments: assignments}
+	req := &SyncRequest{
+		Group: "g", MemberID: memberID, InstanceID: instanceID, Generation: generation,
+		Assignments: assignments,
+	}
 	h.take(h.g.Sync(h.now, req, func(r SyncResponse) { h.syncs[w] = r }))
 	return w
 }
 
 func (h *harness) heartbeat(memberID, instanceID string, generation int32) error {
-	return h.g.Heartbeat(h.now, &HeartbeatRequest{Group: "g", MemberID: memberID, InstanceID: instanceID, Generation: generation})
+	return h.g.Heartbeat(h.now, &HeartbeatRequest{
+		Group: "g", MemberID: memberID,
+		InstanceID: instanceID, Generation: generation,
+	})
 }
 
 func (h *harness) leave(members ...LeaveMember) []LeaveMember {
@@ -141,9 +151,15 @@ func (h *harness) leave(members ...LeaveMember) []LeaveMember {
 }
 
 func (h *harness) commit(memberID, instanceID string, generation int32, offsets map[int32]int64) error {
-	req := &group.CommitRequest{Group: "g", MemberID: memberID, InstanceID: instanceID, Generation: generation, Retention: -1}
+	req := &group.CommitRequest{
+		Group: "g", MemberID: memberID, InstanceID: instanceID, Generation: generation,
+		Retention: -1,
+	}
 	for p, o := range offsets {
-		req.Offsets = append(req.Offsets, group.OffsetCommit{TopicPartition: group.TopicPartition{Topic: "orders", Partition: p}, Offset: group.Offset{Offset: o, LeaderEpoch: -1}})
+		req.Offsets = append(req.Offsets, group.OffsetCommit{TopicPartition: group.TopicPartition{
+			Topic:     "orders",
+			Partition: p,
+		}, Offset: group.Offset{Offset: o, LeaderEpoch: -1}})
 	}
 	w, err := h.g.Commit(h.now, req, 4096)
 	if err != nil {
@@ -153,7 +169,7 @@ func (h *harness) commit(memberID, instanceID string, generation int32, offsets 
 	return nil
 }
 
-// joined returns the answer of a Join, which must be there.
+// joined returns the answer of a Join. There must be one.
 func (h *harness) joined(waiter string) JoinResponse {
 	h.t.Helper()
 	r, ok := h.joins[waiter]

@@ -7,8 +7,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/group"
 )
 
-// Join takes a member in, or back in for the next generation. answer is called when the rebalance is complete, or at
-// once where there is nothing to wait for. unique makes a new member's id unique.
+// Join adds a member, or lets it rejoin for the next generation. answer is called when the rebalance is complete, or at
+// once if there is nothing to wait for. unique makes a new member's id unique.
 func (g *Group) Join(now time.Time, s Settings, req *JoinRequest, unique string, answer func(JoinResponse)) Effects {
 	g.begin(now)
 	g.settings = s
@@ -39,8 +39,8 @@ func (g *Group) Join(now time.Time, s Settings, req *JoinRequest, unique string,
 	return g.end()
 }
 
-// hasRoom reports whether the group may take the member. During a rebalance those count who have
-// joined: when group.max.size was lowered, the last to come back are kept out.
+// hasRoom reports whether the group may take the member. During a rebalance only members that have joined count. So
+// when group.max.size was lowered, the last ones to rejoin are refused.
 func (g *Group) hasRoom(memberID string) bool {
 	m := g.members[memberID]
 	switch g.state {
@@ -53,7 +53,7 @@ func (g *Group) hasRoom(memberID string) bool {
 	}
 }
 
-// joinNew takes in a member that has no id yet.
+// joinNew adds a member that has no id yet.
 func (g *Group) joinNew(req *JoinRequest, unique string, answer func(JoinResponse)) {
 	if req.InstanceID != "" {
 		id := req.InstanceID + "-" + unique
@@ -75,7 +75,7 @@ func (g *Group) joinNew(req *JoinRequest, unique string, answer func(JoinRespons
 	g.respond(answer, JoinResponse{Generation: -1, MemberID: id, Err: fault.MemberIDRequired})
 }
 
-// joinKnown takes in a member that has an id: a pending one, or one that rejoins.
+// joinKnown handles a member that has an id: a pending one, or one that rejoins.
 func (g *Group) joinKnown(req *JoinRequest, answer func(JoinResponse)) error {
 	if _, ok := g.pending[req.MemberID]; ok && req.InstanceID == "" {
 		g.add(req.MemberID, req, answer)
@@ -93,12 +93,12 @@ func (g *Group) joinKnown(req *JoinRequest, answer func(JoinResponse)) error {
 			g.rejoin(m, req, "member has changed its metadata", answer)
 			return nil
 		}
-		// It has not got the answer to its Join, so it gets it again.
+		// It has not received the answer to its Join, so it gets it again.
 		g.answerCurrent(m, answer)
 	case Stable:
 		switch {
 		case g.leader == m.id:
-			// The leader may know of changes that no metadata shows, such as new partitions of a topic.
+			// The leader may know of changes that its subscription does not show, such as new partitions of a topic.
 			g.rejoin(m, req, "leader rejoins", answer)
 		case !m.matches(req.Protocols):
 			g.rejoin(m, req, "member has changed its metadata", answer)
@@ -111,7 +111,7 @@ func (g *Group) joinKnown(req *JoinRequest, answer func(JoinResponse)) error {
 	return nil
 }
 
-// add takes in a member and rebalances.
+// add adds a member and rebalances.
 func (g *Group) add(id string, req *JoinRequest, answer func(JoinResponse)) {
 	if g.state == PreparingRebalance && g.initial.running {
 		g.initial.joined = true
@@ -123,7 +123,7 @@ func (g *Group) add(id string, req *JoinRequest, answer func(JoinResponse)) {
 	m.join = answer
 	g.insert(m)
 	g.schedule(&m.deadline, NewMemberTimeout)
-	g.report("member joins", id, req.Reason)
+	g.report("member joined", id, req.Reason)
 	g.rebalanceOrComplete("new member " + id)
 }
 
@@ -139,8 +139,8 @@ func (g *Group) rejoin(m *member, req *JoinRequest, reason string, answer func(J
 	g.rebalanceOrComplete(reason)
 }
 
-// replaceStatic gives a static member's place to its restarted self. In Stable no rebalance is needed as long as
-// the same protocol is selected (KIP-345).
+// replaceStatic replaces a static member that has restarted under a new member id. In Stable this needs no rebalance as
+// long as the same protocol is selected (KIP-345).
 func (g *Group) replaceStatic(m *member, id string, req *JoinRequest, answer func(JoinResponse)) {
 	before, leader := *m, g.leader
 	g.answerJoin(m, JoinResponse{Generation: -1, MemberID: m.id, Err: fault.FencedInstanceID})
@@ -152,7 +152,7 @@ func (g *Group) replaceStatic(m *member, id string, req *JoinRequest, answer fun
 	})
 	m.join = answer
 	g.keepAlive(m)
-	g.report("static member is replaced", id, req.Reason)
+	g.report("static member replaced", id, req.Reason)
 	switch g.state {
 	case Stable:
 		if g.vote() != g.protocol {
@@ -167,14 +167,14 @@ func (g *Group) replaceStatic(m *member, id string, req *JoinRequest, answer fun
 			skip: req.CanSkipAssignment,
 		})
 	case CompletingRebalance:
-		// The leader may be assigning to the old id.
+		// The leader may be assigning partitions to the old id.
 		g.prepareRebalance("static member " + id + " has restarted")
 	default:
 		g.completeIfJoined()
 	}
 }
 
-// replacedStatic answers the restarted static member, or goes back to what it was before.
+// replacedStatic answers the restarted static member, or restores the old one when the write has failed.
 func (g *Group) replacedStatic(w Write, err error) {
 	m := g.members[w.memberID]
 	if m == nil {
@@ -201,13 +201,13 @@ func (g *Group) replacedStatic(w Write, err error) {
 			r.SkipAssignment, r.Members = true, g.joined()
 		}
 	} else {
-		// Told that its old self leads, an older client does not assign again without need.
+		// An older client that sees its old member id as the leader does not assign again without need.
 		r.Leader, r.Members = w.leader, nil
 	}
 	g.answerJoin(m, r)
 }
 
-// answerCurrent answers a Join with the generation as it is.
+// answerCurrent answers a Join with the current generation.
 func (g *Group) answerCurrent(m *member, answer func(JoinResponse)) {
 	r := g.current(m)
 	if g.state == CompletingRebalance && g.leader == m.id {
@@ -216,7 +216,7 @@ func (g *Group) answerCurrent(m *member, answer func(JoinResponse)) {
 	g.respond(answer, r)
 }
 
-// current returns the answer that tells a member of the generation.
+// current returns the answer to a Join in the current generation.
 func (g *Group) current(m *member) JoinResponse {
 	return JoinResponse{
 		Generation: g.generation, ProtocolType: g.protocolType, Protocol: g.protocol, Leader: g.leader, MemberID: m.id,

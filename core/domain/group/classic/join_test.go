@@ -28,7 +28,8 @@ func TestJoinWithUnknownMemberIDOfADynamicMemberIsToldItsID(t *testing.T) {
 	w := h.join(req)
 	h.waits(w)
 	h.pass(3 * time.Second)
-	if got := h.joined(w); got.Err != nil || got.Generation != 1 || got.Leader != "client-1" || got.MemberID != "client-1" || len(got.Members) != 1 || got.Protocol != "range" {
+	if got := h.joined(w); got.Err != nil || got.Generation != 1 || got.Leader != "client-1" ||
+		got.MemberID != "client-1" || len(got.Members) != 1 || got.Protocol != "range" {
 		t.Errorf("answer %+v, want generation 1 with itself as leader", got)
 	}
 }
@@ -256,7 +257,7 @@ func TestOfTwoJoinsOfOneMemberTheOlderIsAnswered(t *testing.T) {
 func TestNewMemberOfADeadConnectionDoesNotStayForEver(t *testing.T) {
 	h := newHarness(t, immediate())
 	ids := h.stable("")
-	h.join(request("", "")) // nobody reads its answer, and it never syncs
+	h.join(request("", "")) // its answer is not read, and it never syncs
 	h.join(request(ids[0], ""))
 	h.is(CompletingRebalance)
 	h.sync(ids[0], "", h.g.Generation(), nil)

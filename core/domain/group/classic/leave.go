@@ -6,7 +6,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// Leave removes the members, whose answers it puts into them, and rebalances once.
+// Leave removes the members, fills in the result of each, and rebalances once.
 func (g *Group) Leave(now time.Time, members []LeaveMember) (Effects, error) {
 	g.begin(now)
 	if g.state == Dead {
@@ -21,11 +21,11 @@ func (g *Group) Leave(now time.Time, members []LeaveMember) (Effects, error) {
 		}
 		if _, ok := g.pending[id]; ok {
 			g.forgetPending(id)
-			g.report("pending member leaves", id, m.Reason)
+			g.report("pending member left", id, m.Reason)
 			continue
 		}
 		if m.Err = g.checkLeave(m, id); m.Err == nil {
-			g.report("member leaves", id, m.Reason)
+			g.report("member left", id, m.Reason)
 			g.remove(id)
 			left = id
 		}

@@ -20,7 +20,7 @@ type member struct {
 
 	join        func(JoinResponse) // answers its waiting Join, nil for none
 	sync        func(SyncResponse) // answers its waiting Sync, nil for none
-	fresh       bool               // has never been in a generation: it may expire while its Join waits
+	fresh       bool               // was never in a generation: it may expire while its Join waits
 	pendingSync bool               // has not synced in this generation
 	deadline    time.Time          // of its session, zero while it waits for an answer
 }
@@ -31,7 +31,7 @@ func newMember(id string, req *JoinRequest) *member {
 	return m
 }
 
-// restored returns a member as the log knows it.
+// restored returns a member as the log has it.
 func restored(p group.MemberMetadata, protocol string) *member {
 	m := &member{
 		id: p.MemberID, instanceID: p.InstanceID, client: p.Client,
@@ -44,13 +44,13 @@ func restored(p group.MemberMetadata, protocol string) *member {
 	return m
 }
 
-// update takes over what a join says of the member.
+// update applies the properties in a Join.
 func (m *member) update(req *JoinRequest) {
 	m.protocols = distinct(req.Protocols)
 	m.session, m.rebalance = req.SessionTimeout, req.RebalanceTimeout
 }
 
-// distinct drops protocols whose name came before.
+// distinct drops protocols with the name of an earlier one.
 func distinct(protocols []Protocol) []Protocol {
 	var out []Protocol
 	for _, p := range protocols {
@@ -68,7 +68,7 @@ func (m *member) matches(protocols []Protocol) bool {
 	})
 }
 
-// subscription returns what the member says for the protocol.
+// subscription returns the member's subscription for a protocol.
 func (m *member) subscription(protocol string) []byte {
 	for _, p := range m.protocols {
 		if p.Name == protocol {
@@ -78,7 +78,7 @@ func (m *member) subscription(protocol string) []byte {
 	return nil
 }
 
-// insert puts a member into the group. The first one sets the group's protocol type and leads.
+// insert adds a member to the group. The first one sets the group's protocol type and becomes the leader.
 func (g *Group) insert(m *member) {
 	if m.instanceID != "" {
 		g.static[m.instanceID] = m.id
@@ -92,8 +92,8 @@ func (g *Group) insert(m *member) {
 	g.forgetPending(m.id)
 }
 
-// remove takes a member, pending or not, out of the group. Its waiting requests are answered
-// UnknownMemberID, so that it joins again if it is still alive.
+// remove removes a member, pending or not, from the group. Its waiting requests get fault.UnknownMemberID, so that it
+// joins again if it is still alive.
 func (g *Group) remove(memberID string) {
 	g.forgetPending(memberID)
 	m := g.members[memberID]
@@ -128,20 +128,20 @@ func (g *Group) rename(m *member, id string) {
 	g.static[m.instanceID] = id
 }
 
-// change replaces what the group knows of a member's protocols and time-outs.
+// change changes a member's protocols and time-outs by calling by.
 func (g *Group) change(m *member, by func()) {
 	g.count(m, -1)
 	by()
 	g.count(m, 1)
 }
 
-// expect notes a member that was told to come back with its id before until.
+// expect adds a pending member, which has to rejoin with its id before until.
 func (g *Group) expect(id string, until time.Time) {
 	g.pending[id] = until
 	g.weight += pendingSize + len(id)
 }
 
-// forgetPending undoes expect.
+// forgetPending removes a pending member.
 func (g *Group) forgetPending(id string) {
 	if _, ok := g.pending[id]; ok {
 		delete(g.pending, id)
@@ -159,7 +159,7 @@ func (g *Group) count(m *member, n int) {
 	}
 }
 
-// keepAlive starts the member's session again.
+// keepAlive extends the member's session.
 func (g *Group) keepAlive(m *member) { g.schedule(&m.deadline, m.session) }
 
 // supports reports whether a member with these protocols can be in the group.
@@ -172,8 +172,8 @@ func (g *Group) supports(protocolType string, protocols []Protocol) bool {
 	})
 }
 
-// vote selects the protocol: among those that all members support, the one that most of them prefer. Where
-// that is undecided, the longer a member is in the group, the more its preference counts.
+// vote selects the protocol: among those that all members support, the one that most of them prefer. In a tie, the
+// preference of the member that has been in the group for longest decides.
 func (g *Group) vote() string {
 	votes := map[string]int{}
 	best := ""
@@ -195,12 +195,12 @@ func (g *Group) vote() string {
 	return best
 }
 
-// allJoined reports whether nobody is left to wait for in PreparingRebalance.
+// allJoined reports whether all members have joined in PreparingRebalance.
 func (g *Group) allJoined() bool {
 	return len(g.pending) == 0 && !slices.ContainsFunc(g.order, func(m *member) bool { return m.join == nil })
 }
 
-// joinedCount returns how many members wait for the answer to their Join.
+// joinedCount returns the number of members that wait for the answer to their Join.
 func (g *Group) joinedCount() (n int) {
 	for _, m := range g.order {
 		if m.join != nil {

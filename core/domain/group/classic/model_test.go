@@ -31,15 +31,15 @@ type modelClient struct {
 	subscription string
 }
 
-// model drives a group with clients that come, go, restart and die, appends that take their time, and crashes of
-// the coordinator; and holds it against what the protocol promises.
+// model drives a group with clients that join, leave, restart and die, with slow appends and with crashes of the
+// coordinator. It checks the group against the promises of the protocol.
 type model struct {
 	*harness
 	rt      *rapid.T
 	clients []*modelClient
 	durable []group.Record
 	highest int32
-	// given is what leaders have assigned: generation → member → assignment, of this incarnation of the coordinator.
+	// given holds the assignments of the leaders since the coordinator has started: generation → member → assignment.
 	given  map[int32]map[string][]byte
 	fenced map[string]bool // member ids whose place a twin has taken
 }
@@ -58,7 +58,7 @@ func newModel(rt *rapid.T) *model {
 	return m
 }
 
-// act has a client do what it would do next.
+// act lets a client do its next step.
 func (m *model) act(c *modelClient, leave bool) {
 	switch c.phase {
 	case "dead":
@@ -80,7 +80,8 @@ func (m *model) act(c *modelClient, leave bool) {
 			for i, o := range c.members {
 				assignments[o.MemberID] = fmt.Appendf(nil, "%s of %d", o.MemberID, c.generation+int32(i)*1000)
 			}
-			if m.g.State() == CompletingRebalance && m.g.leader == c.memberID && m.g.Generation() == c.generation && !m.g.assigning {
+			if m.g.State() == CompletingRebalance && m.g.leader == c.memberID && m.g.Generation() == c.generation &&
+				!m.g.assigning {
 				if m.given[c.generation] != nil {
 					m.rt.Fatalf("generation %d is assigned twice", c.generation)
 				}
@@ -110,7 +111,7 @@ func (m *model) act(c *modelClient, leave bool) {
 	m.read()
 }
 
-// read gives the clients their answers.
+// read passes the answers to the clients.
 func (m *model) read() {
 	for _, c := range m.clients {
 		switch c.phase {
@@ -142,7 +143,8 @@ func (m *model) read() {
 				c.phase, c.assignment = "stable", r.Assignment
 				want, known := m.given[c.generation]
 				if known && !bytes.Equal(r.Assignment, want[c.memberID]) && !m.static(c) {
-					m.rt.Fatalf("%s got %q in generation %d, its leader gave it %q", c.memberID, r.Assignment, c.generation, want[c.memberID])
+					m.rt.Fatalf("%s got %q in generation %d, its leader gave it %q", c.memberID, r.Assignment, c.generation,
+						want[c.memberID])
 				}
 			case fault.FencedInstanceID:
 				c.phase = "dead"
@@ -183,7 +185,7 @@ func (m *model) replay() *Group {
 	return g
 }
 
-// check holds the group against its promises.
+// check checks the group against its promises.
 func (m *model) check() {
 	if !m.hold {
 		m.durable = slices.Clip(m.log)
@@ -253,9 +255,9 @@ func (m *model) check() {
 	}
 }
 
-// calm lets the living clients go on until the group must have come to rest.
+// calm lets the living clients go on until the group must be stable.
 func (m *model) calm() {
-	m.settle(nil)
+	m.written(nil)
 	for range 400 {
 		for _, c := range m.clients {
 			if c.phase != "dead" {
@@ -286,7 +288,7 @@ func (m *model) calm() {
 }
 
 // Anomalies 14, 16 and 17, among others: whatever members and the coordinator's machine do, the group keeps its
-// promises, and comes to rest when they are left alone.
+// promises, and becomes stable without further faults.
 func TestGroupsKeepTheirPromisesWhateverHappens(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		m := newModel(rt)
@@ -318,8 +320,8 @@ func TestGroupsKeepTheirPromisesWhateverHappens(t *testing.T) {
 				m.pass(time.Duration(rapid.IntRange(1, 12_000).Draw(rt, "ms")) * time.Millisecond)
 				m.read()
 			},
-			"hold":   func(*rapid.T) { m.hold = true },
-			"settle": func(*rapid.T) { m.settle(nil); m.read() },
+			"hold":    func(*rapid.T) { m.hold = true },
+			"written": func(*rapid.T) { m.written(nil); m.read() },
 			"crash": func(rt *rapid.T) {
 				if rapid.IntRange(0, 3).Draw(rt, "crash?") == 0 {
 					m.crash()
@@ -328,7 +330,8 @@ func TestGroupsKeepTheirPromisesWhateverHappens(t *testing.T) {
 			"commit": func(*rapid.T) {
 				c := pick()
 				if c.phase == "stable" {
-					err := m.commit(c.memberID, c.instance, c.generation, map[int32]int64{rapid.Int32Range(0, 3).Draw(rt, "partition"): rapid.Int64Range(0, 9).Draw(rt, "offset")})
+					err := m.commit(c.memberID, c.instance, c.generation,
+						map[int32]int64{rapid.Int32Range(0, 3).Draw(rt, "partition"): rapid.Int64Range(0, 9).Draw(rt, "offset")})
 					if err == nil && m.fenced[c.memberID] {
 						rt.Fatalf("%s commits after its twin has come", c.memberID)
 					}

@@ -8,9 +8,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// Commit checks a commit and returns the records that make it durable; offsets with an error of their own
-// have none. maxMetadata is offset.metadata.max.bytes. The error holds for every offset. Written makes
-// the offsets visible.
+// Commit checks a commit and returns its records. Offsets with an error of their own have none. maxMetadata is
+// offset.metadata.max.bytes. An error of Commit applies to every offset. Written makes the offsets visible.
 func (g *Group) Commit(now time.Time, req *group.CommitRequest, maxMetadata int) (Write, error) {
 	if err := g.CheckCommit(req); err != nil {
 		return Write{}, err
@@ -55,11 +54,11 @@ func (g *Group) Offset(tp group.TopicPartition) (group.Offset, bool) { return g.
 // Offsets returns all committed offsets, in order of topic and partition.
 func (g *Group) Offsets() []group.FetchedOffset { return g.offsets.All() }
 
-// PendingOffsets reports whether commits are on their way to the log.
+// PendingOffsets reports whether there are commits that are not durable yet.
 func (g *Group) PendingOffsets() bool { return g.offsets.Pending() }
 
-// DeleteOffsets returns the records that remove the partitions' offsets, and for each partition
-// an error: fault.GroupSubscribedToTopic where members consume the topic.
+// DeleteOffsets returns the records that remove the partitions' offsets, and an error for each partition:
+// fault.GroupSubscribedToTopic if members consume the topic.
 func (g *Group) DeleteOffsets(partitions []group.TopicPartition) (Write, []error, error) {
 	switch {
 	case g.state == Dead:
@@ -81,7 +80,7 @@ func (g *Group) DeleteOffsets(partitions []group.TopicPartition) (Write, []error
 	return g.track(w), errs, nil
 }
 
-// DropTopics returns the records that remove the offsets of topics that are gone; see group.Offsets.
+// DropTopics returns the records that remove the offsets of deleted topics; see group.Offsets.
 func (g *Group) DropTopics(current func(name string) (metadata.TopicID, bool)) Write {
 	return g.track(Write{Records: g.offsets.DropTopics(current)})
 }
@@ -111,10 +110,10 @@ func (g *Group) withTombstone(w Write) Write {
 	return g.track(w)
 }
 
-// ExpireOffsets returns the records that remove the offsets which are older than retention
-// (offsets.retention.minutes), and the group, too, when it is empty and nothing is left (KIP-211). An empty group's
-// offsets age from when it became empty; those of a group without a protocol, and of topics that a
-// stable group does not consume any more, from their commit.
+// ExpireOffsets returns the records that remove the offsets that are older than retention (offsets.retention.minutes),
+// and the group as well when it is empty and has no offsets left (KIP-211). The age of an empty group's offsets counts
+// from when it became empty. Offsets of a group without a protocol, and of topics that a stable group does not consume
+// any more, count from their commit.
 func (g *Group) ExpireOffsets(now time.Time, retention time.Duration) Write {
 	if g.state == Dead {
 		return Write{}

@@ -54,13 +54,14 @@ func TestCommittedOffsetIsVisibleOnlyWhenDurable(t *testing.T) {
 	if _, ok := h.g.Offset(partition(0)); ok || !h.g.PendingOffsets() {
 		t.Error("an offset is visible before it is durable")
 	}
-	h.settle(nil)
-	if o, ok := h.g.Offset(partition(0)); !ok || o.Offset != 5 || o.CommitTime != h.now.UnixMilli() || o.ExpireTime != -1 || h.g.PendingOffsets() {
+	h.written(nil)
+	if o, ok := h.g.Offset(partition(0)); !ok || o.Offset != 5 || o.CommitTime != h.now.UnixMilli() ||
+		o.ExpireTime != -1 || h.g.PendingOffsets() {
 		t.Errorf("offset %+v, %t, want 5", o, ok)
 	}
 	h.hold = true
 	h.kind(h.commit("", "", -1, map[int32]int64{0: 6}), fault.None)
-	h.settle(fault.NotEnoughReplicas)
+	h.written(fault.NotEnoughReplicas)
 	if o, _ := h.g.Offset(partition(0)); o.Offset != 5 || h.g.PendingOffsets() {
 		t.Errorf("offset %+v after a failed commit, want 5", o)
 	}
@@ -133,19 +134,23 @@ func TestDeleteRemovesOnlyEmptyGroupsAndAllTheirOffsets(t *testing.T) {
 	}
 }
 
-// Anomaly 16: a committed offset is resurrected. The commit was on its way when the group was deleted.
+// Anomaly 16: a committed offset is resurrected. The commit was not durable yet when the group was deleted.
 func TestDeletedOffsetDoesNotRiseAgainWhenTheLogIsRead(t *testing.T) {
 	for name, remove := range map[string]func(h *harness) Write{
-		"delete group":   func(h *harness) Write { w, _ := h.g.Delete(); return w },
-		"delete offsets": func(h *harness) Write { w, _, _ := h.g.DeleteOffsets([]group.TopicPartition{partition(0)}); return w },
-		"delete topic":   func(h *harness) Write { return h.g.DropTopics(noTopics) },
+		"delete group": func(h *harness) Write { w, _ := h.g.Delete(); return w },
+		"delete offsets": func(h *harness) Write {
+			w, _,
+				_ := h.g.DeleteOffsets([]group.TopicPartition{partition(0)})
+			return w
+		},
+		"delete topic": func(h *harness) Write { return h.g.DropTopics(noTopics) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHarness(t, immediate())
 			h.hold = true
 			h.kind(h.commit("", "", -1, map[int32]int64{0: 1}), fault.None)
 			h.append(remove(h))
-			h.settle(nil)
+			h.written(nil)
 			again := NewFromLog("g")
 			for _, r := range h.log {
 				again.Apply(r)
@@ -162,11 +167,17 @@ func noTopics(string) (metadata.TopicID, bool) { return metadata.TopicID{}, fals
 func TestOffsetsOfTopicsThatAreGoneAreDropped(t *testing.T) {
 	h := newHarness(t, immediate())
 	commit := func(topic string, id metadata.TopicID) {
-		w, err := h.g.Commit(h.now, &group.CommitRequest{Generation: -1, Retention: -1, Offsets: []group.OffsetCommit{{TopicPartition: group.TopicPartition{Topic: topic}, Offset: group.Offset{TopicID: id}}}}, 10)
+		w, err := h.g.Commit(h.now, &group.CommitRequest{
+			Generation: -1, Retention: -1,
+			Offsets: []group.OffsetCommit{{
+				TopicPartition: group.TopicPartition{Topic: topic},
+				Offset:         group.Offset{TopicID: id},
+			}},
+		}, 10)
 		h.kind(err, fault.None)
 		h.append(w)
 	}
-	for _, topic := range []string{"gone", "anew", "same", "committed again"} {
+	for _, topic := range []string{"gone", "created again", "same", "committed again"} {
 		commit(topic, metadata.TopicID{1})
 	}
 	commit("unknown id", metadata.TopicID{})
@@ -183,7 +194,7 @@ func TestOffsetsOfTopicsThatAreGoneAreDropped(t *testing.T) {
 		}
 	})
 	h.append(w)
-	h.settle(nil)
+	h.written(nil)
 	var left []string
 	for _, o := range h.g.Offsets() {
 		left = append(left, o.Topic)
@@ -243,7 +254,11 @@ func TestExpiryOfOffsets(t *testing.T) { // KIP-211
 	t.Run("a stable group's of topics that it does not consume", func(t *testing.T) {
 		h := newHarness(t, immediate())
 		h.stable("")
-		w, err := h.g.Commit(h.now, &group.CommitRequest{MemberID: h.g.order[0].id, Generation: 1, Retention: -1, Offsets: []group.OffsetCommit{{TopicPartition: group.TopicPartition{Topic: "old"}}, {TopicPartition: partition(0)}}}, 10)
+		w, err := h.g.Commit(h.now, &group.CommitRequest{
+			MemberID: h.g.order[0].id, Generation: 1, Retention: -1,
+			Offsets: []group.OffsetCommit{{TopicPartition: group.TopicPartition{Topic: "old"}}, {TopicPartition: partition(0)}},
+		},
+			10)
 		h.kind(err, fault.None)
 		h.append(w)
 		h.now = h.now.Add(retention)
@@ -254,7 +269,10 @@ func TestExpiryOfOffsets(t *testing.T) { // KIP-211
 	})
 	t.Run("with their own retention", func(t *testing.T) {
 		h := newHarness(t, immediate())
-		w, _ := h.g.Commit(h.now, &group.CommitRequest{Generation: -1, Retention: time.Minute, Offsets: []group.OffsetCommit{{TopicPartition: partition(0)}}}, 10)
+		w, _ := h.g.Commit(h.now, &group.CommitRequest{
+			Generation: -1, Retention: time.Minute,
+			Offsets: []group.OffsetCommit{{TopicPartition: partition(0)}},
+		}, 10)
 		h.append(w)
 		h.pass(time.Minute)
 		if n := expire(h); n != 2 {
@@ -270,7 +288,7 @@ func TestExpiryOfOffsets(t *testing.T) { // KIP-211
 		if n := expire(h); n != 0 {
 			t.Errorf("%d records", n)
 		}
-		h.settle(nil)
+		h.written(nil)
 		if o, ok := h.g.Offset(partition(0)); !ok || o.Offset != 2 {
 			t.Errorf("offset %+v, %t", o, ok)
 		}

@@ -7,7 +7,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// rebalanceOrComplete begins a rebalance, or ends the joining of the one that runs if everybody is there.
+// rebalanceOrComplete begins a rebalance, or completes the join phase of the current one if all members have joined.
 func (g *Group) rebalanceOrComplete(reason string) {
 	if g.state == PreparingRebalance {
 		g.completeIfJoined()
@@ -16,8 +16,8 @@ func (g *Group) rebalanceOrComplete(reason string) {
 	g.prepareRebalance(reason)
 }
 
-// prepareRebalance begins a rebalance: members learn of it by their heartbeats, and those that wait for an
-// assignment of the generation that ends by their Sync.
+// prepareRebalance begins a rebalance. Members learn about it from their heartbeats, and those that wait for an
+// assignment of the old generation from their Sync.
 func (g *Group) prepareRebalance(reason string) {
 	if g.state == CompletingRebalance {
 		g.dropAssignments(fault.RebalanceInProgress)
@@ -28,7 +28,7 @@ func (g *Group) prepareRebalance(reason string) {
 	g.syncDeadline, g.assigning = time.Time{}, false
 	first := g.state == Empty
 	g.transition(PreparingRebalance)
-	g.report("group rebalances", "", reason)
+	g.report("group rebalance started", "", reason)
 	switch {
 	case first && g.settings.InitialRebalanceDelay > 0:
 		g.initial = initialDelay{
@@ -43,14 +43,14 @@ func (g *Group) prepareRebalance(reason string) {
 	}
 }
 
-// completeIfJoined ends the joining when everybody has joined, except during the initial delay.
+// completeIfJoined completes the join phase when all members have joined, except during the initial delay.
 func (g *Group) completeIfJoined() {
 	if g.state == PreparingRebalance && !g.initial.running && g.allJoined() {
 		g.completeJoin()
 	}
 }
 
-// joinDue is the end of the joining's time, which the initial delay puts off as long as members come.
+// joinDue handles the deadline of the join phase. The initial delay is extended as long as new members join.
 func (g *Group) joinDue() {
 	if g.initial.running && g.initial.joined && g.initial.remaining > 0 {
 		delay := min(g.settings.InitialRebalanceDelay, g.initial.remaining)
@@ -61,13 +61,13 @@ func (g *Group) joinDue() {
 	g.completeJoin()
 }
 
-// completeJoin begins the next generation with those who have joined. Static members stay in it, joined
-// or not; the others are removed.
+// completeJoin begins the next generation with the members that have joined. Static members that have not joined stay
+// in it as well; the others are removed.
 func (g *Group) completeJoin() {
 	g.joinDeadline, g.initial = time.Time{}, initialDelay{}
 	for _, m := range slices.Clone(g.order) {
 		if m.join == nil && m.instanceID == "" {
-			g.report("member has not rejoined in time", m.id, "")
+			g.report("member removed", m.id, "it has not rejoined in time")
 			g.remove(m.id)
 		}
 	}
@@ -84,7 +84,7 @@ func (g *Group) completeJoin() {
 	g.protocol = g.vote()
 	g.parseTopics()
 	g.transition(CompletingRebalance)
-	g.report("group has a new generation", "", "")
+	g.report("group generation started", "", "")
 	for _, m := range g.order {
 		r := g.current(m)
 		if m.id == g.leader {
@@ -102,12 +102,12 @@ func (g *Group) becomeEmpty() {
 	g.protocol, g.leader = "", ""
 	g.parseTopics()
 	g.transition(Empty)
-	g.report("group is empty", "", "")
+	g.report("group empty", "", "")
 	g.emit(Write{Records: g.record(g.image(nil))})
 }
 
-// electLeader makes a member that has joined the leader, if the present one has not. It reports false
-// when nobody has.
+// electLeader makes a member that has joined the leader, unless the current leader has joined. It reports false if no
+// member has joined.
 func (g *Group) electLeader() bool {
 	if g.members[g.leader].join != nil {
 		return true
@@ -120,7 +120,7 @@ func (g *Group) electLeader() bool {
 	return true
 }
 
-// dropAssignments takes the assignments back and answers every waiting Sync with err.
+// dropAssignments removes the assignments and answers every waiting Sync with err.
 func (g *Group) dropAssignments(err error) {
 	for _, m := range g.order {
 		g.assign(m, nil)
@@ -130,14 +130,14 @@ func (g *Group) dropAssignments(err error) {
 	}
 }
 
-// Expire does what is due: sessions that ran out, rebalances that waited long enough. It is to be called at
+// Expire applies the deadlines that have passed: of sessions and of the phases of a rebalance. It has to be called at
 // Wake; calling it at other times does no harm.
 func (g *Group) Expire(now time.Time) Effects {
 	g.begin(now)
 	due := func(deadline time.Time) bool { return !deadline.IsZero() && !deadline.After(now) }
 	for _, id := range g.pendingIDs() {
 		if due(g.pending[id]) {
-			g.report("pending member has not come back", id, "")
+			g.report("pending member removed", id, "it has not rejoined in time")
 			g.forgetPending(id)
 			g.afterRemoval("")
 		}
@@ -147,10 +147,10 @@ func (g *Group) Expire(now time.Time) Effects {
 			continue
 		}
 		if !m.fresh && (m.join != nil || m.sync != nil) {
-			m.deadline = time.Time{} // it waits for us: its session starts again with the answer
+			m.deadline = time.Time{} // it waits for an answer, with which its session begins again
 			continue
 		}
-		g.report("member is removed", m.id, "its session has timed out")
+		g.report("member removed", m.id, "its session has timed out")
 		g.remove(m.id)
 		g.afterRemoval("session of member " + m.id + " has timed out")
 	}
@@ -164,7 +164,7 @@ func (g *Group) Expire(now time.Time) Effects {
 	return g.end()
 }
 
-// afterRemoval rebalances after a member is gone. reason is "" for one that was never in a generation.
+// afterRemoval rebalances after a member was removed. reason is "" for one that was never in a generation.
 func (g *Group) afterRemoval(reason string) {
 	switch {
 	case g.state == PreparingRebalance && g.allJoined():
@@ -174,7 +174,7 @@ func (g *Group) afterRemoval(reason string) {
 	}
 }
 
-// syncDue removes the members that have joined and never synced.
+// syncDue removes the members that have joined but not synced.
 func (g *Group) syncDue() {
 	g.syncDeadline = time.Time{}
 	if g.state != CompletingRebalance && g.state != Stable {
@@ -183,7 +183,7 @@ func (g *Group) syncDue() {
 	gone := false
 	for _, m := range slices.Clone(g.order) {
 		if m.pendingSync {
-			g.report("member is removed", m.id, "it has not synced in time")
+			g.report("member removed", m.id, "it has not synced in time")
 			g.remove(m.id)
 			gone = true
 		}

@@ -26,9 +26,10 @@ func TestSyncIsAnsweredWhenTheLeadersAssignmentIsDurable(t *testing.T) {
 	// A second assignment of the leader does not change what members are told.
 	again := h.sync(leader, "", 1, map[string][]byte{leader: {2}, follower: {1}})
 	h.kind(h.synced(own).Err, fault.RebalanceInProgress)
-	h.settle(nil)
+	h.written(nil)
 	h.is(Stable)
-	if r := h.synced(early); r.Err != nil || !bytes.Equal(r.Assignment, []byte{2}) || r.Protocol != "range" || r.ProtocolType != "consumer" {
+	if r := h.synced(early); r.Err != nil || !bytes.Equal(r.Assignment, []byte{2}) || r.Protocol != "range" ||
+		r.ProtocolType != "consumer" {
 		t.Errorf("follower's answer %+v", r)
 	}
 	if r := h.synced(again); !bytes.Equal(r.Assignment, []byte{1}) {
@@ -44,7 +45,7 @@ func TestAssignmentThatCannotBeStoredRebalances(t *testing.T) {
 	r := h.joined(h.join(request("", "")))
 	h.hold = true
 	w := h.sync(r.MemberID, "", 1, map[string][]byte{r.MemberID: {1}})
-	h.settle(fault.Unknown)
+	h.written(fault.Unknown)
 	if err := h.synced(w).Err; fault.KindOf(err) != fault.Unknown {
 		t.Errorf("answer %v, want an unknown error", err)
 	}
@@ -61,7 +62,7 @@ func TestMemberThatJoinsWhileTheAssignmentIsWrittenRebalances(t *testing.T) {
 	w := h.sync(r.MemberID, "", 1, map[string][]byte{r.MemberID: {1}})
 	h.join(request("", ""))
 	h.kind(h.synced(w).Err, fault.RebalanceInProgress)
-	h.settle(nil)
+	h.written(nil)
 	h.is(PreparingRebalance)
 	if r := h.joined(h.join(request(r.MemberID, ""))); r.Generation != 2 || len(r.Members) != 2 {
 		t.Errorf("rejoin is answered %+v, want generation 2 with two members", r)
@@ -129,7 +130,8 @@ func TestSessionsEndWithoutHeartbeats(t *testing.T) {
 	h.pass(time.Hour)
 	h.is(Empty)
 	last := h.log[len(h.log)-1].(group.MetadataRecord).Metadata
-	if len(last.Members) != 0 || last.Generation != h.g.Generation() || last.Leader != "" || last.ProtocolType != "consumer" {
+	if len(last.Members) != 0 || last.Generation != h.g.Generation() || last.Leader != "" ||
+		last.ProtocolType != "consumer" {
 		t.Errorf("stored %+v, want an empty generation", last)
 	}
 	if !h.g.Wake().IsZero() {
@@ -149,7 +151,8 @@ func TestHeartbeat(t *testing.T) {
 func TestLeaveInABatchRebalancesOnce(t *testing.T) {
 	h := newHarness(t, immediate())
 	ids := h.stable("", "", "")
-	got := h.leave(LeaveMember{MemberID: ids[0]}, LeaveMember{MemberID: ids[1], Reason: "closing"}, LeaveMember{MemberID: "nobody"})
+	got := h.leave(LeaveMember{MemberID: ids[0]}, LeaveMember{MemberID: ids[1], Reason: "closing"},
+		LeaveMember{MemberID: "nobody"})
 	h.kind(got[0].Err, fault.None)
 	h.kind(got[1].Err, fault.None)
 	h.kind(got[2].Err, fault.UnknownMemberID)
@@ -203,7 +206,7 @@ func TestLeaveAnswersWhatTheMemberWaitsFor(t *testing.T) {
 	s := h.sync(ids[1], "", r.Generation, nil)
 	h.leave(LeaveMember{MemberID: ids[1]})
 	h.kind(h.synced(s).Err, fault.UnknownMemberID)
-	h.settle(nil)
+	h.written(nil)
 	h.is(Empty)
 }
 

@@ -12,9 +12,9 @@ type Protocol struct {
 	Metadata []byte
 }
 
-// JoinRequest asks for membership; see Kafka's JoinGroup. Error kinds of its answer: MemberIDRequired (with the
-// member id to come back with), UnknownMemberID, FencedInstanceID, InconsistentGroupProtocol,
-// InvalidSessionTimeout, GroupMaxSizeReached, InvalidGroupID, RebalanceInProgress and the coordinator's own.
+// JoinRequest asks for membership; see Kafka's JoinGroup. Error kinds of its answer: MemberIDRequired (with the member
+// id for the next attempt), UnknownMemberID, FencedInstanceID, InconsistentGroupProtocol, InvalidSessionTimeout,
+// GroupMaxSizeReached, InvalidGroupID, RebalanceInProgress and those of the coordinator.
 type JoinRequest struct {
 	Group            string
 	MemberID         string // "" for a new member
@@ -25,7 +25,7 @@ type JoinRequest struct {
 	RebalanceTimeout time.Duration
 	Reason           string // KIP-800
 	Client           group.Client
-	// RequireMemberID is set from version 4 on: a new dynamic member is answered MemberIDRequired (KIP-394).
+	// RequireMemberID is set from version 4 on: a new dynamic member gets MemberIDRequired (KIP-394).
 	RequireMemberID bool
 	// CanSkipAssignment is set from version 9 on (KIP-814).
 	CanSkipAssignment bool
@@ -49,7 +49,7 @@ type JoinedMember struct {
 	Metadata             []byte
 }
 
-// SyncRequest asks for the member's assignment and, from the leader, brings everybody's.
+// SyncRequest asks for the member's assignment. That of the leader contains the assignments of all members.
 type SyncRequest struct {
 	Group, MemberID, InstanceID string
 	Generation                  int32
@@ -64,14 +64,14 @@ type SyncResponse struct {
 	Err                    error
 }
 
-// HeartbeatRequest keeps a member alive.
+// HeartbeatRequest extends a member's session.
 type HeartbeatRequest struct {
 	Group, MemberID, InstanceID string
 	Generation                  int32
 }
 
-// LeaveMember names a member that leaves: by member id, or by instance id with an empty member id (an
-// administrator's removal).
+// LeaveMember names a member that leaves: by its member id, or by its instance id with an empty member id, when an
+// administrator removes it.
 type LeaveMember struct {
 	MemberID, InstanceID, Reason string
 	Err                          error // in the answer

@@ -2,7 +2,7 @@ package classic
 
 import "github.com/chronik-stream/chronik/core/domain/group"
 
-// What the parts of a group take in memory beside the texts and bytes that they hold, about.
+// Estimates of the memory that the parts of a group take besides their texts and bytes.
 const (
 	groupSize    = 1024
 	memberSize   = 512
@@ -10,11 +10,10 @@ const (
 	protocolSize = 64
 )
 
-// Size returns about how many bytes of memory the group takes, its committed offsets included.
+// Size estimates how many bytes of memory the group takes, including its committed offsets.
 func (g *Group) Size() int { return groupSize + len(g.id) + g.weight + g.offsets.Size() }
 
-// Growth returns by how many bytes the group would grow if it took the join in: not at all if the member is there
-// already and says the same as before.
+// Growth estimates by how many bytes a Join would let the group grow. It is 0 if the member exists and has not changed.
 func (g *Group) Growth(req *JoinRequest) int {
 	m := g.members[req.MemberID]
 	if m == nil {
@@ -28,7 +27,7 @@ func (g *Group) Growth(req *JoinRequest) int {
 	return joining.weight() - m.weight()
 }
 
-// weight returns about how many bytes of memory the member takes.
+// weight estimates how many bytes of memory the member takes.
 func (m *member) weight() int {
 	n := memberSize + 2*len(m.id) + 2*len(m.instanceID) + len(m.client.ID) + len(m.client.Host) + len(m.assignment)
 	for _, p := range m.protocols {
@@ -43,5 +42,5 @@ func (g *Group) assign(m *member, assignment []byte) {
 	m.assignment = assignment
 }
 
-// CommitGrowth returns by how many bytes the group would grow if it took the commit in.
+// CommitGrowth estimates by how many bytes a commit would let the group grow.
 func (g *Group) CommitGrowth(req *group.CommitRequest) int { return g.offsets.Growth(req) }

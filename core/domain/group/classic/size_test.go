@@ -42,7 +42,7 @@ func TestAGroupGrowsByWhatItsMembersSay(t *testing.T) {
 	}
 }
 
-// commit has the group take offsets of so many partitions of so many topics in.
+// commit commits offsets of so many topics with so many partitions each.
 func commit(t *testing.T, g *Group, topics, partitions int, metadata string) (growth int) {
 	t.Helper()
 	var req group.CommitRequest
@@ -50,7 +50,8 @@ func commit(t *testing.T, g *Group, topics, partitions int, metadata string) (gr
 	for topic := range topics {
 		for p := range partitions {
 			req.Offsets = append(req.Offsets, group.OffsetCommit{
-				TopicPartition: group.TopicPartition{Topic: fmt.Sprintf("topic-%d", topic), Partition: int32(p)}, Offset: group.Offset{Offset: 1, Metadata: metadata},
+				TopicPartition: group.TopicPartition{Topic: fmt.Sprintf("topic-%d", topic), Partition: int32(p)},
+				Offset:         group.Offset{Offset: 1, Metadata: metadata},
 			})
 		}
 	}

@@ -21,10 +21,12 @@ func TestStaticMemberRestartsWithoutARebalance(t *testing.T) {
 				t.Fatalf("answer %+v, want generation %d and a new member id", r, generation)
 			}
 			h.is(Stable)
-			if leads := who == 0; r.SkipAssignment != leads || (len(r.Members) == 2) != leads || (r.Leader == r.MemberID) != leads {
+			if leads := who == 0; r.SkipAssignment != leads || (len(r.Members) == 2) != leads ||
+				(r.Leader == r.MemberID) != leads {
 				t.Errorf("answer %+v, want KIP-814's for a leader: %t", r, leads)
 			}
-			if s := h.synced(h.sync(r.MemberID, instances[who], generation, nil)); !bytes.Equal(s.Assignment, []byte{byte(who)}) {
+			if s := h.synced(h.sync(r.MemberID, instances[who], generation, nil)); !bytes.Equal(s.Assignment,
+				[]byte{byte(who)}) {
 				t.Errorf("assignment %v, want the old one", s.Assignment)
 			}
 			stored := h.log[len(h.log)-1].(group.MetadataRecord).Metadata
@@ -57,7 +59,7 @@ func TestStaticTwinsDoNotBothConsume(t *testing.T) {
 	h.kind(h.synced(h.sync(ids[1], "i-1", generation, nil)).Err, fault.FencedInstanceID)
 	h.kind(h.joined(h.join(request(ids[1], "i-1"))).Err, fault.FencedInstanceID)
 	h.kind(h.leave(LeaveMember{MemberID: ids[1], InstanceID: "i-1"})[0].Err, fault.FencedInstanceID)
-	// Without its instance id the old one is just unknown.
+	// Without its instance id the old one is unknown.
 	h.kind(h.heartbeat(ids[1], "", generation), fault.UnknownMemberID)
 	h.kind(h.commit(ids[1], "", generation, map[int32]int64{0: 5}), fault.UnknownMemberID)
 	h.kind(h.heartbeat(twin, "i-1", generation), fault.None)
@@ -78,7 +80,7 @@ func TestStaticTwinIsFencedWhileItWaits(t *testing.T) {
 	if r := h.joined(twin); r.Err != nil || r.Leader != r.MemberID {
 		t.Errorf("the twin's answer %+v, want it to lead", r)
 	}
-	// While the assignment is awaited, too; then everybody has to rejoin.
+	// Also while members wait for their assignments; then all of them have to rejoin.
 	follower := h.sync(ids[1], "i-1", h.g.Generation(), nil)
 	again := h.join(request("", "i-1"))
 	h.kind(h.synced(follower).Err, fault.FencedInstanceID)
@@ -118,8 +120,12 @@ func TestStaticMemberStaysUntilItsSessionEnds(t *testing.T) {
 func TestAdministratorRemovesStaticMembersByInstance(t *testing.T) {
 	h := newHarness(t, immediate())
 	h.stable("i-0", "i-1")
-	got := h.leave(LeaveMember{InstanceID: "i-0"}, LeaveMember{InstanceID: "nobody"}, LeaveMember{InstanceID: "i-1"}, LeaveMember{InstanceID: "i-1"}, LeaveMember{})
-	for i, want := range []fault.Kind{fault.None, fault.UnknownMemberID, fault.None, fault.UnknownMemberID, fault.UnknownMemberID} {
+	got := h.leave(LeaveMember{InstanceID: "i-0"}, LeaveMember{InstanceID: "nobody"}, LeaveMember{InstanceID: "i-1"},
+		LeaveMember{InstanceID: "i-1"}, LeaveMember{})
+	for i, want := range []fault.Kind{
+		fault.None, fault.UnknownMemberID, fault.None, fault.UnknownMemberID,
+		fault.UnknownMemberID,
+	} {
 		h.kind(got[i].Err, want)
 	}
 	h.is(Empty)
@@ -131,7 +137,7 @@ func TestStaticMemberGoesBackWhenItsNewIDCannotBeStored(t *testing.T) {
 	h.hold = true
 	w := h.join(request("", "i-1"))
 	h.waits(w)
-	h.settle(fault.CoordinatorNotAvailable)
+	h.written(fault.CoordinatorNotAvailable)
 	h.kind(h.joined(w).Err, fault.CoordinatorNotAvailable)
 	h.kind(h.heartbeat(ids[1], "i-1", h.g.Generation()), fault.None)
 	h.is(Stable)
@@ -147,7 +153,7 @@ func TestStaticRejoinThatARebalanceOvertakesJoinsThat(t *testing.T) {
 	if r := h.joined(w); r.Err != nil || r.Generation != before+1 || h.joined(leader).Generation != before+1 {
 		t.Errorf("answer %+v, want the new generation", r)
 	}
-	h.settle(nil)
+	h.written(nil)
 	h.is(CompletingRebalance)
 }
 
@@ -157,7 +163,7 @@ func TestOnlyStaticMembersThatDoNotRejoinWaitForTheirSessions(t *testing.T) {
 	req.SessionTimeout = 2 * time.Minute
 	r := h.joined(h.join(req))
 	h.sync(r.MemberID, "i-0", r.Generation, nil)
-	// A dynamic member comes and goes while the static one is away.
+	// A dynamic member joins and leaves while the static one is away.
 	h.join(request("", ""))
 	h.is(PreparingRebalance)
 	h.leave(LeaveMember{MemberID: h.g.order[1].id})

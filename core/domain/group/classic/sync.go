@@ -6,7 +6,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// Sync gives the member its assignment. The leader's brings everybody's; answer is called when that is durable.
+// Sync returns the member's assignment through answer. The leader's Sync has the assignments of all members; answers
+// are given when these are durable.
 func (g *Group) Sync(now time.Time, req *SyncRequest, answer func(SyncResponse)) Effects {
 	g.begin(now)
 	respond := func(r SyncResponse) { g.fx.Syncs = append(g.fx.Syncs, SyncAnswer{To: answer, SyncResponse: r}) }
@@ -30,8 +31,7 @@ func (g *Group) Sync(now time.Time, req *SyncRequest, answer func(SyncResponse))
 	// Of two Syncs of one member only the newer can be wanted.
 	g.answerSync(m, SyncResponse{Err: fault.RebalanceInProgress})
 	m.sync = answer
-	// A leader that syncs again while its first assignment is being written changes nothing: members are
-	// told what the log says.
+	// A second Sync of the leader, while its assignments are being written, changes nothing: members get those in the log.
 	if g.leader == m.id && !g.assigning {
 		g.assigning = true
 		image := g.image(func(m *member) []byte { return req.Assignments[m.id] })
@@ -57,7 +57,7 @@ func (g *Group) checkSync(req *SyncRequest) error {
 	return nil
 }
 
-// assigned hands the generation's assignments out, as the log has them, or rebalances if they could not be written.
+// assigned answers with the generation's assignments, as the log has them, or rebalances if they could not be written.
 func (g *Group) assigned(w Write, err error) {
 	if g.state != CompletingRebalance || g.generation != w.generation {
 		return // the next rebalance has begun
@@ -87,7 +87,7 @@ func (g *Group) anyPendingSync() bool {
 	return false
 }
 
-// Heartbeat starts the member's session again. fault.RebalanceInProgress asks the member to rejoin.
+// Heartbeat extends the member's session. With fault.RebalanceInProgress the member has to rejoin.
 func (g *Group) Heartbeat(now time.Time, req *HeartbeatRequest) error {
 	if g.state == Dead {
 		return fault.CoordinatorNotAvailable

@@ -36,7 +36,7 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
-// story is a group, and those who talk to it.
+// story is a group with its clients.
 type story struct {
 	t        *testing.T
 	said     strings.Builder
@@ -48,7 +48,7 @@ type story struct {
 	hold     bool
 }
 
-// consumer is a client, as far as it knows itself.
+// consumer is a client with what it knows about itself.
 type consumer struct {
 	name       string
 	instance   string // of a static member
@@ -152,7 +152,7 @@ func (s *story) join(d *datadriven.TestData) {
 	}
 }
 
-// joined tells a member what its join was answered with.
+// joined applies the answer of a join to a member.
 func (s *story) joined(m *consumer, r classic.JoinResponse) {
 	m.waits = false
 	if r.MemberID != "" {
@@ -199,7 +199,7 @@ func (s *story) sync(d *datadriven.TestData) {
 	}
 }
 
-// sayWaits says that a member has got no answer yet.
+// sayWaits writes that a member has no answer yet.
 func (s *story) sayWaits(m *consumer) {
 	if m.waits {
 		s.say("%s waits", m.name)
@@ -231,7 +231,7 @@ func (s *story) pass(d *datadriven.TestData) {
 	s.now = until
 }
 
-// take carries out what the group says.
+// take carries out the group's effects.
 func (s *story) take(fx classic.Effects) {
 	for _, a := range fx.Joins {
 		a.To(a.JoinResponse)

@@ -13,21 +13,21 @@ type entry struct {
 	epoch int32
 }
 
-// checker holds the cluster to its promises.
+// checker checks that the cluster keeps the promises of the protocol.
 type checker struct {
 	w         *world
-	committed []entry         // what any leader has shown below its high watermark, by offset
+	committed []entry         // the records that a leader has had below its high watermark, by offset
 	where     map[int64]int64 // the offset of each committed record of an idempotent producer
-	last      map[int64]int64 // of each idempotent producer, the last committed record
+	last      map[int64]int64 // the sequence that each idempotent producer has to commit next
 	newest    [keys]int64     // the offset of the newest committed record of each key
-	leaders   map[int32]int32 // of each epoch, who has raised a high watermark as its leader
+	leaders   map[int32]int32 // by epoch, the node that has raised a high watermark as its leader
 }
 
 func newChecker(w *world) *checker {
 	return &checker{w: w, where: map[int64]int64{}, last: map[int64]int64{}, leaders: map[int32]int32{}}
 }
 
-// raised checks a high watermark that has risen, and takes over what a leader has committed by it.
+// raised checks a high watermark that has risen, and records what a leader has committed by that.
 func (c *checker) raised(n *node, hw int64) {
 	c.history(n)
 	c.covered(n, hw)
@@ -54,8 +54,8 @@ func (c *checker) raised(n *node, hw int64) {
 	c.verify(n, hw)
 }
 
-// covered checks that the members of the ISR have had what a leader commits of its own epoch:
-// their logs begin no higher.
+// covered checks that the logs of the ISR's members begin no higher than what a leader commits of its own epoch: so
+// they have had all of it.
 func (c *checker) covered(n *node, hw int64) {
 	img, from := c.w.meta.image, n.committed
 	n.committed = hw
@@ -75,8 +75,7 @@ func (c *checker) covered(n *node, hw int64) {
 	}
 }
 
-// history checks that the replica knows the epochs of the log's records as the log does: of the first
-// and the last batch of each.
+// history checks that the replica and the log agree on the epoch of the first and the last batch of each epoch.
 func (c *checker) history(n *node) {
 	all := n.disk.batches
 	for i, b := range all {
@@ -89,7 +88,7 @@ func (c *checker) history(n *node) {
 	}
 }
 
-// commit takes over a record that was committed: once, and behind the one that its producer has sent before.
+// commit records that a record was committed. It checks that this happens once, and in the order of its producer.
 func (c *checker) commit(e entry, offset int64) {
 	c.committed = append(c.committed, e)
 	c.newest[keyOf(e.id)] = offset
@@ -119,8 +118,8 @@ func (c *checker) leads(n *node) {
 	}
 }
 
-// verify checks that a log holds what was committed, up to an offset: each record above the log start, or, where
-// compacted, a newer one of its key.
+// verify checks that a log has everything that was committed, up to an offset: each record above the log start, or, in
+// a compacted log, a newer one with the same key.
 func (c *checker) verify(n *node, upTo int64) {
 	n.verified = max(n.verified, n.disk.begin)
 	for ; n.verified < upTo; n.verified++ {
@@ -135,7 +134,7 @@ func (c *checker) verify(n *node, upTo int64) {
 	}
 }
 
-// same checks that two logs are the same where both have records.
+// same checks that two logs are equal where both have records.
 func (c *checker) same(n, leader *node) {
 	for offset := max(n.disk.begin, leader.disk.begin); offset < leader.disk.end(); offset++ {
 		mine, ok := n.disk.at(offset)
@@ -150,7 +149,8 @@ func (c *checker) same(n, leader *node) {
 	}
 }
 
-// step checks that each member of the ISR that metadata has holds everything that was committed: any may be elected.
+// step checks that each member of the committed ISR has everything that was committed, since any of them may be
+// elected.
 func (c *checker) step() {
 	img := c.w.meta.image
 	for _, id := range img.ISR {
@@ -170,17 +170,17 @@ func (c *checker) step() {
 	}
 }
 
-// acknowledged checks a batch that is acknowledged to who wants it replicated.
+// acknowledged checks a batch that is acknowledged to a producer with acks -1.
 func (c *checker) acknowledged(n *node, b batch) {
 	c.leads(n)
 	c.w.out.Acked++
 	if c.w.opt.Unclean {
 		return
 	}
-	if b.base < 0 { // a duplicate from further back than offsets are remembered
+	if b.base < 0 { // a duplicate whose offset is not remembered any more
 		b.base = int64(slices.IndexFunc(c.committed, func(r entry) bool { return r.id == b.id }))
 		if b.base < 0 {
-			c.w.fail("%d acknowledges record %d for a duplicate, which is not committed", n.id, b.id)
+			c.w.fail("%d acknowledges record %d as a duplicate, which is not committed", n.id, b.id)
 			return
 		}
 	}
@@ -193,7 +193,7 @@ func (c *checker) acknowledged(n *node, b batch) {
 	}
 }
 
-// read checks what a consumer is shown.
+// read checks what a consumer may read.
 func (c *checker) read(n *node, end int64) {
 	c.leads(n)
 	if c.w.opt.Unclean {
@@ -206,8 +206,8 @@ func (c *checker) read(n *node, end int64) {
 	c.verify(n, end)
 }
 
-// unsettled says what is not as it should be long after the last fault, "" when everything is.
-func (c *checker) unsettled() string {
+// unrecovered says what is still wrong long after the last fault, "" if nothing is.
+func (c *checker) unrecovered() string {
 	img := c.w.meta.image
 	switch {
 	case img.Leader < 0:

@@ -7,7 +7,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
-// client is where clients are in the network: their links are never cut.
+// client is the place of clients in the network. Their links are never cut.
 const client = -2
 
 // perProducer separates the record ids of two producers.
@@ -18,10 +18,10 @@ type producer struct {
 	w       *world
 	id      int64
 	acks    int16
-	most    int   // batches without an answer; more than five where several leaders are asked
+	most    int   // batches without an answer; may be more than the five that brokers remember
 	next    int64 // sequence
 	pending []*sending
-	known   bool // a batch was acknowledged: before that a broker takes any sequence for the first
+	known   bool // a batch was acknowledged: before that a broker accepts any sequence as the first one
 }
 
 // sending is a batch that is not acknowledged yet.
@@ -84,7 +84,7 @@ func (p *producer) batch() batch {
 	return b
 }
 
-// send sends a batch to whom some node takes for the leader.
+// send sends a batch to the leader as some node knows it.
 func (p *producer) send(s *sending) {
 	s.attempt++
 	attempt := s.attempt
@@ -125,14 +125,14 @@ func (w *world) someImage() *image {
 	return nil
 }
 
-// consumer follows the high watermark. Like today's clients it keeps the newest leader epoch that it has seen, and names it
-// (KIP-320).
+// consumer follows the high watermark. Like current clients it remembers the newest leader epoch that it has seen, and
+// sends it with its fetches (KIP-320).
 type consumer struct {
 	w      *world
 	epoch  int32
 	leader int32
 	hw     int64
-	turn   int // answers to earlier requests are not looked at
+	turn   int // answers to earlier requests are ignored
 }
 
 func (c *consumer) run() {
@@ -160,7 +160,7 @@ func (c *consumer) poll() {
 			if turn != c.turn {
 				return
 			}
-			c.turn++ // and to each request one answer only
+			c.turn++ // a second answer to the same request is ignored, too
 			c.w.out.Reads++
 			if end < c.hw && !c.w.opt.Unclean {
 				c.w.fail("a consumer sees the high watermark fall from %d to %d, at %d in epoch %d", c.hw, end, n.id, epoch)

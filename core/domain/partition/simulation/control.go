@@ -6,14 +6,13 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// control is what decides commands: the state machine, wherever it is asked, while somebody leads. Who leads
-// keeps the brokers' sessions.
+// control decides on commands while there is a leader of the metadata. The leader keeps the brokers' sessions.
 type control struct {
 	w       *world
-	pause   pause          // nobody leads
-	seats   []*seat        // who may lead
-	leader  *seat          // who really leads, whatever the others believe; nil for nobody
-	term    int            // in which it does
+	pause   pause          // there is no leader
+	seats   []*seat        // the nodes that may lead the metadata
+	leader  *seat          // the actual leader, whatever the others believe; nil for none
+	term    int            // its term
 	expired map[int32]bool // leader epochs that ended because a session did
 }
 
@@ -28,22 +27,22 @@ func newControl(w *world, nodes int) *control {
 
 func (c *control) start() {
 	c.leader.begin()
-	c.look()
+	c.expireSessions()
 }
 
-// look has the sessions looked at again and again.
-func (c *control) look() {
+// expireSessions ends expired sessions now and then.
+func (c *control) expireSessions() {
 	c.w.after(20*time.Millisecond, func() {
 		for _, s := range c.seats {
 			s.pause.run(s.expire)
 		}
-		c.look()
+		c.expireSessions()
 	})
 }
 
 func (c *control) whenRunning(do func()) { c.pause.run(do) }
 
-// grant gives a broker that has just registered a session.
+// grant gives a session to a broker that has just registered.
 func (c *control) grant(id int32) {
 	if c.leader != nil {
 		c.leader.sessions[id] = c.w.now + session
@@ -62,12 +61,12 @@ func (c *control) fence(b metadata.Broker) {
 	c.changed("session of %d ended", b.ID)
 }
 
-// changed tells all nodes of the newest image.
+// changed sends the newest image to all nodes.
 func (c *control) changed(format string, args ...any) {
 	img := c.w.meta.image
 	if c.w.opt.Trace > 0 {
-		c.w.trace("metadata %d: "+format+"; leader %d epoch %d version %d isr %v replicas %v", append(append([]any{img.index}, args...),
-			img.Leader, img.LeaderEpoch, img.Version, img.ISR, img.Replicas)...)
+		args = append(append([]any{img.index}, args...), img.Leader, img.LeaderEpoch, img.Version, img.ISR, img.Replicas)
+		c.w.trace("metadata %d: "+format+"; leader %d epoch %d version %d isr %v replicas %v", args...)
 	}
 	for _, n := range c.w.nodes {
 		c.w.net.send(controller, n.id, func() { n.install(img) })
@@ -75,7 +74,7 @@ func (c *control) changed(format string, args ...any) {
 	}
 }
 
-// pause holds back what happens at a place, as when its process is stopped and goes on.
+// pause delays the events at a place, as when its process is stopped and continued.
 type pause struct {
 	on   bool
 	held []func()

@@ -5,7 +5,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
-// batch is a record batch in a log. Records are told apart by their ids, which follow one another in a batch.
+// batch is a record batch in a log. Records have unique ids, which are consecutive in a batch.
 type batch struct {
 	raw   record.Batch
 	id    int64 // of the first record
@@ -26,15 +26,15 @@ func (b batch) emptied() bool { return b.gone == 1<<b.count-1 }
 // keys is how many keys records have.
 const keys = 5
 
-// keyOf returns the key of a record, by which compaction goes.
+// keyOf returns the key of a record for compaction.
 func keyOf(id int64) int64 { return id % keys }
 
-// disk is what one node has of the partition: a log whose last part may not be synced yet.
+// disk is one node's log of the partition. Its last part may not be synced yet.
 type disk struct {
 	begin     int64
-	tail      int64 // the log's end, which may lie behind that of the last batch
+	tail      int64 // the log's end, which may be above that of the last batch
 	batches   []batch
-	synced    int64 // below this it survives a loss of power
+	synced    int64 // everything below survives a loss of power
 	epochs    partition.Epochs
 	producers *partition.Producers
 }
@@ -50,11 +50,11 @@ func (d *disk) append(b batch) {
 	d.producers.Append(b.raw, 0)
 }
 
-// cut removes what lies at to or above, and reads the rest anew.
+// cut removes the records at to or above, and rebuilds the producers from the rest.
 func (d *disk) cut(to int64) {
 	to = max(to, d.begin)
 	for n := len(d.batches); n > 0 && d.batches[n-1].next() > to; n-- {
-		to = min(to, d.batches[n-1].base) // a batch goes as a whole
+		to = min(to, d.batches[n-1].base) // a batch is removed as a whole
 		d.batches = d.batches[:n-1]
 	}
 	d.tail = min(d.tail, to)
@@ -66,8 +66,8 @@ func (d *disk) cut(to int64) {
 	}
 }
 
-// lose is cut by a loss of power: behind the last batch that is left nothing says where the log
-// ended, unless that was synced.
+// lose is cut by a loss of power. Above the last batch that is left, the log's end is lost as well unless it was
+// synced.
 func (d *disk) lose(to int64) {
 	synced := d.synced
 	d.cut(to)
@@ -78,7 +78,7 @@ func (d *disk) lose(to int64) {
 	d.cut(end)
 }
 
-// reset begins the log anew at an offset.
+// reset empties the log, which continues at an offset.
 func (d *disk) reset(at int64) {
 	*d = disk{begin: at, tail: at, synced: at, producers: new(partition.Producers)}
 }
@@ -97,9 +97,9 @@ func (d *disk) raiseStart(start int64) {
 	d.epochs.TruncateTo(d.begin)
 }
 
-// compact removes records below upTo that newer ones below upTo with the same key replace. The last batch stays, as
-// the active segment does; so do, emptied if need be, the last batch of each producer below upTo and, if begins,
-// the first one of each epoch.
+// compact removes records below upTo that are replaced by newer ones with the same key below upTo. The last batch
+// stays, as the active segment does. The last batch of each producer below upTo and, if begins, the first one of each
+// epoch stay as well, perhaps without records.
 func (d *disk) compact(upTo int64, begins bool) {
 	var newest [keys]int64
 	last := map[int64]int64{} // of each producer, where its last batch begins
@@ -128,7 +128,8 @@ func (d *disk) compact(upTo int64, begins bool) {
 	d.batches = append(kept, d.batches[n:]...)
 }
 
-// read returns whole batches, from the one that offset from is in, that end at upTo or below, max of them.
+// read returns at most limit whole batches: from the one that contains offset from to the last one that ends at upTo or
+// below.
 func (d *disk) read(from, upTo int64, limit int) []batch {
 	var found []batch
 	for _, b := range d.batches {
@@ -139,7 +140,7 @@ func (d *disk) read(from, upTo int64, limit int) []batch {
 	return found
 }
 
-// at returns the record at offset and its epoch. ok is false when there is none, or none any more.
+// at returns the record at offset and its epoch. ok is false when there is none, or it was compacted away.
 func (d *disk) at(offset int64) (found entry, ok bool) {
 	low, high := 0, len(d.batches)
 	for low < high {
@@ -156,7 +157,7 @@ func (d *disk) at(offset int64) (found entry, ok bool) {
 	return entry{}, false
 }
 
-// state is what a replica has to know of the log.
+// state returns what a replica needs to know of the log.
 func (d *disk) state(durable int64) partition.LogState {
 	return partition.LogState{Start: d.begin, End: d.end(), Durable: durable, Epochs: d.epochs.Entries()}
 }

@@ -18,7 +18,7 @@ func (w *world) startFaults() {
 	})
 }
 
-// misfortune does one thing.
+// misfortune causes one random fault.
 func (w *world) misfortune() {
 	n := w.nodes[w.rng.IntN(len(w.nodes))]
 	if img := w.meta.image; img.Leader >= 0 && w.chance(30) {
@@ -62,7 +62,7 @@ func (w *world) misfortune() {
 	}
 }
 
-// crash ends a node's process and has it start again.
+// crash ends a node's process, and starts it again some time later.
 func (w *world) crash(n *node, power bool) {
 	switch {
 	case !n.up:
@@ -93,8 +93,8 @@ func (w *world) shutDown(n *node) {
 	})
 }
 
-// blink takes a node's power away and starts it before anybody notices. With a lazy flush policy that is only safe
-// when another member of the ISR has everything, and when metadata hears of it before the node counts again.
+// blink interrupts a node's power and starts it again before its session ends. With a lazy flush policy that is only
+// safe if another member of the ISR has everything, and if the node registers again before it counts for the ISR.
 func (w *world) blink(n *node) {
 	img := w.meta.image
 	if img.ISR[0] == n.id && len(img.ISR) == 1 || img.incarnation(n.id) != n.incarnation {
@@ -111,7 +111,7 @@ func (w *world) blink(n *node) {
 	n.registered(n.incarnation, epoch, w.meta.image)
 }
 
-// startle takes, now and then, the power of a node that is about to join the ISR.
+// startle sometimes interrupts the power of a node that is about to join the ISR.
 func (w *world) startle(joining []partition.Member) {
 	if !w.opt.Lazy || w.calm || len(joining) == 0 || !w.chance(10) {
 		return

@@ -9,8 +9,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/partition"
 )
 
-// agreed is the metadata that all nodes agree upon: the state machine that the brokers run, and the commands that they send to it.
-// The rules of metadata are broken here, before and behind it.
+// agreed is the metadata that all nodes agree on: the state machine that the brokers run, and the commands that they
+// send to it. The rules of the metadata are broken here, by changing commands and results.
 type agreed struct {
 	full   *metadata.Image
 	topic  metadata.TopicID // of the only topic, which has one partition
@@ -18,14 +18,14 @@ type agreed struct {
 	breaks Rule
 }
 
-// image is what one metadata.Image says about the partition and the brokers. It never changes.
+// image is the partition and the brokers in one metadata.Image. It is immutable.
 type image struct {
 	metadata.Partition
 	index   int64
 	brokers []metadata.Broker // by id
 }
 
-// view returns what the image says to one broker.
+// view returns the partition as one broker sees it.
 func (i *image) view(id int32) partition.View {
 	return partition.View{
 		Leader: i.Leader, LeaderEpoch: i.LeaderEpoch, Version: i.Version, Replicas: i.Replicas, ISR: i.ISR,
@@ -33,12 +33,12 @@ func (i *image) view(id int32) partition.View {
 	}
 }
 
-// eligible reports whether a broker of that epoch may be in an ISR.
+// eligible reports whether a broker with that epoch may be in an ISR.
 func (i *image) eligible(id int32, epoch int64) bool {
 	return i.brokers[id].Active() && i.brokers[id].Epoch == epoch
 }
 
-// incarnation is the number of a broker's start that it has registered last.
+// incarnation returns the number of the broker's process that has registered last.
 func (i *image) incarnation(id int32) int {
 	return int(binary.BigEndian.Uint64(i.brokers[id].Incarnation[:]))
 }
@@ -58,7 +58,9 @@ func newAgreed(nodes int, opt Options) (*agreed, error) {
 			return nil, err
 		}
 	}
-	topic := metadata.CreateTopic{Name: "orders", ID: m.topic, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{ids[:replication]}}
+	topic := metadata.CreateTopic{
+		Name: "orders", ID: m.topic, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{ids[:replication]},
+	}
 	if opt.Unclean || opt.Breaks == ElectInSync {
 		topic.Configs = map[string]string{"unclean.leader.election.enable": "true"}
 	}
@@ -71,15 +73,15 @@ func newAgreed(nodes int, opt Options) (*agreed, error) {
 			return nil, err
 		}
 	}
-	m.look()
+	m.publish()
 	return m, nil
 }
 
-// apply has the state machine decide a command.
+// apply applies a command to the state machine, and publishes the new image.
 func (m *agreed) apply(cmd metadata.Command) (metadata.Result, error) {
 	res, err := m.decide(cmd)
 	if err == nil {
-		m.look()
+		m.publish()
 	}
 	return res, err
 }
@@ -90,8 +92,8 @@ func (m *agreed) decide(cmd metadata.Command) (metadata.Result, error) {
 	return res, err
 }
 
-// look makes the image of what is agreed now.
-func (m *agreed) look() {
+// publish sets the image from the current metadata.
+func (m *agreed) publish() {
 	t, _ := m.full.TopicByID(m.topic)
 	img := &image{Partition: t.Partitions[0], index: int64(m.full.Index())}
 	for b := range m.full.Brokers() {
@@ -107,7 +109,7 @@ func (m *agreed) register(id int32, incarnation int) (epoch int64, err error) {
 	return res.BrokerEpoch, err
 }
 
-// alter decides a leader's proposal.
+// alter decides on a leader's proposal.
 func (m *agreed) alter(by int32, brokerEpoch int64, p partition.Proposal) error {
 	cmd := metadata.AlterPartition{
 		TopicID: m.topic, BrokerID: by, BrokerEpoch: brokerEpoch, LeaderEpoch: p.LeaderEpoch, Version: p.Version,
@@ -120,7 +122,7 @@ func (m *agreed) alter(by int32, brokerEpoch int64, p partition.Proposal) error 
 	}
 	if m.breaks == JoinUnderOwnEpoch {
 		cmd.ISREpochs = nil
-		for _, id := range cmd.ISR { // who has just registered is fenced: that would hide the mistake
+		for _, id := range cmd.ISR { // a broker that has just registered is fenced, which would hide the broken rule
 			if _, err := m.apply(metadata.UnfenceBroker{ID: id, Epoch: m.image.brokers[id].Epoch}); err != nil {
 				return err
 			}
@@ -136,7 +138,7 @@ func (m *agreed) elect() error {
 	return err
 }
 
-// reassign has the replicas become target; nil takes a reassignment back.
+// reassign begins a reassignment to target; nil cancels one.
 func (m *agreed) reassign(target []int32) error {
 	if m.image.Leader < 0 && target != nil {
 		return fault.ReassignmentInProgress

@@ -4,24 +4,24 @@ import (
 	"time"
 )
 
-// network carries messages between nodes and the controller: late, twice, out of order, or not at all.
+// network delivers messages between nodes and the controller: late, twice, out of order, or not at all.
 type network struct {
 	w                 *world
-	cut               map[[2]int32]bool // links that are cut, one direction each
-	apart             map[int32]bool    // places that all others are cut off from, nil for none
-	lost, twice, late int               // messages of 100 that are
+	cut               map[[2]int32]bool // links that are cut, in one direction each
+	apart             map[int32]bool    // places that are cut off from all others, nil for none
+	lost, twice, late int               // percentages of the messages
 }
 
-// newNetwork draws how bad the network of this history is.
+// newNetwork draws how unreliable the network of this history is.
 func newNetwork(w *world) network {
 	n := network{w: w, cut: map[[2]int32]bool{}, lost: w.rng.IntN(6), twice: w.rng.IntN(12), late: w.rng.IntN(12)}
-	if w.opt.Breaks == MatchAnswers { // which it takes a rare order of messages to notice
+	if w.opt.Breaks == MatchAnswers { // only a rare order of messages shows that it is broken
 		n.twice, n.late = 40, 40
 	}
 	return n
 }
 
-// send has deliver called at the receiver, perhaps, and perhaps twice.
+// send calls deliver at the receiver, unless the message is lost, and sometimes twice.
 func (n *network) send(from, to int32, deliver func()) {
 	w := n.w
 	if n.severed(from, to) || !w.calm && w.chance(n.lost) {
@@ -40,7 +40,7 @@ func (n *network) send(from, to int32, deliver func()) {
 	}
 }
 
-// severed reports whether a link is cut. Who is cut off from where the metadata is decided is cut off from all seats.
+// severed reports whether a link is cut. A node that is cut off from the controller is cut off from all seats.
 func (n *network) severed(from, to int32) bool {
 	if from != client && to != client && n.apart[from] != n.apart[to] {
 		return true
@@ -55,7 +55,7 @@ func atController(place int32) int32 {
 	return place
 }
 
-// at calls do on behalf of a node, when it is up: at once, or when it goes on after a pause.
+// at calls do on behalf of a node if it is up, at once or at the end of a pause.
 func (w *world) at(id int32, do func()) {
 	switch id {
 	case client:

@@ -13,18 +13,18 @@ type node struct {
 	w      *world
 	id     int32
 	offset time.Duration // of its monotonic clock
-	drift  int64         // and how much that gains, in millionths
+	drift  int64         // how fast that clock gains, in millionths
 	pause  pause
 
-	seat  *seat // who leads the metadata, as far as it knows
-	term  int   // and in which term
+	seat  *seat // the leader of the metadata, as far as the node knows
+	term  int   // and its term
 	heard time.Duration
 
-	disk        *disk // what a crash leaves
+	disk        *disk // survives a crash
 	incarnation int
 	image       *image // newest seen; kept through crashes, as a log of metadata is
-	verified    int64  // the log is the same as what was committed, up to here
-	committed   int64  // the high watermark that was raised last
+	verified    int64  // the log was compared with what was committed up to here
+	committed   int64  // the last high watermark that was raised
 
 	up          bool
 	lost        bool // it has lost records since it was registered
@@ -57,11 +57,16 @@ func (n *node) clock() time.Duration {
 	return n.offset + n.w.now + time.Duration(int64(n.w.now)*n.drift/1_000_000)
 }
 
-// start boots the broker: all that it has written is synced before it registers.
+// start starts the broker. All that it has written is synced before it registers.
 func (n *node) start() {
 	n.up = true
 	n.incarnation++
-	n.brokerEpoch, n.r, n.acks, n.asked, n.joining, n.cutting = -1, nil, nil, 0, nil, false
+	n.brokerEpoch = -1
+	n.r = nil
+	n.acks = nil
+	n.asked = 0
+	n.joining = nil
+	n.cutting = false
 	n.disk.synced = n.disk.end()
 	n.lease = new(partition.Lease)
 	if n.w.opt.Breaks == StopWithoutLease {
@@ -84,7 +89,7 @@ func (n *node) start() {
 	}
 }
 
-// crash ends the process. power also takes what was not synced, or a part of it.
+// crash ends the process. With power, records that were not synced are lost, or some of them.
 func (n *node) crash(power bool) {
 	n.up = false
 	n.pause.held = nil
@@ -131,7 +136,7 @@ func (n *node) register() {
 	n.w.net.send(n.id, controller, func() {
 		old := n.w.meta.image.brokers[n.id].Epoch
 		if incarnation < n.w.meta.image.incarnation(n.id) {
-			return // to metadata it would be a new one: of two processes with one id the one that registers last stays
+			return // a second registration would be that of a new process, and the process that registers last stays
 		}
 		epoch, err := n.w.meta.register(n.id, incarnation)
 		if err != nil {
@@ -156,13 +161,13 @@ func (n *node) registered(incarnation int, epoch int64, img *image) {
 	n.install(img)
 }
 
-// open makes the replica of what is on disk.
+// open creates the replica from what is on disk.
 func (n *node) open() {
 	settings := partition.ReplicaSettings{MinInSync: minInSync, MaxLag: maxLag}
 	n.r = partition.NewReplica(n.id, n.brokerEpoch, settings, n.lease, n.disk.state(n.durable()), 0)
 }
 
-// durable is the end of what counts as durable.
+// durable returns the end of what counts as durable.
 func (n *node) durable() int64 {
 	if n.w.opt.Lazy {
 		return n.disk.end()
@@ -170,7 +175,7 @@ func (n *node) durable() int64 {
 	return n.disk.synced
 }
 
-// install takes an image over, unless a newer one has come before.
+// install applies an image unless a newer one was applied before.
 func (n *node) install(img *image) {
 	if n.image == nil || img.index > n.image.index {
 		n.image = img
@@ -191,7 +196,7 @@ func (n *node) install(img *image) {
 	}
 }
 
-// remove deletes the replica, which metadata does not know any more.
+// remove deletes the replica after the metadata has removed it.
 func (n *node) remove() {
 	if n.r.Role() == partition.RoleNone && n.disk.end() == 0 {
 		return
@@ -207,12 +212,13 @@ func (n *node) beat() {
 	if n.brokerEpoch < 0 {
 		return
 	}
-	sent, epoch, seen, incarnation := n.clock(), n.brokerEpoch, int64(-1), n.incarnation
+	sent, seen := n.clock(), int64(-1)
+	epoch, incarnation := n.brokerEpoch, n.incarnation
 	if n.image != nil {
 		seen = n.image.index
 	}
 	to := n.seat
-	if n.w.now-n.heard > 3*heartbeat { // nobody answers there
+	if n.w.now-n.heard > 3*heartbeat { // there is no answer from that seat
 		n.elsewhere(to)
 	}
 	n.w.net.send(n.id, to.place, func() {
@@ -228,7 +234,7 @@ func (n *node) beat() {
 			})
 		})
 	})
-	n.w.net.send(n.id, controller, func() { n.tell(incarnation) }) // it follows the metadata, wherever its heartbeats go
+	n.w.net.send(n.id, controller, func() { n.tell(incarnation) }) // it gets images wherever its heartbeats go
 }
 
 // tell sends the newest image to a node that is behind.
@@ -241,7 +247,7 @@ func (n *node) tell(incarnation int) {
 	})
 }
 
-// do carries out what the replica says.
+// do carries out the replica's effects.
 func (n *node) do(fx partition.Effects) {
 	if fx.Deposed {
 		failed := n.acks
@@ -265,7 +271,7 @@ func (n *node) do(fx partition.Effects) {
 	}
 }
 
-// acknowledge answers the appends that are as safe as was asked for.
+// acknowledge answers the appends that are as durable as their producers ask for.
 func (n *node) acknowledge() {
 	waiting := n.acks[:0:0]
 	for _, a := range n.acks {
@@ -288,7 +294,7 @@ func (n *node) acknowledge() {
 	n.acks = waiting
 }
 
-// propose asks metadata for another ISR.
+// propose sends the replica's proposal to the metadata.
 func (n *node) propose() {
 	eligible := n.image.eligible
 	if n.w.opt.Breaks == JoinUnderOwnEpoch {

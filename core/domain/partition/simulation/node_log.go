@@ -9,14 +9,14 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/partition"
 )
 
-// append orders a batch behind the log's end.
+// append appends a batch to the log.
 func (n *node) append(b batch) {
 	n.r.Appended(b.base, b.next(), b.epoch)
 	n.disk.append(b)
 	n.sync(b)
 }
 
-// sync has a batch synced some time later.
+// sync syncs a batch some time later.
 func (n *node) sync(b batch) {
 	if n.w.opt.Lazy || n.w.opt.Breaks == AckDurableOnly {
 		n.written(n.disk.end())
@@ -42,7 +42,7 @@ func (n *node) written(end int64) {
 	if n.w.opt.Breaks != GrowWhenAsked || n.r.Role() != partition.RoleLeader {
 		return
 	}
-	for _, m := range n.joining { // as if they did not count yet
+	for _, m := range n.joining { // treated as if they did not count yet
 		if b := n.image.brokers[m.Broker]; !slices.Contains(n.image.ISR, m.Broker) && b.Epoch == m.Epoch {
 			_, epoch := n.r.Leader()
 			f := partition.FollowerFetch{
@@ -55,7 +55,7 @@ func (n *node) written(end int64) {
 	}
 }
 
-// cut shortens the log, which takes a while: what was appended is synced first.
+// cut truncates or resets the log. That takes a while, since everything that was appended is synced first.
 func (n *node) cut(fx partition.Effects) {
 	n.cutting = true
 	to := fx.To
@@ -70,7 +70,7 @@ func (n *node) cut(fx partition.Effects) {
 		case fx.Reset:
 			n.disk.reset(to)
 			n.verified = to
-		case to >= n.disk.begin: // below, where the start has risen meanwhile, the log refuses
+		case to >= n.disk.begin: // the log refuses a lower offset, if its start has risen meanwhile
 			n.cutDisk(to)
 			n.disk.synced = n.disk.end()
 		}
@@ -80,7 +80,7 @@ func (n *node) cut(fx partition.Effects) {
 	})
 }
 
-// begin lets the log begin anew with records, which takes a while.
+// begin resets the log to an offset and appends records, which takes a while.
 func (n *node) begin(to int64, records []batch) {
 	n.cutting = true
 	r := n.r
@@ -108,7 +108,7 @@ func (n *node) cutDisk(to int64) {
 	n.verified = min(n.verified, n.disk.end())
 }
 
-// cleanable is the end of what retention and compaction may touch, unless they break the rule.
+// cleanable returns the end of what retention and compaction may touch, unless they break the rule.
 func (n *node) cleanable(rule Rule) int64 {
 	if n.w.opt.Breaks == rule {
 		return n.durable()
@@ -137,7 +137,7 @@ func (n *node) compact() {
 		return
 	}
 	n.disk.compact(n.cleanable(CompactCommitted), n.w.opt.Breaks != KeepWhereEpochsBegin)
-	n.verified = n.disk.begin // to be looked at again
+	n.verified = n.disk.begin // the whole log is compared again
 }
 
 func (n *node) raiseStart(start int64) {
@@ -237,9 +237,9 @@ func (n *node) serve(f partition.FollowerFetch, limit int) (a partition.FetchAns
 	}
 	reply, err := n.r.FollowerFetched(f, n.clock())
 	a = partition.FetchAnswer{LogStart: n.disk.begin}
-	if n.w.opt.Breaks == BeginAnewWhenForgotten && errors.Is(err, fault.OffsetOutOfRange) && f.LastEpoch >= 0 &&
+	if n.w.opt.Breaks == ResetWhenForgotten && errors.Is(err, fault.OffsetOutOfRange) && f.LastEpoch >= 0 &&
 		f.Offset >= n.disk.begin {
-		if f.Offset > n.disk.begin { // what Kafka does
+		if f.Offset > n.disk.begin { // as Kafka does
 			a.Diverging, a.DivergingEpoch, a.DivergingEnd = true, f.LastEpoch, n.disk.begin
 			return a, nil, true
 		}
@@ -262,7 +262,7 @@ func (n *node) serve(f partition.FollowerFetch, limit int) (a partition.FetchAns
 	return a, records, true
 }
 
-// answered takes what the leader has sent.
+// answered applies the leader's answer.
 func (n *node) answered(a partition.FetchAnswer, records []batch) {
 	if n.r == nil {
 		return

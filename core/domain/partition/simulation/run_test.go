@@ -10,10 +10,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// chaos is how long things go wrong in one history.
+// chaos is how long there are faults in one history.
 const chaos = 3 * time.Second
 
-// noticedWithin is how many histories a broken rule may go unnoticed.
+// noticedWithin is the number of histories within which a broken rule must be noticed.
 const noticedWithin = 2000
 
 // seeds returns what to play: SEED=k alone, or SEEDS=n from 1 on.
@@ -42,7 +42,7 @@ func seeds(t *testing.T, usual int) (first, last uint64) {
 	return 1, uint64(usual)
 }
 
-// play plays one history after the other, and fails at the first that breaks a promise.
+// play plays one history after the other, and fails at the first one that breaks a promise.
 func play(t *testing.T, opt Options, usual int) {
 	t.Helper()
 	first, last := seeds(t, usual)
@@ -101,13 +101,13 @@ func TestTheSameSeedGivesTheSameHistory(t *testing.T) {
 	}
 }
 
-// A check that never fails proves nothing: each rule is broken once, and some history has to show it.
+// A check that never fails proves nothing: each rule is broken on purpose, and some history has to show it.
 func TestEveryBrokenRuleIsNoticed(t *testing.T) {
 	for _, rule := range Rules() {
 		t.Run(rule.String(), func(t *testing.T) {
 			opt := Options{Chaos: chaos, Breaks: rule}
 			opt.Lazy = rule == LeaveWhenRestarted || rule == JoinUnderOwnEpoch
-			opt.Deletes = rule == BeginAnewWhenForgotten || rule == DeleteCommitted || rule == KnowWhereLogsBegin
+			opt.Deletes = rule == ResetWhenForgotten || rule == DeleteCommitted || rule == KnowWhereLogsBegin
 			opt.Compacts = rule == CompactCommitted || rule == KeepWhereEpochsBegin
 			opt.Unclean = rule == KnowWhereLogsBegin
 			for opt.Seed = 1; opt.Seed <= noticedWithin; opt.Seed++ {

@@ -8,24 +8,22 @@ import (
 )
 
 const (
-	// seats is how many nodes may lead the metadata. They are at places of their own, from firstSeat down.
+	// seats is how many nodes may lead the metadata. They have places of their own, from firstSeat downwards.
 	seats     = 3
 	firstSeat = -3
-	// election is Raft's election time-out, in the proportion to a session that the defaults have. A leader that
-	// reaches no majority goes on to take itself for the leader for up to two of them (CheckQuorum), and the others
-	// elect another after one to two.
+	// election is Raft's election time-out, with the default ratio to a session. A leader without a majority believes to
+	// lead for up to two of them (CheckQuorum), and the others elect another leader after one to two.
 	election = session * 3 / 10
 )
 
-// seat is a node that leads the metadata, has led it, or may come to. It keeps the brokers' sessions while
-// it believes that it leads.
+// seat is a node that may lead the metadata. It keeps the brokers' sessions while it believes that it leads.
 type seat struct {
 	c        *control
 	place    int32 // in the network
 	leads    bool  // as it believes
 	pause    pause
 	sessions []time.Duration // when each ends
-	// of each fenced broker, the index of the first image that was seen to say so; 0 for the others
+	// for each fenced broker, the index of the first image in which the seat has seen it fenced; 0 for the others
 	fenced []int64
 }
 
@@ -33,7 +31,8 @@ func newSeat(c *control, n, nodes int) *seat {
 	return &seat{c: c, place: int32(firstSeat - n), sessions: make([]time.Duration, nodes), fenced: make([]int64, nodes)}
 }
 
-// begin makes the seat the leader. It does not know when the brokers were heard of, and grants each a full session.
+// begin makes the seat the leader. It does not know when the brokers have sent heartbeats, and grants each a full
+// session.
 func (s *seat) begin() {
 	s.leads = true
 	for id := range s.sessions {
@@ -46,7 +45,7 @@ func (s *seat) begin() {
 	s.follow()
 }
 
-// follow notes who is fenced.
+// follow records which brokers are fenced.
 func (s *seat) follow() {
 	img := s.c.w.meta.image
 	for _, b := range img.brokers {
@@ -59,7 +58,7 @@ func (s *seat) follow() {
 	}
 }
 
-// expire fences the brokers whose sessions have ended. Only who really leads can have anything decided.
+// expire fences the brokers whose sessions have ended. Only the actual leader can get a command accepted.
 func (s *seat) expire() {
 	if !s.leads || s.c.leader != s {
 		return
@@ -72,8 +71,8 @@ func (s *seat) expire() {
 	}
 }
 
-// heartbeat calls answer when the broker's session counts as extended. A majority has confirmed then, after the
-// heartbeat had come in, that this seat leads; and a broker that was fenced has seen that.
+// heartbeat calls answer when the broker's session is extended. Before that, a majority has to confirm, after the
+// heartbeat has arrived, that this seat leads; and a broker that was fenced has to have seen that.
 func (s *seat) heartbeat(n *node, epoch, seen int64, answer func()) {
 	w := s.c.w
 	if !s.leads {
@@ -87,7 +86,7 @@ func (s *seat) heartbeat(n *node, epoch, seen int64, answer func()) {
 	}
 	w.after(w.between(200*time.Microsecond, 3*time.Millisecond), func() {
 		if s.c.leader != s {
-			return // no majority says so
+			return // no majority confirms it
 		}
 		w.after(w.between(200*time.Microsecond, 3*time.Millisecond), func() {
 			s.pause.run(func() {
@@ -99,8 +98,8 @@ func (s *seat) heartbeat(n *node, epoch, seen int64, answer func()) {
 	})
 }
 
-// count extends a broker's session, and takes it back into service when it has seen its own
-// registration, and that it was fenced.
+// count extends a broker's session. It unfences the broker when that has seen its own registration, and the image in
+// which it was fenced.
 func (s *seat) count(id int32, epoch, seen int64, answer func()) {
 	w := s.c.w
 	s.follow()
@@ -125,7 +124,7 @@ func (s *seat) count(id int32, epoch, seen int64, answer func()) {
 	answer()
 }
 
-// replace has another seat elected some time from now. Nothing is decided until then.
+// replace elects another seat some time from now. No command is decided until then.
 func (c *control) replace() {
 	old := slices.Index(c.seats, c.leader)
 	next := c.seats[(old+1+c.w.rng.IntN(seats-1))%seats]
@@ -141,7 +140,7 @@ func (c *control) replace() {
 	})
 }
 
-// announce tells a node who leads the metadata.
+// announce tells a node which seat leads the metadata.
 func (c *control) announce(n *node) {
 	leader, term := c.leader, c.term
 	if leader != nil {
@@ -153,8 +152,8 @@ func (c *control) announce(n *node) {
 	}
 }
 
-// stop stops the process of the metadata's leader for a while. When it goes on, it learns soon that another
-// leads, if one was elected.
+// stop stops the process of the metadata's leader for a while. When it continues, it soon learns about a new leader, if
+// one was elected.
 func (c *control) stop(d time.Duration) {
 	s := c.leader
 	if s == nil || c.pause.on || s.pause.on {
@@ -167,8 +166,8 @@ func (c *control) stop(d time.Duration) {
 	}
 }
 
-// divide cuts the metadata's leader off from the majority, with some of the brokers on its side. It finds out that it
-// leads no longer when it looks next whether it has heard of a majority.
+// divide cuts the metadata's leader off from the majority, with some of the brokers on its side. It notices at its next
+// check of its quorum that it does not lead any more.
 func (c *control) divide() {
 	s := c.leader
 	if s == nil || c.pause.on || c.w.net.apart != nil {
@@ -185,7 +184,7 @@ func (c *control) divide() {
 	c.w.after(c.w.between(election, 2*election), func() { s.leads = c.leader == s })
 }
 
-// elsewhere has a node look for the metadata's leader at another seat than this.
+// elsewhere makes a node try another seat than this one as the metadata's leader.
 func (n *node) elsewhere(than *seat) {
 	if n.seat == than {
 		all := n.w.control.seats

@@ -1,7 +1,10 @@
-// Package simulation plays a small cluster that replicates one partition: replicas, disks, metadata, network,
-// producers and consumers in one goroutine on virtual time, with everything that can go wrong drawn from a seed. The
-// replicas are partition.Replica, as the broker runs it, and metadata decides by metadata.Apply. After every step the
-// promises of the protocol are checked.
+// Package simulation plays a small cluster that replicates one partition: replicas, disks, metadata, network, producers
+// and consumers in one goroutine on virtual time. All faults are drawn from a seed, so that a history can be repeated.
+// The replicas are partition.Replica, as the broker runs it, and the metadata is changed by metadata.Apply. After every
+// step the promises of the protocol are checked: no committed record is lost or changed, no two leaders act in the same
+// epoch, consumers never see the high watermark fall, and after the last fault all replicas become equal.
+//
+// Each Rule of the protocol can be broken on purpose. A test makes sure that the checks notice it.
 package simulation
 
 import (
@@ -11,25 +14,26 @@ import (
 	"time"
 )
 
-// Options says what is played.
+// Options describes a history.
 type Options struct {
 	Seed   uint64
 	Nodes  int           // 0: 3 to 5, by the seed
 	Chaos  time.Duration // virtual time with faults
 	Breaks Rule          // a rule that the drivers break on purpose
-	// flush policies other than sync: what is written counts as durable; a loss of power is noticed at once
+	// A flush policy other than sync: written records count as durable, and a broker registers again at once after a loss
+	// of power.
 	Lazy bool
-	// old records are deleted; producers' duplicates are not looked for, since their state goes with them
+	// Old records are deleted. Duplicates are not checked, since the producers' state is deleted as well.
 	Deletes  bool
-	Compacts bool // records that newer ones replace are removed, and with them what is remembered of producers
-	// leaders may come from outside of the ISR: records are lost, but the replicas must become equal again
+	Compacts bool // records are removed that newer ones replace, and the producers' state with them
+	// Leaders may come from outside of the ISR. Records are lost, but the replicas must become equal again.
 	Unclean bool
 	Trace   int // how many of the last steps to keep
 }
 
-// Outcome is what became of a history.
+// Outcome is the result of a history.
 type Outcome struct {
-	Violation error // nil when every promise was kept
+	Violation error // the first promise that was broken, nil if all were kept
 	Trace     []string
 	Steps     int
 	Committed int // records
@@ -47,10 +51,10 @@ const (
 	minInSync   = 2
 	replication = 3
 	controller  = -1 // its place in the network
-	settling    = 20 * time.Second
+	recovery    = 20 * time.Second
 )
 
-// world is a cluster and those who use it.
+// world is a cluster with its clients.
 type world struct {
 	opt       Options
 	rng       *rand.Rand
@@ -68,7 +72,7 @@ type world struct {
 	out       Outcome
 }
 
-// Run plays one history and reports what became of it.
+// Run plays one history and returns its outcome.
 func Run(opt Options) Outcome {
 	w := &world{opt: opt, rng: rand.New(rand.NewPCG(opt.Seed, 1))}
 	n := opt.Nodes
@@ -97,7 +101,7 @@ func Run(opt Options) Outcome {
 	return w.out
 }
 
-// play runs the events until the history is over: faults, then peace until all replicas have become equal.
+// play runs the events until the history is over: first with faults, then without them until all replicas are equal.
 func (w *world) play() {
 	for w.out.Violation == nil && len(w.events) > 0 {
 		e := heap.Pop(&w.events).(event)
@@ -111,22 +115,21 @@ func (w *world) play() {
 			w.peace()
 		}
 		if w.calm && w.out.Steps%32 == 0 {
-			why := w.check.unsettled()
+			why := w.check.unrecovered()
 			if why == "" {
 				return
 			}
-			if w.now > w.opt.Chaos+settling {
-				w.fail("the cluster does not settle: %s", why)
+			if w.now > w.opt.Chaos+recovery {
+				w.fail("the cluster does not recover: %s", why)
 			}
 		}
 	}
 }
 
-// forgetful reports whether producers may be stuck with reason: what the brokers remembered
-// of them was deleted or lost.
+// forgetful reports whether a producer may get stuck for a good reason: its state was deleted or lost.
 func (o Options) forgetful() bool { return o.Deletes || o.Compacts || o.Unclean }
 
-// after has do called when d has passed.
+// after calls do when d has passed.
 func (w *world) after(d time.Duration, do func()) {
 	w.sequence++
 	heap.Push(&w.events, event{at: w.now + d, order: w.sequence, do: do})
@@ -137,10 +140,10 @@ func (w *world) between(low, high time.Duration) time.Duration {
 	return low + time.Duration(w.rng.Int64N(int64(high-low)+1))
 }
 
-// chance is true in p of 100 cases.
+// chance is true with a probability of p percent.
 func (w *world) chance(p int) bool { return w.rng.IntN(100) < p }
 
-// trace notes a step.
+// trace records a step.
 func (w *world) trace(format string, args ...any) {
 	if w.opt.Trace == 0 {
 		return
@@ -151,7 +154,7 @@ func (w *world) trace(format string, args ...any) {
 	w.out.Trace = append(w.out.Trace, fmt.Sprintf("%9.1fms ", float64(w.now)/1e6)+fmt.Sprintf(format, args...))
 }
 
-// fail notes the first promise that was broken.
+// fail records a broken promise, if it is the first one.
 func (w *world) fail(format string, args ...any) {
 	if w.out.Violation == nil {
 		w.out.Violation = fmt.Errorf("after %v: "+format, append([]any{w.now}, args...)...)
@@ -159,7 +162,7 @@ func (w *world) fail(format string, args ...any) {
 	}
 }
 
-// event is something that happens at a moment.
+// event is something that happens at a certain time.
 type event struct {
 	at    time.Duration
 	order int

@@ -1,5 +1,5 @@
-// Package coordinatortest has what tests of coordinators need of the rest of a broker: a log in memory that can be
-// slow, refuse, lose and be led by one broker after the other.
+// Package coordinatortest provides a log in memory for tests of coordinators. It can be slow, refuse or lose batches,
+// and change its leader.
 package coordinatortest
 
 import (
@@ -21,14 +21,14 @@ var (
 	_ coordinator.Log = (*Broker)(nil)
 )
 
-// Log keeps the partitions of one internal topic. It shows what the one broker sees that leads all of them; see Of
-// for several brokers. Its exported fields are to be changed in Set.
+// Log holds the partitions of one internal topic, as seen by one broker that leads all of them; see Of for several
+// brokers. Its exported fields must be changed in Set only.
 type Log struct {
 	Delay      time.Duration   // until a batch that was started is durable
 	ReadDelay  time.Duration   // of Read
 	Refuse     error           // of Start
-	RefuseFrom int             // the call of Start from which on the disk fails, as Starts counts them; 0 for never
-	Lose       error           // of wait: what is on its way is lost instead of becoming durable
+	RefuseFrom int             // the call of Start, as counted by Starts, from which on the disk fails; 0 for never
+	Lose       error           // of wait: batches that are not durable yet are lost
 	Unread     error           // of Read
 	Damaged    map[int32]error // of Read, by partition
 	Epoch      int32           // in which the one broker leads all partitions
@@ -41,9 +41,9 @@ type Log struct {
 	deleted    []metadata.TopicID
 }
 
-// partition is a log with the broker that leads it, where several do.
+// partition is the log of a partition. leader and epoch are used with several brokers only.
 type partition struct {
-	entries       []*entry // durable or on their way, in order
+	entries       []*entry // in order, also those that are not durable yet
 	durable       int      // how many of them are durable
 	leader, epoch int32
 }
@@ -66,8 +66,8 @@ func (l *Log) Set(change func()) {
 	change()
 }
 
-// Delete removes all records, as those of a topic that is deleted. Nothing is written to the topic any more. The next
-// one of its name begins with leader epoch 0.
+// Delete removes all records, as when the topic is deleted, and refuses later writes to it. The next topic of its name
+// begins with leader epoch 0.
 func (l *Log) Delete(topic metadata.TopicID) {
 	l.Set(func() {
 		clear(l.partitions)
@@ -97,7 +97,8 @@ func (l *Log) partition(index int32) *partition {
 	return p
 }
 
-// advance makes durable what is due, or loses it with all that follows. The error is Lose then.
+// advance makes batches durable that are due. With Lose set, it drops all that are not durable instead and returns
+// Lose.
 func (l *Log) advance(p *partition) error {
 	for p.durable < len(p.entries) && !p.entries[p.durable].ready.After(time.Now()) {
 		if l.Lose != nil {
@@ -163,7 +164,8 @@ func (l *Log) wait(ctx context.Context, p *partition, e *entry) error {
 	return cmp.Or(lost, error(fault.NotLeaderOrFollower))
 }
 
-// Read visits what is durable when all has become so that was started before: as it is then, ReadDelay later.
+// Read waits until batches that were started before are durable, and ReadDelay after that visits the batches that were
+// durable then.
 func (l *Log) Read(ctx context.Context, _ string, index int32, _ int64, visit func(record.Batch) error) error {
 	l.mu.Lock()
 	l.Reads++
@@ -191,7 +193,7 @@ func (l *Log) Read(ctx context.Context, _ string, index int32, _ int64, visit fu
 	return nil
 }
 
-// Of returns the log as one of several brokers sees it: it leads the partitions for which Elect has said so last.
+// Of returns the log as one of several brokers sees it. It leads the partitions for which it was elected last.
 func (l *Log) Of(broker int32) *Broker { return &Broker{Log: l, id: broker} }
 
 // Broker is the view that one of several brokers has of a Log.
@@ -200,8 +202,8 @@ type Broker struct {
 	id int32
 }
 
-// Elect has a broker lead a partition in a new leader epoch. Of the batches that are not durable yet the new leader
-// has the first kept ones, which stay; the others are lost, as their broker finds out when it waits.
+// Elect makes a broker the leader of a partition in a new leader epoch. Of the batches that are not durable yet, the
+// first kept ones stay, since the new leader has them. The others are lost, and wait fails for them.
 func (l *Log) Elect(index, broker, epoch int32, kept int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -1,4 +1,4 @@
-// Package groupstest does with a coordinator of groups what clients do, in tests.
+// Package groupstest provides requests and steps of consumer group clients for tests.
 package groupstest
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// Coordinator is what clients ask; *groups.Groups is one.
+// Coordinator is a coordinator as clients use it; *groups.Coordinator is one.
 type Coordinator interface {
 	Join(ctx context.Context, req classic.JoinRequest) classic.JoinResponse
 	Sync(ctx context.Context, req classic.SyncRequest) classic.SyncResponse
@@ -25,12 +25,12 @@ type Coordinator interface {
 	) ([]group.FetchedOffset, error)
 }
 
-// ExistingTopics makes no topic.
+// ExistingTopics creates no topic.
 type ExistingTopics struct {
 	Store interface{ Image() *metadata.Image }
 }
 
-// EnsureInternal returns the topic if it is there.
+// EnsureInternal returns the topic if it exists.
 func (e ExistingTopics) EnsureInternal(_ context.Context, name string) (*metadata.Topic, error) {
 	if t, ok := e.Store.Image().Topic(name); ok {
 		return t, nil
@@ -52,7 +52,7 @@ func (l *lockedReader) Read(p []byte) (int, error) {
 	return l.r.Read(p)
 }
 
-// JoinRequest is that of a consumer that knows one assignor.
+// JoinRequest returns the request of a consumer with one assignor.
 func JoinRequest(groupID, memberID, instanceID string) classic.JoinRequest {
 	return classic.JoinRequest{
 		Group: groupID, MemberID: memberID, InstanceID: instanceID, ProtocolType: "consumer",
@@ -64,8 +64,8 @@ func JoinRequest(groupID, memberID, instanceID string) classic.JoinRequest {
 	}
 }
 
-// Form brings n dynamic members into a stable group and returns their ids; the first leads. Each one's assignment
-// is its position.
+// Form joins n dynamic members to a group, waits until it is stable, and returns their ids; the first one is the
+// leader. Each one's assignment is its position.
 func Form(t *testing.T, g Coordinator, groupID string, n int) (ids []string, generation int32) {
 	t.Helper()
 	joins := make([]classic.JoinResponse, n)
@@ -102,7 +102,7 @@ func Form(t *testing.T, g Coordinator, groupID string, n int) (ids []string, gen
 	return ids, joins[0].Generation
 }
 
-// CommitOf commits offsets of partitions of "orders", from 0 on.
+// CommitOf returns a commit of offsets for the partitions of "orders", from partition 0 on.
 func CommitOf(groupID, memberID string, generation int32, offsets ...int64) *group.CommitRequest {
 	req := &group.CommitRequest{Group: groupID, MemberID: memberID, Generation: generation, Retention: -1}
 	for p, o := range offsets {
@@ -124,7 +124,7 @@ func Committed(t testing.TB, g Coordinator, groupID string) int64 {
 	return got[0].Offset.Offset
 }
 
-// Kind checks what kind of error it is.
+// Kind checks the kind of err.
 func Kind(t *testing.T, err error, want fault.Kind) {
 	t.Helper()
 	if got := fault.KindOf(err); got != want {
