@@ -4,5 +4,5 @@ package raftnode
 
 import "os"
 
-// allocate does nothing: this operating system is not asked.
+// allocate does nothing: fallocate is used on Linux only.
 func allocate(*os.File, int64) error { return nil }
