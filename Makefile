@@ -1,5 +1,5 @@
-# Every target works on a machine that has Go, Java with Maven, Python 3, Node and make. What else is needed is fetched: clients and
-# tools into a cache, and kcat by apt-get where make runs as root. With a C compiler the tests run under the race detector.
+# Every target works on a machine with Go, Java with Maven, Python 3, Node and make. Everything else is fetched: clients and
+# tools into a cache, and kcat by apt-get if make runs as root. With a C compiler the tests run under the race detector.
 
 export CGO_ENABLED ?= 0
 GO        ?= go
@@ -59,10 +59,10 @@ test-standalone:
 	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 15m $(filter-out $(SWEEPING),$(PACKAGES))
 	CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 15m -short $(SWEEPING)
 
-# Packages whose tests go through every moment at which a crash or an error can come. The race detector needs not see each.
+# Packages whose tests go through every moment at which a crash or an error can occur. The race detector does not have to see each.
 SWEEPING = $(filter %/simulation %/seglog %/seglog/journal %/filestore %/walstore,$(PACKAGES))
 
-# All tests once more, and of the sweeps every moment.
+# All tests again, with every moment of the sweeps.
 test-raft:
 	$(GO) vet -tags raft ./...
 	$(GO) test -tags raft,invariants -timeout 15m $(PACKAGES)
@@ -71,7 +71,7 @@ stress: ## Run the tests of packages that differ from main (REF=…, or PKG=…)
 	@REF='$(REF)' PKG='$(PKG)' COUNT='$(COUNT)' SHORT='$(SWEEPING)' GO='$(GO)' .ci/stress
 
 # End-to-end tests are packages by concern, and CHRONIK_BINARY says which broker is under test. They run one package after
-# the other (-p 1), as they share this machine's cores; within a package two clusters may run at a time.
+# the other (-p 1), because they share this machine's cores; within a package two clusters may run at a time.
 e2e: export NOT_RUN = $(CURDIR)/bin/not-run.txt
 e2e: fetch build build-raft build-invariants ## Run the real binaries against real clients and tools.
 	@rm -f $(NOT_RUN)
@@ -83,28 +83,28 @@ e2e: fetch build build-raft build-invariants ## Run the real binaries against re
 
 E2E      = $(GO) test -count=1 -p 1 -timeout 20m
 ENDTOEND = $(sort $(patsubst %/,./%,$(dir $(wildcard test/*/*_test.go))))
-# Packages with a test that carries the tag raft run in that build, too: what carries no tag runs in both.
+# Packages with a test that has the tag raft run in that build, too: tests without a tag run in both.
 CLUSTERED = $(sort $(patsubst %/,./%,$(dir $(shell grep -l '^//go:build raft' test/*/*_test.go))))
 
-chaos: build-invariants ## Let nodes, networks, disks and power fail while clients work, and check their histories (TIME=10m of each kind, SEED=number).
+chaos: build-invariants ## Let nodes, networks, disks and power fail while clients work, and check their histories (TIME=10m for each test, SEED=number).
 	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft-invariants CHAOS_TIME=$(TIME) CHAOS_SEED=$(SEED) $(GO) test -count=1 -tags raft -timeout 0 -v ./test/chaos
 
-crash: build-invariants ## Kill a broker again and again while topics come and go under load (KILLS=200).
+crash: build-invariants ## Kill a broker repeatedly while topics are created and deleted under load (KILLS=200).
 	CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-invariants CHRONIK_CRASHES=$(KILLS) $(GO) test -count=1 -timeout 0 -v ./test/crash
 
-measure: build build-raft ## Check how long starts, fail-overs and moves take, on a machine that does nothing else.
+measure: build build-raft ## Measure and check the times of starts, fail-overs and moves, on a machine that does nothing else.
 	MEASURE=1 CHRONIK_BINARY=$(CURDIR)/bin/chronik-server $(GO) test -count=1 -timeout 20m -v ./test/measure
 	MEASURE=1 CHRONIK_BINARY=$(CURDIR)/bin/chronik-server-raft $(GO) test -count=1 -tags raft -timeout 30m -parallel 1 -v ./test/measure
 
-# What is expected of Kafka's own tests stands in test/kafka: green.txt, red.txt, unserved.txt.
+# The expected results of Kafka's own tests are in test/kafka: green.txt, red.txt, unserved.txt.
 KAFKA_SUITE = test/kafka/run bin/chronik-server --raft bin/chronik-server-raft
 
-kafka-suite: build build-raft ## Run Apache Kafka's own integration tests against both binaries, for an hour and more.
+kafka-suite: build build-raft ## Run Apache Kafka's own integration tests against both binaries, which takes over an hour.
 	rm -f bin/kafka-suite.txt
 	$(KAFKA_SUITE) --results bin/kafka-suite.txt -j 2 || true
 	test/kafka/judge bin/kafka-suite.txt
 
-kafka-suite-part: build build-raft # of them those that cost little
+kafka-suite-part: build build-raft # the quick ones of them
 	rm -f bin/kafka-suite-part.txt
 	$(KAFKA_SUITE) --classes test/kafka/part.txt --results bin/kafka-suite-part.txt -j 2 || true
 	test/kafka/judge bin/kafka-suite-part.txt --part
@@ -120,10 +120,10 @@ lint: ## Check style, mistakes and the direction of imports, in both build modes
 	$(LINT) ./...
 	$(LINT) --build-tags raft ./...
 
-generate: ## Write what is generated: the injectors, the sample of all settings, the tables in docs.
+generate: ## Generate the injectors, the sample of all settings and the tables in docs.
 	$(GO) generate ./...
 
-# Go's fuzzer sometimes takes the end of its time for a failure: context deadline exceeded, without an input.
+# Go's fuzzer sometimes reports the end of its time as a failure: context deadline exceeded, without an input.
 fuzz: | bin ## Run every fuzz target for a while (FUZZTIME=5s each).
 	@set -e; for package in $$(grep -rl --include='*_test.go' '^func Fuzz' core adapters configs | xargs -n1 dirname | sort -u); do \
 		for target in $$(grep -h -o --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' $$package/*_test.go | sed 's/^func //'); do \
@@ -133,10 +133,10 @@ fuzz: | bin ## Run every fuzz target for a while (FUZZTIME=5s each).
 		done; \
 	done; rm -f bin/.fuzz
 
-simulate: ## Play more histories of a cluster with faults (SEEDS=10000 of each kind; SEED=n plays one, with its last steps).
+simulate: ## Simulate more histories of a cluster with faults (SEEDS=10000 of each kind; SEED=n runs one, with its last steps).
 	SEED=$(SEED) SEEDS=$(SEEDS) $(GO) test -count=1 -timeout 0 -v -run 'Histories|BecomeEqual' ./core/domain/partition/simulation
 
-bench: build ## Measure Chronik beside Apache Kafka, with the same load.
+bench: build ## Measure Chronik and Apache Kafka under the same load.
 	$(GO) -C bench run .
 
 bench-cluster: build-raft ## Measure three nodes of Chronik and three of Apache Kafka, one cluster after the other.

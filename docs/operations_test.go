@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestTheOperationsPageNamesMessagesThatExist holds docs/operations.md against the source of the broker: who looks for
-// what the log says finds it there.
+// TestTheOperationsPageNamesMessagesThatExist compares docs/operations.md with the broker's source: an operator who
+// looks a log message up finds it there.
 func TestTheOperationsPageNamesMessagesThatExist(t *testing.T) {
 	const root = ".."
 	page, err := os.ReadFile(filepath.Join(root, "docs", "operations.md"))

@@ -51,5 +51,5 @@ type (
 // OpenClusterAdmin returns what administers a running cluster: bootstrap are the addresses of nodes to begin with, step is how many
 // partitions are moved at once, and tell gets each event. Close it.
 func OpenClusterAdmin(bootstrap []string, step int, tell func(ClusterEvent)) *ClusterAdmin {
-	return kafkaadmin.New(kafkaadmin.Settings{Bootstrap: bootstrap, Step: step, Tell: tell})
+	return kafkaadmin.New(kafkaadmin.Settings{Bootstrap: bootstrap, Step: step, Report: tell})
 }

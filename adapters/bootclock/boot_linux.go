@@ -10,7 +10,7 @@ import (
 func sinceBoot() time.Duration {
 	var at unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &at); err != nil {
-		return 0 // a kernel older than 2.6.39: suspensions are not noticed
+		return 0 // a kernel older than 2.6.39: suspensions cannot be measured
 	}
 	return time.Duration(at.Nano())
 }

@@ -18,13 +18,13 @@ func TestTheTimeGoesOnWhileTheMachineIsSuspended(t *testing.T) {
 			t.Errorf("a minute took %v", passed)
 		}
 		asleep.Store(int64(time.Hour))
-		time.Sleep(looks)
-		if passed := c.Now().Sub(first); passed != time.Hour+time.Minute+looks {
+		time.Sleep(checkEvery)
+		if passed := c.Now().Sub(first); passed != time.Hour+time.Minute+checkEvery {
 			t.Errorf("an hour of sleep after a minute took %v", passed)
 		}
 		asleep.Add(int64(time.Second))
 		time.Sleep(time.Minute)
-		if passed := c.Now().Sub(first); passed != time.Hour+2*time.Minute+time.Second+looks {
+		if passed := c.Now().Sub(first); passed != time.Hour+2*time.Minute+time.Second+checkEvery {
 			t.Errorf("after another second of sleep, %v have passed", passed)
 		}
 	})
@@ -41,7 +41,7 @@ func TestTheTimeNeverGoesBack(t *testing.T) {
 	}
 }
 
-func TestAnUntoldBootTimeIsNoSuspension(t *testing.T) {
+func TestAnUnknownBootTimeIsNoSuspension(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClock(func() time.Duration { return 0 })
 		first := c.Now()

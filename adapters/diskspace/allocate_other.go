@@ -4,5 +4,5 @@ package diskspace
 
 import "os"
 
-// allocate has the file have n bytes of the disk for itself.
+// allocate reserves n bytes of the disk for the file.
 func allocate(f *os.File, n int64) error { return fill(f, n) }

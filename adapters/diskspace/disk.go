@@ -1,5 +1,9 @@
-// Package diskspace measures the file system of the data directory, and holds a reserve on it: a file whose space is
-// allocated, so that nobody else on the machine can take it.
+// Package diskspace measures the file system of the data directory, and holds a reserve on it. The reserve is a file
+// whose space is allocated, so that no other process can take it.
+//
+// It implements ports.Disk. When the disk is full, core/domain/broker/replicas releases parts of the reserve, so that
+// everything but producing still works; see docs/decisions/0008-full-disks.md. The directory is measured by its open
+// handle: another one under its name is an error, not free space.
 package diskspace
 
 import (
@@ -23,7 +27,7 @@ const reserveFile = "disk.reserve"
 // Disk is a ports.Disk. Its methods are called one at a time.
 type Disk struct {
 	path string
-	dir  *os.File // the data directory, whatever has its name now
+	dir  *os.File // the data directory, even if another one has its name now
 }
 
 var _ ports.Disk = (*Disk)(nil)
@@ -71,7 +75,7 @@ func (d *Disk) checkDir() error {
 	return nil
 }
 
-// held is what the reserve has of the disk; a reserve that somebody has removed has nothing.
+// held returns how many bytes the reserve occupies, 0 when it was removed.
 func (d *Disk) held() (int64, error) {
 	var stat unix.Stat_t
 	err := interrupted.Retry(func() error { return unix.Stat(d.path, &stat) })
@@ -84,12 +88,12 @@ func (d *Disk) held() (int64, error) {
 	return min(int64(stat.Blocks)*blockBytes, stat.Size), nil //nolint:unconvert // the types differ by platform
 }
 
-// blockBytes is the unit in which a file's space is told.
+// blockBytes is the unit of Stat_t.Blocks.
 const blockBytes = 512
 
 // Hold implements ports.Disk.
 func (d *Disk) Hold(n int64) (held int64, err error) {
-	defer func() { // whatever has happened, what is held is what the file has
+	defer func() { // also after an error, held is what the file occupies
 		var failed error
 		held, failed = d.held()
 		err = errors.Join(err, failed)
@@ -107,7 +111,7 @@ func (d *Disk) Hold(n int64) (held int64, err error) {
 		return 0, f.Truncate(n)
 	}
 	if err := allocate(f, n); err != nil {
-		return 0, errors.Join(err, f.Truncate(before)) // the file may have got a part, and others nothing
+		return 0, errors.Join(err, f.Truncate(before)) // a part may have been allocated, which is given back
 	}
 	return 0, nil
 }
@@ -115,7 +119,7 @@ func (d *Disk) Hold(n int64) (held int64, err error) {
 // Close implements ports.Disk.
 func (d *Disk) Close() error { return d.dir.Close() }
 
-// fill writes what the file lacks of n bytes, for file systems that cannot allocate.
+// fill extends the file to n bytes by writing, for file systems that cannot allocate.
 func fill(f *os.File, n int64) error {
 	const step = 1 << 20
 	info, err := f.Stat()

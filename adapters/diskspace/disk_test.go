@@ -55,7 +55,7 @@ func TestTheReserveHoldsAllocatedSpaceAndGivesItBack(t *testing.T) {
 		t.Errorf("a reserve that was removed: %+v, %v", got, err)
 	}
 	if held, err := d.Hold(2 * mebibyte); err != nil || held != 2*mebibyte {
-		t.Errorf("and made anew: %d, %v", held, err)
+		t.Errorf("after it was made again: %d, %v", held, err)
 	}
 }
 

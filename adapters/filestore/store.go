@@ -1,5 +1,8 @@
-// Package filestore keeps metadata in one JSON file that people can read, the legacy mode. Every commit
-// writes the whole file anew, so it is for small clusters; commands that wait share a commit.
+// Package filestore keeps metadata in one JSON file that people can read, the legacy mode. Every commit rewrites the
+// whole file, so it is for small clusters; commands that wait share a commit.
+//
+// The file is replaced by renaming a synced temporary file over it: a crash leaves the old content or the new one. A
+// lock on the directory keeps a second process out. Package metalog orders the commands; this package is its Journal.
 package filestore
 
 import (
@@ -82,7 +85,7 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// file is the journal of images of which the last one counts.
+// file is the metalog.Journal that keeps the latest image only.
 type file struct {
 	path      string
 	directory *os.File // holds the lock

@@ -67,10 +67,13 @@ func TestAFileThatCannotBeReadIsAnErrorAndStaysAsItIs(t *testing.T) {
 		change func(string) string
 		want   error
 	}{
-		"empty":           {func(string) string { return "" }, metadata.ErrCorrupt},
-		"cut":             {func(s string) string { return s[:len(s)/2] }, metadata.ErrCorrupt},
-		"not JSON":        {func(s string) string { return "#" + s }, metadata.ErrCorrupt},
-		"a newer version": {func(s string) string { return strings.Replace(s, `"version": 1`, `"version": 9`, 1) }, fault.UnsupportedVersion},
+		"empty":    {func(string) string { return "" }, metadata.ErrCorrupt},
+		"cut":      {func(s string) string { return s[:len(s)/2] }, metadata.ErrCorrupt},
+		"not JSON": {func(s string) string { return "#" + s }, metadata.ErrCorrupt},
+		"a newer version": {
+			func(s string) string { return strings.Replace(s, `"version": 1`, `"version": 9`, 1) },
+			fault.UnsupportedVersion,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -1,4 +1,8 @@
-// Package httpapi serves what operators ask the broker by HTTP: metrics, and whether it is healthy and ready.
+// Package httpapi serves the operators' HTTP endpoints: metrics, health and readiness.
+//
+// /healthz answers 200 as long as the process runs: a restart would not help. /readyz answers 503 with the reason when
+// the broker cannot serve clients fully, /readyz/reading when it cannot serve consumers. What they mean is decided by
+// the functions in Settings.
 package httpapi
 
 import (
@@ -17,8 +21,8 @@ type Settings struct {
 	Listen  string // host:port; port 0 is a free port
 	Yields  bool   // take a free port of the host when that one is taken
 	Metrics http.Handler
-	Ready   func() error // nil when clients can be served with all that a broker does; else what is missing
-	Reading func() error // nil when consumers can be served; else what is missing
+	Ready   func() error // nil when the broker can serve clients fully; otherwise what is missing
+	Reading func() error // nil when the broker can serve consumers; otherwise what is missing
 }
 
 // Server answers over HTTP.
@@ -42,7 +46,7 @@ func New(s Settings) *Server {
 	}}
 }
 
-// readiness answers by what is missing.
+// readiness answers 200, or 503 and what is missing.
 func readiness(missing func() error) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		if err := missing(); err != nil {
@@ -97,7 +101,7 @@ func (s *Server) Run(ctx context.Context) error {
 	return err
 }
 
-// Close lets the address go when Run was never called.
+// Close releases the address when Run was never called.
 func (s *Server) Close() error {
 	if s.ln == nil {
 		return nil

@@ -72,7 +72,7 @@ func TestAnAddressThatIsTakenIsNamed(t *testing.T) {
 	}
 }
 
-func TestAnAddressThatNobodyHasChosenYieldsToOneThatIsFree(t *testing.T) {
+func TestADefaultAddressYieldsToAFreeOne(t *testing.T) {
 	first := New(Settings{Listen: "127.0.0.1:0", Metrics: http.NotFoundHandler()})
 	if err := first.Listen(t.Context()); err != nil {
 		t.Fatal(err)

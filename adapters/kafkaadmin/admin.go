@@ -16,9 +16,9 @@ import (
 
 // Settings say which cluster to administer and how. All of them are required.
 type Settings struct {
-	Bootstrap []string // host:port of nodes to begin with
-	Step      int      // how many partitions are moved at once
-	Tell      func(Event)
+	Bootstrap []string    // host:port of nodes to begin with
+	Step      int         // how many partitions are moved at once
+	Report    func(Event) // receives what happens, as it happens
 }
 
 // Admin administers a cluster. It is for one goroutine.
@@ -27,12 +27,18 @@ type Admin struct {
 	brokers  map[int32]string // addresses, as far as they are known
 	conns    map[string]*kafkaclient.Conn
 	avoid    int32         // a node that is not asked, -1 for none
-	interval time.Duration // between two looks at what is waited for
+	interval time.Duration // between two polls of what is waited for
 }
 
 // New returns an Admin that has not connected to anything yet.
 func New(s Settings) *Admin {
-	return &Admin{settings: s, brokers: map[int32]string{}, conns: map[string]*kafkaclient.Conn{}, avoid: -1, interval: interval}
+	return &Admin{
+		settings: s,
+		brokers:  map[int32]string{},
+		conns:    map[string]*kafkaclient.Conn{},
+		avoid:    -1,
+		interval: interval,
+	}
 }
 
 // Close ends the connections.
@@ -43,7 +49,7 @@ func (a *Admin) Close() {
 	clear(a.conns)
 }
 
-// addresses returns where nodes may be reached: those first that there are connections to.
+// addresses returns the known addresses of nodes, those with a connection first.
 func (a *Admin) addresses() []string {
 	var all []string
 	for id, address := range a.brokers {
@@ -69,10 +75,10 @@ func (a *Admin) addresses() []string {
 	return all
 }
 
-// at returns the node at an address, to be asked itself.
+// at returns the node at an address, for requests that only this node can answer.
 func (a *Admin) at(address string) kmsg.Requestor { return node{a, address} }
 
-// Request asks any node that can be reached. It implements kmsg.Requestor.
+// Request sends req to any node that can be reached. It implements kmsg.Requestor.
 func (a *Admin) Request(ctx context.Context, req kmsg.Request) (kmsg.Response, error) {
 	var failed error
 	for _, address := range a.addresses() {
@@ -85,10 +91,10 @@ func (a *Admin) Request(ctx context.Context, req kmsg.Request) (kmsg.Response, e
 	return nil, failed
 }
 
-// interval is the time between two looks at what is waited for.
+// interval is the time between two polls of what is waited for.
 const interval = 250 * time.Millisecond
 
-// pause waits until it is time to look again, and returns an error when ctx ends.
+// pause waits until the next poll, and returns an error when ctx ends.
 func (a *Admin) pause(ctx context.Context) error {
 	timer := time.NewTimer(a.interval)
 	defer timer.Stop()
@@ -100,8 +106,8 @@ func (a *Admin) pause(ctx context.Context) error {
 	}
 }
 
-// insist does something until it succeeds or fails for good. What fails because the metadata has no leader for a moment, or
-// because another change came in between, is tried again.
+// insist calls do until it succeeds or fails permanently. It retries what fails because the metadata has no leader for
+// a moment, or because another change came in between.
 func (a *Admin) insist(ctx context.Context, do func() error) error {
 	for {
 		err := do()

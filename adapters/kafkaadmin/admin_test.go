@@ -50,7 +50,9 @@ func TestARefusalNamesWhatIsInTheWay(t *testing.T) {
 		stuck = append(stuck, layout.Stuck{Topic: "full", Index: n})
 	}
 	err := refusal(3, stuck, false)
-	for _, part := range []string{"full-0, full-1, full-2, full-3, full-4 and 2 more: add a node first", "only node 3 has all of alone-0"} {
+	for _, part := range []string{
+		"full-0, full-1, full-2, full-3, full-4 and 2 more: add a node first", "only node 3 has all of alone-0",
+	} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q is missing in: %v", part, err)
 		}
@@ -85,12 +87,13 @@ func TestOnlyWhatMayPassIsInsistedOn(t *testing.T) {
 	enough := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(enough)
-	if err := quick().insist(ctx, func() error { return failure(kerr.NotController.Code, nil) }); !errors.Is(err, enough) || !errors.Is(err, kerr.NotController) {
+	err := quick().insist(ctx, func() error { return failure(kerr.NotController.Code, nil) })
+	if !errors.Is(err, enough) || !errors.Is(err, kerr.NotController) {
 		t.Errorf("in the end: %v", err)
 	}
 }
 
-func TestWhoeverAnswersIsAsked(t *testing.T) {
+func TestAnyNodeThatAnswersIsUsed(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +115,8 @@ func TestAStatusCountsTheTopicsThatAreListed(t *testing.T) {
 	v := viewOf([]int32{1}, 1)
 	for _, name := range []string{metadata.MetaTopic, "orders"} {
 		v.topics = append(v.topics, kmsg.MetadataResponseTopic{
-			Topic: &name, Partitions: []kmsg.MetadataResponseTopicPartition{{Leader: 1, Replicas: []int32{1, 2}, ISR: []int32{1}}},
+			Topic:      &name,
+			Partitions: []kmsg.MetadataResponseTopicPartition{{Leader: 1, Replicas: []int32{1, 2}, ISR: []int32{1}}},
 		})
 	}
 	got := New(Settings{}).statusOf(v)
@@ -125,7 +129,7 @@ func TestAStatusCountsTheTopicsThatAreListed(t *testing.T) {
 	}
 }
 
-func TestWhoAsksANodeThatIsStartingIsToldWhereToLook(t *testing.T) {
+func TestTheErrorOfAStartingNodePointsToItsLog(t *testing.T) {
 	starting, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

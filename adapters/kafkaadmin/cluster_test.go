@@ -16,14 +16,14 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// check compares what was done to a cluster, and what was told of it, with what is wanted.
-func (c *cluster) check(told *[]Event, wantDone []string, wantTold []Event) {
+// check compares what was done to a cluster, and the events, with what is wanted.
+func (c *cluster) check(events *[]Event, wantDone []string, wantEvents []Event) {
 	c.t.Helper()
 	if diff := cmp.Diff(wantDone, c.done); diff != "" {
 		c.t.Errorf("done to the cluster:\n%s", diff)
 	}
-	if diff := cmp.Diff(wantTold, *told); diff != "" {
-		c.t.Errorf("told:\n%s", diff)
+	if diff := cmp.Diff(wantEvents, *events); diff != "" {
+		c.t.Errorf("events:\n%s", diff)
 	}
 }
 
@@ -35,13 +35,20 @@ func TestAStatusShowsNodesAndPartitions(t *testing.T) {
 	c.topic(metadata.MetaTopic, []int32{1, 2, 3})
 	c.kill(3)
 	c.targets[partition{"orders", 0}] = []int32{1, 3}
-	a, told := c.admin()
+	a, events := c.admin()
 	got, err := a.Status(soon(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &Status{
-		ClusterID: "a-cluster", MetadataLeader: 1, MetadataEpoch: 5, Topics: 2, Partitions: 4, Leaderless: 1, UnderReplicated: 3, Reassigning: 1,
+		ClusterID:       "a-cluster",
+		MetadataLeader:  1,
+		MetadataEpoch:   5,
+		Topics:          2,
+		Partitions:      4,
+		Leaderless:      1,
+		UnderReplicated: 3,
+		Reassigning:     1,
 		Nodes: []Node{
 			{ID: 1, Address: c.addresses[1], Rack: "rack-1", State: "in service", Quorum: "leader", Holds: 3, Leads: 3},
 			{ID: 2, Address: c.addresses[2], Rack: "rack-0", State: "in service", Quorum: "voter", Holds: 3, Leads: 1},
@@ -52,15 +59,15 @@ func TestAStatusShowsNodesAndPartitions(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	c.check(told, nil, nil)
+	c.check(events, nil, nil)
 }
 
 func TestANodeIsAddedAndWaitedFor(t *testing.T) {
 	c := startCluster(t, 3)
-	a, told := c.admin()
-	tell := a.settings.Tell
-	a.settings.Tell = func(e Event) {
-		if tell(e); e == (AwaitingService{4}) {
+	a, events := c.admin()
+	report := a.settings.Report
+	a.settings.Report = func(e Event) {
+		if report(e); e == (AwaitingService{4}) {
 			go c.start(4)
 		}
 	}
@@ -68,8 +75,10 @@ func TestANodeIsAddedAndWaitedFor(t *testing.T) {
 	if err != nil || *got != (Added{Node: 4, InService: true}) {
 		t.Errorf("AddNode() = %+v, %v", got, err)
 	}
-	c.check(told, []string{"node 4 joins at node4:9192"}, []Event{NodeMayJoin{4, "node4:9192"}, AwaitingService{4}, NodeInService{4}})
-	if _, err := a.AddNode(soon(t), 4, "node4:9192", false); !errors.Is(err, kerr.DuplicateVoter) || !strings.Contains(err.Error(), "it is here already") {
+	c.check(events, []string{"node 4 joins at node4:9192"},
+		[]Event{NodeMayJoin{4, "node4:9192"}, AwaitingService{4}, NodeInService{4}})
+	if _, err := a.AddNode(soon(t), 4, "node4:9192", false); !errors.Is(err, kerr.DuplicateVoter) ||
+		!strings.Contains(err.Error(), "it is here already") {
 		t.Errorf("a second AddNode() = %v", err)
 	}
 	if got, err := a.AddNode(soon(t), 5, "node5:9192", false); err != nil || got.InService {
@@ -79,7 +88,8 @@ func TestANodeIsAddedAndWaitedFor(t *testing.T) {
 
 func TestARaftAddressIsCheckedBeforeAnythingIsAsked(t *testing.T) {
 	for _, address := range []string{"", "node4", "node4:", "node4:0", "node4:70000", ":9192", "node4:raft"} {
-		if _, err := quick().AddNode(t.Context(), 4, address, false); err == nil || !strings.Contains(err.Error(), "raft address") {
+		if _, err := quick().AddNode(t.Context(), 4, address, false); err == nil ||
+			!strings.Contains(err.Error(), "raft address") {
 			t.Errorf("%q: %v", address, err)
 		}
 	}
@@ -90,7 +100,7 @@ func TestANodeIsEmptiedBeforeItIsRemoved(t *testing.T) {
 	c.topic("a", []int32{4, 1})
 	c.topic("b", []int32{1, 4}, []int32{2, 3})
 	c.leader = 4
-	a, told := c.admin()
+	a, events := c.admin()
 	got, err := a.RemoveNode(soon(t), 4, false)
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +114,7 @@ func TestANodeIsEmptiedBeforeItIsRemoved(t *testing.T) {
 		}
 	}
 	address := "" // of the node that has stopped
-	for _, e := range *told {
+	for _, e := range *events {
 		if stop, ok := e.(AwaitingStop); ok {
 			address = stop.Address
 		}
@@ -115,17 +125,17 @@ func TestANodeIsEmptiedBeforeItIsRemoved(t *testing.T) {
 	if len(moves) != 2 || !strings.HasPrefix(moves[0], "move a-0 to ") || !strings.HasPrefix(moves[1], "move b-0 to ") {
 		t.Errorf("moves: %q", moves)
 	}
-	c.check(told, []string{"node 1 leads the metadata", "broker 4 is unregistered", "node 4 leaves"},
+	c.check(events, []string{"node 1 leads the metadata", "broker 4 is unregistered", "node 4 leaves"},
 		[]Event{PartitionsMoved{2, 2}, MetadataLed{1}, AwaitingStop{address}, NodeRemoved{4}})
 }
 
 func TestARemovalIsRepeatedWhenATopicIsCreatedMeanwhile(t *testing.T) {
 	c := startCluster(t, 4)
 	c.topic("a", []int32{4, 1})
-	a, told := c.admin()
-	tell := a.settings.Tell
-	a.settings.Tell = func(e Event) {
-		if tell(e); e == (PartitionsMoved{1, 1}) && c.partitions[partition{"late", 0}] == nil {
+	a, events := c.admin()
+	report := a.settings.Report
+	a.settings.Report = func(e Event) {
+		if report(e); e == (PartitionsMoved{1, 1}) && c.partitions[partition{"late", 0}] == nil {
 			c.mu.Lock()
 			c.topic("late", []int32{4, 2})
 			c.mu.Unlock()
@@ -135,11 +145,11 @@ func TestARemovalIsRepeatedWhenATopicIsCreatedMeanwhile(t *testing.T) {
 	if err != nil || len(got.Moves) != 2 {
 		t.Fatalf("RemoveNode() = %+v, %v", got, err)
 	}
-	if !slices.ContainsFunc(*told, func(e Event) bool {
+	if !slices.ContainsFunc(*events, func(e Event) bool {
 		again, ok := e.(RemovalRepeated)
 		return ok && strings.Contains(again.Err.Error(), "the broker holds late-0")
 	}) {
-		t.Errorf("told: %+v", *told)
+		t.Errorf("events: %+v", *events)
 	}
 	if got := c.done[len(c.done)-2:]; !slices.Equal(got, []string{"broker 4 is unregistered", "node 4 leaves"}) {
 		t.Errorf("done at the end: %q", got)
@@ -153,20 +163,26 @@ func TestWhatMustNotBeRemovedIsNot(t *testing.T) {
 		force   bool
 		want    string
 	}{
-		"a node that nobody knows":       {func(*cluster) {}, 9, true, "the cluster has no node 9"},
-		"a dead node":                    {func(c *cluster) { c.kill(3) }, 3, false, "node 3 is not in service: start it"},
-		"a node that a majority needs":   {func(c *cluster) { c.kill(3) }, 2, true, "which is no majority"},
-		"a node with the only replica":   {func(c *cluster) { c.topic("a", []int32{1, 2, 3}) }, 3, false, "no other broker is left to hold a replica of a-0"},
-		"a dead node with all there was": {func(c *cluster) { c.topic("a", []int32{3}); c.kill(3) }, 3, false, "node 3 is not in service"},
+		"a node that nobody knows":     {func(*cluster) {}, 9, true, "the cluster has no node 9"},
+		"a dead node":                  {func(c *cluster) { c.kill(3) }, 3, false, "node 3 is not in service: start it"},
+		"a node that a majority needs": {func(c *cluster) { c.kill(3) }, 2, true, "which is no majority"},
+		"a node with the only replica": {
+			func(c *cluster) { c.topic("a", []int32{1, 2, 3}) }, 3, false,
+			"no other broker is left to hold a replica of a-0",
+		},
+		"a dead node with all there was": {
+			func(c *cluster) { c.topic("a", []int32{3}); c.kill(3) }, 3, false,
+			"node 3 is not in service",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cluster := startCluster(t, 3)
 			c.prepare(cluster)
-			a, told := cluster.admin()
+			a, events := cluster.admin()
 			if _, err := a.RemoveNode(soon(t), c.node, c.force); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("RemoveNode() = %v", err)
 			}
-			cluster.check(told, nil, nil)
+			cluster.check(events, nil, nil)
 		})
 	}
 }
@@ -176,33 +192,36 @@ func TestADeadNodeIsReplaced(t *testing.T) {
 	c.topic("a", []int32{1, 3}, []int32{3, 2})
 	c.topic("lost", []int32{3})
 	c.kill(3)
-	a, told := c.admin()
-	tell := a.settings.Tell
-	a.settings.Tell = func(e Event) {
-		if tell(e); e == (AwaitingService{4}) {
+	a, events := c.admin()
+	report := a.settings.Report
+	a.settings.Report = func(e Event) {
+		if report(e); e == (AwaitingService{4}) {
 			go c.start(4)
 		}
 	}
-	if _, err := a.ReplaceNode(soon(t), 3, 4, "node4:9192", false); err == nil || !strings.Contains(err.Error(), "only node 3 has all of lost-0") {
+	if _, err := a.ReplaceNode(soon(t), 3, 4, "node4:9192", false); err == nil ||
+		!strings.Contains(err.Error(), "only node 3 has all of lost-0") {
 		t.Errorf("without force, ReplaceNode() = %v", err)
 	}
 	got, err := a.ReplaceNode(soon(t), 3, 4, "node4:9192", true)
 	if err != nil || got.Node != 3 || len(got.Moves) != 2 || !slices.Equal(got.Left, []string{"lost-0"}) {
 		t.Fatalf("ReplaceNode() = %+v, %v", got, err)
 	}
-	if first, second := c.partitions[partition{"a", 0}].Replicas, c.partitions[partition{"a", 1}].Replicas; !slices.Equal(first, []int32{1, 4}) ||
-		!slices.Contains(second, 4) || !slices.Contains(second, 2) {
+	first := c.partitions[partition{"a", 0}].Replicas
+	second := c.partitions[partition{"a", 1}].Replicas
+	if !slices.Equal(first, []int32{1, 4}) || !slices.Contains(second, 4) || !slices.Contains(second, 2) {
 		t.Errorf("replicas are at %v and %v", first, second)
 	}
-	c.check(told, []string{
-		"node 4 joins at node4:9192", "move a-0 to [1 4]", "move a-1 to " + c.done[2][len("move a-1 to "):], "broker 3 is unregistered", "node 3 leaves",
+	c.check(events, []string{
+		"node 4 joins at node4:9192", "move a-0 to [1 4]", "move a-1 to " + c.done[2][len("move a-1 to "):],
+		"broker 3 is unregistered", "node 3 leaves",
 	}, []Event{NodeMayJoin{4, "node4:9192"}, AwaitingService{4}, NodeInService{4}, PartitionsMoved{2, 2}, NodeRemoved{3}})
 }
 
 func TestTheMetadataIsLedByTheNodeThatIsAsked(t *testing.T) {
 	c := startCluster(t, 3)
 	c.codes[kmsg.ElectLeaders] = []int16{kerr.NotController.Code}
-	a, told := c.admin()
+	a, events := c.admin()
 	got, err := a.TransferLeadership(soon(t), 2)
 	if err != nil || got.MetadataLeader != 2 || c.leader != 2 {
 		t.Errorf("TransferLeadership() = %+v, %v", got, err)
@@ -210,7 +229,7 @@ func TestTheMetadataIsLedByTheNodeThatIsAsked(t *testing.T) {
 	if _, err := a.TransferLeadership(soon(t), 2); err != nil { // it does
 		t.Error(err)
 	}
-	c.check(told, []string{"node 2 leads the metadata"}, []Event{MetadataLed{2}})
+	c.check(events, []string{"node 2 leads the metadata"}, []Event{MetadataLed{2}})
 	if _, err := a.TransferLeadership(soon(t), 7); err == nil {
 		t.Error("a node that is not there leads the metadata")
 	}
@@ -219,7 +238,7 @@ func TestTheMetadataIsLedByTheNodeThatIsAsked(t *testing.T) {
 func TestANodeIsDrainedOfLeaderships(t *testing.T) {
 	c := startCluster(t, 3)
 	c.topic("a", []int32{1, 2}, []int32{2, 1}, []int32{1})
-	a, told := c.admin()
+	a, events := c.admin()
 	got, err := a.DrainLeadership(soon(t), 1)
 	if err != nil {
 		t.Fatal(err)
@@ -228,7 +247,8 @@ func TestANodeIsDrainedOfLeaderships(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	c.check(told, []string{"node 2 leads the metadata", "move a-0 to [2 1]", "node 2 leads a-0"}, []Event{MetadataLed{2}, PartitionsMoved{1, 1}})
+	c.check(events, []string{"node 2 leads the metadata", "move a-0 to [2 1]", "node 2 leads a-0"},
+		[]Event{MetadataLed{2}, PartitionsMoved{1, 1}})
 }
 
 func TestATopicThatIsDeletedMeanwhileNeedsNoLeader(t *testing.T) {
@@ -246,14 +266,16 @@ func TestATopicThatIsDeletedMeanwhileNeedsNoLeader(t *testing.T) {
 func TestTheLoadIsSpreadAfterADryRun(t *testing.T) {
 	c := startCluster(t, 2)
 	c.topic("a", []int32{1}, []int32{1}, []int32{1}, []int32{1})
-	a, told := c.admin()
+	a, events := c.admin()
 	plan, err := a.Rebalance(soon(t), true)
 	if err != nil || !plan.Dry || len(plan.Moves) != 2 || len(c.done) > 0 {
 		t.Fatalf("a dry Rebalance() = %+v, %v; done: %q", plan, err, c.done)
 	}
 	c.targets[partition{"a", 0}] = []int32{1} // somebody else's
 	got, err := a.Rebalance(soon(t), false)
-	if err != nil || got.Dry || !slices.EqualFunc(got.Moves, plan.Moves, func(x, y Move) bool { return x.Topic == y.Topic && x.Partition == y.Partition }) {
+	if err != nil || got.Dry ||
+		!slices.EqualFunc(got.Moves, plan.Moves,
+			func(x, y Move) bool { return x.Topic == y.Topic && x.Partition == y.Partition }) {
 		t.Errorf("Rebalance() = %+v, %v, planned %+v", got, err, plan.Moves)
 	}
 	led := map[int32]int{}
@@ -263,8 +285,8 @@ func TestTheLoadIsSpreadAfterADryRun(t *testing.T) {
 	if led[1] != 2 || led[2] != 2 {
 		t.Errorf("led: %v", led)
 	}
-	if diff := cmp.Diff([]Event{AwaitingReassignments{1}, PartitionsMoved{2, 2}}, *told); diff != "" {
-		t.Errorf("told:\n%s", diff)
+	if diff := cmp.Diff([]Event{AwaitingReassignments{1}, PartitionsMoved{2, 2}}, *events); diff != "" {
+		t.Errorf("events:\n%s", diff)
 	}
 }
 
@@ -275,8 +297,8 @@ func TestAMoveThatIsNotDoneInTimeGoesOn(t *testing.T) {
 	enough := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(soon(t))
 	a.interval = 0
-	c.looks[partition{"a", 0}], c.looks[partition{"a", 1}] = -1<<30, -1<<30 // it takes for ever
-	a.settings.Tell = nil
+	c.polls[partition{"a", 0}], c.polls[partition{"a", 1}] = -1<<30, -1<<30 // it takes for ever
+	a.settings.Report = nil
 	go func() {
 		for moving := false; !moving; {
 			c.mu.Lock()
@@ -292,7 +314,7 @@ func TestAMoveThatIsNotDoneInTimeGoesOn(t *testing.T) {
 
 func TestAnUpgradeGoesAsFarAsEveryNodeCan(t *testing.T) {
 	c := startCluster(t, 3)
-	a, told := c.admin()
+	a, events := c.admin()
 	c.newest[2] = 2
 	if got, err := a.Upgrade(soon(t), false); err != nil || *got != (Upgraded{From: 2, To: 2}) {
 		t.Errorf("with an old node, Upgrade() = %+v, %v", got, err)
@@ -301,14 +323,15 @@ func TestAnUpgradeGoesAsFarAsEveryNodeCan(t *testing.T) {
 	if got, err := a.Upgrade(soon(t), true); err != nil || *got != (Upgraded{From: 2, To: 3, Dry: true}) {
 		t.Errorf("a dry Upgrade() = %+v, %v", got, err)
 	}
-	c.check(told, nil, nil)
+	c.check(events, nil, nil)
 	c.codes[kmsg.UpdateFeatures] = []int16{kerr.NotController.Code, kerr.RequestTimedOut.Code}
 	if got, err := a.Upgrade(soon(t), false); err != nil || *got != (Upgraded{From: 2, To: 3}) {
 		t.Errorf("Upgrade() = %+v, %v", got, err)
 	}
-	c.check(told, []string{"level 3 of " + metadata.VersionFeature}, nil)
+	c.check(events, []string{"level 3 of " + metadata.VersionFeature}, nil)
 	c.codes[kmsg.UpdateFeatures], c.newest = []int16{kerr.FeatureUpdateFailed.Code}, map[int32]int16{1: 5, 2: 5, 3: 5}
-	if _, err := a.Upgrade(soon(t), false); !errors.Is(err, kerr.FeatureUpdateFailed) || !strings.Contains(err.Error(), "upgrade to version 5") {
+	if _, err := a.Upgrade(soon(t), false); !errors.Is(err, kerr.FeatureUpdateFailed) ||
+		!strings.Contains(err.Error(), "upgrade to version 5") {
 		t.Errorf("an Upgrade() that is refused = %v", err)
 	}
 }

@@ -11,13 +11,13 @@ import (
 	"github.com/chronik-stream/chronik/adapters/internal/kafkaclient"
 )
 
-// Bounds of one request.
+// Time-outs of one request.
 const (
 	dialTimeout = 5 * time.Second
 	askTimeout  = 30 * time.Second
 )
 
-// dial connects to a broker and asks what it serves.
+// dial connects to a broker and negotiates the versions.
 func dial(ctx context.Context, address string) (*kafkaclient.Conn, error) {
 	c, err := kafkaclient.Dialer{ClientID: "chronik-server", Timeout: dialTimeout}.Dial(ctx, address)
 	if err != nil {
@@ -28,14 +28,14 @@ func dial(ctx context.Context, address string) (*kafkaclient.Conn, error) {
 	if err := c.Negotiate(bounded); err != nil {
 		c.Close()
 		return nil, fmt.Errorf(
-			"%s does not answer as a broker; a node that is starting does not yet, and its log says what it waits for: %w",
+			"%s does not answer as a broker; if it is starting, its log says what it waits for: %w",
 			address, err,
 		)
 	}
 	return c, nil
 }
 
-// node is a node at an address, which is asked itself.
+// node is a kmsg.Requestor for the node at one address.
 type node struct {
 	admin   *Admin
 	address string
@@ -58,7 +58,7 @@ func (n node) Request(ctx context.Context, req kmsg.Request) (kmsg.Response, err
 		return nil, fmt.Errorf("%w: it is no node of a cluster", err)
 	}
 	if err != nil {
-		delete(n.admin.conns, n.address) // it has closed itself
+		delete(n.admin.conns, n.address) // a failed request has closed it
 	}
 	return resp, err
 }

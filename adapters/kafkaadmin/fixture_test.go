@@ -22,8 +22,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// cluster is a cluster of nodes that answer by Kafka's protocol. What a request changes is changed at once, except for
-// reassignments: they are done when they have been looked at twice.
+// cluster is a cluster of nodes that answer by Kafka's protocol. Requests take effect at once, except for
+// reassignments, which complete when they have been listed twice.
 type cluster struct {
 	t *testing.T
 
@@ -38,8 +38,8 @@ type cluster struct {
 	observers  []int32
 	partitions map[partition]*kmsg.MetadataResponseTopicPartition
 	targets    map[partition][]int32 // of reassignments
-	deleted    string                // a topic that goes before a leader is elected
-	looks      map[partition]int
+	deleted    string                // a topic that is deleted before a leader is elected
+	polls      map[partition]int
 	codes      map[kmsg.Key][]int16 // errors that are answered first
 	done       []string             // what was changed, in order
 }
@@ -48,9 +48,17 @@ type cluster struct {
 func startCluster(t *testing.T, count int32) *cluster {
 	t.Helper()
 	c := &cluster{
-		t: t, running: map[int32]*kafkatest.Broker{}, addresses: map[int32]string{}, fenced: map[int32]bool{}, newest: map[int32]int16{},
-		level: 2, leader: 1, partitions: map[partition]*kmsg.MetadataResponseTopicPartition{}, targets: map[partition][]int32{},
-		looks: map[partition]int{}, codes: map[kmsg.Key][]int16{},
+		t:          t,
+		running:    map[int32]*kafkatest.Broker{},
+		addresses:  map[int32]string{},
+		fenced:     map[int32]bool{},
+		newest:     map[int32]int16{},
+		level:      2,
+		leader:     1,
+		partitions: map[partition]*kmsg.MetadataResponseTopicPartition{},
+		targets:    map[partition][]int32{},
+		polls:      map[partition]int{},
+		codes:      map[kmsg.Key][]int16{},
 	}
 	for id := int32(1); id <= count; id++ {
 		c.start(id)
@@ -67,7 +75,7 @@ func (c *cluster) start(id int32) {
 	c.running[id], c.addresses[id], c.fenced[id] = b, b.Address(), false
 }
 
-// kill ends a node without a word, and fences its broker.
+// kill stops a node abruptly, and fences its broker.
 func (c *cluster) kill(id int32) {
 	c.running[id].Close()
 	c.mu.Lock()
@@ -92,13 +100,17 @@ func (c *cluster) topic(name string, partitions ...[]int32) {
 	}
 }
 
-// admin returns an Admin that knows node 1, and what it tells.
+// admin returns an Admin that knows node 1, and its events.
 func (c *cluster) admin() (*Admin, *[]Event) {
-	told := new([]Event)
-	a := New(Settings{Bootstrap: []string{c.addresses[1]}, Step: 2, Tell: func(e Event) { *told = append(*told, e) }})
+	events := new([]Event)
+	a := New(Settings{
+		Bootstrap: []string{c.addresses[1]},
+		Step:      2,
+		Report:    func(e Event) { *events = append(*events, e) },
+	})
 	a.interval = time.Millisecond
 	c.t.Cleanup(a.Close)
-	return a, told
+	return a, events
 }
 
 // quick is an Admin without a cluster that does not wait for long.
@@ -163,8 +175,9 @@ func (c *cluster) handle(node int32, req kmsg.Request) kmsg.Response {
 }
 
 func (c *cluster) apiVersions(node int32) kmsg.Response {
-	resp := kafkatest.Versions(kmsg.Metadata, kmsg.ElectLeaders, kmsg.AlterPartitionAssignments, kmsg.ListPartitionReassignments,
-		kmsg.DescribeQuorum, kmsg.UpdateFeatures, kmsg.DescribeCluster, kmsg.UnregisterBroker, kmsg.AddRaftVoter, kmsg.RemoveRaftVoter)
+	resp := kafkatest.Versions(kmsg.Metadata, kmsg.ElectLeaders, kmsg.AlterPartitionAssignments,
+		kmsg.ListPartitionReassignments, kmsg.DescribeQuorum, kmsg.UpdateFeatures, kmsg.DescribeCluster,
+		kmsg.UnregisterBroker, kmsg.AddRaftVoter, kmsg.RemoveRaftVoter)
 	supported, finalized := kmsg.NewApiVersionsResponseSupportedFeature(), kmsg.NewApiVersionsResponseFinalizedFeature()
 	supported.Name, supported.MaxVersion = metadata.VersionFeature, max(c.newest[node], 0)
 	if c.newest[node] == 0 {
@@ -183,7 +196,11 @@ func (c *cluster) describeCluster() kmsg.Response {
 		b := kmsg.NewDescribeClusterResponseBroker()
 		host, port, _ := net.SplitHostPort(address)
 		n, _ := strconv.Atoi(port)
-		b.NodeID, b.Host, b.Port, b.Rack, b.IsFenced = id, host, int32(n), kmsg.StringPtr(fmt.Sprintf("rack-%d", id%2)), c.fenced[id]
+		b.NodeID = id
+		b.Host = host
+		b.Port = int32(n)
+		b.Rack = kmsg.StringPtr(fmt.Sprintf("rack-%d", id%2))
+		b.IsFenced = c.fenced[id]
 		resp.Brokers = append(resp.Brokers, b)
 	}
 	return resp
@@ -237,13 +254,13 @@ func (c *cluster) listReassignments() kmsg.Response {
 	resp := kmsg.NewPtrListPartitionReassignmentsResponse()
 	for at, target := range c.targets {
 		p := c.partitions[at]
-		if c.looks[at]++; c.looks[at] > 2 {
+		if c.polls[at]++; c.polls[at] > 2 {
 			p.Replicas, p.ISR = target, slices.Clone(target)
 			if !slices.Contains(target, p.Leader) {
 				p.Leader = target[0]
 			}
 			delete(c.targets, at)
-			delete(c.looks, at)
+			delete(c.polls, at)
 			continue
 		}
 		part := kmsg.NewListPartitionReassignmentsResponseTopicPartition()

@@ -8,7 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Transferred is what became of leaderships.
+// Transferred is the result of a transfer of leaderships.
 type Transferred struct {
 	MetadataLeader int32  `json:"metadata_leader"`
 	Elected        int    `json:"elected"` // partitions that got another leader
@@ -17,7 +17,7 @@ type Transferred struct {
 
 // TransferLeadership makes a node the leader of the metadata.
 func (a *Admin) TransferLeadership(ctx context.Context, to int32) (*Transferred, error) {
-	v, err := a.look(ctx)
+	v, err := a.readView(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,7 @@ func (a *Admin) TransferLeadership(ctx context.Context, to int32) (*Transferred,
 	return &Transferred{MetadataLeader: to, Moves: []Move{}}, nil
 }
 
-// lead makes a node the leader of the metadata: it is the node itself that is asked.
+// lead makes a node the leader of the metadata. The request goes to that node.
 func (a *Admin) lead(ctx context.Context, v *view, node int32) error {
 	if v.leader == node {
 		return nil
@@ -44,14 +44,14 @@ func (a *Admin) lead(ctx context.Context, v *view, node int32) error {
 			_, err = outcome(resp)
 		}
 		if err != nil {
-			return fmt.Errorf("let node %d lead the metadata: %w", node, err)
+			return fmt.Errorf("make node %d the leader of the metadata: %w", node, err)
 		}
-		a.settings.Tell(MetadataLed{node})
+		a.settings.Report(MetadataLed{node})
 		return nil
 	})
 }
 
-// leadElsewhere has the metadata led by another node than this one.
+// leadElsewhere moves the leadership of the metadata to another node than this one.
 func (a *Admin) leadElsewhere(ctx context.Context, v *view, node int32) (int32, error) {
 	if v.leader != node {
 		return v.leader, nil
@@ -71,8 +71,8 @@ func (a *Admin) leadElsewhere(ctx context.Context, v *view, node int32) (int32, 
 	return node, failed
 }
 
-// DrainLeadership takes all leaderships off a node: partitions are led by their other replicas, and prefer them from now on, until Rebalance. What
-// only that node can lead stays with it.
+// DrainLeadership moves all leaderships off a node. Other replicas become the leaders, and the preferred ones until
+// Rebalance. Partitions that only this node can lead stay.
 func (a *Admin) DrainLeadership(ctx context.Context, node int32) (*Transferred, error) {
 	v, err := a.awaitNoMoves(ctx)
 	if err != nil {
@@ -88,7 +88,7 @@ func (a *Admin) DrainLeadership(ctx context.Context, node int32) (*Transferred, 
 	if t.Moves, err = a.move(ctx, v.layout().LeadElsewhere(node)); err != nil {
 		return nil, err
 	}
-	if v, err = a.look(ctx); err != nil {
+	if v, err = a.readView(ctx); err != nil {
 		return nil, err
 	}
 	t.Elected, err = a.elect(ctx, v.ledBy(node))
@@ -106,14 +106,14 @@ func (v *view) ledBy(node int32) []partition {
 	return all
 }
 
-// Balanced is what was done to even out the load.
+// Balanced is the result of a rebalance.
 type Balanced struct {
 	Dry     bool   `json:"dry_run"` // nothing was done
 	Moves   []Move `json:"moves"`
 	Elected int    `json:"elected"` // partitions whose preferred leader leads again
 }
 
-// Rebalance spreads replicas and leaderships evenly over the brokers in service. dry only says what it would do.
+// Rebalance spreads replicas and leaderships evenly over the unfenced brokers. With dry it only returns the plan.
 func (a *Admin) Rebalance(ctx context.Context, dry bool) (*Balanced, error) {
 	v, err := a.awaitNoMoves(ctx)
 	if err != nil {
@@ -130,18 +130,19 @@ func (a *Admin) Rebalance(ctx context.Context, dry bool) (*Balanced, error) {
 	if b.Moves, err = a.move(ctx, plan); err != nil {
 		return nil, err
 	}
-	if v, err = a.look(ctx); err != nil {
+	if v, err = a.readView(ctx); err != nil {
 		return nil, err
 	}
 	b.Elected, err = a.elect(ctx, v.notPreferred())
 	return b, err
 }
 
-// notPreferred returns the partitions whose preferred leader could lead and does not.
+// notPreferred returns the partitions whose preferred leader could lead but does not.
 func (v *view) notPreferred() []partition {
 	var all []partition
 	for name, p := range v.partitions() {
-		if first := p.Replicas[0]; p.Leader >= 0 && p.Leader != first && slices.Contains(p.ISR, first) && v.inService(first) {
+		first := p.Replicas[0]
+		if p.Leader >= 0 && p.Leader != first && slices.Contains(p.ISR, first) && v.inService(first) {
 			all = append(all, name)
 		}
 	}

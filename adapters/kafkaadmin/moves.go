@@ -13,14 +13,14 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/layout"
 )
 
-// Move is a partition that got other replicas, or the same ones in another order.
+// Move is a partition that got other replicas, or the same in another order.
 type Move struct {
 	Topic     string  `json:"topic"`
 	Partition int32   `json:"partition"`
 	Replicas  []int32 `json:"replicas"`
 }
 
-// move carries the moves out, a few at once, and returns when the replicas are all in sync.
+// move carries out the moves, Settings.Step at a time, and returns when all replicas are in sync.
 func (a *Admin) move(ctx context.Context, moves []layout.Move) ([]Move, error) {
 	done := []Move{}
 	for step := range slices.Chunk(moves, a.settings.Step) {
@@ -33,12 +33,12 @@ func (a *Admin) move(ctx context.Context, moves []layout.Move) ([]Move, error) {
 		for _, m := range step {
 			done = append(done, Move{m.Topic, m.Index, m.Replicas})
 		}
-		a.settings.Tell(PartitionsMoved{Done: len(done), All: len(moves)})
+		a.settings.Report(PartitionsMoved{Done: len(done), All: len(moves)})
 	}
 	return done, nil
 }
 
-// reassign begins moves.
+// reassign starts moves.
 func (a *Admin) reassign(ctx context.Context, moves []layout.Move) error {
 	req := kmsg.NewPtrAlterPartitionAssignmentsRequest()
 	req.AllowReplicationFactorChange = true
@@ -71,7 +71,7 @@ func (a *Admin) reassign(ctx context.Context, moves []layout.Move) error {
 	return errors.Join(failed...)
 }
 
-// byTopic makes a request's topics of moves.
+// byTopic groups moves into a request's topics.
 func byTopic[T any](moves []layout.Move, topic func(string, []layout.Move) T) []T {
 	sorted := slices.Clone(moves)
 	slices.SortStableFunc(sorted, func(x, y layout.Move) int { return cmp.Compare(x.Topic, y.Topic) })
@@ -91,7 +91,7 @@ func byTopic[T any](moves []layout.Move, topic func(string, []layout.Move) T) []
 func (a *Admin) awaitMoved(ctx context.Context, moves []layout.Move) error {
 	for {
 		v := &view{moving: map[partition]kmsg.ListPartitionReassignmentsResponseTopicPartition{}}
-		if err := a.insist(ctx, func() error { return a.lookAtMoves(ctx, v) }); err != nil {
+		if err := a.insist(ctx, func() error { return a.readMoves(ctx, v) }); err != nil {
 			return err
 		}
 		left := slices.IndexFunc(moves, func(m layout.Move) bool {
@@ -102,20 +102,21 @@ func (a *Admin) awaitMoved(ctx context.Context, moves []layout.Move) error {
 			return nil
 		}
 		if err := a.pause(ctx); err != nil {
-			return fmt.Errorf("%s is still being moved to brokers %v, which goes on: %w", partition{moves[left].Topic, moves[left].Index}, moves[left].Replicas, err)
+			return fmt.Errorf("%s is still being moved to brokers %v; the move continues: %w",
+				partition{moves[left].Topic, moves[left].Index}, moves[left].Replicas, err)
 		}
 	}
 }
 
 // awaitNoMoves returns when no partition is being reassigned, so that a plan can be made.
 func (a *Admin) awaitNoMoves(ctx context.Context) (*view, error) {
-	for told := false; ; told = true {
-		v, err := a.look(ctx)
+	for reported := false; ; reported = true {
+		v, err := a.readView(ctx)
 		if err != nil || len(v.moving) == 0 {
 			return v, err
 		}
-		if !told {
-			a.settings.Tell(AwaitingReassignments{len(v.moving)})
+		if !reported {
+			a.settings.Report(AwaitingReassignments{len(v.moving)})
 		}
 		if err := a.pause(ctx); err != nil {
 			return nil, fmt.Errorf("%d partitions are being reassigned: %w", len(v.moving), err)
@@ -123,7 +124,7 @@ func (a *Admin) awaitNoMoves(ctx context.Context) (*view, error) {
 	}
 }
 
-// elect has the preferred leaders elected, and returns for how many partitions that changed something.
+// elect has the preferred leaders elected, and returns how many partitions got another leader.
 func (a *Admin) elect(ctx context.Context, partitions []partition) (int, error) {
 	if len(partitions) == 0 {
 		return 0, nil
@@ -155,7 +156,7 @@ func (a *Admin) elect(ctx context.Context, partitions []partition) (int, error) 
 	return elected, err
 }
 
-// outcome returns in how many partitions an election has changed the leader, and what went wrong.
+// outcome returns how many partitions got another leader by an election, and the errors of the others.
 func outcome(resp *kmsg.ElectLeadersResponse) (int, error) {
 	if err := failure(resp.ErrorCode, nil); err != nil {
 		return 0, fmt.Errorf("elect leaders: %w", err)

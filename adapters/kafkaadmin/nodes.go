@@ -20,10 +20,11 @@ import (
 // Added is a node that was added.
 type Added struct {
 	Node      int32 `json:"node"`
-	InService bool  `json:"in_service"` // it has been started, and serves
+	InService bool  `json:"in_service"` // it was started and is unfenced
 }
 
-// AddNode lets a node join that the others will reach at a raft address, and waits until it is in service if wait says so.
+// AddNode adds a node that the others will reach at a raft address. With wait it returns when the node is registered
+// and unfenced.
 func (a *Admin) AddNode(ctx context.Context, node int32, raft string, wait bool) (*Added, error) {
 	host, text, err := net.SplitHostPort(raft)
 	if err != nil {
@@ -47,13 +48,13 @@ func (a *Admin) AddNode(ctx context.Context, node int32, raft string, wait bool)
 	if err != nil {
 		return nil, fmt.Errorf("add node %d: %w", node, err)
 	}
-	a.settings.Tell(NodeMayJoin{Node: node, RaftAddress: raft})
+	a.settings.Report(NodeMayJoin{Node: node, RaftAddress: raft})
 	if wait {
-		a.settings.Tell(AwaitingService{node})
+		a.settings.Report(AwaitingService{node})
 		if err := a.awaitInService(ctx, node); err != nil {
 			return nil, err
 		}
-		a.settings.Tell(NodeInService{node})
+		a.settings.Report(NodeInService{node})
 	}
 	return &Added{Node: node, InService: wait}, nil
 }
@@ -61,14 +62,14 @@ func (a *Admin) AddNode(ctx context.Context, node int32, raft string, wait bool)
 func (a *Admin) awaitInService(ctx context.Context, node int32) error {
 	for {
 		v := &view{}
-		if err := a.insist(ctx, func() error { return a.lookAtBrokers(ctx, v) }); err != nil {
+		if err := a.insist(ctx, func() error { return a.readBrokers(ctx, v) }); err != nil {
 			return err
 		}
 		if v.inService(node) {
 			return nil
 		}
 		if err := a.pause(ctx); err != nil {
-			return fmt.Errorf("node %d has not come into service: %w", node, err)
+			return fmt.Errorf("node %d is not in service yet: %w", node, err)
 		}
 	}
 }
@@ -80,11 +81,12 @@ type Removed struct {
 	Left  []string `json:"left"` // partitions that only this node had, which have no leader now
 }
 
-// RemoveNode takes a node out of the cluster for good: its replicas go to other brokers, its leaderships too, and then it is forgotten. A node that
-// runs stops by itself. With force it may be one that will never run again: partitions go on with a replica less where no other broker
-// can take it, and are left where nobody else has all of them.
+// RemoveNode removes a node from the cluster: it moves its replicas and leaderships to other brokers and then
+// unregisters it. A running node stops by itself. Use force for a node that will never run again: partitions continue
+// with one replica less when no other broker can take it. Those of which no other broker has all records stay without a
+// leader.
 func (a *Admin) RemoveNode(ctx context.Context, node int32, force bool) (*Removed, error) {
-	v, err := a.look(ctx)
+	v, err := a.readView(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -92,16 +94,17 @@ func (a *Admin) RemoveNode(ctx context.Context, node int32, force bool) (*Remove
 		return nil, err
 	}
 	if _, registered := v.broker(node); registered && !v.inService(node) && !force {
-		return nil, fmt.Errorf("node %d is not in service: start it, so that it can hand over what it has; if it never will again, use --force "+
+		return nil, fmt.Errorf("node %d is not in service: start it, so that it can hand over what it has; "+
+			"if it will never run again, use --force "+
 			"or replace-node", node)
 	}
 	return a.remove(ctx, node, -1, force)
 }
 
-// ReplaceNode puts a new node in the place of another, most likely a dead one: it adds the new one, waits until that is in service, moves the
-// replicas to it, and removes the old one.
+// ReplaceNode replaces a node, most likely a dead one, by a new one. It adds the new node, waits until that is in
+// service, moves the replicas to it, and removes the old node.
 func (a *Admin) ReplaceNode(ctx context.Context, old, fresh int32, raft string, force bool) (*Removed, error) {
-	v, err := a.look(ctx)
+	v, err := a.readView(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +112,7 @@ func (a *Admin) ReplaceNode(ctx context.Context, old, fresh int32, raft string, 
 		return nil, err
 	}
 	a.avoid = old
-	if !v.inService(fresh) { // else it was added by an earlier attempt
+	if !v.inService(fresh) { // otherwise an earlier attempt has added it
 		if _, err := a.AddNode(ctx, fresh, raft, true); err != nil {
 			return nil, err
 		}
@@ -117,10 +120,10 @@ func (a *Admin) ReplaceNode(ctx context.Context, old, fresh int32, raft string, 
 	return a.remove(ctx, old, fresh, force)
 }
 
-// attempts bounds how often a node is emptied and then found not to be.
+// attempts bounds how often a node is emptied again because it was found to hold replicas.
 const attempts = 5
 
-// remove takes a node out; what it holds goes to the broker heir first of all, -1 for none.
+// remove removes a node. Its replicas go to the broker heir where possible; -1 is for no such broker.
 func (a *Admin) remove(ctx context.Context, node, heir int32, force bool) (*Removed, error) {
 	a.avoid = node
 	r := &Removed{Node: node, Moves: []Move{}}
@@ -150,14 +153,14 @@ func (a *Admin) remove(ctx context.Context, node, heir int32, force bool) (*Remo
 		}
 		err = a.forget(ctx, v, node)
 		if err == nil {
-			a.settings.Tell(NodeRemoved{node})
+			a.settings.Report(NodeRemoved{node})
 			return r, nil
 		}
-		// A topic that was made meanwhile has a replica there, or the node was started again.
+		// A topic that was created meanwhile has a replica there, or the node was started again.
 		if !errors.Is(err, fault.InvalidRequest) || attempt == attempts {
 			return nil, err
 		}
-		a.settings.Tell(RemovalRepeated{err})
+		a.settings.Report(RemovalRepeated{err})
 		if ended := a.pause(ctx); ended != nil {
 			return nil, errors.Join(ended, err)
 		}
@@ -171,13 +174,13 @@ func (v *view) checkMajority(node int32) error {
 	}
 	rest := quorum.Without(v.voters, node, v.inService)
 	if !rest.Decides() {
-		return fmt.Errorf("without node %d the voters would be nodes %v, of which only %v are in service, which is no majority", node,
+		return fmt.Errorf("without node %d the voters would be nodes %v; only %v are in service, which is no majority", node,
 			rest.Voters, rest.InService)
 	}
 	return nil
 }
 
-// refusal is why a node with such partitions is not removed.
+// refusal returns why a node with such partitions cannot be removed.
 func refusal(node int32, stuck []layout.Stuck, force bool) error {
 	if len(stuck) == 0 || force {
 		return nil
@@ -193,7 +196,8 @@ func refusal(node int32, stuck []layout.Stuck, force bool) error {
 	}
 	var why []error
 	if len(crowded) > 0 {
-		why = append(why, fmt.Errorf("no other broker is left to hold a replica of %s: add a node first, or give the topics fewer replicas", some(crowded)))
+		why = append(why, fmt.Errorf("no other broker is left to hold a replica of %s: "+
+			"add a node first, or give the topics fewer replicas", some(crowded)))
 	}
 	if len(lost) > 0 {
 		why = append(why, fmt.Errorf("only node %d has all of %s: start it, or give that up with --force", node, some(lost)))
@@ -201,7 +205,7 @@ func refusal(node int32, stuck []layout.Stuck, force bool) error {
 	return errors.Join(why...)
 }
 
-// some names the first few.
+// some lists the first few names.
 func some(names []string) string {
 	const few = 5
 	if len(names) <= few {
@@ -210,10 +214,11 @@ func some(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:few], ", "), len(names)-few)
 }
 
-// endTime is how long a node that was unregistered may take to end.
+// endTime is how long an unregistered node may take to stop.
 const endTime = 20 * time.Second
 
-// forget unregisters the node's broker, waits until the node has seen that and ended, and takes it out of the quorum.
+// forget unregisters the node's broker, waits until the node has stopped because of that, and removes it from the
+// quorum.
 func (a *Admin) forget(ctx context.Context, v *view, node int32) error {
 	if _, registered := v.broker(node); registered {
 		if err := a.insist(ctx, func() error { return a.unregister(ctx, node) }); err != nil {
@@ -251,9 +256,9 @@ func (a *Admin) unregister(ctx context.Context, node int32) error {
 	return err
 }
 
-// awaitEnd returns when nobody listens at the address any more, or after a while.
+// awaitEnd returns when nothing listens at the address any more, or after endTime.
 func (a *Admin) awaitEnd(ctx context.Context, address string) {
-	a.settings.Tell(AwaitingStop{address})
+	a.settings.Report(AwaitingStop{address})
 	ctx, cancel := context.WithTimeout(ctx, endTime)
 	defer cancel()
 	var dialer net.Dialer

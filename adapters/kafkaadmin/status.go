@@ -8,7 +8,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// Status is what a cluster looks like.
+// Status is the state of a cluster.
 type Status struct {
 	ClusterID       string `json:"cluster_id"`
 	MetadataLeader  int32  `json:"metadata_leader"` // -1 for none
@@ -26,23 +26,25 @@ type Node struct {
 	ID      int32  `json:"id"`
 	Address string `json:"address"` // "" when its broker is not registered
 	Rack    string `json:"rack"`
-	State   string `json:"state"`    // "in service", "fenced", or "not registered" for one that was added and has not been started
-	Quorum  string `json:"quorum"`   // "leader", "voter", "observer", or "none"
-	Holds   int    `json:"replicas"` // of partitions
-	Leads   int    `json:"leads"`
-	Behind  int    `json:"out_of_sync_replicas"`
+	// State is "in service", "fenced", or "not registered" for a node that was added and has not been started.
+	State  string `json:"state"`
+	Quorum string `json:"quorum"`   // "leader", "voter", "observer", or "none"
+	Holds  int    `json:"replicas"` // of partitions
+	Leads  int    `json:"leads"`
+	Behind int    `json:"out_of_sync_replicas"`
 }
 
-// Status looks at the cluster.
+// Status returns the state of the cluster.
 func (a *Admin) Status(ctx context.Context) (*Status, error) {
-	v, err := a.look(ctx)
+	v, err := a.readView(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return a.statusOf(v), nil
 }
 
-// statusOf counts what a view shows. Partitions of __meta count for the nodes that hold and lead them, and are not listed.
+// statusOf counts what a view shows. Partitions of __meta count for the nodes that hold and lead them, and are not
+// listed.
 func (a *Admin) statusOf(v *view) *Status {
 	s := &Status{ClusterID: v.clusterID, MetadataLeader: v.leader, MetadataEpoch: v.epoch, Reassigning: len(v.moving)}
 	nodes := map[int32]*Node{}
@@ -97,7 +99,7 @@ func (a *Admin) statusOf(v *view) *Status {
 	return s
 }
 
-// standing is the part that a node has in the quorum, as Node.Quorum says it.
+// standing returns a node's role in the quorum, as in Node.Quorum.
 func (v *view) standing(id int32) string {
 	switch {
 	case id == v.leader:

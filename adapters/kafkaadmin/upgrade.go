@@ -9,16 +9,17 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// Upgraded is what became of the version of what a cluster writes.
+// Upgraded is the result of an upgrade of the version in which a cluster writes.
 type Upgraded struct {
 	From int16 `json:"from"`
 	To   int16 `json:"to"`
 	Dry  bool  `json:"dry_run"`
 }
 
-// Upgrade has the cluster write in the newest version that all its nodes can read. A dry run only says which that is.
+// Upgrade makes the cluster write in the newest version that all its nodes can read. A dry run only returns that
+// version.
 func (a *Admin) Upgrade(ctx context.Context, dry bool) (*Upgraded, error) {
-	v, err := a.look(ctx)
+	v, err := a.readView(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +56,7 @@ func (a *Admin) Upgrade(ctx context.Context, dry bool) (*Upgraded, error) {
 	return u, nil
 }
 
-// features is what a node says of the version in which its cluster writes.
+// features is the version in which a node's cluster writes, and the newest that the node supports.
 type features struct{ now, newest int16 }
 
 func (a *Admin) featuresOf(ctx context.Context, address string) (f features, err error) {

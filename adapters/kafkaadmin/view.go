@@ -38,11 +38,12 @@ type partition struct {
 
 func (p partition) String() string { return fmt.Sprintf("%s-%d", p.topic, p.index) }
 
-// look asks for everything. While there is no leader of the metadata it waits for one.
-func (a *Admin) look(ctx context.Context) (v *view, err error) {
+// readView reads everything. While the metadata has no leader, it waits for one.
+func (a *Admin) readView(ctx context.Context) (v *view, err error) {
 	err = a.insist(ctx, func() error {
 		v = &view{moving: map[partition]kmsg.ListPartitionReassignmentsResponseTopicPartition{}}
-		for _, part := range []func(context.Context, *view) error{a.lookAtBrokers, a.lookAtQuorum, a.lookAtTopics, a.lookAtMoves} {
+		reads := []func(context.Context, *view) error{a.readBrokers, a.readQuorum, a.readTopics, a.readMoves}
+		for _, part := range reads {
 			if err := part(ctx, v); err != nil {
 				return err
 			}
@@ -52,7 +53,7 @@ func (a *Admin) look(ctx context.Context) (v *view, err error) {
 	return v, err
 }
 
-func (a *Admin) lookAtBrokers(ctx context.Context, v *view) error {
+func (a *Admin) readBrokers(ctx context.Context, v *view) error {
 	req := kmsg.NewPtrDescribeClusterRequest()
 	req.EndpointType, req.IncludeFencedBrokers = 1, true
 	resp, err := req.RequestWith(ctx, a)
@@ -71,7 +72,7 @@ func (a *Admin) lookAtBrokers(ctx context.Context, v *view) error {
 	return nil
 }
 
-func (a *Admin) lookAtQuorum(ctx context.Context, v *view) error {
+func (a *Admin) readQuorum(ctx context.Context, v *view) error {
 	req := kmsg.NewPtrDescribeQuorumRequest()
 	topic, part := kmsg.NewDescribeQuorumRequestTopic(), kmsg.NewDescribeQuorumRequestTopicPartition()
 	topic.Topic, topic.Partitions = quorumTopic, append(topic.Partitions, part)
@@ -100,7 +101,7 @@ func (a *Admin) lookAtQuorum(ctx context.Context, v *view) error {
 	return nil
 }
 
-func (a *Admin) lookAtTopics(ctx context.Context, v *view) error {
+func (a *Admin) readTopics(ctx context.Context, v *view) error {
 	req := kmsg.NewPtrMetadataRequest() // of all topics
 	resp, err := req.RequestWith(ctx, a)
 	if err != nil {
@@ -110,7 +111,7 @@ func (a *Admin) lookAtTopics(ctx context.Context, v *view) error {
 	name := metadata.MetaTopic // which is not listed
 	req.Topics = []kmsg.MetadataRequestTopic{{Topic: &name}}
 	if resp, err = req.RequestWith(ctx, a); err != nil {
-		return fmt.Errorf("look at topic %s: %w", name, err)
+		return fmt.Errorf("describe topic %s: %w", name, err)
 	}
 	for _, t := range resp.Topics {
 		if t.ErrorCode == 0 {
@@ -124,7 +125,7 @@ func (a *Admin) lookAtTopics(ctx context.Context, v *view) error {
 	return nil
 }
 
-func (a *Admin) lookAtMoves(ctx context.Context, v *view) error {
+func (a *Admin) readMoves(ctx context.Context, v *view) error {
 	resp, err := kmsg.NewPtrListPartitionReassignmentsRequest().RequestWith(ctx, a)
 	if err == nil {
 		err = failure(resp.ErrorCode, resp.ErrorMessage)
@@ -154,7 +155,7 @@ func (v *view) inService(id int32) bool {
 	return ok && !b.IsFenced
 }
 
-// member reports whether the node keeps the metadata, with or without a vote.
+// member reports whether the node is a voter or an observer of the quorum.
 func (v *view) member(id int32) bool {
 	return slices.Contains(v.voters, id) || slices.Contains(v.observers, id)
 }
@@ -167,7 +168,7 @@ func (v *view) known(id int32) error {
 	return nil
 }
 
-// layout is the view as plans are made of it.
+// layout returns the view in the form from which plans are made.
 func (v *view) layout() *layout.Layout {
 	l := &layout.Layout{}
 	for _, b := range v.brokers {

@@ -11,15 +11,15 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
-// Produce: v3-13, announced as v0-13, because librdkafka turns compression off otherwise (KAFKA-18659). Versions 0 to 2 are
-// understood and refused with UNSUPPORTED_VERSION.
+// Produce: v3-13, announced as v0-13, because librdkafka turns compression off otherwise (KAFKA-18659). Versions 0 to 2
+// are decoded and refused with UNSUPPORTED_VERSION.
 //
 // * v5: log start offset; v7: zstd (KIP-110); v8: which records were refused (KIP-467)
 // * v9: flexible; v10: where the leader is (KIP-951)
 // * v11, v12: transactions (KIP-890); v13: topic ids (KIP-516)
 //
-// The records are not copied: the frame is theirs until every partition has its answer. A large request is served while it
-// arrives (produce_stream.go).
+// The records are not copied: they use the frame's memory until every partition has its answer. A large request is
+// served while it arrives (produce_stream.go).
 
 const oldestProduce = 3
 
@@ -28,10 +28,10 @@ const topicIDsInProduce = 13
 
 const (
 	producePartitionCost = 256  // bytes that a partition in a request takes, with its answer
-	keptPartitions       = 1024 // room for partitions that is kept for other requests
+	keptPartitions       = 1024 // capacity for partitions that is kept for later requests
 )
 
-// produceCall is a Produce request on its way, and what its answer needs.
+// produceCall is a Produce request under way, with what its answer needs.
 type produceCall struct {
 	req      replicas.ProduceRequest
 	x        *exchange
@@ -48,7 +48,7 @@ func (s *Server) newProduceCall() *produceCall {
 	return p
 }
 
-// parse is the request's Parse.
+// parse is the request's ProduceRequest.Parse.
 func (p *produceCall) parse(records []byte) (record.Batch, error) {
 	return record.ParseProduced(records, p.x.version)
 }
@@ -131,12 +131,13 @@ func (p *produceCall) decode(r *wire.Reader) error {
 	return nil
 }
 
-// done is called when every partition has its answer. It may be called with locks held, from anywhere, and does not block.
+// done is called when every partition has its answer. It may be called with locks held, from anywhere, and does not
+// block.
 func (p *produceCall) done() {
 	x := p.x
 	for i := range p.req.Partitions {
 		if p.req.Partitions[i].Err != nil && x.silent {
-			// Without answers, a closed connection is what tells the producer to look at the metadata again.
+			// Without an answer, only a closed connection makes the producer refresh its metadata.
 			x.conn.server.noise.Info(x.ctx, "connection closed after a failed produce without acknowledgement",
 				"client_id", x.clientID, "err", p.req.Partitions[i].Err)
 			x.conn.close()
@@ -204,16 +205,17 @@ func (p *produceCall) encodePartition(w *wire.Writer, at *replicas.ProducePartit
 	return leaders
 }
 
-// messageOfProduce returns what Kafka says of a batch that was refused: something only about records, and here also
-// about what this broker does not serve.
+// messageOfProduce returns the message for a refused batch. Kafka has one only for refused records; this broker also
+// has one for what it does not serve.
 func messageOfProduce(at *replicas.ProducePartition) *string {
-	if len(at.RecordErrors) > 0 || errors.Is(at.Err, fault.UnsupportedVersion) || errors.Is(at.Err, fault.InvalidTxnState) {
+	if len(at.RecordErrors) > 0 ||
+		errors.Is(at.Err, fault.UnsupportedVersion) || errors.Is(at.Err, fault.InvalidTxnState) {
 		return kafkaerrors.Message(at.Err)
 	}
 	return nil
 }
 
-// release makes the call ready for another request.
+// release resets the call for reuse.
 func (p *produceCall) release() {
 	clear(p.req.Partitions)
 	if cap(p.req.Partitions) > keptPartitions {

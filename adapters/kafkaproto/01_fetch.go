@@ -11,11 +11,12 @@ import (
 
 // Fetch: v4-18.
 //
-// * v5: log start offsets; v7: sessions (KIP-227); v9: leader epochs (KIP-320); v10: zstd (KIP-110); v11: racks (KIP-392)
+// * v5: log start offsets; v7: sessions (KIP-227); v9: leader epochs (KIP-320)
+// * v10: zstd (KIP-110); v11: racks (KIP-392)
 // * v12: flexible; diverging epochs (KIP-595); v13: topic ids (KIP-516); v15: the replica's state as a tag (KIP-903)
 // * v16: where the leader is (KIP-951); v17, v18: fields of followers only
 //
-// Records go from their file to the socket; see write.go.
+// Records are sent from their file to the socket; see write.go.
 
 // fetchCall is a Fetch request.
 type fetchCall struct {
@@ -51,8 +52,9 @@ func (x *exchange) fetch() error {
 	return nil
 }
 
-// refused is the answer to who is not the follower that it says. Kafka has TOPIC_AUTHORIZATION_FAILED for each partition, which is all that
-// versions before 7 have a place for; the error of the whole says more to who has set up a node wrongly.
+// refused is the answer to a client that is not the follower it claims to be. As in Kafka it has
+// TOPIC_AUTHORIZATION_FAILED for each partition, which is all that versions before 7 have room for. The request's own
+// error helps an operator who has set up a node wrongly.
 func refused(req *replicas.FetchRequest, err error) *replicas.FetchResponse {
 	resp := &replicas.FetchResponse{Err: err, Partitions: make([]replicas.FetchedPartition, len(req.Partitions))}
 	for i := range req.Partitions {
@@ -100,7 +102,12 @@ func (f *fetchCall) decode(x *exchange) error {
 		req.SessionID, req.SessionEpoch = r.Int32(), r.Int32()
 	}
 	for range r.Array(2) {
-		at := replicas.FetchPartition{FetchTarget: f.target(x, &r), CurrentLeaderEpoch: -1, LastFetchedEpoch: -1, LogStartOffset: -1}
+		at := replicas.FetchPartition{
+			FetchTarget:        f.target(x, &r),
+			CurrentLeaderEpoch: -1,
+			LastFetchedEpoch:   -1,
+			LogStartOffset:     -1,
+		}
 		n := r.Array(16)
 		if err := x.charge((n + 1) * fetchPartitionCost); err != nil {
 			return err
@@ -148,7 +155,7 @@ func (f *fetchCall) decode(x *exchange) error {
 	return nil
 }
 
-// target reads which topic is meant.
+// target reads the topic's name or id.
 func (f *fetchCall) target(x *exchange, r *wire.Reader) replicas.FetchTarget {
 	if f.req.UsesTopicIDs {
 		return replicas.FetchTarget{TopicID: r.UUID()}
@@ -173,7 +180,7 @@ func (f *fetchCall) decodePartition(r *wire.Reader, at replicas.FetchPartition, 
 	f.req.Partitions = append(f.req.Partitions, at)
 }
 
-// encodeFetch writes the answer, whose larger records stay in their files.
+// encodeFetch writes the answer. Larger records are sent from their files later.
 func (x *exchange) encodeFetch(resp *replicas.FetchResponse, readCommitted, follower bool) {
 	total := 0
 	for i := range resp.Partitions {
@@ -197,10 +204,11 @@ func (x *exchange) encodeFetch(resp *replicas.FetchResponse, readCommitted, foll
 		w.Length(n)
 		for i := range n {
 			if readCommitted && rest[i].Aborted == nil {
-				rest[i].Aborted = []replicas.AbortedTxn{} // none, rather than not asked for
+				rest[i].Aborted = []replicas.AbortedTxn{} // an empty list; nil would mean that it was not requested
 			}
 			x.encodeFetched(&w, &rest[i])
-			if l := rest[i].Leader; l != nil && hintsAtLeader(rest[i].Err) && !follower { // they know where brokers are
+			// Followers know the brokers' addresses.
+			if l := rest[i].Leader; l != nil && hintsAtLeader(rest[i].Err) && !follower {
 				leaders = append(leaders, l.Leader)
 			}
 		}
@@ -243,9 +251,10 @@ func (x *exchange) encodeFetched(w *wire.Writer, at *replicas.FetchedPartition) 
 	if x.version >= 5 {
 		w.Int64(at.LogStartOffset)
 	}
-	if at.Aborted == nil && !errors.Is(at.Err, fault.UnknownTopicOrPartition) && !errors.Is(at.Err, fault.UnknownTopicID) {
+	missing := errors.Is(at.Err, fault.UnknownTopicOrPartition) || errors.Is(at.Err, fault.UnknownTopicID)
+	if at.Aborted == nil && !missing {
 		w.Length(-1)
-	} else { // of what does not exist Kafka has none, rather than null
+	} else { // for a missing topic or partition, Kafka has an empty list and not null
 		w.Length(len(at.Aborted))
 		for _, a := range at.Aborted {
 			w.Int64(a.ProducerID)
@@ -259,7 +268,8 @@ func (x *exchange) encodeFetched(w *wire.Writer, at *replicas.FetchedPartition) 
 	if err := x.encodeRecords(w, at); err != nil {
 		w.B = w.B[:begin]
 		x.encodeFetched(w, &replicas.FetchedPartition{
-			FetchTarget: at.FetchTarget, Err: fault.New(fault.KafkaStorageError, "read records of %s-%d: %w", at.Topic, at.Partition, err),
+			FetchTarget:   at.FetchTarget,
+			Err:           fault.New(fault.KafkaStorageError, "read records of %s-%d: %w", at.Topic, at.Partition, err),
 			HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
 		})
 		return
@@ -287,7 +297,7 @@ func (x *exchange) encodeFetched(w *wire.Writer, at *replicas.FetchedPartition) 
 	}
 }
 
-// encodeRecords writes the records' size, and the records or a note of where they are.
+// encodeRecords writes the records' size, then the records or, for write, the file range where they are.
 func (x *exchange) encodeRecords(w *wire.Writer, at *replicas.FetchedPartition) error {
 	n := at.Records.Size
 	w.Length(n)

@@ -12,14 +12,15 @@ import (
 // * v2: isolation level; v4: leader epochs (KIP-320)
 // * v7: timestamp -3, the record with the largest timestamp (KIP-734)
 // * v8: -4, the earliest offset on local disk (KIP-405); v9: -5, the latest in tiered storage (KIP-1005)
-// * v10: a time-out for remote lookups (KIP-1075), which nothing here needs; v11: -6 (KIP-1023)
+// * v10: a time-out for remote lookups (KIP-1075), which is not used; v11: -6 (KIP-1023)
 
 func (x *exchange) listOffsets(req *kmsg.ListOffsetsRequest) *kmsg.ListOffsetsResponse {
 	var queries []replicas.OffsetQuery
 	for _, t := range req.Topics {
 		for _, p := range t.Partitions {
 			queries = append(queries, replicas.OffsetQuery{
-				Topic: t.Topic, Partition: p.Partition, CurrentLeaderEpoch: p.CurrentLeaderEpoch, Timestamp: p.Timestamp,
+				Topic: t.Topic, Partition: p.Partition,
+				CurrentLeaderEpoch: p.CurrentLeaderEpoch, Timestamp: p.Timestamp,
 				ReadCommitted: req.IsolationLevel == readCommitted, AnyReplica: req.ReplicaID == debuggingConsumer,
 			})
 		}
@@ -42,7 +43,10 @@ func (x *exchange) listOffsets(req *kmsg.ListOffsetsRequest) *kmsg.ListOffsetsRe
 				continue // a repetition that was answered
 			}
 			at := kmsg.NewListOffsetsResponseTopicPartition()
-			at.Partition, at.Offset, at.Timestamp, at.LeaderEpoch = q.Partition, q.Offset, q.AtTimestamp, q.LeaderEpoch
+			at.Partition = q.Partition
+			at.Offset = q.Offset
+			at.Timestamp = q.AtTimestamp
+			at.LeaderEpoch = q.LeaderEpoch
 			switch {
 			case asked[name] > 1:
 				asked[name] = 0
@@ -51,7 +55,10 @@ func (x *exchange) listOffsets(req *kmsg.ListOffsetsRequest) *kmsg.ListOffsetsRe
 				q.Err = fault.UnsupportedVersion
 			}
 			if q.Err != nil {
-				at.ErrorCode, at.Offset, at.Timestamp, at.LeaderEpoch = x.code(q.Err), -1, -1, -1
+				at.ErrorCode = x.code(q.Err)
+				at.Offset = -1
+				at.Timestamp = -1
+				at.LeaderEpoch = -1
 			}
 			topic.Partitions = append(topic.Partitions, at)
 		}
@@ -60,19 +67,19 @@ func (x *exchange) listOffsets(req *kmsg.ListOffsetsRequest) *kmsg.ListOffsetsRe
 	return resp
 }
 
-// partitionName names a partition where a request names one twice.
+// partitionName identifies a partition, to find those that a request names twice.
 type partitionName struct {
 	topic string
 	index int32
 }
 
-// debuggingConsumer is the replica id of a consumer that asks any replica for what it has.
+// debuggingConsumer is the replica id of a consumer that may read from any replica.
 const debuggingConsumer = -2
 
 // readCommitted is the isolation level of consumers that see committed transactions only.
 const readCommitted = 1
 
-// oldestTimestamp returns the lowest of the timestamps with a meaning that a version knows.
+// oldestTimestamp returns the lowest special timestamp that a version has.
 func oldestTimestamp(version int16) int64 {
 	switch {
 	case version >= 11:

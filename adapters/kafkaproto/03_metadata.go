@@ -18,20 +18,23 @@ import (
 // * v10: topic ids in answers (KIP-516); from v12 on in requests, too
 // * v13: an error of the whole request (KIP-1102)
 
-// Rough sizes in bytes of what an answer holds, as a message and encoded together.
+// Estimated sizes in bytes of the parts of an answer, as kmsg's message and encoded together.
 const (
 	topicFootprint     = 200
 	partitionFootprint = 150
 )
 
 func (x *exchange) metadata(req *kmsg.MetadataRequest) *kmsg.MetadataResponse {
-	x.awaitService()
+	x.awaitUnfenced()
 	cluster := x.services().Cluster
 	img := x.view()
 	resp := kmsg.NewPtrMetadataResponse()
 	for _, b := range x.brokers() {
 		broker := kmsg.NewMetadataResponseBroker()
-		broker.NodeID, broker.Host, broker.Port, broker.Rack = b.node, b.host, b.port, b.rack
+		broker.NodeID = b.node
+		broker.Host = b.host
+		broker.Port = b.port
+		broker.Rack = b.rack
 		resp.Brokers = append(resp.Brokers, broker)
 	}
 	resp.ClusterID = nilIfEmpty(img.ClusterID())
@@ -57,13 +60,13 @@ func (x *exchange) metadata(req *kmsg.MetadataRequest) *kmsg.MetadataResponse {
 	return resp
 }
 
-// reserveFor takes the memory for an answer about every topic.
+// reserveFor reserves the memory for an answer about every topic.
 func (x *exchange) reserveFor(img *metadata.Image) error {
 	topics, partitions := img.Counts()
 	return x.reserve(topics*topicFootprint + partitions*partitionFootprint)
 }
 
-// checkTopics refuses what the versions before topic ids cannot mean.
+// checkTopics refuses topic ids in versions that do not have them, and topics without id and name.
 func checkTopics(req *kmsg.MetadataRequest) error {
 	for _, t := range req.Topics {
 		switch {
@@ -79,7 +82,7 @@ func checkTopics(req *kmsg.MetadataRequest) error {
 	return nil
 }
 
-// describeTopics answers for the topics that were asked about: by their ids if there are any, else by name.
+// describeTopics answers for the requested topics: by their ids if there are any, otherwise by name.
 func (x *exchange) describeTopics(img *metadata.View, req *kmsg.MetadataRequest, resp *kmsg.MetadataResponse) {
 	byID := false
 	for _, t := range req.Topics {
@@ -119,7 +122,7 @@ func (x *exchange) describeTopics(img *metadata.View, req *kmsg.MetadataRequest,
 	resp.Topics = append(resp.Topics, missing...)
 }
 
-// makeTopic describes a missing topic after making it, if it may be made.
+// makeTopic creates a missing topic if that is allowed, and describes it.
 func (x *exchange) makeTopic(name string, req *kmsg.MetadataRequest) kmsg.MetadataResponseTopic {
 	var err error
 	if req.Version < 4 || req.AllowAutoTopicCreation {
@@ -158,7 +161,11 @@ func (x *exchange) describeTopic(
 		case err != nil:
 			at.ErrorCode = kerr.LeaderNotAvailable.Code
 		}
-		at.Partition, at.Leader, at.LeaderEpoch, at.Replicas, at.ISR = int32(i), leader, p.LeaderEpoch, p.Replicas, p.ISR
+		at.Partition = int32(i)
+		at.Leader = leader
+		at.LeaderEpoch = p.LeaderEpoch
+		at.Replicas = p.Replicas
+		at.ISR = p.ISR
 		at.OfflineReplicas = img.Offline(p.Replicas)
 	}
 	return out

@@ -12,20 +12,24 @@ import (
 
 // OffsetCommit: v2-10.
 //
-// * v2-4: a retention time of the client's choice (KIP-211 ended that)
+// * v2-4: a retention time chosen by the client (removed by KIP-211)
 // * v6: leader epochs (KIP-320); v7: static members (KIP-345)
-// * v9: member epochs (KIP-848), for which a group that is not there is GROUP_ID_NOT_FOUND; v10: topic ids (KIP-848)
+// * v9: member epochs (KIP-848), and GROUP_ID_NOT_FOUND for a missing group; v10: topic ids (KIP-848)
 
 func (x *exchange) offsetCommit(req *kmsg.OffsetCommitRequest) *kmsg.OffsetCommitResponse {
 	commit := group.CommitRequest{
-		Group: req.Group, MemberID: req.MemberID, InstanceID: orEmpty(req.InstanceID), Generation: req.Generation, Retention: -1,
+		Group:      req.Group,
+		MemberID:   req.MemberID,
+		InstanceID: orEmpty(req.InstanceID),
+		Generation: req.Generation,
+		Retention:  -1,
 	}
 	if req.Version <= 4 && req.RetentionTimeMillis >= 0 {
 		commit.Retention = time.Duration(req.RetentionTimeMillis) * time.Millisecond
 	}
 	resp := kmsg.NewPtrOffsetCommitResponse()
 	img := x.view()
-	var answers []*int16 // where the answer to each committed offset goes
+	var answers []*int16 // the error code of each committed offset, within the answer
 	for _, t := range req.Topics {
 		out := kmsg.NewOffsetCommitResponseTopic()
 		out.Topic, out.TopicID = t.Topic, t.TopicID

@@ -11,7 +11,7 @@ import (
 // OffsetFetch: v1-10.
 //
 // * v2: null topics are all, and an error of the whole request; v5: leader epochs (KIP-320)
-// * v7: waits for what is not decided yet (KIP-447); v8: many groups at once (KIP-709)
+// * v7: waits for pending transactional commits (KIP-447); v8: many groups at once (KIP-709)
 // * v9: member ids and epochs (KIP-848), which a classic group does not check; v10: topic ids
 
 func (x *exchange) offsetFetch(req *kmsg.OffsetFetchRequest) *kmsg.OffsetFetchResponse {
@@ -27,7 +27,7 @@ func (x *exchange) offsetFetch(req *kmsg.OffsetFetchRequest) *kmsg.OffsetFetchRe
 	return resp
 }
 
-// fetchOffsetsOfOne answers the versions that ask about one group.
+// fetchOffsetsOfOne answers the versions that name one group.
 func (x *exchange) fetchOffsetsOfOne(req *kmsg.OffsetFetchRequest, resp *kmsg.OffsetFetchResponse) {
 	var asked []group.TopicPartition
 	if req.Topics != nil || req.Version < 2 {
@@ -44,7 +44,7 @@ func (x *exchange) fetchOffsetsOfOne(req *kmsg.OffsetFetchRequest, resp *kmsg.Of
 		if req.Version >= 2 {
 			return
 		}
-		offsets = noOffsets(asked, err) // there is no other place for the error
+		offsets = noOffsets(asked, err) // the answer has no other place for the error
 	}
 	for _, o := range offsets {
 		if n := len(resp.Topics); n == 0 || resp.Topics[n-1].Topic != o.Topic {
@@ -53,14 +53,20 @@ func (x *exchange) fetchOffsetsOfOne(req *kmsg.OffsetFetchRequest, resp *kmsg.Of
 			resp.Topics = append(resp.Topics, topic)
 		}
 		at := kmsg.NewOffsetFetchResponseTopicPartition()
-		at.Partition, at.Offset, at.LeaderEpoch, at.Metadata, at.ErrorCode = o.Partition, o.Offset.Offset, o.LeaderEpoch, &o.Metadata, x.code(o.Err)
+		at.Partition = o.Partition
+		at.Offset = o.Offset.Offset
+		at.LeaderEpoch = o.LeaderEpoch
+		at.Metadata = &o.Metadata
+		at.ErrorCode = x.code(o.Err)
 		topic := &resp.Topics[len(resp.Topics)-1]
 		topic.Partitions = append(topic.Partitions, at)
 	}
 }
 
 // fetchOffsets answers for one of several groups.
-func (x *exchange) fetchOffsets(img *metadata.View, req *kmsg.OffsetFetchRequest, g kmsg.OffsetFetchRequestGroup) kmsg.OffsetFetchResponseGroup {
+func (x *exchange) fetchOffsets(
+	img *metadata.View, req *kmsg.OffsetFetchRequest, g kmsg.OffsetFetchRequestGroup,
+) kmsg.OffsetFetchResponseGroup {
 	byID := req.Version >= 10
 	out := kmsg.NewOffsetFetchResponseGroup()
 	out.Group = g.Group
@@ -100,10 +106,14 @@ func (x *exchange) fetchOffsets(img *metadata.View, req *kmsg.OffsetFetchRequest
 		}
 		for _, o := range offsets[:n] {
 			at := kmsg.NewOffsetFetchResponseGroupTopicPartition()
-			at.Partition, at.Offset, at.LeaderEpoch, at.Metadata, at.ErrorCode = o.Partition, o.Offset.Offset, o.LeaderEpoch, &o.Metadata, x.code(o.Err)
+			at.Partition = o.Partition
+			at.Offset = o.Offset.Offset
+			at.LeaderEpoch = o.LeaderEpoch
+			at.Metadata = &o.Metadata
+			at.ErrorCode = x.code(o.Err)
 			topic.Partitions = append(topic.Partitions, at)
 		}
-		if known || !byID { // a topic that is gone has no id to be named by
+		if known || !byID { // a deleted topic has no id
 			out.Topics = append(out.Topics, topic)
 		}
 		offsets = offsets[n:]
@@ -112,8 +122,10 @@ func (x *exchange) fetchOffsets(img *metadata.View, req *kmsg.OffsetFetchRequest
 	return out
 }
 
-// unknownTopics answers for the topics whose ids nobody knows.
-func (x *exchange) unknownTopics(asked []kmsg.OffsetFetchRequestGroupTopic, unknown map[metadata.TopicID]bool) []kmsg.OffsetFetchResponseGroupTopic {
+// unknownTopics answers for the topics with unknown ids.
+func (x *exchange) unknownTopics(
+	asked []kmsg.OffsetFetchRequestGroupTopic, unknown map[metadata.TopicID]bool,
+) []kmsg.OffsetFetchResponseGroupTopic {
 	var out []kmsg.OffsetFetchResponseGroupTopic
 	for _, t := range asked {
 		if !unknown[t.TopicID] {
@@ -123,7 +135,10 @@ func (x *exchange) unknownTopics(asked []kmsg.OffsetFetchRequestGroupTopic, unkn
 		topic.TopicID = t.TopicID
 		for _, p := range t.Partitions {
 			at := kmsg.NewOffsetFetchResponseGroupTopicPartition()
-			at.Partition, at.Offset, at.LeaderEpoch, at.Metadata = p, -1, -1, new(string)
+			at.Partition = p
+			at.Offset = -1
+			at.LeaderEpoch = -1
+			at.Metadata = new(string)
 			at.ErrorCode = x.code(fault.UnknownTopicID)
 			topic.Partitions = append(topic.Partitions, at)
 		}
@@ -132,7 +147,7 @@ func (x *exchange) unknownTopics(asked []kmsg.OffsetFetchRequestGroupTopic, unkn
 	return out
 }
 
-// noOffsets says err of every partition.
+// noOffsets returns err for every partition.
 func noOffsets(partitions []group.TopicPartition, err error) []group.FetchedOffset {
 	out := make([]group.FetchedOffset, len(partitions))
 	for i, p := range partitions {

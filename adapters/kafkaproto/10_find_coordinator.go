@@ -26,9 +26,10 @@ func (x *exchange) findCoordinator(req *kmsg.FindCoordinatorRequest) *kmsg.FindC
 	resp := kmsg.NewPtrFindCoordinatorResponse()
 	if req.Version < 4 {
 		e, err := x.coordinator(req.CoordinatorType, req.CoordinatorKey)
-		resp.NodeID, resp.Host, resp.Port, resp.ErrorCode, resp.ErrorMessage = e.node, e.host, e.port, x.code(err), kafkaerrors.Describe(err)
+		resp.NodeID, resp.Host, resp.Port = e.node, e.host, e.port
+		resp.ErrorCode, resp.ErrorMessage = x.code(err), kafkaerrors.Describe(err)
 		if err == nil {
-			none := "NONE" // what Kafka says here
+			none := "NONE" // as Kafka answers
 			resp.ErrorMessage = &none
 		}
 		return resp
@@ -36,7 +37,10 @@ func (x *exchange) findCoordinator(req *kmsg.FindCoordinatorRequest) *kmsg.FindC
 	for _, key := range req.CoordinatorKeys {
 		e, err := x.coordinator(req.CoordinatorType, key)
 		out := kmsg.NewFindCoordinatorResponseCoordinator()
-		out.Key, out.NodeID, out.Host, out.Port = key, e.node, e.host, e.port
+		out.Key = key
+		out.NodeID = e.node
+		out.Host = e.host
+		out.Port = e.port
 		message := orEmpty(kafkaerrors.Message(err)) // never null, as Kafka has it
 		if req.CoordinatorType > shareCoordinator || req.CoordinatorType < groupCoordinator {
 			message = *kafkaerrors.Describe(err)

@@ -11,8 +11,8 @@ import (
 
 // JoinGroup: v0-9.
 //
-// * v1: a rebalance time-out apart from the session's (KIP-62); v4: new members are first told their id (KIP-394)
-// * v5: static members (KIP-345); v7: the protocol's type in the answer; v8: why (KIP-800); v9: the leader may
+// * v1: a rebalance time-out apart from the session's (KIP-62); v4: a new member gets its id first (KIP-394)
+// * v5: static members (KIP-345); v7: the protocol's type in the answer; v8: a reason (KIP-800); v9: the leader may
 //   keep the assignment (KIP-814)
 
 func (x *exchange) joinGroup(req *kmsg.JoinGroupRequest) *kmsg.JoinGroupResponse {
@@ -35,7 +35,10 @@ func (x *exchange) joinGroup(req *kmsg.JoinGroupRequest) *kmsg.JoinGroupResponse
 	stop()
 
 	resp := kmsg.NewPtrJoinGroupResponse()
-	resp.ErrorCode, resp.Generation, resp.LeaderID, resp.MemberID = x.code(joined.Err), joined.Generation, joined.Leader, joined.MemberID
+	resp.ErrorCode = x.code(joined.Err)
+	resp.Generation = joined.Generation
+	resp.LeaderID = joined.Leader
+	resp.MemberID = joined.MemberID
 	resp.SkipAssignment = joined.SkipAssignment
 	resp.ProtocolType, resp.Protocol = nilIfEmpty(joined.ProtocolType), &joined.Protocol
 	if joined.Err != nil {

@@ -8,7 +8,7 @@ import (
 
 // LeaveGroup: v0-5.
 //
-// * v3: many members at once, by member or instance id (KIP-345); v5: why (KIP-800)
+// * v3: many members at once, by member or instance id (KIP-345); v5: a reason (KIP-800)
 
 func (x *exchange) leaveGroup(req *kmsg.LeaveGroupRequest) *kmsg.LeaveGroupResponse {
 	var members []classic.LeaveMember
@@ -16,7 +16,9 @@ func (x *exchange) leaveGroup(req *kmsg.LeaveGroupRequest) *kmsg.LeaveGroupRespo
 		members = append(members, classic.LeaveMember{MemberID: req.MemberID})
 	}
 	for _, m := range req.Members {
-		members = append(members, classic.LeaveMember{MemberID: m.MemberID, InstanceID: orEmpty(m.InstanceID), Reason: orEmpty(m.Reason)})
+		members = append(members, classic.LeaveMember{
+			MemberID: m.MemberID, InstanceID: orEmpty(m.InstanceID), Reason: orEmpty(m.Reason),
+		})
 	}
 	err := x.services().Groups.Leave(x.ctx, req.Group, members)
 

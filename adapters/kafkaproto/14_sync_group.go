@@ -9,7 +9,7 @@ import (
 
 // SyncGroup: v0-5.
 //
-// * v3: static members (KIP-345); v5: the protocol's type and name, which both are checked and answered (KIP-559)
+// * v3: static members (KIP-345); v5: the protocol's type and name, which are checked and returned (KIP-559)
 
 func (x *exchange) syncGroup(req *kmsg.SyncGroupRequest) *kmsg.SyncGroupResponse {
 	resp := kmsg.NewPtrSyncGroupResponse()
@@ -20,7 +20,8 @@ func (x *exchange) syncGroup(req *kmsg.SyncGroupRequest) *kmsg.SyncGroupResponse
 	}
 	sync := classic.SyncRequest{
 		Group: req.Group, MemberID: req.MemberID, InstanceID: orEmpty(req.InstanceID), Generation: req.Generation,
-		ProtocolType: req.ProtocolType, Protocol: req.Protocol, Assignments: make(map[string][]byte, len(req.GroupAssignment)),
+		ProtocolType: req.ProtocolType, Protocol: req.Protocol,
+		Assignments: make(map[string][]byte, len(req.GroupAssignment)),
 	}
 	for _, a := range req.GroupAssignment {
 		sync.Assignments[a.MemberID] = a.MemberAssignment

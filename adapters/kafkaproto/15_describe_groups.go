@@ -12,7 +12,7 @@ import (
 // DescribeGroups: v0-6.
 //
 // * v3: authorized operations (KIP-430); v4: instance ids (KIP-345)
-// * v6: a group that is not there is GROUP_ID_NOT_FOUND, not only Dead (KIP-1043)
+// * v6: a missing group is GROUP_ID_NOT_FOUND, not only Dead (KIP-1043)
 
 func (x *exchange) describeGroups(req *kmsg.DescribeGroupsRequest) *kmsg.DescribeGroupsResponse {
 	resp := kmsg.NewPtrDescribeGroupsResponse()
@@ -22,14 +22,20 @@ func (x *exchange) describeGroups(req *kmsg.DescribeGroupsRequest) *kmsg.Describ
 			d.Err = nil
 		}
 		out := kmsg.NewDescribeGroupsResponseGroup()
-		out.Group, out.State, out.ProtocolType, out.Protocol = id, d.State, d.ProtocolType, d.Protocol
+		out.Group = id
+		out.State = d.State
+		out.ProtocolType = d.ProtocolType
+		out.Protocol = d.Protocol
 		out.ErrorCode, out.ErrorMessage = x.code(d.Err), kafkaerrors.Message(d.Err)
 		if req.IncludeAuthorizedOperations && d.Err == nil {
 			out.AuthorizedOperations = groupOperations()
 		}
 		for _, m := range d.Members {
 			member := kmsg.NewDescribeGroupsResponseGroupMember()
-			member.MemberID, member.InstanceID, member.ClientID, member.ClientHost = m.MemberID, nilIfEmpty(m.InstanceID), m.Client.ID, m.Client.Host
+			member.MemberID = m.MemberID
+			member.InstanceID = nilIfEmpty(m.InstanceID)
+			member.ClientID = m.Client.ID
+			member.ClientHost = m.Client.Host
 			member.ProtocolMetadata, member.MemberAssignment = m.Metadata, m.Assignment
 			out.Members = append(out.Members, member)
 		}

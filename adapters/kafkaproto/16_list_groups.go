@@ -12,7 +12,10 @@ func (x *exchange) listGroups(req *kmsg.ListGroupsRequest) *kmsg.ListGroupsRespo
 	resp.ErrorCode = x.code(err)
 	for _, g := range groups {
 		out := kmsg.NewListGroupsResponseGroup()
-		out.Group, out.ProtocolType, out.GroupState, out.GroupType = g.Group, g.ProtocolType, g.State, g.Type
+		out.Group = g.Group
+		out.ProtocolType = g.ProtocolType
+		out.GroupState = g.State
+		out.GroupType = g.Type
 		resp.Groups = append(resp.Groups, out)
 	}
 	return resp

@@ -10,14 +10,14 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// ApiVersions: v0-4. A version that is not known is answered in version 0 with UNSUPPORTED_VERSION and the
-// versions of ApiVersions itself, since the client cannot know better yet.
+// ApiVersions: v0-4. An unknown version is answered in version 0 with UNSUPPORTED_VERSION and the versions of
+// ApiVersions itself, since the client cannot know them yet.
 //
-// * v3: flexible, except for the header of the answer; the client's name and version (KIP-511), tagged features (KIP-584)
+// * v3: flexible, except for the answer's header; the client's name and version (KIP-511), tagged features (KIP-584)
 // * v4: features may have a lowest level of 0
 //
-// Of Kafka's features none is announced: transaction.version, group.version, share.version and streams.version are switches of
-// what is not served yet, and clients take their absence for "off".
+// None of Kafka's features is announced: transaction.version, group.version, share.version and streams.version switch
+// on what is not served yet, and clients take their absence for "off".
 
 // apiVersions are the answers, which are the same for every client.
 type apiVersions struct {
@@ -70,7 +70,7 @@ func (x *exchange) apiVersions(req *kmsg.ApiVersionsRequest) *kmsg.ApiVersionsRe
 	return resp
 }
 
-// answerUnknownApiVersions answers a version of ApiVersions that is not known.
+// answerUnknownApiVersions answers an unknown version of ApiVersions.
 func (x *exchange) answerUnknownApiVersions() error {
 	resp := kmsg.NewPtrApiVersionsResponse()
 	resp.ErrorCode = kerr.UnsupportedVersion.Code

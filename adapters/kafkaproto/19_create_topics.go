@@ -22,7 +22,7 @@ func (x *exchange) createTopics(req *kmsg.CreateTopicsRequest) *kmsg.CreateTopic
 	}
 	for _, t := range req.Topics {
 		if times[t.Topic] == 0 {
-			continue // a duplicate that was answered
+			continue // a duplicate that is answered already
 		}
 		out := kmsg.NewCreateTopicsResponseTopic()
 		out.Topic = t.Topic
@@ -34,16 +34,21 @@ func (x *exchange) createTopics(req *kmsg.CreateTopicsRequest) *kmsg.CreateTopic
 			err = x.createTopic(req, &t, &out)
 		}
 		if out.ErrorCode, out.ErrorMessage = x.code(err), kafkaerrors.Message(err); err != nil {
-			out.Configs = []kmsg.CreateTopicsResponseTopicConfig{} // none, but known
+			out.Configs = []kmsg.CreateTopicsResponseTopicConfig{} // an empty list; null would mean that they are unknown
 		}
 		resp.Topics = append(resp.Topics, out)
 	}
 	return resp
 }
 
-func (x *exchange) createTopic(req *kmsg.CreateTopicsRequest, t *kmsg.CreateTopicsRequestTopic, out *kmsg.CreateTopicsResponseTopic) error {
+func (x *exchange) createTopic(
+	req *kmsg.CreateTopicsRequest, t *kmsg.CreateTopicsRequestTopic, out *kmsg.CreateTopicsResponseTopic,
+) error {
 	wanted := topics.NewTopic{
-		Name: t.Topic, Partitions: t.NumPartitions, ReplicationFactor: t.ReplicationFactor, ValidateOnly: req.ValidateOnly,
+		Name:              t.Topic,
+		Partitions:        t.NumPartitions,
+		ReplicationFactor: t.ReplicationFactor,
+		ValidateOnly:      req.ValidateOnly,
 	}
 	if len(t.ReplicaAssignment) > 0 {
 		wanted.Assignments = make(map[int32][]int32, len(t.ReplicaAssignment))
@@ -74,7 +79,11 @@ func (x *exchange) createTopic(req *kmsg.CreateTopicsRequest, t *kmsg.CreateTopi
 	}
 	for _, e := range x.services().Configs.DescribeTopic(topic) {
 		c := kmsg.NewCreateTopicsResponseTopicConfig()
-		c.Name, c.Value, c.ReadOnly, c.Source, c.IsSensitive = e.Name, e.Value, e.ReadOnly, e.Source, e.Sensitive
+		c.Name = e.Name
+		c.Value = e.Value
+		c.ReadOnly = e.ReadOnly
+		c.Source = e.Source
+		c.IsSensitive = e.Sensitive
 		out.Configs = append(out.Configs, c)
 	}
 	return nil

@@ -12,7 +12,7 @@ import (
 
 // DeleteTopics: v1-6.
 //
-// * v3: TOPIC_DELETION_DISABLED where deletion is disabled; before, INVALID_REQUEST
+// * v3: TOPIC_DELETION_DISABLED when deletion is disabled; before, INVALID_REQUEST
 // * v5: error messages; v6: topics by id
 
 func (x *exchange) deleteTopics(req *kmsg.DeleteTopicsRequest) *kmsg.DeleteTopicsResponse {
@@ -41,7 +41,7 @@ func (x *exchange) deleteTopics(req *kmsg.DeleteTopicsRequest) *kmsg.DeleteTopic
 		case t.Topic != nil && byID:
 			err = fault.New(fault.InvalidRequest, "You may not specify both topic name and topic id.")
 		case times[k] == 0:
-			continue // a duplicate that was answered
+			continue // a duplicate that is answered already
 		case times[k] > 1 && byID:
 			times[k] = 0
 			err = fault.New(fault.InvalidRequest, "Duplicate topic id.")

@@ -15,7 +15,8 @@ func (x *exchange) deleteRecords(req *kmsg.DeleteRecordsRequest) *kmsg.DeleteRec
 	var queries []replicas.DeleteRecordsQuery
 	for _, t := range req.Topics {
 		for _, p := range t.Partitions {
-			queries = append(queries, replicas.DeleteRecordsQuery{Topic: t.Topic, Partition: p.Partition, Offset: p.Offset})
+			queries = append(queries,
+				replicas.DeleteRecordsQuery{Topic: t.Topic, Partition: p.Partition, Offset: p.Offset})
 		}
 	}
 	ctx, cancel := context.WithTimeout(x.ctx, time.Duration(req.TimeoutMillis)*time.Millisecond)

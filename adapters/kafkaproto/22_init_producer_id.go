@@ -9,7 +9,7 @@ import (
 // InitProducerId: v0-5, for idempotent producers. A transactional id is refused with UNSUPPORTED_VERSION, which
 // producers do not retry: transactions are not served.
 //
-// * v3: the id and epoch that the producer has (KIP-360)
+// * v3: the producer's current id and epoch (KIP-360)
 
 func (x *exchange) initProducerID(req *kmsg.InitProducerIDRequest) *kmsg.InitProducerIDResponse {
 	resp := kmsg.NewPtrInitProducerIDResponse()
@@ -22,7 +22,8 @@ func (x *exchange) initProducerID(req *kmsg.InitProducerIDRequest) *kmsg.InitPro
 	case (req.ProducerID == -1) != (req.ProducerEpoch == -1):
 		err = fault.InvalidRequest // one without the other
 	default:
-		resp.ProducerID, resp.ProducerEpoch, err = x.services().Cluster.InitProducerID(x.ctx, req.ProducerID, req.ProducerEpoch)
+		resp.ProducerID, resp.ProducerEpoch, err = x.services().Cluster.InitProducerID(
+			x.ctx, req.ProducerID, req.ProducerEpoch)
 	}
 	if err != nil {
 		resp.ErrorCode, resp.ProducerID, resp.ProducerEpoch = x.code(err), -1, -1

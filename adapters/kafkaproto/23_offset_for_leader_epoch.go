@@ -8,7 +8,7 @@ import (
 
 // OffsetForLeaderEpoch: v2-4. Consumers detect by it that a log was truncated (KIP-320).
 //
-// * v3: replica id, which only followers set; it changes nothing about the answer
+// * v3: replica id, which only followers set; the answer does not depend on it
 
 func (x *exchange) offsetForLeaderEpoch(req *kmsg.OffsetForLeaderEpochRequest) *kmsg.OffsetForLeaderEpochResponse {
 	var queries []replicas.EpochQuery
@@ -35,7 +35,10 @@ func (x *exchange) offsetForLeaderEpoch(req *kmsg.OffsetForLeaderEpochRequest) *
 			q := &queries[0]
 			queries = queries[1:]
 			at := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
-			at.Partition, at.ErrorCode, at.LeaderEpoch, at.EndOffset = q.Partition, x.code(q.Err), q.FoundEpoch, q.EndOffset
+			at.Partition = q.Partition
+			at.ErrorCode = x.code(q.Err)
+			at.LeaderEpoch = q.FoundEpoch
+			at.EndOffset = q.EndOffset
 			if q.Err != nil {
 				at.LeaderEpoch, at.EndOffset = -1, -1
 			}

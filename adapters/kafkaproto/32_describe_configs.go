@@ -12,7 +12,7 @@ import (
 //
 // * v1: sources and synonyms (KIP-226); v3: types and documentation (KIP-569)
 
-// configFootprint is the rough size in bytes of a resource's configs, as messages and encoded together.
+// configFootprint is the estimated size in bytes of a resource's configs, as kmsg's messages and encoded together.
 const configFootprint = 32 << 10
 
 func (x *exchange) describeConfigs(req *kmsg.DescribeConfigsRequest) *kmsg.DescribeConfigsResponse {
@@ -24,7 +24,8 @@ func (x *exchange) describeConfigs(req *kmsg.DescribeConfigsRequest) *kmsg.Descr
 		entries, err := []brokerconfigs.ConfigEntry(nil), refused
 		if err == nil {
 			of := brokerconfigs.ConfigResource{Type: metadata.ResourceType(r.ResourceType), Name: r.ResourceName}
-			entries, err = x.services().Configs.Describe(x.ctx, of, r.ConfigNames, req.IncludeSynonyms, req.IncludeDocumentation)
+			entries, err = x.services().Configs.Describe(
+				x.ctx, of, r.ConfigNames, req.IncludeSynonyms, req.IncludeDocumentation)
 		}
 		message := orEmpty(kafkaerrors.Message(err)) // never null, as Kafka has it
 		out.ErrorCode, out.ErrorMessage = x.code(err), &message
@@ -36,9 +37,15 @@ func (x *exchange) describeConfigs(req *kmsg.DescribeConfigsRequest) *kmsg.Descr
 	return resp
 }
 
-func configOf(e *brokerconfigs.ConfigEntry, req *kmsg.DescribeConfigsRequest) kmsg.DescribeConfigsResponseResourceConfig {
+func configOf(
+	e *brokerconfigs.ConfigEntry, req *kmsg.DescribeConfigsRequest,
+) kmsg.DescribeConfigsResponseResourceConfig {
 	c := kmsg.NewDescribeConfigsResponseResourceConfig()
-	c.Name, c.Value, c.ReadOnly, c.IsDefault, c.IsSensitive = e.Name, e.Value, e.ReadOnly, e.Default, e.Sensitive
+	c.Name = e.Name
+	c.Value = e.Value
+	c.ReadOnly = e.ReadOnly
+	c.IsDefault = e.Default
+	c.IsSensitive = e.Sensitive
 	c.Source, c.ConfigType = kmsg.ConfigSource(e.Source), kmsg.ConfigType(e.Type)
 	if req.IncludeDocumentation {
 		c.Documentation = nilIfEmpty(e.Documentation)

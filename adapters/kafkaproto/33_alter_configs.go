@@ -9,7 +9,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// AlterConfigs: v0-2. It replaces a resource's configs as a whole; IncrementalAlterConfigs took its place.
+// AlterConfigs: v0-2. It replaces all configs of a resource; IncrementalAlterConfigs is its successor.
 
 func (x *exchange) alterConfigs(req *kmsg.AlterConfigsRequest) *kmsg.AlterConfigsResponse {
 	resp := kmsg.NewPtrAlterConfigsResponse()
@@ -30,7 +30,8 @@ func (x *exchange) alterConfigs(req *kmsg.AlterConfigsRequest) *kmsg.AlterConfig
 			err = x.services().Configs.Replace(x.ctx, of, configs, req.ValidateOnly)
 		}
 		out := kmsg.NewAlterConfigsResponseResource()
-		out.ResourceType, out.ResourceName, out.ErrorCode, out.ErrorMessage = r.ResourceType, r.ResourceName, x.code(err), kafkaerrors.Describe(err)
+		out.ResourceType, out.ResourceName = r.ResourceType, r.ResourceName
+		out.ErrorCode, out.ErrorMessage = x.code(err), kafkaerrors.Describe(err)
 		resp.Resources = append(resp.Resources, out)
 	}
 	return resp

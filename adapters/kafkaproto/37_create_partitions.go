@@ -19,7 +19,7 @@ func (x *exchange) createPartitions(req *kmsg.CreatePartitionsRequest) *kmsg.Cre
 		var err error
 		switch times[t.Topic] {
 		case 0:
-			continue // a duplicate that was answered
+			continue // a duplicate that is answered already
 		case 1:
 			var assignments [][]int32
 			if t.Assignment != nil {

@@ -40,7 +40,7 @@ func (x *exchange) electLeaders(req *kmsg.ElectLeadersRequest) *kmsg.ElectLeader
 		}
 	case req.Topics == nil:
 		elections = x.services().Assignments.ElectAll(ctx, unclean)
-		for t := range x.view().ListedTopics("") { // Kafka names all, if only to say nothing about them
+		for t := range x.view().ListedTopics("") { // Kafka lists all topics, even those without a result
 			out := kmsg.NewElectLeadersResponseTopic()
 			out.Topic = t.Name
 			for len(elections) > 0 && elections[0].Topic == t.Name {
@@ -66,7 +66,7 @@ func (x *exchange) electLeaders(req *kmsg.ElectLeadersRequest) *kmsg.ElectLeader
 	return resp
 }
 
-// electSelf makes this broker the leader of the metadata when that is asked for.
+// electSelf makes this broker the leader of the metadata if the request says so.
 func (x *exchange) electSelf(ctx context.Context, elections []controller.Election, unclean bool) {
 	voters := x.services().Voters
 	if voters == nil || unclean {

@@ -9,7 +9,9 @@ import (
 
 // IncrementalAlterConfigs: v0-1 (KIP-339).
 
-func (x *exchange) incrementalAlterConfigs(req *kmsg.IncrementalAlterConfigsRequest) *kmsg.IncrementalAlterConfigsResponse {
+func (x *exchange) incrementalAlterConfigs(
+	req *kmsg.IncrementalAlterConfigsRequest,
+) *kmsg.IncrementalAlterConfigsResponse {
 	resp := kmsg.NewPtrIncrementalAlterConfigsResponse()
 	named := make(namedResources, len(req.Resources))
 	for _, r := range req.Resources {
@@ -25,7 +27,8 @@ func (x *exchange) incrementalAlterConfigs(req *kmsg.IncrementalAlterConfigsRequ
 			err = x.services().Configs.Alter(x.ctx, of, ops, req.ValidateOnly)
 		}
 		out := kmsg.NewIncrementalAlterConfigsResponseResource()
-		out.ResourceType, out.ResourceName, out.ErrorCode, out.ErrorMessage = r.ResourceType, r.ResourceName, x.code(err), kafkaerrors.Describe(err)
+		out.ResourceType, out.ResourceName = r.ResourceType, r.ResourceName
+		out.ErrorCode, out.ErrorMessage = x.code(err), kafkaerrors.Describe(err)
 		resp.Resources = append(resp.Resources, out)
 	}
 	return resp

@@ -7,16 +7,19 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 )
 
-// AlterPartitionReassignments: v0-1 (KIP-455), which kmsg calls AlterPartitionAssignments. No replicas (null) take a
-// reassignment back.
+// AlterPartitionReassignments: v0-1 (KIP-455), which kmsg calls AlterPartitionAssignments. No replicas (null) cancel a
+// reassignment.
 //
-// * v1: whether the number of replicas may change (KIP-860); before, it may
+// * v1: whether the number of replicas may change (KIP-860); before, it always may
 
-func (x *exchange) alterPartitionReassignments(req *kmsg.AlterPartitionAssignmentsRequest) *kmsg.AlterPartitionAssignmentsResponse {
+func (x *exchange) alterPartitionReassignments(
+	req *kmsg.AlterPartitionAssignmentsRequest,
+) *kmsg.AlterPartitionAssignmentsResponse {
 	var reassignments []controller.Reassignment
 	for _, t := range req.Topics {
 		for _, p := range t.Partitions {
-			reassignments = append(reassignments, controller.Reassignment{Topic: t.Topic, Partition: p.Partition, Replicas: p.Replicas})
+			reassignments = append(reassignments,
+				controller.Reassignment{Topic: t.Topic, Partition: p.Partition, Replicas: p.Replicas})
 		}
 	}
 	ctx, stop := x.waiting(true)

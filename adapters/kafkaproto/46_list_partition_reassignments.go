@@ -6,9 +6,11 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// ListPartitionReassignments: v0 (KIP-455). No topics (null) are all of them. kafka-topics --describe asks for it.
+// ListPartitionReassignments: v0 (KIP-455). No topics (null) are all of them. kafka-topics --describe sends it.
 
-func (x *exchange) listPartitionReassignments(req *kmsg.ListPartitionReassignmentsRequest) *kmsg.ListPartitionReassignmentsResponse {
+func (x *exchange) listPartitionReassignments(
+	req *kmsg.ListPartitionReassignmentsRequest,
+) *kmsg.ListPartitionReassignmentsResponse {
 	resp := kmsg.NewPtrListPartitionReassignmentsResponse()
 	img := x.view()
 	if req.Topics == nil {
@@ -29,7 +31,7 @@ func (x *exchange) listPartitionReassignments(req *kmsg.ListPartitionReassignmen
 	return resp
 }
 
-// listReassigning adds those of a topic's partitions that are being moved.
+// listReassigning adds those of a topic's partitions that are being reassigned.
 func listReassigning(resp *kmsg.ListPartitionReassignmentsResponse, t *metadata.Topic, partitions []int32) {
 	out := kmsg.NewListPartitionReassignmentsResponseTopic()
 	out.Topic = t.Name
@@ -39,7 +41,10 @@ func listReassigning(resp *kmsg.ListPartitionReassignmentsResponse, t *metadata.
 		}
 		p := &t.Partitions[n]
 		at := kmsg.NewListPartitionReassignmentsResponseTopicPartition()
-		at.Partition, at.Replicas, at.AddingReplicas, at.RemovingReplicas = n, p.Replicas, p.Adding, p.Removing
+		at.Partition = n
+		at.Replicas = p.Replicas
+		at.AddingReplicas = p.Adding
+		at.RemovingReplicas = p.Removing
 		out.Partitions = append(out.Partitions, at)
 	}
 	if len(out.Partitions) > 0 {

@@ -11,18 +11,18 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// DescribeQuorum: v0-2 (KIP-595, KIP-836, KIP-853). The metadata is answered for as the only partition of Kafka's
-// topic for it, whatever keeps it here. No directory has an id.
+// DescribeQuorum: v0-2 (KIP-595, KIP-836, KIP-853). The metadata is described as the only partition of Kafka's metadata
+// topic, whichever store keeps it. Directories have no ids.
 //
-// How far the others are is known to the leader: another broker asks it, and marks its question, so that it
-// does not go round in circles.
+// Only the leader knows how far the others are: another broker forwards the request to it, and marks that, so that it
+// is not forwarded twice.
 //
-// Without a majority the answer is NOT_CONTROLLER, with those voters all the same that the node knows by itself: that
-// is for nodes that must find out whether they have voted before, and clients do not look at it.
+// Without a majority the answer is NOT_CONTROLLER, together with the voters that the node knows itself. Clients ignore
+// these; nodes need them to find out whether they have voted before.
 //
-// * v1: when a replica was last heard of; v2: error messages, the voters' addresses
+// * v1: the times of the last fetches; v2: error messages, the voters' addresses
 
-// quorumTopic is where Apache Kafka keeps its metadata.
+// quorumTopic is the topic in which Apache Kafka keeps its metadata.
 const quorumTopic = "__cluster_metadata"
 
 func (x *exchange) describeQuorum(req *kmsg.DescribeQuorumRequest) *kmsg.DescribeQuorumResponse {
@@ -74,7 +74,7 @@ func replicaStates(replicas []controller.QuorumReplica) []kmsg.DescribeQuorumRes
 	return states
 }
 
-// quorumNodes returns where the voters are reached: by the listener that the client has come by.
+// quorumNodes returns the voters' addresses for the listener of the client's connection.
 func (x *exchange) quorumNodes(voters []controller.QuorumReplica) []kmsg.DescribeQuorumResponseNode {
 	at := make(map[int32]endpoint)
 	for _, e := range x.allBrokers() {

@@ -10,9 +10,9 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// UpdateFeatures: v0-2 (KIP-584). All updates are made, or none.
+// UpdateFeatures: v0-2 (KIP-584). The updates are atomic.
 //
-// * v1: the type of the update instead of a flag that allows to lower levels, and a request that is only validated (KIP-778)
+// * v1: the type of the update instead of a flag that allows to lower levels, and validate-only requests (KIP-778)
 // * v2: no results by feature
 
 // The types of updates.
@@ -32,7 +32,8 @@ func (x *exchange) updateFeatures(req *kmsg.UpdateFeaturesRequest) *kmsg.UpdateF
 	}
 	if err != nil {
 		resp.ErrorCode = x.code(err)
-		message := fmt.Sprintf("The update failed for all features since the following feature had an error: %s", *kafkaerrors.Describe(err))
+		message := fmt.Sprintf("The update failed for all features since the following feature had an error: %s",
+			*kafkaerrors.Describe(err))
 		resp.ErrorMessage = &message
 		return resp
 	}
@@ -44,7 +45,7 @@ func (x *exchange) updateFeatures(req *kmsg.UpdateFeaturesRequest) *kmsg.UpdateF
 	return resp
 }
 
-// featureUpdates returns what is asked for, the last of several for one feature.
+// featureUpdates returns the requested updates. Of several for one feature the last one counts.
 func featureUpdates(req *kmsg.UpdateFeaturesRequest) (updates []metadata.UpdateFeature, err error) {
 	for _, u := range req.FeatureUpdates {
 		update := metadata.UpdateFeature{Name: u.Feature, Level: u.MaxVersionLevel, Downgrade: u.AllowDowngrade}

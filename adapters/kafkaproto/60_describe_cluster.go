@@ -33,7 +33,7 @@ func (x *exchange) describeCluster(req *kmsg.DescribeClusterRequest) *kmsg.Descr
 		resp.ErrorCode, resp.ErrorMessage = x.code(err), kafkaerrors.Message(err)
 		return resp
 	}
-	x.awaitService()
+	x.awaitUnfenced()
 	resp.EndpointType = brokerEndpoints
 	resp.ClusterID = x.services().Cluster.Image().ClusterID()
 	resp.ControllerID = x.services().Cluster.ControllerID()
@@ -43,7 +43,11 @@ func (x *exchange) describeCluster(req *kmsg.DescribeClusterRequest) *kmsg.Descr
 	}
 	for _, b := range brokers {
 		broker := kmsg.NewDescribeClusterResponseBroker()
-		broker.NodeID, broker.Host, broker.Port, broker.Rack, broker.IsFenced = b.node, b.host, b.port, b.rack, b.fenced
+		broker.NodeID = b.node
+		broker.Host = b.host
+		broker.Port = b.port
+		broker.Rack = b.rack
+		broker.IsFenced = b.fenced
 		resp.Brokers = append(resp.Brokers, broker)
 	}
 	if req.IncludeClusterAuthorizedOperations {

@@ -32,8 +32,10 @@ func (x *exchange) describeProducersOf(topic string, index int32) kmsg.DescribeP
 		for _, p := range producers {
 			active := kmsg.NewDescribeProducersResponseTopicPartitionActiveProducer()
 			active.ProducerID, active.ProducerEpoch, active.LastSequence = p.ID, int32(p.Epoch), -1
-			active.LastTimestamp, active.CoordinatorEpoch, active.CurrentTxnStartOffset = p.LastTimestamp, p.CoordinatorEpoch, p.TxnFirstOffset
-			if n := len(p.Batches); n > 0 { // the batch's own time, not that of its arrival
+			active.LastTimestamp = p.LastTimestamp
+			active.CoordinatorEpoch = p.CoordinatorEpoch
+			active.CurrentTxnStartOffset = p.TxnFirstOffset
+			if n := len(p.Batches); n > 0 { // the batch's timestamp, not the time of its arrival
 				active.LastSequence, active.LastTimestamp = p.Batches[n-1].LastSequence, p.Batches[n-1].Timestamp
 			}
 			out.ActiveProducers = append(out.ActiveProducers, active)

@@ -21,24 +21,24 @@ func (x *exchange) brokerHeartbeat(req *kmsg.BrokerHeartbeatRequest) *kmsg.Broke
 		WantFence: req.WantFence, WantShutDown: req.WantShutdown,
 	})
 	if err == nil {
-		x.conn.server.heardOf(req.BrokerID, x.conn)
+		x.conn.server.noteHeartbeat(req.BrokerID, x.conn)
 	}
 	resp.ErrorCode = x.code(err)
 	resp.IsCaughtUp, resp.IsFenced, resp.ShouldShutdown = reply.CaughtUp, reply.Fenced || err != nil, reply.ShouldShutDown
 	return resp
 }
 
-// heardOf notes over which connection a broker sends its heartbeats.
-func (s *Server) heardOf(broker int32, c *conn) {
+// noteHeartbeat records the connection over which a broker sends its heartbeats.
+func (s *Server) noteHeartbeat(broker int32, c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.draining {
-		return // what breaks now, this server has closed
+		return // the server itself closes its connections now
 	}
 	s.heartbeats[broker] = c
 }
 
-// lost tells the controller whose heartbeats came over the connection that has ended.
+// lost reports to the controller the brokers whose heartbeats came over the connection, which has ended.
 func (s *Server) lost(c *conn) {
 	var brokers []int32
 	s.mu.Lock()

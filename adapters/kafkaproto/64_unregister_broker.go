@@ -6,7 +6,7 @@ import (
 	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
 )
 
-// UnregisterBroker: v0 (KIP-631). A broker that is in service and holds replicas is not forgotten; Kafka would cut it off.
+// UnregisterBroker: v0 (KIP-631). An unfenced broker that holds replicas is not unregistered; Kafka would do it.
 
 func (x *exchange) unregisterBroker(req *kmsg.UnregisterBrokerRequest) *kmsg.UnregisterBrokerResponse {
 	ctx, stop := x.waiting(true)

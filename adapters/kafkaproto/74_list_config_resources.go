@@ -11,7 +11,7 @@ import (
 
 // ListConfigResources: v0-1 (KIP-1142).
 //
-// * v0: client metrics only; v1: the types asked for, all of them when none is
+// * v0: client metrics only; v1: the requested types, all of them when there are none
 
 func (x *exchange) listConfigResources(req *kmsg.ListConfigResourcesRequest) *kmsg.ListConfigResourcesResponse {
 	resp := kmsg.NewPtrListConfigResourcesResponse()
@@ -40,9 +40,13 @@ func (x *exchange) listConfigResources(req *kmsg.ListConfigResourcesRequest) *km
 	return resp
 }
 
-// listedResources are the types that are listed when none is asked for.
+// listedResources are the types that are listed when the request has none.
 func listedResources() []metadata.ResourceType {
 	return []metadata.ResourceType{
-		metadata.ResourceTopic, metadata.ResourceBroker, brokerconfigs.ResourceBrokerLogger, metadata.ResourceClientMetrics, metadata.ResourceGroup,
+		metadata.ResourceTopic,
+		metadata.ResourceBroker,
+		brokerconfigs.ResourceBrokerLogger,
+		metadata.ResourceClientMetrics,
+		metadata.ResourceGroup,
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // DescribeTopicPartitions: v0 (KIP-966). Topics are described in the order of their names, a limited number of
-// partitions at a time; a cursor says where the next page begins.
+// partitions at a time; a cursor marks the beginning of the next page.
 
 func (x *exchange) describeTopicPartitions(
 	req *kmsg.DescribeTopicPartitionsRequest,
@@ -71,7 +71,7 @@ func firstOf(name, cursor string, partition int32) int {
 	return 0
 }
 
-// topicPage is an answer that is being filled until left partitions are in it.
+// topicPage is an answer under construction, with room for left more partitions.
 type topicPage struct {
 	x    *exchange
 	img  *metadata.View
@@ -79,8 +79,8 @@ type topicPage struct {
 	left int
 }
 
-// add describes a topic (nil when there is none of that name) from partition first on. It returns false when the page
-// is full, with the cursor set.
+// add describes a topic, nil for a missing one, from partition first on. When the page is full, it sets the cursor and
+// returns false.
 func (p *topicPage) add(name string, t *metadata.Topic, first int) bool {
 	if p.left == 0 {
 		p.end(name, 0)

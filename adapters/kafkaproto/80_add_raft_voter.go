@@ -10,11 +10,11 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// AddRaftVoter: v0-1 (KIP-853). The node's raft address is that of the first listener. Where Kafka's voter runs and
-// has caught up before it is added, Chronik's node is added first, without a vote. The directory's id is not needed: a
-// node says itself which one is its own.
+// AddRaftVoter: v0-1 (KIP-853). The node's raft address is that of the first listener. Kafka's voter must run and have
+// caught up before it is added; Chronik's node is added first, without a vote. The directory's id is not needed: a node
+// reports its own.
 //
-// * v1: whether to answer before a majority has agreed; it is always waited for
+// * v1: whether to answer before a majority has agreed; this broker always waits
 
 func (x *exchange) addRaftVoter(req *kmsg.AddRaftVoterRequest) *kmsg.AddRaftVoterResponse {
 	ctx, stop := x.waiting(true)
@@ -35,7 +35,7 @@ func (x *exchange) addRaftVoter(req *kmsg.AddRaftVoterRequest) *kmsg.AddRaftVote
 	return resp
 }
 
-// checkCluster refuses what is meant for another cluster. A client need not say which one it means.
+// checkCluster refuses a request for another cluster. A request without a cluster id is accepted.
 func (x *exchange) checkCluster(id *string) error {
 	if own := x.services().Cluster.Image().ClusterID(); id != nil && *id != own {
 		return fault.New(fault.InconsistentClusterID, "this is cluster %s, not %s", own, *id)

@@ -6,7 +6,7 @@ import (
 	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
 )
 
-// RemoveRaftVoter: v0 (KIP-853). A directory id of zero stands for whichever is the voter's.
+// RemoveRaftVoter: v0 (KIP-853). A directory id of zero matches any directory.
 
 func (x *exchange) removeRaftVoter(req *kmsg.RemoveRaftVoterRequest) *kmsg.RemoveRaftVoterResponse {
 	ctx, stop := x.waiting(true)

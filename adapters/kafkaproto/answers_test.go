@@ -27,7 +27,10 @@ func TestLargeFetchesComeFromTheirFiles(t *testing.T) {
 			f.fetch = func(_ context.Context, req *replicas.FetchRequest) *replicas.FetchResponse {
 				resp := new(replicas.FetchResponse)
 				for i, n := range []int{5 << 20, 100, copyBelow} {
-					got := replicas.FetchedPartition{FetchTarget: replicas.FetchTarget{Topic: "orders", Partition: int32(i)}, PreferredReadReplica: -1}
+					got := replicas.FetchedPartition{
+						FetchTarget:          replicas.FetchTarget{Topic: "orders", Partition: int32(i)},
+						PreferredReadReplica: -1,
+					}
 					got.Records, want[i] = slice(t, n)
 					resp.Partitions = append(resp.Partitions, got)
 				}
@@ -50,7 +53,7 @@ func TestLargeFetchesComeFromTheirFiles(t *testing.T) {
 					}
 				}
 			}
-			eventually(t, "the files are let go", func() bool { return openFiles(t) <= before })
+			eventually(t, "the files are released", func() bool { return openFiles(t) <= before })
 		})
 	}
 }
@@ -65,7 +68,7 @@ func openFiles(t *testing.T) int {
 	return len(entries)
 }
 
-func TestAClientThatDoesNotReadDoesNotDisturbOthersAndIsLetGo(t *testing.T) {
+func TestAClientThatDoesNotReadDoesNotDisturbOthersAndIsDisconnected(t *testing.T) {
 	f := newFakes(t)
 	f.fetch = func(context.Context, *replicas.FetchRequest) *replicas.FetchResponse {
 		got := replicas.FetchedPartition{FetchTarget: replicas.FetchTarget{Topic: "orders"}, PreferredReadReplica: -1}
@@ -88,7 +91,7 @@ func TestAClientThatDoesNotReadDoesNotDisturbOthersAndIsLetGo(t *testing.T) {
 	ask[*kmsg.MetadataResponse](other, kmsg.NewPtrMetadataRequest())
 	_ = slow.Close()
 	_ = other.Close()
-	eventually(t, "everything is let go", func() bool { return s.Connections() == 0 && openFiles(t) <= before })
+	eventually(t, "everything is released", func() bool { return s.Connections() == 0 && openFiles(t) <= before })
 }
 
 func TestLargeAnswersWaitForMemoryAndAllCome(t *testing.T) {

@@ -72,7 +72,10 @@ func TestEveryAPIAnswersInEveryVersionWithWhatKmsgReads(t *testing.T) {
 
 func TestUpdateFeaturesMakesAllUpdatesOrNone(t *testing.T) {
 	f := newFakes(t)
-	f.apply(t, metadata.RegisterBroker{ID: 1, Features: map[string]metadata.LevelRange{metadata.VersionFeature: {Min: 1, Max: 3}, "other": {Min: 0, Max: 1}}})
+	f.apply(t, metadata.RegisterBroker{
+		ID:       1,
+		Features: map[string]metadata.LevelRange{metadata.VersionFeature: {Min: 1, Max: 3}, "other": {Min: 0, Max: 1}},
+	})
 	c := start(t, f).dial(t)
 	for _, step := range []struct {
 		version, code int16
@@ -91,7 +94,8 @@ func TestUpdateFeaturesMakesAllUpdatesOrNone(t *testing.T) {
 		req.SetVersion(step.version)
 		req.ValidateOnly = step.validate
 		req.FeatureUpdates = []kmsg.UpdateFeaturesRequestFeatureUpdate{
-			{Feature: metadata.VersionFeature, MaxVersionLevel: 3, UpgradeType: 1}, {Feature: "other", MaxVersionLevel: step.other, UpgradeType: step.upgrade},
+			{Feature: metadata.VersionFeature, MaxVersionLevel: 3, UpgradeType: 1},
+			{Feature: "other", MaxVersionLevel: step.other, UpgradeType: step.upgrade},
 		}
 		resp := ask[*kmsg.UpdateFeaturesResponse](c, req)
 		if resp.ErrorCode != step.code || (resp.ErrorMessage != nil) != (step.code != 0) {
@@ -120,11 +124,15 @@ func TestApiVersionsNamesEveryAPIAndChroniksVersionAlone(t *testing.T) {
 			t.Errorf("version %d: %+v", version, resp)
 		}
 		supported := []kmsg.ApiVersionsResponseSupportedFeature{{Name: "chronik.version", MinVersion: 1, MaxVersion: 1}}
-		finalized := []kmsg.ApiVersionsResponseFinalizedFeature{{Name: "chronik.version", MinVersionLevel: 1, MaxVersionLevel: 1}}
+		finalized := []kmsg.ApiVersionsResponseFinalizedFeature{
+			{Name: "chronik.version", MinVersionLevel: 1, MaxVersionLevel: 1},
+		}
 		tags := cmpopts.IgnoreUnexported(kmsg.Tags{})
-		if version >= 3 && (!cmp.Equal(resp.SupportedFeatures, supported, tags) || !cmp.Equal(resp.FinalizedFeatures, finalized, tags) ||
+		if version >= 3 && (!cmp.Equal(resp.SupportedFeatures, supported, tags) ||
+			!cmp.Equal(resp.FinalizedFeatures, finalized, tags) ||
 			resp.FinalizedFeaturesEpoch != f.image.Load().FeaturesEpoch()) {
-			t.Errorf("version %d: features %+v, %+v, epoch %d", version, resp.SupportedFeatures, resp.FinalizedFeatures, resp.FinalizedFeaturesEpoch)
+			t.Errorf("version %d: features %+v, %+v, epoch %d", version, resp.SupportedFeatures, resp.FinalizedFeatures,
+				resp.FinalizedFeaturesEpoch)
 		}
 		produce := resp.ApiKeys[0]
 		if produce.ApiKey != 0 || produce.MinVersion != 0 || produce.MaxVersion != 13 {

@@ -10,19 +10,19 @@ import (
 type api struct {
 	key      int16
 	min, max int16 // versions, both included
-	// schema is what a request must look like before kmsg may decode it; nil for those with a decoder of their own.
+	// schema is checked before kmsg decodes a request; nil for APIs with a decoder of their own.
 	schema wire.Schema
 	serve  func(*exchange) error
 
-	// internal is an API between brokers, which is not announced to clients, and served in a cluster only.
+	// internal marks an API between brokers, which is not announced to clients and is served in a cluster only.
 	internal bool
-	// clustered is an API that is served, and announced, in a cluster only.
+	// clustered marks an API that is served and announced in a cluster only.
 	clustered bool
 
-	// note tells users what is special about this broker's answers; "" for nothing.
+	// note describes for users how this broker's answers differ from Kafka's; "" for no difference.
 	note string
 
-	name     string // "" for what kmsg calls it
+	name     string // "" for kmsg's name
 	flexible int16  // the first version whose requests are flexible (KIP-482)
 }
 
@@ -34,7 +34,7 @@ const (
 
 const noAuthorizer = "Without an authorizer, which there is none of yet, the answer is SECURITY_DISABLED."
 
-// The parts that many requests share.
+// The schemas that many requests share.
 var (
 	topicPartitions = wire.Array(wire.String, wire.Values(wire.Int32))
 	aclFilter       = wire.Schema{wire.Int8, wire.String, wire.Int8, wire.String, wire.String, wire.Int8, wire.Int8}
@@ -46,11 +46,13 @@ func apiTable() []api {
 	return []api{
 		{
 			key: produceKey, min: 0, max: 13, serve: (*exchange).produce,
-			note: "Versions 0 to 2 are announced for librdkafka's sake and refused with UNSUPPORTED_VERSION. No transactions.",
+			note: "Versions 0 to 2 are announced for librdkafka's sake and refused with UNSUPPORTED_VERSION. " +
+				"No transactions.",
 		},
 		{
 			key: fetchKey, min: 4, max: 18, serve: (*exchange).fetch,
-			note: "Batches are whole. Kafka fills an answer up with the beginning of another batch, which clients drop and ask for again.",
+			note: "Answers hold complete batches. Kafka fills an answer up with the beginning of another batch, " +
+				"which clients drop and fetch again.",
 		},
 		{
 			key: 2, min: 1, max: 11, serve: message(kmsg.NewPtrListOffsetsRequest, (*exchange).listOffsets),
@@ -65,7 +67,8 @@ func apiTable() []api {
 				wire.Array(wire.UUID.From(10), wire.String).OrNull(), wire.Bool.From(4), wire.Bool.From(8).To(10),
 				wire.Bool.From(8),
 			},
-			note: "A topic that is created because it was asked about is there when the answer comes. Kafka answers UNKNOWN_TOPIC_OR_PARTITION and " +
+			note: "A topic that is created because of the request exists when the answer comes. " +
+				"Kafka answers UNKNOWN_TOPIC_OR_PARTITION and " +
 				"creates it in the background: clients ask again, and a slow one gives up.",
 		},
 		{
@@ -90,7 +93,8 @@ func apiTable() []api {
 			schema: wire.Schema{
 				wire.String.To(3), wire.Int8.From(1), wire.Values(wire.String).From(4),
 			},
-			note: "Coordinators of groups. Those of transactions are refused with UNSUPPORTED_VERSION, those of share groups with INVALID_REQUEST.",
+			note: "Coordinators of groups. Those of transactions are refused with UNSUPPORTED_VERSION, " +
+				"those of share groups with INVALID_REQUEST.",
 		},
 		{
 			key: 11, min: 0, max: 9, serve: message(kmsg.NewPtrJoinGroupRequest, (*exchange).joinGroup),
@@ -217,7 +221,8 @@ func apiTable() []api {
 			schema: wire.Schema{
 				wire.Int8.From(1), topicPartitions.OrNull(), wire.Int32,
 			},
-			note: "In a cluster, a preferred election of __cluster_metadata-0 makes the broker that is asked the leader of the metadata.",
+			note: "In a cluster, a preferred election of __cluster_metadata-0 makes the broker " +
+				"that gets the request the leader of the metadata.",
 		},
 		{
 			key: 44, min: 0, max: 1,
@@ -303,19 +308,23 @@ func apiTable() []api {
 			},
 		},
 		{
-			key: 80, min: 0, max: 1, clustered: true, serve: message(kmsg.NewPtrAddRaftVoterRequest, (*exchange).addRaftVoter),
+			key: 80, min: 0, max: 1, clustered: true,
+			serve: message(kmsg.NewPtrAddRaftVoterRequest, (*exchange).addRaftVoter),
 			schema: wire.Schema{
 				wire.String, wire.Int32, wire.Int32, wire.UUID, wire.Array(wire.String, wire.String, wire.Int16),
 				wire.Bool.From(1),
 			},
-			note: "In a cluster only. The node begins without a vote, and takes one when it runs and has caught up, if fewer than five have one.",
+			note: "In a cluster only. The node starts without a vote, and becomes a voter when it has caught up, " +
+				"if there are fewer than five.",
 		},
 		{
-			key: 81, min: 0, max: 0, clustered: true, serve: message(kmsg.NewPtrRemoveRaftVoterRequest, (*exchange).removeRaftVoter),
+			key: 81, min: 0, max: 0, clustered: true,
+			serve: message(kmsg.NewPtrRemoveRaftVoterRequest, (*exchange).removeRaftVoter),
 			schema: wire.Schema{
 				wire.String, wire.Int32, wire.UUID,
 			},
-			note: "In a cluster only. Nodes without a vote are removed by it, too; the node's broker must be unregistered before.",
+			note: "In a cluster only. It removes nodes without a vote, too; " +
+				"the node's broker must be unregistered before.",
 		},
 	}
 }

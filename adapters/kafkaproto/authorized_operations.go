@@ -23,7 +23,7 @@ const (
 	opIdempotentWrite = 12
 )
 
-// topicOperations returns what a client may do with a topic. Without an authorizer it is all that there is to be done with one.
+// topicOperations returns the operations that a client may do on a topic. Without an authorizer these are all.
 func topicOperations() int32 {
 	return operations(opRead, opWrite, opCreate, opDelete, opAlter, opDescribe, opDescribeConfigs, opAlterConfigs)
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/chronik-stream/chronik/adapters/internal/invariants"
 )
 
-// The pooled buffers' sizes, in bytes: from the smallest, four steps to each doubling.
+// The pooled buffers' sizes in bytes. There are four sizes to each doubling.
 const (
 	smallestBuffer = 1 << 9
 	largestBuffer  = 1 << 23
@@ -16,10 +16,10 @@ const (
 
 var bufferClasses = bufferClass(largestBuffer) + 1
 
-// buffer is memory for a frame or an answer. b is what is in use of it.
+// buffer is memory for a frame or an answer. b is the part in use.
 type buffer struct{ b []byte }
 
-// buffers lends memory. What is larger than the largest class is left to the garbage collector.
+// buffers is a pool of memory. Buffers larger than the largest class are left to the garbage collector.
 type buffers struct{ classes []sync.Pool }
 
 func newBuffers() *buffers { return &buffers{classes: make([]sync.Pool, bufferClasses)} }

@@ -17,10 +17,10 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// fakeController remembers what it was told.
+// fakeController records the calls.
 type fakeController struct {
 	mu           sync.Mutex
-	heard        []ports.BrokerHeartbeat
+	beats        []ports.BrokerHeartbeat
 	disconnected []int32
 	reply        ports.BrokerHeartbeatReply
 	err          error
@@ -29,7 +29,7 @@ type fakeController struct {
 func (c *fakeController) Heartbeat(_ context.Context, req ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.heard = append(c.heard, req)
+	c.beats = append(c.beats, req)
 	return c.reply, c.err
 }
 
@@ -45,25 +45,31 @@ func (c *fakeController) lost() []int32 {
 	return slices.Clone(c.disconnected)
 }
 
-// newCluster has broker 2 in service at b2:9092, 3 fenced at b3:9092, 4 in service with another listener, and the topic "far" with a
-// partition led by each of 1 to 4.
+// newCluster has broker 2 unfenced at b2:9092, 3 fenced at b3:9092, 4 unfenced with another listener, and the topic
+// "far" with a partition led by each of 1 to 4.
 func newCluster(t *testing.T) *fakes {
 	f := newFakes(t)
 	at := func(listener, host string) []metadata.Endpoint {
 		return []metadata.Endpoint{{Listener: listener, Host: host, Port: 9092}}
 	}
-	for id, endpoints := range map[int32][]metadata.Endpoint{2: at("PLAINTEXT", "b2"), 3: at("PLAINTEXT", "b3"), 4: at("OTHER", "b4")} {
+	for id, endpoints := range map[int32][]metadata.Endpoint{
+		2: at("PLAINTEXT", "b2"), 3: at("PLAINTEXT", "b3"), 4: at("OTHER", "b4"),
+	} {
 		f.apply(t, metadata.RegisterBroker{ID: id, Rack: "r2", Endpoints: endpoints})
 	}
 	f.apply(t, metadata.CreateTopic{
-		Name: "far", ID: metadata.TopicID{3}, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{{1}, {2}, {3}, {4}},
+		Name:              "far",
+		ID:                metadata.TopicID{3},
+		Partitions:        -1,
+		ReplicationFactor: -1,
+		Assignments:       [][]int32{{1}, {2}, {3}, {4}},
 	})
 	b, _ := f.image.Load().Broker(3)
 	f.apply(t, metadata.FenceBroker{ID: 3, Epoch: b.Epoch})
 	return f
 }
 
-func TestMetadataShowsBrokersInServiceByTheListenerOfTheConnection(t *testing.T) {
+func TestMetadataShowsUnfencedBrokersByTheListenerOfTheConnection(t *testing.T) {
 	s := start(t, newCluster(t))
 	for version := int16(5); version <= 13; version++ {
 		req := kmsg.NewPtrMetadataRequest()
@@ -77,7 +83,8 @@ func TestMetadataShowsBrokersInServiceByTheListenerOfTheConnection(t *testing.T)
 		for _, b := range resp.Brokers {
 			ids = append(ids, b.NodeID)
 		}
-		if !slices.Equal(ids, []int32{1, 2}) || resp.Brokers[0].Host != "127.0.0.1" || resp.Brokers[1].Host != "b2" || *resp.Brokers[1].Rack != "r2" {
+		if !slices.Equal(ids, []int32{1, 2}) || resp.Brokers[0].Host != "127.0.0.1" || resp.Brokers[1].Host != "b2" ||
+			*resp.Brokers[1].Rack != "r2" {
 			t.Errorf("version %d: brokers %+v", version, resp.Brokers)
 		}
 		noListener := kerr.ListenerNotFound.Code
@@ -96,24 +103,24 @@ func TestMetadataShowsBrokersInServiceByTheListenerOfTheConnection(t *testing.T)
 	}
 }
 
-// TestClientsAreAlwaysToldOfABroker has all brokers fenced, as when they have started together.
-func TestClientsAreAlwaysToldOfABroker(t *testing.T) {
+// TestClientsAlwaysGetABroker has all brokers fenced, as when they have started together.
+func TestClientsAlwaysGetABroker(t *testing.T) {
 	f := newFakes(t)
 	b, _ := f.image.Load().Broker(1)
 	f.apply(t, metadata.FenceBroker{ID: 1, Epoch: b.Epoch})
 	s := start(t, f)
-	told := ask[*kmsg.MetadataResponse](s.dial(t), kmsg.NewPtrMetadataRequest()).Brokers
-	if len(told) != 1 || told[0].NodeID != 1 || told[0].Host != "127.0.0.1" {
-		t.Errorf("Metadata tells of the brokers %+v, want the one that was asked", told)
+	found := ask[*kmsg.MetadataResponse](s.dial(t), kmsg.NewPtrMetadataRequest()).Brokers
+	if len(found) != 1 || found[0].NodeID != 1 || found[0].Host != "127.0.0.1" {
+		t.Errorf("Metadata lists the brokers %+v, want this one", found)
 	}
 	described := ask[*kmsg.DescribeClusterResponse](s.dial(t), kmsg.NewPtrDescribeClusterRequest()).Brokers
 	if len(described) != 1 || described[0].NodeID != 1 {
-		t.Errorf("DescribeCluster tells of the brokers %+v, want the one that was asked", described)
+		t.Errorf("DescribeCluster lists the brokers %+v, want this one", described)
 	}
 }
 
-// TestQuestionsAboutTheClusterWaitForTheBrokerToBeInService answers them then, or when it takes too long.
-func TestQuestionsAboutTheClusterWaitForTheBrokerToBeInService(t *testing.T) {
+// TestRequestsAboutTheClusterWaitUntilTheBrokerIsUnfenced answers them then, or when it takes too long.
+func TestRequestsAboutTheClusterWaitUntilTheBrokerIsUnfenced(t *testing.T) {
 	brokers := func(resp kmsg.Response) int {
 		if m, ok := resp.(*kmsg.MetadataResponse); ok {
 			return len(m.Brokers)
@@ -126,22 +133,25 @@ func TestQuestionsAboutTheClusterWaitForTheBrokerToBeInService(t *testing.T) {
 		c := s.dial(t)
 		sent := c.send(req)
 		ask[*kmsg.ApiVersionsResponse](s.dial(t), kmsg.NewPtrApiVersionsRequest()) // does not wait
-		f.apply(t, metadata.RegisterBroker{ID: 2, Endpoints: []metadata.Endpoint{{Listener: "PLAINTEXT", Host: "b2", Port: 9092}}})
+		f.apply(t, metadata.RegisterBroker{
+			ID:        2,
+			Endpoints: []metadata.Endpoint{{Listener: "PLAINTEXT", Host: "b2", Port: 9092}},
+		})
 		close(serving)
 		if n := brokers(receive[kmsg.Response](c, req, sent)); n != 2 {
-			t.Errorf("%s tells of %d brokers, want the 2 of when this one is in service", kmsg.NameForKey(req.Key()), n)
+			t.Errorf("%s lists %d brokers, want the 2 that there are when this one is unfenced", kmsg.NameForKey(req.Key()), n)
 		}
 
 		s = start(t, newFakes(t), func(s *Settings, _ *Server) {
 			s.Services.Serving, s.Limits.Start = make(chan struct{}), time.Millisecond
 		})
 		if n := brokers(ask[kmsg.Response](s.dial(t), req)); n != 1 {
-			t.Errorf("%s tells of %d brokers when it has waited, want 1", kmsg.NameForKey(req.Key()), n)
+			t.Errorf("%s lists %d brokers when it has waited, want 1", kmsg.NameForKey(req.Key()), n)
 		}
 	}
 }
 
-func TestDescribeTopicPartitionsShowsWhoCanBeReached(t *testing.T) {
+func TestDescribeTopicPartitionsShowsTheReachableBrokers(t *testing.T) {
 	req := kmsg.NewPtrDescribeTopicPartitionsRequest()
 	req.ResponsePartitionLimit = 100
 	topic := kmsg.NewDescribeTopicPartitionsRequestTopic()
@@ -180,7 +190,10 @@ func TestDescribeClusterShowsFencedBrokersWhenAsked(t *testing.T) {
 func heartbeat(id int32) *kmsg.BrokerHeartbeatRequest {
 	req := kmsg.NewPtrBrokerHeartbeatRequest()
 	req.SetVersion(1)
-	req.BrokerID, req.BrokerEpoch, req.CurrentMetadataOffset, req.WantShutdown = id, 7, 99, true
+	req.BrokerID = id
+	req.BrokerEpoch = 7
+	req.CurrentMetadataOffset = 99
+	req.WantShutdown = true
 	return req
 }
 
@@ -192,13 +205,15 @@ func TestHeartbeatsOfBrokersGoToTheController(t *testing.T) {
 	if resp.ErrorCode != 0 || !resp.IsCaughtUp || resp.IsFenced || !resp.ShouldShutdown {
 		t.Errorf("answer %+v", resp)
 	}
-	if want := (ports.BrokerHeartbeat{BrokerID: 2, BrokerEpoch: 7, MetadataIndex: 99, WantShutDown: true}); controller.heard[0] != want {
-		t.Errorf("heard %+v, want %+v", controller.heard[0], want)
+	want := ports.BrokerHeartbeat{BrokerID: 2, BrokerEpoch: 7, MetadataIndex: 99, WantShutDown: true}
+	if controller.beats[0] != want {
+		t.Errorf("got %+v, want %+v", controller.beats[0], want)
 	}
 	controller.mu.Lock()
 	controller.err = fault.StaleBrokerEpoch
 	controller.mu.Unlock()
-	if resp := ask[*kmsg.BrokerHeartbeatResponse](c, heartbeat(2)); resp.ErrorCode != kerr.StaleBrokerEpoch.Code || !resp.IsFenced {
+	if resp := ask[*kmsg.BrokerHeartbeatResponse](c, heartbeat(2)); resp.ErrorCode != kerr.StaleBrokerEpoch.Code ||
+		!resp.IsFenced {
 		t.Errorf("answer %+v", resp)
 	}
 	versions := ask[*kmsg.ApiVersionsResponse](c, kmsg.NewPtrApiVersionsRequest())
@@ -207,7 +222,7 @@ func TestHeartbeatsOfBrokersGoToTheController(t *testing.T) {
 	}
 }
 
-func TestABrokenHeartbeatConnectionIsTold(t *testing.T) {
+func TestABrokenHeartbeatConnectionIsReported(t *testing.T) {
 	f, controller := newFakes(t), new(fakeController)
 	f.controller = controller
 	s := start(t, f)
@@ -218,7 +233,7 @@ func TestABrokenHeartbeatConnectionIsTold(t *testing.T) {
 	ask[*kmsg.MetadataResponse](client, kmsg.NewPtrMetadataRequest())
 	client.Close()
 	old.Close()
-	eventually(t, "the loss of broker 2 is told", func() bool { return len(controller.lost()) > 0 })
+	eventually(t, "the loss of broker 2 is reported", func() bool { return len(controller.lost()) > 0 })
 	if lost := controller.lost(); !slices.Equal(lost, []int32{2}) {
 		t.Errorf("lost are %v, but broker 3 has connected again", lost)
 	}
@@ -252,7 +267,10 @@ func TestElectionsAreAnsweredByPartition(t *testing.T) {
 		req := kmsg.NewPtrElectLeadersRequest()
 		req.SetVersion(version)
 		req.ElectionType = uncleanElection
-		req.Topics = []kmsg.ElectLeadersRequestTopic{{Topic: "orders", Partitions: []int32{0, 1}}, {Topic: "logs", Partitions: []int32{1}}}
+		req.Topics = []kmsg.ElectLeadersRequestTopic{
+			{Topic: "orders", Partitions: []int32{0, 1}},
+			{Topic: "logs", Partitions: []int32{1}},
+		}
 		resp := ask[*kmsg.ElectLeadersResponse](c, req)
 		orders := resp.Topics[0].Partitions
 		if resp.ErrorCode != 0 || len(orders) != 2 || orders[0].ErrorCode != 0 || orders[0].ErrorMessage != nil ||
@@ -262,7 +280,8 @@ func TestElectionsAreAnsweredByPartition(t *testing.T) {
 		}
 		req.Topics = nil
 		resp = ask[*kmsg.ElectLeadersResponse](c, req)
-		if len(resp.Topics) != 2 || resp.Topics[0].Topic != "logs" || len(resp.Topics[0].Partitions) != 0 || len(resp.Topics[1].Partitions) != 2 {
+		if len(resp.Topics) != 2 || resp.Topics[0].Topic != "logs" || len(resp.Topics[0].Partitions) != 0 ||
+			len(resp.Topics[1].Partitions) != 2 {
 			t.Errorf("version %d, all: %+v", version, resp)
 		}
 	}
@@ -281,15 +300,23 @@ func TestReassignmentsAreTakenCancelledAndListed(t *testing.T) {
 		req := kmsg.NewPtrAlterPartitionAssignmentsRequest()
 		req.SetVersion(version)
 		req.AllowReplicationFactorChange = false
-		req.Topics = []kmsg.AlterPartitionAssignmentsRequestTopic{{Topic: "far", Partitions: []kmsg.AlterPartitionAssignmentsRequestTopicPartition{
-			{Partition: 0, Replicas: []int32{2}}, {Partition: 1, Replicas: nil}, {Partition: 2, Replicas: []int32{}},
-		}}}
+		req.Topics = []kmsg.AlterPartitionAssignmentsRequestTopic{{
+			Topic: "far",
+			Partitions: []kmsg.AlterPartitionAssignmentsRequestTopicPartition{
+				{Partition: 0, Replicas: []int32{2}}, {Partition: 1, Replicas: nil}, {Partition: 2, Replicas: []int32{}},
+			},
+		}}
 		resp := ask[*kmsg.AlterPartitionAssignmentsResponse](c, req)
-		want := []controller.Reassignment{{Topic: "far", Replicas: []int32{2}}, {Topic: "far", Partition: 1}, {Topic: "far", Partition: 2, Replicas: []int32{}}}
+		want := []controller.Reassignment{
+			{Topic: "far", Replicas: []int32{2}},
+			{Topic: "far", Partition: 1},
+			{Topic: "far", Partition: 2, Replicas: []int32{}},
+		}
 		if diff := cmp.Diff(want, got); diff != "" || keep != (version == 1) {
 			t.Errorf("version %d: factor kept: %t, asked for (-want +got):\n%s", version, keep, diff)
 		}
-		if p := resp.Topics[0].Partitions; p[0].ErrorCode != 0 || p[1].ErrorCode != kerr.NoReassignmentInProgress.Code || p[2].ErrorCode != 0 {
+		if p := resp.Topics[0].Partitions; p[0].ErrorCode != 0 || p[1].ErrorCode != kerr.NoReassignmentInProgress.Code ||
+			p[2].ErrorCode != 0 {
 			t.Errorf("version %d: %+v", version, p)
 		}
 	}
@@ -304,7 +331,8 @@ func TestReassignmentsAreTakenCancelledAndListed(t *testing.T) {
 			t.Fatalf("reassignments %+v", resp.Topics)
 		}
 		p := resp.Topics[0].Partitions[0]
-		if p.Partition != 1 || !slices.Equal(p.Replicas, []int32{3, 2}) || !slices.Equal(p.AddingReplicas, []int32{3}) || len(p.RemovingReplicas) != 0 {
+		if p.Partition != 1 || !slices.Equal(p.Replicas, []int32{3, 2}) || !slices.Equal(p.AddingReplicas, []int32{3}) ||
+			len(p.RemovingReplicas) != 0 {
 			t.Errorf("reassignment %+v", p)
 		}
 	}
@@ -315,7 +343,10 @@ func TestTheQuorumIsDescribedAsKafkasMetadataTopic(t *testing.T) {
 	f.quorum = func() (controller.QuorumDescription, error) {
 		return controller.QuorumDescription{
 			Leader: 2, LeaderEpoch: 5, HighWatermark: 40,
-			Voters:    []controller.QuorumReplica{{Node: 1, LogEndOffset: 39, LastFetch: 1000, LastCaughtUp: 900}, {Node: 2, LogEndOffset: 41, LastFetch: 1000, LastCaughtUp: 1000}},
+			Voters: []controller.QuorumReplica{
+				{Node: 1, LogEndOffset: 39, LastFetch: 1000, LastCaughtUp: 900},
+				{Node: 2, LogEndOffset: 41, LastFetch: 1000, LastCaughtUp: 1000},
+			},
 			Observers: []controller.QuorumReplica{{Node: 4, LogEndOffset: 1, LastFetch: -1, LastCaughtUp: -1}},
 		}, nil
 	}
@@ -323,18 +354,24 @@ func TestTheQuorumIsDescribedAsKafkasMetadataTopic(t *testing.T) {
 	for version := range int16(3) {
 		req := kmsg.NewPtrDescribeQuorumRequest()
 		req.SetVersion(version)
-		req.Topics = []kmsg.DescribeQuorumRequestTopic{{Topic: quorumTopic, Partitions: []kmsg.DescribeQuorumRequestTopicPartition{{Partition: 0}}}}
+		req.Topics = []kmsg.DescribeQuorumRequestTopic{{
+			Topic:      quorumTopic,
+			Partitions: []kmsg.DescribeQuorumRequestTopicPartition{{Partition: 0}},
+		}}
 		resp := ask[*kmsg.DescribeQuorumResponse](c, req)
 		p := resp.Topics[0].Partitions[0]
-		if resp.ErrorCode != 0 || p.LeaderID != 2 || p.LeaderEpoch != 5 || p.HighWatermark != 40 || len(p.CurrentVoters) != 2 || len(p.Observers) != 1 {
+		if resp.ErrorCode != 0 || p.LeaderID != 2 || p.LeaderEpoch != 5 || p.HighWatermark != 40 ||
+			len(p.CurrentVoters) != 2 || len(p.Observers) != 1 {
 			t.Errorf("version %d: %+v", version, p)
 		}
-		if version >= 2 && (len(resp.Nodes) != 2 || resp.Nodes[1].Listeners[0].Host != "b2" || resp.Nodes[1].Listeners[0].Port != 9092) {
+		if version >= 2 && (len(resp.Nodes) != 2 || resp.Nodes[1].Listeners[0].Host != "b2" ||
+			resp.Nodes[1].Listeners[0].Port != 9092) {
 			t.Errorf("nodes %+v", resp.Nodes)
 		}
 		req.Topics[0].Topic = "orders"
-		if p := ask[*kmsg.DescribeQuorumResponse](c, req).Topics[0].Partitions[0]; p.ErrorCode != kerr.UnknownTopicOrPartition.Code {
-			t.Errorf("version %d, another topic: %+v", version, p)
+		other := ask[*kmsg.DescribeQuorumResponse](c, req).Topics[0].Partitions[0]
+		if other.ErrorCode != kerr.UnknownTopicOrPartition.Code {
+			t.Errorf("version %d, another topic: %+v", version, other)
 		}
 	}
 }
@@ -354,7 +391,8 @@ func TestABrokerIsUnregistered(t *testing.T) {
 		t.Errorf("answer %+v", resp)
 	}
 	req.BrokerID = 3
-	if resp := ask[*kmsg.UnregisterBrokerResponse](c, req); resp.ErrorCode != kerr.BrokerIDNotRegistered.Code || *resp.ErrorMessage != "Broker ID 3 is not currently registered" {
+	if resp := ask[*kmsg.UnregisterBrokerResponse](c, req); resp.ErrorCode != kerr.BrokerIDNotRegistered.Code ||
+		*resp.ErrorMessage != "Broker ID 3 is not currently registered" {
 		t.Errorf("answer %+v", resp)
 	}
 }

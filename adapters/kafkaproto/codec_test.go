@@ -22,13 +22,23 @@ import (
 func codec(t testing.TB, key, version int16, body []byte) *exchange {
 	t.Helper()
 	s, err := New(Settings{
-		Listeners: []Listener{{Name: "L", Address: ":0", Advertised: "broker:9092"}}, Services: newFakes(t).services(), Limits: ample(),
+		Listeners: []Listener{{Name: "L", Address: ":0", Advertised: "broker:9092"}},
+		Services:  newFakes(t).services(),
+		Limits:    ample(),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := &conn{server: s, listener: s.listeners[0]}
-	return &exchange{conn: c, api: s.api(key), version: version, correlation: 7, clientID: "tester", ctx: t.Context(), body: body}
+	return &exchange{
+		conn:        c,
+		api:         s.api(key),
+		version:     version,
+		correlation: 7,
+		clientID:    "tester",
+		ctx:         t.Context(),
+		body:        body,
+	}
 }
 
 // whole reads x's request from its frame.
@@ -85,8 +95,10 @@ func compareProduce(t *testing.T, version int16, body []byte) {
 	if req.TransactionID != nil && version >= 3 {
 		transactional = *req.TransactionID
 	}
-	if p.req.Acks != req.Acks || p.req.Timeout != time.Duration(req.TimeoutMillis)*time.Millisecond || p.req.TransactionalID != transactional {
-		t.Fatalf("version %d: acks %d, timeout %v, transactional id %q; kmsg has %+v", version, p.req.Acks, p.req.Timeout, p.req.TransactionalID, req)
+	if p.req.Acks != req.Acks || p.req.Timeout != time.Duration(req.TimeoutMillis)*time.Millisecond ||
+		p.req.TransactionalID != transactional {
+		t.Fatalf("version %d: acks %d, timeout %v, transactional id %q; kmsg has %+v",
+			version, p.req.Acks, p.req.Timeout, p.req.TransactionalID, req)
 	}
 }
 
@@ -130,10 +142,12 @@ func compareStream(t *testing.T, version int16, body []byte) {
 		return
 	}
 	if want := p.req.Partitions; len(got) != len(want) || len(q.req.Partitions) != len(want) {
-		t.Fatalf("version %d: %d partitions while it arrives, %d in the answer, %d as a whole", version, len(got), len(q.req.Partitions), len(want))
+		t.Fatalf("version %d: %d partitions while it arrives, %d in the answer, %d as a whole",
+			version, len(got), len(q.req.Partitions), len(want))
 	}
 	for i, want := range p.req.Partitions {
-		if g := got[i]; g.Topic != want.Topic || g.TopicID != want.TopicID || g.Partition != want.Partition || !bytes.Equal(g.Records, want.Records) {
+		if g := got[i]; g.Topic != want.Topic || g.TopicID != want.TopicID || g.Partition != want.Partition ||
+			!bytes.Equal(g.Records, want.Records) {
 			t.Fatalf("version %d: partition %+v, want %+v", version, g, want)
 		}
 	}
@@ -219,10 +233,14 @@ func TestProduceAnswersAreWhatKmsgReads(t *testing.T) {
 				want.Topics = append(want.Topics, topic)
 			}
 			out := kmsg.NewProduceResponseTopicPartition()
-			out.Partition, out.BaseOffset, out.LogAppendTime, out.LogStartOffset = at.Partition, at.BaseOffset, at.LogAppendTime, at.LogStartOffset
+			out.Partition = at.Partition
+			out.BaseOffset = at.BaseOffset
+			out.LogAppendTime = at.LogAppendTime
+			out.LogStartOffset = at.LogStartOffset
 			if i == 1 {
 				out.ErrorCode, out.ErrorMessage = kerr.InvalidRecord.Code, kmsg.StringPtr("one record is wrong")
-				first, second := kmsg.NewProduceResponseTopicPartitionErrorRecord(), kmsg.NewProduceResponseTopicPartitionErrorRecord()
+				first, second := kmsg.NewProduceResponseTopicPartitionErrorRecord(),
+					kmsg.NewProduceResponseTopicPartitionErrorRecord()
 				first.RelativeOffset, first.ErrorMessage = 3, kmsg.StringPtr("no key")
 				second.RelativeOffset = 4
 				out.ErrorRecords = append(out.ErrorRecords, first, second)
@@ -237,7 +255,10 @@ func TestProduceAnswersAreWhatKmsgReads(t *testing.T) {
 			topic.Partitions = append(topic.Partitions, out)
 		}
 		broker := kmsg.NewProduceResponseBroker()
-		broker.NodeID, broker.Host, broker.Port, broker.Rack = 1, "broker", 9092, kmsg.StringPtr("r1")
+		broker.NodeID = 1
+		broker.Host = "broker"
+		broker.Port = 9092
+		broker.Rack = kmsg.StringPtr("r1")
 		if version >= 10 {
 			want.Brokers = append(want.Brokers, broker)
 		}

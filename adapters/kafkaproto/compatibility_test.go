@@ -11,14 +11,15 @@ import (
 
 //go:generate go test -run TestTheCompatibilityTableIsThatOfTheCode -update .
 
-var update = flag.Bool("update", false, "write the files that are made from the code")
+var update = flag.Bool("update", false, "write the files that are generated from the code")
 
 const compatibilityFile = "../../docs/compatibility.md"
 
 const compatibilityHead = `# Compatibility
 
-Which APIs of the Kafka protocol Chronik serves, and in which versions, beside those that Apache Kafka announces. An API is
-announced only when it is whole. This file is made from the code by ` + "`make generate`" + `; a test holds it current.
+Which APIs of the Kafka protocol Chronik serves, and in which versions, beside those that Apache Kafka announces. An
+API is announced only when it is complete. This file is generated from the code by ` + "`make generate`" + `; a test
+checks that it is current.
 
 `
 

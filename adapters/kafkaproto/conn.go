@@ -18,11 +18,11 @@ import (
 	"github.com/chronik-stream/chronik/adapters/kafkaproto/wire"
 )
 
-// readAhead is how much of its input a connection buffers. It is small, because idle connections keep it; larger
-// reads go around it.
+// readAhead is how much of its input a connection buffers. It is small, because idle connections keep it; larger reads
+// bypass it.
 const readAhead = 512
 
-// Bounds of what a connection remembers of its client.
+// Limits of what a connection remembers of its client.
 const (
 	maxInterned = 128 // names of topics
 	maxKeptID   = 256 // bytes of its id and of its software
@@ -33,9 +33,9 @@ type conn struct {
 	server   *Server
 	listener *listener
 	nc       net.Conn
-	stream   net.Conn        // what requests and answers go by: nc, or the TLS over it; set before the first request
-	raw      syscall.RawConn // of nc; nil when it is no TCP connection
-	node     *node           // who is at the other end; nil for a client
+	stream   net.Conn        // carries requests and answers: nc, or TLS over it; set before the first request
+	raw      syscall.RawConn // of nc; nil when nc is no TCP connection
+	node     *node           // the node at the other end; nil for a client
 	cost     int64           // bytes of memory that it is counted with; guarded by server.mu
 	in       *bufio.Reader
 	head     [4]byte // of the next frame: its size
@@ -43,10 +43,10 @@ type conn struct {
 
 	ctx    context.Context // ends with the connection
 	cancel context.CancelFunc
-	waits  context.Context // ends with ctx, and before when the server drains
+	waits  context.Context // ends with ctx, and earlier when the server drains
 	drain  context.CancelFunc
 
-	client   string            // the client's id, as last sent; the first bytes of one that is too long to keep
+	client   string            // the client's id, as last sent; an id that is too long is cut
 	software string            // its name and version (KIP-511)
 	topics   map[string]string // names of topics that exist, shared with the metadata
 	largest  int               // bytes of the largest frame so far
@@ -55,9 +55,9 @@ type conn struct {
 	reading atomic.Bool  // a frame has begun and has not ended
 
 	mu      sync.Mutex
-	room    sync.Cond   // an exchange has left the queue
-	queue   []*exchange // requests without their answer sent, in order
-	writing bool        // somebody is in write
+	room    sync.Cond   // signals that an exchange has left the queue
+	queue   []*exchange // requests whose answer is not sent yet, in order
+	writing bool        // a goroutine is in write
 	sending []*exchange // scratch of write
 	vector  net.Buffers // scratch of write
 }
@@ -77,7 +77,7 @@ func newConn(s *Server, l *listener, nc net.Conn, remote string) *conn {
 	return c
 }
 
-// activeReader notes when bytes come.
+// activeReader records when bytes arrive.
 type activeReader struct{ c *conn }
 
 func (r activeReader) Read(p []byte) (int, error) {
@@ -86,7 +86,7 @@ func (r activeReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// serve reads and serves requests until the connection ends, then waits for the answers that are still to come.
+// serve reads and serves requests until the connection ends, then waits for the outstanding answers.
 func (c *conn) serve() {
 	err := c.recognize()
 	if err == nil {
@@ -99,7 +99,8 @@ func (c *conn) serve() {
 	switch {
 	case errors.As(err, &unknown):
 		if c.waits.Err() == nil {
-			c.server.noise.Warn(c.ctx, "connection refused that is none of a node", "client", c.nc.RemoteAddr().String(),
+			c.server.noise.Warn(c.ctx, "connection refused: TLS is for nodes of the cluster only",
+				"client", c.nc.RemoteAddr().String(),
 				"listener", c.listener.name, "err", unknown.error)
 		}
 	case errors.As(err, &bad):
@@ -110,7 +111,7 @@ func (c *conn) serve() {
 		c.server.noise.Info(c.ctx, "connection lost", "client", c.nc.RemoteAddr().String(), "err", err)
 	}
 	if err != nil && c.waits.Err() == nil {
-		c.close() // nobody is there to read answers
+		c.close() // answers would not be read any more
 	}
 	c.mu.Lock()
 	for len(c.queue) > 0 || c.writing {
@@ -120,7 +121,7 @@ func (c *conn) serve() {
 	c.close()
 }
 
-// errNotServed ends a connection on which something is asked that this server does not serve yet.
+// errNotServed ends a connection on a request that this server does not serve yet.
 var errNotServed = errors.New("not served yet")
 
 func closedByPeer(err error) bool {
@@ -128,13 +129,13 @@ func closedByPeer(err error) bool {
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
-// close ends the connection at once. It may be called by anyone, more than once.
+// close ends the connection at once. Any goroutine may call it, more than once.
 func (c *conn) close() {
 	c.cancel()
-	_ = c.nc.Close() // what a failed close leaves is the kernel's to clean up
+	_ = c.nc.Close() // nothing can be done about a failed close
 }
 
-// stop lets the connection end after the requests that are under way: it reads no more, and what waits, ends.
+// stop ends the connection after the requests under way: nothing more is read, and waiting requests are ended.
 func (c *conn) stop() {
 	c.drain()
 	_ = c.nc.SetReadDeadline(time.Now()) // fails on a closed connection only
@@ -152,12 +153,12 @@ func (c *conn) readRequests() error {
 			return err
 		}
 		if c.waits.Err() != nil {
-			return nil //nolint:nilerr // that the server stops is no error of the connection
+			return nil //nolint:nilerr // a stop of the server is no error of the connection
 		}
 	}
 }
 
-// exchange serves the request that x has received, or begun to. From then on it belongs to the queue. An
+// exchange serves the request that x has received, or has begun to receive. From then on x belongs to the queue. An
 // error ends the connection.
 func (c *conn) exchange(x *exchange) (err error) {
 	c.enqueue(x)
@@ -184,7 +185,11 @@ func (c *conn) exchange(x *exchange) (err error) {
 	if err != nil {
 		return err
 	}
-	x.version, x.correlation, x.clientID, x.body, x.ctx = h.version, h.correlation, c.identify(h.clientID), r.Rest(), c.ctx
+	x.version = h.version
+	x.correlation = h.correlation
+	x.clientID = c.identify(h.clientID)
+	x.body = r.Rest()
+	x.ctx = c.ctx
 	x.api = c.server.api(h.key)
 	if x.api == nil && c.server.partial {
 		return errNotServed
@@ -225,8 +230,8 @@ func (c *conn) enqueue(x *exchange) {
 	c.queue = append(c.queue, x)
 }
 
-// ready says that x has its answer. It may be called by anyone, and does not block: when an answer can be sent
-// and the reader is not about to do it, a goroutine is started.
+// ready marks x as answered. Any goroutine may call it, and it does not block: when an answer can be sent and the
+// reader is not about to do that, a goroutine is started.
 func (c *conn) ready(x *exchange) {
 	c.mu.Lock()
 	x.ready = true
@@ -238,8 +243,8 @@ func (c *conn) ready(x *exchange) {
 	}
 }
 
-// served says that the reader has left the handler of x. If the answer is there and the next to be sent, the
-// reader sends it.
+// served marks that the reader has left the handler of x. If the answer is ready and the next to be sent, the reader
+// sends it.
 func (c *conn) served(x *exchange) {
 	c.mu.Lock()
 	x.serving = false
@@ -251,12 +256,12 @@ func (c *conn) served(x *exchange) {
 	}
 }
 
-// mayWrite reports whether the head of the queue can be sent and nobody does it.
+// mayWrite reports whether the head of the queue can be sent and no goroutine is doing it.
 func (c *conn) mayWrite() bool {
 	return !c.writing && len(c.queue) > 0 && c.queue[0].ready && !c.queue[0].serving
 }
 
-// identify returns the client's id as a string, and keeps it when it is not too long.
+// identify returns the client's id as a string, and remembers it unless it is too long.
 func (c *conn) identify(id []byte) string {
 	if string(id) == c.client {
 		return c.client
@@ -266,8 +271,8 @@ func (c *conn) identify(id []byte) string {
 	return s
 }
 
-// intern returns a topic's name as a string: for a topic that exists the one in the metadata,
-// which takes no memory here.
+// intern returns a topic's name as a string. For a topic that exists it is the metadata's own string, which takes no
+// more memory.
 func (c *conn) intern(b []byte) string {
 	if s, ok := c.topics[string(b)]; ok {
 		return s
@@ -285,8 +290,8 @@ func (c *conn) intern(b []byte) string {
 	return t.Name
 }
 
-// host returns the address by which clients reach this broker: the advertised one, or else the local address
-// of this very connection.
+// host returns the address by which clients reach this broker: the advertised one, or else the local address of this
+// connection.
 func (c *conn) host() (string, int32) {
 	if c.listener.advertisedHost != "" {
 		return c.listener.advertisedHost, c.listener.advertisedPort
@@ -297,8 +302,8 @@ func (c *conn) host() (string, int32) {
 	return "localhost", 0
 }
 
-// hostOf returns the host of an address of this machine. A link-local one of IPv6 means nothing without its zone. That
-// is this machine's, and where the client's has another name, only an advertised address helps.
+// hostOf returns the host of an address of this machine. A link-local address of IPv6 needs its zone, which is named by
+// this machine. A client whose machine has another name for it needs an advertised address.
 func hostOf(a *net.TCPAddr) string {
 	if a.Zone != "" {
 		return a.IP.String() + "%" + a.Zone
@@ -309,12 +314,12 @@ func hostOf(a *net.TCPAddr) string {
 // peer returns the client's address as Kafka shows it in DescribeGroups.
 func (c *conn) peer() string { return "/" + c.remote }
 
-// take adds n bytes of b to l. While it waits, the client may go away.
+// take adds n bytes of b to l. It returns early when the client disconnects.
 func (c *conn) take(l *budget.Lease, b *budget.Budget, n int) error {
 	if b.Try(l, int64(n)) {
 		return nil
 	}
-	reading := c.reading.Swap(false) // it is not the client that stalls
+	reading := c.reading.Swap(false) // the wait is not the client's stall
 	stop := c.watch()
 	err := l.Take(c.waits, b, int64(n))
 	stop()
@@ -323,11 +328,11 @@ func (c *conn) take(l *budget.Lease, b *budget.Budget, n int) error {
 	return err
 }
 
-// watchInterval is how often a connection whose reader is busy is asked whether its client is still there.
+// watchInterval is how often a connection with a busy reader is checked for whether its client is still connected.
 const watchInterval = time.Second
 
-// watch closes the connection when the client goes away while the reader is not reading. The watch costs a timer, and
-// nothing before the first interval is over. stop ends it.
+// watch closes the connection when the client disconnects while the reader is not reading. It costs a timer, and no
+// system call before the first interval is over. stop ends it.
 func (c *conn) watch() (stop func()) {
 	if c.raw == nil {
 		return func() {}
@@ -358,12 +363,12 @@ func (c *conn) watch() (stop func()) {
 	}
 }
 
-// activity is what a connection does, as far as it matters to those who look for dead ones.
+// activity is what a connection is doing, for the detection of dead ones.
 type activity int8
 
 const (
 	doesNothing activity = iota // waits for a request
-	moves                       // a frame is coming or an answer leaving: bytes should move
+	moves                       // a frame is arriving or an answer leaving: bytes should move
 	works                       // a request is being served
 )
 

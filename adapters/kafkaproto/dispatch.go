@@ -10,7 +10,9 @@ import (
 )
 
 // message is the handler of an API whose messages kmsg decodes and encodes.
-func message[Req kmsg.Request, Resp kmsg.Response](request func() Req, serve func(*exchange, Req) Resp) func(*exchange) error {
+func message[Req kmsg.Request, Resp kmsg.Response](
+	request func() Req, serve func(*exchange, Req) Resp,
+) func(*exchange) error {
 	return func(x *exchange) error {
 		req := request()
 		req.SetVersion(x.version)
@@ -21,7 +23,7 @@ func message[Req kmsg.Request, Resp kmsg.Response](request func() Req, serve fun
 		if err := x.charge(cost); err != nil {
 			return err
 		}
-		// kmsg copies strings, but not bytes. The requests that have some are small.
+		// kmsg copies strings but not bytes, so a request with bytes needs a copy of its body. Such requests are small.
 		body := x.body
 		if x.api.schema.HasBytes() {
 			body = bytes.Clone(body)
@@ -37,11 +39,11 @@ func message[Req kmsg.Request, Resp kmsg.Response](request func() Req, serve fun
 	}
 }
 
-// cheapRequest is up to which cost, in bytes, a decoded request is not worth counting.
+// cheapRequest is the cost, in bytes, up to which a decoded request is not counted.
 const cheapRequest = 64 << 10
 
-// charge takes memory for a request, or a part of one, that costs so many bytes when decoded. A request that
-// could never be held is refused.
+// charge reserves memory for a request, or a part of one, that takes cost bytes when decoded. A request that exceeds
+// the whole budget is refused.
 func (x *exchange) charge(cost int) error {
 	x.cost += cost
 	switch most := int(x.conn.server.limits.ResponseMemory); {
@@ -81,7 +83,8 @@ func (s *Server) api(key int16) *api {
 	if key < 0 || int(key) >= len(s.apis) {
 		return nil
 	}
-	if a := s.apis[key]; a != nil && (a.internal && s.services.Controller == nil || a.clustered && s.services.Voters == nil) {
+	a := s.apis[key]
+	if a != nil && (a.internal && s.services.Controller == nil || a.clustered && s.services.Voters == nil) {
 		return nil
 	}
 	return s.apis[key]

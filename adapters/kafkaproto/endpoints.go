@@ -16,7 +16,7 @@ type endpoint struct {
 	fenced bool
 }
 
-// self is this broker, by the address that this connection's client is to use.
+// self is this broker, with the address for this connection's client.
 func (x *exchange) self() endpoint {
 	node := x.services().Cluster.NodeID()
 	e := endpoint{node: node}
@@ -27,10 +27,10 @@ func (x *exchange) self() endpoint {
 	return e
 }
 
-// awaitService waits until this broker is in service for the first time, or for as long as Limits.Start. Before that, what
-// it knows of the cluster may be old, or that no broker is in service, as when all start at once. Apache Kafka takes no
-// connections until then.
-func (x *exchange) awaitService() {
+// awaitUnfenced waits until this broker is unfenced for the first time, but at most Limits.Start. Before that, its
+// metadata may be old, or may have only fenced brokers, as when all start at once. Apache Kafka accepts no connections
+// until then.
+func (x *exchange) awaitUnfenced() {
 	serving := x.services().Serving
 	if serving == nil {
 		return
@@ -51,9 +51,9 @@ func (x *exchange) awaitService() {
 	}
 }
 
-// brokers returns the brokers in service that clients of this connection's listener can reach. It is this broker when none
-// is: librdkafka forgets all brokers that it is not told of, also those that it was configured with, and has nobody left to
-// ask when it is told of none.
+// brokers returns the unfenced brokers that clients of this connection's listener can reach. If there are none, it
+// returns this broker: librdkafka forgets every broker that an answer does not list, even its configured ones, and
+// would have none left.
 func (x *exchange) brokers() []endpoint {
 	inService := slices.DeleteFunc(x.allBrokers(), func(e endpoint) bool { return e.fenced })
 	if len(inService) == 0 {
@@ -62,7 +62,7 @@ func (x *exchange) brokers() []endpoint {
 	return inService
 }
 
-// allBrokers is brokers with those that are fenced. This broker is among them before it is registered, too.
+// allBrokers is brokers with the fenced ones. It has this broker even before that is registered.
 func (x *exchange) allBrokers() []endpoint {
 	self, known := x.self(), false
 	var all []endpoint
@@ -73,7 +73,9 @@ func (x *exchange) allBrokers() []endpoint {
 			continue
 		}
 		if at, ok := b.Endpoint(x.conn.listener.name); ok {
-			all = append(all, endpoint{node: b.ID, host: at.Host, port: at.Port, rack: nilIfEmpty(b.Rack), fenced: b.Fenced})
+			all = append(all, endpoint{
+				node: b.ID, host: at.Host, port: at.Port, rack: nilIfEmpty(b.Rack), fenced: b.Fenced,
+			})
 		}
 	}
 	if !known {
@@ -82,7 +84,7 @@ func (x *exchange) allBrokers() []endpoint {
 	return all
 }
 
-// view returns the metadata as this connection's client sees them now. Its topics are found there and nowhere else.
+// view returns the metadata as this connection's client sees it now. Handlers find topics only there.
 func (x *exchange) view() *metadata.View {
 	cluster := x.services().Cluster
 	return metadata.ViewOf(cluster.Image(), x.conn.listener.name, cluster.NodeID())

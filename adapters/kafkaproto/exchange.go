@@ -34,22 +34,22 @@ type exchange struct {
 	errors      int // that the answer carries
 	span        trace.Span
 
-	// The answer. It is sent when ready is set and the exchange has come to the head of its connection's queue.
+	// The answer. It is sent when ready is set and the exchange is at the head of its connection's queue.
 	ready   bool // guarded by conn.mu
 	serving bool // the reader is in the handler; guarded by conn.mu
 	silent  bool // there is no answer: Produce with acks=0
-	lost    bool // the connection is closed in place of the answer
-	// poisoned is set when the handler has panicked: somebody may still hold the exchange, so it is not used again.
+	lost    bool // the connection is closed instead of sending the answer
+	// poisoned is set when the handler has panicked. The exchange may still be referenced then, so it is not reused.
 	poisoned bool
 	later    deferred
 	out      *buffer                 // nil until it is encoded
-	files    []fileRange             // bytes that belong between those of out
+	files    []fileRange             // parts that are inserted between the bytes of out
 	copied   int                     // bytes of out that came from files
 	fetched  *replicas.FetchResponse // holds the files; nil unless it is a Fetch
 	lease    budget.Lease            // of the answers' budget
 }
 
-// deferred is what becomes an answer after the reader has left the request.
+// deferred becomes an answer after the reader has left the handler.
 type deferred interface {
 	encode(*exchange)
 	release()
@@ -61,7 +61,7 @@ type fileRange struct {
 	slice ports.Slice
 }
 
-// exchanges lends exchanges, so that a request costs no allocation of its own.
+// exchanges is a pool of exchanges, so that a request costs no allocation of its own.
 type exchanges struct{ pool sync.Pool }
 
 func (p *exchanges) get() *exchange {
@@ -76,7 +76,7 @@ func (p *exchanges) put(x *exchange) {
 	p.pool.Put(x)
 }
 
-// services returns what the request may call.
+// services returns the services that the handlers call.
 func (x *exchange) services() *Services { return &x.conn.server.services }
 
 // code returns Kafka's code for err, counts it, and logs an error that should not have happened.
@@ -93,14 +93,14 @@ func (x *exchange) code(err error) int16 {
 	return code
 }
 
-// reserve takes n bytes of the answers' budget for an answer that may be large.
+// reserve reserves n bytes of the answers' budget for an answer that may be large.
 func (x *exchange) reserve(n int) error {
 	return x.conn.take(&x.lease, x.conn.server.answers, n)
 }
 
-// waiting returns a context for a request that waits for other clients or for time: it ends as soon as the server stops,
-// and, with watch, when the client goes away. stop must be called. Memory that was counted for the request is given back:
-// what others wait for is not to be held by who waits.
+// waiting returns a context for a request that waits for other clients or for time. It ends as soon as the server
+// stops, and, with watch, when the client disconnects. stop must be called. Memory that was counted for the request is
+// given back: a waiting request must not hold what others wait for.
 func (x *exchange) waiting(watch bool) (ctx context.Context, stop func()) {
 	x.lease.Return()
 	ctx = x.conn.waits
@@ -113,7 +113,7 @@ func (x *exchange) waiting(watch bool) (ctx context.Context, stop func()) {
 	return ctx, x.conn.watch()
 }
 
-// malformed says of which request err is.
+// malformed adds the API and version to err.
 func (x *exchange) malformed(err error) error {
 	return fmt.Errorf("%s version %d: %w", x.api.name, x.version, err)
 }
@@ -127,7 +127,7 @@ func (x *exchange) start(flexible bool, room int) wire.Writer {
 	return w
 }
 
-// finish takes the encoded answer over. The files' bytes count for its size.
+// finish stores the encoded answer and fills in its size, which includes the files' bytes.
 func (x *exchange) finish(w wire.Writer) {
 	x.out.b = w.B
 	size := len(w.B) - 4
@@ -150,7 +150,7 @@ func (x *exchange) encode(resp kmsg.Response, version int16) {
 	x.finish(w)
 }
 
-// done lets go of everything that the exchange holds. Nothing may use it afterwards.
+// done releases everything that the exchange holds. Nothing may use it afterwards.
 func (x *exchange) done() {
 	s := x.conn.server
 	if x.poisoned {

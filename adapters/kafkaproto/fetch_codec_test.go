@@ -22,8 +22,14 @@ import (
 func fetched(req *kmsg.FetchRequest) replicas.FetchRequest {
 	v := req.Version
 	out := replicas.FetchRequest{
-		Client: "tester", FromFollowers: v >= 11, MaxWait: time.Duration(max(req.MaxWaitMillis, 0)) * time.Millisecond, MinBytes: req.MinBytes,
-		MaxBytes: req.MaxBytes, ReadCommitted: req.IsolationLevel == 1, SessionEpoch: -1, UsesTopicIDs: v >= 13,
+		Client:        "tester",
+		FromFollowers: v >= 11,
+		MaxWait:       time.Duration(max(req.MaxWaitMillis, 0)) * time.Millisecond,
+		MinBytes:      req.MinBytes,
+		MaxBytes:      req.MaxBytes,
+		ReadCommitted: req.IsolationLevel == 1,
+		SessionEpoch:  -1,
+		UsesTopicIDs:  v >= 13,
 	}
 	if v >= 7 {
 		out.SessionID, out.SessionEpoch = req.SessionID, req.SessionEpoch
@@ -74,7 +80,7 @@ func compareFetch(t *testing.T, version int16, body []byte) {
 	req := kmsg.NewPtrFetchRequest()
 	req.SetVersion(version)
 	if err := req.ReadFrom(body); err != nil {
-		return // a tag that we do not look into
+		return // a tag that is not decoded
 	}
 	want := fetched(req)
 	if diff := cmp.Diff(want, f.req, emptyIsNil()); diff != "" {
@@ -183,7 +189,8 @@ func TestFetchAnswersAreWhatKmsgReads(t *testing.T) {
 			{
 				FetchTarget: replicas.FetchTarget{Topic: "b", TopicID: metadata.TopicID{2}}, Err: fault.NotLeaderOrFollower,
 				HighWatermark: -1, LastStableOffset: -1, LogStartOffset: -1, PreferredReadReplica: -1,
-				Diverging: &replicas.EpochEndOffset{Epoch: 2, EndOffset: 30}, Leader: &replicas.LeaderHint{Leader: 1, LeaderEpoch: 9},
+				Diverging: &replicas.EpochEndOffset{Epoch: 2, EndOffset: 30},
+				Leader:    &replicas.LeaderHint{Leader: 1, LeaderEpoch: 9},
 			},
 		}}
 		x := codec(t, fetchKey, version, nil)
@@ -222,7 +229,10 @@ func TestFetchAnswersAreWhatKmsgReads(t *testing.T) {
 			topic.Partitions = append(topic.Partitions, out)
 		}
 		broker := kmsg.NewFetchResponseBroker()
-		broker.NodeID, broker.Host, broker.Port, broker.Rack = 1, "broker", 9092, kmsg.StringPtr("r1")
+		broker.NodeID = 1
+		broker.Host = "broker"
+		broker.Port = 9092
+		broker.Rack = kmsg.StringPtr("r1")
 		if version >= 16 {
 			want.Brokers = append(want.Brokers, broker)
 		}
@@ -233,7 +243,7 @@ func TestFetchAnswersAreWhatKmsgReads(t *testing.T) {
 	}
 }
 
-// memory is a source that the operating system knows nothing of.
+// memory is a source of records without a file.
 type memory struct{ *bytes.Reader }
 
 func (memory) Close() error { return nil }
@@ -271,7 +281,9 @@ func TestRecordsThatCannotBeReadBecomeAStorageError(t *testing.T) {
 	}
 	x := codec(t, fetchKey, 12, nil)
 	x.conn.server.log = discard()
-	resp := &replicas.FetchResponse{Partitions: []replicas.FetchedPartition{{FetchTarget: replicas.FetchTarget{Topic: "a"}, Records: s}}}
+	resp := &replicas.FetchResponse{Partitions: []replicas.FetchedPartition{
+		{FetchTarget: replicas.FetchTarget{Topic: "a"}, Records: s},
+	}}
 	x.encodeFetch(resp, false, false)
 	got := decodeAnswer(t, x, kmsg.NewPtrFetchResponse()).(*kmsg.FetchResponse)
 	if at := got.Topics[0].Partitions[0]; at.ErrorCode != kerr.KafkaStorageError.Code || len(at.RecordBatches) != 0 {

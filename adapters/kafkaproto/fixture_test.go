@@ -64,7 +64,12 @@ type (
 func (f *fakes) services() Services {
 	return Services{
 		Topics: fakeTopics{f}, Configs: fakeConfigs{f}, Cluster: fakeCluster{f}, Produce: fakeProduce{f}, Fetch: fakeFetch{f},
-		Offsets: fakeOffsets{f}, Groups: fakeGroups{f}, Assignments: fakeAssignments{f}, Quorum: fakeQuorum{f}, Voters: f.voters, Controller: f.controller,
+		Offsets:     fakeOffsets{f},
+		Groups:      fakeGroups{f},
+		Assignments: fakeAssignments{f},
+		Quorum:      fakeQuorum{f},
+		Voters:      f.voters,
+		Controller:  f.controller,
 	}
 }
 
@@ -80,7 +85,10 @@ func (f *fakes) apply(t testing.TB, cmd metadata.Command) {
 // newFakes has the topics orders, with 3 partitions, and logs, with one.
 func newFakes(t testing.TB) *fakes {
 	f := &fakes{ints: map[string]int64{
-		"socket.request.max.bytes": 1 << 20, "connections.max.idle.ms": 600_000, "max.connections": 1 << 31, "max.connections.per.ip": 1 << 31,
+		"socket.request.max.bytes":         1 << 20,
+		"connections.max.idle.ms":          600_000,
+		"max.connections":                  1 << 31,
+		"max.connections.per.ip":           1 << 31,
 		"max.request.partition.size.limit": 2000,
 	}}
 	f.image.Store(new(metadata.Image))
@@ -93,7 +101,8 @@ func newFakes(t testing.TB) *fakes {
 
 func (f fakeTopics) Create(_ context.Context, n topics.NewTopic) (*metadata.Topic, error) {
 	f.created = append(f.created, n)
-	return &metadata.Topic{Name: n.Name, ID: metadata.TopicID{9}, Partitions: make([]metadata.Partition, min(max(n.Partitions, 1), 10))}, nil
+	partitions := make([]metadata.Partition, min(max(n.Partitions, 1), 10))
+	return &metadata.Topic{Name: n.Name, ID: metadata.TopicID{9}, Partitions: partitions}, nil
 }
 
 func (f fakeTopics) AutoCreate(_ context.Context, name string) (*metadata.Topic, error) {
@@ -119,7 +128,9 @@ func (f fakeTopics) CreatePartitions(context.Context, string, int32, [][]int32, 
 }
 
 func (f fakeConfigs) Int(key string) int64 { return f.ints[key] }
-func (f fakeConfigs) Describe(context.Context, brokerconfigs.ConfigResource, []string, bool, bool) ([]brokerconfigs.ConfigEntry, error) {
+func (f fakeConfigs) Describe(
+	context.Context, brokerconfigs.ConfigResource, []string, bool, bool,
+) ([]brokerconfigs.ConfigEntry, error) {
 	value := "delete"
 	return []brokerconfigs.ConfigEntry{{Name: "cleanup.policy", Value: &value, Source: brokerconfigs.SourceDefault}}, nil
 }
@@ -153,7 +164,9 @@ func (f fakeCluster) UpdateFeatures(_ context.Context, updates []metadata.Update
 	return nil
 }
 func (f fakeCluster) ControllerID() int32 { return 1 }
-func (f fakeCluster) LogDir(_ context.Context, wanted func(string, int32) bool) (ports.LogDir, []ports.LogUsage, error) {
+func (f fakeCluster) LogDir(
+	_ context.Context, wanted func(string, int32) bool,
+) (ports.LogDir, []ports.LogUsage, error) {
 	var logs []ports.LogUsage
 	for t := range f.image.Load().Topics() {
 		for i := range t.Partitions {
@@ -262,13 +275,18 @@ func (f fakeGroups) Commit(_ context.Context, req *group.CommitRequest) error {
 	return f.groupErr
 }
 
-func (f fakeGroups) FetchOffsets(_ context.Context, _ string, asked []group.TopicPartition, _ bool) ([]group.FetchedOffset, error) {
+func (f fakeGroups) FetchOffsets(
+	_ context.Context, _ string, asked []group.TopicPartition, _ bool,
+) ([]group.FetchedOffset, error) {
 	if asked == nil {
 		asked = []group.TopicPartition{{Topic: "logs"}, {Topic: "orders", Partition: 1}, {Topic: "orders", Partition: 2}}
 	}
 	var out []group.FetchedOffset
 	for i, tp := range asked {
-		out = append(out, group.FetchedOffset{TopicPartition: tp, Offset: group.Offset{Offset: int64(10 + i), LeaderEpoch: 3}})
+		out = append(out, group.FetchedOffset{
+			TopicPartition: tp,
+			Offset:         group.Offset{Offset: int64(10 + i), LeaderEpoch: 3},
+		})
 	}
 	return out, f.groupErr
 }

@@ -14,9 +14,10 @@ import (
 const (
 	// smallestFrame is a request header without client id: key, version, correlation id and a string's length.
 	smallestFrame = 10
-	// firstRead is how much of a large frame is taken memory for before more of it has come.
+	// firstRead is how much memory is allocated for a large frame before more of it has arrived.
 	firstRead = 64 << 10
-	// trustedPart is the part of the largest frame that a connection which has sent as much before is trusted with at once.
+	// trustedPart: memory for up to 1/trustedPart of the largest frame is allocated at once, if the connection has sent
+	// as much in one frame before.
 	trustedPart = 8
 )
 
@@ -27,7 +28,7 @@ type frame struct {
 	pool  *buffers
 }
 
-// bytes returns what was received, until release.
+// bytes returns the received bytes, which are valid until release.
 func (f *frame) bytes() []byte {
 	if f.buf == nil {
 		return []byte{}
@@ -44,8 +45,8 @@ func (f *frame) release() {
 	f.lease.Return()
 }
 
-// receive reads the next frame: into x.frame, or, when it is one that is served while it arrives, as far as its size.
-// io.EOF is an end between frames.
+// receive reads the next frame into x.frame. Of one that is served while it arrives, it reads the size only. io.EOF is
+// an end between frames.
 func (c *conn) receive(x *exchange) error {
 	head := c.head[:]
 	if _, err := io.ReadFull(c.in, head); err != nil {
@@ -66,14 +67,15 @@ func (c *conn) receive(x *exchange) error {
 		return nil
 	}
 	if x.size > c.server.maxFrame {
-		return badInput{fmt.Errorf("frame of %d bytes, allowed %d to %d for all but Produce: a quarter of the broker's memory",
+		return badInput{fmt.Errorf(
+			"frame of %d bytes, allowed %d to %d for all but Produce: a quarter of the broker's memory",
 			x.size, smallestFrame, c.server.maxFrame)}
 	}
 	return c.read(&x.frame, c.in, x.size)
 }
 
-// read fills f with the next size bytes of in, which is this connection's. Memory is taken only after the first of them have
-// come, and beyond what this connection has shown that it sends, only as the rest comes.
+// read fills f with the next size bytes of in, which is this connection's. Memory is allocated only after the first of
+// them have arrived; beyond the size of the connection's earlier frames, it grows with what arrives.
 func (c *conn) read(f *frame, in *bufio.Reader, size int) error {
 	if _, err := in.Peek(1); err != nil {
 		return wire.Unexpected(err)
@@ -115,7 +117,8 @@ type header struct {
 	clientID     []byte // nil for null
 }
 
-// parseHeader takes the header from r. flexible tells for a key and version whether the header ends with tagged fields.
+// parseHeader reads the header from r. flexible reports for a key and version whether the header ends with tagged
+// fields.
 func parseHeader(r *wire.Reader, flexible func(key, version int16) bool) (h header, err error) {
 	size := r.Left()
 	h.key, h.version, h.correlation = r.Int16(), r.Int16(), r.Int32()
@@ -128,12 +131,12 @@ func parseHeader(r *wire.Reader, flexible func(key, version int16) bool) (h head
 	return h, nil
 }
 
-// badInput is an error of the client's making: its connection is closed, and the reason logged.
+// badInput is an error caused by the client: its connection is closed and the reason is logged.
 type badInput struct{ error }
 
 func (e badInput) Unwrap() error { return e.error }
 
-// failure is why a reader is bad: the connection's error, or else what the client has done wrong.
+// failure returns why a reader is bad: the connection's error, or else malformed.
 func failure(r *wire.Reader, malformed error) error {
 	if s := r.Stream(); s != nil && s.Err() != nil {
 		return s.Err()

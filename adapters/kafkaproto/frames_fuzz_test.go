@@ -10,16 +10,20 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// FuzzConnection: whatever bytes a client sends, its connection ends without a panic, and nothing is held afterwards.
+// FuzzConnection: whatever bytes a client sends, its connection ends without a panic, and no memory is held afterwards.
 func FuzzConnection(f *testing.F) {
 	f.Add(frameOf(kmsg.NewPtrApiVersionsRequest(), 1))
-	f.Add(append(frameOf(metadataRequest(12, "orders"), 1), frameOf(produceRequest(-1, "orders", []byte("records")), 2)...))
+	f.Add(append(frameOf(metadataRequest(12, "orders"), 1),
+		frameOf(produceRequest(-1, "orders", []byte("records")), 2)...))
 	f.Add(frameOf(produceRequest(0, "orders", []byte("records")), 2)[:20])
 	f.Add(frameOf(produceRequest(-1, "orders", bytes.Repeat([]byte("records"), 20)), 3)) // decoded while it arrives
 	f.Add([]byte{0, 0, 0, 14, 0, 18, 0, 99, 0, 0, 0, 7, 0, 1, 'x', 0, 1, 1})
 	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"))
 	s, err := New(Settings{
-		Listeners: []Listener{{Name: "L", Address: ":0"}}, Services: newFakes(f).services(), Logger: discard(), Limits: ample(),
+		Listeners: []Listener{{Name: "L", Address: ":0"}},
+		Services:  newFakes(f).services(),
+		Logger:    discard(),
+		Limits:    ample(),
 	})
 	if err != nil {
 		f.Fatal(err)

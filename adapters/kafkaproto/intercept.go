@@ -9,17 +9,17 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Intercept is asked about every request before it is served, by the goroutine of its connection: what it waits for,
-// the connection's next requests wait for, too. It answers with a response of the request's API. With neither response
-// nor error the request is served as if nobody had been asked. ErrLoseAnswer has it served, and the connection closed
-// where its answer would be sent; any other error closes the connection at once. ctx ends when the client goes away or
-// the server stops.
+// Intercept is called for every request before it is served, by the goroutine of its connection: while it waits, the
+// connection's next requests wait, too. It may return a response of the request's API, which is then the answer. With
+// neither a response nor an error the request is served normally. With ErrLoseAnswer it is served, and the connection
+// is closed instead of sending the answer; any other error closes the connection at once. ctx ends when the client
+// disconnects or the server stops.
 type Intercept func(ctx context.Context, r *Request) (kmsg.Response, error)
 
-// ErrLoseAnswer is what Intercept returns for a request that is to be served without that its client learns of it.
+// ErrLoseAnswer is what Intercept returns to have a request served without its client getting the answer.
 var ErrLoseAnswer = errors.New("the answer is lost")
 
-// errHungUp ends a connection that Intercept wants closed.
+// errHungUp ends a connection that Intercept closes.
 var errHungUp = errors.New("closed by the interceptor")
 
 // Request is a request that is not served yet.
@@ -27,11 +27,11 @@ type Request struct {
 	Key, Version int16
 	ClientID     string
 	Client       string // the client's IP address
-	Listener     string // the name of the listener by which the client has come
+	Listener     string // the name of the listener of the client's connection
 	body         []byte
 }
 
-// Decode returns the request's message, which is the caller's.
+// Decode returns the request's message, which the caller owns.
 func (r *Request) Decode() (kmsg.Request, error) {
 	req := kmsg.RequestForKey(r.Key)
 	if req == nil {
@@ -44,8 +44,7 @@ func (r *Request) Decode() (kmsg.Request, error) {
 	return req, nil
 }
 
-// intercepted reports whether the server's interceptor has answered x, so that nothing is left to be done. An error ends
-// the connection.
+// intercepted reports whether the server's interceptor has answered x. An error ends the connection.
 func (x *exchange) intercepted() (bool, error) {
 	r := Request{
 		Key: x.api.key, Version: x.version, ClientID: x.clientID, Client: x.conn.remote, Listener: x.conn.listener.name,
@@ -75,7 +74,7 @@ func (x *exchange) intercepted() (bool, error) {
 	return true, nil
 }
 
-// wantsNoAnswer reports whether a client does not wait for an answer.
+// wantsNoAnswer reports whether a request has no answer: Produce with acks=0.
 func wantsNoAnswer(r *Request) bool {
 	if r.Key != produceKey {
 		return false

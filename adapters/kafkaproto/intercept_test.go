@@ -12,7 +12,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 )
 
-// intercepting has a server ask f.
+// intercepting makes f a server's interceptor.
 func intercepting(f Intercept) func(*Settings, *Server) {
 	return func(s *Settings, _ *Server) { s.Intercept = f }
 }
@@ -61,7 +61,7 @@ func TestAnInterceptorHangsUpWithoutAWord(t *testing.T) {
 	}
 }
 
-// TestALostAnswerIsServed sees that what came before is answered, and the lost one served.
+// TestALostAnswerIsServed checks that earlier requests are answered, and that the lost one was served.
 func TestALostAnswerIsServed(t *testing.T) {
 	held, f := new(heldProduces), newFakes(t)
 	f.produce = held.produce
@@ -83,7 +83,8 @@ func TestALostAnswerIsServed(t *testing.T) {
 	c.wantClosed()
 }
 
-// TestAnInterceptorThatWaitsDoesNotKeepTheServer has a client go away, and the server stop, while the interceptor waits.
+// TestAnInterceptorThatWaitsDoesNotKeepTheServer has a client go away, and the server stop, while the interceptor
+// waits.
 func TestAnInterceptorThatWaitsDoesNotKeepTheServer(t *testing.T) {
 	waiting, ended := make(chan struct{}), make(chan struct{})
 	r := start(t, newFakes(t), intercepting(func(ctx context.Context, _ *Request) (kmsg.Response, error) {

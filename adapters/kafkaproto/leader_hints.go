@@ -18,7 +18,7 @@ func leaderTag(w *wire.Writer, tag int, l *replicas.LeaderHint) {
 	w.Uvarint(0)
 }
 
-// hintsAtLeader reports whether err is one that comes with the leader's name.
+// hintsAtLeader reports whether an answer with err names the leader.
 func hintsAtLeader(err error) bool {
 	return errors.Is(err, fault.NotLeaderOrFollower) || errors.Is(err, fault.FencedLeaderEpoch)
 }

@@ -11,14 +11,14 @@ import (
 	"github.com/chronik-stream/chronik/internal/pause"
 )
 
-// Listener is an address to serve.
+// Listener is an address on which clients are served.
 type Listener struct {
 	Name       string // Kafka's listener name, such as PLAINTEXT
 	Address    string // host:port to bind; an empty host binds all addresses, port 0 a free port
-	Advertised string // host:port that clients are told; "" tells each client the address of this machine at which it has arrived
+	Advertised string // host:port for clients; "": each client gets the local address of its connection
 }
 
-// listener is a Listener at work.
+// listener is a Listener with its socket.
 type listener struct {
 	name, address  string
 	advertisedHost string // "" for none
@@ -57,7 +57,7 @@ func (s *Server) closeListeners() {
 	}
 }
 
-// accept takes connections until the listener is closed. It is closed when ctx ends.
+// accept accepts connections until the listener is closed, which happens when ctx ends.
 func (s *Server) accept(ctx context.Context, l *listener) {
 	backoff := time.Millisecond
 	for {
@@ -66,7 +66,7 @@ func (s *Server) accept(ctx context.Context, l *listener) {
 		case errors.Is(err, net.ErrClosed):
 			return
 		case err != nil:
-			// Mostly the process has no file descriptor left: it will when connections end.
+			// Usually the process has run out of file descriptors, and gets some back when connections end.
 			s.noise.Warn(ctx, "connection not accepted", "listener", l.name, "err", err)
 			pause.For(ctx, backoff)
 			backoff = min(2*backoff, time.Second)
@@ -102,7 +102,7 @@ func (s *Server) admit(l *listener, nc net.Conn) {
 	}()
 }
 
-// register counts c, and returns the limit that forbids it, "" for none.
+// register counts c. It returns the limit that refuses it, "" for none.
 func (s *Server) register(c *conn) (limit string) {
 	most, mostPerIP := s.services.Configs.Int("max.connections"), s.services.Configs.Int("max.connections.per.ip")
 	s.mu.Lock()
@@ -125,7 +125,7 @@ func (s *Server) register(c *conn) (limit string) {
 	return ""
 }
 
-// grow counts n more bytes for c, which is registered, if they are to be had.
+// grow counts n more bytes for c, which is registered, if that many are left.
 func (s *Server) grow(c *conn, n int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

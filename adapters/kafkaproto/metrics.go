@@ -8,12 +8,12 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Metrics is told what the server does. Its methods are called by many goroutines and must return at once.
+// Metrics receives the server's measurements. Its methods are called by many goroutines and must return at once.
 type Metrics interface {
 	RequestServed(RequestStats)
 	ConnectionOpened(listener string)
 	ConnectionClosed(listener string)
-	// ConnectionRefused is called instead of ConnectionOpened; limit is the config that forbade it.
+	// ConnectionRefused is called instead of ConnectionOpened; limit is the config that caused it.
 	ConnectionRefused(listener, limit string)
 }
 
@@ -29,7 +29,7 @@ type RequestStats struct {
 	Errors   int           // error codes in the answer
 }
 
-// observe reports x, whose answer of sent bytes has left.
+// observe reports x, whose answer of sent bytes was sent.
 func (s *Server) observe(x *exchange, sent int) {
 	if s.metrics != nil {
 		s.metrics.RequestServed(RequestStats{
@@ -55,7 +55,8 @@ func (s *Server) trace(x *exchange) {
 	x.ctx, x.span = ctx, span
 	span.SetAttributes(
 		attribute.String("rpc.system", "kafka"), attribute.String("rpc.method", x.api.name),
-		attribute.String("messaging.client.id", x.clientID), attribute.String("kafka.api.version", strconv.Itoa(int(x.version))),
+		attribute.String("messaging.client.id", x.clientID),
+		attribute.String("kafka.api.version", strconv.Itoa(int(x.version))),
 		attribute.Int("chronik.request_bytes", x.size),
 	)
 }

@@ -11,11 +11,12 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// Nodes says how the other nodes of the cluster are told from clients: they begin with TLS, on the same listeners, and show a certificate.
+// Nodes says how the other nodes of the cluster are distinguished from clients: on the same listeners, they begin with
+// TLS and present a certificate.
 type Nodes struct {
 	// TLS accepts the connection of a node. It asks for a certificate and verifies it.
 	TLS *tls.Config
-	// NodeID returns the id of the only node that the owner of a verified certificate may be, below 0 for whichever.
+	// NodeID returns the id of the only node that may use a verified certificate, below 0 for any node.
 	NodeID func(*x509.Certificate) (int32, error)
 }
 
@@ -24,16 +25,18 @@ const (
 	tlsBegins = 0x16
 	// largestBesideTLS is the largest frame, in bytes, whose size does not begin like TLS.
 	largestBesideTLS = tlsBegins<<24 - 1
-	// handshakeMost is how many bytes may come before it is known who sends them. A handshake takes a few thousand.
+	// handshakeMost is how many bytes may arrive before the sender is verified. A handshake takes a few thousand.
 	handshakeMost = 64 << 10
-	// tlsCost is about how many bytes of memory a connection by TLS takes beside connectionCost: its buffers, and at first its handshake.
+	// tlsCost estimates the bytes of memory that a connection by TLS takes beside connectionCost: its buffers, and at
+	// first its handshake.
 	tlsCost = handshakeMost + 32<<10
 )
 
-// node is who is at the other end of a connection by TLS.
+// node is the node at the other end of a connection by TLS.
 type node struct{ id int32 } // below 0 for any
 
-// recognize finds out whether a client has connected or a node of the cluster. A client has sent a byte then, a node has shown who it is.
+// recognize finds out whether a client or a node of the cluster has connected. It returns when a client has sent its
+// first byte, or a node has finished the handshake.
 func (c *conn) recognize() error {
 	nodes := c.server.nodes
 	if nodes == nil {
@@ -70,17 +73,17 @@ func (c *conn) recognize() error {
 	return nil
 }
 
-// stranger is why a connection that begins with TLS is none of a node.
+// stranger is the error for a connection that begins with TLS and is not a node's.
 type stranger struct{ error }
 
 func (e stranger) Unwrap() error { return e.error }
 
-// underTLS is a connection as TLS sees it: from its first byte, though some were read before. It notes when bytes move.
+// underTLS is the connection below TLS. It returns the bytes that were read before, and records when bytes move.
 type underTLS struct {
 	net.Conn
 	c     *conn
 	begun []byte // comes first
-	known bool   // who is at the other end; until then only so much may come
+	known bool   // the handshake is done; until then the bytes are limited
 	left  int
 }
 
@@ -108,7 +111,7 @@ func (u *underTLS) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// follows returns an error when the request names a replica that its sender is not. Consumers name none: they have ids below 0.
+// follows returns an error when the request's replica id is not its sender's. Consumers have ids below 0.
 func (x *exchange) follows(replica int32) error {
 	if replica < 0 {
 		return nil
@@ -116,17 +119,19 @@ func (x *exchange) follows(replica int32) error {
 	return x.speaksFor(replica)
 }
 
-// speaksFor returns an error unless the request comes from a node that may be this broker. Where nodes do not show who they are,
-// everybody is believed.
+// speaksFor returns an error unless the request comes from a node that may be this broker. Without TLS between nodes,
+// every client is accepted.
 func (x *exchange) speaksFor(broker int32) (err error) {
 	from := x.conn.node
 	switch {
 	case x.conn.server.nodes == nil:
 		return nil
 	case from == nil:
-		err = fault.New(fault.ClusterAuthorizationFailed, "%s as broker %d: brokers must come by TLS, with a node's certificate", x.api.name, broker)
+		err = fault.New(fault.ClusterAuthorizationFailed,
+			"%s as broker %d: brokers must connect by TLS, with a node's certificate", x.api.name, broker)
 	case from.id >= 0 && from.id != broker:
-		err = fault.New(fault.ClusterAuthorizationFailed, "%s as broker %d: the certificate is node %d's", x.api.name, broker, from.id)
+		err = fault.New(fault.ClusterAuthorizationFailed,
+			"%s as broker %d: the certificate is node %d's", x.api.name, broker, from.id)
 	default:
 		return nil
 	}

@@ -18,14 +18,18 @@ import (
 	"github.com/chronik-stream/chronik/test/authority"
 )
 
-// withNodes has a server know nodes by their certificates. The common name of one is the node's id, or is empty for any.
+// withNodes makes a server recognize nodes by their certificates. A certificate's common name is the node's id, or
+// empty for any node.
 func withNodes(t *testing.T, a *authority.Authority) func(*Settings, *Server) {
 	t.Helper()
 	cert, pool := a.Node(t, "server", nil).Load(t)
 	return func(s *Settings, _ *Server) {
 		s.Nodes = &Nodes{
 			TLS: &tls.Config{
-				MinVersion: tls.VersionTLS13, Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool,
+				MinVersion:   tls.VersionTLS13,
+				Certificates: []tls.Certificate{cert},
+				ClientAuth:   tls.RequireAndVerifyClientCert,
+				ClientCAs:    pool,
 			},
 			NodeID: func(c *x509.Certificate) (int32, error) {
 				if c.Subject.CommonName == "" {
@@ -42,7 +46,7 @@ func named(id string) func(*x509.Certificate) {
 	return func(c *x509.Certificate) { c.Subject.CommonName = id }
 }
 
-// dialAs connects by TLS, and shows a certificate to whoever asks for one.
+// dialAs connects by TLS, with a certificate if the server requests one.
 func (r *running) dialAs(t *testing.T, f authority.Files) *client {
 	t.Helper()
 	c := r.dial(t)
@@ -66,8 +70,9 @@ func TestClientsAndNodesAreServedOnOneAddress(t *testing.T) {
 	plain, node := s.dial(t), s.dialAs(t, a.Node(t, "node", nil))
 	for range 3 {
 		for who, c := range map[string]*client{"client": plain, "node": node} {
-			if resp := ask[*kmsg.MetadataResponse](c, kmsg.NewPtrMetadataRequest()); len(resp.Brokers) != 1 || resp.Brokers[0].Host != "127.0.0.1" {
-				t.Errorf("the %s is told of brokers %+v", who, resp.Brokers)
+			if resp := ask[*kmsg.MetadataResponse](c, kmsg.NewPtrMetadataRequest()); len(resp.Brokers) != 1 ||
+				resp.Brokers[0].Host != "127.0.0.1" {
+				t.Errorf("the %s gets the brokers %+v", who, resp.Brokers)
 			}
 		}
 	}
@@ -94,7 +99,10 @@ func TestLargeFetchesComeByTLS(t *testing.T) {
 	f.fetch = func(context.Context, *replicas.FetchRequest) *replicas.FetchResponse {
 		resp := new(replicas.FetchResponse)
 		for i, n := range []int{5<<20 + 1, 100, copyBelow} {
-			got := replicas.FetchedPartition{FetchTarget: replicas.FetchTarget{Topic: "orders", Partition: int32(i)}, PreferredReadReplica: -1}
+			got := replicas.FetchedPartition{
+				FetchTarget:          replicas.FetchTarget{Topic: "orders", Partition: int32(i)},
+				PreferredReadReplica: -1,
+			}
 			got.Records, want[i] = slice(t, n)
 			resp.Partitions = append(resp.Partitions, got)
 		}
@@ -111,7 +119,7 @@ func TestLargeFetchesComeByTLS(t *testing.T) {
 			}
 		}
 	}
-	eventually(t, "the files are let go", func() bool { return openFiles(t) <= before+1 })
+	eventually(t, "the files are released", func() bool { return openFiles(t) <= before+1 })
 }
 
 // follow is a fetch of orders-0 by a replica, which is a consumer below 0.
@@ -171,7 +179,8 @@ func TestOnlyNodesFetchAsFollowers(t *testing.T) {
 				t.Errorf("version %d, %s: error %d, want %d, session %d", version, c.who, resp.ErrorCode, code, resp.SessionID)
 			}
 			switch {
-			case c.refused && (len(resp.Topics) != 1 || resp.Topics[0].Partitions[0].ErrorCode != partition || resp.Topics[0].Partitions[0].HighWatermark != -1):
+			case c.refused && (len(resp.Topics) != 1 || resp.Topics[0].Partitions[0].ErrorCode != partition ||
+				resp.Topics[0].Partitions[0].HighWatermark != -1):
 				t.Errorf("version %d, %s: %+v, want error %d", version, c.who, resp.Topics, partition)
 			case c.refused != (len(served) == 0), !c.refused && served[0] != c.replica:
 				t.Errorf("version %d, %s: the service was asked by %v, refused: %t", version, c.who, served, c.refused)
@@ -179,7 +188,7 @@ func TestOnlyNodesFetchAsFollowers(t *testing.T) {
 		}
 	}
 	if n := s.log.count("request refused"); n == 0 || n > noisePerPeriod {
-		t.Errorf("%d log lines tell of refused requests", n)
+		t.Errorf("%d log lines are about refused requests", n)
 	}
 }
 
@@ -200,12 +209,15 @@ func TestOnlyNodesSendHeartbeats(t *testing.T) {
 	if resp := ask[*kmsg.BrokerHeartbeatResponse](node2, heartbeat(2)); resp.ErrorCode != 0 {
 		t.Errorf("node 2 is answered %+v", resp)
 	}
-	if len(controller.heard) != 1 || controller.heard[0].BrokerID != 2 {
-		t.Errorf("the controller has heard %+v", controller.heard)
+	if len(controller.beats) != 1 || controller.beats[0].BrokerID != 2 {
+		t.Errorf("the controller has got %+v", controller.beats)
 	}
 	_ = plain.Close()
 	_ = node2.Close()
-	eventually(t, "the loss of broker 2 is told", func() bool { lost := controller.lost(); return len(lost) == 1 && lost[0] == 2 })
+	eventually(t, "the loss of broker 2 is reported", func() bool {
+		lost := controller.lost()
+		return len(lost) == 1 && lost[0] == 2
+	})
 }
 
 func TestOnlyNodesAskForEpochsAsReplicas(t *testing.T) {
@@ -231,7 +243,7 @@ func TestOnlyNodesAskForEpochsAsReplicas(t *testing.T) {
 	}
 }
 
-func TestWhoeverConnectsIsBelievedWithoutCertificates(t *testing.T) {
+func TestWithoutCertificatesEveryClientIsAccepted(t *testing.T) {
 	f, controller := newFakes(t), new(fakeController)
 	f.controller = controller
 	c := start(t, f).dial(t)
@@ -252,9 +264,13 @@ func TestStrangersByTLSAreRefused(t *testing.T) {
 		files authority.Files
 		log   string
 	}{
-		"of another authority":           {stranger, "unknown authority"},
-		"with a name that is no node's":  {ours.Node(t, "odd", named("x")), "invalid syntax"},
-		"with a certificate for servers": {ours.Node(t, "web", func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }), "incompatible key usage"},
+		"of another authority":          {stranger, "unknown authority"},
+		"with a name that is no node's": {ours.Node(t, "odd", named("x")), "invalid syntax"},
+		"with a certificate for servers": {
+			ours.Node(t, "web",
+				func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }),
+			"incompatible key usage",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := s.dialAs(t, c.files)
@@ -267,13 +283,15 @@ func TestStrangersByTLSAreRefused(t *testing.T) {
 }
 
 func TestGarbageEndsAConnection(t *testing.T) {
-	s := start(t, newFakes(t), withNodes(t, authority.New(t)), func(st *Settings, _ *Server) { st.Limits.Handshake = 500 * time.Millisecond })
+	s := start(t, newFakes(t), withNodes(t, authority.New(t)),
+		func(st *Settings, _ *Server) { st.Limits.Handshake = 500 * time.Millisecond })
 	for name, sent := range map[string]string{
 		"a frame's size that begins like TLS": "\x16\x00\x00\x10",
 		"TLS that is none":                    "\x16\x03\x01\x00\x05hello",
 		"a record beyond all bounds":          "\x16\x03\x01\xff\xff",
 		"HTTP":                                "GET / HTTP/1.1\r\n\r\n",
-		"a handshake without end":             "\x16\x03\x01\x40\x00\x01\x00\xff\xff" + strings.Repeat("x", 0x4000-4) + strings.Repeat("\x16\x03\x01\x40\x00"+strings.Repeat("x", 0x4000), 4),
+		"a handshake without end": "\x16\x03\x01\x40\x00\x01\x00\xff\xff" + strings.Repeat("x", 0x4000-4) +
+			strings.Repeat("\x16\x03\x01\x40\x00"+strings.Repeat("x", 0x4000), 4),
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := s.dial(t)
@@ -293,9 +311,10 @@ func TestGarbageEndsAConnection(t *testing.T) {
 // hello is the beginning of a handshake.
 const hello = "\x16\x03\x01\x00\xf8\x01\x00\x00"
 
-func TestASlowHandshakeIsGivenUpAndHoldsNobodyUp(t *testing.T) {
+func TestASlowHandshakeTimesOutAndDelaysNoOtherConnection(t *testing.T) {
 	a := authority.New(t)
-	s := start(t, newFakes(t), withNodes(t, a), func(st *Settings, _ *Server) { st.Limits.Handshake = 300 * time.Millisecond })
+	s := start(t, newFakes(t), withNodes(t, a),
+		func(st *Settings, _ *Server) { st.Limits.Handshake = 300 * time.Millisecond })
 	var slow []*client
 	for range 20 {
 		c := s.dial(t)
@@ -310,7 +329,7 @@ func TestASlowHandshakeIsGivenUpAndHoldsNobodyUp(t *testing.T) {
 	for _, c := range slow {
 		c.wantClosed()
 	}
-	eventually(t, "the log tells of the handshakes", func() bool { return s.log.count("not done within 300ms") > 0 })
+	eventually(t, "the handshakes are logged", func() bool { return s.log.count("not done within 300ms") > 0 })
 	eventually(t, "their memory is given back", func() bool { return s.memoryOfConnections() <= 2*connectionCost+tlsCost })
 }
 
@@ -332,7 +351,8 @@ func TestAConnectionThatEndsInItsHandshakeLeavesNothing(t *testing.T) {
 }
 
 func TestAServerThatStopsDoesNotWaitForHandshakes(t *testing.T) {
-	s := start(t, newFakes(t), withNodes(t, authority.New(t)), func(st *Settings, _ *Server) { st.Limits.Handshake, st.Limits.Grace = time.Hour, time.Hour })
+	s := start(t, newFakes(t), withNodes(t, authority.New(t)),
+		func(st *Settings, _ *Server) { st.Limits.Handshake, st.Limits.Grace = time.Hour, time.Hour })
 	c := s.dial(t)
 	c.write([]byte(hello))
 	eventually(t, "the handshake is under way", func() bool { return s.memoryOfConnections() > connectionCost })
@@ -340,13 +360,14 @@ func TestAServerThatStopsDoesNotWaitForHandshakes(t *testing.T) {
 		t.Error(err)
 	}
 	if n := s.log.count("refused"); n != 0 {
-		t.Errorf("%d lines tell of a refused connection, though it is the server that stops", n)
+		t.Errorf("%d lines are about a refused connection, though it is the server that stops", n)
 	}
 }
 
 func TestHandshakesTakeOfTheConnectionsMemory(t *testing.T) {
 	a := authority.New(t)
-	s := start(t, newFakes(t), withNodes(t, a), func(st *Settings, _ *Server) { st.Limits.ConnectionMemory = 2*tlsCost + 2*connectionCost })
+	s := start(t, newFakes(t), withNodes(t, a),
+		func(st *Settings, _ *Server) { st.Limits.ConnectionMemory = 2*tlsCost + 2*connectionCost })
 	first, second := s.dial(t), s.dial(t)
 	first.write([]byte(hello))
 	eventually(t, "the handshake is under way", func() bool { return s.memoryOfConnections() >= tlsCost })
@@ -354,7 +375,7 @@ func TestHandshakesTakeOfTheConnectionsMemory(t *testing.T) {
 	third := s.dialAs(t, a.Node(t, "node", nil))
 	_, _ = third.Write(frameOf(kmsg.NewPtrMetadataRequest(), 1))
 	third.wantClosed()
-	eventually(t, "the log tells why", func() bool { return s.log.count("no memory is left") == 1 })
+	eventually(t, "the reason is logged", func() bool { return s.log.count("no memory is left") == 1 })
 	ask[*kmsg.MetadataResponse](second, kmsg.NewPtrMetadataRequest())
 }
 

@@ -24,7 +24,7 @@ func produceRequest(acks int16, topic string, records []byte) *kmsg.ProduceReque
 	return req
 }
 
-// heldProduces keeps produces without their answers until the test gives them.
+// heldProduces keeps produce requests unanswered until the test answers them.
 type heldProduces struct {
 	mu   sync.Mutex
 	reqs []*replicas.ProduceRequest
@@ -57,7 +57,9 @@ func TestAnswersLeaveInTheOrderOfTheirRequests(t *testing.T) {
 	c := start(t, f).dial(t)
 
 	var pipelined []byte
-	first, second, metadata := produceRequest(-1, "orders", []byte("one")), produceRequest(-1, "orders", []byte("two")), kmsg.NewPtrMetadataRequest()
+	first := produceRequest(-1, "orders", []byte("one"))
+	second := produceRequest(-1, "orders", []byte("two"))
+	metadata := kmsg.NewPtrMetadataRequest()
 	for i, req := range []kmsg.Request{first, metadata, second, metadata} {
 		pipelined = append(pipelined, frameOf(req, int32(i))...)
 	}

@@ -11,17 +11,19 @@ import (
 )
 
 // A large Produce request is served partition by partition while it arrives: each batch has memory of its own, which is
-// given back as soon as its partition has answered. So the request takes as much memory as its largest batch, and not as
-// much as its frame. Where the rest of the request is cut off or malformed, the batches that came before it have been appended and
-// nobody is told: to the client that is a connection lost while it waits for the answer.
+// given back as soon as its partition has answered. So the request takes about the memory of its largest batch, not of
+// its frame. When the rest of the request is missing or malformed, the batches before it are appended but not
+// acknowledged. The client sees a connection lost while it waits for the answer.
 
-// streamAbove is the size, in bytes, above which a Produce request is not waited for as a whole. What most clients send
-// at most stays below: Java's max.request.size is as much.
+// streamAbove is the size, in bytes, above which a Produce request is served while it arrives. Most clients stay below
+// it: it is the default of the Java client's max.request.size.
 const streamAbove = 1 << 20
 
-// isStreamed reports whether a request that begins with these four bytes, its API key and version, is decoded while it arrives.
+// isStreamed reports whether a request that begins with these four bytes, its API key and version, is decoded while it
+// arrives.
 func isStreamed(apiAndVersion []byte) bool {
-	return binary.BigEndian.Uint16(apiAndVersion) == produceKey && int16(binary.BigEndian.Uint16(apiAndVersion[2:])) >= oldestProduce
+	key, version := binary.BigEndian.Uint16(apiAndVersion), int16(binary.BigEndian.Uint16(apiAndVersion[2:]))
+	return key == produceKey && version >= oldestProduce
 }
 
 // arrivals are the partitions of a request that is served while it arrives.
@@ -38,11 +40,11 @@ type arrival struct {
 	part  [1]replicas.ProducePartition
 	frame frame // the batch
 
-	// returned is set once, by who gives the batch's memory back.
+	// returned is set once, by the goroutine that gives the batch's memory back.
 	returned atomic.Bool
 }
 
-// serveStream serves the request as it arrives, and answers when all has come and every partition has its answer.
+// serveStream serves the request as it arrives. It answers when all has arrived and every partition has its answer.
 func (p *produceCall) serveStream() error {
 	x := p.x
 	p.arrivals = new(arrivals)
@@ -52,11 +54,11 @@ func (p *produceCall) serveStream() error {
 	err := p.decode(&r)
 	x.conn.reading.Store(false)
 	if left := x.stream.Left(); err == nil && left > 0 {
-		err = x.stream.Skip(left) // Kafka does not look at what stands behind a request, either
+		err = x.stream.Skip(left) // Kafka ignores bytes after a request, too
 	}
 	x.conn.server.windows.Close(x.stream)
 	if err != nil {
-		p.arrivals.served.Wait() // the exchange is let go of by whoever gets the error
+		p.arrivals.served.Wait() // the caller releases the exchange when it gets the error
 		return err
 	}
 	x.later = p
@@ -103,13 +105,14 @@ func (p *produceCall) serveArrival(r *wire.Reader, at replicas.ProducePartition)
 		return nil
 	}
 	at.BaseOffset, at.LogAppendTime, at.LogStartOffset = -1, -1, -1
-	at.Err = fault.New(fault.MessageTooLarge, "The record batch of partition %d has %d bytes, and this broker's memory allows %d.",
+	at.Err = fault.New(fault.MessageTooLarge,
+		"The record batch of partition %d has %d bytes, and this broker's memory allows %d.",
 		at.Partition, size, most)
 	a.part[0] = at
 	return nil
 }
 
-// hand gives a to the service.
+// hand passes a to the service.
 func (p *produceCall) hand(a *arrival) {
 	x := p.x
 	a.req.Acks, a.req.Timeout, a.req.TransactionalID = p.req.Acks, p.req.Timeout, p.req.TransactionalID
@@ -120,7 +123,7 @@ func (p *produceCall) hand(a *arrival) {
 	x.conn.reading.Store(false)
 	defer x.conn.reading.Store(true)
 	defer func() {
-		if v := recover(); v != nil { // the service may still use the batch: its memory is not used again
+		if v := recover(); v != nil { // the service may still use the batch, so its memory is not reused
 			if a.returned.CompareAndSwap(false, true) {
 				a.frame.lease.Return()
 			}
@@ -142,7 +145,7 @@ func (a *arrival) done() {
 	all.served.Done()
 }
 
-// countDown completes the answer when no partition is pending any more.
+// countDown completes the answer when the last pending partition has its answer.
 func (p *produceCall) countDown() {
 	if p.arrivals.pending.Add(-1) > 0 {
 		return

@@ -43,7 +43,8 @@ func TestAProduceRequestOfAnyAllowedSizeIsServedInTheMemoryOfItsLargestBatch(t *
 		defer mu.Unlock()
 		most = max(most, frames)
 		at.BaseOffset = int64(at.Partition)
-		if len(at.Records) != 1<<20 || at.Records[0] != byte(at.Partition) || at.Records[len(at.Records)-1] != byte(at.Partition) {
+		if len(at.Records) != 1<<20 || at.Records[0] != byte(at.Partition) ||
+			at.Records[len(at.Records)-1] != byte(at.Partition) {
 			at.Err = fault.CorruptMessage
 		}
 		req.Done()
@@ -174,7 +175,10 @@ func TestAServiceThatPanicsInAStreamEndsThatConnectionOnly(t *testing.T) {
 	c := s.dial(t)
 	c.write(frameOf(ofPartitions(2, 1<<20), 1))
 	c.wantClosedAfterAnyReset()
-	eventually(t, "nothing is held", func() bool { frames, _ := s.MemoryUsed(); return frames == 0 && s.Connections() == 0 })
+	eventually(t, "nothing is held", func() bool {
+		frames, _ := s.MemoryUsed()
+		return frames == 0 && s.Connections() == 0
+	})
 	ask[*kmsg.MetadataResponse](s.dial(t), kmsg.NewPtrMetadataRequest())
 }
 

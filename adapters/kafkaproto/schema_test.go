@@ -49,7 +49,9 @@ func TestArraysThatClaimMoreThanThereIsAreRefusedBeforeTheyCostMemory(t *testing
 			req.SetVersion(version)
 			body := req.AppendTo(nil)
 			for at := range body {
-				for _, claim := range [][]byte{{0x7f, 0xff, 0xff, 0xff}, {0x00, 0xff, 0xff, 0xff}, {0xff, 0xff, 0xff, 0xff, 0x0f}, {0xff, 0xff, 0x7f}} {
+				for _, claim := range [][]byte{
+					{0x7f, 0xff, 0xff, 0xff}, {0x00, 0xff, 0xff, 0xff}, {0xff, 0xff, 0xff, 0xff, 0x0f}, {0xff, 0xff, 0x7f},
+				} {
 					bomb := append(append(append([]byte(nil), body[:at]...), claim...), make([]byte, 1<<16)...)
 					cost, err := a.schema.Check(bomb, version, req.IsFlexible())
 					if err != nil {

@@ -66,7 +66,11 @@ func TestMetadataDescribesTopicsByNameAndId(t *testing.T) {
 	req := metadataRequest(13, "orders", "orders", "missing", "bad/name")
 	req.IncludeTopicAuthorizedOperations = true
 	resp := ask[*kmsg.MetadataResponse](c, req)
-	want := map[string]int16{"orders": 0, "missing": kerr.UnknownTopicOrPartition.Code, "bad/name": kerr.InvalidTopicException.Code}
+	want := map[string]int16{
+		"orders":   0,
+		"missing":  kerr.UnknownTopicOrPartition.Code,
+		"bad/name": kerr.InvalidTopicException.Code,
+	}
 	if diff := cmp.Diff(want, topicsOf(resp)); diff != "" || len(resp.Topics) != 3 {
 		t.Errorf("%d topics: %s", len(resp.Topics), diff)
 	}
@@ -81,7 +85,8 @@ func TestMetadataDescribesTopicsByNameAndId(t *testing.T) {
 	req = metadataRequest(12)
 	req.Topics = []kmsg.MetadataRequestTopic{{TopicID: metadata.TopicID{2}}, {TopicID: metadata.TopicID{77}}}
 	resp = ask[*kmsg.MetadataResponse](c, req)
-	if len(resp.Topics) != 2 || resp.Topics[0].ErrorCode != kerr.UnknownTopicID.Code || resp.Topics[0].Topic != nil || *resp.Topics[1].Topic != "logs" {
+	if len(resp.Topics) != 2 || resp.Topics[0].ErrorCode != kerr.UnknownTopicID.Code || resp.Topics[0].Topic != nil ||
+		*resp.Topics[1].Topic != "logs" {
 		t.Errorf("got %+v", resp.Topics)
 	}
 
@@ -91,7 +96,8 @@ func TestMetadataDescribesTopicsByNameAndId(t *testing.T) {
 	}
 	req.SetVersion(13)
 	req.Topics = []kmsg.MetadataRequestTopic{{}} // neither name nor id
-	if resp = ask[*kmsg.MetadataResponse](c, req); resp.Topics[0].ErrorCode != kerr.InvalidRequest.Code || resp.ErrorCode != kerr.InvalidRequest.Code {
+	if resp = ask[*kmsg.MetadataResponse](c, req); resp.Topics[0].ErrorCode != kerr.InvalidRequest.Code ||
+		resp.ErrorCode != kerr.InvalidRequest.Code {
 		t.Errorf("got %+v", resp)
 	}
 }
@@ -140,12 +146,13 @@ func TestAListenerWithoutAdvertisedAddressNamesTheOneThatTheClientHasComeBy(t *t
 	}
 }
 
-func TestALinkLocalAddressIsToldWithItsZone(t *testing.T) {
+func TestALinkLocalAddressHasItsZone(t *testing.T) {
 	for want, a := range map[string]net.TCPAddr{
-		"fe80::1%eth0": {IP: net.ParseIP("fe80::1"), Zone: "eth0"}, "2001:db8::1": {IP: net.ParseIP("2001:db8::1")}, "10.0.0.1": {IP: net.ParseIP("10.0.0.1")},
+		"fe80::1%eth0": {IP: net.ParseIP("fe80::1"), Zone: "eth0"}, "2001:db8::1": {IP: net.ParseIP("2001:db8::1")},
+		"10.0.0.1": {IP: net.ParseIP("10.0.0.1")},
 	} {
 		if got := hostOf(&a); got != want {
-			t.Errorf("%v is told as %s, want %s", a, got, want)
+			t.Errorf("%v is shown as %s, want %s", a, got, want)
 		}
 	}
 }
@@ -153,7 +160,10 @@ func TestALinkLocalAddressIsToldWithItsZone(t *testing.T) {
 func TestAnAdvertisedAddressMustNameHostAndPort(t *testing.T) {
 	for _, bad := range []string{"host", "host:", ":9092", "host:70000", "host:x"} {
 		_, err := New(Settings{
-			Listeners: []Listener{{Name: "L", Advertised: bad}}, Services: newFakes(t).services(), Logger: discard(), Limits: ample(),
+			Listeners: []Listener{{Name: "L", Advertised: bad}},
+			Services:  newFakes(t).services(),
+			Logger:    discard(),
+			Limits:    ample(),
 		})
 		if err == nil || !strings.Contains(err.Error(), "advertised address") {
 			t.Errorf("%q is accepted", bad)
@@ -166,12 +176,14 @@ func TestTransactionsAreRefusedForGood(t *testing.T) {
 	find := kmsg.NewPtrFindCoordinatorRequest()
 	find.SetVersion(4)
 	find.CoordinatorType, find.CoordinatorKeys = transactionCoordinator, []string{"tx"}
-	if got := ask[*kmsg.FindCoordinatorResponse](c, find).Coordinators[0]; kerr.IsRetriable(kerr.ErrorForCode(got.ErrorCode)) || got.ErrorCode == 0 || *got.ErrorMessage == "" {
-		t.Errorf("FindCoordinator answers %+v", got)
+	found := ask[*kmsg.FindCoordinatorResponse](c, find).Coordinators[0]
+	if kerr.IsRetriable(kerr.ErrorForCode(found.ErrorCode)) || found.ErrorCode == 0 || *found.ErrorMessage == "" {
+		t.Errorf("FindCoordinator answers %+v", found)
 	}
 	initID := kmsg.NewPtrInitProducerIDRequest()
 	initID.TransactionalID = kmsg.StringPtr("tx")
-	if got := ask[*kmsg.InitProducerIDResponse](c, initID); kerr.IsRetriable(kerr.ErrorForCode(got.ErrorCode)) || got.ErrorCode == 0 || got.ProducerID != -1 {
+	if got := ask[*kmsg.InitProducerIDResponse](c, initID); kerr.IsRetriable(kerr.ErrorForCode(got.ErrorCode)) ||
+		got.ErrorCode == 0 || got.ProducerID != -1 {
 		t.Errorf("InitProducerId answers %+v", got)
 	}
 	initID.TransactionalID = nil
@@ -191,7 +203,8 @@ func TestTopicsAreNamedOnceInARequest(t *testing.T) {
 		req.Topics = append(req.Topics, topic)
 	}
 	resp := ask[*kmsg.CreateTopicsResponse](c, req)
-	if len(resp.Topics) != 2 || resp.Topics[0].ErrorCode != kerr.InvalidRequest.Code || resp.Topics[1].ErrorCode != 0 || len(f.created) != 1 {
+	if len(resp.Topics) != 2 || resp.Topics[0].ErrorCode != kerr.InvalidRequest.Code || resp.Topics[1].ErrorCode != 0 ||
+		len(f.created) != 1 {
 		t.Errorf("got %+v and %d topics made", resp.Topics, len(f.created))
 	}
 
@@ -232,7 +245,10 @@ func TestTopicPartitionsAreDescribedInPages(t *testing.T) {
 		if resp.NextCursor == nil {
 			break
 		}
-		req.Cursor = &kmsg.DescribeTopicPartitionsRequestCursor{Topic: resp.NextCursor.Topic, Partition: resp.NextCursor.Partition}
+		req.Cursor = &kmsg.DescribeTopicPartitionsRequestCursor{
+			Topic:     resp.NextCursor.Topic,
+			Partition: resp.NextCursor.Partition,
+		}
 	}
 	if diff := cmp.Diff([][]string{{"logs-0", "orders-0"}, {"orders-1", "orders-2"}}, pages); diff != "" {
 		t.Error(diff)
@@ -245,7 +261,8 @@ func TestTopicPartitionsAreDescribedInPages(t *testing.T) {
 	}
 	req.Cursor, req.Topics = nil, []kmsg.DescribeTopicPartitionsRequestTopic{{Topic: "orders"}, {Topic: "missing"}}
 	resp := ask[*kmsg.DescribeTopicPartitionsResponse](c, req)
-	if resp.Topics[0].ErrorCode != kerr.UnknownTopicOrPartition.Code || len(resp.Topics[1].Partitions) != 2 || resp.NextCursor.Partition != 2 {
+	if resp.Topics[0].ErrorCode != kerr.UnknownTopicOrPartition.Code || len(resp.Topics[1].Partitions) != 2 ||
+		resp.NextCursor.Partition != 2 {
 		t.Errorf("got %+v", resp)
 	}
 }
@@ -256,13 +273,19 @@ func TestCommitsReachTheGroupForPartitionsThatExist(t *testing.T) {
 	for version := int16(2); version <= 10; version++ {
 		req := kmsg.NewPtrOffsetCommitRequest()
 		req.SetVersion(version)
-		req.Group, req.MemberID, req.Generation, req.RetentionTimeMillis = "g", "m", 3, 5000
+		req.Group = "g"
+		req.MemberID = "m"
+		req.Generation = 3
+		req.RetentionTimeMillis = 5000
 		for i, name := range []string{"orders", "missing"} {
 			topic := kmsg.NewOffsetCommitRequestTopic()
 			topic.Topic, topic.TopicID = name, metadata.TopicID{byte(1 + 76*i)}
 			for _, p := range []int32{2, 3} {
 				at := kmsg.NewOffsetCommitRequestTopicPartition()
-				at.Partition, at.Offset, at.LeaderEpoch, at.Metadata = p, 42, 7, kmsg.StringPtr("note")
+				at.Partition = p
+				at.Offset = 42
+				at.LeaderEpoch = 7
+				at.Metadata = kmsg.StringPtr("note")
 				topic.Partitions = append(topic.Partitions, at)
 			}
 			req.Topics = append(req.Topics, topic)
@@ -285,7 +308,9 @@ func TestCommitsReachTheGroupForPartitionsThatExist(t *testing.T) {
 			Group: "g", MemberID: "m", Generation: 3, Retention: -1,
 			Offsets: []group.OffsetCommit{{
 				TopicPartition: group.TopicPartition{Topic: "orders", Partition: 2},
-				Offset:         group.Offset{Offset: 42, LeaderEpoch: 7, Metadata: "note", ExpireTime: -1, TopicID: metadata.TopicID{1}},
+				Offset: group.Offset{
+					Offset: 42, LeaderEpoch: 7, Metadata: "note", ExpireTime: -1, TopicID: metadata.TopicID{1},
+				},
 			}},
 		}
 		if version <= 4 {
@@ -307,7 +332,10 @@ func TestACommitToAGroupThatIsNotThereIsAnIllegalGenerationToOldClients(t *testi
 	for version, want := range map[int16]int16{8: kerr.IllegalGeneration.Code, 9: kerr.GroupIDNotFound.Code} {
 		req := kmsg.NewPtrOffsetCommitRequest()
 		req.SetVersion(version)
-		req.Topics = []kmsg.OffsetCommitRequestTopic{{Topic: "orders", Partitions: make([]kmsg.OffsetCommitRequestTopicPartition, 1)}}
+		req.Topics = []kmsg.OffsetCommitRequestTopic{{
+			Topic:      "orders",
+			Partitions: make([]kmsg.OffsetCommitRequestTopicPartition, 1),
+		}}
 		if got := ask[*kmsg.OffsetCommitResponse](c, req).Topics[0].Partitions[0].ErrorCode; got != want {
 			t.Errorf("version %d: code %d, want %d", version, got, want)
 		}
@@ -327,9 +355,13 @@ func TestCommittedOffsetsAreFetchedInEveryVersion(t *testing.T) {
 			asked := kmsg.NewOffsetFetchRequestGroup()
 			asked.Group = "g"
 			if !all {
-				req.Topics = []kmsg.OffsetFetchRequestTopic{{Topic: "logs", Partitions: []int32{0}}, {Topic: "orders", Partitions: []int32{1, 2}}}
+				req.Topics = []kmsg.OffsetFetchRequestTopic{
+					{Topic: "logs", Partitions: []int32{0}},
+					{Topic: "orders", Partitions: []int32{1, 2}},
+				}
 				asked.Topics = []kmsg.OffsetFetchRequestGroupTopic{
-					{Topic: "logs", TopicID: metadata.TopicID{2}, Partitions: []int32{0}}, {Topic: "orders", TopicID: metadata.TopicID{1}, Partitions: []int32{1, 2}},
+					{Topic: "logs", TopicID: metadata.TopicID{2}, Partitions: []int32{0}},
+					{Topic: "orders", TopicID: metadata.TopicID{1}, Partitions: []int32{1, 2}},
 				}
 			}
 			req.Groups = append(req.Groups, asked)
@@ -360,7 +392,8 @@ func TestCommittedOffsetsAreFetchedInEveryVersion(t *testing.T) {
 	asked := kmsg.NewOffsetFetchRequestGroup()
 	asked.Topics = []kmsg.OffsetFetchRequestGroupTopic{{TopicID: metadata.TopicID{77}, Partitions: []int32{4}}}
 	req.Groups = append(req.Groups, asked)
-	if at := ask[*kmsg.OffsetFetchResponse](c, req).Groups[0].Topics[0].Partitions[0]; at.ErrorCode != kerr.UnknownTopicID.Code || at.Offset != -1 {
+	at := ask[*kmsg.OffsetFetchResponse](c, req).Groups[0].Topics[0].Partitions[0]
+	if at.ErrorCode != kerr.UnknownTopicID.Code || at.Offset != -1 {
 		t.Errorf("an unknown id is answered with %+v", at)
 	}
 }
@@ -399,13 +432,17 @@ func TestJoinsCarryWhatTheirVersionSays(t *testing.T) {
 	for version := range int16(10) {
 		req := kmsg.NewPtrJoinGroupRequest()
 		req.SetVersion(version)
-		req.Group, req.SessionTimeoutMillis, req.RebalanceTimeoutMillis, req.ProtocolType = "g", 6000, 9000, "consumer"
+		req.Group = "g"
+		req.SessionTimeoutMillis = 6000
+		req.RebalanceTimeoutMillis = 9000
+		req.ProtocolType = "consumer"
 		req.InstanceID, req.Reason = kmsg.StringPtr("i"), kmsg.StringPtr("because")
 		req.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: []byte("topics")}}
 		resp := ask[*kmsg.JoinGroupResponse](c, req)
 		want := classic.JoinRequest{
 			Group: "g", ProtocolType: "consumer", SessionTimeout: 6 * time.Second, RebalanceTimeout: 9 * time.Second,
-			Protocols: []classic.Protocol{{Name: "range", Metadata: []byte("topics")}}, Client: group.Client{ID: "tester", Host: "/127.0.0.1"},
+			Protocols:       []classic.Protocol{{Name: "range", Metadata: []byte("topics")}},
+			Client:          group.Client{ID: "tester", Host: "/127.0.0.1"},
 			RequireMemberID: version >= 4, CanSkipAssignment: version >= 9,
 		}
 		if version < 1 {
@@ -420,7 +457,8 @@ func TestJoinsCarryWhatTheirVersionSays(t *testing.T) {
 		if diff := cmp.Diff(want, <-joined); diff != "" {
 			t.Errorf("version %d: %s", version, diff)
 		}
-		if resp.ErrorCode != kerr.MemberIDRequired.Code || resp.MemberID != "new" || resp.Generation != -1 || version >= 7 != (resp.Protocol == nil) {
+		if resp.ErrorCode != kerr.MemberIDRequired.Code || resp.MemberID != "new" || resp.Generation != -1 ||
+			version >= 7 != (resp.Protocol == nil) {
 			t.Errorf("version %d: %+v", version, resp)
 		}
 	}
@@ -433,7 +471,8 @@ func TestAnUnknownGroupIsDeadToOldClientsAndNotFoundToNewOnes(t *testing.T) {
 		req.SetVersion(version)
 		req.Groups = []string{"nowhere"}
 		got := ask[*kmsg.DescribeGroupsResponse](c, req).Groups[0]
-		if want := map[bool]int16{false: 0, true: kerr.GroupIDNotFound.Code}[version >= 6]; got.ErrorCode != want || got.State != "Dead" {
+		if want := map[bool]int16{false: 0, true: kerr.GroupIDNotFound.Code}[version >= 6]; got.ErrorCode != want ||
+			got.State != "Dead" {
 			t.Errorf("version %d: %+v", version, got)
 		}
 	}
@@ -442,8 +481,15 @@ func TestAnUnknownGroupIsDeadToOldClientsAndNotFoundToNewOnes(t *testing.T) {
 func TestListOffsetsRefusesTimestampsThatItsVersionDoesNotKnowAndRepetitions(t *testing.T) {
 	c := start(t, newFakes(t)).dial(t)
 	since := map[int64]int16{
-		replicas.LatestTimestamp: 1, replicas.EarliestTimestamp: 1, replicas.MaxTimestamp: 7, replicas.EarliestLocalTimestamp: 8,
-		replicas.LatestTieredTimestamp: 9, replicas.EarliestPendingUpload: 11, -7: 99, 0: 1, 1 << 40: 1,
+		replicas.LatestTimestamp:        1,
+		replicas.EarliestTimestamp:      1,
+		replicas.MaxTimestamp:           7,
+		replicas.EarliestLocalTimestamp: 8,
+		replicas.LatestTieredTimestamp:  9,
+		replicas.EarliestPendingUpload:  11,
+		-7:                              99,
+		0:                               1,
+		1 << 40:                         1,
 	}
 	for version := int16(1); version <= 11; version++ {
 		for timestamp, first := range since {
@@ -451,7 +497,10 @@ func TestListOffsetsRefusesTimestampsThatItsVersionDoesNotKnowAndRepetitions(t *
 			req.SetVersion(version)
 			at := kmsg.NewListOffsetsRequestTopicPartition()
 			at.Timestamp = timestamp
-			req.Topics = []kmsg.ListOffsetsRequestTopic{{Topic: "orders", Partitions: []kmsg.ListOffsetsRequestTopicPartition{at}}}
+			req.Topics = []kmsg.ListOffsetsRequestTopic{{
+				Topic:      "orders",
+				Partitions: []kmsg.ListOffsetsRequestTopicPartition{at},
+			}}
 			got := ask[*kmsg.ListOffsetsResponse](c, req).Topics[0].Partitions[0]
 			want := int16(0)
 			if version < first {
@@ -464,7 +513,10 @@ func TestListOffsetsRefusesTimestampsThatItsVersionDoesNotKnowAndRepetitions(t *
 	}
 	req := kmsg.NewPtrListOffsetsRequest()
 	req.SetVersion(7)
-	req.Topics = []kmsg.ListOffsetsRequestTopic{{Topic: "orders", Partitions: make([]kmsg.ListOffsetsRequestTopicPartition, 2)}}
+	req.Topics = []kmsg.ListOffsetsRequestTopic{{
+		Topic:      "orders",
+		Partitions: make([]kmsg.ListOffsetsRequestTopicPartition, 2),
+	}}
 	for _, p := range ask[*kmsg.ListOffsetsResponse](c, req).Topics[0].Partitions {
 		if p.ErrorCode != kerr.InvalidRequest.Code {
 			t.Errorf("a partition that is named twice is answered with %+v", p)
@@ -472,7 +524,7 @@ func TestListOffsetsRefusesTimestampsThatItsVersionDoesNotKnowAndRepetitions(t *
 	}
 }
 
-func TestAFollowersFetchSaysWhoItIs(t *testing.T) {
+func TestAFollowersFetchHasItsIDAndEpoch(t *testing.T) {
 	f := newFakes(t)
 	var got *replicas.Follower
 	f.fetch = func(_ context.Context, req *replicas.FetchRequest) *replicas.FetchResponse {

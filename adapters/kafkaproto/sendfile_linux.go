@@ -10,10 +10,11 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// sendStep is the most that one sendfile is asked for, so that progress is seen.
+// sendStep is the most that one sendfile sends, in bytes, so that progress can be observed.
 const sendStep = 1 << 20
 
-// sendFile sends s from its file without copying it through this process, where it has one and on connections that can.
+// sendFile sends s from its file without copying it through this process, if s has a file and the connection is plain
+// TCP.
 func (c *conn) sendFile(s ports.Slice) error {
 	fd, offset, ok := s.Descriptor()
 	if !ok || !c.direct() {
@@ -22,11 +23,10 @@ func (c *conn) sendFile(s ports.Slice) error {
 	return c.push(&outgoing{conn: c, file: int(fd), at: offset, left: s.Size})
 }
 
-// sendMore writes b and tells the kernel that more follows, so that the beginning of a file goes into the
-// same packet.
+// sendMore writes b with MSG_MORE, so that the beginning of a file goes into the same packet.
 func (c *conn) sendMore(b []byte) error { return c.push(&outgoing{conn: c, bytes: b, left: len(b)}) }
 
-// push sends all that is outgoing. It waits while the socket takes no more.
+// push sends all that is outgoing. It waits while the socket's buffer is full.
 func (c *conn) push(o *outgoing) error {
 	if err := c.raw.Write(o.send); err != nil {
 		return err
@@ -34,18 +34,18 @@ func (c *conn) push(o *outgoing) error {
 	return o.err
 }
 
-// outgoing is what goes around conn.stream, to the socket: bytes, or a part of a file.
+// outgoing is what is written directly to the socket, bypassing conn.stream: bytes, or a part of a file.
 type outgoing struct {
 	conn  *conn
 	bytes []byte
-	file  int // the descriptor; of no meaning with bytes
+	file  int // the descriptor; unused with bytes
 	at    int64
 	left  int // bytes
 	err   error
 }
 
-// send sends until nothing is left or it fails, and returns false while the socket takes no more. It has the form that
-// syscall.RawConn wants.
+// send sends until nothing is left or it fails, and returns false when the socket's buffer is full, as a function for
+// syscall.RawConn.Write must.
 func (o *outgoing) send(socket uintptr) bool {
 	for o.left > 0 {
 		switch n, err := o.step(int(socket)); {
@@ -53,7 +53,7 @@ func (o *outgoing) send(socket uintptr) bool {
 			o.left -= n
 			o.conn.active.Store(o.conn.server.tick.Load())
 		case err == nil:
-			o.err = io.ErrUnexpectedEOF // of the file
+			o.err = io.ErrUnexpectedEOF // the file is shorter than expected
 			return true
 		case errors.Is(err, unix.EAGAIN):
 			return false

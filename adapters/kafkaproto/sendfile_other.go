@@ -13,5 +13,5 @@ func (c *conn) sendFile(s ports.Slice) error { return c.copyFile(s) }
 
 func (c *conn) sendMore(b []byte) error { return c.writeAll(b) }
 
-// hungUp cannot be told cheaply here: a client that goes away is noticed at the next write.
+// hungUp has no cheap implementation here: a disconnected client is noticed at the next write.
 func hungUp(syscall.RawConn) bool { return false }

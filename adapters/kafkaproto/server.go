@@ -20,47 +20,47 @@ import (
 	"github.com/chronik-stream/chronik/internal/limitedlog"
 )
 
-// noisePerPeriod is how many lines clients can cause per limitedlog.Period.
+// noisePerPeriod limits the log lines that clients can cause per limitedlog.Period.
 const noisePerPeriod = 10
 
-// Settings say what a Server serves and with what.
+// Settings are a Server's listeners, services and limits.
 type Settings struct {
 	Listeners []Listener
 	Services  Services
-	// Only holds the keys of the only APIs that are served, nil for all. A connection on which something else is
-	// asked is closed without a word, as if nobody had listened: clients try again, or elsewhere. What is not needed
-	// of Services may be nil then.
+	// Only lists the keys of the APIs that are served, nil for all. A connection with another request is closed without
+	// an answer, as if nothing listened: clients retry, or use another broker. Services that these APIs do not need may
+	// be nil.
 	Only    []int16
-	Nodes   *Nodes // nil: whoever connects may be a node of the cluster, or there is none
+	Nodes   *Nodes // nil: any client may act as a node of the cluster, or there is no cluster
 	Limits  Limits
 	Logger  *slog.Logger // required
-	Metrics Metrics      // nil: nothing is measured
-	Tracer  trace.Tracer // nil: nothing is traced
-	// Intercept is asked about every request, nil for nobody. With it, large Produce requests are received as a whole.
+	Metrics Metrics      // nil: no metrics
+	Tracer  trace.Tracer // nil: no traces
+	// Intercept is called for every request unless it is nil. With it, large Produce requests are received as a whole.
 	Intercept Intercept
 }
 
 // closeTime is how long requests may take to end after their connections were closed.
 const closeTime = 10 * time.Second
 
-// connectionCost is about how many bytes of memory a connection takes that has no request: its goroutine's stack, its
+// connectionCost estimates the bytes of memory that a connection without a request takes: its goroutine's stack, its
 // buffer, the topics that it remembers.
 const connectionCost = 8 << 10
 
-// Limits bound what clients can make the server hold. Those that Kafka has a config for (connections in all and per
-// address, idle time, size of a request) are read from Services.Configs, too, when they are needed.
+// Limits bound what clients can make the server hold. Limits for which Kafka has a config (connections in all and per
+// address, idle time, size of a request) are read from Services.Configs, when they are needed.
 type Limits struct {
-	// What the broker's settings decide: bytes of memory, all above 0, and time.
+	// From the broker's settings: bytes of memory, all above 0, and time.
 	ConnectionMemory int64         // that connections may take without their requests
 	RequestMemory    int64         // that requests may take together
 	ResponseMemory   int64         // that large answers may take together
 	Grace            time.Duration // how long requests under way may take when the server stops; 0 ends them at once
 
-	// What nobody sets but tests; 0 stands for the default.
+	// Set by tests only; 0 stands for the default.
 	PendingAnswers int           // requests of one connection that wait for their answer; default 128
 	Stall          time.Duration // how long a frame or an answer may make no progress; default 30 s
-	Handshake      time.Duration // how long another node may take to show its certificate; default 10 s
-	Start          time.Duration // how long questions about the cluster wait for the broker to be in service; default 5 s
+	Handshake      time.Duration // how long the TLS handshake of another node may take; default 10 s
+	Start          time.Duration // how long requests about the cluster wait until the broker is unfenced; default 5 s
 }
 
 // complete fills in the defaults, and refuses limits without memory.
@@ -88,11 +88,11 @@ type Server struct {
 	intercept Intercept
 
 	apis        []*api // by key; nil where there is none
-	partial     bool   // not all that there are
+	partial     bool   // Settings.Only is set
 	versions    apiVersions
 	maxStream   int // bytes of a request
 	maxFrame    int // bytes of a request that is held as a whole
-	streamAbove int // bytes of a request that is held as a whole although it could be decoded while it arrives
+	streamAbove int // bytes above which a request is decoded while it arrives, if its API can
 	frames      *budget.Budget
 	answers     *budget.Budget
 	buffers     *buffers
@@ -110,7 +110,7 @@ type Server struct {
 	conns      map[*conn]struct{}
 	connMemory int64 // bytes that connections are counted with
 	perIP      map[string]int
-	heartbeats map[int32]*conn // over which another broker was heard of last
+	heartbeats map[int32]*conn // the connection of each broker's last heartbeat
 	draining   bool
 	serving    sync.WaitGroup // connections' goroutines
 }
@@ -156,8 +156,8 @@ func New(s Settings) (*Server, error) {
 	return srv, nil
 }
 
-// Listen binds all listeners. It is separate from Run so that the addresses are known, and taken,
-// before anything is served.
+// Listen binds all listeners. It is separate from Run so that the addresses are known and bound before anything is
+// served.
 func (s *Server) Listen(ctx context.Context) error {
 	s.maxStream = int(s.services.Configs.Int("socket.request.max.bytes"))
 	if s.nodes != nil {
@@ -199,7 +199,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.stopConns()
 	var err error
 	if !s.awaitConns(s.limits.Grace) {
-		s.log.Warn("connections are closed with requests under way", "grace", s.limits.Grace)
+		s.log.Warn("connections closed with requests under way", "grace", s.limits.Grace)
 		s.eachConn((*conn).close)
 		if !s.awaitConns(closeTime) {
 			err = errors.New("requests did not end after their connections were closed")
@@ -217,7 +217,7 @@ func (s *Server) Connections() int {
 	return len(s.conns)
 }
 
-// MemoryUsed returns the bytes that frames and large answers take now.
+// MemoryUsed returns the bytes that frames and large answers hold now.
 func (s *Server) MemoryUsed() (frames, answers int64) { return s.frames.Used(), s.answers.Used() }
 
 func (s *Server) eachConn(do func(*conn)) {
@@ -282,7 +282,8 @@ func (s *Server) watchIdle(stop <-chan struct{}) {
 				}
 			case moves:
 				if still > stall {
-					s.noise.Warn(c.ctx, "connection closed because it stalled", "client", c.remote, "listener", c.listener.name)
+					s.noise.Warn(c.ctx, "connection closed because it stalled",
+						"client", c.remote, "listener", c.listener.name)
 					c.close()
 				}
 			case works:
@@ -291,7 +292,7 @@ func (s *Server) watchIdle(stop <-chan struct{}) {
 	}
 }
 
-// ticks returns d in ticks, rounded up; a negative d is without end.
+// ticks returns d in ticks, rounded up; a negative d means no limit.
 func (s *Server) ticks(d time.Duration) int64 {
 	if d < 0 {
 		return 1<<63 - 1

@@ -38,7 +38,7 @@ func TestConnectionLimits(t *testing.T) {
 	}
 }
 
-// countingMetrics counts what it is told.
+// countingMetrics counts its calls.
 type countingMetrics struct {
 	opened, closed, refused, served atomic.Int64
 	last                            atomic.Pointer[RequestStats]
@@ -59,7 +59,8 @@ func TestRequestsAreMeasured(t *testing.T) {
 	ask[*kmsg.HeartbeatResponse](c, req)
 	eventually(t, "the request is measured", func() bool { return m.served.Load() == 1 })
 	got := m.last.Load()
-	if got.API != "Heartbeat" || got.Version != 4 || got.Errors != 1 || got.BytesIn != len(frameOf(req, 1))-4 || got.BytesOut != 16 || got.Duration <= 0 {
+	if got.API != "Heartbeat" || got.Version != 4 || got.Errors != 1 || got.BytesIn != len(frameOf(req, 1))-4 ||
+		got.BytesOut != 16 || got.Duration <= 0 {
 		t.Errorf("got %+v", got)
 	}
 	_ = c.Close()
@@ -89,7 +90,12 @@ func TestAServerWithoutMemoryIsRefused(t *testing.T) {
 	} {
 		limits := ample()
 		take(&limits)
-		_, err := New(Settings{Listeners: []Listener{{Name: "L"}}, Services: newFakes(t).services(), Logger: discard(), Limits: limits})
+		_, err := New(Settings{
+			Listeners: []Listener{{Name: "L"}},
+			Services:  newFakes(t).services(),
+			Logger:    discard(),
+			Limits:    limits,
+		})
 		if err == nil || !strings.Contains(err.Error(), "want some for each") {
 			t.Errorf("no memory for %s: %v", name, err)
 		}

@@ -15,8 +15,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// Services are what the protocol's APIs call. The methods are documented at their implementations in
-// core/domain/broker. All of them are required, but Voters and Controller.
+// Services are called by the handlers of the APIs. The methods are documented at their implementations in
+// core/domain/broker. All but Voters and Controller are required.
 type Services struct {
 	Topics      Topics
 	Configs     Configs
@@ -30,7 +30,7 @@ type Services struct {
 	Groups      Groups
 	Controller  Controller // nil unless the broker is a node of a cluster
 
-	// Serving is closed when the broker is in service for the first time; nil when it is from the start.
+	// Serving is closed when the broker is unfenced for the first time; nil when it is from the start.
 	Serving <-chan struct{}
 }
 
@@ -47,7 +47,7 @@ var (
 	_ Controller  = (*controller.Controller)(nil)
 )
 
-// Topics is what is needed of topics.Topics.
+// Topics is the part of topics.Topics that the handlers use.
 type Topics interface {
 	Create(ctx context.Context, n topics.NewTopic) (*metadata.Topic, error)
 	AutoCreate(ctx context.Context, name string) (*metadata.Topic, error)
@@ -55,7 +55,7 @@ type Topics interface {
 	CreatePartitions(ctx context.Context, name string, count int32, assignments [][]int32, validateOnly bool) error
 }
 
-// Configs is what is needed of brokerconfigs.Configs.
+// Configs is the part of brokerconfigs.Configs that the handlers use.
 type Configs interface {
 	Describe(ctx context.Context, r brokerconfigs.ConfigResource, keys []string,
 		synonyms, documentation bool) ([]brokerconfigs.ConfigEntry, error)
@@ -66,7 +66,7 @@ type Configs interface {
 	Int(key string) int64
 }
 
-// Cluster is what is needed of topics.Cluster.
+// Cluster is the part of topics.Cluster that the handlers use.
 type Cluster interface {
 	Image() *metadata.Image
 	NodeID() int32
@@ -77,7 +77,7 @@ type Cluster interface {
 	UpdateFeatures(ctx context.Context, updates []metadata.UpdateFeature, validateOnly bool) error
 }
 
-// Assignments is what is needed of controller.Assignments.
+// Assignments is the part of controller.Assignments that the handlers use.
 type Assignments interface {
 	Elect(ctx context.Context, elections []controller.Election, unclean bool)
 	ElectAll(ctx context.Context, unclean bool) []controller.Election
@@ -85,49 +85,49 @@ type Assignments interface {
 	Unregister(ctx context.Context, id int32) error
 }
 
-// Quorum describes who keeps the metadata; see controller.SoleQuorum.
+// Quorum describes the voters and observers of the metadata; see controller.SoleQuorum.
 type Quorum interface {
-	// forwarded says that another broker asks, which takes this one for the leader.
+	// forwarded says that another broker, which takes this one for the leader, has forwarded the request.
 	Describe(ctx context.Context, forwarded bool) (controller.QuorumDescription, error)
 }
 
-// Voters changes who keeps the metadata.
+// Voters changes the voters and observers of the metadata.
 type Voters interface {
-	// Add lets a node take part that other nodes reach at a raft address. Errors: fault.DuplicateVoter, InvalidRequest,
-	// NotController and RequestTimedOut: then it may have been done, or may yet be.
+	// Add adds a node that the other nodes reach at a raft address. Errors: fault.DuplicateVoter, InvalidRequest,
+	// NotController, and RequestTimedOut, after which it may have been done or may still be.
 	Add(ctx context.Context, node int32, address string) error
-	// Remove takes a node out for good. A directory that is not zero must be the one under which the node votes. Errors:
-	// fault.VoterNotFound, and those of Add but DuplicateVoter.
+	// Remove removes a node. A directory that is not zero must be the one under which the node votes. Errors:
+	// fault.VoterNotFound, and those of Add except DuplicateVoter.
 	Remove(ctx context.Context, node int32, directory [16]byte) error
-	// Lead makes this node lead the metadata. Errors: fault.PreferredLeaderNotAvailable for a node without a vote,
-	// NotController and RequestTimedOut.
+	// Lead makes this node the leader of the metadata. Errors: fault.PreferredLeaderNotAvailable for a node without a
+	// vote, NotController and RequestTimedOut.
 	Lead(ctx context.Context) error
 }
 
-// Controller is what is needed of controller.Controller.
+// Controller is the part of controller.Controller that the handlers use.
 type Controller interface {
 	Heartbeat(ctx context.Context, req ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error)
 	Disconnected(brokerID int32)
 }
 
-// Produce is what is needed of replicas.Produce.
+// Produce is the part of replicas.Produce that the handlers use.
 type Produce interface {
 	Produce(ctx context.Context, req *replicas.ProduceRequest)
 }
 
-// Fetch is what is needed of replicas.Fetch.
+// Fetch is the part of replicas.Fetch that the handlers use.
 type Fetch interface {
 	Fetch(ctx context.Context, req *replicas.FetchRequest) *replicas.FetchResponse
 }
 
-// Offsets is what is needed of replicas.Offsets.
+// Offsets is the part of replicas.Offsets that the handlers use.
 type Offsets interface {
 	List(ctx context.Context, queries []replicas.OffsetQuery)
 	EpochEnds(ctx context.Context, queries []replicas.EpochQuery)
 	DeleteRecords(ctx context.Context, queries []replicas.DeleteRecordsQuery)
 }
 
-// Groups is what is needed of groups.Coordinator.
+// Groups is the part of groups.Coordinator that the handlers use.
 type Groups interface {
 	Find(ctx context.Context, groupID string) (brokerID int32, err error)
 	Join(ctx context.Context, req classic.JoinRequest) classic.JoinResponse

@@ -61,7 +61,7 @@ func TestAClientThatGoesAwayDuringAProduceLeavesNothingBehind(t *testing.T) {
 	for i := range 20 {
 		held.answer(i, 1, nil)
 	}
-	eventually(t, "everything is let go", func() bool {
+	eventually(t, "everything is released", func() bool {
 		frames, _ := s.MemoryUsed()
 		return s.Connections() == 0 && frames == 0
 	})

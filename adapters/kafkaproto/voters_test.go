@@ -13,7 +13,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// fakeVoters remembers who was added and removed, and how often it was to lead.
+// fakeVoters records the nodes that were added and removed, and the calls of Lead.
 type fakeVoters struct {
 	added   map[int32]string
 	removed []int32
@@ -82,7 +82,8 @@ func TestVotersAreAddedAtTheAddressOfTheirFirstListener(t *testing.T) {
 	}
 	voters.err = fault.New(fault.DuplicateVoter, "node 4 is a member")
 	resp := ask[*kmsg.AddRaftVoterResponse](c, addVoter(4, "host4", 9192))
-	if resp.ErrorCode != kerr.DuplicateVoter.Code || resp.ErrorMessage == nil || *resp.ErrorMessage != "node 4 is a member" {
+	if resp.ErrorCode != kerr.DuplicateVoter.Code || resp.ErrorMessage == nil ||
+		*resp.ErrorMessage != "node 4 is a member" {
 		t.Errorf("a voter that is one: %+v", resp)
 	}
 }
@@ -93,11 +94,13 @@ func TestVotersAreRemoved(t *testing.T) {
 	c := start(t, f).dial(t)
 	req := kmsg.NewPtrRemoveRaftVoterRequest()
 	req.VoterID = 3
-	if resp := ask[*kmsg.RemoveRaftVoterResponse](c, req); resp.ErrorCode != 0 || !slices.Equal(voters.removed, []int32{3}) {
+	if resp := ask[*kmsg.RemoveRaftVoterResponse](c, req); resp.ErrorCode != 0 ||
+		!slices.Equal(voters.removed, []int32{3}) {
 		t.Errorf("%+v, removed are %v", resp, voters.removed)
 	}
 	req.VoterDirectoryID[0] = 1
-	if resp := ask[*kmsg.RemoveRaftVoterResponse](c, req); resp.ErrorCode != kerr.VoterNotFound.Code || *resp.ErrorMessage != "another directory" {
+	if resp := ask[*kmsg.RemoveRaftVoterResponse](c, req); resp.ErrorCode != kerr.VoterNotFound.Code ||
+		*resp.ErrorMessage != "another directory" {
 		t.Errorf("another directory: %+v", resp)
 	}
 }

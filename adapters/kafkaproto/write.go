@@ -10,16 +10,16 @@ const (
 	// copyBelow is the size in bytes below which a part of a file is cheaper to read into the answer than to
 	// send from the file.
 	copyBelow = 64 << 10
-	// copyAtMost bounds what one answer copies from files, in bytes.
+	// copyAtMost limits what one answer copies from files, in bytes.
 	copyAtMost = 256 << 10
-	// writeStep is how much is handed to the kernel at once, so that progress is seen.
+	// writeStep is the most that one write sends, in bytes, so that progress can be observed.
 	writeStep = 256 << 10
-	// writeTogether bounds the answers that leave in one write.
+	// writeTogether limits the number of answers in one write.
 	writeTogether = 64
 )
 
-// write sends answers as long as the head of the queue is ready. The caller has set writing. After the
-// connection was closed it only lets them go.
+// write sends answers as long as the head of the queue is ready. The caller has set writing. After the connection was
+// closed it only releases them.
 func (c *conn) write() {
 	for {
 		c.mu.Lock()
@@ -85,7 +85,7 @@ func (c *conn) send(batch []*exchange) error {
 	return c.flush(false)
 }
 
-// flush writes the gathered bytes. more says that others follow at once and both may share a packet.
+// flush writes the gathered bytes. more says that others follow at once and may share a packet with them.
 func (c *conn) flush(more bool) error {
 	defer func() {
 		clear(c.vector)
@@ -112,13 +112,13 @@ func (c *conn) flush(more bool) error {
 		}
 		return nil
 	}
-	v := c.vector // WriteTo shortens what it is called on
+	v := c.vector // WriteTo consumes its receiver
 	_, err := v.WriteTo(c.stream)
 	c.active.Store(c.server.tick.Load())
 	return err
 }
 
-// direct reports whether answers may go around stream, to raw.
+// direct reports whether answers may be written to raw, bypassing stream.
 func (c *conn) direct() bool { return c.raw != nil && c.stream == c.nc }
 
 // writeAll writes b in steps.

@@ -13,13 +13,13 @@ type Store struct{ *metalog.Log }
 
 var _ ports.MetadataStore = (*Store)(nil)
 
-// Open returns a store that goes on from img, the empty image for one without metadata; nodeID is this node's broker
+// Open returns a store that continues from img, the empty image for one without metadata; nodeID is this node's broker
 // id. Close ends it; its last image can still be read then.
 func Open(img *metadata.Image, nodeID int32) *Store {
 	return &Store{metalog.New(img, memory{}, metalog.Settings{NodeID: nodeID})}
 }
 
-// memory is the journal of images that live as long as somebody has them.
+// memory is a metalog.Journal that stores nothing: an image lives as long as it is referenced.
 type memory struct{}
 
 // Commit implements metalog.Journal.

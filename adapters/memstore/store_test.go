@@ -14,7 +14,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestStoreKeepsThePortContract opens what was closed with the image that it had: in memory, that is what durable means.
+// TestStoreKeepsThePortContract opens what was closed with the image that it had: in memory, that is what durable
+// means.
 func TestStoreKeepsThePortContract(t *testing.T) {
 	var mu sync.Mutex
 	stores := map[string]*memstore.Store{} // by directory

@@ -12,22 +12,22 @@ import (
 
 // Settings name the files of a node, all of them PEM.
 type Settings struct {
-	CAFile   string // the authorities of the nodes' certificates. Whoever has a certificate of theirs is a node.
+	CAFile   string // the authorities of the nodes' certificates: the holder of a certificate of theirs is a node
 	CertFile string // this node's certificate, and those between it and its authority
 	KeyFile  string // its key
 	NodeID   int32  // this node's id, for which its certificate must be good
 }
 
-// Certificates are what a node shows to the others, and what it believes them by. They are safe for concurrent use. A nil *Certificates is
-// none: the nodes talk in the clear.
+// Certificates are what a node presents to the others and verifies them by. They are safe for concurrent use. A nil
+// *Certificates is none: the nodes talk in plain text.
 type Certificates struct {
 	settings Settings
 	log      *slog.Logger
 
 	mu     sync.Mutex
-	read   contents // that now was made of
+	read   contents // the contents that now was made from
 	now    *identity
-	failed string // why the files are not taken into use; "" when they are
+	failed string // why the files are not in use; "" when they are
 }
 
 // contents are those of a node's files.
@@ -48,7 +48,8 @@ func Open(set Settings, log *slog.Logger) (*Certificates, error) {
 	return c, nil
 }
 
-// Server returns how connections of other nodes are accepted. It remains good: each connection is accepted by the files as they are then.
+// Server returns the configuration for accepting connections of other nodes. It stays valid: each connection is
+// accepted with the files as they are then.
 func (c *Certificates) Server() *tls.Config {
 	if c == nil {
 		return nil
@@ -59,7 +60,8 @@ func (c *Certificates) Server() *tls.Config {
 	}
 }
 
-// Client returns how a connection to another node is made, by the files as they are now. Its ServerName is to be set in a clone.
+// Client returns the configuration for a connection to another node, made from the files as they are now. Its
+// ServerName is to be set in a clone.
 func (c *Certificates) Client() *tls.Config {
 	if c == nil {
 		return nil
@@ -67,14 +69,16 @@ func (c *Certificates) Client() *tls.Config {
 	return c.current().client
 }
 
-// Reload takes files that have changed into use. It is done for each new connection, too; here it shows in the log whether they are good.
+// Reload reads files that have changed. Each new connection does the same; Reload is there so that the log shows at
+// once whether they are valid.
 func (c *Certificates) Reload() {
 	if c != nil {
 		c.current()
 	}
 }
 
-// current returns what the files say. Those that are no good, as in the middle of a renewal, do not count: what was before does.
+// current returns the identity in the files. When they are invalid, as in the middle of a renewal, it is the one
+// before.
 func (c *Certificates) current() *identity {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -84,12 +88,12 @@ func (c *Certificates) current() *identity {
 		c.failed = ""
 	case err.Error() != c.failed:
 		c.failed = err.Error()
-		c.log.Warn("changed files of the node's certificate are not taken into use", "err", err)
+		c.log.Warn("changed certificate files are invalid, the previous ones stay in use", "err", err)
 	}
 	return c.now
 }
 
-// load makes now what the files say, if they have changed. The caller holds mu, or is the only one.
+// load sets now from the files if they have changed. The caller holds mu, or is the only one.
 func (c *Certificates) load() error {
 	read, err := c.settings.read()
 	if err != nil || read == c.read {
@@ -99,7 +103,8 @@ func (c *Certificates) load() error {
 	if err != nil {
 		return err
 	}
-	c.log.Info("certificate between nodes", "file", c.settings.CertFile, "serial", leaf.SerialNumber.Text(16), "not_after", leaf.NotAfter)
+	c.log.Info("node certificate loaded",
+		"file", c.settings.CertFile, "serial", leaf.SerialNumber.Text(16), "not_after", leaf.NotAfter)
 	c.read, c.now = read, next
 	return nil
 }
@@ -118,7 +123,7 @@ func (s Settings) read() (c contents, err error) {
 	return c, nil
 }
 
-// identity returns what the files' contents say, and this node's certificate.
+// identity parses the files' contents. It also returns this node's certificate.
 func (s Settings) identity(c contents) (*identity, *x509.Certificate, error) {
 	pair, err := tls.X509KeyPair([]byte(c.cert), []byte(c.key))
 	if err != nil {
@@ -136,19 +141,22 @@ func (s Settings) identity(c contents) (*identity, *x509.Certificate, error) {
 	}
 	common := &tls.Config{
 		MinVersion: tls.VersionTLS13, NextProtos: []string{Protocol}, VerifyConnection: verify,
-		SessionTicketsDisabled: true, // who comes again is verified again
-		// Small first records are for browsers, which want to show something. Here they cost throughput.
+		SessionTicketsDisabled: true, // a node that reconnects is verified again
+		// Small first records let a browser render early. Here they only cost throughput.
 		DynamicRecordSizingDisabled: true,
 	}
 	server, client := common, common.Clone()
-	server.Certificates, server.ClientAuth, server.ClientCAs = []tls.Certificate{pair}, tls.RequireAndVerifyClientCert, authorities
+	server.Certificates = []tls.Certificate{pair}
+	server.ClientAuth = tls.RequireAndVerifyClientCert
+	server.ClientCAs = authorities
 	client.RootCAs = authorities
-	// It is shown to whichever authorities the other side believes, so that there it is said what is wrong with it.
+	// The certificate is presented whichever authorities the server accepts, so that the server can say what is wrong
+	// with it.
 	client.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &pair, nil }
 	return &identity{server: server, client: client}, pair.Leaf, nil
 }
 
-// verify refuses who has come with TLS for something else, and certificates for unreadable node ids.
+// verify refuses a peer that speaks TLS for another protocol, and certificates with unreadable node ids.
 func verify(s tls.ConnectionState) error {
 	if s.NegotiatedProtocol != Protocol {
 		return fmt.Errorf("the other side does not speak %s", Protocol)

@@ -30,7 +30,9 @@ func open(t *testing.T, f authority.Files) (*Certificates, *bytes.Buffer) {
 }
 
 // shake has a client of a node meet a server at host, and returns what both see of it. change may be nil.
-func shake(t *testing.T, client, server *Certificates, host string, change func(*tls.Config)) (seen tls.ConnectionState, atClient, atServer error) {
+func shake(
+	t *testing.T, client, server *Certificates, host string, change func(*tls.Config),
+) (seen tls.ConnectionState, atClient, atServer error) {
 	t.Helper()
 	config := client.Client().Clone()
 	config.ServerName = host
@@ -61,7 +63,7 @@ func shake(t *testing.T, client, server *Certificates, host string, change func(
 	}
 	from := tls.Client(a, config)
 	if atClient = from.HandshakeContext(t.Context()); atClient == nil {
-		_, atClient = from.Read(make([]byte, 1)) // here it is told what the server thinks
+		_, atClient = from.Read(make([]byte, 1)) // returns the server's alert
 	}
 	seen = from.ConnectionState()
 	_ = a.Close()
@@ -93,14 +95,23 @@ func TestStrangersAreRefused(t *testing.T) {
 		why            string
 	}{
 		"another authority's server": {us, them, nil, "client", "unknown authority"},
-		"another authority's client": {them, us, func(c *tls.Config) { c.InsecureSkipVerify = true }, "server", "unknown authority"},
-		"a server at another host":   {us, elsewhere, nil, "client", "127.0.0.1"},
+		"another authority's client": {
+			them, us, func(c *tls.Config) { c.InsecureSkipVerify = true }, "server", "unknown authority",
+		},
+		"a server at another host": {us, elsewhere, nil, "client", "127.0.0.1"},
 		"a client without a certificate": {us, us, func(c *tls.Config) {
-			c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return new(tls.Certificate), nil }
+			c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+				return new(tls.Certificate), nil
+			}
 		}, "server", "certificate"},
 		"a client for something else": {us, us, func(c *tls.Config) { c.NextProtos = []string{"h2"} }, "server", "protocol"},
-		"a client that names nothing": {us, us, func(c *tls.Config) { c.NextProtos, c.VerifyConnection = nil, nil }, "server", "does not speak chronik-node"},
-		"an old TLS":                  {us, us, func(c *tls.Config) { c.MinVersion, c.MaxVersion = 0, tls.VersionTLS12 }, "server", "version"},
+		"a client that names nothing": {
+			us, us, func(c *tls.Config) { c.NextProtos, c.VerifyConnection = nil, nil }, "server",
+			"does not speak chronik-node",
+		},
+		"an old TLS": {
+			us, us, func(c *tls.Config) { c.MinVersion, c.MaxVersion = 0, tls.VersionTLS12 }, "server", "version",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, atClient, atServer := shake(t, c.client, c.server, "127.0.0.1", c.change)
@@ -148,15 +159,16 @@ func TestARenewedCertificateIsShownFromTheNextConnectionOn(t *testing.T) {
 		t.Errorf("with a key that does not fit, certificate %s is shown, want %s", got, first)
 	}
 	serial()
-	if n := strings.Count(log.String(), "level=WARN"); n != 1 || !strings.Contains(log.String(), "private key does not match") {
+	if n := strings.Count(log.String(), "level=WARN"); n != 1 ||
+		!strings.Contains(log.String(), "private key does not match") {
 		t.Errorf("%d warnings, want one that says what is wrong:\n%s", n, log)
 	}
 	if err := os.WriteFile(files.Key, newKey, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	server.Reload()
-	if n := strings.Count(log.String(), `msg="certificate between nodes"`); n != 2 {
-		t.Errorf("the log tells of %d certificates, want 2:\n%s", n, log)
+	if n := strings.Count(log.String(), `msg="node certificate loaded"`); n != 2 {
+		t.Errorf("%d certificates are logged, want 2:\n%s", n, log)
 	}
 	if got := serial(); got == first {
 		t.Error("the old certificate is shown after the renewal")
@@ -197,12 +209,14 @@ func TestOpenSaysWhichFileIsWrong(t *testing.T) {
 		files authority.Files
 		want  string
 	}{
-		"no key is named":      {authority.Files{CA: good.CA, Cert: good.Cert}, "cluster.key_file"},
-		"a file is missing":    {authority.Files{CA: good.CA, Cert: "nowhere.pem", Key: good.Key}, "nowhere.pem"},
-		"another's key":        {authority.Files{CA: good.CA, Cert: good.Cert, Key: other.Key}, other.Key},
-		"the CA is none":       {authority.Files{CA: good.Key, Cert: good.Cert, Key: good.Key}, "holds no certificate"},
-		"it is another node's": {ours.Node(t, "node2", authority.WithURI("chronik://node/2")), "of node 2, and this is node 1"},
-		"it names no node":     {ours.Node(t, "nodeX", authority.WithURI("chronik://node/x")), "chronik://node/x"},
+		"no key is named":   {authority.Files{CA: good.CA, Cert: good.Cert}, "cluster.key_file"},
+		"a file is missing": {authority.Files{CA: good.CA, Cert: "nowhere.pem", Key: good.Key}, "nowhere.pem"},
+		"another's key":     {authority.Files{CA: good.CA, Cert: good.Cert, Key: other.Key}, other.Key},
+		"the CA is none":    {authority.Files{CA: good.Key, Cert: good.Cert, Key: good.Key}, "holds no certificate"},
+		"it is another node's": {
+			ours.Node(t, "node2", authority.WithURI("chronik://node/2")), "of node 2, and this is node 1",
+		},
+		"it names no node": {ours.Node(t, "nodeX", authority.WithURI("chronik://node/x")), "chronik://node/x"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Open(settings(c.files, 1), slog.New(slog.DiscardHandler))
@@ -216,7 +230,8 @@ func TestOpenSaysWhichFileIsWrong(t *testing.T) {
 func TestNodeIDReadsOneURI(t *testing.T) {
 	for uris, want := range map[string]int32{
 		"": AnyNode, "chronik://node/3": 3, "https://example.com": AnyNode, "spiffe://x/y chronik://node/12": 12,
-		"chronik://node/1 chronik://node/2": -2, "chronik://node/-1": -2, "chronik://broker/1": -2, "chronik://node/2147483648": -2, "chronik:node": -2,
+		"chronik://node/1 chronik://node/2": -2, "chronik://node/-1": -2, "chronik://broker/1": -2,
+		"chronik://node/2147483648": -2, "chronik:node": -2,
 	} {
 		cert := new(x509.Certificate)
 		for uri := range strings.FieldsSeq(uris) {

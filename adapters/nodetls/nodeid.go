@@ -16,8 +16,8 @@ const AnyNode = -1
 // nodeURI begins the name that ties a certificate to a node: chronik://node/3.
 const nodeURI = "chronik://node/"
 
-// NodeID returns the id of the only node that the owner of a certificate may be, AnyNode for whichever. It is an error when the
-// certificate names a node that cannot be told.
+// NodeID returns the id of the only node that may use the certificate, or AnyNode. It is an error when the certificate
+// has a node URI that cannot be parsed.
 func NodeID(cert *x509.Certificate) (int32, error) {
 	id := int32(AnyNode)
 	for _, uri := range cert.URIs {

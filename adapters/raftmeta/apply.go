@@ -10,16 +10,16 @@ import (
 )
 
 const (
-	pause      = 20 * time.Millisecond // before a proposal that was not taken is made again
+	pause      = 20 * time.Millisecond // before a proposal that was refused is made again
 	longPause  = 500 * time.Millisecond
 	maxAttempt = 8 // times Settings.Attempt, when nobody answers
 )
 
-// Apply implements ports.MetadataStore, on any node. Until ctx ends, cmd is proposed again when it is not known what
-// became of it; it is applied once at most. When no majority of the voters agrees in time, the error is
-// fault.NotController, with ctx's error in its chain. fault.RequestTimedOut means that cmd was decided, and that this
-// node cannot tell how: it had fallen far behind. fault.KafkaStorageError means that cmd takes space, and was not
-// proposed as this node's disk is nearly full.
+// Apply implements ports.MetadataStore, on any node. Until ctx ends, cmd is proposed again when its outcome is unknown;
+// it is applied once at most. When no majority of the voters agrees in time, the error is fault.NotController, with
+// ctx's error in its chain. fault.RequestTimedOut means that cmd was decided but its outcome is unknown here: this node
+// had fallen behind and got a snapshot instead of the entries. fault.KafkaStorageError means that cmd takes space and
+// was not proposed, because this node's disk is nearly full.
 func (s *Store) Apply(ctx context.Context, cmd metadata.Command) (metadata.Result, error) {
 	if err := ctx.Err(); err != nil {
 		return metadata.Result{}, err
@@ -36,8 +36,8 @@ func (s *Store) Apply(ctx context.Context, cmd metadata.Command) (metadata.Resul
 	return s.propose(ctx, proposal{Command: data})
 }
 
-// ClaimVote records in the metadata that this node votes with its incarnation, and returns when that is agreed on. It
-// is fault.InconsistentVoterSet when the node is known under another one: it has lost its votes, and must stop at once.
+// ClaimVote records in the metadata that this node votes with its incarnation, and returns when that is committed. It
+// is fault.InconsistentVoterSet when the node is known under another one: its votes are lost, and it must stop at once.
 func (s *Store) ClaimVote(ctx context.Context) error {
 	return s.ClaimVoteOf(ctx, s.settings.NodeID, s.settings.Incarnation)
 }
@@ -80,7 +80,7 @@ func (s *Store) propose(ctx context.Context, p proposal) (metadata.Result, error
 		}
 	}
 	select {
-	case <-waiter.settled:
+	case <-waiter.resolved:
 		return waiter.got.result, waiter.got.err
 	default:
 		return metadata.Result{}, s.failed(ctx, ctx.Err())
@@ -120,7 +120,7 @@ func (s *Store) bounded(ctx context.Context) (context.Context, context.CancelFun
 	return context.WithTimeout(ctx, s.settings.Patience)
 }
 
-// failed is what is returned for err: when time has run out, that nobody led the group in time.
+// failed returns the error to report for err. When time has run out, it is that the group had no leader in time.
 func (s *Store) failed(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return &fault.Error{Kind: fault.NotController, Detail: "Not leader for metadata group", Cause: ctx.Err()}

@@ -48,7 +48,7 @@ func (d *disk) Ready() error                { return d.full }
 func (d *disk) Sync() error                 { return d.fails }
 func (d *disk) Close(*metadata.Image) error { return nil }
 
-// open returns the store that goes on from what the disk holds.
+// open returns the store with what the disk holds.
 func (d *disk) open(t *testing.T) *metalog.Replica {
 	t.Helper()
 	d.mu.Lock()
@@ -71,7 +71,7 @@ type agreement struct {
 	entries  [][]byte
 	replicas []*replica
 	leader   int32
-	// fault may make a proposal go wrong: it says how often the proposal gets into the log, and what its proposer is told.
+	// fault may make a proposal fail: it returns how often the proposal gets into the log, and the proposer's error.
 	fault func(data []byte) (times int, err error)
 }
 
@@ -95,7 +95,7 @@ func (a *agreement) start(node int32) Start {
 	}
 }
 
-// catchUp is for who holds the lock.
+// catchUp is called with the lock held.
 func (r *replica) catchUp() error {
 	if r.lags || r.closed || r.machine.Applied() >= uint64(len(r.group.entries)) {
 		return nil
@@ -189,7 +189,7 @@ func (a *agreement) join(t *testing.T, set Settings, d *disk) *member {
 	return &member{s, d}
 }
 
-// nodes opens so many new nodes.
+// nodes opens that many new nodes.
 func (a *agreement) nodes(t *testing.T, size int) []*member {
 	t.Helper()
 	all := make([]*member, size)

@@ -29,8 +29,8 @@ type Inner interface {
 	Image() *metadata.Image
 }
 
-// Machine applies the group's log to the inner store. Whoever runs the group calls Update, Sync, Snapshot and Restore,
-// one at a time. Their errors mean that this node cannot go on: it would differ from the others.
+// Machine applies the group's log to the inner store. The group's runner calls Update, Sync, Snapshot and Restore, one
+// at a time. Their errors mean that this node cannot continue: its metadata would differ from the others'.
 type Machine struct {
 	inner   Inner
 	log     *slog.Logger
@@ -42,8 +42,8 @@ type Machine struct {
 	note note
 }
 
-// newMachine returns the machine over inner. Metadata that has no note was not made by a group; the
-// other nodes do not have it.
+// newMachine returns the machine over inner. It refuses metadata without a note: no group has made that, so the other
+// nodes do not have it.
 func newMachine(inner Inner, self int32, boot uint64, log *slog.Logger) (*Machine, error) {
 	if inner.Note() == nil && inner.Image().Index() > 0 {
 		return nil, errors.New(
@@ -64,8 +64,7 @@ func (m *Machine) Applied() uint64 {
 	return m.note.Index
 }
 
-// Voters returns the incarnations of the nodes that have claimed their votes, as far as this node knows: what was
-// agreed on, and applied here.
+// Voters returns the incarnations of the nodes that have claimed their votes, as of the last entry applied here.
 func (m *Machine) Voters() map[int32][16]byte {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -80,31 +79,32 @@ func (m *Machine) boots() uint64 {
 	return m.note.Windows[m.self].Boot
 }
 
-// settlement is the outcome of one of this node's proposals, to be told when it is durable.
-type settlement struct {
+// decision is the outcome of one of this node's proposals, reported once it is durable.
+type decision struct {
 	sequence uint64
 	outcome
 }
 
-// Update applies entries by their indexes and tells those who wait for them here. All of them are durable when it
-// returns, and in the image.
+// Update applies entries by their indexes and resolves the proposals that wait for them here. When it returns, all of
+// them are durable and in the image.
 func (m *Machine) Update(entries iter.Seq2[uint64, []byte]) error {
 	m.mu.Lock()
 	n := m.note.clone()
 	m.mu.Unlock()
-	batch, settled := m.inner.Begin(), []settlement(nil)
+	batch := m.inner.Begin()
+	var decided []decision
 	for index, data := range entries {
 		if batch.Full() {
-			if err := m.commit(batch, n, settled); err != nil {
+			if err := m.commit(batch, n, decided); err != nil {
 				return err
 			}
-			batch, settled = m.inner.Begin(), nil
+			batch, decided = m.inner.Begin(), nil
 		}
 		p, err := decodeProposal(data)
 		if err == nil {
 			var got outcome
 			if got, err = m.apply(batch, &n, p); p.ID.Node == m.self && p.ID.Boot == m.boot {
-				settled = append(settled, settlement{p.ID.Sequence, got})
+				decided = append(decided, decision{p.ID.Sequence, got})
 			}
 		}
 		if err != nil {
@@ -112,10 +112,10 @@ func (m *Machine) Update(entries iter.Seq2[uint64, []byte]) error {
 		}
 		n.Index = index
 	}
-	return m.commit(batch, n, settled)
+	return m.commit(batch, n, decided)
 }
 
-// apply decides a proposal. The error means that it cannot be decided here; that a rule forbids it is in the outcome.
+// apply decides a proposal. An error means that it cannot be decided here; the outcome says when a rule forbids it.
 func (m *Machine) apply(batch *metalog.Batch, n *note, p proposal) (outcome, error) {
 	switch n.admit(p.ID) {
 	case duplicate:
@@ -138,7 +138,8 @@ func (m *Machine) apply(batch *metalog.Batch, n *note, p proposal) (outcome, err
 	return outcome{result, err}, nil
 }
 
-// claim records who a voter is. One that was another before has lost its votes, and must not vote again.
+// claim records a voter's incarnation. A node with another incarnation than before has lost its votes and must not vote
+// again.
 func (n *note) claim(v voter) error {
 	known, ok := n.Voters[v.Node]
 	if ok && known != v.Incarnation {
@@ -159,8 +160,8 @@ func errOldCopy(node int32) error {
 		quorum.VotesLost(node))
 }
 
-// commit makes a batch and its note durable, and tells the outcomes.
-func (m *Machine) commit(batch *metalog.Batch, n note, settled []settlement) error {
+// commit makes a batch and its note durable, then reports the outcomes.
+func (m *Machine) commit(batch *metalog.Batch, n note, decided []decision) error {
 	encoded, err := n.encode()
 	if err == nil {
 		err = m.inner.Commit(batch, encoded)
@@ -169,8 +170,8 @@ func (m *Machine) commit(batch *metalog.Batch, n note, settled []settlement) err
 		return m.fail(err)
 	}
 	m.keep(n)
-	for _, s := range settled {
-		m.waiters.settle(s.sequence, s.outcome)
+	for _, s := range decided {
+		m.waiters.resolve(s.sequence, s.outcome)
 	}
 	return nil
 }
@@ -185,7 +186,7 @@ func (m *Machine) keep(n note) {
 // Sync returns when what was applied survives a loss of power.
 func (m *Machine) Sync() error { return m.fail(m.inner.Sync()) }
 
-// Snapshot takes the metadata and the note as they are; write writes them.
+// Snapshot captures the metadata and the note as they are now; write writes them.
 func (m *Machine) Snapshot() (write func(io.Writer) error, err error) {
 	img, note := m.inner.Image(), m.inner.Note()
 	return func(w io.Writer) error { return writeSnapshot(w, img, note) }, nil
@@ -208,7 +209,7 @@ func (m *Machine) Restore(r io.Reader) error {
 	return nil
 }
 
-// fail says why this node ends, before who runs the group ends it.
+// fail logs why this node stops, before the group's runner ends the process.
 func (m *Machine) fail(err error) error {
 	if err != nil {
 		m.log.Error("metadata cannot be applied any more, this node stops", "err", err)

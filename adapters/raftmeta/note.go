@@ -11,8 +11,8 @@ import (
 
 const noteVersion = 1
 
-// note is what a node keeps beside the metadata, and changes with it: how far the group's log was applied, which proposals were, and who
-// the nodes are that vote.
+// note is stored beside the metadata and changes in the same transaction. It holds how far the group's log was applied,
+// which proposals were applied, and which incarnation each voter has.
 type note struct {
 	Version uint64             `cbor:"1,keyasint"`
 	Index   uint64             `cbor:"2,keyasint"` // of the last entry that was applied
@@ -20,7 +20,7 @@ type note struct {
 	Voters  map[int32][16]byte `cbor:"4,keyasint"` // incarnations by node
 }
 
-// decodeNote reads a note; none at all is that of a store in which nothing was applied.
+// decodeNote reads a note; an empty one means that nothing was applied yet.
 func decodeNote(in []byte) (note, error) {
 	n := note{Version: noteVersion}
 	if in != nil {
@@ -62,7 +62,7 @@ func (n *note) clone() note {
 	return c
 }
 
-// Notes and proposals are the same on all nodes, byte by byte, and what this program does not know of is refused.
+// Notes and proposals are encoded to the same bytes on all nodes, and unknown fields are refused.
 var encoding = func() cbor.EncMode {
 	mode, err := cbor.CoreDetEncOptions().EncMode()
 	if err != nil {

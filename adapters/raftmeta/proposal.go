@@ -7,7 +7,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// proposalID names a proposal for good, however often it is made.
+// proposalID identifies a proposal, however often it is proposed.
 type proposalID struct {
 	Node     int32  `cbor:"1,keyasint"`
 	Boot     uint64 `cbor:"2,keyasint"` // the node's run, which rises with every start
@@ -17,7 +17,7 @@ type proposalID struct {
 
 const proposalVersion = 1
 
-// proposal is an entry of the group's log: a command, or a voter that says who it is.
+// proposal is an entry of the group's log: a command, or a voter's claim.
 type proposal struct {
 	Version uint64     `cbor:"1,keyasint"`
 	ID      proposalID `cbor:"2,keyasint"`
@@ -25,7 +25,7 @@ type proposal struct {
 	Voter   *voter     `cbor:"4,keyasint,omitempty"`
 }
 
-// voter is a node and what was made up at random with its raft directory.
+// voter is a node and the random incarnation of its raft directory.
 type voter struct {
 	Node        int32    `cbor:"1,keyasint"`
 	Incarnation [16]byte `cbor:"2,keyasint"`
@@ -43,7 +43,8 @@ func decodeProposal(in []byte) (proposal, error) {
 		return proposal{}, fmt.Errorf("%w: raft entry: %w", metadata.ErrCorrupt, err)
 	}
 	if p.Version != proposalVersion {
-		return proposal{}, fault.New(fault.UnsupportedVersion, "raft entry in version %d, known is %d: a newer version wrote it",
+		return proposal{}, fault.New(fault.UnsupportedVersion,
+			"raft entry in version %d, known is %d: a newer version wrote it",
 			p.Version, proposalVersion)
 	}
 	return p, nil

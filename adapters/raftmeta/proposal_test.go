@@ -20,7 +20,10 @@ func drawProposal(t *rapid.T) proposal {
 	if rapid.Bool().Draw(t, "is a command") {
 		p.Command = rapid.SliceOfN(rapid.Byte(), 1, 100).Draw(t, "command")
 	} else {
-		p.Voter = &voter{Node: rapid.Int32().Draw(t, "voter"), Incarnation: [16]byte(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "incarnation"))}
+		p.Voter = &voter{
+			Node:        rapid.Int32().Draw(t, "voter"),
+			Incarnation: [16]byte(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "incarnation")),
+		}
 	}
 	return p
 }
@@ -40,7 +43,8 @@ func TestAProposalIsReadAsItWasWritten(t *testing.T) {
 	})
 }
 
-// TestADamagedEntryIsCorruptOrAnother changes, cuts and makes up entries: whatever is read from them would be written the same way.
+// TestADamagedEntryIsCorruptOrAnother changes, cuts and makes up entries: whatever is read from them would be written
+// the same way.
 func TestADamagedEntryIsCorruptOrAnother(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		data, err := drawProposal(t).encode()

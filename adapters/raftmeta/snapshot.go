@@ -11,7 +11,8 @@ import (
 // maxNote bounds what a snapshot may say of its note's length, in bytes.
 const maxNote = 64 << 20
 
-// writeSnapshot writes the note's length in 4 bytes, the note, and the image's own snapshot. That they arrive whole is for the transport to check.
+// writeSnapshot writes the note's length in 4 bytes, the note, and the image's own snapshot. The transport checks that
+// they arrive complete.
 func writeSnapshot(w io.Writer, img *metadata.Image, note []byte) error {
 	if _, err := w.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(note))), note...)); err != nil {
 		return err

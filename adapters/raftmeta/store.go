@@ -19,15 +19,15 @@ const (
 	MetadataPartition = 0
 )
 
-// Group is this node's replica of the Raft group.
+// Group is this node's replica of the Raft group, as this package needs it.
 type Group interface {
-	// Propose returns nil when data was agreed on and applied by this node's Machine. After an error it
-	// may have been, or may yet be.
+	// Propose returns nil when data was committed and this node's Machine has applied it. After an error, it may have
+	// been applied or may still be.
 	Propose(ctx context.Context, data []byte) error
-	// Barrier returns nil when this node's Machine has applied all that any node had agreed on before.
+	// Barrier returns nil when this node's Machine has applied everything that was committed before the call.
 	Barrier(ctx context.Context) error
-	// Leadership returns the leader's node id as far as this node knows, and the term in which it leads. It does not name
-	// this node any more when another leader has answered a Barrier.
+	// Leadership returns the leader's node id as far as this node knows, and its term. Once another leader has answered
+	// a Barrier, it no longer returns this node.
 	Leadership() (node int32, term uint64, ok bool)
 	// Close ends the replica. The Machine is not called afterwards.
 	Close() error
@@ -36,20 +36,20 @@ type Group interface {
 // Start creates this node's replica of the group, which applies its log to m.
 type Start func(ctx context.Context, m *Machine) (Group, error)
 
-// Local is the store on this node's disk. The Store that is opened over it owns it.
+// Local is the store on this node's disk. The Store opened over it closes it.
 type Local interface {
 	Inner
 	Watch(ctx context.Context) iter.Seq[*metadata.Image]
 	Close() error
 }
 
-// Settings say who this node is, and how long it tries.
+// Settings identify this node and say how long it tries.
 type Settings struct {
 	NodeID      int32
 	Boot        uint64        // rises with each start of the node, for good
 	Incarnation [16]byte      // made up at random with the raft directory
-	Patience    time.Duration // for commands and barriers whose context has no deadline
-	Attempt     time.Duration // after which a proposal without an answer is made again, at first; about twice an election
+	Patience    time.Duration // the time-out of commands and barriers whose context has no deadline
+	Attempt     time.Duration // when an unanswered proposal is first made again: about two election time-outs
 }
 
 // DefaultSettings returns the defaults for a node.
@@ -57,7 +57,7 @@ func DefaultSettings(node int32, boot uint64, incarnation [16]byte) Settings {
 	return Settings{NodeID: node, Boot: boot, Incarnation: incarnation, Patience: 30 * time.Second, Attempt: time.Second}
 }
 
-// Store is a ports.MetadataStore whose commands a Raft group has agreed on.
+// Store is a ports.MetadataStore whose commands are committed by a Raft group.
 type Store struct {
 	settings Settings
 	local    Local
@@ -68,10 +68,9 @@ type Store struct {
 
 var _ ports.MetadataStore = (*Store)(nil)
 
-// Open returns the store over this node's metadata, which local holds, and starts its replica of the group.
-// It does not wait for other nodes. It refuses metadata that was not made by a group, and a node that is
-// known under another incarnation, or by a later run: then it has lost its votes. In any case local is the
-// store's, and closed when it fails.
+// Open returns the store over this node's metadata, which local holds, and starts its replica of the group. It does not
+// wait for other nodes. It refuses metadata that was not made by a group, and a node that is known under another
+// incarnation or by a later run: its votes are lost. The store owns local in any case and closes it when Open fails.
 func Open(ctx context.Context, set Settings, local Local, start Start, log *slog.Logger) (*Store, error) {
 	s, err := open(ctx, set, local, start, log)
 	if err != nil {
@@ -109,7 +108,7 @@ func (s *Store) Image() *metadata.Image { return s.local.Image() }
 // Watch implements ports.MetadataStore. It ends when the store is closed, too.
 func (s *Store) Watch(ctx context.Context) iter.Seq[*metadata.Image] { return s.local.Watch(ctx) }
 
-// Leadership implements ports.MetadataStore: who leads the group, as far as this node knows. Any node may Apply.
+// Leadership implements ports.MetadataStore: the group's leader as far as this node knows. Any node may Apply.
 func (s *Store) Leadership() ports.Leadership {
 	node, term, ok := s.group.Leadership()
 	if !ok {
@@ -118,8 +117,8 @@ func (s *Store) Leadership() ports.Leadership {
 	return ports.Leadership{Local: node == s.settings.NodeID, NodeID: node, Term: term}
 }
 
-// Voters returns the incarnations of the nodes that have claimed their votes, as far as this node knows. A node that
-// was wiped is told by it: its id is there, with another incarnation.
+// Voters returns the incarnations of the nodes that have claimed their votes, as far as this node knows. They expose a
+// node that was wiped: its id is there with another incarnation.
 func (s *Store) Voters() map[int32][16]byte { return s.machine.Voters() }
 
 // Ready returns fault.KafkaStorageError when this node's disk is nearly full: Apply refuses what takes space then.

@@ -70,8 +70,8 @@ func metadataError(cmd metadata.Command) error {
 	return err
 }
 
-// TestAProposalThatIsMadeAgainIsAppliedOnce lets every proposal get into the log twice, or get lost, or be done
-// without its proposer hearing of it.
+// TestAProposalThatIsMadeAgainIsAppliedOnce has every proposal appended twice, or lost, or applied without an answer to
+// its proposer.
 func TestAProposalThatIsMadeAgainIsAppliedOnce(t *testing.T) {
 	var made atomic.Int64
 	a := &agreement{fault: func([]byte) (int, error) {
@@ -81,7 +81,7 @@ func TestAProposalThatIsMadeAgainIsAppliedOnce(t *testing.T) {
 		case 1:
 			return 0, errRefused
 		case 2:
-			return 1, context.DeadlineExceeded // done, and nobody told
+			return 1, context.DeadlineExceeded // applied without an answer
 		default:
 			return 3, errRefused
 		}
@@ -137,7 +137,7 @@ func TestADuplicateFromAnEarlierRunChangesNothing(t *testing.T) {
 	}
 }
 
-func TestANodeThatGoesBackInTimeIsTold(t *testing.T) {
+func TestANodeThatGoesBackInTimeIsRefused(t *testing.T) {
 	a := &agreement{}
 	node := a.join(t, settingsOf(0, 7), new(disk))
 	allocate(t, node.Store)
@@ -171,7 +171,8 @@ func TestWithoutALeaderApplyAndBarrierSaySoInTime(t *testing.T) {
 		defer cancel()
 		began := time.Now()
 		_, err := s.Apply(ctx, oneID)
-		if !errors.Is(err, fault.NotController) || !errors.Is(err, context.DeadlineExceeded) || err.Error() != "Not leader for metadata group" {
+		if !errors.Is(err, fault.NotController) || !errors.Is(err, context.DeadlineExceeded) ||
+			err.Error() != "Not leader for metadata group" {
 			t.Errorf("Apply() = %v", err)
 		}
 		if waited := time.Since(began); waited != time.Second {
@@ -217,9 +218,8 @@ func TestCloseEndsWhatWaits(t *testing.T) {
 	})
 }
 
-// TestNoMoreProposalsAreUnderWayThanAreToldApart: a command that is stuck holds up those that
-// would go too far ahead of it.
-func TestNoMoreProposalsAreUnderWayThanAreToldApart(t *testing.T) {
+// TestNoMoreProposalsAreUnderWayThanAWindowHolds: a command that is stuck delays those that are a window ahead of it.
+func TestNoMoreProposalsAreUnderWayThanAWindowHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &agreement{leader: -1}
 		s := a.nodes(t, 1)[0]
@@ -357,7 +357,7 @@ func TestWhatANewerVersionWroteStopsTheNode(t *testing.T) {
 	}
 }
 
-func TestADiskErrorStopsTheNodeAndTellsNobodyThatItWasDone(t *testing.T) {
+func TestADiskErrorStopsTheNodeAndAcknowledgesNothing(t *testing.T) {
 	a := &agreement{}
 	node := a.nodes(t, 1)[0]
 	node.disk.fails = errors.New("input/output error")
@@ -382,10 +382,13 @@ func TestANodeWithoutRoomProposesNothingThatTakesSpace(t *testing.T) {
 	if _, err := node.Apply(t.Context(), topic); !errors.Is(err, fault.KafkaStorageError) || len(a.entries) != 0 {
 		t.Errorf("Apply() = %v, proposals: %d", err, len(a.entries))
 	}
-	if _, err := node.Apply(t.Context(), metadata.FenceBroker{ID: 1}); !errors.Is(err, fault.StaleBrokerEpoch) || len(a.entries) != 1 {
+	if _, err := node.Apply(t.Context(), metadata.FenceBroker{ID: 1}); !errors.Is(err, fault.StaleBrokerEpoch) ||
+		len(a.entries) != 1 {
 		t.Errorf("a broker cannot be fenced: %v, proposals: %d", err, len(a.entries))
 	}
-	for _, cmd := range []metadata.Command{metadata.InitCluster{ClusterID: "cluster"}, metadata.RegisterBroker{ID: 1, Incarnation: [16]byte{1}}} {
+	for _, cmd := range []metadata.Command{
+		metadata.InitCluster{ClusterID: "cluster"}, metadata.RegisterBroker{ID: 1, Incarnation: [16]byte{1}},
+	} {
 		if _, err := node.Apply(t.Context(), cmd); err != nil {
 			t.Errorf("a node cannot start: %T: %v", cmd, err)
 		}
@@ -398,7 +401,9 @@ func TestALongLogIsCommittedInParts(t *testing.T) {
 	node := a.nodes(t, 1)[0]
 	for n := range 1000 {
 		if _, err := node.Apply(t.Context(), metadata.AlterConfigs{
-			Type: metadata.ResourceGroup, Name: fmt.Sprint("group-", n), Set: map[string]string{"consumer.session.timeout.ms": "50000"},
+			Type: metadata.ResourceGroup,
+			Name: fmt.Sprint("group-", n),
+			Set:  map[string]string{"consumer.session.timeout.ms": "50000"},
 		}); err != nil {
 			t.Fatal(err)
 		}

@@ -13,28 +13,28 @@ type outcome struct {
 	err    error
 }
 
-// waiters are the proposals of this node's run that somebody waits for.
+// waiters are the proposals of this node's run whose outcome is awaited.
 type waiters struct {
 	mu     sync.Mutex
 	next   uint64 // sequence number
 	low    uint64 // no earlier one waits
 	by     map[uint64]*waiter
-	left   chan struct{} // closed when one has left
+	left   chan struct{} // closed and replaced when a waiter leaves
 	closed error         // why no more are taken
 }
 
 // waiter waits for one proposal.
 type waiter struct {
 	sequence uint64
-	got      outcome // when settled
-	settled  chan struct{}
+	got      outcome // once resolved is closed
+	resolved chan struct{}
 	cancel   context.CancelFunc // of what is done for the proposal
 }
 
 func newWaiters() *waiters { return &waiters{by: map[uint64]*waiter{}, left: make(chan struct{})} }
 
-// enter returns a new waiter and the context of what is done for it, which ends when it is settled. It waits until no proposal under
-// way is too old for the windows.
+// enter returns a new waiter and the context for its proposal, which ends when the waiter is resolved. It blocks while
+// the oldest proposal under way is a whole window behind.
 func (w *waiters) enter(ctx context.Context) (*waiter, context.Context, error) {
 	for {
 		w.mu.Lock()
@@ -47,7 +47,7 @@ func (w *waiters) enter(ctx context.Context) (*waiter, context.Context, error) {
 		}
 		if w.next-w.low < windowSize {
 			own, cancel := context.WithCancel(ctx)
-			one := &waiter{sequence: w.next, settled: make(chan struct{}), cancel: cancel}
+			one := &waiter{sequence: w.next, resolved: make(chan struct{}), cancel: cancel}
 			w.by[w.next] = one
 			w.next++
 			w.mu.Unlock()
@@ -73,7 +73,7 @@ func (w *waiters) leave(one *waiter) {
 	w.left = make(chan struct{})
 }
 
-// lowest returns the lowest sequence number that waits.
+// lowest returns the lowest sequence number with a waiter.
 func (w *waiters) lowest() uint64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -83,16 +83,16 @@ func (w *waiters) lowest() uint64 {
 	return w.low
 }
 
-// settle tells who waits for a proposal, if anybody does, what became of it.
-func (w *waiters) settle(sequence uint64, got outcome) {
+// resolve gives a proposal's waiter, if there still is one, the outcome.
+func (w *waiters) resolve(sequence uint64, got outcome) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if one := w.by[sequence]; one != nil {
-		one.settle(got)
+		one.resolve(got)
 	}
 }
 
-// close settles all with an error, and takes no more.
+// close resolves all waiters with an error and refuses new ones.
 func (w *waiters) close(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -101,7 +101,7 @@ func (w *waiters) close(err error) {
 	}
 	w.closed = err
 	for _, one := range w.by {
-		one.settle(outcome{err: err})
+		one.resolve(outcome{err: err})
 	}
 }
 
@@ -112,13 +112,13 @@ func (w *waiters) why() error {
 	return w.closed
 }
 
-// settle is for who holds the lock. The first outcome counts.
-func (o *waiter) settle(got outcome) {
+// resolve is called with the lock held. The first outcome counts.
+func (o *waiter) resolve(got outcome) {
 	select {
-	case <-o.settled:
+	case <-o.resolved:
 	default:
 		o.got = got
-		close(o.settled)
+		close(o.resolved)
 		o.cancel()
 	}
 }

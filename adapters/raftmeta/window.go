@@ -1,19 +1,20 @@
 package raftmeta
 
-// windowSize is how many proposals a node may have under way, and so how many of its newest sequence numbers must be told apart.
+// windowSize is how many proposals a node may have under way, and so for how many of its newest sequence numbers it
+// must be known which were applied.
 const windowSize = 256
 
-// verdict says what is to be done with a proposal.
+// verdict says what to do with a proposal.
 type verdict uint8
 
 const (
 	admitted  verdict = iota // it is new
-	duplicate                // it was applied before, or nobody waits for it any more
+	duplicate                // it was applied before, or it has no waiter any more
 	stale                    // an earlier run of its node has made it
 )
 
-// window remembers which proposals of one node were applied. It is the same on all nodes after the same entries, and takes as much room
-// after a year as after a minute.
+// window remembers which proposals of one node were applied. It is the same on all nodes after the same entries, and
+// its size is constant.
 type window struct {
 	Boot uint64                  `cbor:"1,keyasint"` // the node's run that the rest is about
 	Low  uint64                  `cbor:"2,keyasint"` // below it, all count as applied

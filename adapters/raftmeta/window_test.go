@@ -6,8 +6,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestAWindowAdmitsEachProposalOnce compares a window with a set that forgets nothing, for a proposer that keeps to its rules: it does not go
-// windowSize ahead of what it waits for, and proposals arrive in any order, some several times and some never.
+// TestAWindowAdmitsEachProposalOnce compares a window with a set that forgets nothing. The proposer keeps to its rules:
+// it does not go windowSize ahead of what it waits for. Proposals arrive in any order, some several times and some
+// never.
 func TestAWindowAdmitsEachProposalOnce(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var w window

@@ -16,7 +16,7 @@ func (m *Manager) VoteClaimed() bool {
 	return m.guard.VoteClaimed
 }
 
-// NoteVoteClaimed records, for good, that the other nodes know this one's incarnation: it may vote from now on.
+// NoteVoteClaimed records durably that the other nodes know this one's incarnation: it may vote from now on.
 func (m *Manager) NoteVoteClaimed() error {
 	return m.note("that the vote is claimed", func(g *guard) bool {
 		noted := !g.VoteClaimed
@@ -36,7 +36,7 @@ func (m *Manager) Founders() map[int32][16]byte {
 	return nodes
 }
 
-// NoteFounders records, for good, the incarnations of other nodes. One that is recorded stays: a node that has
+// NoteFounders records the incarnations of other nodes durably. A recorded one is never replaced: a node that has
 // another one now was wiped.
 func (m *Manager) NoteFounders(nodes map[int32][16]byte) error {
 	return m.note("the nodes that the cluster begins with", func(g *guard) (noted bool) {

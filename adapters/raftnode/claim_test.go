@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// reopened stops a node's manager and opens it again.
+// reopened closes a node's manager and opens it again.
 func (n *node) reopened(t *testing.T) *Manager {
 	t.Helper()
 	if n.manager != nil {

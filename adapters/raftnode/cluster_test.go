@@ -47,7 +47,7 @@ func TestAnyNodeMayProposeAndAllApply(t *testing.T) {
 	}
 }
 
-func TestABarrierSeesWhatAnotherNodeWasTold(t *testing.T) {
+func TestABarrierSeesWhatAnotherNodeHasProposed(t *testing.T) {
 	nodes, _ := cluster(t, 3, nil)
 	for round := range 20 {
 		entry := fmt.Sprint("round ", round)
@@ -140,7 +140,7 @@ func TestLeadershipIsTransferred(t *testing.T) {
 	}
 }
 
-func TestASlowReaderOfLeaderChangesHoldsNobodyUp(t *testing.T) {
+func TestASlowReaderOfLeaderChangesDelaysNothing(t *testing.T) {
 	nodes, _ := cluster(t, 3, nil)
 	ctx, cancel := context.WithTimeout(t.Context(), long)
 	defer cancel()

@@ -14,7 +14,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/space"
 )
 
-// Space knows what may yet be written to the disk.
+// Space knows how much may still be written to the disk.
 type Space interface {
 	// Room returns nil when n bytes may be written for the use, and there is room for them.
 	Room(use space.Use, n int64) error
@@ -28,9 +28,9 @@ type files struct {
 }
 
 const (
-	// usualAhead is what Tan sets aside for a log, and a bit.
+	// usualAhead is slightly more than Tan sets aside for a log.
 	usualAhead = 65 << 20
-	// leastAhead is what a log gets where there is less.
+	// leastAhead is what a log gets when there is less room.
 	leastAhead = 4 << 20
 )
 

@@ -126,7 +126,10 @@ type node struct {
 func newNode(t *testing.T, id int32) *node {
 	t.Helper()
 	set := DefaultSettings()
-	set.Dir, set.ClusterID, set.NodeID, set.Address = t.TempDir(), "test", id, freeAddress(t)
+	set.Dir = t.TempDir()
+	set.ClusterID = "test"
+	set.NodeID = id
+	set.Address = freeAddress(t)
 	set.RTT, set.ElectionRTT, set.HeartbeatRTT = 10*time.Millisecond, 20, 2
 	return &node{set: set, state: newState()}
 }
@@ -203,7 +206,7 @@ func again(ctx context.Context, do func(context.Context) error) error {
 	}
 }
 
-// cluster starts so many nodes, of which all are voters.
+// cluster starts that many nodes; all are voters.
 func cluster(t *testing.T, size int, change func(*Settings)) ([]*node, Members) {
 	t.Helper()
 	members := Members{Peers: map[int32]string{}}

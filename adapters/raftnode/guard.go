@@ -22,12 +22,12 @@ const (
 	guardFile = "node.json"
 )
 
-// dragonboatFile is where dragonboat notes what its directory was made for: the host and the address among other
-// things, which the guard holds, too.
+// dragonboatFile is where dragonboat records what its directory was made for: among others the host and the address,
+// which the guard holds, too.
 const dragonboatFile = "dragonboat.ds"
 
-// guard is what the directory says of itself. It is what tells a node's data from another's, from
-// none, and from an older one's.
+// guard identifies the directory's content. It distinguishes a node's data from another node's, from none, and from an
+// older state of the same node.
 type guard struct {
 	Version     int      `json:"version"`
 	ClusterID   string   `json:"cluster_id"`
@@ -37,9 +37,9 @@ type guard struct {
 	Host        string   `json:"host"`        // dragonboat's directory is named for it
 	Address     string   `json:"address"`     // at which the groups' other members know this node
 	Groups      []string `json:"groups"`      // of which it has had a replica
-	// Founders are the incarnations of the other nodes with which the cluster begins, as they have introduced themselves.
+	// Founders are the incarnations of the cluster's other first members, as they have reported them.
 	Founders map[int32][]byte `json:"founders,omitempty"`
-	// VoteClaimed says that the other nodes know this one's incarnation. An earlier version wrote neither.
+	// VoteClaimed says that the other nodes know this one's incarnation. Earlier versions wrote neither field.
 	VoteClaimed bool `json:"vote_claimed,omitempty"`
 }
 
@@ -86,9 +86,8 @@ func openGuard(dir string, set Settings) (g guard, err error) {
 	return g, g.write(path)
 }
 
-// firstBoot is what a new directory's boots are counted from. A node whose directory was lost reads in the group's log
-// what it had proposed before that, and must not take it for what it proposes now: it would seem to have been agreed
-// on that it may go on to vote.
+// firstBoot seeds the boot counter of a fresh directory. It must be above every boot of a lost directory. Otherwise, on
+// replaying the log, the node would take an old proposal for its own new one and conclude that it may vote.
 func firstBoot() uint64 { return uint64(time.Now().UnixNano()) }
 
 // check compares the guard with the settings.
@@ -107,15 +106,15 @@ func (g *guard) check(path string, set Settings) error {
 	case g.Address != set.Address:
 		return fmt.Errorf(
 			"%w: the cluster knows node %d at raft address %s, not at %s: set that address, or remove the node and let it "+
-				"join anew, under a new node id",
+				"join again under a new node id",
 			ErrWrongNode, g.NodeID, g.Address, set.Address,
 		)
 	}
 	return nil
 }
 
-// moveTo makes the directory that of a host: dragonboat names the directory within for the host, and in one of another
-// name it would begin anew, without its log and its votes. A crash in between is made good by the next call.
+// moveTo renames the data for a host: dragonboat names its subdirectory for the host, and under another name it would
+// start without its log and its votes. The next call completes a move that a crash has interrupted.
 func (g *guard) moveTo(dir, host string) error {
 	if g.Host == host {
 		return nil
@@ -124,7 +123,7 @@ func (g *guard) moveTo(dir, host string) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("move the raft data of host %q to host %q: %w", g.Host, host, err)
 	}
-	err = os.Remove(filepath.Join(dir, dragonboatFile)) // dragonboat writes it anew
+	err = os.Remove(filepath.Join(dir, dragonboatFile)) // dragonboat writes a new one
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -132,7 +131,7 @@ func (g *guard) moveTo(dir, host string) error {
 	return syncDir(dir)
 }
 
-// write replaces the file at path, durably and at once.
+// write replaces the file at path durably and atomically.
 func (g *guard) write(path string) error {
 	text, err := json.MarshalIndent(g, "", "  ")
 	if err != nil {
@@ -162,7 +161,7 @@ func checkEmpty(dir string) error {
 		return err
 	}
 	for _, e := range entries {
-		if e.Name() != guardFile+".tmp" { // of a first start that was cut short
+		if e.Name() != guardFile+".tmp" { // of a first start that was interrupted
 			return fmt.Errorf("%w: %s holds %s, but not %s", ErrLostData, dir, e.Name(), guardFile)
 		}
 	}

@@ -53,7 +53,7 @@ func TestANodeWithAnothersDataIsRefused(t *testing.T) {
 	}
 }
 
-func TestANodeWhoseDataIsGoneIsRefused(t *testing.T) {
+func TestANodeWithLostDataIsRefused(t *testing.T) {
 	for name, lose := range map[string]func(t *testing.T, n *node) error{
 		"all of it but the state": func(_ *testing.T, n *node) error { return os.RemoveAll(n.path("")) },
 		"the guard":               func(_ *testing.T, n *node) error { return os.Remove(n.path(guardFile)) },
@@ -82,7 +82,8 @@ func TestANodeWhoseDataIsGoneIsRefused(t *testing.T) {
 	}
 }
 
-// TestALogThatEndsInAZeroedBlockIsRefused: after a kill, dragonboat's log takes the block for its end, and would go on without the rest.
+// TestALogThatEndsInAZeroedBlockIsRefused: after a kill, dragonboat's log takes the block for its end and would
+// continue without the rest.
 func TestALogThatEndsInAZeroedBlockIsRefused(t *testing.T) {
 	nodes, members := cluster(t, 1, nil)
 	n := nodes[0]
@@ -105,7 +106,8 @@ func TestALogThatEndsInAZeroedBlockIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := n.try(t, members); !errors.Is(err, ErrLostData) || !strings.Contains(err.Error(), "the raft log ends at entry") {
+		if err := n.try(t, members); !errors.Is(err, ErrLostData) ||
+			!strings.Contains(err.Error(), "the raft log ends at entry") {
 			t.Errorf("start = %v", err)
 		}
 	}
@@ -138,7 +140,8 @@ func TestAStateOlderThanTheLogsBeginIsRefused(t *testing.T) {
 	}
 	n.stop(t)
 	n.state = newState()
-	if err := n.try(t, members); !errors.Is(err, ErrLostData) || !strings.Contains(err.Error(), "the state ends at entry 0") {
+	if err := n.try(t, members); !errors.Is(err, ErrLostData) ||
+		!strings.Contains(err.Error(), "the state ends at entry 0") {
 		t.Errorf("start = %v", err)
 	}
 }
@@ -158,7 +161,8 @@ func (n *node) rewriteGuard(t *testing.T, change func(*guard)) error {
 	return g.write(n.path(guardFile))
 }
 
-// TestAHostsNewNameDoesNotHideItsData: dragonboat's directory is named for the host. It begins with what a host of another name has left.
+// TestAHostsNewNameDoesNotHideItsData: dragonboat's directory is named for the host. It begins with what a host of
+// another name has left.
 func TestAHostsNewNameDoesNotHideItsData(t *testing.T) {
 	for step, left := range []func(n *node) error{
 		func(n *node) error { return os.Rename(n.path(hostname(t)), n.path("before")) },
@@ -184,7 +188,7 @@ func TestAHostsNewNameDoesNotHideItsData(t *testing.T) {
 	}
 }
 
-func TestAFirstStartThatWasCutShortIsBegunAnew(t *testing.T) {
+func TestAnInterruptedFirstStartIsRepeated(t *testing.T) {
 	n := newNode(t, 0)
 	if err := os.MkdirAll(n.path(""), 0o755); err != nil {
 		t.Fatal(err)

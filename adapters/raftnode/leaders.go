@@ -10,8 +10,8 @@ type Leader struct {
 	Term   uint64 // Raft's, which rises with each election
 }
 
-// listener takes dragonboat's events, in their order and in one goroutine, which it must not block. What dragonboat answers when it is asked
-// for the leader may be older than the event.
+// listener receives dragonboat's events, in their order and in one goroutine, which it must not block. A query for the
+// leader may return an older one than the event did.
 type listener struct{ manager *Manager }
 
 // LeaderUpdated implements raftio.IRaftEventListener.

@@ -15,8 +15,8 @@ import (
 	"github.com/lni/dragonboat/v4/logger"
 )
 
-// dragonboat has one logger per process, which can be set once: route is that one, and leads to the
-// log of the newest Manager.
+// dragonboat has one logger per process, which can be set once. It writes to route, which is the log of the newest
+// Manager.
 var route struct { //nolint:gochecknoglobals // dragonboat's is global
 	once sync.Once
 	to   atomic.Pointer[destination]
@@ -27,7 +27,7 @@ type destination struct {
 	log *slog.Logger
 
 	mu     sync.Mutex
-	warned map[string]time.Time // when the warnings that are repeated were given last; one for each address
+	warned map[string]time.Time // when each repeated warning was last logged; there is one for each address
 }
 
 // routeLogs makes dragonboat log to log.
@@ -38,19 +38,22 @@ func routeLogs(log *slog.Logger) {
 	})
 }
 
-// routed is the logger of one of dragonboat's packages. What goes wrong is a warning, since what matters comes back as
-// an error or ends the process; the rest is for debugging, and so is what is routine.
+// routed is the logger of one of dragonboat's packages. Its errors are warnings here, since those that matter are also
+// returned or end the process. Everything else is logged for debugging, and so are routine warnings.
 type routed struct{ pkg string }
 
-// routine are parts of warnings that a healthy cluster gives, too. In a raft group it is what is said in any election,
-// and what had to be tried again because of it: that there is no leader is told by who waits for one. Between nodes it
-// is that one does not run: that it is unreachable is warned of once a minute.
+// routine are parts of warnings that a healthy cluster logs, too. In a raft group they belong to elections, and to
+// requests that are retried because of one. The absence of a leader is reported by the requests that wait for it.
+// Between nodes they mean that one is down; that it is unreachable is warned of once a minute.
 var routine = map[string][]string{ //nolint:gochecknoglobals // a table
 	"raft": {
-		"became PreVote candidate", "became candidate", "received RequestVote", "received RequestPreVote", "sent RequestVote", "sent RequestPreVote",
-		"dropped RequestVote", "dropped RequestPreVote", "with higher term", "after receiving higher term", "campaign skipped", "cast vote", "cast preVote",
-		"rejected vote", "rejected preVote", " votes and ", " preVotes and ", "rejection from", "received RequestVoteResp", "received RequestPreVoteResp",
-		"dropped proposal", "dropped read index", "dropped ReadIndex", "dropped LeaderTransfer", "LeaderTransfer ignored", "no remote for",
+		"became PreVote candidate", "became candidate", "campaign skipped",
+		"received RequestVote", "received RequestPreVote", "sent RequestVote", "sent RequestPreVote",
+		"dropped RequestVote", "dropped RequestPreVote", "with higher term", "after receiving higher term",
+		"cast vote", "cast preVote", "rejected vote", "rejected preVote", " votes and ", " preVotes and ",
+		"rejection from", "received RequestVoteResp", "received RequestPreVoteResp",
+		"dropped proposal", "dropped read index", "dropped ReadIndex",
+		"dropped LeaderTransfer", "LeaderTransfer ignored", "no remote for",
 	},
 	"transport": {
 		"connect: connection refused", "connection reset by peer", "broken pipe", "EOF", "failed to get the header",
@@ -62,14 +65,15 @@ func (r routed) isRoutine(text string) bool {
 	return slices.ContainsFunc(routine[r.pkg], func(part string) bool { return strings.Contains(text, part) })
 }
 
-// repeated begins what dragonboat says again and again of each node that does not run, with every try to
-// connect: about once a second.
+// repeated is in the warning that dragonboat logs about a node that is down with every attempt to connect: about once a
+// second.
 const repeated = "became unreachable"
 
-// warnAgain is how long such a warning is not given again.
+// warnAgain is the time between two such warnings for one address.
 const warnAgain = time.Minute
 
-// warnedLately reports whether a warning is repeated that was given less than warnAgain ago, and otherwise notes it.
+// warnedLately reports whether text repeats a warning that was logged less than warnAgain ago. Otherwise it remembers
+// the warning.
 func (d *destination) warnedLately(text string, now time.Time) bool {
 	if !strings.Contains(text, repeated) {
 		return false
@@ -87,30 +91,30 @@ func (d *destination) warnedLately(text string, now time.Time) bool {
 }
 
 func (r routed) SetLevel(logger.LogLevel)            {}
-func (r routed) Debugf(format string, args ...any)   { r.say(slog.LevelDebug, format, args) }
-func (r routed) Infof(format string, args ...any)    { r.say(slog.LevelDebug, format, args) }
+func (r routed) Debugf(format string, args ...any)   { r.debug(format, args) }
+func (r routed) Infof(format string, args ...any)    { r.debug(format, args) }
 func (r routed) Warningf(format string, args ...any) { r.warn(format, args) }
 func (r routed) Errorf(format string, args ...any)   { r.warn(format, args) }
 
+// debug formats nothing unless the line is wanted: dragonboat says much.
+func (r routed) debug(format string, args []any) {
+	if log := route.to.Load().log; log.Enabled(context.Background(), slog.LevelDebug) {
+		log.Debug("raft", "package", r.pkg, "text", fmt.Sprintf(format, args...))
+	}
+}
+
 func (r routed) warn(format string, args []any) {
+	text, to := fmt.Sprintf(format, args...), route.to.Load()
 	level := slog.LevelWarn
-	if text := fmt.Sprintf(format, args...); r.isRoutine(text) || route.to.Load().warnedLately(text, time.Now()) {
+	if r.isRoutine(text) || to.warnedLately(text, time.Now()) {
 		level = slog.LevelDebug
 	}
-	r.say(level, format, args)
+	to.log.Log(context.Background(), level, "raft", "package", r.pkg, "text", text)
 }
 
-// Panicf says why the process ends, and ends it: dragonboat calls it in goroutines of its own.
+// Panicf logs why the process ends, and ends it: dragonboat calls it in goroutines of its own.
 func (r routed) Panicf(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	route.to.Load().log.LogAttrs(context.Background(), slog.LevelError, "raft cannot go on, this node stops",
-		slog.String("package", r.pkg), slog.String("text", text))
+	route.to.Load().log.Error("raft cannot go on, this node stops", "package", r.pkg, "text", text)
 	panic("raft cannot go on: " + text)
-}
-
-func (r routed) say(level slog.Level, format string, args []any) {
-	log := route.to.Load().log
-	if ctx := context.Background(); log.Enabled(ctx, level) {
-		log.LogAttrs(ctx, level, "raft", slog.String("package", r.pkg), slog.String("text", fmt.Sprintf(format, args...)))
-	}
 }

@@ -21,16 +21,17 @@ func TestOnlyRealProblemsAreWarnings(t *testing.T) {
 	raft.Warningf("%s received %s with higher term (%d) from %s", "x", "RequestVote", 3, "n2")
 	raft.Warningf("%s received %d votes and %d rejections, quorum is %d", "x", 2, 0, 2)
 	raft.Warningf("%s dropped proposal, no leader", "x")
-	transport.Errorf("Nodehost %s failed to get a connection to %s, %v", "a", "b", "dial tcp b: connect: connection refused")
+	transport.Errorf("Nodehost %s failed to get a connection to %s, %v", "a", "b",
+		"dial tcp b: connect: connection refused")
 	raft.Infof("information")
 	if out.Len() > 0 {
-		t.Errorf("routine is told: %s", out.String())
+		t.Errorf("a routine warning is logged: %s", out.String())
 	}
 	for _, problem := range []string{"has lost quorum", "x509: certificate signed by unknown authority"} {
 		raft.Warningf("%s", problem)
 		transport.Errorf("%s", problem)
 		if n := strings.Count(out.String(), problem); n != 2 {
-			t.Errorf("%q was told %d times, want twice: %s", problem, n, out.String())
+			t.Errorf("%q was logged %d times, want twice: %s", problem, n, out.String())
 		}
 	}
 }

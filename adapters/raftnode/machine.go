@@ -9,24 +9,25 @@ import (
 	"github.com/lni/dragonboat/v4/statemachine"
 )
 
-// StateMachine is what a group replicates: the entries that the group has agreed on are applied to it, in their order, on each node. It keeps
-// its state on disk. Update, Sync, Snapshot and Restore are called by one goroutine at a time, and never once the replica is closed. An error of
-// theirs ends the process: the node would differ from the others.
+// StateMachine is what a group replicates: committed entries are applied to it, in their order, on each node. It keeps
+// its state on disk. Update, Sync, Snapshot and Restore are called by one goroutine at a time, and never after the
+// replica is closed. An error from them ends the process, because the node would differ from the others.
 type StateMachine interface {
-	// Applied returns the index of the last entry whose effect is stored, 0 for none. It is called before everything else.
+	// Applied returns the index of the last entry whose effect is stored, 0 for none. It is called before everything
+	// else.
 	Applied() uint64
-	// Update applies entries by their indexes, which rise. Their data must not be kept. What depends on anything but the state and the
-	// entries makes the nodes differ.
+	// Update applies entries by their indexes, which rise. It must not keep their data. The result may depend on the
+	// state and the entries only; otherwise the nodes would differ.
 	Update(entries iter.Seq2[uint64, []byte]) error
 	// Sync returns when what was applied survives a loss of power.
 	Sync() error
-	// Snapshot takes the state as it is now; write writes it, later and while Update goes on.
+	// Snapshot captures the state as it is now; write writes it later, while Update goes on.
 	Snapshot() (write func(io.Writer) error, err error)
-	// Restore puts the state that another node's snapshot has written in the place of the whole state.
+	// Restore replaces the whole state by a snapshot that another node has written.
 	Restore(r io.Reader) error
 }
 
-// machine makes a StateMachine one of dragonboat's.
+// machine adapts a StateMachine to dragonboat's interface.
 type machine struct {
 	StateMachine
 	closed chan struct{}
@@ -48,7 +49,8 @@ func (m machine) Update(entries []statemachine.Entry) ([]statemachine.Entry, err
 	})
 }
 
-// Lookup implements statemachine.IOnDiskStateMachine: who asks has the state machine at hand, and wants to know only that it is new enough.
+// Lookup implements statemachine.IOnDiskStateMachine. It returns nothing: callers read the state machine directly, and
+// only need to know that it is recent enough.
 func (m machine) Lookup(any) (any, error) { return struct{}{}, nil }
 
 // PrepareSnapshot implements statemachine.IOnDiskStateMachine.

@@ -21,7 +21,7 @@ import (
 
 // Memory that dragonboat may take, in bytes.
 const (
-	logBuffer  = 256 << 10 // for each of Tan's 16 writers, which take more for a larger write
+	logBuffer  = 256 << 10 // for each of Tan's 16 writers, which grow for a larger write
 	maxUnacked = 64 << 20  // of entries that are not applied yet, by group
 	maxQueued  = 64 << 20  // of messages, by peer and direction
 )
@@ -42,7 +42,7 @@ func (g Group) shard() uint64 {
 	return max(1, sum.Sum64())
 }
 
-// replicaID is dragonboat's number for a node's replica of any group; it must not be 0.
+// replicaID is dragonboat's number for a node's replica of any group; 0 is not allowed.
 func replicaID(node int32) uint64 { return uint64(node) + 1 }
 
 // nodeOf is the node whose replica has the number, -1 for none.
@@ -85,7 +85,7 @@ func open(set Settings, log *slog.Logger) (*Manager, error) {
 	if m.guard, err = openGuard(m.dir, set); err != nil {
 		return nil, err
 	}
-	if err = settleLogs(m.dir); err != nil {
+	if err = prepareLogs(m.dir); err != nil {
 		return nil, err
 	}
 	factory := &logFactory{LogDBFactory: tan.Factory}
@@ -113,7 +113,6 @@ func (m *Manager) hostConfig(logs config.LogDBFactory) config.NodeHostConfig {
 		RaftAddress:         set.Address,
 		ListenAddress:       set.Listen,
 		RaftEventListener:   listener{m},
-		EnableMetrics:       true,
 		MaxSendQueueSize:    maxQueued,
 		MaxReceiveQueueSize: maxQueued,
 		Expert: config.ExpertConfig{
@@ -121,12 +120,15 @@ func (m *Manager) hostConfig(logs config.LogDBFactory) config.NodeHostConfig {
 		},
 	}
 	if t := set.TLS; t != nil {
-		c.MutualTLS, c.CAFile, c.CertFile, c.KeyFile = true, t.CAFile, t.CertFile, t.KeyFile
+		c.MutualTLS = true
+		c.CAFile = t.CAFile
+		c.CertFile = t.CertFile
+		c.KeyFile = t.KeyFile
 	}
 	return c
 }
 
-// newHost is dragonboat.NewNodeHost, which may panic, and may return nothing at all after a panic of its own.
+// newHost is dragonboat.NewNodeHost, which may panic, or return neither a host nor an error after a panic of its own.
 func newHost(c config.NodeHostConfig) (host *dragonboat.NodeHost, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -158,12 +160,12 @@ func (f *logFactory) Create(
 // NodeID returns this node's id.
 func (m *Manager) NodeID() int32 { return m.settings.NodeID }
 
-// Incarnation returns what was made up at random with the raft directory. A node with the same id and another
-// incarnation has forgotten its votes.
+// Incarnation returns the random id that was made with the raft directory. A node with the same node id and another
+// incarnation has lost its votes.
 func (m *Manager) Incarnation() [16]byte { return [16]byte(m.guard.Incarnation) }
 
-// Boot returns the number of this run of the node. It is higher than those of all runs before, also of
-// those whose directory was lost.
+// Boot returns the number of this run of the node. It is higher than in all earlier runs, even those whose directory
+// was lost.
 func (m *Manager) Boot() uint64 { return m.guard.Boot }
 
 // Replica returns this node's replica of the group.
@@ -173,9 +175,6 @@ func (m *Manager) Replica(g Group) (*Replica, bool) {
 	r, ok := m.replicas[g.shard()]
 	return r, ok
 }
-
-// WriteMetrics writes dragonboat's metrics of all replicas in this process in Prometheus' text format.
-func (m *Manager) WriteMetrics(w io.Writer) { dragonboat.WriteHealthMetrics(w) }
 
 // Close ends all replicas. A second Close does nothing.
 func (m *Manager) Close() error {
@@ -207,7 +206,7 @@ func (m *Manager) remove(r *Replica) {
 	delete(m.replicas, r.shard)
 }
 
-// errPeers is about what CreateReplica was given.
+// errPeers is CreateReplica's error for invalid Members.
 var errPeers = errors.New(
 	"a raft group's first members are given on each of them, or join = true on one that comes later",
 )

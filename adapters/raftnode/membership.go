@@ -10,11 +10,11 @@ import (
 	"github.com/lni/dragonboat/v4"
 )
 
-// Membership says who belongs to a group: raft addresses by node id.
+// Membership lists a group's members: raft addresses by node id.
 type Membership struct {
 	Voters    map[int32]string
-	NonVoters map[int32]string // they get what was agreed on, and have no say in it
-	Removed   map[int32]bool   // they never come back under their ids
+	NonVoters map[int32]string // they receive committed entries but do not vote
+	Removed   map[int32]bool   // they cannot be added again under their ids
 	change    uint64           // the last change's number, which the next one must name
 }
 
@@ -26,7 +26,12 @@ func (r *Replica) Membership(ctx context.Context) (Membership, error) {
 	if err != nil {
 		return Membership{}, translated(ctx, err)
 	}
-	return Membership{Voters: byNode(got.Nodes), NonVoters: byNode(got.NonVotings), Removed: removed(got.Removed), change: got.ConfigChangeID}, nil
+	return Membership{
+		Voters:    byNode(got.Nodes),
+		NonVoters: byNode(got.NonVotings),
+		Removed:   removed(got.Removed),
+		change:    got.ConfigChangeID,
+	}, nil
 }
 
 func removed(replicas map[uint64]struct{}) map[int32]bool {
@@ -45,8 +50,8 @@ func byNode(replicas map[uint64]string) map[int32]string {
 	return nodes
 }
 
-// AddNonVoting lets a node take part without a vote, at a raft address. The node creates its replica with Members.Join. A node that was removed
-// once can never come back under its id: ErrConflict.
+// AddNonVoting adds a node without a vote, at a raft address. The node creates its replica with Members.Join. A node
+// that was removed can never be added again under its id: ErrConflict.
 func (r *Replica) AddNonVoting(ctx context.Context, node int32, address string) error {
 	return r.change(ctx, "add node", node, func(ctx context.Context, m Membership) error {
 		if m.NonVoters[node] == address {
@@ -56,8 +61,8 @@ func (r *Replica) AddNonVoting(ctx context.Context, node int32, address string) 
 	})
 }
 
-// Promote makes this node, which has no vote, a voter. First it applies what has been agreed on until now: a voter that lags can
-// keep the group from agreeing on anything.
+// Promote makes this node, which has no vote, a voter. It first waits until what is committed so far is applied here: a
+// voter that lags can keep the group from committing anything.
 func (r *Replica) Promote(ctx context.Context) error {
 	node := r.manager.settings.NodeID
 	if err := r.Barrier(ctx); err != nil {
@@ -75,7 +80,7 @@ func (r *Replica) Promote(ctx context.Context) error {
 	})
 }
 
-// Remove takes a node out of the group, for good. The last voter stays: ErrConflict.
+// Remove removes a node from the group. Its id cannot be added again. The last voter stays: ErrConflict.
 func (r *Replica) Remove(ctx context.Context, node int32) error {
 	return r.change(ctx, "remove node", node, func(ctx context.Context, m Membership) error {
 		_, votes := m.Voters[node]
@@ -89,8 +94,10 @@ func (r *Replica) Remove(ctx context.Context, node int32) error {
 	})
 }
 
-// change changes the membership that there is. When another change came in between, the error is ErrConflict.
-func (r *Replica) change(ctx context.Context, what string, node int32, do func(context.Context, Membership) error) error {
+// change changes the current membership. When another change came in between, the error is ErrConflict.
+func (r *Replica) change(
+	ctx context.Context, what string, node int32, do func(context.Context, Membership) error,
+) error {
 	ctx, cancel := r.bounded(ctx)
 	defer cancel()
 	m, err := r.Membership(ctx)
@@ -120,7 +127,7 @@ func (r *Replica) TransferLeadership(ctx context.Context, node int32) error {
 	return fmt.Errorf("transfer leadership to node %d: %w: %w", node, ErrUnknown, ctx.Err())
 }
 
-// awaitLeader returns when the node leads, or after a while.
+// awaitLeader returns when the node leads, or when while has passed.
 func (r *Replica) awaitLeader(ctx context.Context, node int32, while time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, while)
 	defer cancel()

@@ -24,8 +24,8 @@ type Replica struct {
 	leaders *latest.Value[Leader]
 }
 
-// Propose returns when data was agreed on and applied here; on which node it is called does not matter. The error is
-// ErrNoLeader or ErrBusy, or ErrUnknown or ErrClosed: then data may have been applied, or may yet be.
+// Propose returns when data was committed and applied here; any node may call it. The error is ErrNoLeader or ErrBusy
+// when nothing was done. After ErrUnknown and ErrClosed, data may have been applied or may still be.
 func (r *Replica) Propose(ctx context.Context, data []byte) error {
 	ctx, cancel := r.bounded(ctx)
 	defer cancel()
@@ -34,7 +34,7 @@ func (r *Replica) Propose(ctx context.Context, data []byte) error {
 	return translated(ctx, err)
 }
 
-// Barrier returns when everything is applied here that had been agreed on, on any node, before it was called.
+// Barrier returns when everything is applied here that was committed, on any node, before the call.
 func (r *Replica) Barrier(ctx context.Context) error {
 	ctx, cancel := r.bounded(ctx)
 	defer cancel()
@@ -55,9 +55,9 @@ func (r *Replica) Leader() (node int32, ok bool) {
 	}
 }
 
-// Leadership returns the group's leader and its term as far as this node knows; ok is false when there is none. What
-// dragonboat answers may be older than its events, and these come later than what it does. This node is named only
-// when both name it: when another leader has answered a Barrier, neither or only one does.
+// Leadership returns the group's leader and its term as far as this node knows; ok is false when there is none.
+// Dragonboat's answer may be older than its events, and the events may lag behind its answer. This node is returned
+// only when both name it: once another leader has answered a Barrier, at most one of them does.
 func (r *Replica) Leadership() (node int32, term uint64, ok bool) {
 	if _, ok := r.Leader(); !ok {
 		return -1, 0, false
@@ -94,8 +94,8 @@ func (r *Replica) LeaderChanges(ctx context.Context) iter.Seq[Leader] {
 	return r.leaders.Changes(ctx, r.machine.closed)
 }
 
-// Close ends the replica; the other nodes go on. A second Close does nothing. The state
-// machine is not called afterwards.
+// Close ends the replica; the other nodes continue. A second Close does nothing. The state machine is not called
+// afterwards.
 func (r *Replica) Close() error {
 	err := r.manager.host.StopReplica(r.shard, r.id)
 	if err != nil && !isClosed(err) {

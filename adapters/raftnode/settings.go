@@ -11,26 +11,26 @@ import (
 
 // Settings say how this node takes part in Raft groups.
 type Settings struct {
-	Dir       string // the data directory; the node takes raft in it
-	ClusterID string // the cluster's name or id, the same on all its nodes for good
-	NodeID    int32  // this node's id, 0 at least, of this node's data for good
+	Dir       string // the data directory; the node uses raft in it
+	ClusterID string // the cluster's name or id, the same on all its nodes; it never changes
+	NodeID    int32  // this node's id, 0 at least; the data belongs to it
 
 	Address string // host:port at which the other nodes reach this one; part of the groups' memberships
 	Listen  string // host:port to listen on, "" for Address
-	TLS     *TLS   // nil: in the clear
+	TLS     *TLS   // nil: plain text
 
-	RTT          time.Duration // Raft's tick, of 1 ms at least: about a round trip between two nodes with a sync
+	RTT          time.Duration // Raft's tick, 1 ms at least: about one round trip between two nodes with a sync
 	ElectionRTT  int           // ticks without a leader's heartbeat after which an election may begin, 3 at least
 	HeartbeatRTT int           // ticks between heartbeats
 
-	SnapshotEntries    uint64 // entries after which the log may be cut
-	CompactionOverhead uint64 // entries that are kept all the same, for nodes that lag
+	SnapshotEntries    uint64 // entries after which a snapshot is taken and the log may be truncated
+	CompactionOverhead uint64 // entries that are kept nevertheless, for nodes that lag
 
-	Space Space // nil: there is always enough
+	Space Space // nil: there is always enough room
 }
 
-// TLS names the files with which the nodes know each other. A certificate must hold the host names of its node's
-// Address. The files are read at each connection to another node, and once for those that come.
+// TLS names the files with which the nodes authenticate each other. A certificate must hold the host name of its node's
+// Address. The files are read for each outgoing connection, and once for all incoming ones.
 type TLS struct{ CAFile, CertFile, KeyFile string }
 
 // DefaultSettings returns the defaults: an election after 600 ms to 1.2 s without a leader.

@@ -74,8 +74,7 @@ func TestRestartsTakeNoSpace(t *testing.T) {
 	}
 }
 
-// What a wiped node has once proposed comes back to it from the group's log, and is told from what
-// it proposes now by its boot.
+// A wiped node gets its old proposals from the group's log. The boot distinguishes them from what it proposes now.
 func TestANodeThatWasWipedBootsUnderANumberThatItHasNeverHad(t *testing.T) {
 	nodes, members := cluster(t, 1, nil)
 	n := nodes[0]
@@ -93,7 +92,7 @@ func TestANodeThatWasWipedBootsUnderANumberThatItHasNeverHad(t *testing.T) {
 	}
 }
 
-func TestAStateThatWasLostWithTheLogStillThereIsAppliedAnew(t *testing.T) {
+func TestALostStateIsAppliedAgainFromTheLog(t *testing.T) {
 	nodes, members := cluster(t, 1, nil)
 	n := nodes[0]
 	n.propose(t, "a")
@@ -149,7 +148,8 @@ func TestAnEndedContextEndsAProposal(t *testing.T) {
 	nodes, _ := cluster(t, 1, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := nodes[0].replica.Propose(ctx, []byte("a")); !errors.Is(err, context.Canceled) || !errors.Is(err, ErrUnknown) {
+	if err := nodes[0].replica.Propose(ctx, []byte("a")); !errors.Is(err, context.Canceled) ||
+		!errors.Is(err, ErrUnknown) {
 		t.Errorf("Propose() = %v", err)
 	}
 }
@@ -188,7 +188,7 @@ func TestMembersMustNameThisNode(t *testing.T) {
 			t.Errorf("CreateReplica(%+v) = %v", members, err)
 		}
 	}
-	n.start(t, Members{Peers: map[int32]string{1: n.set.Address}}) // nothing was spoilt
+	n.start(t, Members{Peers: map[int32]string{1: n.set.Address}}) // the failed attempts have changed nothing
 }
 
 func TestWhatDragonboatSaysIsLogged(t *testing.T) {
@@ -219,15 +219,5 @@ func TestWhatDragonboatSaysIsLogged(t *testing.T) {
 	}
 	if strings.Contains(text.String(), "detail") || strings.Contains(text.String(), "news") {
 		t.Errorf("logged at info:\n%s", text.String())
-	}
-}
-
-func TestMetricsTellOfTheGroup(t *testing.T) {
-	nodes, _ := cluster(t, 1, nil)
-	nodes[0].leader(t)
-	var text bytes.Buffer
-	nodes[0].manager.WriteMetrics(&text)
-	if !strings.Contains(text.String(), "dragonboat_raftnode_has_leader") {
-		t.Errorf("metrics:\n%s", text.String())
 	}
 }

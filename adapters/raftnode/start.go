@@ -14,16 +14,18 @@ import (
 	"github.com/chronik-stream/chronik/internal/latest"
 )
 
-// Members say how a group begins on this node. They are looked at when the node has no replica of it yet.
+// Members say how a group starts on this node. They matter only when the node has no replica of it yet.
 type Members struct {
-	// Peers are the raft addresses of the group's first members, this node among them, by node id. They are the same on all of these.
+	// Peers are the raft addresses of the group's first members, this node among them, by node id. They are the same on
+	// all first members.
 	Peers map[int32]string
-	// Join says that the group is there already, and that this node was added to it, or will be, by AddNonVoting.
+	// Join says that the group exists already, and that this node was added to it, or will be, by AddNonVoting.
 	Join bool
 }
 
-// CreateReplica starts this node's replica of a group, with the state that sm keeps, and returns when all that the node knows
-// to be agreed on is applied. It does not wait for other nodes. It is ErrLostData when the raft log or the state is not what it was.
+// CreateReplica starts this node's replica of a group, whose state sm keeps. It returns when everything that the node
+// knows to be committed is applied, and does not wait for other nodes. The error is ErrLostData when part of the raft
+// log or the state is missing.
 func (m *Manager) CreateReplica(ctx context.Context, g Group, members Members, sm StateMachine) (*Replica, error) {
 	r := &Replica{
 		manager: m, group: g, shard: g.shard(), id: replicaID(m.settings.NodeID),
@@ -50,7 +52,8 @@ func (m *Manager) start(ctx context.Context, r *Replica, members Members) (err e
 	if err != nil && !errors.Is(err, raftio.ErrNoBootstrapInfo) {
 		return err
 	}
-	peers, joined := map[uint64]string(nil), before.Join
+	var peers map[uint64]string
+	joined := before.Join
 	if begun {
 		err = m.checkLog(r)
 	} else {
@@ -63,9 +66,8 @@ func (m *Manager) start(ctx context.Context, r *Replica, members Members) (err e
 	if err != nil {
 		return err
 	}
-	err = m.host.StartOnDiskReplica(peers, members.Join && !begun, func(uint64, uint64) statemachine.IOnDiskStateMachine {
-		return r.machine
-	}, m.replicaConfig(r, joined))
+	stateMachine := func(uint64, uint64) statemachine.IOnDiskStateMachine { return r.machine }
+	err = m.host.StartOnDiskReplica(peers, members.Join && !begun, stateMachine, m.replicaConfig(r, joined))
 	if err != nil {
 		return err
 	}
@@ -84,12 +86,12 @@ func (m *Manager) replicaConfig(r *Replica, joined bool) config.Config {
 		CompactionOverhead:  m.settings.CompactionOverhead,
 		OrderedConfigChange: true,
 		MaxInMemLogSize:     maxUnacked,
-		IsNonVoting:         joined, // it becomes a voter when the log says so
+		IsNonVoting:         joined, // it becomes a voter by an entry of the log
 		WaitReady:           true,
 	}
 }
 
-// firstMembers returns the peers of a replica that begins. Nothing may be there of an earlier one.
+// firstMembers returns the peers of a new replica. Nothing of an earlier one may exist.
 func (m *Manager) firstMembers(r *Replica, members Members) (map[uint64]string, error) {
 	if m.hadGroup(r.group) {
 		return nil, fmt.Errorf("%w: its raft log is gone", ErrLostData)
@@ -111,13 +113,14 @@ func (m *Manager) firstMembers(r *Replica, members Members) (map[uint64]string, 
 		peers[replicaID(node)], nodes[address] = address, node
 	}
 	if own := peers[r.id]; own != m.settings.Address {
-		return nil, fmt.Errorf("%w: this is node %d at %s, the members have it at %q", errPeers, m.settings.NodeID, m.settings.Address, own)
+		return nil, fmt.Errorf("%w: this is node %d at %s, the members have it at %q",
+			errPeers, m.settings.NodeID, m.settings.Address, own)
 	}
 	return peers, nil
 }
 
-// checkLog compares what the raft log says with where it ends, and with what was applied. dragonboat takes a block of zeros for the end
-// of its log, and would go on as if what came after had never been.
+// checkLog compares the end of the raft log with what it says was committed, and with what was applied. Dragonboat
+// takes a block of zeros for the end of its log and would continue as if the rest had never existed.
 func (m *Manager) checkLog(r *Replica) error {
 	snapshot, err := m.logs.GetSnapshot(r.shard, r.id)
 	if err != nil {
@@ -126,7 +129,7 @@ func (m *Manager) checkLog(r *Replica) error {
 	end, committed := snapshot.Index, uint64(0)
 	state, err := m.logs.ReadRaftState(r.shard, r.id, snapshot.Index)
 	switch {
-	case errors.Is(err, raftio.ErrNoSavedLog): // the first start was cut short
+	case errors.Is(err, raftio.ErrNoSavedLog): // the first start was interrupted
 	case err != nil:
 		return fmt.Errorf("read the raft log: %w", err)
 	default:
@@ -138,9 +141,11 @@ func (m *Manager) checkLog(r *Replica) error {
 	applied := r.machine.Applied()
 	switch {
 	case applied > end || committed > end:
-		return fmt.Errorf("%w: the raft log ends at entry %d, agreed on was entry %d and applied entry %d", ErrLostData, end, committed, applied)
+		return fmt.Errorf("%w: the raft log ends at entry %d, committed was entry %d and applied entry %d",
+			ErrLostData, end, committed, applied)
 	case snapshot.Dummy && snapshot.OnDiskIndex > applied:
-		return fmt.Errorf("%w: entries up to %d were applied, but the state ends at entry %d", ErrLostData, snapshot.OnDiskIndex, applied)
+		return fmt.Errorf("%w: entries up to %d were applied, but the state ends at entry %d",
+			ErrLostData, snapshot.OnDiskIndex, applied)
 	}
 	return nil
 }

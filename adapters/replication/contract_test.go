@@ -50,8 +50,11 @@ func (l *leader) handle(req kmsg.Request) kmsg.Response {
 func (l *leader) handleBeat(req *kmsg.BrokerHeartbeatRequest) kmsg.Response {
 	resp := kmsg.NewPtrBrokerHeartbeatResponse()
 	reply, err := l.beat(ports.BrokerHeartbeat{
-		BrokerID: req.BrokerID, BrokerEpoch: req.BrokerEpoch, MetadataIndex: req.CurrentMetadataOffset, WantFence: req.WantFence,
-		WantShutDown: req.WantShutdown,
+		BrokerID:      req.BrokerID,
+		BrokerEpoch:   req.BrokerEpoch,
+		MetadataIndex: req.CurrentMetadataOffset,
+		WantFence:     req.WantFence,
+		WantShutDown:  req.WantShutdown,
 	})
 	resp.ErrorCode, _ = kafkaerrors.Code(err)
 	resp.IsCaughtUp, resp.IsFenced, resp.ShouldShutdown = reply.CaughtUp, reply.Fenced, reply.ShouldShutDown
@@ -100,8 +103,10 @@ func (l *leader) handleFetch(req *kmsg.FetchRequest) kmsg.Response {
 // answer fills in what fetch says of all partitions that are wanted.
 func (l *leader) answer(req *kmsg.FetchRequest, resp *kmsg.FetchResponse) {
 	ask := ports.ReplicaFetch{
-		BrokerEpoch: req.ReplicaState.Epoch, MaxWait: time.Duration(req.MaxWaitMillis) * time.Millisecond, MinBytes: req.MinBytes,
-		MaxBytes: req.MaxBytes,
+		BrokerEpoch: req.ReplicaState.Epoch,
+		MaxWait:     time.Duration(req.MaxWaitMillis) * time.Millisecond,
+		MinBytes:    req.MinBytes,
+		MaxBytes:    req.MaxBytes,
 	}
 	for _, p := range l.wants {
 		ask.Partitions = append(ask.Partitions, p)
@@ -114,7 +119,10 @@ func (l *leader) answer(req *kmsg.FetchRequest, resp *kmsg.FetchResponse) {
 	for _, a := range answers {
 		topic, part := kmsg.NewFetchResponseTopic(), kmsg.NewFetchResponseTopicPartition()
 		topic.TopicID = a.TopicID
-		part.Partition, part.HighWatermark, part.LogStartOffset, part.RecordBatches = a.Partition, a.HighWatermark, a.LogStart, a.Records
+		part.Partition = a.Partition
+		part.HighWatermark = a.HighWatermark
+		part.LogStartOffset = a.LogStart
+		part.RecordBatches = a.Records
 		part.ErrorCode, _ = kafkaerrors.Code(a.Err)
 		if a.Diverging {
 			part.DivergingEpoch.Epoch, part.DivergingEpoch.EndOffset = a.DivergingEpoch, a.DivergingEnd
@@ -131,14 +139,17 @@ func follow(t *testing.T, l *leader) (*Peers, *kafkatest.Broker) {
 	absent.Close()
 	addresses := map[int32]string{porttest.Asked: asked.Address(), porttest.Absent: absent.Address()}
 	p := New(Settings{
-		NodeID: 1, Address: func(node int32) (string, bool) { a, ok := addresses[node]; return a, ok }, Logger: slog.New(slog.DiscardHandler),
+		NodeID:  1,
+		Address: func(node int32) (string, bool) { a, ok := addresses[node]; return a, ok },
+		Logger:  slog.New(slog.DiscardHandler),
 	})
 	t.Cleanup(p.Close)
 	return p, asked
 }
 
 func TestPeersKeepTheContractOfHeartbeats(t *testing.T) {
-	porttest.Heartbeats(t, func(t *testing.T, answer func(ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error)) ports.Heartbeats {
+	type answers = func(ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error)
+	porttest.Heartbeats(t, func(t *testing.T, answer answers) ports.Heartbeats {
 		p, _ := follow(t, &leader{beat: answer})
 		return p
 	})
@@ -147,10 +158,11 @@ func TestPeersKeepTheContractOfHeartbeats(t *testing.T) {
 func TestPeersKeepTheContractOfReplicaFetcher(t *testing.T) {
 	for name, sessions := range map[string]bool{"in sessions": true, "without sessions": false} {
 		t.Run(name, func(t *testing.T) {
-			porttest.ReplicaFetcher(t, func(t *testing.T, answer func(ports.ReplicaFetch) ([]ports.ReplicaFetched, error)) ports.ReplicaFetcher {
-				p, _ := follow(t, &leader{fetch: answer, sessions: sessions})
-				return p
-			})
+			porttest.ReplicaFetcher(t,
+				func(t *testing.T, answer func(ports.ReplicaFetch) ([]ports.ReplicaFetched, error)) ports.ReplicaFetcher {
+					p, _ := follow(t, &leader{fetch: answer, sessions: sessions})
+					return p
+				})
 		})
 	}
 }
@@ -158,7 +170,8 @@ func TestPeersKeepTheContractOfReplicaFetcher(t *testing.T) {
 func want(offsets ...int64) ports.ReplicaFetch {
 	var req ports.ReplicaFetch
 	for n, offset := range offsets {
-		req.Partitions = append(req.Partitions, ports.ReplicaFetchPartition{TopicID: metadata.TopicID{1}, Partition: int32(n), Offset: offset})
+		req.Partitions = append(req.Partitions,
+			ports.ReplicaFetchPartition{TopicID: metadata.TopicID{1}, Partition: int32(n), Offset: offset})
 	}
 	return req
 }
@@ -193,7 +206,11 @@ func TestASessionNamesOnlyWhatHasChanged(t *testing.T) {
 
 func TestABrokerThatHasMovedIsAskedAtItsNewAddress(t *testing.T) {
 	var address string
-	p := New(Settings{NodeID: 1, Address: func(int32) (string, bool) { return address, true }, Logger: slog.New(slog.DiscardHandler)})
+	p := New(Settings{
+		NodeID:  1,
+		Address: func(int32) (string, bool) { return address, true },
+		Logger:  slog.New(slog.DiscardHandler),
+	})
 	defer p.Close()
 	for n := range 2 {
 		l := &leader{sessions: true, fetch: func(ports.ReplicaFetch) ([]ports.ReplicaFetched, error) {
@@ -207,7 +224,7 @@ func TestABrokerThatHasMovedIsAskedAtItsNewAddress(t *testing.T) {
 	}
 }
 
-func TestNobodyIsAskedOfWhomNothingIsKnownNorAfterTheEnd(t *testing.T) {
+func TestNoRequestIsSentToAnUnknownBrokerOrAfterClose(t *testing.T) {
 	p, _ := follow(t, &leader{fetch: nothing})
 	if _, err := p.Fetch(t.Context(), 7, want(1)); !errors.Is(err, fault.BrokerNotAvailable) {
 		t.Errorf("a broker without address: %v", err)

@@ -16,11 +16,11 @@ import (
 // fetchVersion names topics by their ids and the follower with its epoch (KIP-516, KIP-903).
 const fetchVersion = 17
 
-// session is an incremental fetch session (KIP-227), as the one who fetches has it. The zero session is none.
+// session is the follower's side of an incremental fetch session (KIP-227). The zero session is none.
 type session struct {
 	id    int32
 	epoch int32
-	told  map[name]ports.ReplicaFetchPartition // what the leader knows to be wanted
+	sent  map[name]ports.ReplicaFetchPartition // the wanted partitions as the leader knows them
 }
 
 // name is a partition's within a session.
@@ -31,7 +31,8 @@ type name struct {
 
 func nameOf(p *ports.ReplicaFetchPartition) name { return name{p.TopicID, p.Partition} }
 
-// Fetch implements ports.ReplicaFetcher by Kafka's Fetch, in an incremental session: what has not changed is not said again.
+// Fetch implements ports.ReplicaFetcher by Kafka's Fetch, in an incremental session: partitions that have not changed
+// are not named again.
 func (p *Peers) Fetch(ctx context.Context, node int32, want ports.ReplicaFetch) ([]ports.ReplicaFetched, error) {
 	l := p.on(p.feeds, node)
 	l.mu.Lock()
@@ -47,7 +48,7 @@ func (p *Peers) Fetch(ctx context.Context, node int32, want ports.ReplicaFetch) 
 	if err := faultOf(resp.ErrorCode); err != nil {
 		l.session = session{}
 		if errors.Is(err, fault.FetchSessionIDNotFound) || errors.Is(err, fault.InvalidFetchSessionEpoch) {
-			return nil, nil // the next fetch begins another
+			return nil, nil // the next fetch begins another session
 		}
 		return nil, p.distrusted(ctx, node, err)
 	}
@@ -55,15 +56,15 @@ func (p *Peers) Fetch(ctx context.Context, node int32, want ports.ReplicaFetch) 
 	return fetched(resp), nil
 }
 
-// request returns the request that says what has changed.
+// request returns the request that names the partitions that have changed.
 func (p *Peers) request(s *session, want ports.ReplicaFetch) *kmsg.FetchRequest {
 	req := kmsg.NewPtrFetchRequest()
 	req.Version = fetchVersion
 	req.ReplicaState.ID, req.ReplicaState.Epoch = p.settings.NodeID, want.BrokerEpoch
 	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = int32(want.MaxWait.Milliseconds()), want.MinBytes, want.MaxBytes
 	req.SessionID, req.SessionEpoch = s.id, s.epoch
-	forgotten := make(map[name]bool, len(s.told))
-	for at := range s.told {
+	forgotten := make(map[name]bool, len(s.sent))
+	for at := range s.sent {
 		forgotten[at] = true
 	}
 	sorted := slices.SortedFunc(slices.Values(want.Partitions), func(a, b ports.ReplicaFetchPartition) int {
@@ -72,7 +73,7 @@ func (p *Peers) request(s *session, want ports.ReplicaFetch) *kmsg.FetchRequest 
 	for i := range sorted {
 		at := &sorted[i]
 		delete(forgotten, nameOf(at))
-		if told, ok := s.told[nameOf(at)]; ok && told == *at {
+		if sent, ok := s.sent[nameOf(at)]; ok && sent == *at {
 			continue
 		}
 		if n := len(req.Topics); n == 0 || req.Topics[n-1].TopicID != at.TopicID {
@@ -81,7 +82,10 @@ func (p *Peers) request(s *session, want ports.ReplicaFetch) *kmsg.FetchRequest 
 			req.Topics = append(req.Topics, topic)
 		}
 		part := kmsg.NewFetchRequestTopicPartition()
-		part.Partition, part.FetchOffset, part.LogStartOffset, part.PartitionMaxBytes = at.Partition, at.Offset, at.LogStart, at.MaxBytes
+		part.Partition = at.Partition
+		part.FetchOffset = at.Offset
+		part.LogStartOffset = at.LogStart
+		part.PartitionMaxBytes = at.MaxBytes
 		part.CurrentLeaderEpoch, part.LastFetchedEpoch = at.LeaderEpoch, at.LastEpoch
 		topic := &req.Topics[len(req.Topics)-1]
 		topic.Partitions = append(topic.Partitions, part)
@@ -94,7 +98,8 @@ func (p *Peers) request(s *session, want ports.ReplicaFetch) *kmsg.FetchRequest 
 	return req
 }
 
-// answered notes what the leader has been told. A leader without room for a session answers id 0: the next request says all again.
+// answered records what the leader knows after its answer. A leader without room for a session answers with id 0: the
+// next request names all partitions again.
 func (s *session) answered(id int32, want ports.ReplicaFetch) {
 	if id == 0 {
 		*s = session{}
@@ -104,13 +109,13 @@ func (s *session) answered(id int32, want ports.ReplicaFetch) {
 	if s.epoch++; s.epoch < 0 { // past the largest comes 1
 		s.epoch = 1
 	}
-	s.told = make(map[name]ports.ReplicaFetchPartition, len(want.Partitions))
+	s.sent = make(map[name]ports.ReplicaFetchPartition, len(want.Partitions))
 	for i := range want.Partitions {
-		s.told[nameOf(&want.Partitions[i])] = want.Partitions[i]
+		s.sent[nameOf(&want.Partitions[i])] = want.Partitions[i]
 	}
 }
 
-// fetched returns the answers by partition. The records lie in the answer's buffer, which nobody else has.
+// fetched returns the answers by partition. The records stay in the answer's buffer, which is not used otherwise.
 func fetched(resp *kmsg.FetchResponse) []ports.ReplicaFetched {
 	var all []ports.ReplicaFetched
 	for i := range resp.Topics {

@@ -9,7 +9,9 @@ import (
 )
 
 // Heartbeat implements ports.Heartbeats by Kafka's BrokerHeartbeat.
-func (p *Peers) Heartbeat(ctx context.Context, node int32, beat ports.BrokerHeartbeat) (ports.BrokerHeartbeatReply, error) {
+func (p *Peers) Heartbeat(
+	ctx context.Context, node int32, beat ports.BrokerHeartbeat,
+) (ports.BrokerHeartbeatReply, error) {
 	req := kmsg.NewPtrBrokerHeartbeatRequest()
 	req.BrokerID, req.BrokerEpoch, req.CurrentMetadataOffset = beat.BrokerID, beat.BrokerEpoch, beat.MetadataIndex
 	req.WantFence, req.WantShutdown = beat.WantFence, beat.WantShutDown
@@ -27,5 +29,9 @@ func (p *Peers) Heartbeat(ctx context.Context, node int32, beat ports.BrokerHear
 	if err := faultOf(resp.ErrorCode); err != nil {
 		return ports.BrokerHeartbeatReply{}, p.distrusted(ctx, node, err)
 	}
-	return ports.BrokerHeartbeatReply{CaughtUp: resp.IsCaughtUp, Fenced: resp.IsFenced, ShouldShutDown: resp.ShouldShutdown}, nil
+	return ports.BrokerHeartbeatReply{
+		CaughtUp:       resp.IsCaughtUp,
+		Fenced:         resp.IsFenced,
+		ShouldShutDown: resp.ShouldShutdown,
+	}, nil
 }

@@ -18,20 +18,20 @@ import (
 	"github.com/chronik-stream/chronik/internal/limitedlog"
 )
 
-// Settings say who this broker is to the others.
+// Settings identify this broker to the others.
 type Settings struct {
 	NodeID int32
 	// Address returns where a broker listens for the others, host:port; ok is false when that is not known.
 	Address func(node int32) (address string, ok bool)
-	TLS     TLS // nil: in the clear
+	TLS     TLS // nil: plain text
 	Logger  *slog.Logger
 }
 
-// noisePerPeriod is how many lines about connections may be written per limitedlog.Period: connections are tried over and
-// over.
+// noisePerPeriod limits the lines about connections per limitedlog.Period, because connections are retried all the
+// time.
 const noisePerPeriod = 5
 
-// Peers talks to the other brokers. It has two connections to each: heartbeats must not wait behind records.
+// Peers talks to the other brokers. It has two connections to each, because heartbeats must not wait behind records.
 type Peers struct {
 	settings Settings
 	dialer   kafkaclient.Dialer
@@ -57,7 +57,7 @@ func New(set Settings) *Peers {
 	}
 }
 
-// line is a connection that is made when it is needed, and again after it has broken.
+// line is a connection that is made when it is needed, and again after it has failed.
 type line struct {
 	mu      sync.Mutex        // held for the length of a request
 	conn    *kafkaclient.Conn // nil when there is none
@@ -76,7 +76,7 @@ func (p *Peers) on(lines map[int32]*line, node int32) *line {
 	return l
 }
 
-// connect sees to it that a line is connected, to where the broker is now. A new connection has no fetch session.
+// connect connects a line that is not, to the broker's current address. A new connection has no fetch session.
 func (p *Peers) connect(ctx context.Context, l *line, node int32) error {
 	address, ok := p.settings.Address(node)
 	if !ok {
@@ -98,7 +98,7 @@ func (p *Peers) connect(ctx context.Context, l *line, node int32) error {
 	return nil
 }
 
-// ask sends a request over a line that is connected, and returns the answer; the error codes in it are the caller's to look at.
+// ask sends a request over a connected line and returns the answer. The caller checks the error codes in it.
 func (p *Peers) ask(ctx context.Context, l *line, node int32, req kmsg.Request) (kmsg.Response, error) {
 	resp, err := l.conn.Request(ctx, req)
 	if err != nil {
@@ -108,7 +108,7 @@ func (p *Peers) ask(ctx context.Context, l *line, node int32, req kmsg.Request) 
 	return resp, nil
 }
 
-// keep gives a line its connection, unless all is closed.
+// keep gives a line its connection, unless the peers are closed.
 func (p *Peers) keep(l *line, c *kafkaclient.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -120,7 +120,7 @@ func (p *Peers) keep(l *line, c *kafkaclient.Conn) bool {
 	return true
 }
 
-// Gone reports whether a broker's process has ended: its machine is there, and nobody listens at the broker's address.
+// Gone reports whether a broker's process has ended: its machine answers, but nothing listens at the broker's address.
 func (p *Peers) Gone(ctx context.Context, node int32) bool {
 	address, ok := p.settings.Address(node)
 	if !ok {
@@ -134,13 +134,13 @@ func (p *Peers) Gone(ctx context.Context, node int32) bool {
 	return errors.Is(err, syscall.ECONNREFUSED)
 }
 
-// hangUp ends the connection. A fetch session ends with it.
+// hangUp closes the connection, and with it the fetch session.
 func (l *line) hangUp() {
 	l.conn.Close()
 	l.conn, l.session = nil, session{}
 }
 
-// Close ends all connections. Requests that are under way have ended before, with their contexts.
+// Close ends all connections. The contexts of requests under way must have ended before.
 func (p *Peers) Close() {
 	p.mu.Lock()
 	p.closed = true
@@ -160,7 +160,7 @@ func (p *Peers) Close() {
 	}
 }
 
-// unreachable is the error for a broker that cannot be talked to.
+// unreachable is the error for a broker that cannot be reached.
 func unreachable(ctx context.Context, node int32, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -172,8 +172,9 @@ func unreachable(ctx context.Context, node int32, err error) error {
 func faultOf(code int16) error {
 	err := kafkaerrors.Fault(code, nil)
 	if errors.Is(err, fault.ClusterAuthorizationFailed) {
-		return fault.New(fault.ClusterAuthorizationFailed, "the other broker does not take this one for a broker of its cluster: "+
-			"cluster.ca_file, cert_file and key_file must be set here, and a certificate that names a node must name this one")
+		return fault.New(fault.ClusterAuthorizationFailed,
+			"the other broker does not accept this one as a broker of its cluster: "+
+				"cluster.ca_file, cert_file and key_file must be set here, and a certificate that names a node must name this one")
 	}
 	return err
 }

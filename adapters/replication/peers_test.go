@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestABrokerIsGoneWhenNobodyListens(t *testing.T) {
+func TestABrokerIsGoneWhenNothingListens(t *testing.T) {
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

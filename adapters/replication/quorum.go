@@ -17,9 +17,9 @@ import (
 // askQuorum bounds the question.
 const askQuorum = 2 * time.Second
 
-// AskQuorum asks a node who keeps the metadata, with and without a vote, by Kafka's DescribeQuorum. A node without a
-// majority, and one that does not serve clients yet, says what it knows by itself; no node asks another one for it. Of
-// an error, Distrust says more.
+// AskQuorum asks a node for the voters and observers of the metadata, by Kafka's DescribeQuorum. A node without a
+// majority, and one that does not serve clients yet, answers with what it knows itself; no node forwards the request.
+// Distrust tells whether an error is about certificates.
 func AskQuorum(ctx context.Context, secure TLS, node int32, address string) (controller.KnownVoters, error) {
 	known := controller.KnownVoters{By: node, Voters: map[int32][16]byte{}}
 	quorum, err := describeQuorum(ctx, secure, address)
@@ -38,7 +38,7 @@ func ForwardQuorum(ctx context.Context, secure TLS, address string) (controller.
 	return describeQuorum(ctx, secure, address)
 }
 
-// describeQuorum makes the request. With the error of the answer comes what the answer says all the same.
+// describeQuorum makes the request. An error code in the answer is returned together with the answer's content.
 func describeQuorum(ctx context.Context, secure TLS, address string) (q controller.QuorumDescription, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askQuorum)
 	defer cancel()
@@ -69,7 +69,11 @@ func quorumReplicas(states []kmsg.DescribeQuorumResponseTopicPartitionReplicaSta
 	replicas := make([]controller.QuorumReplica, len(states))
 	for i, s := range states {
 		replicas[i] = controller.QuorumReplica{
-			Node: s.ReplicaID, Directory: s.ReplicaDirectoryID, LogEndOffset: s.LogEndOffset, LastFetch: s.LastFetchTimestamp, LastCaughtUp: s.LastCaughtUpTimestamp,
+			Node:         s.ReplicaID,
+			Directory:    s.ReplicaDirectoryID,
+			LogEndOffset: s.LogEndOffset,
+			LastFetch:    s.LastFetchTimestamp,
+			LastCaughtUp: s.LastCaughtUpTimestamp,
 		}
 	}
 	return replicas

@@ -29,7 +29,11 @@ func describer(t *testing.T, code int16) (address string) {
 		}
 		replica := func(id int32) kmsg.DescribeQuorumResponseTopicPartitionReplicaState {
 			return kmsg.DescribeQuorumResponseTopicPartitionReplicaState{
-				ReplicaID: id, ReplicaDirectoryID: [16]byte{byte(id)}, LogEndOffset: 10 * int64(id), LastFetchTimestamp: -1, LastCaughtUpTimestamp: 5,
+				ReplicaID:             id,
+				ReplicaDirectoryID:    [16]byte{byte(id)},
+				LogEndOffset:          10 * int64(id),
+				LastFetchTimestamp:    -1,
+				LastCaughtUpTimestamp: 5,
 			}
 		}
 		part := kmsg.NewDescribeQuorumResponseTopicPartition()
@@ -47,7 +51,13 @@ func describer(t *testing.T, code int16) (address string) {
 func TestAQuestionForTheQuorumIsForwarded(t *testing.T) {
 	got, err := ForwardQuorum(t.Context(), nil, describer(t, 0))
 	replica := func(id int32) controller.QuorumReplica {
-		return controller.QuorumReplica{Node: id, Directory: [16]byte{byte(id)}, LogEndOffset: 10 * int64(id), LastFetch: -1, LastCaughtUp: 5}
+		return controller.QuorumReplica{
+			Node:         id,
+			Directory:    [16]byte{byte(id)},
+			LogEndOffset: 10 * int64(id),
+			LastFetch:    -1,
+			LastCaughtUp: 5,
+		}
 	}
 	want := controller.QuorumDescription{
 		Leader: 2, LeaderEpoch: 7, HighWatermark: 99, Voters: []controller.QuorumReplica{replica(1), replica(2)},
@@ -58,7 +68,7 @@ func TestAQuestionForTheQuorumIsForwarded(t *testing.T) {
 	}
 }
 
-func TestANodeTellsWhatItKnowsOfTheVotersEvenWithoutAMajority(t *testing.T) {
+func TestANodeDescribesTheVotersThatItKnowsEvenWithoutAMajority(t *testing.T) {
 	for code, c := range map[int16]struct {
 		agreed bool
 		err    error

@@ -51,7 +51,10 @@ func peersAt(t *testing.T, address string, secure TLS) (*Peers, *strings.Builder
 	t.Helper()
 	log := new(strings.Builder)
 	p := New(Settings{
-		NodeID: 1, Address: func(int32) (string, bool) { return address, true }, TLS: secure, Logger: slog.New(slog.NewTextHandler(log, nil)),
+		NodeID:  1,
+		Address: func(int32) (string, bool) { return address, true },
+		TLS:     secure,
+		Logger:  slog.New(slog.NewTextHandler(log, nil)),
 	})
 	t.Cleanup(p.Close)
 	return p, log
@@ -75,7 +78,7 @@ func TestHeartbeatsGoByTLS(t *testing.T) {
 	}
 }
 
-func TestWhoIsNotBelievedIsNotTalkedTo(t *testing.T) {
+func TestNoRequestIsSentToAnUntrustedBroker(t *testing.T) {
 	ours, theirs := authority.New(t), authority.New(t)
 	good := ours.Node(t, "good", nil)
 	stranger := theirs.Node(t, "stranger", nil)
@@ -86,10 +89,16 @@ func TestWhoIsNotBelievedIsNotTalkedTo(t *testing.T) {
 		secure TLS
 		want   string
 	}{
-		"another authority":          {serverOf(t, stranger), hangUp, clientOf(t, good), "unknown authority"},
-		"another host":               {serverOf(t, ours.Node(t, "elsewhere", authority.ForHost("elsewhere"))), hangUp, clientOf(t, good), "127.0.0.1"},
-		"no TLS at the other side":   {nil, hangUp, clientOf(t, good), "are cluster.ca_file"},
-		"this broker is no node":     {serverOf(t, good), hangUp, clientOf(t, authority.Files{CA: ours.CAFile, Cert: stranger.Cert, Key: stranger.Key}), "remote error"},
+		"another authority": {serverOf(t, stranger), hangUp, clientOf(t, good), "unknown authority"},
+		"another host": {
+			serverOf(t, ours.Node(t, "elsewhere", authority.ForHost("elsewhere"))), hangUp,
+			clientOf(t, good), "127.0.0.1",
+		},
+		"no TLS at the other side": {nil, hangUp, clientOf(t, good), "are cluster.ca_file"},
+		"this broker is no node": {
+			serverOf(t, good), hangUp,
+			clientOf(t, authority.Files{CA: ours.CAFile, Cert: stranger.Cert, Key: stranger.Key}), "remote error",
+		},
 		"in the clear, to a cluster": {nil, answer(kerr.ClusterAuthorizationFailed.Code), nil, "must be set here"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,7 +5,8 @@ import (
 	"log/slog"
 )
 
-// NewLogger returns a log that writes lines to w, as JSON when format is "json", as text otherwise. level may change while it is in use.
+// NewLogger returns a logger that writes to w, as JSON when format is "json", as text otherwise. level may change while
+// it is in use.
 func NewLogger(w io.Writer, format string, level slog.Leveler) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	if format == "json" {

@@ -20,26 +20,33 @@ type Requests struct {
 	connections metric.Int64UpDownCounter
 	refused     metric.Int64Counter
 
-	labels sync.Map // requestKey → *requestLabels: made once, because making one allocates
+	labels sync.Map // requestKey → *requestLabels: kept, because making them allocates
 }
 
 type requestKey struct{ api, listener string }
 
-// buckets of times to serve: from what a page cache takes to what a disk that is busy takes. Long polls are in the last.
+// buckets of times to serve: from that of a page cache to that of a busy disk. Long polls are in the last.
 var buckets = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 
-// Requests returns the measuring of requests. It is called once.
+// Requests returns the instruments for requests. It is called once.
 func (t *Telemetry) Requests() (*Requests, error) {
 	r := &Requests{}
 	var errs [7]error
-	r.served, errs[0] = t.meter.Int64Counter("chronik.requests", metric.WithDescription("Requests answered, by API."))
-	r.failed, errs[1] = t.meter.Int64Counter("chronik.request.errors", metric.WithDescription("Error codes in answers, by API."))
+	r.served, errs[0] = t.meter.Int64Counter("chronik.requests",
+		metric.WithDescription("Requests answered, by API."))
+	r.failed, errs[1] = t.meter.Int64Counter("chronik.request.errors",
+		metric.WithDescription("Error codes in answers, by API."))
 	r.duration, errs[2] = t.meter.Float64Histogram("chronik.request.duration", metric.WithUnit("s"),
-		metric.WithDescription("Time from a request's last byte to its answer's, by API."), metric.WithExplicitBucketBoundaries(buckets...))
-	r.received, errs[3] = t.meter.Int64Counter("chronik.request.received", metric.WithUnit("By"), metric.WithDescription("Bytes of requests, by API."))
-	r.sent, errs[4] = t.meter.Int64Counter("chronik.request.sent", metric.WithUnit("By"), metric.WithDescription("Bytes of answers, by API."))
-	r.connections, errs[5] = t.meter.Int64UpDownCounter("chronik.connections", metric.WithDescription("Open connections, by listener."))
-	r.refused, errs[6] = t.meter.Int64Counter("chronik.connections.refused", metric.WithDescription("Connections refused, by listener and limit."))
+		metric.WithDescription("Time from a request's last byte to its answer's, by API."),
+		metric.WithExplicitBucketBoundaries(buckets...))
+	r.received, errs[3] = t.meter.Int64Counter("chronik.request.received", metric.WithUnit("By"),
+		metric.WithDescription("Bytes of requests, by API."))
+	r.sent, errs[4] = t.meter.Int64Counter("chronik.request.sent", metric.WithUnit("By"),
+		metric.WithDescription("Bytes of answers, by API."))
+	r.connections, errs[5] = t.meter.Int64UpDownCounter("chronik.connections",
+		metric.WithDescription("Open connections, by listener."))
+	r.refused, errs[6] = t.meter.Int64Counter("chronik.connections.refused",
+		metric.WithDescription("Connections refused, by listener and limit."))
 	return r, errors.Join(errs[:]...)
 }
 
@@ -55,7 +62,7 @@ func (r *Requests) Served(api, listener string, took time.Duration, received, se
 	}
 }
 
-// requestLabels are the labels of one kind of request, as the instruments want them.
+// requestLabels are the labels of one kind of request, in the form that the instruments take.
 type requestLabels struct {
 	add    []metric.AddOption
 	record []metric.RecordOption
@@ -65,27 +72,30 @@ func (r *Requests) labelsOf(key requestKey) *requestLabels {
 	if known, ok := r.labels.Load(key); ok {
 		return known.(*requestLabels)
 	}
-	set := metric.WithAttributeSet(attribute.NewSet(attribute.String("api", key.api), attribute.String("listener", key.listener)))
-	made, _ := r.labels.LoadOrStore(key, &requestLabels{add: []metric.AddOption{set}, record: []metric.RecordOption{set}})
+	set := metric.WithAttributeSet(attribute.NewSet(
+		attribute.String("api", key.api), attribute.String("listener", key.listener)))
+	made, _ := r.labels.LoadOrStore(key,
+		&requestLabels{add: []metric.AddOption{set}, record: []metric.RecordOption{set}})
 	return made.(*requestLabels)
 }
 
 // ConnectionOpened counts a connection of a listener.
 func (r *Requests) ConnectionOpened(listener string) { r.connection(listener, 1) }
 
-// ConnectionClosed counts it no more.
+// ConnectionClosed counts a connection of a listener as closed.
 func (r *Requests) ConnectionClosed(listener string) { r.connection(listener, -1) }
 
 func (r *Requests) connection(listener string, change int64) {
 	r.connections.Add(context.Background(), change, metric.WithAttributes(attribute.String("listener", listener)))
 }
 
-// ConnectionRefused counts a connection that a limit forbade.
+// ConnectionRefused counts a connection that a limit has refused.
 func (r *Requests) ConnectionRefused(listener, limit string) {
-	r.refused.Add(context.Background(), 1, metric.WithAttributes(attribute.String("listener", listener), attribute.String("limit", limit)))
+	r.refused.Add(context.Background(), 1,
+		metric.WithAttributes(attribute.String("listener", listener), attribute.String("limit", limit)))
 }
 
-// Syncs returns what is to be called with the time that each sync of the journal took.
+// Syncs returns a function that records the time that a sync of the journal took.
 func (t *Telemetry) Syncs() (func(time.Duration), error) {
 	h, err := t.meter.Float64Histogram("chronik.journal.sync.duration", metric.WithUnit("s"),
 		metric.WithDescription("Time that a sync of the journal takes."), metric.WithExplicitBucketBoundaries(buckets...))

@@ -1,5 +1,5 @@
-// Package telemetry measures what the broker does with OpenTelemetry: metrics in Prometheus form and by OTLP, traces by OTLP,
-// and the log.
+// Package telemetry has the broker's metrics, traces and log. Metrics and traces use OpenTelemetry: metrics are served
+// in Prometheus' format and sent by OTLP, traces are sent by OTLP.
 package telemetry
 
 import (
@@ -24,7 +24,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// scope names what is measured by this package.
+// scope is the name of the instrumentation scope.
 const scope = "github.com/chronik-stream/chronik"
 
 // Settings say where metrics and traces go.
@@ -34,11 +34,11 @@ type Settings struct {
 	Endpoint string        // URL of an OTLP receiver over HTTP; "" sends nothing
 	Metrics  bool          // send metrics to Endpoint
 	Traces   bool          // send traces to Endpoint
-	Interval time.Duration // between two sendings of metrics
-	Ratio    float64       // which part of the traces that begin here is kept
+	Interval time.Duration // between two exports of metrics
+	Ratio    float64       // the share of traces that is sampled, of those that begin here
 }
 
-// Telemetry is the open measuring. Nothing about it is global.
+// Telemetry holds the providers of metrics and traces. Nothing about it is global.
 type Telemetry struct {
 	meter    metric.Meter
 	registry *prometheus.Registry
@@ -46,10 +46,11 @@ type Telemetry struct {
 	traces   *sdktrace.TracerProvider // nil when traces are off
 }
 
-// Open starts measuring. It connects to nothing before there is something to send.
+// Open starts the providers. It connects to nothing before there is something to send.
 func Open(ctx context.Context, s Settings) (*Telemetry, error) {
 	t := &Telemetry{registry: prometheus.NewRegistry()}
-	t.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	t.registry.MustRegister(
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	about := resource.NewSchemaless(
 		attribute.String("service.name", "chronik"), attribute.String("service.version", s.Version),
 		attribute.Int("service.instance.id", int(s.NodeID)),
@@ -66,7 +67,8 @@ func Open(ctx context.Context, s Settings) (*Telemetry, error) {
 		if err != nil {
 			return nil, fmt.Errorf("metrics to %s: %w", endpoint, err)
 		}
-		options = append(options, sdkmetric.WithReader(sdkmetric.NewPeriodicReader(sent, sdkmetric.WithInterval(s.Interval))))
+		reader := sdkmetric.NewPeriodicReader(sent, sdkmetric.WithInterval(s.Interval))
+		options = append(options, sdkmetric.WithReader(reader))
 	}
 	t.metrics = sdkmetric.NewMeterProvider(options...)
 	t.meter = t.metrics.Meter(scope)
@@ -81,12 +83,12 @@ func Open(ctx context.Context, s Settings) (*Telemetry, error) {
 	return t, nil
 }
 
-// Handler serves the metrics in Prometheus' form.
+// Handler serves the metrics in Prometheus' format.
 func (t *Telemetry) Handler() http.Handler {
 	return promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{Registry: t.registry, MaxRequestsInFlight: 4})
 }
 
-// Tracer returns where spans begin, nil when traces are off.
+// Tracer returns the tracer, nil when traces are off.
 func (t *Telemetry) Tracer() trace.Tracer {
 	if t.traces == nil {
 		return nil
@@ -94,8 +96,12 @@ func (t *Telemetry) Tracer() trace.Tracer {
 	return t.traces.Tracer(scope)
 }
 
-// Gauge has read called for each collection of metrics; it reports a number for each value of label, "" where there is only one.
-func (t *Telemetry) Gauge(name, description, unit, label string, read func(ctx context.Context, report func(value string, n int64))) error {
+// Gauge registers read to be called at each collection of metrics. It reports a number for each value of label, "" when
+// there is only one.
+func (t *Telemetry) Gauge(
+	name, description, unit, label string,
+	read func(ctx context.Context, report func(value string, n int64)),
+) error {
 	_, err := t.meter.Int64ObservableGauge(name, metric.WithDescription(description), metric.WithUnit(unit),
 		metric.WithInt64Callback(func(ctx context.Context, o metric.Int64Observer) error {
 			read(ctx, func(value string, n int64) {
@@ -113,7 +119,7 @@ func (t *Telemetry) Gauge(name, description, unit, label string, read func(ctx c
 	return nil
 }
 
-// Close sends what has not been sent yet and stops measuring.
+// Close sends what has not been sent yet and stops the providers.
 func (t *Telemetry) Close(ctx context.Context) error {
 	err := t.metrics.Shutdown(ctx)
 	if t.traces != nil {

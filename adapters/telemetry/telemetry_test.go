@@ -51,7 +51,8 @@ func TestRequestsAreCountedByAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	synced(2 * time.Millisecond)
-	err = tel.Gauge("chronik.groups", "Groups.", "", "state", func(_ context.Context, report func(string, int64)) { report("Stable", 4) })
+	err = tel.Gauge("chronik.groups", "Groups.", "", "state",
+		func(_ context.Context, report func(string, int64)) { report("Stable", 4) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +137,10 @@ func TestMetricsAndTracesAreSentByOTLP(t *testing.T) {
 }
 
 func TestTheLogIsTextOrJSONAndItsLevelChanges(t *testing.T) {
-	for format, want := range map[string]string{"text": "level=INFO msg=started node_id=1", "json": `"level":"INFO","msg":"started","node_id":1}`} {
+	for format, want := range map[string]string{
+		"text": "level=INFO msg=started node_id=1",
+		"json": `"level":"INFO","msg":"started","node_id":1}`,
+	} {
 		var out bytes.Buffer
 		level := new(slog.LevelVar)
 		log := NewLogger(&out, format, level)
@@ -144,7 +148,8 @@ func TestTheLogIsTextOrJSONAndItsLevelChanges(t *testing.T) {
 		log.Info("started", "node_id", 1)
 		level.Set(slog.LevelDebug)
 		log.Debug("seen")
-		if got := out.String(); !strings.Contains(got, want) || strings.Contains(got, "unseen") || !strings.Contains(got, "seen") {
+		if got := out.String(); !strings.Contains(got, want) || strings.Contains(got, "unseen") ||
+			!strings.Contains(got, "seen") {
 			t.Errorf("%s: %s", format, got)
 		}
 	}

@@ -30,7 +30,9 @@ func addTopics(t *testing.T, s *Store, from, to int) {
 		if n == 0 {
 			apply(t, s, metadata.RegisterBroker{ID: 1, Incarnation: [16]byte{1}})
 		}
-		apply(t, s, metadata.CreateTopic{Name: fmt.Sprintf("topic-%d", n), ID: testID(n + 1), Partitions: 2, ReplicationFactor: 1})
+		apply(t, s, metadata.CreateTopic{
+			Name: fmt.Sprintf("topic-%d", n), ID: testID(n + 1), Partitions: 2, ReplicationFactor: 1,
+		})
 	}
 }
 
@@ -41,7 +43,7 @@ func apply(t *testing.T, s *Store, cmd metadata.Command) {
 	}
 }
 
-// refusesDamage checks that Open says what is wrong and how it is put right.
+// refusesDamage checks that Open's error says what is wrong and how to repair it.
 func refusesDamage(t *testing.T, set Settings) {
 	t.Helper()
 	s, err := Open(set, discard())
@@ -83,9 +85,8 @@ func TestAMissingDatabaseIsNoticedWithoutTheGuard(t *testing.T) {
 	refusesDamage(t, set)
 }
 
-// TestAGuardThatCannotBeReadIsWrittenAnew: it may be torn after a loss of power, and says that there was a store
-// all the same.
-func TestAGuardThatCannotBeReadIsWrittenAnew(t *testing.T) {
+// TestAnUnreadableGuardIsRewritten: a guard may be torn after a loss of power, and still proves that there was a store.
+func TestAnUnreadableGuardIsRewritten(t *testing.T) {
 	set := filled(t, 3)
 	path := filepath.Join(set.Dir, guardFile)
 	for _, torn := range []string{"", "chronik-metadata-guard 1 index 00000000000000000009 crc 00000000\n", "\x00\x00"} {
@@ -215,7 +216,7 @@ func TestRestoreSkipsADamagedSnapshotAndKeepsWhatItReplaces(t *testing.T) {
 	}
 }
 
-func TestRestoreTakesTheSnapshotThatItIsTold(t *testing.T) {
+func TestRestoreTakesTheNamedSnapshot(t *testing.T) {
 	set := filled(t, 10)
 	first, err := snapshots{filepath.Join(set.Dir, snapshotsDir)}.list()
 	if err != nil {
@@ -257,7 +258,8 @@ func TestAStoreInUseIsNeitherOpenedNorRestored(t *testing.T) {
 	set := filled(t, 3)
 	s := open(t, set)
 	defer closeStore(t, s)
-	if _, err := Open(set, discard()); err == nil || errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "in use") {
+	if _, err := Open(set, discard()); err == nil || errors.Is(err, ErrDamaged) ||
+		!strings.Contains(err.Error(), "in use") {
 		t.Errorf("second Open() = %v", err)
 	}
 	if _, err := Restore(set, "", discard()); err == nil || !strings.Contains(err.Error(), "in use") {

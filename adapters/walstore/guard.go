@@ -8,10 +8,10 @@ import (
 	"os"
 )
 
-// guard is a small file beside Badger's directory that says how far the store had come. Badger takes a
-// broken spot in its log for its end, and an empty directory for a new store; against either, Open
-// compares. The file is one line of fixed length, rewritten in place after every commit. It is not
-// synced with it: after a loss of power it may say less than is true, never more.
+// guard is a small file beside Badger's directory that says how far the store had come. Badger takes a damaged spot in
+// its log for the end, and an empty directory for a new store; Open detects both by comparing. The file is one line of
+// fixed length, rewritten in place after every commit. It is not synced: after a loss of power the index may be lower
+// than what is durable, never higher.
 type guard struct{ file *os.File }
 
 const guardFormat = "chronik-metadata-guard 1 index %020d crc %08x\n"
@@ -28,12 +28,12 @@ func readGuard(path string) (index uint64, found bool, err error) {
 	}
 	var sum uint32
 	if _, err := fmt.Sscanf(string(text), guardFormat, &index, &sum); err != nil || sum != guardSum(index) {
-		return 0, true, nil //nolint:nilerr // a guard that cannot be read says only that there was a store
+		return 0, true, nil //nolint:nilerr // a guard that cannot be read proves only that there was a store
 	}
 	return index, true, nil
 }
 
-// openGuard opens the guard, or creates it for good.
+// openGuard opens the guard, or creates it durably.
 func openGuard(path string, index uint64) (*guard, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
@@ -46,7 +46,7 @@ func openGuard(path string, index uint64) (*guard, error) {
 	return g, nil
 }
 
-// reached says that all up to index is durable.
+// reached records that everything up to index is durable.
 func (g *guard) reached(index uint64) error {
 	_, err := g.file.WriteAt(fmt.Appendf(nil, guardFormat, index, guardSum(index)), 0)
 	return err

@@ -1,7 +1,6 @@
 package walstore
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -110,7 +109,7 @@ func (j *journal) commit(use space.Use, img *metadata.Image, changed []metadata.
 	return nil
 }
 
-// noteDurable tells the guard how far the store has come. Without fsync, that is as far as the last sync.
+// noteDurable records in the guard how far the store has come. Without fsync, that is as far as the last sync.
 func (j *journal) noteDurable(img *metadata.Image, size int64) error {
 	if !j.set.Fsync.Enabled {
 		if j.unsynced += size; j.unsynced < j.set.FlushThreshold {
@@ -132,12 +131,12 @@ func (j *journal) send(e errand) {
 	}
 }
 
-// Close implements metalog.Journal. A database into whose directory nothing can be written is left as it is, since
-// Badger would try for ever, or end the process: its log has everything, and the next start reads that.
+// Close implements metalog.Journal. When nothing can be written to the database's directory, the database is not
+// closed: Badger would try for ever, or end the process. Its log has everything, and the next start reads that.
 func (j *journal) Close(img *metadata.Image) error {
 	j.stopKeeper()
 	if err := j.writable(); err != nil {
-		return errors.Join(fmt.Errorf("metadata database left as it is: %w", err), j.db.Sync(), j.guard.close())
+		return errors.Join(fmt.Errorf("metadata database not closed: %w", err), j.db.Sync(), j.guard.close())
 	}
 	err := j.db.Close() // Badger syncs what it has
 	if err == nil {
@@ -195,7 +194,7 @@ func (j *journal) snapshot(index uint64) uint64 {
 		err = errors.Join(j.snapshots.write(img), j.guard.sync())
 	}
 	if err != nil {
-		j.log.LogAttrs(context.Background(), slog.LevelError, "metadata snapshot not written", slog.Any("err", err))
+		j.log.Error("metadata snapshot not written", "err", err)
 		return index
 	}
 	return img.Index()
@@ -208,7 +207,7 @@ func (j *journal) flush(index uint64) uint64 {
 		return index
 	}
 	if err := j.db.Sync(); err != nil {
-		j.log.LogAttrs(context.Background(), slog.LevelError, "metadata not synced", slog.Any("err", err))
+		j.log.Error("metadata not synced", "err", err)
 		j.failed.Store(&err)
 		return index
 	}
@@ -216,11 +215,11 @@ func (j *journal) flush(index uint64) uint64 {
 }
 
 func (j *journal) collectGarbage() {
-	err := room(j.set, space.Internal, j.set.SegmentSize) // what is worth keeping is written anew first
+	err := room(j.set, space.Internal, j.set.SegmentSize) // live values are rewritten before the old file goes
 	if err == nil {
 		err = j.db.RunValueLogGC(0.5)
 	}
 	if err != nil && !errors.Is(err, badger.ErrNoRewrite) && !errors.Is(err, badger.ErrRejected) {
-		j.log.LogAttrs(context.Background(), slog.LevelWarn, "metadata value log not collected", slog.Any("err", err))
+		j.log.Warn("metadata value log not collected", "err", err)
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// patience is how long a test waits for what the keeper does by and by.
+// patience is how long a test waits for the keeper.
 const patience = 20 * time.Second
 
 // awaitSnapshot waits until the newest snapshot has that index, and returns how many snapshots there are.
@@ -34,7 +34,7 @@ func awaitSnapshot(t *testing.T, set Settings, index uint64) int {
 		if time.Now().After(deadline) {
 			t.Fatalf("no snapshot of index %d: %v", index, files)
 		}
-		time.Sleep(time.Millisecond) // between looks at a directory
+		time.Sleep(time.Millisecond) // between polls of a directory
 	}
 }
 
@@ -70,7 +70,9 @@ func TestRotationBySizeWritesASnapshotWithoutCheckpoints(t *testing.T) {
 	defer closeStore(t, s)
 	apply(t, s, metadata.RegisterBroker{ID: 1})
 	for n := range 30 {
-		apply(t, s, metadata.CreateTopic{Name: fmt.Sprint("wide-", n), ID: testID(n + 1), Partitions: 5000, ReplicationFactor: 1})
+		apply(t, s, metadata.CreateTopic{
+			Name: fmt.Sprint("wide-", n), ID: testID(n + 1), Partitions: 5000, ReplicationFactor: 1,
+		})
 	}
 	awaitSnapshot(t, set, 10)
 }
@@ -176,10 +178,14 @@ func TestSettingsOutOfBoundsAreRefusedByName(t *testing.T) {
 		"checkpoint.interval_records = 0, allowed 1 to":     func(s *Settings) { s.Checkpoint.IntervalRecords = 0 },
 		"checkpoint.interval_bytes = 1, allowed 1024 to":    func(s *Settings) { s.Checkpoint.IntervalBytes = 1 },
 		"rotation.max_segment_size = 1, allowed 1048576 to": func(s *Settings) { s.Rotation.MaxSegmentSize = 1 },
-		"rotation.max_segment_age_ms = 1, allowed 1000 to":  func(s *Settings) { s.Rotation.MaxSegmentAge = time.Millisecond },
-		"rotation.coordinate_with_storage = true":           func(s *Settings) { s.Rotation.CoordinateWithStorage = true },
-		"fsync.batch_size = 257, allowed 1 to 256":          func(s *Settings) { s.Fsync.BatchSize = 257 },
-		"fsync.batch_timeout_ms = 60001, allowed 0 to":      func(s *Settings) { s.Fsync.BatchTimeout = 60_001 * time.Millisecond },
+		"rotation.max_segment_age_ms = 1, allowed 1000 to": func(s *Settings) {
+			s.Rotation.MaxSegmentAge = time.Millisecond
+		},
+		"rotation.coordinate_with_storage = true":  func(s *Settings) { s.Rotation.CoordinateWithStorage = true },
+		"fsync.batch_size = 257, allowed 1 to 256": func(s *Settings) { s.Fsync.BatchSize = 257 },
+		"fsync.batch_timeout_ms = 60001, allowed 0 to": func(s *Settings) {
+			s.Fsync.BatchTimeout = 60_001 * time.Millisecond
+		},
 	} {
 		set := DefaultSettings(t.TempDir())
 		change(&set)

@@ -12,8 +12,8 @@ import (
 )
 
 // A command about a broker may change every topic, which is more than Badger takes in one transaction. Such changes are
-// written down under redo keys first, in one transaction: that is what makes them all of it or nothing. Then they are carried out,
-// as many at once as Badger takes, and the redo is removed. What a crash has left of it is carried out at the next start.
+// first written under redo keys, in one transaction: that makes them atomic. Then they are applied, as many at once as
+// Badger takes, and the redo is removed. A redo that a crash has left is applied at the next start.
 const (
 	redoPrefix = "\x00redo" // and the part's number
 	redoPart   = 512 << 10  // bytes of a part, which go to the value log
@@ -29,7 +29,7 @@ func changesOf(img *metadata.Image, entities []metadata.Entity, note []byte) (ch
 		changes = append(changes, change{[]byte(noteKey), note})
 	}
 	for _, e := range entities {
-		value, _, err := img.EncodeEntity(e) // nil when it is not there any more
+		value, _, err := img.EncodeEntity(e) // nil when it was deleted
 		if err != nil {
 			return nil, 0, err
 		}
@@ -54,7 +54,8 @@ func (c change) write(to writer) error {
 	return to.Set(c.key, c.value)
 }
 
-// commitAtOnce makes the changes in one transaction. It is badger.ErrTxnTooBig, and nothing happened, when they are too many.
+// commitAtOnce makes the changes in one transaction. When they are too many, it returns badger.ErrTxnTooBig and changes
+// nothing.
 func commitAtOnce(db *badger.DB, changes []change) error {
 	txn := db.NewTransaction(true)
 	defer txn.Discard()
@@ -74,7 +75,7 @@ func commitByRedo(db *badger.DB, changes []change) error {
 	return carryOut(db, changes)
 }
 
-// writeRedo writes the changes down. When it returns they are as good as made.
+// writeRedo stores the changes as a redo. When it returns nil, they will be made even after a crash.
 func writeRedo(db *badger.DB, changes []change) error {
 	var parts []change
 	for redo := encodeRedo(changes); len(redo) > 0; {
@@ -104,7 +105,7 @@ func encodeRedo(changes []change) []byte {
 	return redo
 }
 
-// carryOut makes the changes that the redo holds, and removes it.
+// carryOut applies the changes of the redo, and removes it.
 func carryOut(db *badger.DB, changes []change) error {
 	batch := db.NewWriteBatch()
 	defer batch.Cancel()
@@ -127,8 +128,8 @@ func carryOut(db *badger.DB, changes []change) error {
 	return commitAtOnce(db, gone)
 }
 
-// settleRedo carries out what a crash has left in the redo.
-func settleRedo(db *badger.DB) (err error) {
+// replayRedo carries out a redo that a crash has left.
+func replayRedo(db *badger.DB) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v", r)
@@ -148,7 +149,9 @@ func settleRedo(db *badger.DB) (err error) {
 // readRedo returns the redo and its keys.
 func readRedo(db *badger.DB) (keys [][]byte, redo []byte, err error) {
 	err = db.View(func(txn *badger.Txn) error {
-		it := txn.NewIterator(badger.IteratorOptions{PrefetchValues: true, PrefetchSize: 100, Prefix: []byte(redoPrefix)})
+		it := txn.NewIterator(badger.IteratorOptions{
+			PrefetchValues: true, PrefetchSize: 100, Prefix: []byte(redoPrefix),
+		})
 		defer it.Close()
 		for it.Rewind(); it.Valid(); it.Next() {
 			keys = append(keys, it.Item().KeyCopy(nil))
@@ -179,7 +182,8 @@ func parseRedo(redo []byte) ([]change, error) {
 	return changes, nil
 }
 
-// field reads a length, which was written with so much added, and so many bytes; nil for a length of less.
+// field reads a length, to which added was added when it was written, and that many bytes; nil when the length is below
+// added.
 func field(in []byte, added uint32) (value, rest []byte, ok bool) {
 	if len(in) < 4 {
 		return nil, nil, false

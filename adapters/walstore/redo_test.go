@@ -91,7 +91,7 @@ func TestARedoIsCarriedOutAtTheNextStart(t *testing.T) {
 	}
 }
 
-// FuzzParseRedo: what is read is what was written; what is none is corrupt.
+// FuzzParseRedo: a redo is read as it was written; anything else is corrupt.
 func FuzzParseRedo(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte{0, 0, 0, 1, 'a', 0, 0, 0, 0})

@@ -6,14 +6,14 @@ import (
 	"os"
 )
 
-// A database that is being replaced and the one that takes its place have these suffixes to their names. Whole is
-// what has the plain name; without it, the old one is.
+// Suffixes of the names of a database that is being replaced and of its replacement. The database with the plain name
+// is complete; when there is none, the old one is.
 const (
 	incomingSuffix = ".incoming"
 	outgoingSuffix = ".outgoing"
 )
 
-// exchange puts the incoming database, which is complete and synced, in the place of the closed old one.
+// exchange replaces the old database, which is closed, by the incoming one, which is complete and synced.
 func exchange(database string) error {
 	if err := os.Rename(database, database+outgoingSuffix); err != nil {
 		return err
@@ -24,9 +24,9 @@ func exchange(database string) error {
 	return os.RemoveAll(database + outgoingSuffix)
 }
 
-// settleReplacement ends a replacement that a crash has interrupted: between the two renames, the old database gets
-// its name back. Who wanted the new one has to ask for it again.
-func settleReplacement(database string) error {
+// recoverReplacement undoes a replacement that a crash has interrupted between the two renames: the old database gets
+// its name back. The caller has to ask for the replacement again.
+func recoverReplacement(database string) error {
 	_, err := os.Lstat(database)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = os.Rename(database+outgoingSuffix, database)
@@ -40,7 +40,7 @@ func settleReplacement(database string) error {
 	return discardReplacement(database)
 }
 
-// discardReplacement removes what an earlier replacement has left behind.
+// discardReplacement removes the files of an earlier replacement.
 func discardReplacement(database string) error {
 	return errors.Join(os.RemoveAll(database+incomingSuffix), os.RemoveAll(database+outgoingSuffix))
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/space"
 )
 
-// Replica is a cluster node's metadata in Badger: commands come in the order on which the nodes have agreed.
+// Replica is a cluster node's metadata in Badger: commands come in the order in which Raft has committed them.
 type Replica struct{ *metalog.Replica }
 
 // OpenReplica opens the metadata in set.Dir for a node of a cluster, or creates it where there never was any. It
-// is ErrDamaged as for Open.
+// returns ErrDamaged as Open does.
 func OpenReplica(set Settings, log *slog.Logger) (*Replica, error) {
 	j, note, err := openJournal(set, log)
 	if err != nil {
@@ -30,14 +30,13 @@ type replicaJournal struct{ *journal }
 // Ready implements metalog.ReplicaJournal.
 func (j replicaJournal) Ready() error { return room(j.set, space.Metadata, 0) }
 
-// Commit implements metalog.ReplicaJournal. What the nodes have agreed on cannot be refused: a half
-// of the reserve is for that.
+// Commit implements metalog.ReplicaJournal. A committed command cannot be refused: half of the reserve is for those.
 func (j replicaJournal) Commit(img *metadata.Image, changed []metadata.Entity, commands int, note []byte) error {
 	return j.commit(space.Agreed, img, changed, commands, note)
 }
 
 // Replace implements metalog.ReplicaJournal. The new database is made beside the old one and takes its place by
-// renaming; see settleReplacement.
+// renaming; see recoverReplacement.
 func (j replicaJournal) Replace(img *metadata.Image, note []byte) error {
 	database := filepath.Join(j.set.Dir, databaseDir)
 	tables, err := TableBytes(j.set.Dir) // the new ones stand beside the old ones for a while

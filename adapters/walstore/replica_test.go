@@ -27,7 +27,7 @@ func closeReplica(t *testing.T, r *Replica) {
 	}
 }
 
-// commit commits so many commands with a note.
+// commit commits n commands with a note.
 func commit(t *testing.T, r *Replica, commands int, note string) {
 	t.Helper()
 	b := r.Begin()
@@ -49,7 +49,7 @@ type shows struct {
 
 func holds(r *Replica) shows { return shows{r.Image().Index(), string(r.Note())} }
 
-// imageOf returns an image that so many commands have made.
+// imageOf returns an image made by n commands.
 func imageOf(t *testing.T, commands int) *metadata.Image {
 	t.Helper()
 	img := new(metadata.Image)

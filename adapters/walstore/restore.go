@@ -19,10 +19,10 @@ type Restored struct {
 	Aside    string  // where the old database went, "" when there was none
 }
 
-// Restore makes the database in set.Dir anew from the snapshot at path, or from the newest valid one when path
-// is "", so that nothing is given out again that may have been since; see metadata.Image.AfterLoss. The old
-// database is kept beside it, as are snapshots newer than the one taken, which then belong to another history.
-// No store may be open in set.Dir.
+// Restore recreates the database in set.Dir from the snapshot at path, or from the newest valid one when path is "".
+// Ids and epochs that may have been given out since the snapshot are not given out again; see metadata.Image.AfterLoss.
+// The old database is kept beside it, as are snapshots newer than the one taken, which belong to another history. No
+// store may be open in set.Dir.
 func Restore(set Settings, path string, log *slog.Logger) (Restored, error) {
 	img, done, err := chooseSnapshot(snapshots{filepath.Join(set.Dir, snapshotsDir)}, path)
 	if err != nil {
@@ -78,9 +78,9 @@ func Import(set Settings, img *metadata.Image, log *slog.Logger) error {
 	return nil
 }
 
-// replaceDatabase puts a database with img in place of the one there is, which it sets aside. The new one is made
-// under another name, so that a crash leaves the old one or a store that Open refuses, never half of img. Snapshots of
-// what came after the command with number upTo are set aside, too.
+// replaceDatabase replaces the database by one with img, and keeps the old one under another name. The new one is made
+// under a temporary name, so that a crash leaves the old one or a store that Open refuses, never half of img. Snapshots
+// newer than the command with number upTo are renamed, too.
 func replaceDatabase(set Settings, img *metadata.Image, upTo uint64, log *slog.Logger) (aside string, err error) {
 	if err := set.Validate(); err != nil {
 		return "", err

@@ -14,12 +14,11 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/space"
 )
 
-// reserve is the free space below which no command is taken where nobody else watches the disk: Badger writes by way
-// of memory maps, and a full disk would end the process.
+// reserve is the free space below which no command is accepted when the settings have no Space: Badger writes through
+// memory maps, and a full disk would end the process.
 const reserve = 32 << 20
 
-// room returns metalog.ErrNotTried when there is no room for n bytes that are written for a use, and
-// for what Badger does beside.
+// room returns metalog.ErrNotTried when there is no room for n bytes of a use and for what Badger writes besides.
 func room(set Settings, use space.Use, n int64) error {
 	if set.Space == nil {
 		needed := int64(reserve)
@@ -58,7 +57,7 @@ const (
 	// tablesAhead is what Badger writes when it opens or closes, or when its table in memory is full: that table, and
 	// compactions.
 	tablesAhead = 2 * memTableSize
-	// entryOverhead is about what an entry takes in the table in memory beside its key and value.
+	// entryOverhead is about what an entry takes in the memtable beside its key and value.
 	entryOverhead = 150
 )
 
@@ -100,7 +99,7 @@ func (j *journal) makeRoom(use space.Use, size int64) error {
 // redoTimes is how often what is too large for a transaction is written: as a part of the redo, and as what it is.
 const redoTimes = 2
 
-// noteTable counts what a commit has put into the table in memory.
+// noteTable counts what a commit has put into the memtable.
 func (j *journal) noteTable(bytes int64, entries int) {
 	j.table += bytes + int64(entries)*entryOverhead
 }
@@ -122,7 +121,7 @@ func TableBytes(dir string) (int64, error) {
 	return total, nil
 }
 
-// likelySize is about what the next snapshot takes: as much as the newest and a bit.
+// likelySize estimates the next snapshot's size: slightly more than the newest.
 func (s snapshots) likelySize() int64 {
 	const more = 1 << 20
 	files, err := s.list()

@@ -41,7 +41,8 @@ func TestCommandsAreRefusedWithoutSpaceAndTakenWithIt(t *testing.T) {
 	addTopics(t, s, 0, 1)
 	disk.from.Store(int32(space.Agreed))
 	cmd := metadata.CreateTopic{Name: "refused", ID: testID(99), Partitions: 1, ReplicationFactor: 1}
-	if _, err := s.Apply(t.Context(), cmd); !errors.Is(err, metalog.ErrNotTried) || !strings.Contains(err.Error(), "the disk is full") {
+	if _, err := s.Apply(t.Context(), cmd); !errors.Is(err, metalog.ErrNotTried) ||
+		!strings.Contains(err.Error(), "the disk is full") {
 		t.Errorf("without space: %v", err)
 	}
 	disk.from.Store(0)
@@ -122,7 +123,7 @@ func TestADatabaseThatCannotBeWrittenToIsLeftAsItIsAndNothingIsLost(t *testing.T
 		if err := takeAway(set.Dir, disk); err != nil {
 			t.Fatal(err)
 		}
-		if err := j.Close(img); err == nil || !strings.Contains(err.Error(), "left as it is") {
+		if err := j.Close(img); err == nil || !strings.Contains(err.Error(), "not closed") {
 			t.Errorf("%s: Close() = %v", name, err)
 		}
 		s := open(t, copied) // as the next process finds it: this one still has the lock of the other
@@ -137,7 +138,7 @@ func TestADatabaseThatCannotBeWrittenToIsLeftAsItIsAndNothingIsLost(t *testing.T
 	}
 }
 
-func TestThePlaceOfTablesIsTold(t *testing.T) {
+func TestTableBytesCountsTheTables(t *testing.T) {
 	set := DefaultSettings(t.TempDir())
 	if n, err := TableBytes(set.Dir); n != 0 || err != nil {
 		t.Errorf("without a store: %d, %v", n, err)

@@ -16,7 +16,7 @@ import (
 const (
 	heapOfATopic       = 640   // bytes
 	heapOfAPartition   = 256   // and for each of its partitions
-	openingATopic      = 5_000 // bytes allocated, what is garbage at once included
+	openingATopic      = 5_000 // bytes allocated, including short-lived garbage
 	openingAPartition  = 400   // and for each of its partitions
 	dearerThanInASmall = 2     // times: one more topic in a large store, compared with a small one
 )
@@ -24,8 +24,8 @@ const (
 // shapes are 100,000 partitions, as many topics and as few.
 var shapes = []struct{ topics, partitions int }{{100_000, 1}, {1_000, 100}}
 
-// TestAStoreWith100000PartitionsOpensFastAndStaysSmall holds the work that opening a large store is, what it takes of
-// the heap, and the work of one more topic there, which does not depend on how many there are.
+// TestAStoreWith100000PartitionsOpensFastAndStaysSmall limits the allocations and the heap that an open large store
+// takes. It also limits the work of one more topic, which must not depend on how many there are.
 func TestAStoreWith100000PartitionsOpensFastAndStaysSmall(t *testing.T) {
 	if testing.Short() {
 		t.Skip("writes 100,000 topics")
@@ -44,7 +44,8 @@ func TestAStoreWith100000PartitionsOpensFastAndStaysSmall(t *testing.T) {
 			topics, partitions := s.Image().Counts()
 			used := heap() - empty
 			inLarge := workOfOneMore(t, s)
-			t.Logf("%d topics, %d partitions: open allocates %.1f MiB, heap %.1f MiB, one more topic %d bytes, in a small store %d",
+			t.Logf("%d topics, %d partitions: open allocates %.1f MiB, heap %.1f MiB, "+
+				"one more topic %d bytes, in a small store %d",
 				topics, partitions, float64(opened)/(1<<20), float64(used)/(1<<20), inLarge, inSmall)
 			if topics != shape.topics || partitions != shape.topics*shape.partitions {
 				t.Errorf("opened with %d topics, %d partitions", topics, partitions)

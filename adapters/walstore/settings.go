@@ -11,7 +11,7 @@ import (
 // Settings are the store's settings; each is a key under [metadata.wal], named in the comment. See
 // docs/decisions/0002-metadata-on-badger.md for what each means to Badger.
 type Settings struct {
-	Dir    string // the data directory; the store takes wal_metadata and metalog_snapshots in it
+	Dir    string // the data directory; the store uses wal_metadata and metalog_snapshots in it
 	NodeID int32  // this node's broker id
 
 	SegmentSize    int64         // segment_size: bytes of a value-log file, 1 MiB to 1 GiB
@@ -23,10 +23,10 @@ type Settings struct {
 	Rotation   Rotation
 	Fsync      Fsync
 
-	Space Space // nil: the file system alone is asked
+	Space Space // nil: only the file system's free space counts
 }
 
-// Space knows what may yet be written to the disk.
+// Space knows how much may still be written to the disk.
 type Space interface {
 	// Room returns nil when n bytes may be written for the use, and there is room for them.
 	Room(use space.Use, n int64) error
@@ -50,7 +50,7 @@ type Rotation struct {
 type Fsync struct {
 	Enabled      bool          // fsync.enabled: every commit is synced before its commands are answered
 	BatchSize    int           // fsync.batch_size: commands that a commit waits for, BatchTimeout at most
-	BatchTimeout time.Duration // fsync.batch_timeout_ms: 0: a commit waits for none, and takes those that are there
+	BatchTimeout time.Duration // fsync.batch_timeout_ms: 0: a commit waits for none, and takes those that are queued
 }
 
 // Validate returns an error that names the first setting that is out of bounds, its value and the bounds.
@@ -66,7 +66,11 @@ func (s Settings) Validate() error {
 		{"checkpoint.interval_records", int64(s.Checkpoint.IntervalRecords), 1, 1 << 30},
 		{"checkpoint.interval_bytes", s.Checkpoint.IntervalBytes, 1 << 10, 1 << 40},
 		{"rotation.max_segment_size", s.Rotation.MaxSegmentSize, 1 << 20, 1 << 40},
-		{"rotation.max_segment_age_ms", s.Rotation.MaxSegmentAge.Milliseconds(), 1000, (365 * 24 * time.Hour).Milliseconds()},
+		{
+			"rotation.max_segment_age_ms",
+			s.Rotation.MaxSegmentAge.Milliseconds(),
+			1000, (365 * 24 * time.Hour).Milliseconds(),
+		},
 		{"fsync.batch_size", int64(s.Fsync.BatchSize), 1, 256},
 		{"fsync.batch_timeout_ms", s.Fsync.BatchTimeout.Milliseconds(), 0, 60_000},
 	}

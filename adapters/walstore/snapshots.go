@@ -13,7 +13,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// snapshotsKept is how many snapshots are kept: the newest, and one should that be damaged.
+// snapshotsKept is how many snapshots are kept: the newest, and one more in case that is damaged.
 const snapshotsKept = 2
 
 const (
@@ -66,7 +66,7 @@ func (s snapshots) write(img *metadata.Image) error {
 	return err
 }
 
-// replace writes img to path by way of a temporary file, so that path is whole or not there.
+// replace writes img to path by way of a temporary file, so that path is complete or does not exist.
 func (s snapshots) replace(path string, img *metadata.Image) error {
 	temporary, err := os.Create(path + ".tmp")
 	if err != nil {
@@ -85,7 +85,7 @@ func (s snapshots) replace(path string, img *metadata.Image) error {
 	return syncDir(path)
 }
 
-// supersede sets the snapshots aside that are newer than index.
+// supersede renames the snapshots that are newer than index.
 func (s snapshots) supersede(index uint64) error {
 	files, err := s.list()
 	for _, f := range files {

@@ -1,5 +1,11 @@
-// Package walstore keeps metadata in Badger: every command is synced before it is answered, commands that
-// wait share one sync, and snapshots of the whole are kept for the day when Badger's files are damaged.
+// Package walstore keeps metadata in Badger: every command is synced before it is answered, and commands that wait
+// share one sync.
+//
+// Badger holds one key for each entity of the image and, in a cluster, the note that package raftmeta stores with it.
+// Opening must never lose what was acknowledged: a guard file records the index that was reached, all tables are
+// verified, and what is missing or unreadable is ErrDamaged. Snapshots of the whole image are kept to restore from
+// then. Store is for a broker alone, Replica for a node of a cluster; both are thin layers over package metalog, which
+// orders the commands. See docs/decisions/0002-metadata-on-badger.md.
 package walstore
 
 import (
@@ -32,8 +38,8 @@ type Store struct{ *metalog.Log }
 
 var _ ports.MetadataStore = (*Store)(nil)
 
-// ErrReplica is in the chain of Open's error when the store belongs to a node of a cluster. Alone, the node would
-// decide what the others do not know of.
+// ErrReplica is in the chain of Open's error when the store belongs to a node of a cluster. On its own, the node would
+// decide without the other nodes.
 var ErrReplica = errors.New("the metadata belongs to a node of a cluster, and this broker runs without one")
 
 // Open opens the store in set.Dir, or creates it where there never was one. It is ErrDamaged when
@@ -61,7 +67,7 @@ func openJournal(set Settings, log *slog.Logger) (*journal, []byte, error) {
 	if err := os.MkdirAll(filepath.Join(set.Dir, snapshotsDir), 0o755); err != nil {
 		return nil, nil, fmt.Errorf("open metadata store: %w", err)
 	}
-	if err := settleReplacement(filepath.Join(set.Dir, databaseDir)); err != nil {
+	if err := recoverReplacement(filepath.Join(set.Dir, databaseDir)); err != nil {
 		return nil, nil, fmt.Errorf("open metadata store: %w", err)
 	}
 	reached, err := expected(set.Dir)
@@ -120,7 +126,7 @@ func openImage(set Settings, reached uint64, log *slog.Logger) (*badger.DB, *met
 	if err != nil {
 		return nil, nil, nil, damaged(database, err)
 	}
-	if err := settleRedo(db); err != nil {
+	if err := replayRedo(db); err != nil {
 		return nil, nil, nil, errors.Join(damaged(database, err), db.Close())
 	}
 	img, note, err := load(db)
@@ -139,9 +145,10 @@ func damaged(database string, cause error) error {
 
 // What to do about a damaged store, and what that costs.
 const (
-	restoreAdvice = "`chronik-server metadata restore` goes back to the newest valid snapshot in " + snapshotsDir + ", written at the last proper stop or at most " +
-		"1,000 changes ago: what was made since is forgotten, what was deleted since is there again without records. Records of partitions that are " +
-		"forgotten are kept, in directories that end in -stray"
+	restoreAdvice = "`chronik-server metadata restore` goes back to the newest valid snapshot in " + snapshotsDir +
+		", written at the last clean stop or at most 1,000 changes ago: " +
+		"what was created since is lost, what was deleted since is there again without records. " +
+		"Records of lost partitions are kept, in directories that end in -stray"
 	replaceAdvice = "the other nodes have it: replace this one with `chronik-server cluster replace-node`"
 )
 

@@ -13,9 +13,8 @@ import (
 	"github.com/dgraph-io/badger/v4/table"
 )
 
-// verifyTables reads all tables that Badger's manifest names and checks their checksums. Badger checks them
-// too, but meets a damaged one by a panic in a goroutine of its own, by ending the process, or by going on
-// without the table.
+// verifyTables reads all tables that Badger's manifest names and verifies their checksums. Badger verifies them, too,
+// but on a damaged one it panics in a goroutine of its own, ends the process, or continues without the table.
 func verifyTables(dir string) error {
 	file, err := os.Open(filepath.Join(dir, badger.ManifestFilename))
 	if errors.Is(err, fs.ErrNotExist) {

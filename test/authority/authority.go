@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// Authority signs certificates that are good for an hour, for both sides of a connection.
+// Authority signs certificates that are valid for an hour, for both sides of a connection.
 type Authority struct {
 	CAFile string // its own certificate
 
@@ -29,7 +29,7 @@ type Authority struct {
 // Files are a node's.
 type Files struct{ CA, Cert, Key string }
 
-// New returns an authority whose files are gone when the test ends.
+// New returns an authority whose files are removed when the test ends.
 func New(t testing.TB) *Authority {
 	t.Helper()
 	a := &Authority{dir: t.TempDir()}
@@ -38,8 +38,8 @@ func New(t testing.TB) *Authority {
 	return a
 }
 
-// Node writes a new certificate for a host on this machine, under a name that its files are called by, in the place of
-// an earlier one. change may be nil.
+// Node writes a new certificate for a host on this machine to files called name, which replace earlier ones. change may
+// be nil.
 func (a *Authority) Node(t testing.TB, name string, change func(*x509.Certificate)) Files {
 	t.Helper()
 	a.sign(t, name, change)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Load returns what one side of a connection shows and believes.
+// Load returns the certificate and the accepted authorities of one side of a connection.
 func (f Files) Load(t testing.TB) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
 	cert, err := tls.LoadX509KeyPair(f.Cert, f.Key)
@@ -25,7 +25,7 @@ func (f Files) Load(t testing.TB) (tls.Certificate, *x509.CertPool) {
 	return cert, pool
 }
 
-// Serve has serve talk to who connects, one after another, until the test ends: by TLS, unless config is nil.
+// Serve calls serve with each connection, one after another, until the test ends. It uses TLS unless config is nil.
 func Serve(t testing.TB, config *tls.Config, serve func(net.Conn)) (address string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -17,7 +17,7 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// exitUnfinished is the exit code of a broker that was asked to end, and could not do all that a proper stop does.
+// exitUnfinished is the exit code of a broker that was asked to stop and could not do all that a clean stop does.
 const exitUnfinished = 3
 
 func TestABrokerWhoseDataDirectoryIsDeletedSaysSoAndEnds(t *testing.T) {
@@ -30,7 +30,7 @@ func TestABrokerWhoseDataDirectoryIsDeletedSaysSoAndEnds(t *testing.T) {
 	harness.Within(t, 20*time.Second, "the broker refuses records, and says why", func() bool {
 		return strings.Contains(b.Log.Tail(1<<20), "the data directory is gone")
 	})
-	// The limit is wide: the machine may be busy. That Badger is not waited for shows in what is said.
+	// The limit is generous, since the machine may be busy. The output shows that the broker did not wait for Badger.
 	if took, code := b.End(t, 30*time.Second, syscall.SIGTERM); code != exitUnfinished {
 		t.Errorf("exit code %d after %v, want %d", code, took, exitUnfinished)
 	}
@@ -91,9 +91,10 @@ func TestSeveralBrokersOnOneMachineNeedNoOtherAddressForMetrics(t *testing.T) {
 			return strings.Contains(p.Log.Tail(1<<20), `msg="serving http"`)
 		})
 	}
-	// The first of the two has the default, or somebody else on this machine has.
-	out, err := exec.Command(harness.Binary(t), "--listen", "127.0.0.1:0", "--data-dir", t.TempDir(), "--set",
-		"http.listen=127.0.0.1:9464").CombinedOutput()
+	// The first of the two, or another process on this machine, has the default port.
+	third := harness.Child(exec.Command(harness.Binary(t), "--listen", "127.0.0.1:0", "--data-dir", t.TempDir(),
+		"--set", "http.listen=127.0.0.1:9464"))
+	out, err := third.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "address already in use") {
 		t.Errorf("an address that was set by hand, and is taken: %v\n%s", err, out)
 	}

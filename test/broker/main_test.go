@@ -1,5 +1,5 @@
-// Package broker runs one broker: how it starts and ends, what is left of topics and offsets when it was killed, and
-// how its metadata is restored.
+// Package broker runs one broker. It tests how the broker starts and stops, what is left of topics and offsets after a
+// kill, and how its metadata is restored.
 package broker
 
 import (

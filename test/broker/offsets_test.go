@@ -16,7 +16,7 @@ import (
 )
 
 // TestOffsetsNeverGoBack watches high watermark and log start, and a group's committed offset, while a producer and a
-// committer work and the broker is killed: none of them is ever seen below what it was before (anomalies 7 and 16).
+// committer work and the broker is killed. None of them ever goes back (anomalies 7 and 16).
 func TestOffsetsNeverGoBack(t *testing.T) {
 	b := harness.Start(t, "")
 	addr, dir := b.Addr, b.Dir
@@ -110,7 +110,7 @@ func TestOffsetsNeverGoBack(t *testing.T) {
 	workers.Wait()
 }
 
-// TestAGroupGoesOnAfterACrash has a group of two consume while the broker is killed: every record is processed, and
+// TestAGroupGoesOnAfterACrash has a group of two consume while the broker is killed. Every record is processed, and
 // each member's partitions are its own (anomalies 15 and 17 of the classic protocol).
 func TestAGroupGoesOnAfterACrash(t *testing.T) {
 	b := harness.Start(t, "")
@@ -159,7 +159,7 @@ func TestAGroupGoesOnAfterACrash(t *testing.T) {
 	members.Wait()
 }
 
-// TestConsumersReachTheEndPastCompactedHoles compacts a topic and reads it from the beginning: the newest value of
+// TestConsumersReachTheEndPastCompactedHoles compacts a topic and reads it from the beginning. The newest value of
 // every key is there, and the consumer's position comes to the end (anomalies 5, 18 and 20).
 func TestConsumersReachTheEndPastCompactedHoles(t *testing.T) {
 	b := harness.Start(t, "", "--set", "kafka.log.retention.check.interval.ms=200")

@@ -16,7 +16,7 @@ import (
 )
 
 // TestRestoredMetadataGivesNothingTwiceAndDeletesNoRecords loses the metadata of a broker and restores it from a
-// snapshot that is older than a topic, a topic that was made anew, and producer ids.
+// snapshot that is older than a topic, a topic that was recreated, and producer ids.
 func TestRestoredMetadataGivesNothingTwiceAndDeletesNoRecords(t *testing.T) {
 	b := harness.Start(t, "")
 	addr, dir := b.Addr, b.Dir
@@ -36,16 +36,16 @@ func TestRestoredMetadataGivesNothingTwiceAndDeletesNoRecords(t *testing.T) {
 		}
 	}
 	create("known")
-	create("made-anew")
+	create("recreated")
 	produce("known", "before")
 	b.Stop(t) // writes a snapshot
 	b = harness.StartAt(t, dir, addr)
-	if _, err := kadm.NewClient(harness.NewClient(t, addr)).DeleteTopics(t.Context(), "made-anew"); err != nil {
+	if _, err := kadm.NewClient(harness.NewClient(t, addr)).DeleteTopics(t.Context(), "recreated"); err != nil {
 		t.Fatal(err)
 	}
-	create("made-anew")
+	create("recreated")
 	create("younger")
-	for _, topic := range []string{"made-anew", "younger"} {
+	for _, topic := range []string{"recreated", "younger"} {
 		produce(topic, "kept of "+topic)
 	}
 	lost := producerID(t, b)
@@ -59,7 +59,7 @@ func TestRestoredMetadataGivesNothingTwiceAndDeletesNoRecords(t *testing.T) {
 	if err == nil {
 		t.Fatal("the broker starts without its metadata")
 	}
-	harness.Wants(t, out, "chronik-server metadata restore", "is forgotten", "-stray")
+	harness.Wants(t, out, "chronik-server metadata restore", "what was created since is lost", "-stray")
 	out, err = harness.TryCommand(t, "", path, "metadata", "restore", "--data-dir", dir)
 	if err != nil {
 		t.Fatal(err, out)
@@ -69,11 +69,11 @@ func TestRestoredMetadataGivesNothingTwiceAndDeletesNoRecords(t *testing.T) {
 	for range 2 {
 		b = harness.StartAt(t, dir, addr)
 		produce("known", "after")
-		produce("made-anew", "after") // the one that was deleted is there again, without records
+		produce("recreated", "after") // the one that was deleted is there again, without records
 		if id := producerID(t, b); id <= lost {
 			t.Errorf("producer id %d is given again; %d was given before", id, lost)
 		}
-		for _, topic := range []string{"made-anew", "younger"} {
+		for _, topic := range []string{"recreated", "younger"} {
 			logs, err := filepath.Glob(filepath.Join(dir, "*", topic+"-0.*-stray", "*.log"))
 			if more, _ := filepath.Glob(filepath.Join(dir, topic+"-0.*-stray", "*.log")); len(more) > 0 {
 				logs = more

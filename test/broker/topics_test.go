@@ -67,7 +67,7 @@ func TestDeletedTopicsStayDeletedAndFreeTheirSpace(t *testing.T) {
 	})
 }
 
-// TestARecreatedTopicIsAnother makes a topic anew under its old name: it has another id and none of the old records,
+// TestARecreatedTopicIsAnother recreates a topic under its old name: it has another id and none of the old records,
 // also after a crash (anomaly 21).
 func TestARecreatedTopicIsAnother(t *testing.T) {
 	b := harness.Start(t, "")
@@ -77,7 +77,7 @@ func TestARecreatedTopicIsAnother(t *testing.T) {
 		if _, err := admin.CreateTopic(t.Context(), 1, 1, nil, "again"); err != nil {
 			t.Fatal(err)
 		}
-		// A client of its own: franz-go answers from what it has heard a moment ago.
+		// A client of its own: franz-go answers from metadata that it has fetched a moment ago.
 		topics, err := kadm.NewClient(harness.NewClient(t, b.Addr)).ListTopics(t.Context(), "again")
 		if err != nil {
 			t.Fatal(err)

@@ -22,7 +22,7 @@ import (
 	"github.com/chronik-stream/chronik/test/history"
 )
 
-// chaosSettings are how long the chaos lasts (0: each fault once) and what it is made of.
+// chaosSettings returns how long the chaos lasts (0: each fault once) and the seed that determines it.
 func chaosSettings(t *testing.T) (time.Duration, uint64) {
 	t.Helper()
 	seed, lasts := uint64(time.Now().UnixNano()), time.Duration(0)
@@ -46,10 +46,10 @@ func TestAcknowledgedRecordsSurviveChaos(t *testing.T) {
 	t.Parallel()
 	lasts, seed := chaosSettings(t)
 	c := newChaos(harness.StartCluster(t, 3, harness.NewNetwork(t), cleanOften()...), seed)
-	c.survive(t, func() { c.rage(t, lasts, c.mishaps()) })
+	c.survive(t, func() { c.inject(t, lasts, c.faults()) })
 }
 
-// chaos is what befalls a cluster.
+// chaos injects faults into a cluster under load.
 type chaos struct {
 	*harness.Cluster
 	random     *rand.Rand
@@ -57,7 +57,7 @@ type chaos struct {
 	history    *history.History
 	readers    *readers
 	others     *history.Verifiable
-	ids        int32 // the highest that a node has had
+	ids        int32 // the highest id that a node has had
 }
 
 func newChaos(c *harness.Cluster, seed uint64) *chaos {
@@ -67,11 +67,11 @@ func newChaos(c *harness.Cluster, seed uint64) *chaos {
 	}
 }
 
-// survive produces and consumes while rage runs. At the end every acknowledged record is there, once, in its
-// producer's order and at the offset that was answered; what consumers were shown is what is stored; the group's
-// offsets have never gone back; and all replicas are alike. Kafka's own clients and librdkafka's are checked so, too.
-// Beside all that, topics are cleaned, made and deleted.
-func (c *chaos) survive(t *testing.T, rage func()) {
+// survive produces and consumes while inject runs. At the end every acknowledged record must be there, once, in its
+// producer's order and at the offset in the answer. Consumers must have read what is stored, the group's offsets must
+// never have gone back, and all replicas must be equal. Kafka's own clients and librdkafka's are checked in the same
+// way. Meanwhile, topics are cleaned, created and deleted.
+func (c *chaos) survive(t *testing.T, inject func()) {
 	t.Helper()
 	const producers, members = 3, 2
 	r := c.readers
@@ -93,14 +93,14 @@ func (c *chaos) survive(t *testing.T, rage func()) {
 	topics := startOtherTopics(t, c.Cluster)
 	defer topics.end()
 
-	rage()
+	inject()
 
 	c.AwaitInSync(t, "kept")
 	c.others.Check(t, c.Cluster)
 	topics.check(t, c.Cluster)
 	stopProducing()
 	load.Wait()
-	c.history.Seeds = c.Seeds() // others than in the beginning, when nodes were replaced
+	c.history.Seeds = c.Seeds() // nodes may have been replaced
 	stored := c.history.Check(t)
 	harness.Within(t, time.Minute, "the group has read everything", func() bool {
 		r.mu.Lock()
@@ -115,7 +115,7 @@ func (c *chaos) survive(t *testing.T, rage func()) {
 		}
 	}
 	cl := c.Client(t)
-	harness.Within(t, time.Minute, "the group's offsets are told", func() bool {
+	harness.Within(t, time.Minute, "the group's offsets are known", func() bool {
 		return r.checkCommitted(t.Context(), t, cl)
 	})
 	ends, err := kadm.NewClient(cl).ListEndOffsets(t.Context(), "kept")
@@ -131,8 +131,8 @@ func (c *chaos) survive(t *testing.T, rage func()) {
 	t.Logf("%d records acknowledged, %d stored", len(c.history.Acked), len(stored))
 }
 
-// rage lets mishaps happen, each one once or as long as lasts says.
-func (c *chaos) rage(t *testing.T, lasts time.Duration, all []mishap) {
+// inject injects the faults in random order, each once, or until lasts has passed.
+func (c *chaos) inject(t *testing.T, lasts time.Duration, all []fault) {
 	t.Helper()
 	began := time.Now()
 	for round := 0; round == 0 || time.Since(began) < lasts; round++ {

@@ -19,8 +19,8 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// TestAcknowledgedRecordsSurviveChaosOfDisks has the power fail and disks fill up. A node's disk is a file system of
-// its own that forgets what was not synced.
+// TestAcknowledgedRecordsSurviveChaosOfDisks lets the power fail and disks fill up. A node's disk is a file system of
+// its own that loses what was not synced.
 func TestAcknowledgedRecordsSurviveChaosOfDisks(t *testing.T) {
 	t.Parallel()
 	lasts, seed := chaosSettings(t)
@@ -29,9 +29,9 @@ func TestAcknowledgedRecordsSurviveChaosOfDisks(t *testing.T) {
 	volumes := []*harness.Volume{harness.NewVolume(t, size), harness.NewVolume(t, size), harness.NewVolume(t, size)}
 	c := newChaos(harness.StartClusterOn(t, 3, harness.NewNetwork(t), volumes,
 		cleanOften("--set", "journal.file_size=8388608")...), seed)
-	c.history.Padding = 500 // so that the logs soon want more space than they have
+	c.history.Padding = 500 // so that the logs soon outgrow their preallocated space
 	c.survive(t, func() {
-		c.rage(t, lasts, []mishap{
+		c.inject(t, lasts, []fault{
 			{"the power of all nodes fails", func(t *testing.T) { c.losePower(t, c.Nodes) }},
 			{"the power of one node fails", func(t *testing.T) { c.losePower(t, []*harness.Node{c.victim(t)}) }},
 			{"a node is killed, and its power fails when it is back", c.losePowerAfterKill},
@@ -45,7 +45,7 @@ func TestAcknowledgedRecordsSurviveChaosOfDisks(t *testing.T) {
 	})
 }
 
-// losePower has nodes end at a time, and forget what they have not synced.
+// losePower stops nodes at the same time; they lose what they have not synced.
 func (c *chaos) losePower(t *testing.T, lost []*harness.Node) {
 	t.Helper()
 	var dying sync.WaitGroup
@@ -64,8 +64,7 @@ func (c *chaos) losePower(t *testing.T, lost []*harness.Node) {
 	}
 }
 
-// losePowerAfterKill has the power fail after a restart that has found what was written, and not
-// synced, by the run before.
+// losePowerAfterKill lets the power fail after a restart that has found what the run before had written and not synced.
 func (c *chaos) losePowerAfterKill(t *testing.T) {
 	n := c.victim(t)
 	n.Crash()
@@ -83,8 +82,8 @@ func (c *chaos) losePowerAfterStop(t *testing.T) {
 	n.Launch(t)
 }
 
-// unsyncRaftLog puts an equal log in the place of the newest of a node that does not run. It is in the kernel's memory
-// alone, as what was written is when a process is killed before its sync.
+// unsyncRaftLog replaces the newest raft log of a stopped node by a copy that is in the page cache only. That is how a
+// kill before the sync leaves a log.
 func unsyncRaftLog(t *testing.T, n *harness.Node) {
 	t.Helper()
 	logs, err := filepath.Glob(filepath.Join(n.Dir, "raft/*/*/tandb/*/*.log"))
@@ -101,7 +100,7 @@ func unsyncRaftLog(t *testing.T, n *harness.Node) {
 	}
 }
 
-// onlyFollower is a node that leads nothing.
+// onlyFollower returns a node that leads nothing.
 func (c *chaos) onlyFollower(t *testing.T) *harness.Node {
 	t.Helper()
 	n := c.Nodes[c.random.IntN(len(c.Nodes))]
@@ -114,8 +113,8 @@ func (c *chaos) onlyFollower(t *testing.T) *harness.Node {
 	return n
 }
 
-// fillUp lets a node go on with full disk, until others do without it and what it says of it is clear. It comes back
-// when there is space again.
+// fillUp fills a node's disk until the other nodes continue without it and its log says why. The node recovers when
+// there is space again.
 func (c *chaos) fillUp(t *testing.T, n *harness.Node) {
 	t.Helper()
 	t.Logf("it is node %d", n.ID)
@@ -136,13 +135,13 @@ func (c *chaos) fillUp(t *testing.T, n *harness.Node) {
 	c.AwaitInSync(t, "kept")
 }
 
-// fillUpAll lets nobody go on, until there is space again.
+// fillUpAll fills all disks: no node can continue until there is space again.
 func (c *chaos) fillUpAll(t *testing.T) {
 	c.AwaitInSync(t, "kept") // a node whose disk is full while it starts may end
 	for _, n := range c.Nodes {
 		n.Volume.Fill(t, 0)
 	}
-	// the rest has nobody to write for
+	// the rest has no client to write for
 	harness.Within(t, 20*time.Second, "a majority says that it cannot write", func() bool {
 		count := 0
 		for _, n := range c.Nodes {
@@ -159,7 +158,7 @@ func (c *chaos) fillUpAll(t *testing.T) {
 	c.AwaitInSync(t, "kept")
 }
 
-// fillAndDrain has the disks full for moments, under load, and nobody start anything anew.
+// fillAndDrain fills the disks for moments, under load, and restarts nothing.
 func (c *chaos) fillAndDrain(t *testing.T) {
 	c.AwaitInSync(t, "kept") // as in fillUpAll
 	for range 2 * len(c.Nodes) {
@@ -179,13 +178,13 @@ func (c *chaos) fillAndDrain(t *testing.T) {
 	}
 }
 
-// complains reports whether the node has said that its disk is full.
+// complains reports whether the node has logged that its disk is full.
 func complains(n *harness.Node) bool {
 	said := n.SinceStart()
 	return strings.Contains(said, `msg="records are refused"`)
 }
 
-// makeRoom gives a node its space back, and starts it anew.
+// makeRoom frees a node's space and restarts it.
 func makeRoom(t *testing.T, n *harness.Node) {
 	t.Helper()
 	n.Cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
@@ -194,8 +193,8 @@ func makeRoom(t *testing.T, n *harness.Node) {
 	n.Launch(t)
 }
 
-// fillUpController takes all the space of the metadata's leader, which goes on to decide, also where a majority needs
-// it, and is killed and starts so.
+// fillUpController fills the disk of the metadata's leader. It still commits commands, even when the majority needs it,
+// and survives a kill and a restart in that state.
 func (c *chaos) fillUpController(t *testing.T) {
 	n := c.Controller(t)
 	t.Logf("it is node %d", n.ID)

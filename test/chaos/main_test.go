@@ -1,8 +1,8 @@
-// Package chaos lets nodes, networks, disks and power fail while clients work, and checks the clients' histories: what
-// was acknowledged is there, once and in order; what was read stays; what a group has committed does not go back. Its
+// Package chaos lets nodes, networks, disks and power fail while clients work, and checks the clients' histories. Every
+// acknowledged record is there, once and in order; what was read stays; a group's committed offsets do not go back. Its
 // tests carry the tag raft.
 //
-// CHAOS_TIME says for how long each kind goes on, CHAOS_SEED which mishaps come (make chaos).
+// CHAOS_TIME is how long each test goes on, CHAOS_SEED determines the faults (make chaos).
 package chaos
 
 import (

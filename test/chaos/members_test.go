@@ -21,7 +21,7 @@ func TestAcknowledgedRecordsSurviveChaosOfMembers(t *testing.T) {
 	c := newChaos(harness.StartCluster(t, 3, harness.NewNetwork(t), cleanOften()...), seed)
 	c.survive(t, func() {
 		c.grow(t)
-		c.rage(t, lasts, []mishap{
+		c.inject(t, lasts, []fault{
 			{"two nodes of five are killed", c.killTwo},
 			{"a node is wiped and started again and again, and another takes its place", c.replaceWiped},
 			{"a node is removed, and another added", c.exchange},
@@ -29,7 +29,7 @@ func TestAcknowledgedRecordsSurviveChaosOfMembers(t *testing.T) {
 	})
 }
 
-// nextID is an id that no node has had.
+// nextID returns an id that no node has had.
 func (c *chaos) nextID() int32 {
 	c.ids = max(c.ids, int32(len(c.Nodes))) + 1
 	return c.ids
@@ -44,7 +44,7 @@ func (c *chaos) add(t *testing.T) {
 	c.AwaitAll(t)
 }
 
-// grow makes five nodes of three, all with a vote and their share of the partitions.
+// grow adds two nodes to three; all five vote and have their share of the partitions.
 func (c *chaos) grow(t *testing.T) {
 	t.Helper()
 	for len(c.Nodes) < 5 {
@@ -58,7 +58,8 @@ func (c *chaos) grow(t *testing.T) {
 	}
 }
 
-// killTwo leaves three nodes of five, which must be able to decide. A partition that two of them have held waits.
+// killTwo leaves three nodes of five, which must be able to commit. A partition with two replicas on the killed nodes
+// waits.
 func (c *chaos) killTwo(t *testing.T) {
 	harness.Within(t, time.Minute, "all five vote", func() bool { return len(c.Status(t).Voters()) == 5 })
 	first := c.victim(t)
@@ -74,18 +75,18 @@ func (c *chaos) killTwo(t *testing.T) {
 	c.AwaitAll(t)
 }
 
-// replaceWiped takes a node's data away. The node is refused, and another takes its place.
+// replaceWiped removes a node's data. The node is refused and replaced by another.
 func (c *chaos) replaceWiped(t *testing.T) {
 	c.AwaitAll(t)
 	c.AwaitInSync(t, "kept")
 	n := c.victim(t)
-	for !slices.ContainsFunc(c.Nodes, n.Names) { // all that it could ask were replaced
+	for !slices.ContainsFunc(c.Nodes, n.Names) { // all nodes that it knows were replaced
 		n = c.other(n)
 		t.Logf("it is node %d", n.ID)
 	}
 	n.Crash()
 	n.Wipe(t)
-	for range 1 + c.random.IntN(3) { // supervisors do not give up
+	for range 1 + c.random.IntN(3) { // as supervisors do
 		n.IsRefused(t)
 	}
 	c.history.AwaitEach(t) // the others go on
@@ -107,15 +108,15 @@ func (c *chaos) replaceWiped(t *testing.T) {
 	c.AwaitAll(t)
 }
 
-// startBesideOneThatLags starts a node that was wiped while so many others are down that those which are left
-// have no majority without it.
+// startBesideOneThatLags starts a wiped node while so many others are down that the rest is no majority without it.
 func (c *chaos) startBesideOneThatLags(t *testing.T, wiped *harness.Node) {
 	t.Helper()
 	others := slices.DeleteFunc(slices.Clone(c.Nodes), func(n *harness.Node) bool { return n == wiped })
 	c.random.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
-	if i := slices.IndexFunc(others, wiped.Names); i >= 0 { // one stays up that can tell it: else it waits
-		told := others[i]
-		others = append(slices.Delete(others, i, i+1), told)
+	// One node stays up that knows the wiped node's vote; otherwise the wiped one would wait.
+	if i := slices.IndexFunc(others, wiped.Names); i >= 0 {
+		witness := others[i]
+		others = append(slices.Delete(others, i, i+1), witness)
 	}
 	down := others[:len(c.Nodes)/2]
 	for _, n := range down {
@@ -131,7 +132,7 @@ func (c *chaos) startBesideOneThatLags(t *testing.T, wiped *harness.Node) {
 	c.history.AwaitEach(t)
 }
 
-// exchange removes a node that works, and adds another.
+// exchange removes a working node and adds another.
 func (c *chaos) exchange(t *testing.T) {
 	c.AwaitAll(t)
 	n := c.victim(t)
@@ -149,7 +150,7 @@ func (c *chaos) exchange(t *testing.T) {
 	c.Admin(t, "rebalance", "--step", "6")
 }
 
-// forget takes a node that has ended for good out of the test's view.
+// forget removes a node that has stopped for good from the cluster's nodes.
 func (c *chaos) forget(n *harness.Node) {
 	c.Nodes = slices.DeleteFunc(c.Nodes, func(other *harness.Node) bool { return other == n })
 	c.Gone = append(c.Gone, n)

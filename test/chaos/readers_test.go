@@ -17,13 +17,13 @@ import (
 	"github.com/chronik-stream/chronik/test/history"
 )
 
-// readers is a group that reads while the producers of a history write, and what it was told.
+// readers is a group that reads while the producers of a history write, with what it has read and committed.
 type readers struct {
 	seeds []string
 
 	mu        sync.Mutex
 	shown     map[history.Position]int64 // the record that was read at a position
-	committed map[int32]int64            // the offsets that the group was told are its own, the highest by partition
+	committed map[int32]int64            // the group's highest acknowledged offset, by partition
 }
 
 const groupOfReaders = "readers"
@@ -32,8 +32,8 @@ func newReaders(seeds []string) *readers {
 	return &readers{seeds: seeds, shown: make(map[history.Position]int64), committed: make(map[int32]int64)}
 }
 
-// consume is one member. What it reads has no gaps and does not go back, but where it is assigned a partition anew, and
-// there it begins where the group has committed, or behind.
+// consume is one member. What it reads has no gaps and does not go back, except when it is assigned a partition again:
+// then it begins at the group's committed offset or later.
 func (r *readers) consume(ctx context.Context, t *testing.T) {
 	var mu sync.Mutex
 	next, floor := make(map[int32]int64), make(map[int32]int64)
@@ -60,7 +60,7 @@ func (r *readers) consume(ctx context.Context, t *testing.T) {
 		fetches := cl.PollRecords(ctx, 2000)
 		fetches.EachError(func(_ string, partition int32, err error) {
 			if lost := (*kgo.ErrDataLoss)(nil); errors.As(err, &lost) {
-				t.Errorf("partition %d: a consumer is told of lost records: %v", partition, err)
+				t.Errorf("partition %d: a consumer reports lost records: %v", partition, err)
 			}
 		})
 		ends := make(map[int32]int64)
@@ -85,7 +85,7 @@ func (r *readers) consume(ctx context.Context, t *testing.T) {
 	}
 }
 
-// read notes what is at a position: it is the same for ever.
+// read records what is at a position: it must never change.
 func (r *readers) read(t *testing.T, at history.Position, key int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -109,7 +109,7 @@ func (r *readers) known() map[int32]int64 {
 	return maps.Clone(r.committed)
 }
 
-// watch asks for the group's offsets again and again until ctx ends: they never go back.
+// watch fetches the group's offsets until ctx ends: they never go back.
 func (r *readers) watch(ctx context.Context, t *testing.T) {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(r.seeds...))
 	if err != nil {
@@ -122,17 +122,17 @@ func (r *readers) watch(ctx context.Context, t *testing.T) {
 	}
 }
 
-// checkCommitted compares the group's offsets with what is known of them. It reports false when nobody answers.
+// checkCommitted compares the group's offsets with those known before. It reports false when there is no answer.
 func (r *readers) checkCommitted(ctx context.Context, t *testing.T, cl *kgo.Client) bool {
 	known := r.known()
 	asking, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	told, err := kadm.NewClient(cl).FetchOffsets(asking, groupOfReaders)
+	fetched, err := kadm.NewClient(cl).FetchOffsets(asking, groupOfReaders)
 	if err != nil {
 		return false
 	}
 	offsets := make(map[int32]int64)
-	told.Each(func(o kadm.OffsetResponse) {
+	fetched.Each(func(o kadm.OffsetResponse) {
 		if o.Err == nil && o.At >= 0 {
 			offsets[o.Partition] = o.At
 		}

@@ -19,13 +19,13 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// cleanOften are settings with which nodes compact and delete every second, so that it happens between mishaps.
+// cleanOften are settings with which nodes compact and delete every second, so that it happens between faults.
 func cleanOften(more ...string) []string {
 	return append([]string{"--set", "kafka.log.retention.check.interval.ms=1000"}, more...)
 }
 
-// otherTopics live beside the topic that the chaos is about: one is compacted, from one old records are deleted, and
-// some are made, deleted while they are produced to, and made again under the same name.
+// otherTopics are topics beside the one of the history. One is compacted, one deletes old records, and some are
+// created, deleted while they are produced to, and recreated under the same name.
 type otherTopics struct {
 	seeds []string
 	stop  context.CancelFunc
@@ -34,7 +34,7 @@ type otherTopics struct {
 	mu     sync.Mutex
 	newest map[string]int64 // by key of compacted: the newest value that was acknowledged
 	acked  map[int64]int64  // by offset in trimmed: the record that was acknowledged there
-	lives  int              // of topics that came and went
+	lives  int              // topics that were created and deleted
 }
 
 const (
@@ -42,7 +42,7 @@ const (
 	compactedKeys      = 20
 )
 
-// startOtherTopics makes the topics and works with them until check.
+// startOtherTopics creates the topics and puts load on them until check.
 func startOtherTopics(t *testing.T, c *harness.Cluster) *otherTopics {
 	t.Helper()
 	o := &otherTopics{seeds: c.Seeds(), newest: make(map[string]int64), acked: make(map[int64]int64)}
@@ -73,8 +73,11 @@ func startOtherTopics(t *testing.T, c *harness.Cluster) *otherTopics {
 	return o
 }
 
-// keepTrying is a client that gives up for no reason but the end of its context.
-func (o *otherTopics) keepTrying(t *testing.T, opts ...kgo.Opt) *kgo.Client {
+// keepTrying returns a client that retries until ctx ends. Then it is closed, because only that ends the records under
+// way. closeClient closes it earlier.
+func (o *otherTopics) keepTrying(
+	ctx context.Context, t *testing.T, opts ...kgo.Opt,
+) (cl *kgo.Client, closeClient func()) {
 	cl, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(o.seeds...), kgo.ProducerLinger(0), kgo.RequestRetries(1 << 30), kgo.RecordRetries(1 << 30),
 		kgo.UnknownTopicRetries(-1),
@@ -87,15 +90,17 @@ func (o *otherTopics) keepTrying(t *testing.T, opts ...kgo.Opt) *kgo.Client {
 	if err != nil {
 		t.Error(err)
 	}
-	return cl
+	closeClient = sync.OnceFunc(cl.Close)
+	context.AfterFunc(ctx, closeClient)
+	return cl, closeClient
 }
 
-// produce sends numbered records to partition 0 of a topic, each when the one before was acknowledged.
+// produce sends numbered records to partition 0 of a topic, one at a time.
 func (o *otherTopics) produce(ctx context.Context, t *testing.T, topic string,
 	acknowledged func(*testing.T, *kgo.Record, int64),
 ) {
-	cl := o.keepTrying(t)
-	defer cl.Close()
+	cl, closeClient := o.keepTrying(ctx, t)
+	defer closeClient()
 	for n := int64(0); ctx.Err() == nil; n++ {
 		value := binary.BigEndian.AppendUint64(make([]byte, 0, 1000), uint64(n))[:1000]
 		r := &kgo.Record{Topic: topic, Key: fmt.Appendf(nil, "key-%d", n%compactedKeys), Value: value}
@@ -133,14 +138,15 @@ func (o *otherTopics) ackTrimmed(t *testing.T, r *kgo.Record, n int64) {
 	o.acked[r.Offset] = n
 }
 
-// live makes a topic, fills it, looks at what is there, and deletes it while it is produced to.
+// live creates a topic, fills it, reads it, and deletes it while it is produced to.
 func (o *otherTopics) live(ctx context.Context, t *testing.T, topic string) {
-	cl := o.keepTrying(t, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}}))
-	defer cl.Close()
+	from := kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}})
+	cl, closeClient := o.keepTrying(ctx, t, from)
+	defer closeClient()
 	adm := kadm.NewClient(cl)
 	until := func(done func() (bool, error)) {
 		for ctx.Err() == nil {
-			if ok, _ := done(); ok { // an error says that it is to be tried again
+			if ok, _ := done(); ok { // an error means another attempt
 				return
 			}
 			pause(ctx, 50*time.Millisecond)
@@ -172,7 +178,7 @@ func (o *otherTopics) live(ctx context.Context, t *testing.T, topic string) {
 	flood.Go(func() { o.flood(flooding, t, topic) })
 	until(func() (bool, error) {
 		_, err := adm.DeleteTopic(ctx, topic)
-		return errors.Is(err, kerr.UnknownTopicOrPartition), err // when it is gone for good
+		return errors.Is(err, kerr.UnknownTopicOrPartition), err // when it is deleted
 	})
 	drain()
 	flood.Wait()
@@ -181,19 +187,19 @@ func (o *otherTopics) live(ctx context.Context, t *testing.T, topic string) {
 	o.mu.Unlock()
 }
 
-// flood produces large records without waiting for answers, whatever becomes of them.
+// flood produces large records without waiting for answers; they may be lost.
 func (o *otherTopics) flood(ctx context.Context, t *testing.T, topic string) {
-	cl := o.keepTrying(t, kgo.MaxBufferedRecords(50), kgo.RecordRetries(3), kgo.UnknownTopicRetries(3))
-	defer cl.Close()
+	cl, closeClient := o.keepTrying(ctx, t,
+		kgo.MaxBufferedRecords(50), kgo.RecordRetries(3), kgo.UnknownTopicRetries(3))
+	defer closeClient()
 	value := make([]byte, 20_000)
 	for ctx.Err() == nil {
 		cl.Produce(ctx, &kgo.Record{Topic: topic, Value: value}, nil)
 		pause(ctx, 2*time.Millisecond) // sets the load
 	}
-	cl.AbortBufferedRecords(context.WithoutCancel(ctx))
 }
 
-// check ends the load and looks at what is left.
+// check ends the load and checks the topics that are left.
 func (o *otherTopics) check(t *testing.T, c *harness.Cluster) {
 	t.Helper()
 	o.end()
@@ -222,7 +228,7 @@ func (o *otherTopics) check(t *testing.T, c *harness.Cluster) {
 			t.Errorf("record %d of %s was acknowledged at %d, and the log ends with %d", n, trimmed, offset, last)
 		}
 	}
-	t.Logf("%d acknowledged in %s, which begins at %d; %d keys in %s; %d lives of topics that come and go",
+	t.Logf("%d acknowledged in %s, which begins at %d; %d keys in %s; %d topics created and deleted",
 		len(o.acked), trimmed, first, len(values), compacted, o.lives)
 }
 
@@ -232,13 +238,14 @@ func (o *otherTopics) end() {
 	o.load.Wait()
 }
 
-// read shows all records of a topic's only partition.
+// read calls show with all records of a topic's only partition.
 func (o *otherTopics) read(t *testing.T, topic string, show func(*kgo.Record, int64)) {
 	t.Helper()
-	cl := o.keepTrying(t, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}}))
-	defer cl.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+	from := kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}})
+	cl, closeClient := o.keepTrying(ctx, t, from)
+	defer closeClient()
 	ends, err := kadm.NewClient(cl).ListEndOffsets(ctx, topic)
 	if err != nil {
 		t.Fatal(err)

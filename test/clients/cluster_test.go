@@ -26,7 +26,7 @@ func TestConsoleClientsInACluster(t *testing.T) {
 
 	first.Crash()
 	second.KafkaWithInput(t, numbered("late", 50), "console-producer", "--topic", "letters")
-	// The first member may have read all of the letters, and ended, before it knew where the other partitions begin: it
+	// The first member may have read all letters and ended before it knew where the other partitions begin. Then it has
 	// committed nothing there.
 	harness.Wants(t, third.Kafka(t, "console-consumer", "--topic", "letters", "--from-beginning", "--max-messages", "50",
 		"--group", "readers"), "late-0\n", "late-49\n")

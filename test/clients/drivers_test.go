@@ -8,8 +8,8 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// TestLibrdkafka and TestKafkaJS run a script of the client that checks itself; it exits with an error when something
-// is wrong.
+// TestLibrdkafka and TestKafkaJS run a script that uses the client and checks the results; it exits with an error when
+// one is wrong.
 func TestLibrdkafka(t *testing.T) {
 	b := harness.Start(t, "")
 	harness.Wants(t, harness.Command(t, "", harness.PythonScript, "check.py", b.Addr), "all checks passed")

@@ -13,7 +13,7 @@ import (
 // groups.
 const notYet = "TestTxnEtl|TestShareGroup|848"
 
-// runFranzGoSuite runs the suite with so many records, where the environment does not say how many.
+// runFranzGoSuite runs the suite with this number of records, unless the environment has another.
 func runFranzGoSuite(t *testing.T, records string, environ ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)

@@ -15,7 +15,7 @@ import (
 	"github.com/chronik-stream/chronik/test/history"
 )
 
-// Kafka's own consumer and librdkafka's read from the node in their rack, too, and go on elsewhere when it dies. How
+// Kafka's own consumer and librdkafka's read from the node in their rack, too, and from another node when it dies. How
 // much each node has sent to clients is counted on the way.
 func TestOtherConsumersReadInTheirRackInACluster(t *testing.T) {
 	t.Parallel()

@@ -22,7 +22,7 @@ func TestATopicMadeOnAnyNodeIsKnownToTheOthers(t *testing.T) {
 		topic := fmt.Sprintf("made-on-%d", n.ID)
 		n.Kafka(t, "topics", "--create", "--topic", topic, "--partitions", "3", "--replication-factor", "3")
 		for _, other := range []*harness.Node{c.Nodes[(i+1)%3], c.Nodes[(i+2)%3]} {
-			harness.Within(t, 20*time.Second, "node is told of the topic", func() bool {
+			harness.Within(t, 20*time.Second, "the node knows the topic", func() bool {
 				return len(harness.Partitions(other.Metadata(t, topic))) == 3
 			})
 			harness.Wants(t, other.Kafka(t, "topics", "--list"), topic)
@@ -41,8 +41,8 @@ func TestATopicMadeOnAnyNodeIsKnownToTheOthers(t *testing.T) {
 	})
 }
 
-// TestABrokerWithoutAClusterOpensNoRaftPort looks at what the raft binary listens at, and for Raft's data, when it has
-// no cluster section.
+// TestABrokerWithoutAClusterOpensNoRaftPort checks that the raft binary without a cluster section listens on no raft
+// port and writes no raft data.
 func TestABrokerWithoutAClusterOpensNoRaftPort(t *testing.T) {
 	t.Parallel()
 	b := harness.Start(t, "")
@@ -52,7 +52,7 @@ func TestABrokerWithoutAClusterOpensNoRaftPort(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(b.Dir, "raft")); !os.IsNotExist(err) {
 		t.Errorf("a directory for Raft: %v", err)
 	}
-	b.Cmd.Process.Signal(syscall.SIGQUIT) // the runtime writes down all goroutines
+	b.Cmd.Process.Signal(syscall.SIGQUIT) // the runtime prints all goroutines
 	<-b.Done
 	if dump := b.Log.Tail(1 << 30); !strings.Contains(dump, "goroutine ") || strings.Contains(dump, "dragonboat") {
 		t.Errorf("the goroutines of a broker without a cluster:\n%s", dump[max(0, len(dump)-4000):])

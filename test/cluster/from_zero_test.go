@@ -12,8 +12,8 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// TestNodesMayCountFromZeroInACluster has nodes 0, 1 and 2, as compose files and charts for Kafka often do, and
-// node 0 fail and come back.
+// TestNodesMayCountFromZeroInACluster has nodes 0, 1 and 2, as compose files and charts for Kafka often do. Node 0
+// fails and comes back.
 func TestNodesMayCountFromZeroInACluster(t *testing.T) {
 	t.Parallel()
 	c := harness.StartClusterFrom(t, 0, 3, nil, nil)

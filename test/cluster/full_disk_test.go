@@ -15,7 +15,7 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-func TestAFullDiskOfOneNodeInAClusterStopsNobodyAndTheNodeComesBackByItself(t *testing.T) {
+func TestAFullDiskOfOneNodeStopsNoOtherAndTheNodeRecoversByItself(t *testing.T) {
 	t.Parallel()
 	volumes := []*harness.Volume{
 		harness.NewVolume(t, harness.SmallDisk), harness.NewVolume(t, harness.SmallDisk),
@@ -52,7 +52,7 @@ func TestAFullDiskOfOneNodeInAClusterStopsNobodyAndTheNodeComesBackByItself(t *t
 	harness.Within(t, 20*time.Second, "the node says that it is full", func() bool {
 		return strings.Contains(full.SinceStart(), `msg="records are refused"`)
 	})
-	send() // the client tries again where it is refused, until others lead
+	send() // a refused client retries until other nodes lead
 	harness.Within(t, time.Minute, "the others go on without the node", func() bool {
 		return holds(c.Nodes[1], func(p kmsg.MetadataResponseTopicPartition) bool {
 			return p.Leader != full.ID && !slices.Contains(p.ISR, full.ID)

@@ -22,9 +22,9 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// TestMetadataIsLinearizable has clients make, delete and look at the same few topics on all nodes, while the
-// metadata's leader is killed. All nodes together must answer like one. Looking at a topic is less: a node answers from
-// its own copy, as Kafka's do, which is never older than what the node has answered to changes.
+// TestMetadataIsLinearizable has clients create, delete and describe the same few topics on all nodes, while the
+// metadata's leader is killed. Changes must be linearizable over all nodes. Reads guarantee less: a node answers from
+// its own copy, as Kafka's brokers do, which is never older than the changes that it has answered.
 func TestMetadataIsLinearizable(t *testing.T) {
 	t.Parallel()
 	const workers, kills = 6, 3
@@ -57,19 +57,19 @@ func TestMetadataIsLinearizable(t *testing.T) {
 	}
 }
 
-// operation is what was asked of a topic.
+// operation is a request about a topic.
 type operation struct {
 	do    kmsg.Key
 	node  int32
 	topic string
-	value int64 // that a new topic is given; as its retention.ms
+	value int64 // of a new topic; its retention.ms
 }
 
 // outcome is the answer.
 type outcome struct {
 	known bool
 	code  int16
-	value int64 // the topic's when it was looked at, 0 for no topic
+	value int64 // the topic's when it was described, 0 for no topic
 }
 
 // topicRegister is a topic: it has a value, or 0 when there is none.
@@ -116,7 +116,7 @@ type registers struct {
 	mu       sync.Mutex
 	ops      []porcupine.Operation
 	unknown  int
-	answered map[int32]int64 // by node, when the newest change that it has answered was asked for
+	answered map[int32]int64 // by node, the start of the latest change that it has answered
 }
 
 // await returns when there are n more operations whose outcome is known.
@@ -131,7 +131,7 @@ func (h *registers) await(t *testing.T, n int) {
 	harness.Within(t, time.Minute, "further operations", func() bool { return count() >= want })
 }
 
-// work is one client: it does one thing after the other, on any node.
+// work is one client: it sends one request after the other, each to a random node.
 func (h *registers) work(ctx context.Context, t *testing.T, id int, c *harness.Cluster) {
 	var clients []*kgo.Client
 	for _, n := range c.Nodes {
@@ -157,7 +157,7 @@ func (h *registers) work(ctx context.Context, t *testing.T, id int, c *harness.C
 		switch {
 		case err == nil:
 			h.note(id, called, in, in.read(resp))
-		case !errors.Is(err, syscall.ECONNREFUSED): // otherwise nothing was asked
+		case !errors.Is(err, syscall.ECONNREFUSED): // otherwise the request was not sent
 			h.note(id, called, in, outcome{})
 		}
 		pause := time.NewTimer(time.Duration(1+rand.IntN(30)) * time.Millisecond) // sets the load
@@ -168,7 +168,7 @@ func (h *registers) work(ctx context.Context, t *testing.T, id int, c *harness.C
 	}
 }
 
-// call returns since when an operation may take effect.
+// call returns the earliest time at which an operation may take effect.
 func (h *registers) call(in operation) int64 {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -221,7 +221,7 @@ func (o operation) request() kmsg.Request {
 	}
 }
 
-// read returns what an answer says. Only the codes that a healthy metadata gives say what has happened.
+// read returns the outcome in an answer. Only the error codes of a healthy metadata determine one.
 func (o operation) read(resp kmsg.Response) (out outcome) {
 	switch resp := resp.(type) {
 	case *kmsg.CreateTopicsResponse:

@@ -1,5 +1,6 @@
-// Package cluster runs clusters of three nodes and more: they elect, fail over, grow, shrink, are replaced, wiped and
-// attacked. Its tests carry the tag raft. Two clusters run at a time (go test -parallel), which is what two cores bear.
+// Package cluster runs clusters of three nodes and more. It tests elections, fail-over, growing and shrinking, and
+// nodes that are replaced, wiped or attacked. Its tests carry the tag raft. Two clusters run at a time (go test
+// -parallel), as many as two cores can carry.
 package cluster
 
 import (

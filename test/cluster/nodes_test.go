@@ -18,7 +18,7 @@ import (
 	"github.com/chronik-stream/chronik/test/history"
 )
 
-// load produces until stop, which then checks that nothing is lost.
+// load produces until stop is called, which also checks that nothing was lost.
 func load(t *testing.T, c *harness.Cluster, partitions int) (stop func()) {
 	t.Helper()
 	h := history.New(c.Seeds()...)
@@ -37,7 +37,7 @@ func load(t *testing.T, c *harness.Cluster, partitions int) (stop func()) {
 	}
 }
 
-// TestAClusterGrowsAndShrinksUnderLoad adds a node, gives it its share, lets it lead, and removes another one.
+// TestAClusterGrowsAndShrinksUnderLoad adds a node, moves replicas and leaderships to it, and removes another.
 func TestAClusterGrowsAndShrinksUnderLoad(t *testing.T) {
 	t.Parallel()
 	c := harness.StartCluster(t, 3, nil)
@@ -100,7 +100,7 @@ func TestAClusterGrowsAndShrinksUnderLoad(t *testing.T) {
 	stop()
 }
 
-// TestADeadNodeIsReplaced kills a node for good and puts another in its place.
+// TestADeadNodeIsReplaced kills a node and replaces it by another.
 func TestADeadNodeIsReplaced(t *testing.T) {
 	t.Parallel()
 	c := harness.StartCluster(t, 3, nil)
@@ -141,8 +141,8 @@ func TestADeadNodeIsReplaced(t *testing.T) {
 	stop()
 }
 
-// TestANodeThatIsNotWhoItWasIsRefused starts nodes on data that is not theirs.
-func TestANodeThatIsNotWhoItWasIsRefused(t *testing.T) {
+// TestANodeWithAnotherNodesDataIsRefused starts nodes on data that is not theirs.
+func TestANodeWithAnotherNodesDataIsRefused(t *testing.T) {
 	t.Parallel()
 	c := harness.StartCluster(t, 3, nil)
 	c.Create(t, "kept", 1)

@@ -13,7 +13,7 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// quorum is what a node says of who keeps the metadata; false when it does not answer.
+// quorum returns a node's description of the quorum; false when it does not answer.
 func quorum(t *testing.T, n *harness.Node) (of kmsg.DescribeQuorumResponseTopicPartition, ok bool) {
 	t.Helper()
 	req := kmsg.NewPtrDescribeQuorumRequest()
@@ -29,9 +29,9 @@ func quorum(t *testing.T, n *harness.Node) (of kmsg.DescribeQuorumResponseTopicP
 	return resp.(*kmsg.DescribeQuorumResponse).Topics[0].Partitions[0], true
 }
 
-// TestEachNodeTellsHowFarTheOthersAreWithTheMetadata: Kafka's tool computes each one's lag of that,
-// whichever node it has asked.
-func TestEachNodeTellsHowFarTheOthersAreWithTheMetadata(t *testing.T) {
+// TestEachNodeDescribesHowFarTheOthersHaveReplicatedTheMetadata: Kafka's tool computes each replica's lag from it,
+// whichever node it asks.
+func TestEachNodeDescribesHowFarTheOthersHaveReplicatedTheMetadata(t *testing.T) {
 	t.Parallel()
 	c := harness.StartCluster(t, 3, nil)
 	c.Create(t, "kept", 3)

@@ -33,7 +33,7 @@ func certify(t *testing.T, a *authority.Authority) []string {
 	}
 }
 
-// impostor fetches from a partition's leader by a plain connection, as whoever it likes.
+// impostor fetches from a partition's leader by a plain connection, under any replica id.
 type impostor struct {
 	leader *harness.Node
 	topic  [16]byte
@@ -67,8 +67,8 @@ func (i impostor) fetch(
 	return f.ErrorCode, p
 }
 
-// brokerEpoch finds out under which epoch a follower is registered, by trying. ok is false when the leader does not
-// lead any more.
+// brokerEpoch finds the epoch under which a follower is registered, by trying. ok is false when the leader has lost the
+// leadership.
 func (i impostor) brokerEpoch(t *testing.T, replica int32, end int64) (epoch int64, ok bool) {
 	t.Helper()
 	for epoch := range int64(500) {
@@ -81,8 +81,7 @@ func (i impostor) brokerEpoch(t *testing.T, replica int32, end int64) (epoch int
 	return -1, false
 }
 
-// produce has the leader append a record, which nobody waits for to be replicated. It reports whether the leader has
-// it.
+// produce has the leader append a record with acks=1. It reports whether that succeeded.
 func (i impostor) produce(t *testing.T) bool {
 	t.Helper()
 	req := kmsg.NewPtrProduceRequest()
@@ -99,9 +98,9 @@ func (i impostor) produce(t *testing.T) bool {
 	return resp.(*kmsg.ProduceResponse).Topics[0].Partitions[0].ErrorCode == 0
 }
 
-// attack pauses a partition's followers, has its leader append a record, and acknowledges that for them. It returns how
-// far the high watermark has risen, and what the impostor was answered. ok is false when the leader did not lead any
-// more: without its followers it does not for long.
+// attack pauses a partition's followers, has its leader append a record, and acknowledges it in their name. It returns
+// how far the high watermark has risen, and the answer to the impostor. ok is false when the leader has lost the
+// leadership, which happens soon without its followers.
 func attack(t *testing.T, c *harness.Cluster, topic string) (risen int64, code int16, ok bool) {
 	t.Helper()
 	c.AwaitAll(t)
@@ -133,7 +132,8 @@ func attack(t *testing.T, c *harness.Cluster, topic string) (risen int64, code i
 	if !i.produce(t) {
 		return 0, 0, false
 	}
-	// More than once: what a follower has asked for just before it stopped may come between, and says what it really has.
+	// More than once: a fetch that a follower has sent just before it was paused may come between, with its real
+	// offset.
 	for tries := 0; risen == 0 && tries < 5; tries++ {
 		for id, epoch := range epochs {
 			code, _ = i.fetch(t, id, epoch, end+1)
@@ -147,8 +147,8 @@ func attack(t *testing.T, c *harness.Cluster, topic string) (risen int64, code i
 	return risen, code, true
 }
 
-// An impostor acknowledges for followers that have stopped. It succeeds in the clear, where the network must keep it
-// out: that shows that the test would notice.
+// An impostor acknowledges for followers that are paused. Without TLS, where only the network can keep it out, it
+// succeeds: that shows that the test would notice an attack.
 func TestImpostorsMoveNothingByTLS(t *testing.T) {
 	t.Parallel()
 	for name, by := range map[string]struct {
@@ -186,7 +186,7 @@ func TestImpostorsMoveNothingByTLS(t *testing.T) {
 	}
 }
 
-// serial returns the serial number of the certificate that a node shows on its Kafka address.
+// serial returns the serial number of the certificate that a node presents on its Kafka address.
 func serial(t *testing.T, n *harness.Node, f authority.Files) string {
 	t.Helper()
 	pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
@@ -194,7 +194,7 @@ func serial(t *testing.T, n *harness.Node, f authority.Files) string {
 		t.Fatal(err)
 	}
 	c, err := tls.Dial("tcp", n.Addr, &tls.Config{
-		// it is asked who it is, not believed
+		// the certificate is read, not verified
 		NextProtos: []string{"chronik-node"}, Certificates: []tls.Certificate{pair}, InsecureSkipVerify: true,
 	})
 	if err != nil {
@@ -240,10 +240,10 @@ func TestAClusterFailsOverAndRenewsItsCertificatesByTLS(t *testing.T) {
 	if serial(t, first, files) == old {
 		t.Error("the renewed certificate is not shown")
 	}
-	renewed := func() int { return strings.Count(last.Output.Tail(1<<20), "certificate between nodes") }
+	renewed := func() int { return strings.Count(last.Output.Tail(1<<20), "node certificate loaded") }
 	before := renewed()
 	last.Cmd.Process.Signal(syscall.SIGHUP)
-	harness.Within(t, 30*time.Second, "the log tells of the renewed certificate", func() bool {
+	harness.Within(t, 30*time.Second, "the renewed certificate is logged", func() bool {
 		return renewed() == before+1
 	})
 	c.Nodes[1].Crash()

@@ -20,7 +20,7 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// awaitWaiting returns when a node that does not serve clients yet says what it knows of votes.
+// awaitWaiting returns when a node that does not serve clients yet describes the voters that it knows.
 func awaitWaiting(t *testing.T, n *harness.Node) {
 	t.Helper()
 	harness.Within(t, 20*time.Second, "node "+n.Ident()+" waits for others to know it", func() bool {
@@ -28,8 +28,8 @@ func awaitWaiting(t *testing.T, n *harness.Node) {
 	})
 }
 
-// votersKnown is what a node says of who votes, by their directories' ids, also while it serves nobody else;
-// nil when it does not answer.
+// votersKnown returns the voters that a node knows, by their directories' ids, even while it serves no clients; nil
+// when it does not answer.
 func votersKnown(t *testing.T, n *harness.Node) map[int32][16]byte {
 	t.Helper()
 	req := kmsg.NewPtrDescribeQuorumRequest()
@@ -50,7 +50,7 @@ func votersKnown(t *testing.T, n *harness.Node) map[int32][16]byte {
 	return known
 }
 
-// TestANodeThatWasWipedIsRefusedAtEveryStart: a supervisor starts it again and again.
+// TestANodeThatWasWipedIsRefusedAtEveryStart: a supervisor restarts it repeatedly.
 func TestANodeThatWasWipedIsRefusedAtEveryStart(t *testing.T) {
 	t.Parallel()
 	c := harness.StartCluster(t, 3, nil)
@@ -61,14 +61,14 @@ func TestANodeThatWasWipedIsRefusedAtEveryStart(t *testing.T) {
 	for range 3 {
 		wiped.IsRefused(t)
 	}
-	c.Nodes[1].Crash() // what is left has no majority, and still knows
+	c.Nodes[1].Crash() // the rest is no majority, and still knows the voters
 	for range 2 {
 		wiped.IsRefused(t)
 	}
 	c.Nodes[2].Crash()
 	wiped.Launch(t)
 	awaitWaiting(t, wiped)
-	c.Nodes[2].Launch(t) // it waits for a majority, and still knows
+	c.Nodes[2].Launch(t) // it waits for a majority, and still knows the voters
 	wiped.AwaitEnd(t)
 	harness.Wants(t, wiped.SinceStart(), "node 1 has no data, but has been a member of the cluster, as node 3 says")
 	c.Nodes[1].Launch(t)
@@ -78,8 +78,8 @@ func TestANodeThatWasWipedIsRefusedAtEveryStart(t *testing.T) {
 	wiped.IsRefused(t)
 }
 
-// TestAWipedNodeDoesNotLetOneLeadThatLags: two nodes make a topic while the third is down; they end, and one of their
-// disks is lost. The third and the empty one are no majority of those who know.
+// TestAWipedNodeDoesNotLetOneLeadThatLags: two nodes create a topic while the third is down; both stop, and one loses
+// its disk. The third and the wiped one are no majority of the nodes that know the topic.
 func TestAWipedNodeDoesNotLetOneLeadThatLags(t *testing.T) {
 	t.Parallel()
 	c := harness.StartCluster(t, 3, nil)
@@ -107,7 +107,7 @@ func TestAWipedNodeDoesNotLetOneLeadThatLags(t *testing.T) {
 	harness.Within(t, 40*time.Second, "the topic is there", func() bool {
 		return len(harness.Partitions(third.Metadata(t, "lost"))) == 1
 	})
-	// node 1 may have been the last in sync: then an operator has to say that it is lost
+	// node 1 may have been the last in sync: then an operator has to declare it lost
 	harness.Within(t, 40*time.Second, "node 2 leads it", func() bool {
 		_, _ = kadm.NewClient(third.Client).ElectLeaders(t.Context(), kadm.ElectLiveReplica, kadm.TopicsSet{"lost": {0: {}}})
 		parts := harness.Partitions(third.Metadata(t, "lost"))
@@ -123,7 +123,7 @@ func TestAWipedNodeDoesNotLetOneLeadThatLags(t *testing.T) {
 	first.IsRefused(t)
 }
 
-// TestTwoWipedNodesDoNotBeginANewCluster: the third, which has everything, is down when they start.
+// TestTwoWipedNodesDoNotBeginANewCluster: the third, which has all data, is down when they start.
 func TestTwoWipedNodesDoNotBeginANewCluster(t *testing.T) {
 	t.Parallel()
 	c := harness.StartCluster(t, 3, nil)
@@ -135,12 +135,12 @@ func TestTwoWipedNodesDoNotBeginANewCluster(t *testing.T) {
 	for _, n := range wiped {
 		n.Wipe(t)
 	}
-	for range 2 { // the second time with what the first has left
+	for range 2 { // the second time on the first attempt's data
 		for _, n := range wiped {
 			n.Launch(t)
 		}
 		for _, n := range wiped {
-			harness.Within(t, 20*time.Second, "they know each other", func() bool { return len(votersKnown(t, n)) == 2 })
+			harness.Within(t, 20*time.Second, "the nodes know each other", func() bool { return len(votersKnown(t, n)) == 2 })
 			if m := n.Metadata(t); len(m.Brokers) > 0 {
 				t.Errorf("node %d serves clients: %+v", n.ID, m.Brokers)
 			}
@@ -190,7 +190,7 @@ func TestAClusterBeginsHoweverItsNodesAreStarted(t *testing.T) {
 				for _, n := range c.Nodes {
 					n.Launch(t)
 				}
-				time.Sleep(time.Duration(round) * 130 * time.Millisecond) // the moment, which differs from round to round
+				time.Sleep(time.Duration(round) * 130 * time.Millisecond) // the moment of the kill differs between rounds
 				for _, n := range c.Nodes {
 					n.Crash()
 				}
@@ -204,9 +204,9 @@ func TestAClusterBeginsHoweverItsNodesAreStarted(t *testing.T) {
 	})
 }
 
-// TestAVoterOfAnEarlierVersionGoesOn: its guard file says nothing of claims. That its own is agreed on
-// it knows from the metadata.
-func TestAVoterOfAnEarlierVersionGoesOn(t *testing.T) {
+// TestAVoterOfAnEarlierVersionKeepsItsVote: its guard file records no claims. It knows from the metadata that its own
+// was committed.
+func TestAVoterOfAnEarlierVersionKeepsItsVote(t *testing.T) {
 	t.Parallel()
 	c := harness.StartCluster(t, 3, nil)
 	c.Create(t, "kept", 1)
@@ -241,7 +241,7 @@ func TestAVoterOfAnEarlierVersionGoesOn(t *testing.T) {
 	}
 }
 
-// TestANodeThatWaitsIsNoBrokerToClients: a client gets no answer, and goes on with another address.
+// TestANodeThatWaitsIsNoBrokerToClients: a client gets no answer, and tries another address.
 func TestANodeThatWaitsIsNoBrokerToClients(t *testing.T) {
 	t.Parallel()
 	c := harness.NewCluster(t, 3)

@@ -16,7 +16,7 @@ import (
 	"github.com/chronik-stream/chronik/test/history"
 )
 
-// crashes is how often the broker is killed; CHRONIK_CRASHES asks for more or fewer.
+// crashes returns how often the broker is killed; CHRONIK_CRASHES sets it.
 func crashes(t *testing.T) int {
 	n, err := strconv.Atoi(os.Getenv("CHRONIK_CRASHES"))
 	if err != nil {
@@ -27,9 +27,9 @@ func crashes(t *testing.T) int {
 }
 
 // TestAcknowledgedRecordsSurviveKill produces with idempotent producers without a pause while the broker is killed and
-// started again and again, with a journal of the default size and with a small one, and other topics come and go under
-// load. At the end every acknowledged record of the topics that are left is there, once, and in its producer's order.
-// It rules out the anomalies 1, 3, 4, 5 and 6 of a broker that restarts.
+// restarted repeatedly, with a journal of the default size and with a small one. Other topics are created and deleted
+// under load. At the end every acknowledged record of the topics that are left is there, once, and in its producer's
+// order. It rules out the anomalies 1, 3, 4, 5 and 6 of a broker that restarts.
 func TestAcknowledgedRecordsSurviveKill(t *testing.T) {
 	const partitions, producers = 4, 3
 	seed := uint64(time.Now().UnixNano())

@@ -1,5 +1,5 @@
-// Package crash kills a broker again and again while clients work and topics come and go, and checks the clients'
-// histories. CHRONIK_CRASHES says how often (make crash).
+// Package crash kills a broker repeatedly while clients work and topics are created and deleted, and checks the
+// clients' histories. CHRONIK_CRASHES says how often (make crash).
 package crash
 
 import (

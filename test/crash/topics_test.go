@@ -13,7 +13,7 @@ import (
 	"github.com/chronik-stream/chronik/test/history"
 )
 
-// coming are topics that come and go, each under a load of large records from connections of its own.
+// coming are topics that are created and deleted, each under a load of large records from connections of its own.
 type coming struct {
 	addr  string
 	admin *kadm.Client
@@ -38,9 +38,8 @@ const (
 
 func newComing(t *testing.T, addr string) *coming {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.RequestRetries(1<<30), kgo.RetryBackoffFn(func(int) time.Duration {
-		return 20 * time.Millisecond
-	}))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.RequestRetries(1<<30),
+		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +47,7 @@ func newComing(t *testing.T, addr string) *coming {
 	return &coming{addr: addr, admin: kadm.NewClient(cl)}
 }
 
-// turn makes a topic and, when there are enough, deletes the oldest one. Its producers go on for as long as that takes.
+// turn creates a topic and, when there are enough, deletes the oldest one. Its producers continue until it is deleted.
 func (c *coming) turn(t *testing.T) {
 	t.Helper()
 	h := history.New(c.addr)
@@ -88,7 +87,7 @@ func (c *coming) stop() {
 	}
 }
 
-// check sees that the topics that are left have all that was acknowledged, and that the deleted ones are no more.
+// check checks that the topics that are left have every acknowledged record, and that the deleted ones do not exist.
 func (c *coming) check(t *testing.T) {
 	t.Helper()
 	for _, l := range c.live {

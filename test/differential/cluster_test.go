@@ -49,7 +49,7 @@ func logDirs(topics ...kmsg.DescribeLogDirsRequestTopic) builder {
 
 var logDirsOfAll = ask(kmsg.NewPtrDescribeLogDirsRequest, func(*world, *kmsg.DescribeLogDirsRequest) {})
 
-// coordinatorIsThere repeats a request to a group's coordinator until it has been found and has loaded its groups.
+// coordinatorIsThere repeats a request to a group's coordinator until it is found and has loaded its groups.
 func coordinatorIsThere(resp kmsg.Response) bool {
 	busy := []int16{14, 15, 16}
 	switch r := resp.(type) {
@@ -98,7 +98,10 @@ var clusterSteps = slices.Concat(made("dir", 2), []step{
 	})),
 	on("the logs of nothing", 1, 5, logDirs([]kmsg.DescribeLogDirsRequestTopic{}...)),
 	on("acls", 1, 3, ask(kmsg.NewPtrDescribeACLsRequest, func(_ *world, r *kmsg.DescribeACLsRequest) {
-		r.ResourceType, r.ResourcePatternType, r.Operation, r.PermissionType = 1, 1, 1, 1
+		r.ResourceType = 1
+		r.ResourcePatternType = 1
+		r.Operation = 1
+		r.PermissionType = 1
 	})),
 	on("create an acl", 1, 3, ask(kmsg.NewPtrCreateACLsRequest, func(_ *world, r *kmsg.CreateACLsRequest) {
 		r.Creations = []kmsg.CreateACLsRequestCreation{{

@@ -59,7 +59,7 @@ func gzipWith(flags byte, fields ...byte) []byte {
 
 func xerialStream(records []byte) []byte { return xerial.Encode(nil, records) }
 
-// zstdWindow is a frame that asks for a window and does not tell its size.
+// zstdWindow is a frame that has a window size and no content size.
 func zstdWindow(records []byte, window int) []byte {
 	var out bytes.Buffer
 	w, err := zstd.NewWriter(&out, zstd.WithWindowSize(window), zstd.WithEncoderConcurrency(1))
@@ -73,7 +73,7 @@ func zstdWindow(records []byte, window int) []byte {
 	return out.Bytes()
 }
 
-// skippable is a zstd frame that a decoder passes over, which claims to hold this many bytes.
+// skippable is a zstd frame that a decoder skips, which claims to hold this many bytes.
 func skippable(claimed uint32, held ...byte) []byte {
 	b := binary.LittleEndian.AppendUint32(nil, 0x184D2A53)
 	return append(binary.LittleEndian.AppendUint32(b, claimed), held...)
@@ -181,7 +181,7 @@ var compressedForms = []struct {
 	{"zstd cut short", packed(4, cut(zstandard(bothPacked), 6))},
 }
 
-// codecSteps ask which forms are taken. What a consumer reads of them is in the log at the end.
+// codecSteps check which forms are accepted. The log at the end shows what a consumer reads of them.
 var codecSteps = func() []step {
 	steps := slices.Concat(made("forms", 1), made("disputed", 1))
 	for _, form := range compressedForms {
@@ -217,7 +217,7 @@ func unpacking(n int) []byte {
 		})
 }
 
-// sizeSteps ask which of several limits a batch exceeds first: as it is sent, and as it is written.
+// sizeSteps check which of several limits a batch exceeds first: as it is sent, and as it is written.
 var sizeSteps = slices.Concat(
 	made("short", 1, "segment.bytes", "1048576"), made("narrow", 1, "max.message.bytes", "100000", "compression.type",
 		"gzip"),

@@ -7,7 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// commit commits an offset of rec-0 that tells the version.
+// commit commits an offset of rec-0 that encodes the version.
 func commit(group, as string, edit ...func(*kmsg.OffsetCommitRequest)) builder {
 	return ask(kmsg.NewPtrOffsetCommitRequest, func(w *world, r *kmsg.OffsetCommitRequest) {
 		r.Group, r.Generation, r.MemberID = group, int32(w.numbers["generation"]), w.kept[as]
@@ -29,10 +29,10 @@ func committing(edit func(*kmsg.OffsetCommitRequestTopicPartition)) func(*kmsg.O
 	return func(r *kmsg.OffsetCommitRequest) { edit(&r.Topics[0].Partitions[0]) }
 }
 
-// offsetsOf names a topic of which partitions 0 and 1 are asked for.
+// offsetsOf is a topic whose partitions 0 and 1 are requested.
 type offsetsOf struct{ group, topic string }
 
-// fetchOffsets asks for the groups' offsets; those of every topic where none is named.
+// fetchOffsets requests the groups' offsets; without topics, those of every topic.
 func fetchOffsets(asked ...offsetsOf) builder {
 	return ask(kmsg.NewPtrOffsetFetchRequest, func(w *world, r *kmsg.OffsetFetchRequest) {
 		r.Group = asked[0].group
@@ -52,7 +52,7 @@ func fetchOffsets(asked ...offsetsOf) builder {
 	})
 }
 
-// stable asks for what is decided only.
+// stable requests stable offsets only (KIP-447).
 func stable(request builder) builder {
 	return func(w *world, v int16) kmsg.Request {
 		r := request(w, v).(*kmsg.OffsetFetchRequest)
@@ -61,7 +61,7 @@ func stable(request builder) builder {
 	}
 }
 
-// asMember asks as a member of the group in an epoch.
+// asMember sends the request as a member of the group in an epoch.
 func asMember(id string, epoch int32, request builder) builder {
 	return func(w *world, v int16) kmsg.Request {
 		r := request(w, v).(*kmsg.OffsetFetchRequest)

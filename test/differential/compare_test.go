@@ -17,14 +17,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// fields is an answer as path → value. An element of a list has an entry of its own.
+// fields maps an answer's paths to values. An element of a list has an entry of its own.
 type fields map[string]string
 
 func (w *world) fieldsOf(a answer) fields {
 	switch {
 	case a.end != "":
 		return fields{"connection": a.end}
-	case a.unheard:
+	case a.unanswered:
 		return fields{}
 	case a.err != nil:
 		return fields{"undecodable": a.err.Error()}
@@ -76,7 +76,7 @@ func (w *world) flatten(path string, v reflect.Value, into fields) {
 	default:
 		into[path] = w.canonical(fmt.Sprint(v.Interface()))
 		if size.MatchString(path) && v.CanInt() && v.Int() > 0 {
-			into[path] = "<some>" // what else is on the disk changes between the two questions
+			into[path] = "<some>" // other data on the disk changes between the two requests
 		}
 	}
 }
@@ -106,8 +106,8 @@ func (w *world) flattenBytes(path string, b []byte, into fields) {
 	into[path] = fmt.Sprintf("rest %x", b)
 }
 
-// elementNames are what the elements of a list are called: by the name that clients look for where there is one, since
-// their order means nothing then, else by their place.
+// elementNames names the elements of a list: by the name that clients use where there is one, since their order is
+// irrelevant then, otherwise by their index.
 func (w *world) elementNames(list reflect.Value) []string {
 	names := make([]string, list.Len())
 	seen := make(map[string]int)
@@ -149,7 +149,7 @@ func (w *world) elementName(e reflect.Value, i int) string {
 	return strconv.Itoa(i)
 }
 
-// learn takes note of a topic's id wherever it stands beside the topic's name.
+// learn records a topic's id wherever it occurs beside the topic's name.
 func (w *world) learn(v reflect.Value) {
 	name, id := v.FieldByName("Topic"), v.FieldByName("TopicID")
 	if !name.IsValid() || !id.IsValid() || id.IsZero() {
@@ -167,7 +167,7 @@ func (w *world) learn(v reflect.Value) {
 	}
 }
 
-// summary is a batch in few words.
+// summary describes a batch briefly.
 func summary(b kmsg.RecordBatch) string {
 	return fmt.Sprintf("offset %d length %d epoch %d magic %d crc %d attributes %d last %d time %d to %d "+
 		"producer %d/%d from %d records %d %x", b.FirstOffset, b.Length, b.PartitionLeaderEpoch, b.Magic,
@@ -175,7 +175,7 @@ func summary(b kmsg.RecordBatch) string {
 		b.ProducerID, b.ProducerEpoch, b.FirstSequence, b.NumRecords, b.Records)
 }
 
-// gunzipped is what was compressed: two compressors need not agree about how.
+// gunzipped returns the decompressed bytes: two compressors may produce different output.
 func gunzipped(b []byte) []byte {
 	r, err := gzip.NewReader(bytes.NewReader(b))
 	if err != nil {
@@ -191,11 +191,11 @@ func gunzipped(b []byte) []byte {
 var (
 	size    = regexp.MustCompile(`\.(Total|Usable)Bytes$`)
 	topicOf = regexp.MustCompile(`^<id of (.*)>$`)
-	now     = regexp.MustCompile(`\b1[789]\d{11}\b|-92233\d{14}\b`) // or as far back from now as can be
+	now     = regexp.MustCompile(`\b1[789]\d{11}\b|-92233\d{14}\b`) // or the earliest time there is
 	uuid    = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 )
 
-// canonical replaces what differs between any two brokers by what it stands for.
+// canonical replaces what differs between any two brokers by its meaning.
 func (w *world) canonical(value string) string {
 	for own, common := range w.names {
 		value = strings.ReplaceAll(value, own, common)
@@ -203,7 +203,7 @@ func (w *world) canonical(value string) string {
 	return now.ReplaceAllString(uuid.ReplaceAllString(value, "<uuid>"), "<now>")
 }
 
-// compare returns in which fields two answers differ. An element that one of them lacks is one difference.
+// compare returns the fields in which two answers differ. An element that one of them lacks is one difference.
 func compare(kafka, chronik fields) []string {
 	if kafka["connection"] != chronik["connection"] {
 		return []string{fmt.Sprintf("connection: Kafka has %s, Chronik %s", orAnswers(kafka), orAnswers(chronik))}
@@ -241,5 +241,5 @@ func compare(kafka, chronik fields) []string {
 	return diffs
 }
 
-// orAnswers says what became of the connection.
+// orAnswers returns how the connection has ended, or that it has answered.
 func orAnswers(f fields) string { return cmp.Or(f["connection"], "an answer") }

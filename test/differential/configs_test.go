@@ -40,7 +40,7 @@ func describeConfigs(kind kmsg.ConfigResourceType, name string, keys []string,
 	})
 }
 
-// replaceConfigs gives a resource configs in place of those that it has, as name, value, name, value …
+// replaceConfigs replaces all configs of a resource, given as name, value, name, value …
 func replaceConfigs(kind kmsg.ConfigResourceType, name string, pairs ...string) builder {
 	return ask(kmsg.NewPtrAlterConfigsRequest, func(_ *world, req *kmsg.AlterConfigsRequest) {
 		r := kmsg.NewAlterConfigsRequestResource()
@@ -109,8 +109,8 @@ func changes(name string, kind kmsg.ConfigResourceType, resource, key, value, ba
 	}
 }
 
-// idle are changes of a broker's configs that have no effect here, and in Kafka none where all listeners speak
-// PLAINTEXT and nothing is tiered.
+// idle are changes of a broker's configs that have no effect here, and none in Kafka when all listeners are PLAINTEXT
+// and there is no tiered storage.
 func idle(pairs ...string) (steps []step) {
 	for i := 0; i < len(pairs); i += 2 {
 		key, value := pairs[i], pairs[i+1]

@@ -10,8 +10,8 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// The forms that are taken are those of TestAnswersAreThoseOfApacheKafka. A consumer that cannot read one of
-// them stays in front of it.
+// The forms that are taken are those of TestAnswersAreThoseOfApacheKafka. A consumer that cannot read one of them does
+// not get past it.
 func TestWhatIsTakenOfEveryCodecIsReadByKafkasConsumer(t *testing.T) {
 	b := harness.Start(t, "")
 	b.Kafka(t, "topics", "--create", "--topic", "forms", "--partitions", "1")

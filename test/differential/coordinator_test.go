@@ -11,9 +11,10 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// TestWhoHasNoCoordinatorIsToldSoAsByApacheKafka asks both brokers for a group while its topic does not exist, and
-// cannot be made: it is to have more replicas than there are brokers. Clients must go on trying.
-func TestWhoHasNoCoordinatorIsToldSoAsByApacheKafka(t *testing.T) {
+// TestAMissingCoordinatorIsAnsweredAsByApacheKafka sends requests about a group to both brokers while the offsets topic
+// does not exist. It cannot be created, because it is configured with more replicas than there are brokers. Clients
+// must keep retrying.
+func TestAMissingCoordinatorIsAnsweredAsByApacheKafka(t *testing.T) {
 	const factor = "offsets.topic.replication.factor=3"
 	chronik := harness.Start(t, "", "--set", "kafka."+factor)
 	theirs, ours := newWorld(t, startApacheKafka(t, factor)), newWorld(t, chronik.Addr)
@@ -38,11 +39,11 @@ func TestWhoHasNoCoordinatorIsToldSoAsByApacheKafka(t *testing.T) {
 		on("delete offsets", 0, 0, deleteOffsets("g", "offsets", 0)),
 	}
 	review := newReview(reviewedDifferences)
-	text := regexp.MustCompile(`.*\.ErrorMessage: .*`) // here it says why
+	text := regexp.MustCompile(`.*\.ErrorMessage: .*`) // Chronik's has the reason
 	for _, s := range slices.Concat(unanswered, []step{
 		on("find the coordinator", 0, 6, findCoordinators(0, "g")).until(notAvailable),
 		on("find the coordinators", 4, 6, findCoordinators(0, "g", "h")).until(notAvailable),
-		on("look at the topic", 4, 13, metadataOf(true, "__consumer_offsets")),
+		on("describe the topic", 4, 13, metadataOf(true, "__consumer_offsets")),
 	}, unanswered) {
 		accepted := func(d string) bool {
 			return review.accepts("coordinator/"+s.name, d) || strings.HasPrefix(s.name, "find") && text.MatchString(d)

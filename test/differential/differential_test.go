@@ -14,7 +14,7 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// sequence is a story that is told to Apache Kafka and to Chronik, step by step.
+// sequence is a series of requests that is sent to Apache Kafka and to Chronik, step by step.
 type sequence struct {
 	name  string
 	steps []step
@@ -25,14 +25,14 @@ type step struct {
 	name     string
 	min, max int16
 	request  builder
-	// frame takes the place of request where it is not a well-formed one: what follows the size.
+	// frame replaces request when that is malformed: the bytes that follow the size.
 	frame func(w *world, version int16) []byte
 
-	conn  string                             // which of the world's connections; "" for the usual one
-	keep  func(w *world, resp kmsg.Response) // takes note of what later steps need
+	conn  string                             // the name of the connection; "" for the usual one
+	keep  func(w *world, resp kmsg.Response) // records what later steps need
 	ready func(resp kmsg.Response) bool      // the request is repeated until this holds
-	later bool                               // the answer is waited for by a step that receives it
-	fate  bool                               // only what becomes of the connection is compared
+	later bool                               // a later step receives the answer
+	fate  bool                               // only the connection's fate is compared
 }
 
 // builder makes a step's request for one of the brokers, in a version.
@@ -43,13 +43,13 @@ func on(name string, lowest, highest int16, request builder) step {
 	return step{name: name, min: lowest, max: highest, request: request}
 }
 
-// receive waits for the answer to what was sent with unanswered.
+// receive waits for the answer to a request that was sent with unanswered.
 func receive(name, conn string) step { return step{name: name, conn: conn} }
 
-// keeping lets later steps use what the answer says.
+// keeping records values of the answer for later steps.
 func (s step) keeping(keep func(*world, kmsg.Response)) step { s.keep = keep; return s }
 
-// until repeats the request while the brokers are still busy with what was asked before. The last answer counts.
+// until repeats the request until ready holds. The last answer counts.
 func (s step) until(ready func(kmsg.Response) bool) step { s.ready = ready; return s }
 
 // via sends the request over another connection, whose name is its client id, too.
@@ -58,11 +58,11 @@ func (s step) via(conn string) step { s.conn = conn; return s }
 // unanswered leaves the answer to a later step.
 func (s step) unanswered() step { s.later = true; return s }
 
-// whether compares only whether there is an answer.
+// whether compares only if there is an answer.
 func (s step) whether() step { s.fate = true; return s }
 
-// TestAnswersAreThoseOfApacheKafka sends the same requests to both brokers and compares the answers. What may differ
-// stands in reviewedDifferences, with its reason.
+// TestAnswersAreThoseOfApacheKafka sends the same requests to both brokers and compares the answers. Allowed
+// differences are in reviewedDifferences, each with its reason.
 func TestAnswersAreThoseOfApacheKafka(t *testing.T) {
 	chronik := harness.Start(t, "")
 	kafka := startApacheKafka(t)
@@ -106,17 +106,17 @@ func TestAnswersAreThoseOfApacheKafka(t *testing.T) {
 	}
 }
 
-// differences returns in what the answers differ that is not accepted, each with the versions in which it does.
+// differences returns the differences that are not accepted, each with its versions.
 func (s step) differences(theirs, ours *world, accepted func(string) bool) []string {
 	versions := make(map[string][]string)
 	for v := s.min; v <= s.max; v++ {
-		want, got := s.tell(theirs, v), s.tell(ours, v)
+		want, got := s.send(theirs, v), s.send(ours, v)
 		diffs := slices.DeleteFunc(compare(want, got), accepted)
 		for deadline := time.Now().Add(patience); len(diffs) > 0 && s.changesNothing(theirs, v) &&
 			time.Now().Before(deadline); {
 			// Kafka's broker learns of changes after its controller has answered them.
 			time.Sleep(5 * time.Millisecond)
-			diffs = slices.DeleteFunc(compare(s.tell(theirs, v), got), accepted)
+			diffs = slices.DeleteFunc(compare(s.send(theirs, v), got), accepted)
 		}
 		for _, d := range diffs {
 			versions[d] = append(versions[d], strconv.Itoa(int(v)))
@@ -129,7 +129,7 @@ func (s step) differences(theirs, ours *world, accepted func(string) bool) []str
 	return out
 }
 
-// changesNothing reports whether the step only asks how things are.
+// changesNothing reports whether the step only reads.
 func (s step) changesNothing(w *world, version int16) bool {
 	if s.request == nil {
 		return false
@@ -144,8 +144,8 @@ func (s step) changesNothing(w *world, version int16) bool {
 	return false
 }
 
-// tell sends the step's request to one broker and returns its answer's fields.
-func (s step) tell(w *world, version int16) fields {
+// send sends the step's request to one broker and returns the answer's fields.
+func (s step) send(w *world, version int16) fields {
 	c := w.connection(s.conn)
 	if s.frame != nil {
 		a := c.callRaw(s.frame(w, version))
@@ -165,7 +165,7 @@ func (s step) tell(w *world, version int16) fields {
 		}
 		a := c.receive()
 		if s.ready != nil && (a.resp == nil || !s.ready(a.resp)) && time.Now().Before(deadline) {
-			time.Sleep(5 * time.Millisecond) // between polls of a broker that says nothing when it is ready
+			time.Sleep(5 * time.Millisecond) // between polls
 			continue
 		}
 		if s.keep != nil && a.resp != nil {

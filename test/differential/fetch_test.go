@@ -19,12 +19,12 @@ func atMost(bytes int32) func(*kmsg.FetchRequest) {
 	}
 }
 
-// asking edits the partition that is asked for.
+// asking edits the requested partition.
 func asking(edit func(*kmsg.FetchRequestTopicPartition)) func(*kmsg.FetchRequest) {
 	return func(r *kmsg.FetchRequest) { edit(&r.Topics[0].Partitions[0]) }
 }
 
-// fetchBoth asks for partition 0 of two topics.
+// fetchBoth requests partition 0 of two topics.
 func fetchBoth(first, second string, edit ...func(*kmsg.FetchRequest)) builder {
 	return func(w *world, v int16) kmsg.Request {
 		r := fetch(first, 0, edit...)(w, v).(*kmsg.FetchRequest)
@@ -92,15 +92,19 @@ var fetchSteps = slices.Concat(made("read", 2), made("cut", 1), made("none", 1),
 	on("from a rack", 11, 18, fetch("read", 0, func(r *kmsg.FetchRequest) { r.Rack = "far" })),
 })
 
-// inSession asks for topics in the kept session.
+// inSession requests topics in the kept session.
 func inSession(epoch int32, edit func(w *world, r *kmsg.FetchRequest)) builder {
 	return ask(kmsg.NewPtrFetchRequest, func(w *world, r *kmsg.FetchRequest) {
-		r.MaxWaitMillis, r.MinBytes, r.MaxBytes, r.SessionID, r.SessionEpoch = 0, 1, 1<<20, int32(w.numbers["session"]), epoch
+		r.MaxWaitMillis = 0
+		r.MinBytes = 1
+		r.MaxBytes = 1 << 20
+		r.SessionID = int32(w.numbers["session"])
+		r.SessionEpoch = epoch
 		edit(w, r)
 	})
 }
 
-// newSession asks for topics in a session that begins.
+// newSession requests topics in a new session.
 func newSession(topics ...string) builder {
 	return inSession(0, func(w *world, r *kmsg.FetchRequest) {
 		r.SessionID = 0
@@ -117,7 +121,7 @@ func keepSession(w *world, resp kmsg.Response) {
 	}
 }
 
-// next asks for nothing new.
+// next requests nothing new.
 func next(*world, *kmsg.FetchRequest) {}
 
 func further(topic string, offset int64) func(*world, *kmsg.FetchRequest) {
@@ -146,7 +150,7 @@ func sessionOf(v int16) []step {
 		on("forget what is not there", v, v, inSession(8, forget("nowhere"))),
 		on("move behind the end", v, v, inSession(9, further("ses-b", 1000))),
 		on("read on behind the end", v, v, inSession(10, next)),
-		on("begin anew", v, v, inSession(0, further("ses-b", 0))).keeping(keepSession),
+		on("begin again", v, v, inSession(0, further("ses-b", 0))).keeping(keepSession),
 		on("read on in the new one", v, v, inSession(1, next)),
 		on("end", v, v, inSession(-1, further("ses-b", 0))),
 		on("read on after the end", v, v, inSession(2, next)),

@@ -13,7 +13,10 @@ var subscription, _ = hex.DecodeString("000000000001" + "0003" + hex.EncodeToStr
 // join joins a group with the member id that was kept under the name as, the empty one at first.
 func join(group, as string, edit ...func(*kmsg.JoinGroupRequest)) builder {
 	return ask(kmsg.NewPtrJoinGroupRequest, func(w *world, r *kmsg.JoinGroupRequest) {
-		r.Group, r.SessionTimeoutMillis, r.RebalanceTimeoutMillis, r.MemberID = group, 30_000, 30_000, w.kept[as]
+		r.Group = group
+		r.SessionTimeoutMillis = 30_000
+		r.RebalanceTimeoutMillis = 30_000
+		r.MemberID = w.kept[as]
 		r.ProtocolType = "consumer"
 		r.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range", Metadata: subscription}}
 		for _, e := range edit {
@@ -32,7 +35,7 @@ func keepMember(as string) func(*world, kmsg.Response) {
 	}
 }
 
-// syncGroup asks for the assignment; it gives each of the members named in all the same one.
+// syncGroup requests the assignment; it gives all members named in all the same one.
 func syncGroup(group, as string, all []string, edit ...func(*kmsg.SyncGroupRequest)) builder {
 	return ask(kmsg.NewPtrSyncGroupRequest, func(w *world, r *kmsg.SyncGroupRequest) {
 		r.Group, r.Generation, r.MemberID = group, int32(w.numbers["generation"]), w.kept[as]

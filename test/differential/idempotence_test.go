@@ -9,7 +9,7 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// initProducer asks for a producer id, or for the next epoch of the one that was kept.
+// initProducer requests a producer id, or the next epoch of the kept one.
 func initProducer(edit func(w *world, r *kmsg.InitProducerIDRequest)) builder {
 	return ask(kmsg.NewPtrInitProducerIDRequest, func(w *world, r *kmsg.InitProducerIDRequest) {
 		r.TransactionTimeoutMillis, r.ProducerID, r.ProducerEpoch = 60_000, -1, -1

@@ -23,9 +23,9 @@ func startApacheKafka(t *testing.T, settings ...string) string {
 	port := l.Addr().(*net.TCPAddr).Port
 	l.Close()
 	harness.Command(t, "", harness.KafkaScript, "fetch")
-	// The steps use records of long ago, which retention must not take away meanwhile.
+	// The steps use old records, which retention must not delete meanwhile.
 	args := append([]string{"broker", t.TempDir(), strconv.Itoa(port), "log.initial.task.delay.ms=3600000"}, settings...)
-	cmd := exec.Command(harness.KafkaScript, args...)
+	cmd := harness.Child(exec.Command(harness.KafkaScript, args...))
 	log := &harness.Output{}
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {

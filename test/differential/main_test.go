@@ -1,6 +1,6 @@
-// Package differential tells the same stories to Apache Kafka and to Chronik, request by request and version by
-// version, and compares the answers field by field. What may differ stands in reviewed_test.go, each difference with
-// its reason; one that does not occur any more fails the tests.
+// Package differential sends the same sequences of requests, in every version, to Apache Kafka and to Chronik, and
+// compares the answers field by field. Allowed differences are in reviewed_test.go, each with its reason; one that does
+// not occur any more fails the tests.
 package differential
 
 import (

@@ -36,7 +36,7 @@ func commitAs(id string) func(*kmsg.OffsetCommitRequest) {
 	return func(r *kmsg.OffsetCommitRequest) { r.InstanceID = &id }
 }
 
-// pairSteps tell of a group with two members, each on a connection of its own.
+// pairSteps are about a group with two members, each on a connection of its own.
 var pairSteps = slices.Concat(coordinated("pair"), []step{
 	on("one gets an id", 9, 9, join("pair", "one")).via("one").keeping(keepMember("one")),
 	on("one joins", 9, 9, join("pair", "one")).via("one").keeping(keepMember("one")),
@@ -68,7 +68,7 @@ var pairSteps = slices.Concat(coordinated("pair"), []step{
 	on("describe nobody", 6, 6, describeGroups("pair")),
 })
 
-// staticSteps tell of a group with two static members.
+// staticSteps are about a group with two static members.
 var staticSteps = slices.Concat(coordinated("static"), []step{
 	on("first joins", 9, 9, join("static", "first", static("i-1"))).via("first").keeping(keepMember("first")),
 	on("first syncs", 5, 5, syncGroup("static", "first", []string{"first"}, syncAs("i-1"))).via("first"),
@@ -82,8 +82,8 @@ var staticSteps = slices.Concat(coordinated("static"), []step{
 	receive("second is synced", "second"),
 	on("describe", 0, 6, describeGroups("static")),
 	on("second comes back without its id", 9, 9, join("static", "nobody yet",
-		static("i-2"))).via("again").keeping(keepMember("second anew")),
-	on("second gets its assignment back", 5, 5, syncGroup("static", "second anew", nil, syncAs("i-2"))).via("again"),
+		static("i-2"))).via("again").keeping(keepMember("second again")),
+	on("second gets its assignment back", 5, 5, syncGroup("static", "second again", nil, syncAs("i-2"))).via("again"),
 	on("the old second heartbeats", 3, 4, heartbeat("static", "second", heartbeatAs("i-2"))).via("second"),
 	on("the old second heartbeats without its instance", 0, 4, heartbeat("static", "second")).via("second"),
 	on("the old second commits", 7, 9, commit("static", "second", commitAs("i-2"))).via("second"),
@@ -94,11 +94,11 @@ var staticSteps = slices.Concat(coordinated("static"), []step{
 	on("an unknown instance commits", 7, 9, commit("static", "first", commitAs("i-9"))),
 	on("an unknown instance leaves", 3, 5, leave("static", instance("i-9", "no one"))),
 	on("the first leader comes back without its id", 9, 9, join("static", "nobody yet",
-		static("i-1"))).via("leader").keeping(keepMember("first anew")),
-	on("the leader syncs", 5, 5, syncGroup("static", "first anew", nil, syncAs("i-1"))).via("leader"),
+		static("i-1"))).via("leader").keeping(keepMember("first again")),
+	on("the leader syncs", 5, 5, syncGroup("static", "first again", nil, syncAs("i-1"))).via("leader"),
 	on("describe what has not changed", 6, 6, describeGroups("static")),
 	on("the leader comes back in an older version", 5, 5, join("static", "nobody yet",
-		static("i-1"))).via("leader").keeping(keepMember("first anew")),
+		static("i-1"))).via("leader").keeping(keepMember("first again")),
 	on("leave by instance", 5, 5, leave("static", instance("i-1", "no one"), instance("i-2", "no one"))),
 	emptied("static"),
 	on("describe nobody", 6, 6, describeGroups("static")),

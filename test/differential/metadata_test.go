@@ -7,7 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// allOperations asks which operations the client may do.
+// allOperations requests the operations that the client may do.
 func allOperations(request builder) builder {
 	return func(w *world, v int16) kmsg.Request {
 		r := request(w, v).(*kmsg.MetadataRequest)
@@ -16,7 +16,7 @@ func allOperations(request builder) builder {
 	}
 }
 
-// metadataBy asks for one topic, named as fill says.
+// metadataBy requests one topic, named by fill.
 func metadataBy(fill func(w *world, t *kmsg.MetadataRequestTopic)) builder {
 	return ask(kmsg.NewPtrMetadataRequest, func(w *world, r *kmsg.MetadataRequest) {
 		t := kmsg.NewMetadataRequestTopic()
@@ -38,7 +38,7 @@ func cursorAt(topic string, partition int32) *kmsg.DescribeTopicPartitionsReques
 	return &kmsg.DescribeTopicPartitionsRequestCursor{Topic: topic, Partition: partition}
 }
 
-// everyTopic asks for all that there are, which the versions say differently.
+// everyTopic requests all topics, which the versions encode differently.
 func everyTopic(w *world, v int16) kmsg.Request {
 	r := metadataOf(false)(w, v).(*kmsg.MetadataRequest)
 	if v > 0 {
@@ -47,7 +47,7 @@ func everyTopic(w *world, v int16) kmsg.Request {
 	return r
 }
 
-// autoCreate asks for a topic that does not exist and whose name tells the version.
+// autoCreate requests a missing topic whose name has the version.
 func autoCreate(w *world, v int16) kmsg.Request {
 	return metadataOf(true, fmt.Sprintf("auto%d", v))(w, v)
 }

@@ -4,7 +4,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// ask is a request that is filled anew for each broker and version.
+// ask is a request that is filled for each broker and version.
 func ask[R kmsg.Request](fresh func() R, fill func(w *world, r R)) builder {
 	return func(w *world, version int16) kmsg.Request {
 		r := fresh()
@@ -80,7 +80,7 @@ func produce(topic string, records func(w *world, version int16) []byte, edit ..
 	})
 }
 
-// these are records that are the same for every broker and version.
+// these are records that are equal for every broker and version.
 func these(records []byte) func(*world, int16) []byte {
 	return func(*world, int16) []byte { return records }
 }
@@ -93,10 +93,13 @@ func (w *world) idOf(topic string) [16]byte {
 	return noTopic
 }
 
-// fetch asks for partition 0 of a topic, outside of any session.
+// fetch requests partition 0 of a topic, without a session.
 func fetch(topic string, offset int64, edit ...func(*kmsg.FetchRequest)) builder {
 	return ask(kmsg.NewPtrFetchRequest, func(w *world, r *kmsg.FetchRequest) {
-		r.MaxWaitMillis, r.MinBytes, r.MaxBytes, r.SessionEpoch = 50, 1, 1<<20, -1
+		r.MaxWaitMillis = 50
+		r.MinBytes = 1
+		r.MaxBytes = 1 << 20
+		r.SessionEpoch = -1
 		r.Topics = append(r.Topics, w.fetched(topic, 0, offset))
 		for _, e := range edit {
 			e(r)
@@ -108,7 +111,10 @@ func (w *world) fetched(topic string, partition int32, offset int64) kmsg.FetchR
 	t := kmsg.NewFetchRequestTopic()
 	t.Topic, t.TopicID = topic, w.idOf(topic)
 	p := kmsg.NewFetchRequestTopicPartition()
-	p.Partition, p.FetchOffset, p.PartitionMaxBytes, p.CurrentLeaderEpoch = partition, offset, 1<<20, -1
+	p.Partition = partition
+	p.FetchOffset = offset
+	p.PartitionMaxBytes = 1 << 20
+	p.CurrentLeaderEpoch = -1
 	t.Partitions = append(t.Partitions, p)
 	return t
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// createEach creates a topic whose name tells the version.
+// createEach creates a topic whose name has the version.
 func createEach(name string, edit ...func(*kmsg.CreateTopicsRequest, *kmsg.CreateTopicsRequestTopic)) builder {
 	return func(w *world, v int16) kmsg.Request {
 		return createTopic(fmt.Sprintf("%s%d", name, v), 2, edit...)(w, v)
@@ -79,7 +79,7 @@ func deleteTopics(names ...string) builder {
 	})
 }
 
-// deleteBy deletes one topic, named as fill says.
+// deleteBy deletes one topic, named by fill.
 func deleteBy(fill func(w *world, t *kmsg.DeleteTopicsRequestTopic)) builder {
 	return ask(kmsg.NewPtrDeleteTopicsRequest, func(w *world, r *kmsg.DeleteTopicsRequest) {
 		r.TimeoutMillis = 10_000

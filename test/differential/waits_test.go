@@ -13,7 +13,7 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// TestFetchesWaitWhenThoseOfApacheKafkaDo sends fetches that find no records to both brokers, with and without a
+// TestFetchesWaitWhenThoseOfApacheKafkaDo sends fetches without new records to both brokers, with and without a
 // session, by names and by ids, and compares which of them are answered at once.
 func TestFetchesWaitWhenThoseOfApacheKafkaDo(t *testing.T) {
 	chronik, kafka := harness.Start(t, ""), startApacheKafka(t)
@@ -30,7 +30,7 @@ func TestFetchesWaitWhenThoseOfApacheKafkaDo(t *testing.T) {
 	}
 }
 
-// waitingFetches are what the fetches ask for: partition 0 of these topics, another one behind a colon.
+// waitingFetches are the requested topics: partition 0, or the one after a colon.
 var waitingFetches = map[string][]string{
 	"nothing":                              {},
 	"empty":                                {"waits"},
@@ -46,15 +46,15 @@ var waitingFetches = map[string][]string{
 	"empty, unknown and one that is ahead": {"waits", "nowhere", "ahead"},
 }
 
-// waitsOf tells which fetches a broker has wait, by "version, session: what is asked for".
+// waitsOf returns which fetches wait at a broker, by "version, session: requested topics".
 func waitsOf(t *testing.T, addr string) map[string]bool {
 	w := newWorld(t, addr)
 	for _, s := range slices.Concat(made("waits", 1), made("ahead", 1), made("gone", 1)) {
-		s.tell(w, s.max)
+		s.send(w, s.max)
 	}
 	deleted := on("delete", 6, 6, deleteTopics("gone"))
 	ids := map[string][16]byte{"nowhere": {1}, "waits": w.idOf("waits"), "ahead": w.idOf("ahead"), "gone": w.idOf("gone")}
-	deleted.tell(w, 6)
+	deleted.send(w, 6)
 
 	var mu sync.Mutex
 	var group sync.WaitGroup
@@ -98,7 +98,7 @@ func (f *waitingFetch) waits(session string) (bool, error) {
 	return true, nil
 }
 
-// ask returns how long a broker takes that may wait for so long.
+// ask returns how long a broker takes for a fetch that may wait for that long.
 func (f *waitingFetch) ask(session string, wait time.Duration) (time.Duration, error) {
 	c := &connection{addr: f.addr, client: "waits"}
 	defer c.close()
@@ -140,7 +140,11 @@ func (c *connection) fetch(r *kmsg.FetchRequest) (*kmsg.FetchResponse, error) {
 // request begins a session.
 func (f *waitingFetch) request(wait time.Duration) *kmsg.FetchRequest {
 	r := kmsg.NewPtrFetchRequest()
-	r.Version, r.ReplicaID, r.MaxWaitMillis, r.MinBytes, r.MaxBytes = f.version, -1, int32(wait.Milliseconds()), 1, 1<<20
+	r.Version = f.version
+	r.ReplicaID = -1
+	r.MaxWaitMillis = int32(wait.Milliseconds())
+	r.MinBytes = 1
+	r.MaxBytes = 1 << 20
 	r.SessionEpoch = 0
 	for _, name := range f.names {
 		p := kmsg.NewFetchRequestTopicPartition()

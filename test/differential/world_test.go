@@ -16,12 +16,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// world is one broker as a sequence of steps sees it.
+// world is one broker with the state of a sequence of steps.
 type world struct {
 	t     *testing.T
 	addr  string
 	conns map[string]*connection
-	// by the broker's own word for a thing: what both brokers' things are called in the comparison
+	// from a broker's own ids to the names that both brokers' have in the comparison
 	names   map[string]string
 	kept    map[string]string // what steps keep for others: member ids …
 	numbers map[string]int64  // … generations, producer ids, session ids
@@ -44,7 +44,7 @@ func newWorld(t *testing.T, addr string) *world {
 // sessions gives a fetch session's id, which is random, a name.
 func (w *world) sessions(id int32) { w.names[strconv.Itoa(int(id))] = "<session>" }
 
-// connection returns the one of that name, which it makes when needed. Its client id is its name.
+// connection returns the connection of that name, and makes it when needed. Its client id is its name.
 func (w *world) connection(name string) *connection {
 	if w.conns[name] == nil {
 		w.conns[name] = &connection{addr: w.addr, client: "client" + name}
@@ -63,13 +63,13 @@ type connection struct {
 	sent         []kmsg.Request // not answered yet
 }
 
-// answer is what came back.
+// answer is the answer to a request.
 type answer struct {
-	resp    kmsg.Response // nil when there is none, or the request was a raw frame
-	body    []byte        // behind the header
-	end     string        // what became of the connection instead
-	unheard bool          // Produce with acks=0
-	err     error
+	resp       kmsg.Response // nil when there is none, or the request was a raw frame
+	body       []byte        // behind the header
+	end        string        // how the connection has ended instead
+	unanswered bool          // Produce with acks=0
+	err        error
 }
 
 func (c *connection) dial() error {
@@ -110,9 +110,9 @@ func (c *connection) receive() answer {
 	req := c.sent[0]
 	c.sent = c.sent[1:]
 	if p, ok := req.(*kmsg.ProduceRequest); ok && p.Acks == 0 {
-		// There is no answer, but the connection's end may be one; whoever answers the next request has not ended it.
+		// There is no answer, but the connection may end; it has not when the next request is answered.
 		a := c.callRaw(header(18, 0, ""))
-		return answer{unheard: true, end: a.end}
+		return answer{unanswered: true, end: a.end}
 	}
 	body, err := c.readFrame()
 	if err != nil {
@@ -167,6 +167,6 @@ func (c *connection) readFrame() ([]byte, error) {
 	return body, err
 }
 
-// canonical reports whether the message's bytes are those that its fields have in the protocol's plain form: no list
-// that cannot be null is, and no tag is sent that says nothing.
+// canonical reports whether the message's bytes are the plain encoding of its fields: no list is null that must not be,
+// and no tagged field has its default.
 func (a answer) canonical() bool { return bytes.Equal(a.resp.AppendTo(nil), a.body) }

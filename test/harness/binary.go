@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// Main runs the tests of a package, for its TestMain: all of them take a real broker, so with -short none.
+// Main runs the tests of a package, for its TestMain. All of them need a real broker, so -short runs none.
 func Main(m *testing.M) {
 	flag.Parse()
 	if testing.Short() {
@@ -34,7 +34,7 @@ func Binary(t *testing.T) string {
 	return path
 }
 
-// brokerBinary builds the broker for all tests of a package, where none is given.
+// brokerBinary builds the broker for all tests of a package, unless CHRONIK_BINARY gives one.
 var brokerBinary = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv("CHRONIK_BINARY"); path != "" {
 		return path, nil

@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// Broker is a process of a broker.
+// Broker is a broker's process.
 type Broker struct {
-	Addr string // host:port of its first listener
-	Dir  string // its data directory
-	Cmd  *exec.Cmd
-	Log  *Output
-	Done chan struct{} // closed when it has ended
-	told chan string   // its first listener's address, as it has logged it
+	Addr    string // host:port of its first listener
+	Dir     string // its data directory
+	Cmd     *exec.Cmd
+	Log     *Output
+	Done    chan struct{} // closed when it has ended
+	address chan string   // receives the first listener's address, from the log
 }
 
 var listening = regexp.MustCompile(`msg=listening .*address=(\S+)`)
@@ -61,11 +61,11 @@ func StartUnder(t *testing.T, wrapper []string, dir, listen string, args ...stri
 // the caller has to Kill it.
 func Launch(t *testing.T, wrapper []string, dir string, log *Output, args ...string) *Broker {
 	t.Helper()
-	b := &Broker{Dir: dir, Log: log, told: make(chan string, 1), Done: make(chan struct{})}
+	b := &Broker{Dir: dir, Log: log, address: make(chan string, 1), Done: make(chan struct{})}
 	command := slices.Concat(wrapper, []string{Binary(t)}, args, []string{
 		"--data-dir", dir, "--set", "kafka.group.initial.rebalance.delay.ms=0", "--set", "log_format=text",
 	})
-	b.Cmd = exec.Command(command[0], command[1:]...)
+	b.Cmd = Child(exec.Command(command[0], command[1:]...))
 	stderr, err := b.Cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +78,7 @@ func Launch(t *testing.T, wrapper []string, dir string, log *Output, args ...str
 		for lines := bufio.NewScanner(io.TeeReader(stderr, b.Log)); lines.Scan(); {
 			if m := listening.FindStringSubmatch(lines.Text()); m != nil {
 				select {
-				case b.told <- m[1]:
+				case b.address <- m[1]:
 				default:
 				}
 			}
@@ -92,7 +92,7 @@ func Launch(t *testing.T, wrapper []string, dir string, log *Output, args ...str
 func (b *Broker) AwaitListening(t *testing.T) {
 	t.Helper()
 	select {
-	case b.Addr = <-b.told:
+	case b.Addr = <-b.address:
 	case <-b.Done:
 		t.Fatalf("the broker ended at its start:\n%s", b.Log.Tail(4000))
 	case <-time.After(20 * time.Second):

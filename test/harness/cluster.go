@@ -18,12 +18,12 @@ import (
 // Cluster is a cluster of real processes on loopback.
 type Cluster struct {
 	Nodes   []*Node
-	Gone    []*Node  // those that were taken out of it
+	Gone    []*Node  // nodes that were removed from it
 	Network *Network // nil when the nodes reach each other directly
 }
 
-// StartCluster starts a cluster and returns when all its nodes are in service. With a network in between they can be
-// cut off; nil for none. In args {id} stands for the node's id. The nodes are killed with the test.
+// StartCluster starts a cluster and returns when all its brokers are unfenced. With a network between them, nodes can
+// be cut off; nil for none. In args, {id} stands for the node's id. The nodes are killed when the test ends.
 func StartCluster(t *testing.T, size int, between *Network, args ...string) *Cluster {
 	t.Helper()
 	return StartClusterOn(t, size, between, nil, args...)
@@ -48,13 +48,13 @@ func StartClusterFrom(t *testing.T, first int32, size int, between *Network, vol
 	return c
 }
 
-// NewCluster is StartCluster for nodes that do not run yet.
+// NewCluster is StartCluster without starting the nodes.
 func NewCluster(t *testing.T, size int) *Cluster {
 	t.Helper()
 	return newClusterFrom(t, 1, size, nil, nil)
 }
 
-// newClusterFrom is StartClusterFrom for nodes that do not run yet.
+// newClusterFrom is StartClusterFrom without starting the nodes.
 func newClusterFrom(t *testing.T, first int32, size int, between *Network, volumes []*Volume, args ...string) *Cluster {
 	t.Helper()
 	c := &Cluster{Network: between}
@@ -89,8 +89,8 @@ func newClusterFrom(t *testing.T, first int32, size int, between *Network, volum
 	return c
 }
 
-// FreeAddr returns an address of loopback that is free for TCP, and stays so for the test: with the same number for UDP
-// it is kept from other tests while the node is down, and its port is none that the system gives to connections.
+// FreeAddr returns a loopback address that is free for TCP and stays so for the test. The UDP port of the same number
+// reserves it against other tests while the node is down, and it is outside of the ephemeral range.
 func FreeAddr(t *testing.T) string {
 	t.Helper()
 	const lowest, beyond = 10_000, 32_768
@@ -110,7 +110,7 @@ func FreeAddr(t *testing.T) string {
 	return ""
 }
 
-// End kills all nodes, and leaves their logs when the test has failed.
+// End kills all nodes, and keeps their logs when the test has failed.
 func (c *Cluster) End(t *testing.T) {
 	every := slices.Concat(c.Nodes, c.Gone)
 	for _, n := range every {
@@ -133,7 +133,7 @@ func (c *Cluster) End(t *testing.T) {
 	t.Logf("the nodes' logs are in %s", dir)
 }
 
-// Seeds are where clients begin.
+// Seeds returns the bootstrap addresses for clients.
 func (c *Cluster) Seeds() []string {
 	var all []string
 	for _, n := range c.Nodes {
@@ -142,13 +142,13 @@ func (c *Cluster) Seeds() []string {
 	return all
 }
 
-// Client is a client of the whole cluster.
+// Client returns a client of the whole cluster.
 func (c *Cluster) Client(t *testing.T, opts ...kgo.Opt) *kgo.Client {
 	t.Helper()
 	return NewClient(t, c.Seeds()[0], append([]kgo.Opt{kgo.SeedBrokers(c.Seeds()...)}, opts...)...)
 }
 
-// Node returns the node of an id.
+// Node returns the node with an id.
 func (c *Cluster) Node(t *testing.T, id int32) *Node {
 	t.Helper()
 	at := slices.IndexFunc(c.Nodes, func(n *Node) bool { return n.ID == id })
@@ -158,8 +158,8 @@ func (c *Cluster) Node(t *testing.T, id int32) *Node {
 	return c.Nodes[at]
 }
 
-// Newcomer returns a node that may join, and its address for Raft. It does not run yet. It knows where clients reach
-// the others.
+// Newcomer returns a node that may join, and its raft address. It is not started yet. It knows the other nodes'
+// addresses for clients.
 func (c *Cluster) Newcomer(t *testing.T, id int32) (n *Node, raft string) {
 	t.Helper()
 	kafka, raft := FreeAddr(t), FreeAddr(t)
@@ -173,7 +173,7 @@ func (c *Cluster) Newcomer(t *testing.T, id int32) (n *Node, raft string) {
 	n.Broker, n.Client = &Broker{Addr: kafka, Dir: t.TempDir()}, NewClient(t, kafka)
 	peers := []string{fmt.Sprintf("%d@%s@%s", id, kafka, raft)}
 	for _, other := range c.Nodes {
-		// where Raft reaches the others is told by them
+		// the other nodes report their own raft addresses
 		peers = append(peers, fmt.Sprintf("%d@%s@%s", other.ID, other.Addr, FreeAddr(t)))
 	}
 	n.Args = append(n.Args, "--advertised-addr", kafka, "--set", "http.listen=127.0.0.1:0", "--set",

@@ -25,7 +25,7 @@ func (c *Cluster) TryAdmin(t *testing.T, args ...string) (string, error) {
 	}, args...)...)
 }
 
-// Status is what cluster status --json prints.
+// Status is the output of cluster status --json.
 type Status struct {
 	Leader          int32 `json:"metadata_leader"`
 	Nodes           []NodeStatus
@@ -33,7 +33,7 @@ type Status struct {
 	Leaderless      int `json:"leaderless_partitions"`
 }
 
-// NodeStatus is what it prints of a node.
+// NodeStatus is a node in it.
 type NodeStatus struct {
 	ID     int32
 	State  string
@@ -43,7 +43,7 @@ type NodeStatus struct {
 	Behind int `json:"out_of_sync_replicas"`
 }
 
-// Status asks the cluster for it.
+// Status returns the cluster's status.
 func (c *Cluster) Status(t *testing.T) (s Status) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(c.Admin(t, "status", "--json")), &s); err != nil {
@@ -52,7 +52,7 @@ func (c *Cluster) Status(t *testing.T) (s Status) {
 	return s
 }
 
-// Voters names the nodes with a vote.
+// Voters returns the ids of the nodes with a vote.
 func (s Status) Voters() (voters []int32) {
 	for _, n := range s.Nodes {
 		if n.Quorum == "voter" || n.Quorum == "leader" {

@@ -10,7 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Partitions are a topic's partitions in metadata that was asked for it; nil when it is not known.
+// Partitions returns the partitions of the only topic in m; nil when the topic is unknown.
 func Partitions(m *kmsg.MetadataResponse) []kmsg.MetadataResponseTopicPartition {
 	if len(m.Topics) != 1 || m.Topics[0].ErrorCode != 0 {
 		return nil
@@ -21,7 +21,7 @@ func Partitions(m *kmsg.MetadataResponse) []kmsg.MetadataResponseTopicPartition 
 	return m.Topics[0].Partitions
 }
 
-// AwaitAll returns when each node says that all are in service and who leads the metadata.
+// AwaitAll returns when each node knows all brokers as unfenced and has a leader of the metadata.
 func (c *Cluster) AwaitAll(t *testing.T) {
 	t.Helper()
 	Within(t, 40*time.Second, "all nodes are in service", func() bool {
@@ -39,7 +39,7 @@ func (c *Cluster) AwaitAll(t *testing.T) {
 	})
 }
 
-// AwaitInSync returns when all replicas of a topic are in sync, as all nodes say.
+// AwaitInSync returns when all nodes know all replicas of a topic as in sync.
 func (c *Cluster) AwaitInSync(t *testing.T, topic string) {
 	t.Helper()
 	Within(t, time.Minute, "all replicas of "+topic+" are in sync", func() bool {
@@ -52,7 +52,7 @@ func (c *Cluster) AwaitInSync(t *testing.T, topic string) {
 	})
 }
 
-// Ask returns the metadata that the first node answers with for which it holds.
+// Ask returns the first node's answer for which it holds.
 func (c *Cluster) Ask(t *testing.T, holds func(*kmsg.MetadataResponse) bool,
 	topics ...string,
 ) (m *kmsg.MetadataResponse) {
@@ -66,13 +66,13 @@ func (c *Cluster) Ask(t *testing.T, holds func(*kmsg.MetadataResponse) bool,
 	return m
 }
 
-// Controller is the node that leads the metadata.
+// Controller returns the node that leads the metadata.
 func (c *Cluster) Controller(t *testing.T) *Node {
 	t.Helper()
 	return c.Node(t, c.Ask(t, func(m *kmsg.MetadataResponse) bool { return m.ControllerID >= 0 }).ControllerID)
 }
 
-// Leader is the node that leads a partition.
+// Leader returns the node that leads a partition.
 func (c *Cluster) Leader(t *testing.T, topic string, partition int) *Node {
 	t.Helper()
 	m := c.Ask(t, func(m *kmsg.MetadataResponse) bool {
@@ -82,7 +82,7 @@ func (c *Cluster) Leader(t *testing.T, topic string, partition int) *Node {
 	return c.Node(t, Partitions(m)[partition].Leader)
 }
 
-// Create makes a topic with three replicas.
+// Create creates a topic with three replicas.
 func (c *Cluster) Create(t *testing.T, topic string, partitions int32) {
 	t.Helper()
 	configs := map[string]*string{"segment.bytes": kadm.StringPtr("4194304"), "min.insync.replicas": kadm.StringPtr("2")}
@@ -92,7 +92,7 @@ func (c *Cluster) Create(t *testing.T, topic string, partitions int32) {
 	c.AwaitInSync(t, topic)
 }
 
-// Balance has the preferred replicas of a topic lead, and returns when all nodes know.
+// Balance elects the preferred leaders of a topic, and returns when all nodes know them.
 func (c *Cluster) Balance(t *testing.T, topic string) {
 	t.Helper()
 	if _, err := kadm.NewClient(c.Client(t)).ElectLeaders(t.Context(), kadm.ElectPreferredReplica, nil); err != nil {

@@ -39,7 +39,7 @@ func TryCommand(t *testing.T, stdin, name string, args ...string) (string, error
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, name, args...)
+	cmd := Child(exec.CommandContext(ctx, name, args...))
 	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
 	return string(out), err

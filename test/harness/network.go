@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// Network stands between the nodes of a cluster: each node is reached through gates, and what a node that is cut off
-// sends or should get waits there, as in a network that loses all packets. Nobody is told; connections stay open and go
-// on once the node is back.
+// Network stands between the nodes of a cluster: each node is reached through gates. Bytes from and to a node that is
+// cut off wait there, as in a network that loses all packets. Connections stay open, without an error, and continue
+// when the node is back.
 type Network struct {
 	mu      sync.Mutex
 	changed *sync.Cond
-	pids    map[int]int32  // whose connections are a node's
+	pids    map[int]int32  // the nodes by their processes
 	apart   map[int32]bool // nodes that do not reach the others
-	deaf    map[int32]bool // nodes that clients do not reach, and the others neither
-	told    map[int32]int  // bytes that clients were sent, by node; nil unless somebody has asked
+	deaf    map[int32]bool // nodes that neither clients nor the other nodes reach
+	sent    map[int32]int  // bytes sent to clients, by node; nil until the first call of Taken
 	closed  bool
 }
 
-// clients is the sender of connections that are no node's.
+// clients stands for the sender of connections that are not a node's.
 const clients int32 = 0
 
 // NewNetwork returns a network for StartCluster.
@@ -42,10 +42,10 @@ func (n *Network) change(do func()) {
 	n.changed.Broadcast()
 }
 
-// runs says which process is a node.
+// runs records a node's process.
 func (n *Network) runs(node int32, pid int) { n.change(func() { n.pids[pid] = node }) }
 
-// Cut separates a node from the others, and from the clients, too, when these are to be lost to it.
+// Cut separates a node from the other nodes, and optionally from the clients, too.
 func (n *Network) Cut(node int32, andClients bool) {
 	n.change(func() { n.apart[node], n.deaf[node] = true, andClients })
 }
@@ -53,16 +53,16 @@ func (n *Network) Cut(node int32, andClients bool) {
 // Heal ends a cut.
 func (n *Network) Heal(node int32) { n.change(func() { delete(n.apart, node); delete(n.deaf, node) }) }
 
-// Taken returns how many bytes clients were sent since the last call, by node; nothing at the first.
+// Taken returns how many bytes were sent to clients since the last call, by node. The first call returns nothing.
 func (n *Network) Taken() map[int32]int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	taken := n.told
-	n.told = make(map[int32]int)
+	taken := n.sent
+	n.sent = make(map[int32]int)
 	return taken
 }
 
-// await returns when what one sends reaches the other. It asks who the sender is only while a node is cut off.
+// await returns when the sender reaches node to. It asks for the sender only while a node is cut off.
 func (n *Network) await(sender func() int32, to int32) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -82,19 +82,19 @@ func (n *Network) separates(from, to int32) bool {
 	return n.deaf[from] || n.deaf[to] || from != clients && (n.apart[from] || n.apart[to])
 }
 
-// count notes that a node has sent somebody bytes, once they are counted.
+// count adds bytes that a node has sent, if Taken was called before and the receiver is a client.
 func (n *Network) count(sender func() int32, node int32, bytes int) {
 	n.mu.Lock()
-	counting := n.told != nil
+	counting := n.sent != nil
 	n.mu.Unlock()
 	if counting && sender() == clients {
 		n.mu.Lock()
-		n.told[node] += bytes
+		n.sent[node] += bytes
 		n.mu.Unlock()
 	}
 }
 
-// gate listens where a node is to be reached and returns the address. target is the node's own address.
+// gate listens for connections to a node and returns the address. target is the node's own address.
 func (n *Network) gate(t *testing.T, node int32, target string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -114,11 +114,11 @@ func (n *Network) gate(t *testing.T, node int32, target string) string {
 	return l.Addr().String()
 }
 
-// refusalPause is how long a connection to a node that does not listen lasts. Its machine would refuse it, after which
-// clients wait before they try again. A connection that is reset they make again at once.
+// refusalPause is how long a connection to a node that does not listen stays open. The node's machine would refuse it,
+// and clients wait after a refusal before they retry. After a reset they reconnect at once, so the reset is delayed.
 const refusalPause = 200 * time.Millisecond
 
-// carry passes on what the two ends of a connection send. One to a node that does not listen is reset.
+// carry forwards what the two ends of a connection send. It resets a connection to a node that does not listen.
 func (n *Network) carry(in net.Conn, node int32, target string) {
 	defer in.Close()
 	out, err := net.Dial("tcp", target)
@@ -148,18 +148,18 @@ func (n *Network) carry(in net.Conn, node int32, target string) {
 		answered.Add(int64(bytes))
 		n.count(sender, node, bytes)
 	})
-	<-done // what breaks on one side, breaks on the other
+	<-done // a failure of one side ends both
 	if answered.Load() == 0 {
 		in.(*net.TCPConn).SetLinger(0)
 	}
 }
 
 // sender returns the node at the other end of a connection. It looks through tables of the kernel, which takes
-// milliseconds, while everybody else's connections go on.
+// milliseconds, during which other connections continue.
 func (n *Network) sender(c net.Conn) int32 {
 	inode, err := inodeOf(c.RemoteAddr().(*net.TCPAddr), c.LocalAddr().(*net.TCPAddr))
 	if err != nil {
-		return clients // it has gone already
+		return clients // it has ended already
 	}
 	n.mu.Lock()
 	pids := maps.Clone(n.pids)

@@ -19,16 +19,16 @@ import (
 
 // Node is a node of a Cluster.
 type Node struct {
-	*Broker // its process that runs or has run last; Addr is where clients reach it
+	*Broker // its current or last process; Addr is its address for clients
 	ID      int32
 	Args    []string    // of its command line
 	Output  *Output     // of all its processes
 	Volume  *Volume     // its data is on it; nil for a directory of the test's
-	Client  *kgo.Client // asks this node alone, once
+	Client  *kgo.Client // asks this node only, without retries
 	network *Network
 }
 
-// Launch starts a node that does not run and returns at once.
+// Launch starts the node, which must not run, and returns at once.
 func (n *Node) Launch(t *testing.T) {
 	t.Helper()
 	fmt.Fprintf(n.Output, "---- node %d starts %s\n", n.ID, time.Now().Format(time.StampMilli))
@@ -40,13 +40,13 @@ func (n *Node) Launch(t *testing.T) {
 	}
 }
 
-// SinceStart is what the node has logged since it was launched last.
+// SinceStart returns what the node has logged since it was last launched.
 func (n *Node) SinceStart() string {
 	log := n.Output.Tail(1 << 30)
 	return log[strings.LastIndex(log, fmt.Sprintf("---- node %d starts", n.ID)):]
 }
 
-// Ident is the node's id as commands take it.
+// Ident returns the node's id as an argument for commands.
 func (n *Node) Ident() string { return strconv.Itoa(int(n.ID)) }
 
 // Crash kills the node.
@@ -55,13 +55,13 @@ func (n *Node) Crash() {
 	fmt.Fprintf(n.Output, "---- node %d was killed %s\n", n.ID, time.Now().Format(time.StampMilli))
 }
 
-// Pause stops the node where it is.
+// Pause suspends the node's process.
 func (n *Node) Pause() { n.Cmd.Process.Signal(syscall.SIGSTOP) }
 
 // Resume ends a Pause.
 func (n *Node) Resume() { n.Cmd.Process.Signal(syscall.SIGCONT) }
 
-// Metadata is what the node says of the cluster and of topics; it is empty when the node does not answer.
+// Metadata returns the node's metadata of the cluster and of topics; it is empty when the node does not answer.
 func (n *Node) Metadata(t *testing.T, topics ...string) *kmsg.MetadataResponse {
 	t.Helper()
 	req := kmsg.NewPtrMetadataRequest()
@@ -88,7 +88,7 @@ func (n *Node) AwaitEnd(t *testing.T) {
 
 var servingHTTP = regexp.MustCompile(`msg="serving http" url=(\S+)`)
 
-// AwaitReady returns when the node's readiness probe says so.
+// AwaitReady returns when the node's readiness probe succeeds.
 func (n *Node) AwaitReady(t *testing.T) {
 	t.Helper()
 	Within(t, 40*time.Second, fmt.Sprintf("node %d is ready", n.ID), func() bool {
@@ -113,7 +113,7 @@ func (n *Node) Wipe(t *testing.T) {
 	}
 }
 
-// IsRefused starts the node, and checks that it ends because it was wiped.
+// IsRefused starts the node, and checks that it stops because it was wiped.
 func (n *Node) IsRefused(t *testing.T) {
 	t.Helper()
 	n.Launch(t)

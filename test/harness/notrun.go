@@ -6,20 +6,20 @@ import (
 	"testing"
 )
 
-// NotRun skips the test because this machine lacks something, and has that noted.
+// NotRun skips the test because this machine lacks something, and records that.
 func NotRun(t *testing.T, format string, args ...any) {
 	t.Helper()
 	note(t, "NOT RUN: "+fmt.Sprintf(format, args...))
 	t.SkipNow()
 }
 
-// NotChecked notes what the test cannot check on this machine. It goes on.
+// NotChecked records what the test cannot check on this machine. The test continues.
 func NotChecked(t *testing.T, format string, args ...any) {
 	t.Helper()
 	note(t, "NOT CHECKED: "+fmt.Sprintf(format, args...))
 }
 
-// note adds a line to the file that NOT_RUN names. go test does not show what tests say that pass, so make shows
+// note adds a line to the file that NOT_RUN names. go test does not show the output of tests that pass, so make shows
 // the file at the end.
 func note(t *testing.T, text string) {
 	t.Helper()

@@ -47,7 +47,7 @@ func sockets(pid int) map[string]bool {
 	return all
 }
 
-// Listens returns where the broker listens.
+// Listens returns the addresses on which the broker listens.
 func (b *Broker) Listens(t *testing.T) (all []string) {
 	t.Helper()
 	const listening = "0A"

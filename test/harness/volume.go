@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SmallDisk is what the disk has.
+// SmallDisk is the size of a small disk.
 const SmallDisk = 400 << 20
 
 // Volume is an ext4 file system of its own in a file of the test's, by way of a loop device. It can be
@@ -25,9 +25,9 @@ type Volume struct {
 	mounted bool
 }
 
-// volumeOptions let the kernel keep to itself what nobody syncs: nothing is written because some seconds have passed,
-// or because a file has taken another's name. An fdatasync commits the names and sizes of all files of a volume, as
-// ext4 does: what depends on a directory that was not synced is seen only where nothing was synced after it.
+// volumeOptions keep unsynced data in memory: nothing is written because some seconds have passed, or because a file
+// was renamed over another. As ext4 does, an fdatasync commits the names and sizes of all files of a volume. So a
+// missing sync of a directory shows only if nothing was synced after it.
 const volumeOptions = "loop,commit=300,noauto_da_alloc"
 
 // NewVolume makes a volume. It is unmounted with the test. Where none can be mounted the test is skipped.
@@ -41,7 +41,7 @@ func NewVolume(t *testing.T, size int64) *Volume {
 	}
 	unmountOrphans(t)
 	name := fmt.Sprintf("%s%d-", volumesOf, os.Getpid())
-	dir, err := os.MkdirTemp("", name) //nolint:usetesting // the name says whose it is
+	dir, err := os.MkdirTemp("", name) //nolint:usetesting // the name has the process id
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,8 +82,8 @@ func (v *Volume) unmount(t *testing.T) {
 	v.mounted = false
 }
 
-// LosePower takes away all that was not synced, and lets the volume be used again. Whoever has
-// used it must have been killed.
+// LosePower discards everything that was not synced and mounts the volume again. The process that has used it must have
+// been killed.
 func (v *Volume) LosePower(t *testing.T) {
 	t.Helper()
 	root, err := os.Open(v.At)
@@ -99,7 +99,7 @@ func (v *Volume) LosePower(t *testing.T) {
 	v.mount(t)
 }
 
-// Fill takes all space but what is to be left.
+// Fill takes all space except left bytes.
 func (v *Volume) Fill(t *testing.T, left int64) {
 	t.Helper()
 	ballast, err := os.OpenFile(v.ballast(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
@@ -123,7 +123,7 @@ func (v *Volume) Fill(t *testing.T, left int64) {
 	}
 }
 
-// free is how many bytes may yet be written.
+// free returns how many bytes can still be written.
 func (v *Volume) free(t *testing.T) int64 {
 	t.Helper()
 	var fs unix.Statfs_t
@@ -133,7 +133,7 @@ func (v *Volume) free(t *testing.T) int64 {
 	return int64(fs.Bavail) * fs.Bsize
 }
 
-// Clear gives back what fill has taken, for good: a loss of power does not bring it back.
+// Clear durably gives back what Fill has taken.
 func (v *Volume) Clear(t *testing.T) {
 	t.Helper()
 	if err := os.Remove(v.ballast()); err != nil {
@@ -151,7 +151,7 @@ func (v *Volume) Clear(t *testing.T) {
 
 func (v *Volume) ballast() string { return filepath.Join(v.At, "ballast") }
 
-// volumesOf begins the names of the directories with volumes; the process that has made them comes next.
+// volumesOf is the prefix of the names of the directories with volumes; the id of their process follows.
 const volumesOf = "chronik-volume-"
 
 // unmountOrphans unmounts the volumes of test processes that were killed.

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestAVolumeInTheChaosForgetsWhatWasNotSynced shows that tests on such volumes test what they say.
-func TestAVolumeInTheChaosForgetsWhatWasNotSynced(t *testing.T) {
+// TestAVolumeThatLosesPowerLosesWhatWasNotSynced shows that the tests on such volumes are effective.
+func TestAVolumeThatLosesPowerLosesWhatWasNotSynced(t *testing.T) {
 	v := NewVolume(t, 32<<20)
 	kept, lost := filepath.Join(v.At, "kept"), filepath.Join(v.At, "lost")
 	f, err := os.Create(kept)

@@ -16,8 +16,8 @@ func Wants(t *testing.T, out string, texts ...string) {
 	}
 }
 
-// Within returns when holds does. It fails the test when that takes longer than limit, which should be generous:
-// machines are slow at times. What says what is waited for.
+// Within waits until holds returns true. It fails the test when that takes longer than limit, which should be generous:
+// machines are slow at times. what names the condition.
 func Within(t *testing.T, limit time.Duration, what string, holds func() bool) {
 	t.Helper()
 	// polls a condition with a deadline

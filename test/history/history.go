@@ -1,6 +1,6 @@
-// Package history keeps what clients were told by brokers, and checks it against what is stored: what was acknowledged
-// is there, once, where it was said to be, and in its producer's order. History has producers of its own; Verifiable is
-// programs of Kafka's Java client and of librdkafka.
+// Package history records the answers that clients get from brokers, and checks them against what is stored. Every
+// acknowledged record must be there, once, at its acknowledged offset, and in its producer's order. History has
+// producers of its own; Verifiable runs programs of Kafka's Java client and of librdkafka.
 package history
 
 import (
@@ -19,17 +19,18 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// Position is where the broker said that it has put a record.
+// Position is where a record is, by the broker's answer.
 type Position struct {
 	Partition int32
 	Offset    int64
 }
 
-// History is what producers were told. Its exported fields but Gone may be changed while no producer runs.
+// History is a topic's producers and the records that were acknowledged to them. Its exported fields except Gone may be
+// changed while no producer runs.
 type History struct {
 	Topic   string
-	Gone    atomic.Bool        // the topic is deleted, or about to be: what is sent to it may fail
-	Seeds   []string           // where the brokers are
+	Gone    atomic.Bool        // the topic is deleted, or about to be: records may fail
+	Seeds   []string           // the brokers' addresses
 	Padding int                // bytes that a record has behind its number
 	Acked   map[int64]Position // by record: producer<<40 | sequence
 
@@ -42,7 +43,8 @@ func New(seeds ...string) *History {
 	return &History{Topic: "kept", Seeds: seeds, Acked: make(map[int64]Position), count: make(map[int32]int)}
 }
 
-// Produce sends numbered records until ctx ends, one in each interval, and then waits for the answers to all of them.
+// Produce sends numbered records until ctx ends, one in each interval, and then waits for the answers to all of them,
+// for a minute at most. It does not wait when the topic is gone or the test has failed.
 func (h *History) Produce(ctx context.Context, t *testing.T, id, partitions int, interval time.Duration) {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(h.Seeds...), kgo.DefaultProduceTopic(h.Topic),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
@@ -54,26 +56,28 @@ func (h *History) Produce(ctx context.Context, t *testing.T, id, partitions int,
 		t.Error(err)
 		return
 	}
-	defer cl.Close()
-	// where nobody answers any more, a further record waits for room
-	records, abandon := context.WithCancel(context.WithoutCancel(ctx))
-	defer abandon()
+	closeClient := sync.OnceFunc(cl.Close)
+	defer closeClient()
+	// Answers do not matter when the test has failed, and do not come when the topic was deleted.
+	pointless := func() bool { return h.Gone.Load() || t.Failed() }
+	// Only a closed client gives up records under way, since they may have been stored. The records' context does not
+	// end them. While no broker answers, the next record waits for room in the buffer.
 	defer context.AfterFunc(ctx, func() {
-		if h.Gone.Load() {
-			abandon() // to a deleted topic nothing is acknowledged any more, and what may have been stored is never given up
-		} else {
-			time.AfterFunc(time.Minute, abandon)
+		answers := time.Minute
+		if pointless() {
+			answers = 0
 		}
+		time.AfterFunc(answers, closeClient)
 	})()
-	var failing sync.Once // then all that wait fail
+	var failing sync.Once // one error stands for all records that fail with it
 	for n, due := int64(0), time.Now(); ctx.Err() == nil; n, due = n+1, due.Add(interval) {
 		time.Sleep(time.Until(due)) // sets the load
 		key := int64(id)<<40 | n
 		value := make([]byte, 8+h.Padding)
 		binary.BigEndian.PutUint64(value, uint64(key))
 		r := &kgo.Record{Partition: int32(n % int64(partitions)), Value: value}
-		cl.Produce(records, r, func(r *kgo.Record, err error) {
-			if err != nil && h.Gone.Load() {
+		cl.Produce(context.WithoutCancel(ctx), r, func(r *kgo.Record, err error) {
+			if err != nil && pointless() {
 				return
 			}
 			if err != nil {
@@ -86,7 +90,7 @@ func (h *History) Produce(ctx context.Context, t *testing.T, id, partitions int,
 			h.count[r.Partition]++
 		})
 	}
-	if h.Gone.Load() {
+	if pointless() {
 		return
 	}
 	flushing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
@@ -133,7 +137,7 @@ func (h *History) AwaitEach(t *testing.T) {
 	})
 }
 
-// Check reads everything, compares it with what producers were told, and returns what is where.
+// Check reads everything, compares it with the acknowledged records, and returns the stored records by position.
 func (h *History) Check(t *testing.T) map[Position]int64 {
 	t.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(h.Seeds...), kgo.ConsumeTopics(h.Topic),
@@ -176,11 +180,11 @@ func (h *History) Check(t *testing.T) map[Position]int64 {
 			last[s] = key
 		})
 	}
-	for key, told := range h.Acked {
+	for key, acked := range h.Acked {
 		if at, ok := seen[key]; !ok {
 			t.Errorf("record %s was acknowledged and is lost", Name(key))
-		} else if at != told {
-			t.Errorf("record %s was said to be at %v and is at %v", Name(key), told, at)
+		} else if at != acked {
+			t.Errorf("record %s was acknowledged at %v and is at %v", Name(key), acked, at)
 		}
 	}
 	stored := make(map[Position]int64, len(seen))
@@ -190,5 +194,5 @@ func (h *History) Check(t *testing.T) map[Position]int64 {
 	return stored
 }
 
-// Name says in words which record a key of Acked is.
+// Name describes the record of a key of Acked.
 func Name(key int64) string { return fmt.Sprintf("%d of producer %d", key&(1<<40-1), key>>40) }

@@ -16,8 +16,8 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// Verifiable are programs of Kafka's Java client and of librdkafka. Each has a producer, which writes numbers, and a
-// member of a group that they have in common. All tell in lines of JSON what they were told.
+// Verifiable is a set of programs of Kafka's Java client and of librdkafka. Each client has a producer, which writes
+// numbers, and a member of a common group. All report the brokers' answers in lines of JSON.
 type Verifiable struct {
 	producers, members []*Program
 
@@ -33,14 +33,14 @@ const (
 	verifiableGroup = "verifiers"
 )
 
-// Program is a client that runs.
+// Program is a running client.
 type Program struct {
 	cmd    *exec.Cmd
 	errors *harness.Output
 	done   chan struct{}
 }
 
-// event is a line of what a program tells.
+// event is a line of a program's output.
 type event struct {
 	Name      string
 	Value     string
@@ -54,7 +54,7 @@ type event struct {
 	}
 }
 
-// NewVerifiable returns one without programs.
+// NewVerifiable returns a set without programs.
 func NewVerifiable() *Verifiable {
 	return &Verifiable{
 		acked: make(map[string]Position), count: make(map[string]int), shown: make(map[Position]string),
@@ -62,14 +62,14 @@ func NewVerifiable() *Verifiable {
 	}
 }
 
-// StartVerifiable makes the topic, starts the programs, and returns when each has done something.
+// StartVerifiable creates the topic, starts the programs, and returns when each has made progress.
 func StartVerifiable(t *testing.T, c *harness.Cluster) *Verifiable {
 	t.Helper()
 	c.Create(t, verifiableTopic, 4)
 	v := NewVerifiable()
 	seeds := strings.Join(c.Seeds(), ",")
 	producer, consumer := filepath.Join(t.TempDir(), "producer"), filepath.Join(t.TempDir(), "consumer")
-	// Kafka's program does not try again by itself, and gives up within two minutes.
+	// By default, Kafka's program does not retry, and gives up within two minutes.
 	harness.WriteFile(t, producer, "enable.idempotence=true\nretries=2147483647\n"+
 		"delivery.timeout.ms=600000\nmax.block.ms=600000\n")
 	harness.WriteFile(t, consumer, "heartbeat.interval.ms=500\n")
@@ -89,10 +89,14 @@ func StartVerifiable(t *testing.T, c *harness.Cluster) *Verifiable {
 	return v
 }
 
-// Start runs a program and notes what it tells. It is killed with the test.
+// Start runs a program and records its events. It is killed when the test ends.
 func (v *Verifiable) Start(t *testing.T, name string, args ...string) *Program {
 	t.Helper()
-	p := &Program{cmd: exec.Command(name, args...), errors: &harness.Output{}, done: make(chan struct{})}
+	p := &Program{
+		cmd:    harness.Child(exec.Command(name, args...)),
+		errors: &harness.Output{},
+		done:   make(chan struct{}),
+	}
 	p.cmd.Stderr = p.errors
 	out, err := p.cmd.StdoutPipe()
 	if err == nil {
@@ -108,7 +112,7 @@ func (v *Verifiable) Start(t *testing.T, name string, args ...string) *Program {
 			if err := json.Unmarshal(lines.Bytes(), &e); err == nil {
 				v.note(t, e)
 			} else {
-				fmt.Fprintln(p.errors, lines.Text()) // the threads of a JVM that was asked for them
+				fmt.Fprintln(p.errors, lines.Text()) // a JVM's thread dump
 			}
 		}
 		p.cmd.Wait()
@@ -123,7 +127,7 @@ func (v *Verifiable) Start(t *testing.T, name string, args ...string) *Program {
 	return p
 }
 
-// stop asks a program to end, and waits for it.
+// stop asks a program to stop, and waits for it.
 func (p *Program) stop(t *testing.T) {
 	t.Helper()
 	p.cmd.Process.Signal(syscall.SIGTERM)
@@ -131,7 +135,7 @@ func (p *Program) stop(t *testing.T) {
 	case <-p.done:
 	case <-time.After(90 * time.Second):
 		t.Errorf("a client does not end: %v", p.cmd.Args)
-		p.cmd.Process.Signal(syscall.SIGQUIT) // a JVM tells what its threads wait for, others end
+		p.cmd.Process.Signal(syscall.SIGQUIT) // a JVM dumps its threads, other programs stop
 		select {
 		case <-p.done:
 		case <-time.After(5 * time.Second):
@@ -151,7 +155,7 @@ func (v *Verifiable) note(t *testing.T, e event) {
 	case "producer_send_error", "consumer_error":
 		t.Errorf("a client says %s: %s %s", e.Name, e.Value, e.Message)
 	case "consumer_stuck":
-		t.Logf("librdkafka's consumer begins anew: %s", e.Message) // see work.py
+		t.Logf("librdkafka's consumer is recreated: %s", e.Message) // see work.py
 	case "record_data":
 		if before, ok := v.shown[at]; ok && before != e.Value {
 			t.Errorf("at %v is record %s, and was record %s", at, e.Value, before)
@@ -166,17 +170,17 @@ func (v *Verifiable) note(t *testing.T, e event) {
 	}
 }
 
-// Await returns when each producer has had an answer to a further record, and the group has read one.
+// Await returns when each producer has got the answer to another record, and the group has read one.
 func (v *Verifiable) Await(t *testing.T) {
 	t.Helper()
-	told := func() (map[string]int, int) {
+	progress := func() (map[string]int, int) {
 		v.mu.Lock()
 		defer v.mu.Unlock()
 		return maps.Clone(v.count), len(v.shown)
 	}
-	before, shown := told()
-	harness.Within(t, time.Minute, "Kafka's clients and librdkafka's go on", func() bool {
-		now, read := told()
+	before, shown := progress()
+	harness.Within(t, time.Minute, "Kafka's clients and librdkafka's make progress", func() bool {
+		now, read := progress()
 		for client, n := range now {
 			if n == before[client] {
 				return false
@@ -186,7 +190,7 @@ func (v *Verifiable) Await(t *testing.T) {
 	})
 }
 
-// Seen returns how many records the group was shown.
+// Seen returns how many records the group has read.
 func (v *Verifiable) Seen() int {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// Check ends the programs, reads everything, and compares it with what they were told.
+// Check stops the programs, reads everything, and compares it with what they have reported.
 func (v *Verifiable) Check(t *testing.T, c *harness.Cluster) {
 	t.Helper()
 	for _, p := range v.producers {
@@ -35,23 +35,24 @@ func (v *Verifiable) Check(t *testing.T, c *harness.Cluster) {
 	}
 	for value, at := range v.acked {
 		place, kept := places[value]
-		if told := at.Offset >= 0; !kept || place.Partition != at.Partition || told && place != at {
-			t.Errorf("record %s was said to be at %v, where %q is", value, at, stored[at])
+		if known := at.Offset >= 0; !kept || place.Partition != at.Partition || known && place != at {
+			t.Errorf("record %s was acknowledged at %v, where %q is", value, at, stored[at])
 		}
 	}
 	offsets, err := kadm.NewClient(c.Client(t)).FetchOffsets(t.Context(), verifiableGroup)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for p, told := range v.committed {
-		if o, _ := offsets.Lookup(verifiableTopic, p); o.At < told {
-			t.Errorf("partition %d: the group's offset is %d, and was %d", p, o.At, told)
+	for p, committed := range v.committed {
+		if o, _ := offsets.Lookup(verifiableTopic, p); o.At < committed {
+			t.Errorf("partition %d: the group's offset is %d, and was %d", p, o.At, committed)
 		}
 	}
 	t.Logf("acknowledged by client: %v, of %d records", v.count, len(stored))
 }
 
-// read returns what is where. Each record is there once, and those of a producer are in their order.
+// read returns the stored records by position. It checks that each is there once, and that those of a producer are in
+// order.
 func (v *Verifiable) read(t *testing.T, c *harness.Cluster) map[Position]string {
 	t.Helper()
 	cl := c.Client(t, kgo.ConsumeTopics(verifiableTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))

@@ -14,16 +14,16 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// memoryGroup is a control group whose processes the kernel kills when they take more memory than its limit. It lies in
-// that of the test, whose own limits hold on.
+// memoryGroup is a control group whose processes the kernel kills when they take more memory than its limit. It is
+// inside the test's own group, whose limits still apply.
 type memoryGroup struct {
 	dir   string // "" where none can be made
 	limit int64
 	v2    bool
 }
 
-// startLimited starts the broker in a group of its own. Where there can be none, the broker runs without: in continuous
-// integration that is an error, elsewhere only the broker's own memory is looked at.
+// startLimited starts the broker in a group of its own. Where none can be made, the broker runs without one: in
+// continuous integration that is an error, elsewhere only the broker's own memory is checked.
 func startLimited(t *testing.T, limit int64, args ...string) (*harness.Broker, *memoryGroup) {
 	t.Helper()
 	g, err := newMemoryGroup(t, limit)
@@ -66,7 +66,7 @@ func newMemoryGroup(t *testing.T, limit int64) (*memoryGroup, error) {
 	return nil, err
 }
 
-// memoryParents returns the groups in which one may be made: that of this process, and above it those that version 2
+// memoryParents returns the groups in which one may be made: this process's, and the ones above it that version 2
 // allows.
 func memoryParents() (parents []memoryGroup, err error) {
 	own, err := os.ReadFile("/proc/self/cgroup")
@@ -95,7 +95,7 @@ func memoryParents() (parents []memoryGroup, err error) {
 	return parents, nil
 }
 
-// set writes a setting of the group. One that the kernel does not have is passed over.
+// set writes a setting of the group. A setting that the kernel does not have is ignored.
 func (g *memoryGroup) set(name, value string) error {
 	err := os.WriteFile(filepath.Join(g.dir, name), []byte(value), 0o644)
 	if strings.Contains(name, "sw") && errors.Is(err, fs.ErrNotExist) {
@@ -155,7 +155,7 @@ func (g *memoryGroup) check(t *testing.T, p *harness.Broker) {
 	}
 }
 
-// String says whether there is a hard limit.
+// String describes the hard limit, if there is one.
 func (g *memoryGroup) String() string {
 	if g.dir == "" {
 		return "no hard limit"
@@ -163,7 +163,7 @@ func (g *memoryGroup) String() string {
 	return fmt.Sprintf("a hard limit of %d MiB", g.limit>>20)
 }
 
-// anonymousMemory is what the process has of memory that is no file's.
+// anonymousMemory returns the process's memory that is not file-backed.
 func anonymousMemory(t *testing.T, p *harness.Broker) int64 {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Cmd.Process.Pid))

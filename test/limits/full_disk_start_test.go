@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestAStartOnAFullDiskNeedsAPartOfTheReserve has somebody fill the disk of a broker that has used its reserve up but
-// for what docs/operations.md says a start needs.
+// TestAStartOnAFullDiskNeedsAPartOfTheReserve fills the disk of a broker that has used its reserve up, except for what
+// a start needs by docs/operations.md.
 func TestAStartOnAFullDiskNeedsAPartOfTheReserve(t *testing.T) {
 	b := onSmallDisk(t)
 	if err := b.produce(t, b.eager(t), "orders"); err != nil {

@@ -24,7 +24,7 @@ import (
 	"github.com/chronik-stream/chronik/test/web"
 )
 
-// crowded is a broker on a small disk of its own, and what was acknowledged to a client that fills it.
+// crowded is a broker on a small disk of its own, and the records that were acknowledged to the client that fills it.
 type crowded struct {
 	*harness.Broker
 	volume *harness.Volume
@@ -39,7 +39,7 @@ func onSmallDisk(t *testing.T) *crowded {
 	return b
 }
 
-// start starts the broker, also again.
+// start starts or restarts the broker.
 func (b *crowded) start(t *testing.T) {
 	t.Helper()
 	b.Broker = harness.Launch(t, nil, filepath.Join(b.volume.At, "data"), &harness.Output{}, "--listen", "127.0.0.1:0",
@@ -61,7 +61,7 @@ func (b *crowded) record(topic string, n int) *kgo.Record {
 	return &kgo.Record{Topic: topic, Value: value}
 }
 
-// produce produces one record and returns how that went; it is not tried again.
+// produce produces one record without retries and returns the error.
 func (b *crowded) produce(t *testing.T, cl *kgo.Client, topic string) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -74,7 +74,7 @@ func (b *crowded) produce(t *testing.T, cl *kgo.Client, topic string) error {
 	return err
 }
 
-// eager is a client that tells of each refusal.
+// eager is a client without retries.
 func (b *crowded) eager(t *testing.T) *kgo.Client {
 	t.Helper()
 	return harness.NewClient(t, b.Addr, kgo.AllowAutoTopicCreation(), kgo.DisableIdempotentWrite(), kgo.RecordRetries(0),
@@ -93,7 +93,7 @@ func (b *crowded) fillUp(t *testing.T, topic string) {
 	})
 }
 
-// refused checks that err says what is the matter.
+// refused checks that err is about a full disk.
 func (b *crowded) refused(t *testing.T, err error) {
 	t.Helper()
 	if !errors.Is(err, kerr.KafkaStorageError) || !kerr.IsRetriable(err) {
@@ -101,7 +101,7 @@ func (b *crowded) refused(t *testing.T, err error) {
 	}
 }
 
-// serves checks that all but producing goes on: reading, committing offsets, and what administrators do.
+// serves checks that everything but producing works: reading, committing offsets, and administration.
 func (b *crowded) serves(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -154,7 +154,7 @@ func (b *crowded) holds(t *testing.T) {
 	}
 }
 
-// full checks that the broker tells that its disk is full.
+// full checks that the broker reports that its disk is full.
 func (b *crowded) full(t *testing.T) {
 	t.Helper()
 	harness.Within(t, 20*time.Second, "the broker is not ready, and says why", func() bool {
@@ -162,16 +162,18 @@ func (b *crowded) full(t *testing.T) {
 		return status == http.StatusServiceUnavailable && strings.Contains(body, "until there is space again")
 	})
 	if _, body := get(t, b.Broker, "/metrics"); !strings.Contains(body, "chronik_disk_refusing 1") {
-		t.Error("metrics do not tell that records are refused")
+		t.Error("metrics do not show that records are refused")
 	}
 	b.refused(t, b.produce(t, b.eager(t), "orders"))
 }
 
-// goesOn waits until records are taken again, by itself.
+// goesOn waits until records are accepted again, without help.
 func (b *crowded) goesOn(t *testing.T) {
 	t.Helper()
 	cl := b.eager(t)
-	harness.Within(t, 30*time.Second, "records are taken again", func() bool { return b.produce(t, cl, "orders") == nil })
+	harness.Within(t, 30*time.Second, "records are accepted again", func() bool {
+		return b.produce(t, cl, "orders") == nil
+	})
 	harness.Within(t, 20*time.Second, "the broker is ready", func() bool {
 		status, _ := get(t, b.Broker, "/readyz")
 		return status == http.StatusOK

@@ -20,7 +20,8 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// hostile sends what no client should: each connection ends or is answered with an error, and costs little.
+// hostile sends malformed and excessive requests: each connection is closed or answered with an error, and costs
+// little.
 func hostile(t *testing.T, addr string) {
 	t.Helper()
 	frame := func(key, version int16, body ...byte) []byte {
@@ -109,7 +110,7 @@ func bomb(t *testing.T, addr string) {
 	}
 }
 
-// hoard opens fetch sessions and joins groups until the broker gives no more of either, as it must.
+// hoard opens fetch sessions and joins groups until the broker refuses both, as it must.
 func hoard(t *testing.T, addr string) {
 	t.Helper()
 	cl := harness.NewClient(t, addr, kgo.DisableFetchSessions())
@@ -170,7 +171,7 @@ func hoard(t *testing.T, addr string) {
 	}
 }
 
-// crowd opens connections until the broker takes no more.
+// crowd opens connections until the broker refuses them.
 func crowd(t *testing.T, addr string) {
 	t.Helper()
 	const many = 3000

@@ -1,5 +1,5 @@
-// Package limits runs one broker where something is used up: memory, under a hard limit of the kernel, by many
-// partitions and by hostile clients; and the disk.
+// Package limits runs one broker at the limits of memory and disk. It runs under a hard memory limit of the kernel,
+// with many partitions and hostile clients, and with a full disk.
 package limits
 
 import (

@@ -19,7 +19,7 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// TestTenThousandPartitionsIn64MiB has the broker serve 10,000 partitions, idle connections and hostile clients under
+// TestTenThousandPartitionsIn64MiB runs the broker with 10,000 partitions, idle connections and hostile clients, under
 // a limit at which the kernel would kill it.
 func TestTenThousandPartitionsIn64MiB(t *testing.T) {
 	const limit = 64 << 20
@@ -82,7 +82,7 @@ func TestTenThousandPartitionsIn64MiB(t *testing.T) {
 	}
 }
 
-// TestHoardersAndCrowdsIn64MiB has clients take all fetch sessions, group members and connections that they get.
+// TestHoardersAndCrowdsIn64MiB has clients take as many fetch sessions, group members and connections as they get.
 func TestHoardersAndCrowdsIn64MiB(t *testing.T) {
 	const limit = 64 << 20
 	b, group := startLimited(t, limit, "--set", "memory=48MiB")

@@ -11,8 +11,7 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// TestTwoThousandTopicsComeAndGo has the broker make and delete many topics; files and memory do not grow with those
-// that are gone.
+// TestTwoThousandTopicsComeAndGo creates and deletes many topics; files and memory do not grow with the deleted ones.
 func TestTwoThousandTopicsComeAndGo(t *testing.T) {
 	b := harness.Start(t, "")
 	admin := kadm.NewClient(harness.NewClient(t, b.Addr))

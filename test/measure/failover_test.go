@@ -14,9 +14,9 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// TestFailOverIsQuick kills a partition's leader again and again, and measures how long it takes until the next record
-// is acknowledged. The client asks who leads as often as it has to; franz-go by itself asks every five seconds, so
-// that it would measure itself.
+// TestFailOverIsQuick kills a partition's leader repeatedly, and measures the time until the next record is
+// acknowledged. The client refreshes its metadata as often as needed; franz-go's default, every five seconds, would
+// measure the client.
 func TestFailOverIsQuick(t *testing.T) {
 	t.Parallel()
 	const parts = 6

@@ -1,5 +1,5 @@
-// Package measure has the tests that tell how long something takes: starts, fail-overs, restarts, moves. The times are
-// checked by make measure only, on a machine that does nothing else; otherwise the tests check what was done.
+// Package measure has the tests that measure times: of starts, fail-overs, restarts and moves. Only make measure checks
+// the times, on a machine that does nothing else; otherwise the tests check what was done.
 package measure
 
 import (

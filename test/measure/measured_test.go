@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// measured tells how long something took. More than limit is an error where nothing else runs (make measure): elsewhere
-// the machine may be busy.
+// measured logs how long something took. More than limit is an error under make measure only: otherwise the machine may
+// be busy.
 func measured(t *testing.T, what string, took, limit time.Duration) {
 	t.Helper()
 	t.Logf("%s: %v, wanted are %v at most", what, took.Round(time.Millisecond), limit)
@@ -16,5 +16,5 @@ func measured(t *testing.T, what string, took, limit time.Duration) {
 	}
 }
 
-// alone reports whether the tests have the machine for themselves, as MEASURE=1 says.
+// alone reports whether nothing else runs on the machine, by MEASURE=1.
 func alone() bool { return os.Getenv("MEASURE") != "" }

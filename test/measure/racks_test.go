@@ -15,7 +15,7 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// sources counts the batches that a consumer was sent, by the node that it has them from.
+// sources counts a consumer's batches by the node that has sent them.
 type sources struct {
 	mu      sync.Mutex
 	batches map[int32]int
@@ -37,8 +37,8 @@ func (s *sources) taken() map[int32]int {
 	return taken
 }
 
-// A consumer reads from the node in its rack, hears of new records there without delay, and goes on elsewhere when
-// that node dies. franz-go asks a dead node until it is time to ask the leader again whom to read from.
+// A consumer reads from the node in its rack, gets new records there without delay, and continues with another node
+// when that one dies. franz-go fetches from a dead node until it asks the leader again for the preferred replica.
 func TestAConsumerReadsInItsRack(t *testing.T) {
 	t.Parallel()
 	c := harness.StartCluster(t, 3, nil, "--set", "kafka.broker.rack=rack-{id}",
@@ -54,7 +54,7 @@ func TestAConsumerReadsInItsRack(t *testing.T) {
 		kgo.RecheckPreferredReplicaInterval(time.Second))
 
 	next := 0
-	// passes produces records one by one, and returns how long the consumer has waited for the slowest.
+	// passes produces records one by one, and returns the consumer's longest wait.
 	passes := func(records int) (slowest time.Duration) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -16,8 +16,8 @@ import (
 )
 
 // TestACleanRestartIsNotNoticed restarts all nodes, one after the other, each when the one before is ready. A producer
-// that waits for all replicas is never told of an error, and never waits for longer than its own retry takes;
-// franz-go's defaults would make that seconds.
+// with acks=all never gets an error and never waits longer than its own retry takes. With franz-go's defaults, that
+// would be seconds.
 func TestACleanRestartIsNotNoticed(t *testing.T) {
 	t.Parallel()
 	c := harness.StartCluster(t, 3, nil, "--set", "http.listen=127.0.0.1:0")

@@ -17,8 +17,8 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// TestKafkasToolsForClustersThrottleMoves has Kafka's tool move a partition of 40 MB by 4 MB a second and then back
-// without a throttle, while producers go on.
+// TestKafkasToolsForClustersThrottleMoves has Kafka's tool move a partition of 40 MB at 4 MB a second, and back without
+// a throttle, while producers work.
 func TestKafkasToolsForClustersThrottleMoves(t *testing.T) {
 	t.Parallel()
 	const size, rate = 40_000_000, 4_000_000
@@ -39,7 +39,7 @@ func TestKafkasToolsForClustersThrottleMoves(t *testing.T) {
 	t.Logf("without it took %v, the producers' median was %v, their slowest %v", back.took, back.median(), back.slowest())
 }
 
-// atLeast is measured, for what must not be too quick. On a busy machine, what is seen to begin may be over soon.
+// atLeast is like measured, for what must not be too quick. On a busy machine, the observed part of it may be short.
 func atLeast(t *testing.T, what string, took, limit time.Duration) {
 	t.Helper()
 	t.Logf("%s: %v, wanted are %v at least", what, took.Round(time.Millisecond), limit)
@@ -48,7 +48,7 @@ func atLeast(t *testing.T, what string, took, limit time.Duration) {
 	}
 }
 
-// fill produces so many bytes to partition 0 of a topic.
+// fill produces that many bytes to partition 0 of a topic.
 func fill(t *testing.T, c *harness.Cluster, topic string, size int) {
 	t.Helper()
 	cl := c.Client(t, kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerBatchCompression(kgo.NoCompression()),
@@ -72,8 +72,8 @@ type moveResult struct {
 func (r moveResult) median() time.Duration  { return r.waits[len(r.waits)/2] }
 func (r moveResult) slowest() time.Duration { return r.waits[len(r.waits)-1] }
 
-// move has partition 0 of a topic moved, and returns when Kafka's tool says that it is. Producers
-// write to it and to "live".
+// move has partition 0 of a topic moved, and returns when Kafka's tool reports that it is. Producers write to it and to
+// "live".
 func move(t *testing.T, c *harness.Cluster, topic, replicas string, options ...string) (result moveResult) {
 	t.Helper()
 	plan := filepath.Join(t.TempDir(), "plan.json")
@@ -108,14 +108,14 @@ func move(t *testing.T, c *harness.Cluster, topic, replicas string, options ...s
 	return result
 }
 
-// moving reports whether a replica of partition 0 is to leave or to come.
+// moving reports whether a replica of partition 0 is being added or removed.
 func moving(t *testing.T, c *harness.Cluster, topic string) bool {
 	t.Helper()
 	parts := harness.Partitions(c.Nodes[0].Metadata(t, topic))
 	return len(parts) != 1 || len(parts[0].Replicas) != 2 || len(parts[0].ISR) != 2
 }
 
-// awaitMove returns how long partition 0 moves, from when it is seen to begin.
+// awaitMove returns how long the move of partition 0 takes, from when it is first observed.
 func awaitMove(t *testing.T, c *harness.Cluster, topic string) time.Duration {
 	t.Helper()
 	before := harness.Partitions(c.Nodes[0].Metadata(t, topic))[0].Replicas

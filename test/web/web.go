@@ -1,4 +1,4 @@
-// Package web asks what is tested by HTTP.
+// Package web sends HTTP requests for tests.
 package web
 
 import (
@@ -7,14 +7,14 @@ import (
 	"testing"
 )
 
-// Get returns the status and the body that a URL answers with. The connection ends with the answer, so that a server
-// that stops has none to wait for.
+// Get returns the status and the body of a URL's answer. The connection ends with the answer, so that a stopping server
+// does not wait for it.
 func Get(t *testing.T, url string) (status int, body string) {
 	t.Helper()
 	return Ask(t, http.MethodGet, url)
 }
 
-// Ask is Get by another method.
+// Ask is Get with another method.
 func Ask(t *testing.T, method, url string) (status int, body string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, http.NoBody)

@@ -108,7 +108,7 @@ func open(
 	ctx context.Context, node *raftnode.Manager, members raftnode.Members, joining joiner, wal walstore.Settings,
 	log *slog.Logger,
 ) (*Metadata, error) {
-	local, err := walstore.OpenReplica(wal, log) //nolint:contextcheck // what it starts ends with Close, not with ctx
+	local, err := walstore.OpenReplica(wal, log)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ func Of(f *os.File) (int64, error) {
 	return measured(f.Name(), func(fs *unix.Statfs_t) error { return unix.Fstatfs(int(f.Fd()), fs) })
 }
 
-// measured asks again when a signal has interrupted the question.
+// measured repeats a system call that a signal has interrupted.
 func measured(path string, ask func(*unix.Statfs_t) error) (int64, error) {
 	var fs unix.Statfs_t
 	if err := interrupted.Retry(func() error { return ask(&fs) }); err != nil {

@@ -1,4 +1,4 @@
-// Package interrupted does system calls again that a signal has interrupted.
+// Package interrupted repeats system calls that a signal has interrupted.
 package interrupted
 
 import (
@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Retry calls do until something else than a signal has ended it, and returns what it has returned then.
+// Retry calls do until its error is not EINTR, and returns that error.
 func Retry(do func() error) error {
 	for {
 		if err := do(); !errors.Is(err, unix.EINTR) {

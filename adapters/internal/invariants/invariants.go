@@ -1,9 +1,9 @@
-// Package invariants makes mistakes with memory visible in tests. With the build tag invariants, a buffer that is
-// given back is overwritten at once, so that whoever still uses it shows it, and what was written is compared with
-// what was to be. Without the tag all of this costs nothing.
+// Package invariants makes mistakes with memory visible in tests. With the build tag invariants, a buffer that is given
+// back is overwritten at once, so that a later use of it fails. What was written is compared with what was meant.
+// Without the tag all of this costs nothing.
 package invariants
 
-// Mangle overwrites a buffer that nobody may use any more.
+// Mangle overwrites a buffer that must not be used any more.
 func Mangle(b []byte) {
 	if !Enabled {
 		return
@@ -13,6 +13,5 @@ func Mangle(b []byte) {
 	}
 }
 
-// mangled is what a buffer is overwritten with: as a length it is negative, as a magic byte or a
-// text it is none of Kafka's.
+// mangled is the byte that a buffer is overwritten with. As a length it is negative, and Kafka has no such magic byte.
 const mangled = 0xfd

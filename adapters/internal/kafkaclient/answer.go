@@ -9,28 +9,28 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// ErrMalformed says that an answer is not one to the request, or is not what it promises to be.
+// ErrMalformed says that an answer does not belong to the request, or contradicts itself.
 var ErrMalformed = errors.New("malformed answer")
 
 const (
-	// largestAnswer is the most that the size of an answer may say, in bytes. A batch is never cut, so that an answer may
-	// be larger than what was asked for.
+	// largestAnswer is the most that the size of an answer may say, in bytes. A batch is never cut, so an answer may be
+	// larger than the limit in the request.
 	largestAnswer = 1 << 30
-	// firstRead is how much memory is taken for an answer before more of it has come, in bytes.
+	// firstRead is how much memory is allocated for an answer before more of it has arrived, in bytes.
 	firstRead = 1 << 20
 	// correlationID is the size of the correlation id in front of every answer, in bytes.
 	correlationID = 4
 )
 
-// apiVersions is the key of ApiVersions. Its answer has no tagged fields in the header, in any version, because a client
-// must be able to read it before it knows what the broker speaks (KIP-511).
+// apiVersions is the key of ApiVersions. Its answer has no tagged fields in the header, in any version, because a
+// client must be able to read it before it knows the broker's versions (KIP-511).
 const apiVersions = 18
 
 // hasTags reports whether the header of the answer ends with tagged fields (KIP-482).
 func hasTags(resp kmsg.Response) bool { return resp.IsFlexible() && resp.Key() != apiVersions }
 
-// readAnswer reads the frame of the answer to request id, and returns what comes after the correlation id. Up to trusted
-// bytes of memory are taken at once; more only as more comes. io.EOF is an end before the frame begins.
+// readAnswer reads the frame of the answer to request id, and returns what comes after the correlation id. It allocates
+// up to trusted bytes at once, and more only as more arrives. io.EOF is an end before the frame begins.
 func readAnswer(in io.Reader, id int32, trusted int) ([]byte, error) {
 	var head [4 + correlationID]byte
 	if _, err := io.ReadFull(in, head[:]); err != nil {
@@ -38,7 +38,7 @@ func readAnswer(in io.Reader, id int32, trusted int) ([]byte, error) {
 	}
 	size, got := int32(binary.BigEndian.Uint32(head[:])), int32(binary.BigEndian.Uint32(head[4:]))
 	if size < correlationID || size > largestAnswer || got != id {
-		return nil, fmt.Errorf("%w: %d bytes for request %d, where that of request %d was due", ErrMalformed, size, got, id)
+		return nil, fmt.Errorf("%w: %d bytes for request %d, expected one for request %d", ErrMalformed, size, got, id)
 	}
 	rest := int(size) - correlationID
 	body := make([]byte, min(rest, trusted))
@@ -59,8 +59,8 @@ func readAnswer(in io.Reader, id int32, trusted int) ([]byte, error) {
 	}
 }
 
-// skipTags returns what follows the tagged fields that b begins with. Fields that a newer broker adds there mean nothing to
-// this client, which is what they are made for.
+// skipTags returns what follows the tagged fields that b begins with. They are made so that an older client can ignore
+// the fields of a newer broker.
 func skipTags(b []byte) ([]byte, error) {
 	fields, b, ok := uvarint(b)
 	for ; ok && fields > 0; fields-- {

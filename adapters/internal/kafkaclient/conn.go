@@ -13,11 +13,11 @@ import (
 )
 
 // ErrNotServed is the error of a request for an API that the broker does not serve, or in no version that this program
-// knows. The Conn can be used further.
+// knows. The Conn stays usable.
 var ErrNotServed = errors.New("the broker does not serve it")
 
-// Conn is a connection to a broker for one request at a time. It is for one goroutine at a time, except for Close. It is a
-// kmsg.Requestor: req.RequestWith(ctx, conn) returns the answer by its type.
+// Conn is a connection to a broker for one request at a time. It is for one goroutine at a time, except for Close. It
+// is a kmsg.Requestor: req.RequestWith(ctx, conn) returns the answer by its type.
 type Conn struct {
 	address string
 	stream  net.Conn
@@ -25,7 +25,7 @@ type Conn struct {
 	format  *kmsg.RequestFormatter
 	last    int32            // the correlation id of the last request
 	largest int              // bytes of the largest answer so far
-	out     []byte           // the last request's frame; its memory is used again
+	out     []byte           // the last request's frame; its memory is reused
 	served  map[int16]served // by API key; nil before Negotiate
 }
 
@@ -38,10 +38,10 @@ var _ kmsg.Requestor = (*Conn)(nil)
 func (c *Conn) Address() string { return c.address }
 
 // Close ends the connection. It may be called at any time, more than once; a request that is under way fails.
-func (c *Conn) Close() { _ = c.stream.Close() } // a failed close of a connection leaves nothing to be done
+func (c *Conn) Close() { _ = c.stream.Close() } // nothing can be done about a failed close
 
-// Negotiate asks the broker which APIs it serves (KIP-35). From then on each request goes in the highest version that both
-// sides know.
+// Negotiate asks the broker which APIs it serves (KIP-35). From then on each request goes in the highest version that
+// both sides know.
 func (c *Conn) Negotiate(ctx context.Context) error {
 	req := kmsg.NewPtrApiVersionsRequest() // version 0, which every broker answers
 	resp, err := req.RequestWith(ctx, c)
@@ -58,9 +58,10 @@ func (c *Conn) Negotiate(ctx context.Context) error {
 	return nil
 }
 
-// Request sends req and returns its answer, whose error codes are the caller's to look at. Before Negotiate, req goes in the
-// version that it has. The answer's memory is the caller's. Errors: ErrNotServed, ErrMalformed, the connection's, and
-// context.Cause(ctx) when ctx has ended. Requests that have no answer, which Produce with acks=0 is, are not for here.
+// Request sends req and returns its answer; the caller checks the error codes in it. Before Negotiate, req is sent in
+// the version that it has. The caller owns the answer's memory. Errors: ErrNotServed, ErrMalformed, the connection's,
+// and context.Cause(ctx) when ctx has ended. A request without an answer, such as Produce with acks=0, must not be sent
+// this way.
 func (c *Conn) Request(ctx context.Context, req kmsg.Request) (kmsg.Response, error) {
 	if err := c.chooseVersion(req); err != nil {
 		return nil, err
@@ -141,7 +142,7 @@ func (c *Conn) endWith(ctx context.Context) (release func(), err error) {
 	})
 	return func() {
 		if !stop() {
-			<-done // a deadline that is set late would end the next request
+			<-done // otherwise the deadline could be set late and end the next request
 		}
 	}, nil
 }

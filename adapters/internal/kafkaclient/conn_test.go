@@ -107,7 +107,10 @@ func TestANegotiatedRequestGoesInTheHighestCommonVersion(t *testing.T) {
 	if len(asked) != 2 || asked[0] != 9 || asked[1] != describe.MaxVersion() {
 		t.Errorf("asked in versions %v", asked)
 	}
-	for name, req := range map[string]kmsg.Request{"Produce": kmsg.NewPtrProduceRequest(), "AddRaftVoter": kmsg.NewPtrAddRaftVoterRequest()} {
+	for name, req := range map[string]kmsg.Request{
+		"Produce":      kmsg.NewPtrProduceRequest(),
+		"AddRaftVoter": kmsg.NewPtrAddRaftVoterRequest(),
+	} {
 		if _, err := c.Request(t.Context(), req); !errors.Is(err, ErrNotServed) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}

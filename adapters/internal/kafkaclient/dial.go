@@ -9,15 +9,15 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// readAhead is how much of what a broker sends is read at once, in bytes. Records go around it.
+// readAhead is the size of the read buffer, in bytes. Larger reads, such as those of records, bypass it.
 const readAhead = 64 << 10
 
-// Dialer connects to brokers. The zero Dialer connects in the clear and without a client id.
+// Dialer connects to brokers. The zero Dialer connects in plain text and without a client id.
 type Dialer struct {
 	ClientID string        // the client id in the header of every request; "" for none
 	Timeout  time.Duration // how long connecting may take, Secure included; 0 for as long as the context lasts
-	// Secure returns the connection by which requests go, over the plain one, such as TLS. After an error the Dialer closes
-	// the plain connection. nil: requests go in the clear.
+	// Secure wraps the plain connection in the one that carries the requests, such as TLS. After an error the Dialer
+	// closes the plain connection. nil: requests are sent in plain text.
 	Secure func(ctx context.Context, plain net.Conn, address string) (net.Conn, error)
 }
 
@@ -36,7 +36,7 @@ func (d Dialer) Dial(ctx context.Context, address string) (*Conn, error) {
 	if d.Secure != nil {
 		secured, err := d.Secure(ctx, stream, address)
 		if err != nil {
-			_ = stream.Close() // nothing was sent that a failed close could lose
+			_ = stream.Close() // nothing was sent that could be lost
 			return nil, err
 		}
 		stream = secured

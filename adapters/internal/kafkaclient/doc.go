@@ -1,15 +1,15 @@
-// Package kafkaclient asks a broker something by Kafka's protocol and reads its answer. It is the client side of a
-// connection that adapters share: brokers that talk to each other (replication), and the tools that administer a
-// cluster from outside (kafkaadmin).
+// Package kafkaclient sends requests to a broker by Kafka's protocol and reads the answers. Two adapters share it as
+// the client side of a connection: replication, by which brokers talk to each other, and kafkaadmin, which administers
+// a cluster from outside.
 //
-// A Conn carries one request at a time, for one goroutine at a time. It makes no attempt to reconnect, to pipeline or to
-// retry: who keeps a Conn decides what its loss means. Any failure of a request closes the Conn, because an answer that is
-// still on its way would be taken for the next one; the exceptions are errors that are found before anything is sent.
+// A Conn carries one request at a time, for one goroutine at a time. It does not reconnect, pipeline or retry: its
+// owner decides what its loss means. Any failure of a request closes the Conn, because an answer that is still on its
+// way would be taken for the next one. The exceptions are errors that are found before anything is sent.
 //
-// Whoever is at the other end is not trusted with memory: the size in front of an answer is believed as far as bytes
-// come, and an answer that contradicts itself is ErrMalformed, never a panic. The error code inside an answer is the
-// caller's to look at, with kafkaerrors.
+// The other end is not trusted with memory: memory for an answer grows with the bytes that arrive, not with the size in
+// front of it. An answer that contradicts itself is ErrMalformed, never a panic. The caller checks the error codes
+// inside an answer, with kafkaerrors.
 //
-// What comes before the first request, such as TLS, is Dialer.Secure's. What needs requests of its own, such as
-// authentication by SASL, is done with a fresh Conn before it is used for anything else.
+// Dialer.Secure does what comes before the first request, such as TLS. Steps that need requests of their own, such as
+// authentication by SASL, use a fresh Conn before anything else does.
 package kafkaclient

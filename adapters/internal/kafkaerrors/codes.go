@@ -6,7 +6,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// codes says which error of Kafka stands for each kind of fault.
+// codes has Kafka's error for each kind of fault.
 var codes = map[fault.Kind]*kerr.Error{
 	fault.Unknown:                                kerr.UnknownServerError,
 	fault.OffsetOutOfRange:                       kerr.OffsetOutOfRange,
@@ -149,7 +149,7 @@ var codes = map[fault.Kind]*kerr.Error{
 	fault.Overloaded: kerr.ThrottlingQuotaExceeded,
 }
 
-// kinds is codes the other way round. Where several kinds have the same code, it is the first one's, whose name is the code's.
+// kinds is the inverse of codes. Of several kinds with the same code it has the first, which is named like the code.
 var kinds = func() map[int16]fault.Kind {
 	all := make(map[int16]fault.Kind, len(codes))
 	for _, kind := range fault.Kinds() {

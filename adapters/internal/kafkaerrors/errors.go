@@ -9,15 +9,15 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// Code returns the code with which err is answered, 0 for nil. known is false for an error without a kind: it is answered with
-// UNKNOWN_SERVER_ERROR, tells the client nothing, and should be logged.
+// Code returns the code with which err is answered, 0 for nil. known is false for an error without a kind: its answer
+// is UNKNOWN_SERVER_ERROR without any detail, and it should be logged.
 func Code(err error) (code int16, known bool) {
 	if err == nil {
 		return 0, true
 	}
 	kind := fault.KindOf(err)
 	if kind == fault.Unknown && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
-		return kerr.RequestTimedOut.Code, true // the broker stops or the client has gone; a client that is still there may retry
+		return kerr.RequestTimedOut.Code, true // the broker stops or the client has gone; a remaining client may retry
 	}
 	k, ok := codes[kind]
 	if !ok {
@@ -26,7 +26,7 @@ func Code(err error) (code int16, known bool) {
 	return k.Code, kind != fault.Unknown
 }
 
-// Message returns what a client may read about err, nil when that is no more than what the code says.
+// Message returns err's text for the client, nil when it says no more than the code.
 func Message(err error) *string {
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok || f.Kind == fault.Unknown || f.Detail == "" {
@@ -35,7 +35,7 @@ func Message(err error) *string {
 	return &f.Detail
 }
 
-// Describe is Message for the answers in which Kafka also says what the code means.
+// Describe is Message for those answers in which Kafka also describes the code.
 func Describe(err error) *string {
 	if m := Message(err); m != nil || err == nil {
 		return m
@@ -48,7 +48,7 @@ func Describe(err error) *string {
 	return &e.Description
 }
 
-// Fault returns the fault that a code in a broker's answer stands for, with the answer's message as its detail unless that is
+// Fault returns the fault for the code of a broker's answer, with the answer's message as its detail unless that is
 // null or empty. It is nil for code 0, and of kind fault.Unknown for a code that this program does not know.
 func Fault(code int16, message *string) error {
 	if code == 0 {

@@ -21,7 +21,8 @@ func TestEveryKindOfFaultHasAKafkaErrorCode(t *testing.T) {
 	}
 }
 
-// The list is that of org.apache.kafka.common.protocol.Errors: code, name, and whether its exception is a RetriableException.
+// The list is that of org.apache.kafka.common.protocol.Errors: code, name, and whether its exception is a
+// RetriableException.
 func TestKindsAreKafkasErrors(t *testing.T) {
 	list, err := os.ReadFile("testdata/kafka-4.4.0-errors.txt")
 	if err != nil {
@@ -67,8 +68,14 @@ func TestErrorsBecomeCodesAndMessages(t *testing.T) {
 	}{
 		{"nothing", nil, 0, true, ""},
 		{"a bare kind", fault.TopicExists, kerr.TopicAlreadyExists.Code, true, ""},
-		{"a kind with a detail", fault.New(fault.TopicExists, "Topic 'a' already exists."), kerr.TopicAlreadyExists.Code, true, "Topic 'a' already exists."},
-		{"a wrapped fault", fmt.Errorf("create: %w", fault.New(fault.InvalidTopic, "bad name")), kerr.InvalidTopicException.Code, true, "bad name"},
+		{
+			"a kind with a detail", fault.New(fault.TopicExists, "Topic 'a' already exists."),
+			kerr.TopicAlreadyExists.Code, true, "Topic 'a' already exists.",
+		},
+		{
+			"a wrapped fault", fmt.Errorf("create: %w", fault.New(fault.InvalidTopic, "bad name")),
+			kerr.InvalidTopicException.Code, true, "bad name",
+		},
 		{"no fault", errors.New("disk on fire"), kerr.UnknownServerError.Code, false, ""},
 		{"an unexpected fault", fault.New(fault.Unknown, "open secret/path"), kerr.UnknownServerError.Code, false, ""},
 		{"an ended context", fmt.Errorf("wait: %w", context.Canceled), kerr.RequestTimedOut.Code, true, ""},
@@ -120,10 +127,11 @@ func TestAFaultThatIsSentIsReceived(t *testing.T) {
 	}
 }
 
-func TestACodeThatNobodyKnowsIsAnUnknownFault(t *testing.T) {
+func TestAnUnknownCodeIsAnUnknownFault(t *testing.T) {
 	empty, detail := "", "from the future"
 	for _, message := range []*string{nil, &empty} {
-		if err := Fault(9999, message); fault.KindOf(err) != fault.Unknown || !strings.Contains(err.Error(), "UNKNOWN_SERVER_ERROR") {
+		if err := Fault(9999, message); fault.KindOf(err) != fault.Unknown ||
+			!strings.Contains(err.Error(), "UNKNOWN_SERVER_ERROR") {
 			t.Errorf("Fault() = %v", err)
 		}
 	}

@@ -1,5 +1,5 @@
-// Package kafkatest has a broker that answers by Kafka's protocol whatever a test says, for the tests of adapters that ask
-// brokers. It knows frames and headers; what requests mean is the test's.
+// Package kafkatest has a broker for the tests of adapters that are clients of brokers. It reads and writes frames and
+// headers of Kafka's protocol; the test's Handler makes the answers.
 package kafkatest
 
 import (
@@ -15,7 +15,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Handler answers a request. It is called by a goroutine for each connection. nil closes the connection without an answer.
+// Handler answers a request. It is called by a goroutine for each connection. nil closes the connection without an
+// answer.
 type Handler func(req kmsg.Request) kmsg.Response
 
 // Broker listens on a port of this machine until the test ends.
@@ -48,7 +49,7 @@ func Start(t testing.TB, config *tls.Config, handle Handler) *Broker {
 // Address returns where the broker listens, host:port.
 func (b *Broker) Address() string { return b.listener.Addr().String() }
 
-// HangUp closes all connections, and goes on listening.
+// HangUp closes all connections and continues to listen.
 func (b *Broker) HangUp() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -57,7 +58,7 @@ func (b *Broker) HangUp() {
 	}
 }
 
-// Stop closes the listener and all connections, and does not wait for what is being answered: a Handler may call it.
+// Stop closes the listener and all connections without waiting for Handlers that are running, so a Handler may call it.
 func (b *Broker) Stop() {
 	b.mu.Lock()
 	b.closed = true
@@ -66,7 +67,7 @@ func (b *Broker) Stop() {
 	b.HangUp()
 }
 
-// Close stops the broker and waits until nothing is being answered. A second Close does nothing.
+// Close stops the broker and waits until no Handler is running. A second Close does nothing.
 func (b *Broker) Close() {
 	b.Stop()
 	b.ended.Wait()
@@ -85,7 +86,7 @@ func (b *Broker) accept() {
 		b.conns[c] = struct{}{}
 		b.mu.Unlock()
 		b.ended.Go(func() {
-			_ = Serve(c, b.handle) // the one who asks sees how it ends
+			_ = Serve(c, b.handle) // the client sees how it ends
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			delete(b.conns, c)
@@ -94,7 +95,7 @@ func (b *Broker) accept() {
 	}
 }
 
-// Serve answers the requests that come by a connection until it ends or handle returns nil.
+// Serve answers the requests of a connection until the connection ends or handle returns nil.
 func Serve(conn net.Conn, handle Handler) error {
 	in := bufio.NewReader(conn)
 	for {
@@ -153,7 +154,7 @@ func AppendAnswer(b []byte, correlation int32, resp kmsg.Response) []byte {
 	return b
 }
 
-// Versions answers ApiVersions: these APIs are served, in all the versions that kmsg knows.
+// Versions returns the answer to ApiVersions that lists these APIs, in all versions that kmsg knows.
 func Versions(keys ...kmsg.Key) *kmsg.ApiVersionsResponse {
 	resp := kmsg.NewPtrApiVersionsResponse()
 	for _, key := range append(keys, kmsg.ApiVersions) {

@@ -2,26 +2,26 @@ package metalog
 
 import "github.com/chronik-stream/chronik/core/domain/metadata"
 
-// Bounds of one commit: commands, and bytes of those entities that are small.
+// Limits of one commit: commands, and the estimated bytes of changed entities.
 const (
 	maxCommands = 256
 	maxBytes    = 512 << 10
-	entityBytes = 1 << 10 // what an entity counts for, beside its key
+	entityBytes = 1 << 10 // the estimated size of an entity without its key
 )
 
 // Batch decides commands one after another and remembers what they change, for one commit.
 type Batch struct {
 	img      *metadata.Image
 	changed  map[metadata.Entity]bool
-	commands int // that were allowed
-	size     int // of the changed entities, roughly
+	commands int // those that were allowed
+	size     int // estimated bytes of the changed entities
 }
 
 func newBatch(img *metadata.Image) *Batch {
 	return &Batch{img: img, changed: map[metadata.Entity]bool{}}
 }
 
-// Apply decides cmd against what the batch has made so far. The error is metadata.Apply's.
+// Apply decides cmd against the batch's image so far. The error is metadata.Apply's.
 func (b *Batch) Apply(cmd metadata.Command) (metadata.Result, error) {
 	next, result, err := metadata.Apply(b.img, cmd)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/chronik-stream/chronik/internal/latest"
 )
 
-// feed hands out the newest image.
+// feed publishes the newest image.
 type feed struct {
 	images *latest.Value[*metadata.Image]
 	ended  chan struct{} // closed when no newer image will come

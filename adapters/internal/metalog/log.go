@@ -1,6 +1,10 @@
-// Package metalog orders metadata commands: one committer decides them against the newest image and
-// hands them, as many at once as are waiting, to a Journal that makes them durable. It is what the stores
-// that keep metadata on this node's disk have in common.
+// Package metalog orders metadata commands. It is what the stores that keep metadata on this node have in common; each
+// of them is a Journal.
+//
+// Log is for a broker alone: one committer decides commands against the newest image and passes all that are waiting to
+// the Journal, which makes them durable in one commit. Only then are they answered and the image published. Replica is
+// for a node of a cluster: the order of commands was agreed on elsewhere, and its caller commits. Neither continues
+// after a commit whose outcome on disk is unknown.
 package metalog
 
 import (
@@ -16,10 +20,9 @@ import (
 
 // Journal makes the images that follow one another durable. A Log calls it from one goroutine.
 type Journal interface {
-	// Commit makes img durable, all of it or nothing. What differs from the image committed before is
-	// among changed, each entity once; commands is the number of commands in between. After an
-	// error nothing more is committed, as what is on disk is not known, unless the error is
-	// ErrNotTried.
+	// Commit makes img durable atomically. changed holds every entity that differs from the image committed before,
+	// once; commands is the number of commands in between. After an error nothing more is committed, because the state
+	// on disk is unknown, unless the error is ErrNotTried.
 	Commit(img *metadata.Image, changed []metadata.Entity, commands int) error
 	// Close is the last call; img was committed last.
 	Close(img *metadata.Image) error
@@ -31,8 +34,8 @@ var ErrNotTried = errors.New("not tried")
 // Settings say how a Log works.
 type Settings struct {
 	NodeID int32 // this node's broker id
-	// Gather is how many commands a commit waits for, and Linger for how long at most. With 1 or no
-	// Linger it waits for none, and takes along those that are there.
+	// Gather is how many commands a commit waits for, and Linger for how long at most. With Gather 1 or Linger 0 it
+	// waits for none and takes those that are queued.
 	Gather int
 	Linger time.Duration
 }
@@ -45,14 +48,14 @@ type Log struct {
 	queue    chan *request
 	closing  chan struct{}
 	close    func() error // ends the committer and the journal, once
-	failure  error        // of the journal, which takes nothing more; the committer's
+	failure  error        // of the journal, which commits nothing more; only the committer uses it
 }
 
 var _ ports.MetadataStore = (*Log)(nil)
 
 type request struct {
 	cmd   metadata.Command
-	reply chan reply // takes one reply without blocking
+	reply chan reply // buffers the one reply
 }
 
 type reply struct {
@@ -60,7 +63,7 @@ type reply struct {
 	err    error
 }
 
-// New returns a running Log that goes on from img, which journal holds already. Close ends it.
+// New returns a running Log that continues from img, which journal holds already. Close ends it.
 func New(img *metadata.Image, journal Journal, settings Settings) *Log {
 	l := &Log{
 		feed:     newFeed(img),
@@ -86,7 +89,7 @@ func (l *Log) Apply(ctx context.Context, cmd metadata.Command) (metadata.Result,
 	}
 	r := &request{cmd: cmd, reply: make(chan reply, 1)}
 	select {
-	case <-l.closing: // first, as the queue may have room after the end
+	case <-l.closing: // checked first, because the queue may have room after the end
 		return metadata.Result{}, errClosed()
 	default:
 	}
@@ -112,7 +115,7 @@ func (l *Log) Apply(ctx context.Context, cmd metadata.Command) (metadata.Result,
 	}
 }
 
-// Barrier implements ports.MetadataStore: Image is never behind here.
+// Barrier implements ports.MetadataStore: a single node's image is never behind.
 func (l *Log) Barrier(ctx context.Context) error {
 	select {
 	case <-l.closing:
@@ -147,7 +150,7 @@ func (l *Log) run() {
 	}
 }
 
-// gather returns first and the requests that are to share its commit.
+// gather returns first and the requests that share its commit.
 func (l *Log) gather(first *request) []*request {
 	batch := []*request{first}
 	if l.settings.Linger > 0 && l.settings.Gather > 1 {
@@ -176,8 +179,7 @@ func (l *Log) gather(first *request) []*request {
 	return batch
 }
 
-// commit decides requests from the front, commits what was allowed, answers, and returns how
-// many requests these were.
+// commit decides requests from the front, commits what was allowed, answers them, and returns how many they were.
 func (l *Log) commit(requests []*request) int {
 	replies := make([]reply, 0, len(requests))
 	batch := newBatch(l.Image())
@@ -189,7 +191,7 @@ func (l *Log) commit(requests []*request) int {
 		replies = append(replies, reply{result, err})
 	}
 	if err := l.persist(batch); err != nil {
-		for n := range replies { // the refusals, too: they were decided against what is not durable
+		for n := range replies { // refusals, too: they were decided against an image that is not durable
 			replies[n] = reply{err: err}
 		}
 	}

@@ -144,9 +144,9 @@ func TestARefusedCommandIsNotCommitted(t *testing.T) {
 	}
 }
 
-// TestARefusalIsNotToldBeforeWhatItRestsOnIsDurable: the second command is refused because of the first,
-// whose commit then fails.
-func TestARefusalIsNotToldBeforeWhatItRestsOnIsDurable(t *testing.T) {
+// TestARefusalIsNotAnsweredBeforeWhatItDependsOnIsDurable: the second command is refused because of the first, whose
+// commit then fails.
+func TestARefusalIsNotAnsweredBeforeWhatItDependsOnIsDurable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := &memory{fail: func() error { return ErrNotTried }}
 		l := newLog(t, j, Settings{Gather: 2, Linger: time.Second})

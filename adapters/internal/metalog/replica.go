@@ -7,14 +7,15 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// ReplicaJournal makes a Replica's images durable, and with each of them a note: bytes that mean something
-// to the Replica's owner only, such as how far a replicated log was applied.
+// ReplicaJournal makes a Replica's images durable, and with each of them a note: bytes of the Replica's owner, such as
+// how far a replicated log was applied.
 type ReplicaJournal interface {
-	// Ready returns an error when no more commands should be agreed on, such as when the disk is nearly full. Commit works a while longer.
+	// Ready returns an error when no more commands should be proposed, such as when the disk is nearly full. Commit
+	// still works for those that were proposed before.
 	Ready() error
-	// Commit is as Journal.Commit; note takes the place of the one before, in the same act.
+	// Commit is as Journal.Commit; note replaces the one before in the same transaction.
 	Commit(img *metadata.Image, changed []metadata.Entity, commands int, note []byte) error
-	// Replace puts img and note in the place of all there is. A crash leaves the old or the new.
+	// Replace replaces everything by img and note. A crash leaves the old state or the new one.
 	Replace(img *metadata.Image, note []byte) error
 	// Sync returns when all that was committed survives a loss of power.
 	Sync() error
@@ -22,9 +23,9 @@ type ReplicaJournal interface {
 	Close(img *metadata.Image) error
 }
 
-// Replica applies commands whose order was agreed on elsewhere. It decides them as a Log does, in the
-// caller's goroutine: Begin, Commit, Replace and Sync are for one goroutine at a time. After an error
-// of Commit or Replace it takes nothing more, as what is on disk is not known.
+// Replica applies commands whose order was agreed on elsewhere. It decides them as a Log does, in the caller's
+// goroutine: Begin, Commit, Replace and Sync are for one goroutine at a time. After an error of Commit or Replace it
+// accepts nothing more, because the state on disk is unknown.
 type Replica struct {
 	feed
 	journal ReplicaJournal
@@ -33,7 +34,7 @@ type Replica struct {
 	close   func() error
 }
 
-// NewReplica returns a Replica that goes on from img and note, which journal holds already.
+// NewReplica returns a Replica that continues from img and note, which journal holds already.
 func NewReplica(img *metadata.Image, note []byte, journal ReplicaJournal) *Replica {
 	r := &Replica{feed: newFeed(img), journal: journal, note: note}
 	r.close = sync.OnceValue(func() error {
@@ -49,8 +50,8 @@ func (r *Replica) Note() []byte { return r.note }
 // Begin returns an empty batch against the newest image.
 func (r *Replica) Begin() *Batch { return newBatch(r.Image()) }
 
-// Commit makes what b has decided durable together with note, which it takes over, and publishes the image.
-// A batch whose commands were all refused leaves the image as it is.
+// Commit makes b's changes durable together with note, which it keeps, and publishes the image. A batch whose commands
+// were all refused does not change the image.
 func (r *Replica) Commit(b *Batch, note []byte) error {
 	if r.failure != nil {
 		return r.failure
@@ -65,7 +66,7 @@ func (r *Replica) Commit(b *Batch, note []byte) error {
 	return nil
 }
 
-// Replace puts img and note, which it takes over, in the place of all there is, durably.
+// Replace durably replaces everything by img and note, which it keeps.
 func (r *Replica) Replace(img *metadata.Image, note []byte) error {
 	if r.failure != nil {
 		return r.failure
@@ -78,8 +79,8 @@ func (r *Replica) Replace(img *metadata.Image, note []byte) error {
 	return nil
 }
 
-// Ready returns fault.KafkaStorageError when no more commands should be agreed on: soon this node could not apply them any more. It may be
-// called at any time.
+// Ready returns fault.KafkaStorageError when no more commands should be proposed, because this node could soon not
+// apply them. It may be called at any time.
 func (r *Replica) Ready() error {
 	if err := r.journal.Ready(); err != nil {
 		return fault.New(fault.KafkaStorageError, "take metadata commands: %w", err)

@@ -49,7 +49,8 @@ func TestAReplicaCommitsABatchWithItsNoteAndThenShowsIt(t *testing.T) {
 	if r.Image().Index() != 0 {
 		t.Error("the batch shows before it was committed")
 	}
-	if err := r.Commit(b, []byte("four")); err != nil || r.Image().Index() != 3 || string(r.Note()) != "four" || j.note != "four" {
+	if err := r.Commit(b, []byte("four")); err != nil || r.Image().Index() != 3 || string(r.Note()) != "four" ||
+		j.note != "four" {
 		t.Errorf("Commit() = %v; index %d, note %q, in the journal %q", err, r.Image().Index(), r.Note(), j.note)
 	}
 	before, b := r.Image(), r.Begin()

@@ -1,9 +1,10 @@
-// Package budget shares out memory, in bytes, among those that hold some for as long as a request lasts. It bounds what they
-// hold together by making those wait that ask for more than is left.
+// Package budget limits the memory, in bytes, that requests hold together. A request that asks for more than is left
+// waits until others return some.
 //
-// Invariants: the bytes in use are the sum of the leases' bytes. They exceed the capacity by what one lease needs at most. A
-// lease that holds something is served before one that holds nothing, because it gives back what it has only when it has got
-// what it lacks. Within each of the two kinds, leases are served in the order in which they have asked.
+// Invariants: the bytes in use are the sum of the leases' bytes. They exceed the capacity at most by what one lease
+// needs. A lease that holds something is served before one that holds nothing, because it can only finish, and return
+// its bytes, when it gets what it lacks. Within each of the two kinds, leases are served in the order in which they
+// have asked.
 package budget
 
 import (
@@ -12,11 +13,11 @@ import (
 	"sync"
 )
 
-// Budget bounds the bytes that its leases hold together. It is safe for concurrent use.
+// Budget limits the bytes that its leases hold together. It is safe for concurrent use.
 //
-// Leases that hold something and need more could wait for each other for ever. Therefore one of them at a time
-// may overdraw the budget: it comes to its end and frees the next. The budget is exceeded by what a
-// single lease needs, never by more.
+// Leases that hold something and need more could wait for each other for ever. Therefore one of them at a time may
+// exceed the capacity: it finishes and frees the next. The budget is exceeded by what a single lease needs, never by
+// more.
 type Budget struct {
 	capacity int64
 
@@ -44,8 +45,8 @@ func (b *Budget) Used() int64 {
 	return b.used
 }
 
-// Lease is a holder's part of a budget. The zero Lease holds nothing; Take begins it and Return ends it. It is for one goroutine
-// at a time, and must not be copied while it holds something.
+// Lease is a holder's part of a budget. The zero Lease holds nothing; Take adds to it and Return gives all back. It is
+// for one goroutine at a time, and must not be copied while it holds something.
 type Lease struct {
 	budget *Budget
 	bytes  int64
@@ -59,8 +60,8 @@ func (b *Budget) Try(l *Lease, n int64) bool {
 	return b.isNext(l) && b.grant(&c)
 }
 
-// isNext reports whether nobody stands before l. The lease that overdraws never stands in line: those in front may be
-// waiting for its end.
+// isNext reports whether no other lease is to be served before l. The lease that overdraws never queues: the others may
+// be waiting for it.
 func (b *Budget) isNext(l *Lease) bool { return b.overdraw == l || len(*b.queueOf(l)) == 0 }
 
 // queueOf returns the queue in which l would wait.
@@ -71,7 +72,7 @@ func (b *Budget) queueOf(l *Lease) *[]*claim {
 	return &b.starting
 }
 
-// Take adds n bytes to the lease as soon as b can spare them. The error is ctx's; the lease is then as it was.
+// Take adds n bytes to the lease as soon as b has them. The error is ctx's; the lease is unchanged then.
 func (l *Lease) Take(ctx context.Context, b *Budget, n int64) error {
 	b.mu.Lock()
 	c := &claim{lease: l, n: n}
@@ -115,7 +116,7 @@ func (l *Lease) Return() {
 	b.serve()
 }
 
-// serve grants what can be granted now: first to those who hold something, since they free it when they are done.
+// serve grants what can be granted now, first to leases that hold something, since they return it when they finish.
 func (b *Budget) serve() {
 	for len(b.growing) > 0 && b.grant(b.growing[0]) {
 		close(b.growing[0].granted)

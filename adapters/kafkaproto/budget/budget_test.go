@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func TestBudgetMakesWaitWhoAsksForMoreThanIsLeft(t *testing.T) {
+func TestALeaseThatAsksForMoreThanIsLeftWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := New(100)
 		var first, second Lease
@@ -40,7 +40,7 @@ func TestBudgetMakesWaitWhoAsksForMoreThanIsLeft(t *testing.T) {
 	})
 }
 
-func TestBudgetLetsOneOfThoseWhoHoldSomethingOverdraw(t *testing.T) {
+func TestOneOfTheLeasesThatHoldSomethingMayOverdraw(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := New(100)
 		var leases [2]Lease
@@ -67,7 +67,7 @@ func TestBudgetLetsOneOfThoseWhoHoldSomethingOverdraw(t *testing.T) {
 	})
 }
 
-func TestBudgetDoesNotLetWhoOverdrawsWaitBehindThoseWhoWaitForIt(t *testing.T) {
+func TestTheLeaseThatOverdrawsDoesNotQueueBehindThoseThatWaitForIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := New(100)
 		var first, second Lease
@@ -82,7 +82,7 @@ func TestBudgetDoesNotLetWhoOverdrawsWaitBehindThoseWhoWaitForIt(t *testing.T) {
 		granted := false
 		go func() { granted = second.Take(t.Context(), b, 10) == nil }()
 		synctest.Wait()
-		if err := first.Take(t.Context(), b, 10); err != nil { // synctest tells when this never returns
+		if err := first.Take(t.Context(), b, 10); err != nil { // synctest fails when this never returns
 			t.Fatal(err)
 		}
 		first.Return()
@@ -94,7 +94,7 @@ func TestBudgetDoesNotLetWhoOverdrawsWaitBehindThoseWhoWaitForIt(t *testing.T) {
 	})
 }
 
-func TestBudgetForgetsWhoGivesUp(t *testing.T) {
+func TestALeaseThatGivesUpLeavesTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := New(10)
 		var held, gone, next Lease
@@ -114,7 +114,7 @@ func TestBudgetForgetsWhoGivesUp(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		synctest.Wait() // next stands behind gone
+		synctest.Wait() // next queues behind gone
 		cancel()
 		wg.Wait()
 		held.Return()

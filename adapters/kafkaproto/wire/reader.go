@@ -5,22 +5,23 @@ import (
 	"errors"
 )
 
-// ErrMalformed says that a request ends before what it promises, or promises what cannot be.
+// ErrMalformed says that a request is shorter than it claims, or has an impossible value.
 var ErrMalformed = errors.New("malformed request")
 
-// Reader takes Kafka's primitive types from bytes, or from a Stream. After the first failure every read returns zero and
-// Bad stays true, so that a decoder checks once, at its end.
+// Reader reads Kafka's primitive types from bytes, or from a Stream. After the first failure every read returns zero
+// and Bad stays true, so that a decoder checks once, at its end.
 type Reader struct {
-	// Flexible says that strings, bytes and arrays have the compact form of KIP-482, and that structs have tagged fields.
+	// Flexible says that strings, bytes and arrays have the compact form of KIP-482, and that structs have tagged
+	// fields.
 	Flexible bool
 
 	in     []byte
-	stream *Stream // instead of in; nil for none
+	stream *Stream // read instead of in unless it is nil
 	bad    bool
 	tagged int // tagged fields so far
 }
 
-// NewReader returns a reader of in. What it returns shares in's memory.
+// NewReader returns a reader of in. Its results share in's memory.
 func NewReader(in []byte, flexible bool) Reader { return Reader{in: in, Flexible: flexible} }
 
 // NewStreamReader returns a reader of a request that is still arriving.
@@ -29,12 +30,12 @@ func NewStreamReader(s *Stream, flexible bool) Reader { return Reader{stream: s,
 // Bad reports whether a read has failed.
 func (r *Reader) Bad() bool { return r.bad }
 
-// Fail makes the reader bad: what was read cannot be.
+// Fail makes the reader bad, after a value that is impossible.
 func (r *Reader) Fail() {
 	r.bad, r.in = true, nil
 }
 
-// Stream returns the request that is still arriving, nil when all of it is there.
+// Stream returns the request that is still arriving, nil when it has arrived as a whole.
 func (r *Reader) Stream() *Stream { return r.stream }
 
 // Rest returns the bytes that have not been taken, nil for a stream.
@@ -48,7 +49,7 @@ func (r *Reader) Left() int {
 	return len(r.in)
 }
 
-// Take returns the next n bytes, nil when they are not there. They share the memory of what is read.
+// Take returns the next n bytes, nil when there are fewer. They share the input's memory.
 func (r *Reader) Take(n int) []byte {
 	if n < 0 || n > r.Left() {
 		r.Fail()
@@ -155,8 +156,8 @@ func (r *Reader) span(n int) []byte {
 	return r.Take(n)
 }
 
-// Array reads the length of an array whose elements take at least size bytes each, and refuses a length that
-// the rest cannot hold. A null array is -1.
+// Array reads the length of an array whose elements take at least size bytes each, and refuses a length for which too
+// few bytes are left. A null array is -1.
 func (r *Reader) Array(size int) int {
 	n := r.Length()
 	if n < -1 || n > 0 && n > r.Left()/max(size, 1) {
@@ -174,7 +175,7 @@ func (r *Reader) Length() int {
 	return int(r.Int32())
 }
 
-// Tags reads a struct's tagged fields and shows each to field, which may be nil.
+// Tags reads a struct's tagged fields and calls field, which may be nil, with each.
 func (r *Reader) Tags(field func(tag int, value []byte)) {
 	if !r.Flexible {
 		return

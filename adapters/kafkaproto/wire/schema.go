@@ -1,8 +1,8 @@
 package wire
 
-// Schema says how a request looks on the wire, as Kafka's message definitions do. kmsg makes room for as many
-// elements as an array claims to have before it has seen them, and reads as many tagged fields as are claimed.
-// Therefore a request is walked along its schema first: what passes has all that it claims.
+// Schema describes a request's encoding, as Kafka's message definitions do. kmsg allocates as many elements as an array
+// claims before it has read them, and reads as many tagged fields as are claimed. Therefore a request is checked
+// against its schema first: one that passes has everything that it claims.
 type Schema []Field
 
 // Field is one field of a request, present from version since to version until.
@@ -18,7 +18,7 @@ type fieldKind uint8
 
 const (
 	kindFixed  fieldKind = iota // least bytes
-	kindString                  // or null
+	kindString                  // may be null
 	kindBytes
 	kindArray    // an array of structs
 	kindValues   // an array of single values
@@ -28,7 +28,7 @@ const (
 // LatestVersion is above every version of every API.
 const LatestVersion = 1<<15 - 1
 
-// The types of fields. Lengths are told from what is read; a String may be null.
+// The types of fields. A String may be null.
 var (
 	Bool   = Field{kind: kindFixed, least: 1, until: LatestVersion}
 	Int8   = Field{kind: kindFixed, least: 1, until: LatestVersion}
@@ -61,16 +61,17 @@ func Optional(fields ...Field) Field {
 	return Field{kind: kindOptional, until: LatestVersion, fields: fields, least: 1}
 }
 
-// From says since which version a field is there.
+// From returns the field with the first version that has it.
 func (f Field) From(version int16) Field { f.since = version; return f }
 
-// To says until which version a field is there, that one included.
+// To returns the field with the last version that has it.
 func (f Field) To(version int16) Field { f.until = version; return f }
 
-// OrNull says that an array may be null. kmsg would take null for empty everywhere; Kafka closes the connection.
+// OrNull returns the field as one that may be null, for an array. kmsg would take null for empty everywhere; Kafka
+// closes the connection.
 func (f Field) OrNull() Field { f.nullable = true; return f }
 
-// size is the least that the field takes itself.
+// size is the fewest bytes that the field takes itself.
 func (f Field) size() int {
 	if f.kind == kindArray || f.kind == kindValues {
 		return 1
@@ -78,15 +79,15 @@ func (f Field) size() int {
 	return f.least
 }
 
-// What kmsg takes for an element of an array or a tagged field, at most, in bytes.
+// The most memory, in bytes, that kmsg takes for an element of an array or a tagged field.
 const (
 	structCost = 128
 	valueCost  = 32
-	tagCost    = 512 // it keeps unknown ones in a map
+	tagCost    = 512 // kmsg keeps unknown ones in a map
 )
 
-// Check reports ErrMalformed when body is not a request of this schema, and otherwise about how many bytes of memory it
-// takes to decode it. What comes behind the request is not looked at.
+// Check returns ErrMalformed when body is not a request of this schema, and otherwise the estimated bytes of memory
+// that decoding takes. Bytes after the request are ignored.
 func (s Schema) Check(body []byte, version int16, flexible bool) (cost int, err error) {
 	r := NewReader(body, flexible)
 	cost = s.Walk(&r, version)

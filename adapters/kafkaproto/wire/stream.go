@@ -9,16 +9,16 @@ import (
 )
 
 const (
-	// largestField bounds what is taken from a stream at once, in bytes: strings, of which the longest has 32 KiB.
+	// largestField limits what is taken from a stream at once, in bytes. The largest are strings, of up to 32 KiB.
 	largestField = 64 << 10
-	// arenaSize is how much memory a stream takes at a time for what is taken from it.
+	// arenaSize is how much memory a stream allocates at a time for what is taken from it.
 	arenaSize = 512
-	// streamWindow is how much of its input a stream reads at once: several small batches, and little of a large one,
-	// since what is in the window has to be copied.
+	// streamWindow is how much of its input a stream buffers: several small batches, but little of a large one, since
+	// buffered bytes have to be copied.
 	streamWindow = 16 << 10
 )
 
-// Windows lends streams their windows. The zero Windows is ready for use, by many goroutines.
+// Windows is a pool of the buffers of streams. The zero Windows is ready for use, by many goroutines.
 type Windows struct{ pool sync.Pool }
 
 // Open returns a stream of the next size bytes of in. Close it.
@@ -32,7 +32,7 @@ func (w *Windows) Open(in io.Reader, size int) *Stream {
 	return s
 }
 
-// Close takes the stream's window back.
+// Close puts the stream's buffer back into the pool.
 func (w *Windows) Close(s *Stream) {
 	s.in.Reset(nil)
 	w.pool.Put(s.in)
@@ -41,14 +41,14 @@ func (w *Windows) Close(s *Stream) {
 
 // Stream is a request that is decoded while it arrives. It is for one goroutine at a time.
 type Stream struct {
-	rest  io.LimitedReader // of the connection: what is not in the window
-	in    *bufio.Reader    // the window
+	rest  io.LimitedReader // of the connection, after what is in the window
+	in    *bufio.Reader    // the window, which buffers rest
 	left  int              // bytes of the request that have not been taken
 	err   error            // the first error of the connection
-	arena []byte           // what is taken lies here; it is not used again
+	arena []byte           // memory for what is taken; it is not reused
 }
 
-// take returns the next n bytes of those that are left, nil when they do not come or nothing is so large.
+// take returns the next n bytes, nil when they do not arrive or n exceeds largestField.
 func (s *Stream) take(n int) []byte {
 	if n > largestField || s.err != nil {
 		return nil
@@ -91,13 +91,13 @@ func (s *Stream) Left() int { return s.left }
 // Err returns the first error of the connection, nil for none.
 func (s *Stream) Err() error { return s.err }
 
-// Lend returns where the next n bytes of the request are to be read, all of them, before anything else is taken.
+// Lend returns a reader for the next n bytes of the request. All of them must be read before anything else is taken.
 func (s *Stream) Lend(n int) *bufio.Reader {
 	s.left -= n
 	return s.in
 }
 
-// Skip passes over the next n bytes.
+// Skip discards the next n bytes.
 func (s *Stream) Skip(n int) error {
 	s.left -= n
 	_, err := io.CopyN(io.Discard, s.in, int64(n))
@@ -107,7 +107,7 @@ func (s *Stream) Skip(n int) error {
 	return nil
 }
 
-// Unexpected is err for the middle of a request, where an end is not due: io.ErrUnexpectedEOF instead of io.EOF.
+// Unexpected returns err for the middle of a request, where no end is expected: io.ErrUnexpectedEOF instead of io.EOF.
 func Unexpected(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF

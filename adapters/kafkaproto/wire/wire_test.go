@@ -58,7 +58,9 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		var windows Windows
 		stream := windows.Open(iotest.OneByteReader(bytes.NewReader(w.B)), len(w.B))
 		defer windows.Close(stream)
-		for name, r := range map[string]Reader{"whole": NewReader(w.B, flexible), "stream": NewStreamReader(stream, flexible)} {
+		for name, r := range map[string]Reader{
+			"whole": NewReader(w.B, flexible), "stream": NewStreamReader(stream, flexible),
+		} {
 			for n, it := range items {
 				if !it.same(&r) || r.Bad() {
 					t.Fatalf("%s: value %d is not what was written", name, n)

@@ -1,4 +1,5 @@
-"""Writes or reads with confluent-kafka (librdkafka) until SIGTERM, and tells what came of it as Kafka's verifiable clients do: in lines of JSON.
+"""Writes or reads with confluent-kafka (librdkafka) until SIGTERM, and reports the results as Kafka's verifiable
+clients do: in lines of JSON.
 
 work.py produce BOOTSTRAP TOPIC
 work.py consume BOOTSTRAP TOPIC GROUP [RACK]
@@ -44,8 +45,9 @@ def produce(bootstrap, topic):
 
 
 def watch(alive):
-    """Starts this process anew when librdkafka has told no statistics for a while: its main thread does, which waits for ever for another
-    one when a broker that it has asked for the end of a leader's epoch leaves the cluster (confluentinc/librdkafka#5476)."""
+    """Restarts this process when librdkafka has reported no statistics for a while. Then its main thread waits for ever
+    for another one, which happens when a broker leaves the cluster while it has a request for the end of a leader's
+    epoch (confluentinc/librdkafka#5476)."""
     while time.monotonic() - alive[-1] < 15:
         time.sleep(1)
     tell("consumer_stuck", message="its threads wait for each other")

@@ -13,14 +13,14 @@ import (
 	"github.com/chronik-stream/chronik/test/harness"
 )
 
-// mishap is one of the things that befall a cluster: it ends with all nodes running.
-type mishap struct {
+// fault is one kind of fault. When do returns, all nodes run.
+type fault struct {
 	name string
 	do   func(t *testing.T)
 }
 
-func (c *chaos) mishaps() []mishap {
-	return []mishap{
+func (c *chaos) faults() []fault {
+	return []fault{
 		{"the metadata's leader is killed", func(t *testing.T) { c.kill(t, c.Controller(t)) }},
 		{"a partition's leader is killed", func(t *testing.T) { c.kill(t, c.anyLeader(t)) }},
 		{"a node is cut off from the others", func(t *testing.T) { c.cutOff(t, false) }},
@@ -36,7 +36,7 @@ func (c *chaos) anyLeader(t *testing.T) *harness.Node {
 	return c.Leader(t, "kept", c.random.IntN(c.partitions))
 }
 
-// victim is a node of interest.
+// victim returns a node that matters: a leader.
 func (c *chaos) victim(t *testing.T) *harness.Node {
 	var n *harness.Node
 	switch c.random.IntN(3) {
@@ -56,7 +56,7 @@ func (c *chaos) other(n *harness.Node) *harness.Node {
 	return c.Nodes[(slices.Index(c.Nodes, n)+1+c.random.IntN(len(c.Nodes)-1))%len(c.Nodes)]
 }
 
-// hold lets a mishap last: for less than a session, or until the others say that the node is not in service.
+// hold lets a fault last: for less than a session, or until the other nodes have fenced the node.
 func (c *chaos) hold(t *testing.T, lost *harness.Node) {
 	t.Helper()
 	if c.random.IntN(3) == 0 {
