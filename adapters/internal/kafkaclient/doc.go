@@ -7,8 +7,8 @@
 // still on its way would be taken for the next one; the exceptions are errors that are found before anything is sent.
 //
 // Whoever is at the other end is not trusted with memory: the size in front of an answer is believed as far as bytes
-// come, and an answer that contradicts itself is ErrMalformed, never a panic. The error code inside an answer is the
-// caller's to look at, with kafkaerrors.
+// come, or as an earlier answer was as large, up to 16 MiB. An answer that contradicts itself is ErrMalformed, never a
+// panic. The error code inside an answer is the caller's to look at, with kafkaerrors.
 //
 // What comes before the first request, such as TLS, is Dialer.Secure's. What needs requests of its own, such as
 // authentication by SASL, is done with a fresh Conn before it is used for anything else.
