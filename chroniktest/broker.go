@@ -88,7 +88,8 @@ func (b *TestBroker) Now() time.Time { return time.Now().Add(time.Duration(b.ahe
 
 // Advance moves the broker's clock ahead, and returns when the broker has done what is due then: members that were not
 // heard of within their session's time-out have left their groups, records whose retention has ended are deleted, and so
-// on. It is as if nothing had happened meanwhile: members that are alive have not sent heartbeats either.
+// on. It is as if nothing had happened meanwhile: members that are alive have not sent heartbeats either. In a broker that
+// was closed nothing is due.
 func (b *TestBroker) Advance(d time.Duration) {
 	b.t.Helper()
 	if d < 0 {

@@ -135,10 +135,26 @@ func (p *parts) makeTopics(ctx context.Context, wanted []Topic) error {
 }
 
 // CatchUp does at once what is due by the broker's clock, after that was moved: time-outs of group members, retention,
-// compaction, and the expiry of offsets and producers.
+// compaction, and the expiry of offsets and producers. It returns when all of it is durable. Nothing is due in a broker
+// that is stopping.
 func (s *Server) CatchUp(ctx context.Context) error {
+	if s.isStopping() {
+		return nil
+	}
 	s.Cleaner.CatchUp(ctx)
-	return s.Groups.CatchUp(ctx)
+	if err := s.Groups.CatchUp(ctx); err != nil && !s.isStopping() {
+		return err
+	}
+	return nil
+}
+
+func (s *Server) isStopping() bool {
+	select {
+	case <-s.stopping:
+		return true
+	default:
+		return false
+	}
 }
 
 // loggingTo returns the logging of a broker that logs to somebody else's logger, which decides what is written. Levels

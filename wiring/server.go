@@ -32,8 +32,10 @@ type Server struct {
 	steps   *Progress
 	cleanup func() // takes the parts down, after everything has stopped
 	cancel  context.CancelFunc
-	done    chan struct{} // closed when everything has stopped
-	err     error         // why, valid after done
+
+	stopping <-chan struct{} // closed when the broker was asked to stop, or has stopped
+	done     chan struct{}   // closed when everything has stopped
+	err      error           // why, valid after done
 
 	reloading sync.Mutex
 	config    *configs.Config
@@ -116,10 +118,11 @@ func (p *parts) open(ctx context.Context, wanted []Topic) error {
 // goOn has the broker work until ctx ends.
 func (s *Server) goOn(ctx context.Context) {
 	ctx, s.cancel = context.WithCancel(ctx)
-	s.done = make(chan struct{})
+	s.stopping, s.done = ctx.Done(), make(chan struct{})
 	go func() {
 		defer close(s.done)
 		s.err = s.run(ctx)
+		s.cancel()
 		s.cleanup()
 		s.err = errors.Join(s.err, s.steps.unfinished())
 		s.log.Info("stopped")

@@ -112,8 +112,12 @@ func (r *Runtime[S, R]) Run(ctx context.Context) error {
 	}
 }
 
-// CatchUp rings the alarms that are due at once, for a clock that was moved: Run waits in the machine's time.
-func (r *Runtime[S, R]) CatchUp(ctx context.Context) { r.alarms.catchUp(ctx) }
+// CatchUp rings the alarms that are due at once, and returns when what they have written is durable; for the error see
+// AwaitWrites. It is for a clock that was moved: Run waits in the machine's time.
+func (r *Runtime[S, R]) CatchUp(ctx context.Context) error {
+	r.alarms.catchUp(ctx)
+	return r.AwaitWrites(ctx)
+}
 
 // Go has Run do f in a goroutine that it waits for: what a state machine does outside its steps. It reports false
 // when Run has ended.

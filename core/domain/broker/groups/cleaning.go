@@ -3,8 +3,10 @@ package groups
 import (
 	"cmp"
 	"context"
+	"errors"
 	"time"
 
+	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/group/classic"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/internal/pause"
@@ -54,10 +56,20 @@ func (c *Coordinator) Sweep(ctx context.Context) error {
 }
 
 // CatchUp does at once what is due by the clock: time-outs of members and of rebalances, and offsets that have expired.
-// It is for a clock that is moved: Run waits in the machine's time.
+// It returns when all of it is durable; groups that are being loaded are waited for. It is for a clock that is moved: Run
+// waits in the machine's time.
 func (c *Coordinator) CatchUp(ctx context.Context) error {
-	c.groups.CatchUp(ctx)
-	return c.Sweep(ctx)
+	if err := c.groups.CatchUp(ctx); err != nil {
+		return err
+	}
+	err := c.Sweep(ctx)
+	for errors.Is(err, fault.CoordinatorLoadInProgress) && ctx.Err() == nil {
+		err = c.Sweep(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return c.groups.AwaitWrites(ctx)
 }
 
 // removeOffsets has every group that this broker coordinates write tombstones. If a partition cannot be loaded, the
