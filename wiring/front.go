@@ -11,6 +11,9 @@ import (
 	"github.com/chronik-stream/chronik/configs"
 )
 
+// lastSending is how long the sending of what is left of metrics and traces may take.
+const lastSending = time.Second
+
 // openTelemetry begins to measure; the cleanup sends what is left.
 func openTelemetry(
 	ctx context.Context, cfg *configs.Config, node nodeID, log *slog.Logger,
@@ -24,7 +27,7 @@ func openTelemetry(
 		return nil, nil, err
 	}
 	return t, func() {
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSending)
 		defer cancel()
 		if err := t.Close(last); err != nil {
 			log.Warn("last metrics and traces were not sent", "err", err)

@@ -25,6 +25,10 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
+// BeyondGrace is how long a stop may take beside shutdown_grace_ms: what all that has a limit of its own may take, and a
+// second for the disk.
+const BeyondGrace = kafkaproto.CloseTime + httpapi.CloseTime + lastSending + time.Second
+
 // Server is a running broker.
 type Server struct {
 	*parts

@@ -40,8 +40,8 @@ type Settings struct {
 	Intercept Intercept
 }
 
-// closeTime is how long requests may take to end after their connections were closed.
-const closeTime = 10 * time.Second
+// CloseTime is how long requests may take to end after their connections were closed.
+const CloseTime = 2 * time.Second
 
 // connectionCost is about how many bytes of memory a connection takes that has no request: its goroutine's stack, its
 // buffer, the topics that it remembers.
@@ -197,13 +197,13 @@ func (s *Server) Run(ctx context.Context) error {
 	s.closeListeners()
 	accepting.Wait()
 	s.stopConns()
-	var err error
-	if !s.awaitConns(s.limits.Grace) {
+	if s.limits.Grace > 0 && !s.awaitConns(s.limits.Grace) {
 		s.log.Warn("connections are closed with requests under way", "grace", s.limits.Grace)
-		s.eachConn((*conn).close)
-		if !s.awaitConns(closeTime) {
-			err = errors.New("requests did not end after their connections were closed")
-		}
+	}
+	s.eachConn((*conn).close)
+	var err error
+	if !s.awaitConns(CloseTime) {
+		err = errors.New("requests did not end after their connections were closed")
 	}
 	close(ticking)
 	ticker.Wait()
