@@ -45,7 +45,7 @@ func BrokerWith(t testing.TB, options chronik.Options) *TestBroker {
 	embedding := wiring.Embedding{
 		Dir: options.Dir, Listen: options.Listen, Advertised: options.Advertised, Configs: map[string]string{},
 		Memory: options.Memory, Grace: grace, Logger: options.Logger,
-		Seams: wiring.Seams{Clock: b.Now, Intercept: b.hooks.intercept},
+		Seams: wiring.Seams{Clock: b.Now, Interceptor: &b.hooks},
 	}
 	maps.Copy(embedding.Configs, quick)
 	maps.Copy(embedding.Configs, options.Configs)

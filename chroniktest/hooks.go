@@ -136,12 +136,16 @@ func (h *hooks) of(key int16) []*Hook {
 	return slices.Clone(h.byAPI[key])
 }
 
-// intercept asks the hooks.
-func (h *hooks) intercept(ctx context.Context, r *wiring.Request) (kmsg.Response, error) {
+// Wants implements kafkaproto.Interceptor.
+func (h *hooks) Wants(key int16) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.byAPI[key]) > 0
+}
+
+// Intercept implements kafkaproto.Interceptor: it asks the hooks.
+func (h *hooks) Intercept(ctx context.Context, r *wiring.Request) (kmsg.Response, error) {
 	asked := h.of(r.Key)
-	if len(asked) == 0 {
-		return nil, nil
-	}
 	message, err := r.Decode()
 	if err != nil {
 		return nil, err

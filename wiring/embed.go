@@ -19,13 +19,25 @@ import (
 // Request is a request that has arrived and is not served yet.
 type Request = kafkaproto.Request
 
-// ErrLoseAnswer is what Seams.Intercept returns for a request whose answer is to be lost.
+// ErrLoseAnswer is what an interceptor returns for a request whose answer is to be lost.
 var ErrLoseAnswer = kafkaproto.ErrLoseAnswer
 
 // Seams are where the process that a broker runs in may reach into it.
 type Seams struct {
-	Clock     ports.Clock          // what the broker takes for the time
-	Intercept kafkaproto.Intercept // is asked about each request; nil for nobody
+	Clock       ports.Clock            // what the broker takes for the time
+	Interceptor kafkaproto.Interceptor // nil for none
+}
+
+// EmbedOptions are chronik.Options, whose comments tell what they mean: the types have the same fields, so that the one
+// converts to the other.
+type EmbedOptions struct {
+	Dir        string
+	Listen     []string
+	Advertised []string
+	Configs    map[string]string
+	Topics     []Topic
+	Memory     int64
+	Logger     *slog.Logger
 }
 
 // Embedding says how a broker runs in somebody's process.

@@ -52,13 +52,13 @@ func (m requestMetrics) RequestServed(s kafkaproto.RequestStats) {
 
 // kafkaNeeds is what newKafkaServer needs.
 type kafkaNeeds struct {
-	Config    *configs.Config
-	Services  kafkaproto.Services
-	Role      role
-	Metrics   kafkaproto.Metrics
-	Telemetry *telemetry.Telemetry
-	Intercept kafkaproto.Intercept
-	Log       *slog.Logger
+	Config      *configs.Config
+	Services    kafkaproto.Services
+	Role        role
+	Metrics     kafkaproto.Metrics
+	Telemetry   *telemetry.Telemetry
+	Interceptor kafkaproto.Interceptor
+	Log         *slog.Logger
 }
 
 // newKafkaServer returns the server of the Kafka protocol.
@@ -71,7 +71,7 @@ func newKafkaServer(n kafkaNeeds) (*kafkaproto.Server, error) {
 	memory := sharesOf(cfg.Memory)
 	return kafkaproto.New(kafkaproto.Settings{
 		Listeners: listeners, Services: n.Services, Nodes: n.Role.nodes, Logger: n.Log, Metrics: n.Metrics,
-		Tracer: n.Telemetry.Tracer(), Intercept: n.Intercept,
+		Tracer: n.Telemetry.Tracer(), Interceptor: n.Interceptor,
 		Limits: kafkaproto.Limits{
 			ConnectionMemory: memory.connections, RequestMemory: memory.requests, ResponseMemory: memory.answers, Grace: cfg.Grace,
 		},

@@ -9,12 +9,19 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Intercept is asked about every request before it is served, by the goroutine of its connection: what it waits for,
-// the connection's next requests wait for, too. It answers with a response of the request's API. With neither response
-// nor error the request is served as if nobody had been asked. ErrLoseAnswer has it served, and the connection closed
-// where its answer would be sent; any other error closes the connection at once. ctx ends when the client goes away or
-// the server stops.
-type Intercept func(ctx context.Context, r *Request) (kmsg.Response, error)
+// Interceptor is asked about requests before they are served. Its methods are called concurrently.
+type Interceptor interface {
+	// Wants reports whether Intercept is to be asked about the requests of an API that come from now on.
+	Wants(key int16) bool
+	// Intercept is called by the goroutine of the request's connection: what it waits for, the connection's next requests
+	// wait for, too. It answers with a response of the request's API. With neither response nor error the request is
+	// served as if nobody had been asked. ErrLoseAnswer has it served, and the connection closed where its answer would be
+	// sent; any other error closes the connection at once. ctx ends when the client goes away or the server stops.
+	Intercept(ctx context.Context, r *Request) (kmsg.Response, error)
+}
+
+// intercepts reports whether the server's interceptor is to be asked about the requests of an API.
+func (s *Server) intercepts(key int16) bool { return s.interceptor != nil && s.interceptor.Wants(key) }
 
 // ErrLoseAnswer is what Intercept returns for a request that is to be served without that its client learns of it.
 var ErrLoseAnswer = errors.New("the answer is lost")
@@ -52,7 +59,7 @@ func (x *exchange) intercepted() (bool, error) {
 		body: x.body,
 	}
 	ctx, stop := x.waiting(true)
-	resp, err := x.conn.server.intercept(ctx, &r)
+	resp, err := x.conn.server.interceptor.Intercept(ctx, &r)
 	stop()
 	switch {
 	case errors.Is(err, ErrLoseAnswer):

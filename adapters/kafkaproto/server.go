@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"net"
 	"slices"
 	"sync"
@@ -36,8 +35,8 @@ type Settings struct {
 	Logger  *slog.Logger // required
 	Metrics Metrics      // nil: nothing is measured
 	Tracer  trace.Tracer // nil: nothing is traced
-	// Intercept is asked about every request, nil for nobody. With it, large Produce requests are received as a whole.
-	Intercept Intercept
+	// Interceptor is asked about requests, nil for nobody. While it wants Produce, large ones are received as a whole.
+	Interceptor Interceptor
 }
 
 // CloseTime is how long requests may take to end after their connections were closed.
@@ -78,14 +77,14 @@ func (l *Limits) complete() error {
 
 // Server speaks the Kafka protocol on its listeners.
 type Server struct {
-	services  Services
-	nodes     *Nodes
-	limits    Limits
-	log       *slog.Logger
-	noise     *limitedlog.Log // for what clients can cause
-	metrics   Metrics
-	tracer    trace.Tracer
-	intercept Intercept
+	services    Services
+	nodes       *Nodes
+	limits      Limits
+	log         *slog.Logger
+	noise       *limitedlog.Log // for what clients can cause
+	metrics     Metrics
+	tracer      trace.Tracer
+	interceptor Interceptor
 
 	apis        []*api // by key; nil where there is none
 	partial     bool   // not all that there are
@@ -122,7 +121,7 @@ func New(s Settings) (*Server, error) {
 	}
 	srv := &Server{
 		services: s.Services, nodes: s.Nodes, limits: s.Limits, log: s.Logger, metrics: s.Metrics, tracer: s.Tracer,
-		intercept:   s.Intercept,
+		interceptor: s.Interceptor,
 		noise:       limitedlog.New(s.Logger, noisePerPeriod),
 		frames:      budget.New(s.Limits.RequestMemory),
 		answers:     budget.New(s.Limits.ResponseMemory),
@@ -132,9 +131,6 @@ func New(s Settings) (*Server, error) {
 		conns:       make(map[*conn]struct{}),
 		perIP:       make(map[string]int),
 		heartbeats:  make(map[int32]*conn),
-	}
-	if s.Intercept != nil {
-		srv.streamAbove = math.MaxInt
 	}
 	srv.apis = indexAPIs(apiTable())
 	if srv.partial = s.Only != nil; srv.partial {
