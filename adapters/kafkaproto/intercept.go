@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
 // Interceptor is asked about requests before they are served. Its methods are called concurrently.
@@ -36,6 +38,7 @@ type Request struct {
 	Client       string // the client's IP address
 	Listener     string // the name of the listener by which the client has come
 	body         []byte
+	exchange     *exchange
 }
 
 // Decode returns the request's message, which is the caller's.
@@ -51,12 +54,25 @@ func (r *Request) Decode() (kmsg.Request, error) {
 	return req, nil
 }
 
+// Cluster returns an answer to Metadata with the brokers, as this client reaches them, and the names and ids of all
+// topics, without their partitions. It must not be called after Intercept has returned.
+func (r *Request) Cluster() *kmsg.MetadataResponse {
+	img := r.exchange.view()
+	resp := r.exchange.describeBrokers(img)
+	for t := range img.ListedTopics("") {
+		topic := kmsg.NewMetadataResponseTopic()
+		topic.Topic, topic.TopicID, topic.IsInternal = &t.Name, t.ID, metadata.IsInternal(t.Name)
+		resp.Topics = append(resp.Topics, topic)
+	}
+	return resp
+}
+
 // intercepted reports whether the server's interceptor has answered x, so that nothing is left to be done. An error ends
 // the connection.
 func (x *exchange) intercepted() (bool, error) {
 	r := Request{
 		Key: x.api.key, Version: x.version, ClientID: x.clientID, Client: x.conn.remote, Listener: x.conn.listener.name,
-		body: x.body,
+		body: x.body, exchange: x,
 	}
 	ctx, stop := x.waiting(true)
 	resp, err := x.conn.server.interceptor.Intercept(ctx, &r)
