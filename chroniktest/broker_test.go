@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -16,6 +17,19 @@ import (
 
 	"github.com/chronik-stream/chronik"
 	"github.com/chronik-stream/chronik/chroniktest"
+)
+
+// aBroker is what a program does with a broker, be it one for tests.
+type aBroker interface {
+	Addr() string
+	Addrs() []string
+	Done() <-chan struct{}
+	Close() error
+}
+
+var (
+	_ aBroker = (*chronik.Broker)(nil)
+	_ aBroker = (*chroniktest.TestBroker)(nil)
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -198,6 +212,9 @@ func TestABrokerOnADirectoryIsStartedAgain(t *testing.T) {
 	produce(t, connect(t, first), "orders", "a")
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
+	}
+	if files, err := filepath.Glob(filepath.Join(options.Dir, "*reserve*")); err != nil || len(files) != 0 {
+		t.Errorf("a test's broker sets space aside: %v, %v", files, err)
 	}
 	if end := endOf(t, connect(t, chroniktest.BrokerWith(t, options)), "orders"); end != 1 {
 		t.Errorf("after a restart the log ends at %d", end)

@@ -42,22 +42,17 @@ type EmbedOptions struct {
 
 // Embedding says how a broker runs in somebody's process.
 type Embedding struct {
-	Dir        string            // the data directory; "" keeps everything in memory
-	Listen     []string          // see the setting listen; none for a free port that this machine alone reaches
-	Advertised []string          // see the setting advertised_addr
-	Configs    map[string]string // the broker's, by Kafka's names
-	Memory     int64             // bytes, 0 for the setting's default
-	Grace      time.Duration     // see the setting shutdown_grace_ms; 0 for its default
-	Topics     []Topic           // are made before clients are served, where they are missing
-	Logger     *slog.Logger      // required
-	Seams      Seams             // without a clock, the machine's
+	EmbedOptions               // with a logger
+	Grace        time.Duration // see the setting shutdown_grace_ms; 0 for its default
+	Seams        Seams         // without a clock, the machine's
+	NoReserve    bool          // the disk of Dir is taken for endless, and nothing of it is held
 }
 
-// Topic is a topic to be made.
+// Topic is a topic that a broker is to begin with.
 type Topic struct {
 	Name       string
-	Partitions int               // 0 for as many as num.partitions says
-	Configs    map[string]string // by Kafka's names
+	Partitions int               // 0 is for the broker's num.partitions
+	Configs    map[string]string // the topic's configs by Kafka's names, such as "cleanup.policy": "compact"
 }
 
 // Embed starts a broker in this process and returns when it serves. ctx is for the start alone: the broker runs until
@@ -66,6 +61,9 @@ func Embed(ctx context.Context, e Embedding) (*Server, error) {
 	cfg, err := e.config()
 	if err != nil {
 		return nil, err
+	}
+	if e.NoReserve {
+		cfg.Disk.Reserve = 0
 	}
 	build, err := injectorFor(cfg)
 	if err != nil {
