@@ -31,7 +31,11 @@ type Request struct {
 type Hook func(ctx context.Context, r *Request) (kmsg.Response, error)
 
 // Hook has a hook asked about every request of an API from now on, after those that were there before, until remove is
-// called.
+// called. It is not asked about ApiVersions in a version that the broker does not know, which is how clients find out, nor
+// about a large Produce that had begun to arrive before.
+//
+// Fetch names what has changed in the client's fetch session (KIP-227), which may be nothing. A hook that looks for a
+// partition there has all of them named where the config max.incremental.fetch.session.cache.slots is 0.
 func (b *TestBroker) Hook(api kmsg.Key, hook Hook) (remove func()) {
 	return b.hooks.add(api, hook)
 }
