@@ -41,12 +41,9 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Topic is a topic that a broker is to begin with.
-type Topic struct {
-	Name       string
-	Partitions int               // 0 is for the broker's num.partitions
-	Configs    map[string]string // the topic's configs by Kafka's names, such as "cleanup.policy": "compact"
-}
+// Topic is a topic that a broker is to begin with: its Name; its Partitions, 0 for the broker's num.partitions; and its
+// Configs by Kafka's names, such as "cleanup.policy": "compact".
+type Topic = wiring.Topic
 
 // Broker is a running broker. Its methods may be called concurrently.
 type Broker struct {
@@ -58,18 +55,10 @@ type Broker struct {
 // Close. The error names what of the options is not allowed and what is, the address that is taken, or the process that
 // uses the directory.
 func Start(ctx context.Context, options Options) (*Broker, error) {
-	logger := options.Logger
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
+	if options.Logger == nil {
+		options.Logger = slog.New(slog.DiscardHandler)
 	}
-	embedding := wiring.Embedding{
-		Dir: options.Dir, Listen: options.Listen, Advertised: options.Advertised, Configs: options.Configs,
-		Memory: options.Memory, Logger: logger,
-	}
-	for _, t := range options.Topics {
-		embedding.Topics = append(embedding.Topics, wiring.Topic(t))
-	}
-	server, err := wiring.Embed(ctx, embedding)
+	server, err := wiring.Embed(ctx, wiring.Embedding{EmbedOptions: wiring.EmbedOptions(options)})
 	if err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
 	}

@@ -12,8 +12,8 @@
 // acknowledged is on disk, and the next start on that directory goes on from there, be it of this package or of the
 // binary.
 //
-// It is made to be one of many: nothing of it is global, it listens on a free port, reads no environment and no file but
-// its own, writes to nothing but its directory and its logger, and leaves neither goroutine nor descriptor behind when
+// It is made to be one of many: nothing of it is global, it listens on a free port, takes nothing from the environment, reads no file
+// but its own, writes to nothing but its directory and its logger, and leaves neither goroutine nor descriptor behind when
 // it is closed. A start in memory takes a few milliseconds.
 //
 // A broker in a process is always one broker and never a node of a cluster. For tests, package chroniktest has brokers

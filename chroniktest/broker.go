@@ -38,24 +38,21 @@ func Broker(t testing.TB) *TestBroker {
 }
 
 // BrokerWith is Broker with options. Without a logger the broker writes what is wrong to the test's log. Without another
-// value, group.initial.rebalance.delay.ms is 0.
+// value, group.initial.rebalance.delay.ms is 0. On a directory it sets no reserve aside, and records are not refused
+// before the disk is full.
 func BrokerWith(t testing.TB, options chronik.Options) *TestBroker {
 	t.Helper()
 	b := &TestBroker{t: t}
-	embedding := wiring.Embedding{
-		Dir: options.Dir, Listen: options.Listen, Advertised: options.Advertised, Configs: map[string]string{},
-		Memory: options.Memory, Grace: grace, Logger: options.Logger,
-		Seams: wiring.Seams{Clock: b.Now, Intercept: b.hooks.intercept},
+	given := options.Configs
+	options.Configs = maps.Clone(quick)
+	maps.Copy(options.Configs, given)
+	if options.Logger == nil {
+		options.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	}
-	maps.Copy(embedding.Configs, quick)
-	maps.Copy(embedding.Configs, options.Configs)
-	for _, topic := range options.Topics {
-		embedding.Topics = append(embedding.Topics, wiring.Topic(topic))
-	}
-	if embedding.Logger == nil {
-		embedding.Logger = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	}
-	server, err := wiring.Embed(t.Context(), embedding)
+	server, err := wiring.Embed(t.Context(), wiring.Embedding{
+		EmbedOptions: wiring.EmbedOptions(options), Grace: grace, NoReserve: true,
+		Seams: wiring.Seams{Clock: b.Now, Interceptor: &b.hooks},
+	})
 	if err != nil {
 		t.Fatalf("start broker: %v", err)
 	}
@@ -80,6 +77,9 @@ func (b *TestBroker) Addrs() []string {
 	return addrs
 }
 
+// Done is closed when the broker has stopped: because it was closed, or by itself when a part of it has failed.
+func (b *TestBroker) Done() <-chan struct{} { return b.server.Done() }
+
 // Close stops the broker before its test ends, for a test of what clients do then. A second Close does nothing.
 func (b *TestBroker) Close() error { return b.close() }
 
@@ -88,7 +88,8 @@ func (b *TestBroker) Now() time.Time { return time.Now().Add(time.Duration(b.ahe
 
 // Advance moves the broker's clock ahead, and returns when the broker has done what is due then: members that were not
 // heard of within their session's time-out have left their groups, records whose retention has ended are deleted, and so
-// on. It is as if nothing had happened meanwhile: members that are alive have not sent heartbeats either.
+// on. It is as if nothing had happened meanwhile: members that are alive have not sent heartbeats either. In a broker that
+// was closed nothing is due.
 func (b *TestBroker) Advance(d time.Duration) {
 	b.t.Helper()
 	if d < 0 {

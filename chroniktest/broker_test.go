@@ -3,6 +3,9 @@ package chroniktest_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +17,19 @@ import (
 
 	"github.com/chronik-stream/chronik"
 	"github.com/chronik-stream/chronik/chroniktest"
+)
+
+// aBroker is what a program does with a broker, be it one for tests.
+type aBroker interface {
+	Addr() string
+	Addrs() []string
+	Done() <-chan struct{}
+	Close() error
+}
+
+var (
+	_ aBroker = (*chronik.Broker)(nil)
+	_ aBroker = (*chroniktest.TestBroker)(nil)
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -197,7 +213,67 @@ func TestABrokerOnADirectoryIsStartedAgain(t *testing.T) {
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
+	if files, err := filepath.Glob(filepath.Join(options.Dir, "*reserve*")); err != nil || len(files) != 0 {
+		t.Errorf("a test's broker sets space aside: %v, %v", files, err)
+	}
 	if end := endOf(t, connect(t, chroniktest.BrokerWith(t, options)), "orders"); end != 1 {
 		t.Errorf("after a restart the log ends at %d", end)
+	}
+}
+
+// TestAFailedFetchIsAboutWhatItsSessionHas has a consumer fetch without naming its partition, of which nothing has changed.
+func TestAFailedFetchIsAboutWhatItsSessionHas(t *testing.T) {
+	b := chroniktest.Broker(t)
+	client := connect(t, b, kgo.ConsumeTopics("orders"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchMaxWait(10*time.Millisecond))
+	produce(t, client, "orders", "a")
+	if records := client.PollFetches(within(t)).Records(); len(records) != 1 {
+		t.Fatalf("consumed %v", records)
+	}
+	unnamed := make(chan struct{})
+	once := sync.OnceFunc(func() { close(unnamed) })
+	remove := b.Hook(kmsg.Fetch, func(_ context.Context, r *chroniktest.Request) (kmsg.Response, error) {
+		if len(r.Request.(*kmsg.FetchRequest).Topics) == 0 {
+			once()
+		}
+		return nil, nil
+	})
+	select {
+	case <-unnamed:
+	case <-within(t).Done():
+		t.Fatal("every fetch names its partition")
+	}
+	remove()
+	b.Hook(kmsg.Fetch, chroniktest.Times(1, chroniktest.Fail(kerr.TopicAuthorizationFailed)))
+	failed := client.PollFetches(within(t)).Errors()
+	if len(failed) != 1 || failed[0].Topic != "orders" || !errors.Is(failed[0].Err, kerr.TopicAuthorizationFailed) {
+		t.Errorf("the consumer meets %v", failed)
+	}
+	produce(t, client, "orders", "b")
+	if records := client.PollFetches(within(t)).Records(); len(records) != 1 || string(records[0].Value) != "b" {
+		t.Errorf("afterwards it consumes %v", records)
+	}
+}
+
+// TestAFailedMetadataNamesTheBroker asks for one topic, and for all.
+func TestAFailedMetadataNamesTheBroker(t *testing.T) {
+	b := chroniktest.BrokerWith(t, chronik.Options{Topics: []chronik.Topic{{Name: "orders"}}})
+	client := connect(t, b)
+	b.Hook(kmsg.Metadata, chroniktest.Fail(kerr.TopicAuthorizationFailed))
+	one, all := kmsg.NewPtrMetadataRequest(), kmsg.NewPtrMetadataRequest()
+	one.Topics = []kmsg.MetadataRequestTopic{{Topic: kmsg.StringPtr("orders")}}
+	for name, req := range map[string]*kmsg.MetadataRequest{"one": one, "all": all} {
+		resp, err := req.RequestWith(within(t), client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(resp.Brokers) != 1 || fmt.Sprintf("%s:%d", resp.Brokers[0].Host, resp.Brokers[0].Port) != b.Addr() ||
+			resp.ControllerID != resp.Brokers[0].NodeID || resp.ClusterID == nil {
+			t.Errorf("%s: the cluster is %+v", name, resp)
+		}
+		if len(resp.Topics) != 1 || *resp.Topics[0].Topic != "orders" ||
+			resp.Topics[0].ErrorCode != kerr.TopicAuthorizationFailed.Code || len(resp.Topics[0].Partitions) != 0 {
+			t.Errorf("%s: the topics are %+v", name, resp.Topics)
+		}
 	}
 }

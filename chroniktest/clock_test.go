@@ -1,7 +1,6 @@
 package chroniktest_test
 
 import (
-	"runtime"
 	"testing"
 	"time"
 
@@ -104,10 +103,8 @@ func TestCommittedOffsetsExpireByTheClock(t *testing.T) {
 		t.Errorf("before offsets.retention.minutes %d offsets are committed", n)
 	}
 	b.Advance(2 * day)
-	for ctx := within(t); committed() != 0; runtime.Gosched() { // their removal is being written
-		if ctx.Err() != nil {
-			t.Fatal("offsets do not expire")
-		}
+	if n := committed(); n != 0 {
+		t.Errorf("after offsets.retention.minutes %d offsets are committed", n)
 	}
 }
 
@@ -147,4 +144,13 @@ func TestTheClockDoesNotGoBack(t *testing.T) {
 	if !failing.failed {
 		t.Error("it was moved back")
 	}
+}
+
+func TestTheClockOfAClosedBrokerMayBeMoved(t *testing.T) {
+	b := chroniktest.Broker(t)
+	join(t, connect(t, b)) // or there are no groups that could be looked at
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b.Advance(day)
 }

@@ -25,4 +25,9 @@
 // compaction, the age at which segments are rolled, and the expiry of committed offsets and idempotent producers. What a
 // client waits for at the broker goes by the machine's clock, for the client's own time-outs do: fetch.max.wait.ms, and
 // connections.max.idle.ms.
+//
+// Producers stamp records by the machine's clock. After TestBroker.Advance new records are as old as the clock is ahead,
+// and retention deletes them at the next look; where a test does not want that, it sets log.message.timestamp.type to
+// LogAppendTime. A broker that is started again on a directory begins at the machine's time, as if its clock had been put
+// back: move it ahead again.
 package chroniktest

@@ -18,6 +18,30 @@ func failed(req kmsg.Request, err *kerr.Error) kmsg.Response {
 	return resp
 }
 
+// failedMetadata returns the response to req in which the topics have met err. It has the brokers of cluster, or the
+// client would have none left to ask, and cluster's topics when req asks for all.
+func failedMetadata(req *kmsg.MetadataRequest, cluster *kmsg.MetadataResponse, err *kerr.Error) kmsg.Response {
+	resp := failed(req, err).(*kmsg.MetadataResponse)
+	resp.Brokers, resp.ClusterID, resp.ControllerID = cluster.Brokers, cluster.ClusterID, cluster.ControllerID
+	if req.Topics == nil || len(req.Topics) == 0 && req.Version == 0 {
+		resp.Topics, resp.ErrorCode = cluster.Topics, 0
+		fail(reflect.ValueOf(resp).Elem(), err.Code)
+	}
+	return resp
+}
+
+// isSessionError reports whether err is about a fetch session as a whole, and never about a partition.
+func isSessionError(err *kerr.Error) bool {
+	return err == kerr.FetchSessionIDNotFound || err == kerr.InvalidFetchSessionEpoch || err == kerr.FetchSessionTopicIDError
+}
+
+// failedSession returns the response to req after which its client begins another fetch session.
+func failedSession(req *kmsg.FetchRequest, err *kerr.Error) kmsg.Response {
+	resp := req.ResponseKind().(*kmsg.FetchResponse)
+	resp.ErrorCode = err.Code
+	return resp
+}
+
 // errorCode is the field of a response, or of a part of one, that tells of an error.
 const errorCode = "ErrorCode"
 

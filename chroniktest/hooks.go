@@ -19,6 +19,9 @@ type Request struct {
 	ClientID     string // the client's name for itself
 	Client       string // its IP address
 	Listener     string // the name of the listener by which it has come
+
+	cluster     func() *kmsg.MetadataResponse // see wiring.Request
+	preliminary bool                          // the hook's answer only has the client ask again: Times does not count it
 }
 
 // Hook decides about a request. It answers with a response of the request's API; an error closes the client's connection
@@ -28,7 +31,11 @@ type Request struct {
 type Hook func(ctx context.Context, r *Request) (kmsg.Response, error)
 
 // Hook has a hook asked about every request of an API from now on, after those that were there before, until remove is
-// called.
+// called. It is not asked about ApiVersions in a version that the broker does not know, which is how clients find out, nor
+// about a large Produce that had begun to arrive before.
+//
+// Fetch names what has changed in the client's fetch session (KIP-227), which may be nothing. A hook that looks for a
+// partition there has all of them named where the config max.incremental.fetch.session.cache.slots is 0.
 func (b *TestBroker) Hook(api kmsg.Key, hook Hook) (remove func()) {
 	return b.hooks.add(api, hook)
 }
@@ -66,8 +73,26 @@ func Hold(until <-chan struct{}) Hook {
 
 // Fail answers with an error in every place of the response that has room for one: the request as a whole, and each
 // topic, partition, group or resource in it. The broker does nothing.
+//
+// A Fetch of an incremental fetch session (KIP-227) does not name all the partitions that its client wants. It is
+// answered with FETCH_SESSION_ID_NOT_FOUND, and the client's next Fetch, which names all of them, with err. Times does
+// not count the first.
 func Fail(err *kerr.Error) Hook {
-	return Answer(func(req kmsg.Request) kmsg.Response { return failed(req, err) })
+	return func(_ context.Context, r *Request) (kmsg.Response, error) {
+		switch req := r.Request.(type) {
+		case *kmsg.FetchRequest:
+			if isSessionError(err) {
+				return failedSession(req, err), nil
+			}
+			if req.SessionEpoch > 0 {
+				r.preliminary = true
+				return failedSession(req, kerr.FetchSessionIDNotFound), nil
+			}
+		case *kmsg.MetadataRequest:
+			return failedMetadata(req, r.cluster(), err), nil
+		}
+		return failed(r.Request, err), nil
+	}
 }
 
 // Disconnect closes the client's connection. The broker does nothing.
@@ -83,7 +108,8 @@ func LoseAnswer() Hook {
 	return func(context.Context, *Request) (kmsg.Response, error) { return nil, wiring.ErrLoseAnswer }
 }
 
-// Times is hook for the first n requests, and nothing for those after.
+// Times is hook for the first n requests, and nothing for those after. All requests that Times is asked about count:
+// Times(1, Only(meant, hook)) is used up by a request that is not meant, Only(meant, Times(1, hook)) is not.
 func Times(n int, hook Hook) Hook {
 	var mu sync.Mutex
 	return func(ctx context.Context, r *Request) (kmsg.Response, error) {
@@ -94,7 +120,13 @@ func Times(n int, hook Hook) Hook {
 		if over {
 			return nil, nil
 		}
-		return hook(ctx, r)
+		resp, err := hook(ctx, r)
+		if r.preliminary {
+			mu.Lock()
+			n++
+			mu.Unlock()
+		}
+		return resp, err
 	}
 }
 
@@ -136,17 +168,23 @@ func (h *hooks) of(key int16) []*Hook {
 	return slices.Clone(h.byAPI[key])
 }
 
-// intercept asks the hooks.
-func (h *hooks) intercept(ctx context.Context, r *wiring.Request) (kmsg.Response, error) {
+// Wants implements kafkaproto.Interceptor.
+func (h *hooks) Wants(key int16) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.byAPI[key]) > 0
+}
+
+// Intercept implements kafkaproto.Interceptor: it asks the hooks.
+func (h *hooks) Intercept(ctx context.Context, r *wiring.Request) (kmsg.Response, error) {
 	asked := h.of(r.Key)
-	if len(asked) == 0 {
-		return nil, nil
-	}
 	message, err := r.Decode()
 	if err != nil {
 		return nil, err
 	}
-	req := &Request{Request: message, ClientID: r.ClientID, Client: r.Client, Listener: r.Listener}
+	req := &Request{
+		Request: message, ClientID: r.ClientID, Client: r.Client, Listener: r.Listener, cluster: r.Cluster,
+	}
 	for _, hook := range asked {
 		resp, err := run(ctx, *hook, req)
 		if resp != nil || err != nil {

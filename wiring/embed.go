@@ -19,33 +19,40 @@ import (
 // Request is a request that has arrived and is not served yet.
 type Request = kafkaproto.Request
 
-// ErrLoseAnswer is what Seams.Intercept returns for a request whose answer is to be lost.
+// ErrLoseAnswer is what an interceptor returns for a request whose answer is to be lost.
 var ErrLoseAnswer = kafkaproto.ErrLoseAnswer
 
 // Seams are where the process that a broker runs in may reach into it.
 type Seams struct {
-	Clock     ports.Clock          // what the broker takes for the time
-	Intercept kafkaproto.Intercept // is asked about each request; nil for nobody
+	Clock       ports.Clock            // what the broker takes for the time
+	Interceptor kafkaproto.Interceptor // nil for none
+}
+
+// EmbedOptions are chronik.Options, whose comments tell what they mean: the types have the same fields, so that the one
+// converts to the other.
+type EmbedOptions struct {
+	Dir        string
+	Listen     []string
+	Advertised []string
+	Configs    map[string]string
+	Topics     []Topic
+	Memory     int64
+	Logger     *slog.Logger
 }
 
 // Embedding says how a broker runs in somebody's process.
 type Embedding struct {
-	Dir        string            // the data directory; "" keeps everything in memory
-	Listen     []string          // see the setting listen; none for a free port that this machine alone reaches
-	Advertised []string          // see the setting advertised_addr
-	Configs    map[string]string // the broker's, by Kafka's names
-	Memory     int64             // bytes, 0 for the setting's default
-	Grace      time.Duration     // see the setting shutdown_grace_ms; 0 for its default
-	Topics     []Topic           // are made before clients are served, where they are missing
-	Logger     *slog.Logger      // required
-	Seams      Seams             // without a clock, the machine's
+	EmbedOptions               // with a logger
+	Grace        time.Duration // see the setting shutdown_grace_ms; 0 for its default
+	Seams        Seams         // without a clock, the machine's
+	NoReserve    bool          // the disk of Dir is taken for endless, and nothing of it is held
 }
 
-// Topic is a topic to be made.
+// Topic is a topic that a broker is to begin with.
 type Topic struct {
 	Name       string
-	Partitions int               // 0 for as many as num.partitions says
-	Configs    map[string]string // by Kafka's names
+	Partitions int               // 0 is for the broker's num.partitions
+	Configs    map[string]string // the topic's configs by Kafka's names, such as "cleanup.policy": "compact"
 }
 
 // Embed starts a broker in this process and returns when it serves. ctx is for the start alone: the broker runs until
@@ -54,6 +61,9 @@ func Embed(ctx context.Context, e Embedding) (*Server, error) {
 	cfg, err := e.config()
 	if err != nil {
 		return nil, err
+	}
+	if e.NoReserve {
+		cfg.Disk.Reserve = 0
 	}
 	build, err := injectorFor(cfg)
 	if err != nil {
@@ -135,10 +145,26 @@ func (p *parts) makeTopics(ctx context.Context, wanted []Topic) error {
 }
 
 // CatchUp does at once what is due by the broker's clock, after that was moved: time-outs of group members, retention,
-// compaction, and the expiry of offsets and producers.
+// compaction, and the expiry of offsets and producers. It returns when all of it is durable. Nothing is due in a broker
+// that is stopping.
 func (s *Server) CatchUp(ctx context.Context) error {
+	if s.isStopping() {
+		return nil
+	}
 	s.Cleaner.CatchUp(ctx)
-	return s.Groups.CatchUp(ctx)
+	if err := s.Groups.CatchUp(ctx); err != nil && !s.isStopping() {
+		return err
+	}
+	return nil
+}
+
+func (s *Server) isStopping() bool {
+	select {
+	case <-s.stopping:
+		return true
+	default:
+		return false
+	}
 }
 
 // loggingTo returns the logging of a broker that logs to somebody else's logger, which decides what is written. Levels

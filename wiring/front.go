@@ -11,6 +11,9 @@ import (
 	"github.com/chronik-stream/chronik/configs"
 )
 
+// lastSending is how long the sending of what is left of metrics and traces may take.
+const lastSending = time.Second
+
 // openTelemetry begins to measure; the cleanup sends what is left.
 func openTelemetry(
 	ctx context.Context, cfg *configs.Config, node nodeID, log *slog.Logger,
@@ -24,7 +27,7 @@ func openTelemetry(
 		return nil, nil, err
 	}
 	return t, func() {
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSending)
 		defer cancel()
 		if err := t.Close(last); err != nil {
 			log.Warn("last metrics and traces were not sent", "err", err)
@@ -49,13 +52,13 @@ func (m requestMetrics) RequestServed(s kafkaproto.RequestStats) {
 
 // kafkaNeeds is what newKafkaServer needs.
 type kafkaNeeds struct {
-	Config    *configs.Config
-	Services  kafkaproto.Services
-	Role      role
-	Metrics   kafkaproto.Metrics
-	Telemetry *telemetry.Telemetry
-	Intercept kafkaproto.Intercept
-	Log       *slog.Logger
+	Config      *configs.Config
+	Services    kafkaproto.Services
+	Role        role
+	Metrics     kafkaproto.Metrics
+	Telemetry   *telemetry.Telemetry
+	Interceptor kafkaproto.Interceptor
+	Log         *slog.Logger
 }
 
 // newKafkaServer returns the server of the Kafka protocol.
@@ -68,7 +71,7 @@ func newKafkaServer(n kafkaNeeds) (*kafkaproto.Server, error) {
 	memory := sharesOf(cfg.Memory)
 	return kafkaproto.New(kafkaproto.Settings{
 		Listeners: listeners, Services: n.Services, Nodes: n.Role.nodes, Logger: n.Log, Metrics: n.Metrics,
-		Tracer: n.Telemetry.Tracer(), Intercept: n.Intercept,
+		Tracer: n.Telemetry.Tracer(), Interceptor: n.Interceptor,
 		Limits: kafkaproto.Limits{
 			ConnectionMemory: memory.connections, RequestMemory: memory.requests, ResponseMemory: memory.answers, Grace: cfg.Grace,
 		},

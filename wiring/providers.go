@@ -26,7 +26,7 @@ var directorySet = wire.NewSet(
 
 // serviceSet makes the services, and says which of its interfaces the Kafka server calls them by.
 var serviceSet = wire.NewSet(
-	wire.FieldsOf(new(Seams), "Clock", "Intercept"), newTopicIDs,
+	wire.FieldsOf(new(Seams), "Clock", "Interceptor"), newTopicIDs,
 	wire.Struct(new(configNeeds), "*"), newBrokerConfigs,
 	wire.Struct(new(partitionNeeds), "*"), newPartitions,
 	wire.Struct(new(groupNeeds), "*"), newGroups,

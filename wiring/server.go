@@ -25,6 +25,10 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
+// BeyondGrace is how long a stop may take beside shutdown_grace_ms: what all that has a limit of its own may take, and a
+// second for the disk.
+const BeyondGrace = kafkaproto.CloseTime + httpapi.CloseTime + lastSending + time.Second
+
 // Server is a running broker.
 type Server struct {
 	*parts
@@ -32,8 +36,10 @@ type Server struct {
 	steps   *Progress
 	cleanup func() // takes the parts down, after everything has stopped
 	cancel  context.CancelFunc
-	done    chan struct{} // closed when everything has stopped
-	err     error         // why, valid after done
+
+	stopping <-chan struct{} // closed when the broker was asked to stop, or has stopped
+	done     chan struct{}   // closed when everything has stopped
+	err      error           // why, valid after done
 
 	reloading sync.Mutex
 	config    *configs.Config
@@ -116,10 +122,11 @@ func (p *parts) open(ctx context.Context, wanted []Topic) error {
 // goOn has the broker work until ctx ends.
 func (s *Server) goOn(ctx context.Context) {
 	ctx, s.cancel = context.WithCancel(ctx)
-	s.done = make(chan struct{})
+	s.stopping, s.done = ctx.Done(), make(chan struct{})
 	go func() {
 		defer close(s.done)
 		s.err = s.run(ctx)
+		s.cancel()
 		s.cleanup()
 		s.err = errors.Join(s.err, s.steps.unfinished())
 		s.log.Info("stopped")

@@ -12,8 +12,12 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/space"
 )
 
-// openSpace has the data directory's disk measured, and the reserve held, before anything is written there.
+// openSpace has the data directory's disk measured, and the reserve held, before anything is written there. Without a
+// reserve, which no setting allows but Embedding.NoReserve, the disk is taken for endless.
 func openSpace(cfg *configs.Config, dir dataDir, log *slog.Logger) (*replicas.Space, func(), error) {
+	if cfg.Disk.Reserve == 0 {
+		return replicas.NewEndlessSpace(log), func() {}, nil
+	}
 	tables, err := walstore.TableBytes(dir.path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("size of the metadata: %w", err)

@@ -253,15 +253,15 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 		cleanup()
 		return nil, nil, err
 	}
-	intercept := seams.Intercept
+	interceptor := seams.Interceptor
 	wiringKafkaNeeds := kafkaNeeds{
-		Config:    cfg,
-		Services:  services,
-		Role:      wiringRole,
-		Metrics:   metrics,
-		Telemetry: telemetry,
-		Intercept: intercept,
-		Log:       logger,
+		Config:      cfg,
+		Services:    services,
+		Role:        wiringRole,
+		Metrics:     metrics,
+		Telemetry:   telemetry,
+		Interceptor: interceptor,
+		Log:         logger,
 	}
 	server, err := newKafkaServer(wiringKafkaNeeds)
 	if err != nil {
@@ -474,15 +474,15 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 		cleanup()
 		return nil, nil, err
 	}
-	intercept := seams.Intercept
+	interceptor := seams.Interceptor
 	wiringKafkaNeeds := kafkaNeeds{
-		Config:    cfg,
-		Services:  services,
-		Role:      wiringRole,
-		Metrics:   metrics,
-		Telemetry: telemetry,
-		Intercept: intercept,
-		Log:       logger,
+		Config:      cfg,
+		Services:    services,
+		Role:        wiringRole,
+		Metrics:     metrics,
+		Telemetry:   telemetry,
+		Interceptor: interceptor,
+		Log:         logger,
 	}
 	server, err := newKafkaServer(wiringKafkaNeeds)
 	if err != nil {
@@ -655,15 +655,15 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 		cleanup()
 		return nil, nil, err
 	}
-	intercept := seams.Intercept
+	interceptor := seams.Interceptor
 	wiringKafkaNeeds := kafkaNeeds{
-		Config:    cfg,
-		Services:  services,
-		Role:      wiringRole,
-		Metrics:   metrics,
-		Telemetry: telemetry,
-		Intercept: intercept,
-		Log:       logger,
+		Config:      cfg,
+		Services:    services,
+		Role:        wiringRole,
+		Metrics:     metrics,
+		Telemetry:   telemetry,
+		Interceptor: interceptor,
+		Log:         logger,
 	}
 	server, err := newKafkaServer(wiringKafkaNeeds)
 	if err != nil {
@@ -863,15 +863,15 @@ func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seam
 		cleanup()
 		return nil, nil, err
 	}
-	intercept := seams.Intercept
+	interceptor := seams.Interceptor
 	wiringKafkaNeeds := kafkaNeeds{
-		Config:    cfg,
-		Services:  services,
-		Role:      wiringRole,
-		Metrics:   metrics,
-		Telemetry: telemetry,
-		Intercept: intercept,
-		Log:       logger,
+		Config:      cfg,
+		Services:    services,
+		Role:        wiringRole,
+		Metrics:     metrics,
+		Telemetry:   telemetry,
+		Interceptor: interceptor,
+		Log:         logger,
 	}
 	server, err := newKafkaServer(wiringKafkaNeeds)
 	if err != nil {

@@ -166,15 +166,15 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 		cleanup()
 		return nil, nil, err
 	}
-	intercept := seams.Intercept
+	interceptor := seams.Interceptor
 	wiringKafkaNeeds := kafkaNeeds{
-		Config:    cfg,
-		Services:  services,
-		Role:      wiringRole,
-		Metrics:   metrics,
-		Telemetry: telemetry,
-		Intercept: intercept,
-		Log:       logger,
+		Config:      cfg,
+		Services:    services,
+		Role:        wiringRole,
+		Metrics:     metrics,
+		Telemetry:   telemetry,
+		Interceptor: interceptor,
+		Log:         logger,
 	}
 	server, err := newKafkaServer(wiringKafkaNeeds)
 	if err != nil {
@@ -378,15 +378,15 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 		cleanup()
 		return nil, nil, err
 	}
-	intercept := seams.Intercept
+	interceptor := seams.Interceptor
 	wiringKafkaNeeds := kafkaNeeds{
-		Config:    cfg,
-		Services:  services,
-		Role:      wiringRole,
-		Metrics:   metrics,
-		Telemetry: telemetry,
-		Intercept: intercept,
-		Log:       logger,
+		Config:      cfg,
+		Services:    services,
+		Role:        wiringRole,
+		Metrics:     metrics,
+		Telemetry:   telemetry,
+		Interceptor: interceptor,
+		Log:         logger,
 	}
 	server, err := newKafkaServer(wiringKafkaNeeds)
 	if err != nil {
@@ -559,15 +559,15 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 		cleanup()
 		return nil, nil, err
 	}
-	intercept := seams.Intercept
+	interceptor := seams.Interceptor
 	wiringKafkaNeeds := kafkaNeeds{
-		Config:    cfg,
-		Services:  services,
-		Role:      wiringRole,
-		Metrics:   metrics,
-		Telemetry: telemetry,
-		Intercept: intercept,
-		Log:       logger,
+		Config:      cfg,
+		Services:    services,
+		Role:        wiringRole,
+		Metrics:     metrics,
+		Telemetry:   telemetry,
+		Interceptor: interceptor,
+		Log:         logger,
 	}
 	server, err := newKafkaServer(wiringKafkaNeeds)
 	if err != nil {

@@ -80,7 +80,10 @@ func (s *Server) Listen(ctx context.Context) error {
 // Addr returns the address that Listen has bound.
 func (s *Server) Addr() net.Addr { return s.ln.Addr() }
 
-// Run serves until ctx ends; then requests under way have five seconds. Listen must have been called.
+// CloseTime is how long requests under way may take when the server stops.
+const CloseTime = time.Second
+
+// Run serves until ctx ends; then requests under way have CloseTime. Listen must have been called.
 func (s *Server) Run(ctx context.Context) error {
 	served := make(chan error, 1)
 	go func() { served <- s.server.Serve(s.ln) }()
@@ -89,7 +92,7 @@ func (s *Server) Run(ctx context.Context) error {
 		return fmt.Errorf("serve http: %w", err)
 	case <-ctx.Done():
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), CloseTime)
 	defer cancel()
 	err := s.server.Shutdown(last)
 	if err != nil {

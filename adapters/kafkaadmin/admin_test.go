@@ -145,3 +145,23 @@ func TestTheErrorOfAStartingNodePointsToItsLog(t *testing.T) {
 		t.Errorf("dial() = %v", err)
 	}
 }
+
+// TestAConnectionIsClosedWhenItIsNotUsedAgain has a request's context end before the request is sent.
+func TestAConnectionIsClosedWhenItIsNotUsedAgain(t *testing.T) {
+	a, _ := startCluster(t, 1).admin()
+	if _, err := a.Request(soon(t), kmsg.NewPtrDescribeClusterRequest()); err != nil {
+		t.Fatal(err)
+	}
+	conn := a.conns[a.settings.Bootstrap[0]]
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := a.Request(ended, kmsg.NewPtrDescribeClusterRequest()); !errors.Is(err, context.Canceled) {
+		t.Errorf("Request() = %v", err)
+	}
+	if _, err := conn.Request(soon(t), kmsg.NewPtrDescribeClusterRequest()); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the connection that was given up answers %v", err)
+	}
+	if _, err := a.Request(soon(t), kmsg.NewPtrDescribeClusterRequest()); err != nil {
+		t.Errorf("over another connection: %v", err)
+	}
+}

@@ -58,7 +58,8 @@ func (n node) Request(ctx context.Context, req kmsg.Request) (kmsg.Response, err
 		return nil, fmt.Errorf("%w: it is no node of a cluster", err)
 	}
 	if err != nil {
-		delete(n.admin.conns, n.address) // a failed request has closed it
+		c.Close() // a request whose ctx ended before it was sent leaves it open
+		delete(n.admin.conns, n.address)
 	}
 	return resp, err
 }

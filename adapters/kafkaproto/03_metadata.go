@@ -26,19 +26,8 @@ const (
 
 func (x *exchange) metadata(req *kmsg.MetadataRequest) *kmsg.MetadataResponse {
 	x.awaitUnfenced()
-	cluster := x.services().Cluster
 	img := x.view()
-	resp := kmsg.NewPtrMetadataResponse()
-	for _, b := range x.brokers() {
-		broker := kmsg.NewMetadataResponseBroker()
-		broker.NodeID = b.node
-		broker.Host = b.host
-		broker.Port = b.port
-		broker.Rack = b.rack
-		resp.Brokers = append(resp.Brokers, broker)
-	}
-	resp.ClusterID = nilIfEmpty(img.ClusterID())
-	resp.ControllerID = cluster.ControllerID()
+	resp := x.describeBrokers(img)
 	if req.IncludeClusterAuthorizedOperations && req.Version <= 10 {
 		resp.AuthorizedOperations = clusterOperations()
 	}
@@ -57,6 +46,19 @@ func (x *exchange) metadata(req *kmsg.MetadataRequest) *kmsg.MetadataResponse {
 		}
 		x.describeTopics(img, req, resp)
 	}
+	return resp
+}
+
+// describeBrokers returns an answer without topics.
+func (x *exchange) describeBrokers(img *metadata.View) *kmsg.MetadataResponse {
+	resp := kmsg.NewPtrMetadataResponse()
+	for _, b := range x.brokers() {
+		broker := kmsg.NewMetadataResponseBroker()
+		broker.NodeID, broker.Host, broker.Port, broker.Rack = b.node, b.host, b.port, b.rack
+		resp.Brokers = append(resp.Brokers, broker)
+	}
+	resp.ClusterID = nilIfEmpty(img.ClusterID())
+	resp.ControllerID = x.services().Cluster.ControllerID()
 	return resp
 }
 

@@ -204,7 +204,7 @@ func (c *conn) exchange(x *exchange) (err error) {
 		return x.answerUnknownApiVersions()
 	}
 	c.server.trace(x)
-	if c.server.intercept != nil {
+	if x.stream == nil && c.server.intercepts(h.key) {
 		if answered, err := x.intercepted(); answered || err != nil {
 			return err
 		}

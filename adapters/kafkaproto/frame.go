@@ -62,7 +62,7 @@ func (c *conn) receive(x *exchange) error {
 	if err != nil {
 		return wire.Unexpected(err)
 	}
-	if x.size > c.server.streamAbove && isStreamed(apiAndVersion) {
+	if x.size > c.server.streamAbove && isStreamed(apiAndVersion) && !c.server.intercepts(produceKey) {
 		x.stream = c.server.windows.Open(c.in, x.size)
 		return nil
 	}

@@ -7,14 +7,24 @@ import (
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// Intercept is called for every request before it is served, by the goroutine of its connection: while it waits, the
-// connection's next requests wait, too. It may return a response of the request's API, which is then the answer. With
-// neither a response nor an error the request is served normally. With ErrLoseAnswer it is served, and the connection
-// is closed instead of sending the answer; any other error closes the connection at once. ctx ends when the client
-// disconnects or the server stops.
-type Intercept func(ctx context.Context, r *Request) (kmsg.Response, error)
+// Interceptor sees requests before they are served. Its methods are called concurrently.
+type Interceptor interface {
+	// Wants reports whether Intercept is to be called for the requests of an API from now on.
+	Wants(key int16) bool
+	// Intercept is called by the goroutine of the request's connection: while it waits, the connection's next requests
+	// wait, too. It may return a response of the request's API, which is then the answer. With neither a response nor an
+	// error the request is served normally. With ErrLoseAnswer it is served, and the connection is closed instead of
+	// sending the answer; any other error closes the connection at once. ctx ends when the client disconnects or the
+	// server stops.
+	Intercept(ctx context.Context, r *Request) (kmsg.Response, error)
+}
+
+// intercepts reports whether the server's interceptor wants the requests of an API.
+func (s *Server) intercepts(key int16) bool { return s.interceptor != nil && s.interceptor.Wants(key) }
 
 // ErrLoseAnswer is what Intercept returns to have a request served without its client getting the answer.
 var ErrLoseAnswer = errors.New("the answer is lost")
@@ -29,6 +39,7 @@ type Request struct {
 	Client       string // the client's IP address
 	Listener     string // the name of the listener of the client's connection
 	body         []byte
+	exchange     *exchange
 }
 
 // Decode returns the request's message, which the caller owns.
@@ -44,14 +55,27 @@ func (r *Request) Decode() (kmsg.Request, error) {
 	return req, nil
 }
 
+// Cluster returns an answer to Metadata with the brokers, as this client reaches them, and the names and ids of all
+// topics, without their partitions. It must not be called after Intercept has returned.
+func (r *Request) Cluster() *kmsg.MetadataResponse {
+	img := r.exchange.view()
+	resp := r.exchange.describeBrokers(img)
+	for t := range img.ListedTopics("") {
+		topic := kmsg.NewMetadataResponseTopic()
+		topic.Topic, topic.TopicID, topic.IsInternal = &t.Name, t.ID, metadata.IsInternal(t.Name)
+		resp.Topics = append(resp.Topics, topic)
+	}
+	return resp
+}
+
 // intercepted reports whether the server's interceptor has answered x. An error ends the connection.
 func (x *exchange) intercepted() (bool, error) {
 	r := Request{
 		Key: x.api.key, Version: x.version, ClientID: x.clientID, Client: x.conn.remote, Listener: x.conn.listener.name,
-		body: x.body,
+		body: x.body, exchange: x,
 	}
 	ctx, stop := x.waiting(true)
-	resp, err := x.conn.server.intercept(ctx, &r)
+	resp, err := x.conn.server.interceptor.Intercept(ctx, &r)
 	stop()
 	switch {
 	case errors.Is(err, ErrLoseAnswer):

@@ -12,9 +12,20 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 )
 
+// interceptor intercepts the requests of all APIs except one; but is -1 for all.
+type interceptor struct {
+	intercept func(context.Context, *Request) (kmsg.Response, error)
+	but       int16
+}
+
+func (i interceptor) Wants(key int16) bool { return key != i.but }
+func (i interceptor) Intercept(ctx context.Context, r *Request) (kmsg.Response, error) {
+	return i.intercept(ctx, r)
+}
+
 // intercepting makes f a server's interceptor.
-func intercepting(f Intercept) func(*Settings, *Server) {
-	return func(s *Settings, _ *Server) { s.Intercept = f }
+func intercepting(f func(context.Context, *Request) (kmsg.Response, error)) func(*Settings, *Server) {
+	return func(s *Settings, _ *Server) { s.Interceptor = interceptor{f, -1} }
 }
 
 // answering answers Metadata by an error, and has all else served.
@@ -131,6 +142,30 @@ func TestAnInterceptorSeesALargeProduceAsAWhole(t *testing.T) {
 	ask[*kmsg.ProduceResponse](c, produceRequest(-1, "orders", records))
 	if seen != len(records) || !bytes.Equal(got, records) {
 		t.Errorf("the interceptor has seen %d bytes, the service %d, of %d", seen, len(got), len(records))
+	}
+}
+
+// TestAProduceThatIsNotInterceptedIsStreamed has one that is larger than the memory for requests.
+func TestAProduceThatIsNotInterceptedIsStreamed(t *testing.T) {
+	f := newFakes(t)
+	f.ints["socket.request.max.bytes"] = 100 << 20
+	c := start(t, f, func(s *Settings, _ *Server) {
+		s.Limits.RequestMemory = 2 << 20
+		s.Interceptor = interceptor{answering, produceKey}
+	}).dial(t)
+	req := produceRequest(-1, "orders", make([]byte, 1<<20))
+	for n := range int32(3) {
+		part := req.Topics[0].Partitions[0]
+		part.Partition = n + 1
+		req.Topics[0].Partitions = append(req.Topics[0].Partitions, part)
+	}
+	for _, p := range ask[*kmsg.ProduceResponse](c, req).Topics[0].Partitions {
+		if p.ErrorCode != 0 {
+			t.Errorf("partition %d has error %d", p.Partition, p.ErrorCode)
+		}
+	}
+	if got := ask[*kmsg.MetadataResponse](c, metadataRequest(9, "orders")).Topics[0].ErrorCode; got != kerr.LeaderNotAvailable.Code {
+		t.Errorf("another API's request is not intercepted: the topic has error %d", got)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"net"
 	"slices"
 	"sync"
@@ -36,12 +35,13 @@ type Settings struct {
 	Logger  *slog.Logger // required
 	Metrics Metrics      // nil: no metrics
 	Tracer  trace.Tracer // nil: no traces
-	// Intercept is called for every request unless it is nil. With it, large Produce requests are received as a whole.
-	Intercept Intercept
+	// Interceptor sees requests before they are served; nil for none. While it wants Produce, large requests of that API
+	// are received as a whole.
+	Interceptor Interceptor
 }
 
-// closeTime is how long requests may take to end after their connections were closed.
-const closeTime = 10 * time.Second
+// CloseTime is how long requests may take to end after their connections were closed.
+const CloseTime = 2 * time.Second
 
 // connectionCost estimates the bytes of memory that a connection without a request takes: its goroutine's stack, its
 // buffer, the topics that it remembers.
@@ -78,14 +78,14 @@ func (l *Limits) complete() error {
 
 // Server speaks the Kafka protocol on its listeners.
 type Server struct {
-	services  Services
-	nodes     *Nodes
-	limits    Limits
-	log       *slog.Logger
-	noise     *limitedlog.Log // for what clients can cause
-	metrics   Metrics
-	tracer    trace.Tracer
-	intercept Intercept
+	services    Services
+	nodes       *Nodes
+	limits      Limits
+	log         *slog.Logger
+	noise       *limitedlog.Log // for what clients can cause
+	metrics     Metrics
+	tracer      trace.Tracer
+	interceptor Interceptor
 
 	apis        []*api // by key; nil where there is none
 	partial     bool   // Settings.Only is set
@@ -122,7 +122,7 @@ func New(s Settings) (*Server, error) {
 	}
 	srv := &Server{
 		services: s.Services, nodes: s.Nodes, limits: s.Limits, log: s.Logger, metrics: s.Metrics, tracer: s.Tracer,
-		intercept:   s.Intercept,
+		interceptor: s.Interceptor,
 		noise:       limitedlog.New(s.Logger, noisePerPeriod),
 		frames:      budget.New(s.Limits.RequestMemory),
 		answers:     budget.New(s.Limits.ResponseMemory),
@@ -132,9 +132,6 @@ func New(s Settings) (*Server, error) {
 		conns:       make(map[*conn]struct{}),
 		perIP:       make(map[string]int),
 		heartbeats:  make(map[int32]*conn),
-	}
-	if s.Intercept != nil {
-		srv.streamAbove = math.MaxInt
 	}
 	srv.apis = indexAPIs(apiTable())
 	if srv.partial = s.Only != nil; srv.partial {
@@ -197,13 +194,13 @@ func (s *Server) Run(ctx context.Context) error {
 	s.closeListeners()
 	accepting.Wait()
 	s.stopConns()
-	var err error
-	if !s.awaitConns(s.limits.Grace) {
+	if s.limits.Grace > 0 && !s.awaitConns(s.limits.Grace) {
 		s.log.Warn("connections closed with requests under way", "grace", s.limits.Grace)
-		s.eachConn((*conn).close)
-		if !s.awaitConns(closeTime) {
-			err = errors.New("requests did not end after their connections were closed")
-		}
+	}
+	s.eachConn((*conn).close)
+	var err error
+	if !s.awaitConns(CloseTime) {
+		err = errors.New("requests did not end after their connections were closed")
 	}
 	close(ticking)
 	ticker.Wait()

@@ -112,3 +112,17 @@ func TestStoppingGivesUpAfterTheGracePeriod(t *testing.T) {
 	held.answer(0, 1, nil)
 	eventually(t, "the connection ends", func() bool { return s.Connections() == 0 })
 }
+
+// TestStoppingWithoutGraceWarnsOfNothing has a client that waits for nothing.
+func TestStoppingWithoutGraceWarnsOfNothing(t *testing.T) {
+	s := start(t, newFakes(t), func(st *Settings, _ *Server) { st.Limits.Grace = 0 })
+	c := s.dial(t)
+	ask[*kmsg.MetadataResponse](c, kmsg.NewPtrMetadataRequest())
+	if err := s.stop(); err != nil {
+		t.Error(err)
+	}
+	c.wantClosed()
+	if lines := s.log.count("under way"); lines != 0 {
+		t.Errorf("%d lines tell of requests under way", lines)
+	}
+}

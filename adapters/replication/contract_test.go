@@ -204,6 +204,24 @@ func TestASessionNamesOnlyWhatHasChanged(t *testing.T) {
 	}
 }
 
+// TestASessionEndsWhereABrokerHasNoAddress has the next fetch name all partitions, as the port promises after an error.
+func TestASessionEndsWhereABrokerHasNoAddress(t *testing.T) {
+	l := &leader{fetch: nothing, sessions: true}
+	address, known := kafkatest.Start(t, nil, l.handle).Address(), true
+	p := New(Settings{
+		NodeID: 1, Address: func(int32) (string, bool) { return address, known }, Logger: slog.New(slog.DiscardHandler),
+	})
+	defer p.Close()
+	for _, known = range []bool{true, false, true} {
+		if _, err := p.Fetch(t.Context(), 2, want(1, 2)); (err == nil) != known {
+			t.Errorf("with an address %t: Fetch() = %v", known, err)
+		}
+	}
+	if want := []int{2, 2}; !slices.Equal(l.named, want) {
+		t.Errorf("partitions named by the fetches: %v, want %v", l.named, want)
+	}
+}
+
 func TestABrokerThatHasMovedIsAskedAtItsNewAddress(t *testing.T) {
 	var address string
 	p := New(Settings{

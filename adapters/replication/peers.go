@@ -79,11 +79,11 @@ func (p *Peers) on(lines map[int32]*line, node int32) *line {
 // connect connects a line that is not, to the broker's current address. A new connection has no fetch session.
 func (p *Peers) connect(ctx context.Context, l *line, node int32) error {
 	address, ok := p.settings.Address(node)
+	if l.conn != nil && (!ok || l.conn.Address() != address) {
+		l.hangUp()
+	}
 	if !ok {
 		return fault.New(fault.BrokerNotAvailable, "broker %d has no address", node)
-	}
-	if l.conn != nil && l.conn.Address() != address {
-		l.hangUp()
 	}
 	if l.conn != nil {
 		return nil

@@ -19,6 +19,7 @@ import (
 	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/metric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/exemplar"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
@@ -26,6 +27,9 @@ import (
 
 // scope is the name of the instrumentation scope.
 const scope = "github.com/chronik-stream/chronik"
+
+// maxSeries is how many series a metric may have: as many as the SDK allows by itself.
+const maxSeries = 2000
 
 // Settings say where metrics and traces go.
 type Settings struct {
@@ -60,7 +64,11 @@ func Open(ctx context.Context, s Settings) (*Telemetry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("metrics for prometheus: %w", err)
 	}
-	options := []sdkmetric.Option{sdkmetric.WithResource(about), sdkmetric.WithReader(scraped)}
+	options := []sdkmetric.Option{
+		sdkmetric.WithResource(about), sdkmetric.WithReader(scraped),
+		// Unless they are given, the SDK takes these from the environment, which is not this broker's alone.
+		sdkmetric.WithExemplarFilter(exemplar.TraceBasedFilter), sdkmetric.WithCardinalityLimit(maxSeries),
+	}
 	endpoint := strings.TrimSuffix(s.Endpoint, "/")
 	if endpoint != "" && s.Metrics {
 		sent, err := otlpmetrichttp.New(ctx, otlpmetrichttp.WithEndpointURL(endpoint+"/v1/metrics"))

@@ -13,10 +13,8 @@ import (
 const (
 	// exitUnfinished is the exit code of a process that was asked to end, and has not done all that a proper stop does.
 	exitUnfinished = 3
-	// beyondGrace is how long a stop may take beside the requests that are under way.
-	beyondGrace = 5 * time.Second
 	// usualLimit is how long the end may take of a process that has not read its configuration.
-	usualLimit = 10*time.Second + beyondGrace
+	usualLimit = 10*time.Second + wiring.BeyondGrace
 	// oneWish is how long after the first signal others say the same: terminals, timeout(1) and scripts tell a process
 	// and its group, so that one Ctrl-C comes twice.
 	oneWish = 200 * time.Millisecond
@@ -37,7 +35,7 @@ func newEnding(stderr io.Writer) *ending {
 }
 
 // grants sets how long requests under way may take.
-func (e *ending) grants(grace time.Duration) { e.limit.Store(int64(grace + beyondGrace)) }
+func (e *ending) grants(grace time.Duration) { e.limit.Store(int64(grace + wiring.BeyondGrace)) }
 
 // await returns the exit code of what is done. The first signal has it asked to end; after another
 // one, oneWish later or more, or when it takes too long, it is not waited for any more.
@@ -62,7 +60,7 @@ func (e *ending) await(done <-chan int, signals <-chan os.Signal, ask func()) in
 			}
 			e.abandon("a second signal")
 		case <-overdue.C:
-			e.abandon(fmt.Sprintf("it took longer than shutdown_grace_ms and %v, %v", beyondGrace, limit))
+			e.abandon(fmt.Sprintf("it took longer than shutdown_grace_ms and %v, %v", wiring.BeyondGrace, limit))
 		}
 		return exitUnfinished
 	}

@@ -15,6 +15,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/chronik-stream/chronik/test/web"
 )
 
 // Node is a node of a Cluster.
@@ -103,6 +105,17 @@ func (n *Node) AwaitReady(t *testing.T) {
 		resp.Body.Close()
 		return resp.StatusCode == http.StatusOK
 	})
+}
+
+// Metrics returns what the node tells Prometheus.
+func (n *Node) Metrics(t *testing.T) string {
+	t.Helper()
+	at := servingHTTP.FindStringSubmatch(n.SinceStart())
+	if at == nil {
+		t.Fatalf("node %d serves no HTTP:\n%s", n.ID, n.Output.Tail(3000))
+	}
+	_, body := web.Get(t, at[1]+"/metrics")
+	return body
 }
 
 // Wipe removes the node's data. The node must not run.

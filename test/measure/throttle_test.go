@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -29,6 +30,9 @@ func TestKafkasToolsForClustersThrottleMoves(t *testing.T) {
 	fill(t, c, "heavy", size)
 
 	there := move(t, c, "heavy", "[1, 3]", "--throttle", "4000000")
+	if !there.throttled {
+		t.Error("no node's metrics tell of throttled replicas while they move")
+	}
 	const want = size * time.Second / rate
 	atLeast(t, "the move with a throttle", there.took, want*8/10)
 	measured(t, "the move with a throttle", there.took, 2*want)
@@ -65,8 +69,9 @@ func fill(t *testing.T, c *harness.Cluster, topic string, size int) {
 
 // moveResult is how long it took to move a partition, and how long producers waited for each answer meanwhile.
 type moveResult struct {
-	took  time.Duration
-	waits []time.Duration // in order
+	took      time.Duration
+	throttled bool            // metrics have told that the tool's throttle was in use
+	waits     []time.Duration // in order
 }
 
 func (r moveResult) median() time.Duration  { return r.waits[len(r.waits)/2] }
@@ -85,7 +90,7 @@ func move(t *testing.T, c *harness.Cluster, topic, replicas string, options ...s
 	producing, stop := context.WithCancel(t.Context())
 	var working sync.WaitGroup
 	working.Go(func() { result.waits = produceTo(producing, t, c, topic, "live") })
-	working.Go(func() { result.took = awaitMove(t, c, topic) })
+	working.Go(func() { result.took, result.throttled = awaitMove(t, c, topic) })
 	harness.Wants(t, tool(append([]string{"--execute"}, options...)...),
 		"Successfully started partition reassignment for "+topic+"-0")
 	if out := c.Nodes[0].Kafka(t, "configs", "--describe", "--entity-type", "topics", "--entity-name",
@@ -115,8 +120,12 @@ func moving(t *testing.T, c *harness.Cluster, topic string) bool {
 	return len(parts) != 1 || len(parts[0].Replicas) != 2 || len(parts[0].ISR) != 2
 }
 
-// awaitMove returns how long the move of partition 0 takes, from when it is first observed.
-func awaitMove(t *testing.T, c *harness.Cluster, topic string) time.Duration {
+// throttledBytes is a line of metrics with bytes of throttled replicas.
+var throttledBytes = regexp.MustCompile(`chronik_replication_throttled_bytes_per_second\{[^}]*\} [1-9]`)
+
+// awaitMove returns how long the move of partition 0 takes, from when it is first observed, and whether a node's metrics
+// show throttled replicas in that time.
+func awaitMove(t *testing.T, c *harness.Cluster, topic string) (took time.Duration, throttled bool) {
 	t.Helper()
 	before := harness.Partitions(c.Nodes[0].Metadata(t, topic))[0].Replicas
 	changed := func() bool {
@@ -124,8 +133,13 @@ func awaitMove(t *testing.T, c *harness.Cluster, topic string) time.Duration {
 	}
 	harness.Within(t, time.Minute, topic+" is to be moved", changed)
 	began := time.Now()
-	harness.Within(t, time.Minute, topic+" is moved", func() bool { return !moving(t, c, topic) })
-	return time.Since(began)
+	harness.Within(t, time.Minute, topic+" is moved", func() bool {
+		for _, n := range c.Nodes {
+			throttled = throttled || throttledBytes.MatchString(n.Metrics(t))
+		}
+		return !moving(t, c, topic)
+	})
+	return time.Since(began), throttled
 }
 
 // produceTo writes small records to partition 0 of the topics, one after the other, until ctx ends, and returns

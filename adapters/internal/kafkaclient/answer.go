@@ -18,6 +18,9 @@ const (
 	largestAnswer = 1 << 30
 	// firstRead is how much memory is allocated for an answer before more of it has arrived, in bytes.
 	firstRead = 1 << 20
+	// trustedRead is how much memory at most is taken at once for an answer from a broker that has sent as much before, in
+	// bytes.
+	trustedRead = 16 << 20
 	// correlationID is the size of the correlation id in front of every answer, in bytes.
 	correlationID = 4
 )

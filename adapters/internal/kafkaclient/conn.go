@@ -24,7 +24,7 @@ type Conn struct {
 	in      *bufio.Reader
 	format  *kmsg.RequestFormatter
 	last    int32            // the correlation id of the last request
-	largest int              // bytes of the largest answer so far
+	largest int              // bytes of the largest answer so far, trustedRead at most
 	out     []byte           // the last request's frame; its memory is reused
 	served  map[int16]served // by API key; nil before Negotiate
 }
@@ -123,7 +123,7 @@ func (c *Conn) receive(tags bool) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.largest = max(c.largest, len(body))
+	c.largest = max(c.largest, min(len(body), trustedRead))
 	if tags {
 		return skipTags(body)
 	}

@@ -7,8 +7,8 @@
 // way would be taken for the next one. The exceptions are errors that are found before anything is sent.
 //
 // The other end is not trusted with memory: memory for an answer grows with the bytes that arrive, not with the size in
-// front of it. An answer that contradicts itself is ErrMalformed, never a panic. The caller checks the error codes
-// inside an answer, with kafkaerrors.
+// front of it, except for the size of an earlier answer, up to 16 MiB. An answer that contradicts itself is
+// ErrMalformed, never a panic. The caller checks the error codes inside an answer, with kafkaerrors.
 //
 // Dialer.Secure does what comes before the first request, such as TLS. Steps that need requests of their own, such as
 // authentication by SASL, use a fresh Conn before anything else does.

@@ -30,7 +30,7 @@ func newConfigNotice(log *slog.Logger) *configNotice {
 
 // give logs the configs of table that are set.
 func (n *configNotice) give(ctx context.Context, table *configdef.Table, levels ...map[string]string) {
-	var idle, unknown []string
+	var idle, decided, unknown []string
 	n.mu.Lock()
 	for _, set := range levels {
 		for _, name := range slices.Sorted(maps.Keys(set)) {
@@ -40,13 +40,21 @@ func (n *configNotice) give(ctx context.Context, table *configdef.Table, levels 
 				unknown = append(unknown, name)
 			case k.Use == configdef.Shown && !n.given[name] && (k.Null || k.Canonical(set[name]) != k.Default):
 				n.given[name] = true
-				idle = append(idle, name)
+				if k.Decided {
+					decided = append(decided, name)
+				} else {
+					idle = append(idle, name)
+				}
 			}
 		}
 	}
 	n.mu.Unlock()
 	if len(idle) > 0 {
 		n.log.WarnContext(ctx, "these configs are kept and shown, and have no effect here", "configs", idle)
+	}
+	if len(decided) > 0 {
+		n.log.WarnContext(ctx, "these configs are kept and have no effect, the broker uses and shows values of its own",
+			"configs", decided)
 	}
 	if len(unknown) > 0 {
 		n.unknown.Warn(ctx, "these configs are not known, they are kept and have no effect", "configs", unknown)

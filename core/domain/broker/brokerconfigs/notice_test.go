@@ -52,6 +52,15 @@ func TestAConfigWithoutEffectIsKeptShownAndLoggedOnce(t *testing.T) {
 	want("after changes with effect, or to the default")
 }
 
+// TestAValueThatIsNotShownIsNotSaidToBe sets a config for which the broker uses and shows a value of its own.
+func TestAValueThatIsNotShownIsNotSaidToBe(t *testing.T) {
+	f := newConfigsFixture(t, map[string]string{"broker.session.timeout.ms": "9000"})
+	if told := f.log.String(); strings.Contains(told, "kept and shown") || !strings.Contains(told, "values of its own") ||
+		!strings.Contains(told, "broker.session.timeout.ms") {
+		t.Errorf("told:\n%s", told)
+	}
+}
+
 func TestConfigsOfListenersAndUnknownOnesAreKeptAndShown(t *testing.T) {
 	const ofListener, unknown = "listener.name.out.sasl.enabled.mechanisms", "my.plugin.secret"
 	f := newConfigsFixture(t, map[string]string{ofListener: "PLAIN"})

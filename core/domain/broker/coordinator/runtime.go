@@ -113,9 +113,12 @@ func (r *Runtime[S, R]) Run(ctx context.Context) error {
 	}
 }
 
-// CatchUp rings the alarms that are due. It is called after the broker's clock was moved: Run waits by the machine's
-// clock.
-func (r *Runtime[S, R]) CatchUp(ctx context.Context) { r.alarms.catchUp(ctx) }
+// CatchUp rings the alarms that are due at once, and returns when what they have written is durable; for the error see
+// AwaitWrites. It is called after the broker's clock was moved: Run waits by the machine's clock.
+func (r *Runtime[S, R]) CatchUp(ctx context.Context) error {
+	r.alarms.catchUp(ctx)
+	return r.AwaitWrites(ctx)
+}
 
 // Go runs f on a goroutine that Run waits for: work of a state machine outside of its steps. It reports false when Run
 // has ended.

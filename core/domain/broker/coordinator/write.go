@@ -56,13 +56,36 @@ func (e *Entry[S, R]) Write(ctx context.Context, w Write[R], done chan<- error) 
 
 // Barrier returns a channel that gets nil when everything that the shard has written so far is durable, or an error;
 // see Await. It is for states that apply their records before these are durable.
-func (e *Entry[S, R]) Barrier() <-chan error {
+func (e *Entry[S, R]) Barrier() <-chan error { return e.shard.barrier() }
+
+// AwaitWrites returns when everything that was written before is durable and applied to the states. Errors:
+// fault.NotCoordinator when a partition was given up in the meantime, for example because a write was lost, and
+// ctx.Err().
+func (r *Runtime[S, R]) AwaitWrites(ctx context.Context) error {
+	for _, s := range r.known() {
+		s.mu.Lock()
+		written := s.barrier()
+		s.mu.Unlock()
+		select {
+		case err := <-written:
+			if err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// barrier is called under the lock; see Entry.Barrier.
+func (s *shard[S, R]) barrier() <-chan error {
 	done := make(chan error, 1)
-	if len(e.shard.queue) == 0 {
+	if len(s.queue) == 0 {
 		done <- nil
 		return done
 	}
-	e.shard.push(&pending[S, R]{done: done})
+	s.push(&pending[S, R]{done: done})
 	return done
 }
 

@@ -14,7 +14,7 @@ import (
 // TestWhatIsDueByAMovedClockIsDoneAtOnce moves the coordinator's clock; the machine's clock stands still.
 func TestWhatIsDueByAMovedClockIsDoneAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newFixture(t, coordinatortest.NewLog(0))
+		g := newFixture(t, coordinatortest.NewLog(10*time.Millisecond))
 		g.stop()
 		var ahead atomic.Int64
 		clock := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
@@ -45,12 +45,10 @@ func TestWhatIsDueByAMovedClockIsDoneAtOnce(t *testing.T) {
 			t.Errorf("behind the session's time-out the group is %s", state)
 		}
 		move(6 * 24 * time.Hour)
-		synctest.Wait()
 		if got := groupstest.Committed(t, g, "g"); got != 5 {
 			t.Errorf("before offsets.retention.minutes %d is committed, want 5", got)
 		}
 		move(2 * 24 * time.Hour)
-		synctest.Wait()
 		if got := groupstest.Committed(t, g, "g"); got != -1 {
 			t.Errorf("behind offsets.retention.minutes %d is committed", got)
 		}
@@ -60,6 +58,26 @@ func TestWhatIsDueByAMovedClockIsDoneAtOnce(t *testing.T) {
 		stop()
 		if err := <-ended; err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// TestCatchingUpWaitsForGroupsThatAreBeingLoaded has a log that takes longer to read than a request waits for it.
+func TestCatchingUpWaitsForGroupsThatAreBeingLoaded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := coordinatortest.NewLog(0)
+		g := newFixture(t, log)
+		if err := g.Commit(t.Context(), groupstest.CommitOf("g", "", -1, 5)); err != nil {
+			t.Fatal(err)
+		}
+		log.Set(func() { log.ReadDelay = 3 * time.Second })
+		g = g.restart()
+		defer g.stop()
+		if err := g.CatchUp(t.Context()); err != nil {
+			t.Errorf("CatchUp() = %v", err)
+		}
+		if got := groupstest.Committed(t, g, "g"); got != 5 {
+			t.Errorf("%d is committed, want 5", got)
 		}
 	})
 }

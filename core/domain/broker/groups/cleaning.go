@@ -3,8 +3,10 @@ package groups
 import (
 	"cmp"
 	"context"
+	"errors"
 	"time"
 
+	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/group/classic"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/internal/pause"
@@ -54,10 +56,20 @@ func (c *Coordinator) Sweep(ctx context.Context) error {
 }
 
 // CatchUp does at once what is due by the broker's clock: time-outs of members and of rebalances, and the expiration of
-// offsets. It is called after that clock was moved: Run waits by the machine's clock.
+// offsets. It waits for groups that are being loaded, and returns when all of it is durable. It is called after that
+// clock was moved: Run waits by the machine's clock.
 func (c *Coordinator) CatchUp(ctx context.Context) error {
-	c.groups.CatchUp(ctx)
-	return c.Sweep(ctx)
+	if err := c.groups.CatchUp(ctx); err != nil {
+		return err
+	}
+	err := c.Sweep(ctx)
+	for errors.Is(err, fault.CoordinatorLoadInProgress) && ctx.Err() == nil {
+		err = c.Sweep(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return c.groups.AwaitWrites(ctx)
 }
 
 // removeOffsets writes the tombstones of every group that this broker coordinates. If a partition cannot be loaded, it
