@@ -140,7 +140,8 @@ func TestADamagedTopicIDConcernsItsLogAlone(t *testing.T) {
 	change()
 	s, others, _ := openNamed(t, opt, cfg, []string{"b"})
 	wantOffsets(t, offsets(t, others[0], 4000), 0, 5)
-	if _, err := s.Open(t.Context(), logs[0].id, &cfg, new(partition.State), newWitness()); err == nil || !strings.Contains(err.Error(), "a-0/"+partitionFile) {
+	if _, err := s.Open(t.Context(), logs[0].id, &cfg, new(partition.State), newWitness()); err == nil ||
+		!strings.Contains(err.Error(), "a-0/"+partitionFile) {
 		t.Errorf("opening the other log: %v", err)
 	}
 	change()

@@ -80,7 +80,8 @@ func TestNoDamagedByteOfACheckpointFileUndoesWhatItSays(t *testing.T) {
 			edit(t, left, "/data/"+name, func(content []byte) { content[len(content)-2] ^= 1 })
 			overwrite(t, left, "/data/"+name+copySuffix, []byte(second))
 			opt.FS = left
-			if _, err := Open(t.Context(), opt); !errors.Is(err, fault.KafkaStorageError) || !strings.Contains(err.Error(), "/data/"+name) {
+			if _, err := Open(t.Context(), opt); !errors.Is(err, fault.KafkaStorageError) ||
+				!strings.Contains(err.Error(), "/data/"+name) {
 				t.Errorf("with both of %s damaged the store opens with %v", name, err)
 			}
 		}
@@ -102,12 +103,15 @@ func TestACheckpointFileIsMadeWholeAgain(t *testing.T) {
 		for what, change := range map[string]func(*disktest.FS) error{
 			"the file is missing": func(fs *disktest.FS) error { return fs.Remove("/data/" + name) },
 			"the copy is missing": func(fs *disktest.FS) error { return fs.Remove("/data/" + name + copySuffix) },
-			"the copy is older":   func(fs *disktest.FS) error { return replaceFile(fs, "/data/"+name+copySuffix, []byte("0\n0\n")) },
+			"the copy is older": func(fs *disktest.FS) error {
+				return replaceFile(fs, "/data/"+name+copySuffix, []byte("0\n0\n"))
+			},
 			"there is Kafka's only": func(fs *disktest.FS) error {
 				return errors.Join(replaceFile(fs, "/data/"+name, plain), fs.Remove("/data/"+name+copySuffix))
 			},
 			"Kafka has written after us": func(fs *disktest.FS) error {
-				return errors.Join(replaceFile(fs, "/data/"+name, plain), replaceFile(fs, "/data/"+name+copySuffix, formatOffsets(nil)))
+				return errors.Join(replaceFile(fs, "/data/"+name, plain),
+					replaceFile(fs, "/data/"+name+copySuffix, formatOffsets(nil)))
 			},
 		} {
 			t.Run(name+", "+what, func(t *testing.T) {
@@ -153,7 +157,9 @@ func TestAnErrorForgetsNothingOfADeletedLog(t *testing.T) {
 	checkpoint := func(path string) bool {
 		return strings.HasPrefix(path, "/data/") && strings.Contains(path, "-checkpoint")
 	}
-	for _, op := range []disktest.Op{disktest.OpOpen, disktest.OpWrite, disktest.OpSync, disktest.OpRename, disktest.OpSyncDir} {
+	for _, op := range []disktest.Op{
+		disktest.OpOpen, disktest.OpWrite, disktest.OpSync, disktest.OpRename, disktest.OpSyncDir,
+	} {
 		for _, how := range []string{"checkpoints are written meanwhile", "the topic is made anew meanwhile", "both"} {
 			t.Run(string(op)+" fails, "+how, func(t *testing.T) {
 				fs := disktest.New()
@@ -179,7 +185,8 @@ func TestAnErrorForgetsNothingOfADeletedLog(t *testing.T) {
 				}
 				if how != "checkpoints are written meanwhile" {
 					for range 2 {
-						if _, err := s.Open(t.Context(), fresh, &cfg, new(partition.State), newWitness()); !errors.Is(err, syscall.ENOSPC) {
+						_, err := s.Open(t.Context(), fresh, &cfg, new(partition.State), newWitness())
+						if !errors.Is(err, syscall.ENOSPC) {
 							t.Fatalf("the new log opens with %v", err)
 						}
 					}

@@ -57,7 +57,8 @@ func openOne(t *testing.T, opt Options, topic string) (*Store, ports.Log, error)
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	l, err := s.Open(t.Context(), ports.LogID{Topic: topic, TopicID: [16]byte{1}}, &ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}, new(partition.State), newWitness())
+	l, err := s.Open(t.Context(), ports.LogID{Topic: topic, TopicID: [16]byte{1}},
+		&ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}, new(partition.State), newWitness())
 	return s, l, err
 }
 
@@ -102,7 +103,8 @@ func TestAProperStopVouchesForTheLogsThatWereChecked(t *testing.T) {
 		if _, a := s.unchecked[logName{"a", 0}]; a != (run == 0) {
 			t.Errorf("run %d: a is to be checked: %t", run, a)
 		}
-		if _, err := s.Open(t.Context(), ports.LogID{Topic: c.opens, TopicID: [16]byte{1}}, &ports.LogConfig{}, new(partition.State), newWitness()); err != nil {
+		if _, err := s.Open(t.Context(), ports.LogID{Topic: c.opens, TopicID: [16]byte{1}}, &ports.LogConfig{},
+			new(partition.State), newWitness()); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Close(); err != nil {
@@ -111,7 +113,8 @@ func TestAProperStopVouchesForTheLogsThatWereChecked(t *testing.T) {
 		marked, err := fs.Exists("/data/" + cleanShutdownFile)
 		listed := readOffsets(fs, "/data/"+uncheckedFile)
 		got := slices.Collect(maps.Keys(listed.of))
-		if err := errors.Join(err, listed.err); err != nil || marked != (c.unchecked == nil) || !slices.Equal(got, c.unchecked) {
+		if err := errors.Join(err, listed.err); err != nil || marked != (c.unchecked == nil) ||
+			!slices.Equal(got, c.unchecked) {
 			t.Errorf("run %d: Kafka's mark is there: %t, to be checked are %v, want %v, %v", run, marked, got, c.unchecked, err)
 		}
 	}
@@ -131,7 +134,8 @@ func TestADamagedLogStaysOfflineOverProperStops(t *testing.T) {
 		if !errors.Is(err, fault.KafkaStorageError) || !strings.Contains(err.Error(), "acknowledged") {
 			t.Errorf("run %d: the damaged log opens with %v", run, err)
 		}
-		if _, err := s.Open(t.Context(), ports.LogID{Topic: "a", TopicID: [16]byte{1}}, &ports.LogConfig{}, new(partition.State), newWitness()); err != nil {
+		if _, err := s.Open(t.Context(), ports.LogID{Topic: "a", TopicID: [16]byte{1}}, &ports.LogConfig{},
+			new(partition.State), newWitness()); err != nil {
 			t.Errorf("run %d: the other log opens with %v", run, err)
 		}
 		if err := s.Close(); err != nil {
@@ -193,7 +197,9 @@ func TestNoDamagedByteTakesALogOffTheListOfThoseToBeChecked(t *testing.T) {
 // Kafka before 2.8 has none.
 func TestRecordsOfWhichNothingSaysWhoseAreLeftAlone(t *testing.T) {
 	id := ports.LogID{Topic: "b", TopicID: [16]byte{1}}
-	for what, content := range map[string]string{"missing": "", "damaged": "version: 0\ntopic_id: AQAAAAAAAAAAAAAAAAAAA!", "empty": "\n"} {
+	for what, content := range map[string]string{
+		"missing": "", "damaged": "version: 0\ntopic_id: AQAAAAAAAAAAAAAAAAAAA!", "empty": "\n",
+	} {
 		for _, first := range []string{"opened", "deleted"} {
 			t.Run(what+", "+first, func(t *testing.T) {
 				fs, opt := crashedWith(t, half)
@@ -259,7 +265,8 @@ func TestADirectoryWithoutRecordsIsBegunAnew(t *testing.T) {
 func TestProducerSnapshotsOfEarlierStopsGo(t *testing.T) {
 	_, opt := crashedWith(t, half)
 	for run := range int64(6) {
-		s, logs, witnesses := openNamed(t, opt, ports.LogConfig{SegmentBytes: 1 << 20, RetentionAge: -1, RetentionBytes: -1}, []string{"a"})
+		s, logs, witnesses := openNamed(t, opt, ports.LogConfig{SegmentBytes: 1 << 20, RetentionAge: -1, RetentionBytes: -1},
+			[]string{"a"})
 		if n := logs[0].state.Producers.Len(); n != 1 {
 			t.Errorf("run %d: %d producers are known", run, n)
 		}

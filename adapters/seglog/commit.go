@@ -21,7 +21,10 @@ func (l *Log) Take() journal.Chunk {
 	t := l.pending
 	l.taken, l.pending = t, nil
 	t.end = l.end
-	c := journal.Chunk{ID: l.id, Previous: l.takenEnd, BaseOffset: t.batches[0].BaseOffset(), Batches: t.batches, Volatile: l.config.Flush != ports.FlushSync}
+	c := journal.Chunk{
+		ID: l.id, Previous: l.takenEnd, BaseOffset: t.batches[0].BaseOffset(), Batches: t.batches,
+		Volatile: l.config.Flush != ports.FlushSync,
+	}
 	l.takenEnd = t.end
 	// The journal must not hold what does not follow the journal or what is synced: a replay could not apply it.
 	hanging := !c.Volatile && l.volatileEnd > l.recoveryPoint
@@ -90,8 +93,8 @@ func (l *Log) writeTaken() error {
 	return nil
 }
 
-// writeEpochs writes the leader epoch checkpoint. It holds nothing that the batches themselves do not say: a log whose checkpoint
-// is missing or torn reads it from them. So the first one, which every new log writes, needs no sync.
+// writeEpochs writes the leader epoch checkpoint. It holds nothing that the batches themselves do not say: a log whose
+// checkpoint is missing or torn reads it from them. So the first one, which every new log writes, needs no sync.
 func (l *Log) writeEpochs(content []byte) error {
 	path := filepath.Join(l.dir(), epochFile)
 	exists, err := l.store.opt.FS.Exists(path)
@@ -109,8 +112,8 @@ func (l *Log) writeEpochs(content []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// syncEarly is how many bytes of a segment begin their way to the disk at once. Were all left to the sync before the journal's files are used
-// anew, the commits of that moment would stand behind it.
+// syncEarly is how many bytes of a segment begin their way to the disk at once. Were all left to the sync before the
+// journal's files are used anew, the commits of that moment would stand behind it.
 const syncEarly = 1 << 20
 
 // writeBatches writes batches to the active segment with one system call, and notes them in the indexes.
@@ -167,7 +170,8 @@ func (l *Log) writeBatches(batches []record.Batch) error {
 	return nil
 }
 
-// note brings a batch that stands at s.size, of which the header is enough, into the indexes, as Kafka's LogSegment.append does.
+// note brings a batch that stands at s.size, of which the header is enough, into the indexes, as Kafka's
+// LogSegment.append does.
 func (s *segment) note(b record.Batch, interval int64) {
 	if ts := b.MaxTimestamp(); !s.timed || ts > s.maxTimestamp {
 		s.maxTimestamp, s.maxOffset, s.timed = ts, b.LastOffset(), true
@@ -284,7 +288,8 @@ func (l *Log) stayDirty(segments []*segment) {
 	l.store.noteUnsynced(l)
 }
 
-// Sync makes durable what was written to the segments. An error that passes leaves all as it was; any other takes the log offline.
+// Sync makes durable what was written to the segments. An error that passes leaves all as it was; any other takes the
+// log offline.
 func (l *Log) Sync() error {
 	l.syncing.Lock()
 	defer l.syncing.Unlock()
@@ -323,8 +328,8 @@ func (l *Log) Sync() error {
 	return nil
 }
 
-// syncIndexes makes durable the indexes of what was written to the segments: recovery believes them below the index point, which
-// it raises to the recovery point. A failure takes the log offline, as one of Sync does.
+// syncIndexes makes durable the indexes of what was written to the segments: recovery believes them below the index
+// point, which it raises to the recovery point. A failure takes the log offline, as one of Sync does.
 func (l *Log) syncIndexes() error {
 	err := l.trySyncIndexes()
 	if err != nil && !disk.Passing(err) {

@@ -14,8 +14,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// compaction is one run over a log. It holds no lock while it reads and writes, and looks before each batch whether it has to end; to put a
-// rewritten segment in its place it takes Log.cleaning.
+// compaction is one run over a log. It holds no lock while it reads and writes, and looks before each batch whether it
+// has to end; to put a rewritten segment in its place it takes Log.cleaning.
 type compaction struct {
 	log       *Log
 	cut       atomic.Bool   // the log was truncated or begun anew
@@ -29,11 +29,12 @@ type compaction struct {
 	epoch     int32 // leader epoch of the batch that was looked at last, -1 for none
 }
 
-// errAbandoned ends a compaction because the log was cut, deleted or closed: what it has read is not true any more. Or it is being changed for long.
+// errAbandoned ends a compaction because the log was cut, deleted or closed: what it has read is not true any more. Or
+// it is being changed for long.
 var errAbandoned = errors.New("compaction was abandoned")
 
-// Compact removes records that newer ones with the same key have replaced, from segments below the active one; see ports.CleanedLog. Offsets do
-// not change; see Kafka's documentation of log compaction.
+// Compact removes records that newer ones with the same key have replaced, from segments below the active one; see
+// ports.CleanedLog. Offsets do not change; see Kafka's documentation of log compaction.
 func (l *Log) Compact(ctx context.Context, now time.Time, upTo func() int64) error {
 	if err := l.damage(); err != nil {
 		return err
@@ -87,7 +88,8 @@ func (c *compaction) end() {
 	close(c.done)
 }
 
-// abandonCompaction has a compaction that is under way end: what it has read is not true any more. Called with Log.cleaning held.
+// abandonCompaction has a compaction that is under way end: what it has read is not true any more. Called with
+// Log.cleaning held.
 func (l *Log) abandonCompaction() {
 	l.store.mu.Lock()
 	defer l.store.mu.Unlock()
@@ -96,7 +98,8 @@ func (l *Log) abandonCompaction() {
 	}
 }
 
-// awaitCompaction returns when no compaction is at work on a log any more that is offline or closing: which it notices at its next batch.
+// awaitCompaction returns when no compaction is at work on a log any more that is offline or closing: which it notices
+// at its next batch.
 func (l *Log) awaitCompaction() {
 	l.store.mu.Lock()
 	c := l.store.compactions[l]
@@ -153,9 +156,11 @@ func (c *compaction) orAbandoned(ctx context.Context, err error) error {
 	return err
 }
 
-// eachBatch visits the batches of a segment from an offset on, until visit returns false. What is damaged is visited by nobody: the log is
-// compacted no more. The error is errMoved when the segment was replaced or deleted meanwhile.
-func (c *compaction) eachBatch(ctx context.Context, p timedPlace, from int64, visit func(record.Batch) (bool, error)) error {
+// eachBatch visits the batches of a segment from an offset on, until visit returns false. What is damaged is visited by
+// nobody: the log is compacted no more. The error is errMoved when the segment was replaced or deleted meanwhile.
+func (c *compaction) eachBatch(
+	ctx context.Context, p timedPlace, from int64, visit func(record.Batch) (bool, error),
+) error {
 	at := from
 	err := c.log.scan(p.place, from, func(b record.Batch) (bool, error) {
 		if err := c.stopped(ctx); err != nil {
@@ -178,7 +183,8 @@ func (c *compaction) eachBatch(ctx context.Context, p timedPlace, from int64, vi
 
 // unreadable reports whether an error says that bytes are no sound batch, and not that they could not be had.
 func unreadable(err error) bool {
-	return errors.Is(err, fault.CorruptMessage) || errors.Is(err, fault.InvalidRecord) || errors.Is(err, record.ErrIncomplete) || errors.Is(err, fault.UnsupportedCompressionType)
+	return errors.Is(err, fault.CorruptMessage) || errors.Is(err, fault.InvalidRecord) ||
+		errors.Is(err, record.ErrIncomplete) || errors.Is(err, fault.UnsupportedCompressionType)
 }
 
 // damaged is a segment with a batch that cannot be read.
@@ -187,7 +193,8 @@ type damaged struct {
 	err     error
 }
 
-// judge has the log not be compacted as long as it holds a segment, when err, met at an offset, says that it is damaged. It returns why.
+// judge has the log not be compacted as long as it holds a segment, when err, met at an offset, says that it is
+// damaged. It returns why.
 func (l *Log) judge(p timedPlace, at int64, err error) error {
 	if !unreadable(err) {
 		return err
@@ -216,9 +223,12 @@ func (l *Log) damage() error {
 	return nil
 }
 
-// cleanable returns from where on the log has not been compacted, up to where it may be, which is where a segment begins, and whether it is
-// worth it. cleaned is the end of what was compacted before, limit that of what may be. Called with Log.cleaning held.
-func (l *Log) cleanable(ctx context.Context, now time.Time, cleaned, limit int64) (from, upTo int64, due bool, err error) {
+// cleanable returns from where on the log has not been compacted, up to where it may be, which is where a segment
+// begins, and whether it is worth it. cleaned is the end of what was compacted before, limit that of what may be.
+// Called with Log.cleaning held.
+func (l *Log) cleanable(
+	ctx context.Context, now time.Time, cleaned, limit int64,
+) (from, upTo int64, due bool, err error) {
 	l.mu.Lock()
 	// A segment that is not durable to its end cannot be read to its end either: what the scan did not see would be lost.
 	limit = min(limit, l.active().base, l.durableBase)

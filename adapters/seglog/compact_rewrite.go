@@ -8,7 +8,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/space"
 )
 
-// rewrite puts what is left of a group of segments in its place. Segments of it that retention has deleted meanwhile are passed over.
+// rewrite puts what is left of a group of segments in its place. Segments of it that retention has deleted meanwhile
+// are passed over.
 func (c *compaction) rewrite(ctx context.Context, group []timedPlace) error {
 	for len(group) > 0 {
 		done, err := c.rewriteOnce(ctx, group)
@@ -80,7 +81,9 @@ func (c *compaction) room(group []timedPlace) error {
 }
 
 // write writes what is left of a group to a file. changed is false when that is all of one segment.
-func (c *compaction) write(ctx context.Context, path string, group []timedPlace) (fresh *segment, changed bool, err error) {
+func (c *compaction) write(
+	ctx context.Context, path string, group []timedPlace,
+) (fresh *segment, changed bool, err error) {
 	out, err := c.log.store.opt.FS.Open(path, true)
 	if err != nil {
 		return nil, false, err
@@ -123,9 +126,9 @@ func (c *compaction) write(ctx context.Context, path string, group []timedPlace)
 	return fresh, changed, nil
 }
 
-// keep returns what is left of a batch: itself, a smaller one, an empty one, or nothing. Empty ones stay for what their headers say: the last
-// sequence of a producer, and where a leader epoch begins. A follower would take the epoch for one that begins later, and as a leader not
-// notice records of the epoch before that some replica has there alone.
+// keep returns what is left of a batch: itself, a smaller one, an empty one, or nothing. Empty ones stay for what their
+// headers say: the last sequence of a producer, and where a leader epoch begins. A follower would take the epoch for
+// one that begins later, and as a leader not notice records of the epoch before that some replica has there alone.
 func (c *compaction) keep(b record.Batch) (record.Batch, error) {
 	if b.Control() {
 		return b, nil
@@ -187,7 +190,10 @@ func (c *compaction) isLast(b record.Batch) bool {
 
 // options are those under which b was built.
 func (c *compaction) options(b record.Batch) record.Options {
-	o := record.Options{BaseOffset: b.BaseOffset(), LeaderEpoch: b.LeaderEpoch(), Codec: b.Attributes().Codec(), Transactional: b.Transactional()}
+	o := record.Options{
+		BaseOffset: b.BaseOffset(), LeaderEpoch: b.LeaderEpoch(), Codec: b.Attributes().Codec(),
+		Transactional: b.Transactional(),
+	}
 	if b.ProducerID() >= 0 {
 		o.Producer = &record.Producer{ID: b.ProducerID(), Epoch: b.ProducerEpoch(), Sequence: b.BaseSequence()}
 	}

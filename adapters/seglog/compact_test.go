@@ -22,7 +22,10 @@ import (
 )
 
 // eachCompacted is the config of a compacted log in which each batch is a segment.
-var eachCompacted = ports.LogConfig{SegmentBytes: 1, Compact: true, RetentionAge: -1, RetentionBytes: -1, DeleteRetention: time.Hour}
+var eachCompacted = ports.LogConfig{
+	SegmentBytes: 1, Compact: true, RetentionAge: -1, RetentionBytes: -1,
+	DeleteRetention: time.Hour,
+}
 
 // appendRecord appends a batch of one record, with an empty value for a tombstone, and waits until it is durable.
 func appendRecord(t *testing.T, l *Log, f *witness, epoch int32, producer int64, key, value string) {
@@ -198,9 +201,18 @@ func TestNothingWaitsForACompaction(t *testing.T) {
 		start, end int64
 		abandoned  bool
 	}{
-		"truncation":      {do: func(t *testing.T, l *Log) error { return l.Truncate(t.Context(), 6) }, end: 6, abandoned: true},
-		"reset":           {do: func(t *testing.T, l *Log) error { return l.ResetTo(t.Context(), 40) }, start: 40, end: 40, abandoned: true},
-		"deleted records": {do: func(t *testing.T, l *Log) error { return l.AdvanceStart(t.Context(), 4) }, start: 4, end: 10},
+		"truncation": {
+			do: func(t *testing.T, l *Log) error { return l.Truncate(t.Context(), 6) }, end: 6,
+			abandoned: true,
+		},
+		"reset": {
+			do: func(t *testing.T, l *Log) error { return l.ResetTo(t.Context(), 40) }, start: 40, end: 40,
+			abandoned: true,
+		},
+		"deleted records": {
+			do: func(t *testing.T, l *Log) error { return l.AdvanceStart(t.Context(), 4) }, start: 4,
+			end: 10,
+		},
 		"retention": {do: func(t *testing.T, l *Log) error {
 			return errors.Join(l.AdvanceStart(t.Context(), 4), l.Retain(t.Context(), time.UnixMilli(2000), l.DurableEnd))
 		}, start: 4, end: 10},

@@ -52,7 +52,8 @@ func TestARecordThatExpiresFreesItsMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range names {
-		if base, ok := strings.CutSuffix(name, logSuffix); ok && base < segmentName(10, "") || strings.HasSuffix(name, deletedSuffix) {
+		if base, ok := strings.CutSuffix(name, logSuffix); ok && base < segmentName(10, "") ||
+			strings.HasSuffix(name, deletedSuffix) {
 			t.Errorf("%s is there still, of %v", name, names)
 		}
 	}

@@ -54,8 +54,8 @@ func (s *Store) Delete(_ context.Context, id ports.LogID) error {
 	return s.journal.Taken(id)
 }
 
-// close ends a log for good, waiting for what is being written to its files, and returns how long these are to be kept. The journal
-// may still be writing what it has taken: its bytes are released when that is done.
+// close ends a log for good, waiting for what is being written to its files, and returns how long these are to be kept.
+// The journal may still be writing what it has taken: its bytes are released when that is done.
 func (l *Log) close(reason error) time.Duration {
 	l.mu.Lock()
 	if l.offline == nil {

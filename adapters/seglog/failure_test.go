@@ -50,16 +50,37 @@ func TestAFailedDiskTakesOfflineWhatItHoldsAndLosesNothing(t *testing.T) {
 		direct int // see journal.Options
 		others bool
 	}{
-		{"the journal cannot be synced", syscall.EIO, func(op disktest.Op, path string) bool { return op == disktest.OpSync && inJournal(path) }, -1, false},
-		{"one log's segment cannot be synced", syscall.EIO, func(op disktest.Op, path string) bool { return op == disktest.OpSync && ofA(path) }, 1, true},
-		{"the journal cannot be written", syscall.EIO, func(op disktest.Op, path string) bool { return op == disktest.OpWrite && inJournal(path) }, -1, false},
-		{"one log's segment cannot be written", syscall.EIO, func(op disktest.Op, path string) bool { return op == disktest.OpWrite && ofA(path) }, -1, true},
+		{
+			"the journal cannot be synced", syscall.EIO,
+			func(op disktest.Op, path string) bool { return op == disktest.OpSync && inJournal(path) }, -1, false,
+		},
+		{
+			"one log's segment cannot be synced", syscall.EIO,
+			func(op disktest.Op, path string) bool { return op == disktest.OpSync && ofA(path) }, 1, true,
+		},
+		{
+			"the journal cannot be written", syscall.EIO,
+			func(op disktest.Op, path string) bool { return op == disktest.OpWrite && inJournal(path) }, -1, false,
+		},
+		{
+			"one log's segment cannot be written", syscall.EIO,
+			func(op disktest.Op, path string) bool { return op == disktest.OpWrite && ofA(path) }, -1, true,
+		},
 		{"one log's next segment cannot be made", syscall.EROFS, func(op disktest.Op, path string) bool {
 			return op == disktest.OpOpen && ofA(path) && !strings.HasSuffix(path, segmentName(0, logSuffix))
 		}, -1, true},
-		{"nothing can be written", syscall.EIO, func(op disktest.Op, _ string) bool { return op == disktest.OpWrite }, -1, false},
-		{"nothing can be written, around the journal", syscall.EIO, func(op disktest.Op, _ string) bool { return op == disktest.OpWrite }, 1, false},
-		{"no space is found at the sync", syscall.ENOSPC, func(op disktest.Op, path string) bool { return op == disktest.OpSync && inJournal(path) }, -1, false},
+		{
+			"nothing can be written", syscall.EIO,
+			func(op disktest.Op, _ string) bool { return op == disktest.OpWrite }, -1, false,
+		},
+		{
+			"nothing can be written, around the journal", syscall.EIO,
+			func(op disktest.Op, _ string) bool { return op == disktest.OpWrite }, 1, false,
+		},
+		{
+			"no space is found at the sync", syscall.ENOSPC,
+			func(op disktest.Op, path string) bool { return op == disktest.OpSync && inJournal(path) }, -1, false,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			fs := disktest.New()
@@ -118,7 +139,9 @@ func TestAFailedDiskTakesOfflineWhatItHoldsAndLosesNothing(t *testing.T) {
 			unplugged := fs.Crash(disktest.Unsynced, nil)
 			torn := fs.Crash(disktest.SomeBlocks, rand.New(rand.NewPCG(1, 1)))
 			_ = s.Close() // says what has failed
-			for how, left := range map[string]*disktest.FS{"closed": fs, "killed": killed, "unplugged": unplugged, "unplugged and torn": torn} {
+			for how, left := range map[string]*disktest.FS{
+				"closed": fs, "killed": killed, "unplugged": unplugged, "unplugged and torn": torn,
+			} {
 				opt := opt
 				opt.FS = left
 				s, again, fresh := openNamed(t, opt, cfg, names)

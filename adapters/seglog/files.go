@@ -16,9 +16,10 @@ import (
 
 var _ ports.Descriptor = (*openFile)(nil)
 
-// fileCache keeps files open between uses, and closes those that were not used for longest. A segment that has unsynced records stays open until it is
-// synced: were writing them to fail, the kernel might have forgotten that when the file is opened again, and its sync would succeed. Where more of
-// these are written to than files are kept open, the oldest are closed all the same: open files take memory of the kernel.
+// fileCache keeps files open between uses, and closes those that were not used for longest. A segment that has unsynced
+// records stays open until it is synced: were writing them to fail, the kernel might have forgotten that when the file
+// is opened again, and its sync would succeed. Where more of these are written to than files are kept open, the oldest
+// are closed all the same: open files take memory of the kernel.
 type fileCache struct {
 	fs   disk.FS
 	keep int
@@ -65,7 +66,8 @@ func (f *openFile) Descriptor() (fd uintptr, ok bool) {
 	return file.Fd(), true
 }
 
-// Sync makes the writes durable that have returned. Once some may be lost it fails always: the kernel tells of that once, and takes the rest for clean.
+// Sync makes the writes durable that have returned. Once some may be lost it fails always: the kernel tells of that
+// once, and takes the rest for clean.
 func (f *openFile) Sync() error {
 	if err := f.cache.failure(f); err != nil {
 		return err
@@ -78,7 +80,8 @@ func (f *openFile) Sync() error {
 	return err
 }
 
-// unsynced reports whether there are records in the file that were not synced. An index needs no such care: what it says is looked at.
+// unsynced reports whether there are records in the file that were not synced. An index needs no such care: what it
+// says is looked at.
 func (f *openFile) unsynced() bool {
 	return strings.HasSuffix(f.path, logSuffix) && f.synced.Load() < f.changes.Load()
 }
@@ -87,7 +90,8 @@ func newFileCache(fs disk.FS, keep int) *fileCache {
 	return &fileCache{fs: fs, keep: keep, open: make(map[string]*openFile), failed: make(map[string]error)}
 }
 
-// acquire returns the file at path, open. The caller must Close it: that ends the use, and the cache closes the file in its time.
+// acquire returns the file at path, open. The caller must Close it: that ends the use, and the cache closes the file in
+// its time.
 func (c *fileCache) acquire(path string, create bool) (*openFile, error) {
 	for {
 		f, forgets := c.cached(path)
@@ -108,8 +112,8 @@ func (c *fileCache) acquire(path string, create bool) (*openFile, error) {
 	}
 }
 
-// keepOpen puts a file into the cache that was opened when there had been so many forgets. It returns nil when there were more since: another file
-// may have its name now.
+// keepOpen puts a file into the cache that was opened when there had been so many forgets. It returns nil when there
+// were more since: another file may have its name now.
 func (c *fileCache) keepOpen(path string, raw disk.File, forgets int) (*openFile, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -147,8 +151,8 @@ func (c *fileCache) failure(f *openFile) error {
 	return c.failed[f.path]
 }
 
-// fail notes that what was written to a file may be lost. Its users learn of it when they sync it: who reads must not be the only one who is told.
-// Called with the lock held.
+// fail notes that what was written to a file may be lost. Its users learn of it when they sync it: who reads must not
+// be the only one who is told. Called with the lock held.
 func (c *fileCache) fail(path string, err error) {
 	if err != nil {
 		c.failed[path] = disk.Lasting(err)

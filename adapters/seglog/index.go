@@ -7,8 +7,8 @@ import (
 	"sort"
 )
 
-// Sizes of index entries, in Kafka's formats: an offset index maps an offset, less the segment's base, to a position in the file;
-// a time index maps the largest timestamp so far to the offset, less the base, of its record. Big-endian.
+// Sizes of index entries, in Kafka's formats: an offset index maps an offset, less the segment's base, to a position in
+// the file; a time index maps the largest timestamp so far to the offset, less the base, of its record. Big-endian.
 const (
 	indexEntry     = 8
 	timeIndexEntry = 12
@@ -50,8 +50,8 @@ func (l *Log) view(base int64, suffix string, x *sparseIndex, size int) indexVie
 	return indexView{log: l, path: l.path(base, suffix), flushed: x.flushed, tail: x.tail, size: size}
 }
 
-// last returns the last entry for which keep is true; the entries for which it is stand before those for which it is not.
-// ok is false when there is none. A missing file is an empty index.
+// last returns the last entry for which keep is true; the entries for which it is stand before those for which it is
+// not. ok is false when there is none. A missing file is an empty index.
 func (v indexView) last(keep func(entry []byte) bool) (entry []byte, ok bool, err error) {
 	n, err := v.count(keep)
 	if err != nil || n == 0 {

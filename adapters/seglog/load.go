@@ -42,9 +42,9 @@ func (l *Log) createSegmentFiles(base int64) error {
 	return l.store.opt.FS.SyncDir(l.dir())
 }
 
-// load opens an existing log, and returns the offsets of the producer snapshots in its directory. Records from the recovery point on are checked, and cut off where they are
-// torn, and the indexes are made anew from the index point on; with scan false the log was closed properly,
-// and only its end is looked for.
+// load opens an existing log, and returns the offsets of the producer snapshots in its directory. Records from the
+// recovery point on are checked, and cut off where they are torn, and the indexes are made anew from the index point
+// on; with scan false the log was closed properly, and only its end is looked for.
 func (l *Log) load(sound points, start int64, scan bool) (snapshots []int64, err error) {
 	fs := l.store.opt.FS
 	if begin, ok, err := l.finishReset(); err != nil {

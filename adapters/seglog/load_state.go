@@ -127,8 +127,8 @@ func (l *Log) loadState(snapshots []int64) ([]partition.EpochStart, error) {
 	return entries, err
 }
 
-// readEpochs returns the leader epochs of the log's records, and what the checkpoint says: that may be missing, or be of
-// records that are not there any more.
+// readEpochs returns the leader epochs of the log's records, and what the checkpoint says: that may be missing, or be
+// of records that are not there any more.
 func (l *Log) readEpochs() (epochs partition.Epochs, stored []partition.EpochStart, err error) {
 	content, err := readFile(l.store.opt.FS, filepath.Join(l.dir(), epochFile))
 	if err != nil {

@@ -44,18 +44,21 @@ type Log struct {
 	offline       error
 	shutting      bool // set by Store.Close: appends are refused, what was accepted is committed
 	deleted       bool
-	ending        ending    // what LogEvents know of its end
-	indexesMade   bool      // indexes were made anew from the records, and not synced
-	opened        bool      // by Store.Open, which until then works on it alone
-	stored        int64     // end of the last batch in the segments, at the start: below the log start offset when that is ahead of what was synced
+	ending        ending // what LogEvents know of its end
+	indexesMade   bool   // indexes were made anew from the records, and not synced
+	opened        bool   // by Store.Open, which until then works on it alone
+	// stored is the end of the last batch in the segments, at the start: below the log start offset when that is ahead of
+	// what was synced
+	stored        int64
 	volatileEnd   int64     // end of the last chunk that was neither journaled nor synced at once
 	floor         uint64    // entries of the journal up to this group are from before a truncation or reset
 	takenEnd      int64     // end of what was taken: what is pending follows there
 	sinceFlush    int64     // records since the last sync, for flush.messages
 	firstUnsynced time.Time // when the oldest write that is not synced was made
 	recent        tailCache
-	settled       chan struct{} // closed when a chunk was committed or the log went offline; nil while nobody waits for that
-	taken         *chunk        // what the journal is committing; only its committing goroutine changes it
+	// settled is closed when a chunk was committed or the log went offline; nil while nobody waits for that
+	settled chan struct{}
+	taken   *chunk // what the journal is committing; only its committing goroutine changes it
 
 	// writing is held while the committing goroutine writes: who takes it waits for that, and keeps more from coming.
 	writing   sync.Mutex
@@ -71,10 +74,12 @@ type Log struct {
 	// telling serializes the calls of events.
 	telling sync.Mutex
 
-	// cleaning serializes with each other what changes the list of segments elsewhere than at its end: retention, truncation, reset, deletion,
-	// and putting rewritten segments and indexes in their places.
+	// cleaning serializes with each other what changes the list of segments elsewhere than at its end: retention,
+	// truncation, reset, deletion, and putting rewritten segments and indexes in their places.
 	cleaning sync.Mutex
-	dropped  []int64 // bases of segments that retention has taken out of the log, and whose files are still there; under cleaning
+	// dropped are the bases of segments that retention has taken out of the log, and whose files are still there; under
+	// cleaning
+	dropped []int64
 }
 
 // ending is what LogEvents know of a log's end.
@@ -230,8 +235,8 @@ func (l *Log) fail(err error) {
 	}
 }
 
-// tellEnd tells that the log has failed, if it has, and, as soon as the journal is done with all that was appended, that its bytes are
-// released.
+// tellEnd tells that the log has failed, if it has, and, as soon as the journal is done with all that was appended,
+// that its bytes are released.
 func (l *Log) tellEnd() {
 	if l.events == nil {
 		return

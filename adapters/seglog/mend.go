@@ -63,7 +63,8 @@ func (s *Store) haveMended(l *Log, of *segment) {
 // mendAgain is when an index is tried again that could not be made anew for want of descriptors or space.
 const mendAgain = time.Second
 
-// mend makes indexes anew that were found to be wrong, until ctx ends. What fails by an error that passes is tried again.
+// mend makes indexes anew that were found to be wrong, until ctx ends. What fails by an error that passes is tried
+// again.
 func (s *Store) mend(ctx context.Context) {
 	var failed []mending
 	for {

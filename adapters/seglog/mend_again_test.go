@@ -10,8 +10,8 @@ import (
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 )
 
-// TestAnIndexThatCannotBeMadeAnewForWantOfDescriptorsIsMadeLater has descriptors run short while the index of a segment is found to be wrong, and be
-// there again later.
+// TestAnIndexThatCannotBeMadeAnewForWantOfDescriptorsIsMadeLater has descriptors run short while the index of a segment
+// is found to be wrong, and be there again later.
 func TestAnIndexThatCannotBeMadeAnewForWantOfDescriptorsIsMadeLater(t *testing.T) {
 	fs := disktest.New()
 	opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 32 << 10, DirectBytes: -1}}

@@ -17,7 +17,7 @@
 //
 //	Log.telling        calling LogEvents
 //	Store.mu
-//	Log.mu             held over the disk's answer in two rare places: install, and a roll that an append was quicker than
+//	Log.mu             held over the disk's answer in two rare places: install, and a roll that an append overtook
 //	the journal's two, and fileCache.mu, which is held while a file is closed; no other is taken under these
 package seglog
 

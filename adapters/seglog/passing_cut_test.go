@@ -16,8 +16,9 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// TestAnErrorThatPassesLeavesNoLogHalfCut fails each operation of a truncation once, for want of descriptors. The log is cut all the same, and is
-// what it should be after any end; others append more meanwhile than the journal's files hold, so that these must be freed.
+// TestAnErrorThatPassesLeavesNoLogHalfCut fails each operation of a truncation once, for want of descriptors. The log
+// is cut all the same, and is what it should be after any end; others append more meanwhile than the journal's files
+// hold, so that these must be freed.
 func TestAnErrorThatPassesLeavesNoLogHalfCut(t *testing.T) {
 	for n, more := int64(0), true; more; n++ {
 		fs := disktest.New()
@@ -30,7 +31,8 @@ func TestAnErrorThatPassesLeavesNoLogHalfCut(t *testing.T) {
 		witnesses[0].await(t, 100)
 		var done atomic.Int64
 		fs.Fail(func(op disktest.Op, path string) error {
-			if op == disktest.OpSync || op == disktest.OpSyncDir || !strings.HasPrefix(path, "/data/a-0/") || done.Add(1)-1 != n {
+			if op == disktest.OpSync || op == disktest.OpSyncDir || !strings.HasPrefix(path, "/data/a-0/") ||
+				done.Add(1)-1 != n {
 				return nil
 			}
 			t.Logf("operation %d: %s %s", n, op, filepath.Base(path))
@@ -92,8 +94,8 @@ func TestATruncationThatEndsBeforeItHasBegunHarmsNothing(t *testing.T) {
 	wantOffsets(t, offsets(t, l, 4000), 0, 40)
 }
 
-// TestNobodyWaitsForALogThatHasFailedByAnErrorThatPasses ends a reset while descriptors are short. The log is offline then, and the journal does not
-// wait for it: others have more to append than its files hold.
+// TestNobodyWaitsForALogThatHasFailedByAnErrorThatPasses ends a reset while descriptors are short. The log is offline
+// then, and the journal does not wait for it: others have more to append than its files hold.
 func TestNobodyWaitsForALogThatHasFailedByAnErrorThatPasses(t *testing.T) {
 	fs := disktest.New()
 	opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 32 << 10, DirectBytes: -1}}
@@ -125,7 +127,8 @@ func TestNobodyWaitsForALogThatHasFailedByAnErrorThatPasses(t *testing.T) {
 	wantOffsets(t, offsets(t, again[1], 4000), 0, 6000)
 }
 
-// TestALogThatWaitsForSpaceToBeCutKeepsNoOtherFromBeingCleaned has the quota used up. Retention, which makes space, goes from log to log meanwhile.
+// TestALogThatWaitsForSpaceToBeCutKeepsNoOtherFromBeingCleaned has the quota used up. Retention, which makes space,
+// goes from log to log meanwhile.
 func TestALogThatWaitsForSpaceToBeCutKeepsNoOtherFromBeingCleaned(t *testing.T) {
 	fs := disktest.New()
 	opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 32 << 10, DirectBytes: -1}}
@@ -158,7 +161,8 @@ func TestALogThatWaitsForSpaceToBeCutKeepsNoOtherFromBeingCleaned(t *testing.T) 
 	}
 }
 
-// TestTheStartDoesNotRiseAboveWhereALogIsBeingCut deletes records while a truncation that is to remove them waits for descriptors.
+// TestTheStartDoesNotRiseAboveWhereALogIsBeingCut deletes records while a truncation that is to remove them waits for
+// descriptors.
 func TestTheStartDoesNotRiseAboveWhereALogIsBeingCut(t *testing.T) {
 	fs := disktest.New()
 	opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 32 << 10, DirectBytes: -1}}
@@ -202,7 +206,8 @@ func TestTheStartDoesNotRiseAboveWhereALogIsBeingCut(t *testing.T) {
 	}
 }
 
-// TestALogThatWasCutIsJournaledAgainAtOnce cuts off what no journal has. What comes then needs no sync of its own once the config asks for the journal.
+// TestALogThatWasCutIsJournaledAgainAtOnce cuts off what no journal has. What comes then needs no sync of its own once
+// the config asks for the journal.
 func TestALogThatWasCutIsJournaledAgainAtOnce(t *testing.T) {
 	fs := disktest.New()
 	opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 32 << 10, DirectBytes: -1}}

@@ -8,9 +8,9 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
-// recoverSegment reads a segment from the mark before offset from on, checks every batch, cuts the file where the first bad one
-// begins, and makes the indexes anew from there on. Records below offset sound were synced: where these are bad, and not below the log start
-// offset, nothing is cut, and the error is fault.KafkaStorageError.
+// recoverSegment reads a segment from the mark before offset from on, checks every batch, cuts the file where the first
+// bad one begins, and makes the indexes anew from there on. Records below offset sound were synced: where these are
+// bad, and not below the log start offset, nothing is cut, and the error is fault.KafkaStorageError.
 func (l *Log) recoverSegment(f *openFile, s *segment, from, sound int64) error {
 	fresh, position, err := l.trusted(f, s, from)
 	if err != nil {
@@ -45,11 +45,13 @@ func (l *Log) recoverSegment(f *openFile, s *segment, from, sound int64) error {
 	}
 	fresh.torn, fresh.next = position < s.size, expected
 	if fresh.torn && max(expected, l.start) < sound {
-		return fault.New(fault.KafkaStorageError, "%s is damaged at byte %d, offset %d, below which all was synced: cutting it there would lose acknowledged records",
+		return fault.New(fault.KafkaStorageError,
+			"%s is damaged at byte %d, offset %d, below which all was synced: cutting it there would lose acknowledged records",
 			l.path(s.base, logSuffix), position, expected)
 	}
 	if fresh.torn {
-		l.store.opt.Log.Warn("torn end of a segment is cut off", "topic", l.id.Topic, "partition", l.id.Partition, "segment", s.base, "size", s.size, "kept", position)
+		l.store.opt.Log.Warn("torn end of a segment is cut off", "topic", l.id.Topic, "partition", l.id.Partition,
+			"segment", s.base, "size", s.size, "kept", position)
 		if err := f.Truncate(position); err != nil {
 			return err
 		}
@@ -81,8 +83,8 @@ func (l *Log) recoverSegment(f *openFile, s *segment, from, sound int64) error {
 	return l.flushIndexes(s)
 }
 
-// trusted returns the part of a segment that was synced before and is marked by sound indexes: where its last mark before offset
-// from is a batch as the index says. Without one the segment is read from its beginning.
+// trusted returns the part of a segment that was synced before and is marked by sound indexes: where its last mark
+// before offset from is a batch as the index says. Without one the segment is read from its beginning.
 func (l *Log) trusted(f *openFile, s *segment, from int64) (*segment, int64, error) {
 	fresh := newSegment(s.base)
 	if from <= s.base {
@@ -104,17 +106,20 @@ func (l *Log) trusted(f *openFile, s *segment, from int64) (*segment, int64, err
 	if err != nil || b.LastOffset() != marked {
 		return fresh, 0, nil //nolint:nilerr // a mark that leads nowhere is not trusted, that is all
 	}
-	marks, err := l.countBefore(s, &s.index, indexSuffix, indexEntry, func(e []byte) bool { return int64(binary.BigEndian.Uint32(e[4:])) < position })
+	marks, err := l.countBefore(s, &s.index, indexSuffix, indexEntry,
+		func(e []byte) bool { return int64(binary.BigEndian.Uint32(e[4:])) < position })
 	if err != nil {
 		return nil, 0, err
 	}
-	times, err := l.countBefore(s, &s.timeIndex, timeIndexSuffix, timeIndexEntry, func(e []byte) bool { return s.base+int64(binary.BigEndian.Uint32(e[8:])) < b.BaseOffset() })
+	times, err := l.countBefore(s, &s.timeIndex, timeIndexSuffix, timeIndexEntry,
+		func(e []byte) bool { return s.base+int64(binary.BigEndian.Uint32(e[8:])) < b.BaseOffset() })
 	if err != nil {
 		return nil, 0, err
 	}
 	fresh.index.flushed, fresh.timeIndex.flushed = marks, times
 	fresh.size, fresh.sinceMark = position, l.config.IndexIntervalBytes+1
-	if entry, found, err := l.view(s.base, timeIndexSuffix, &fresh.timeIndex, timeIndexEntry).last(func([]byte) bool { return true }); err != nil {
+	newest := l.view(s.base, timeIndexSuffix, &fresh.timeIndex, timeIndexEntry)
+	if entry, found, err := newest.last(func([]byte) bool { return true }); err != nil {
 		return nil, 0, err
 	} else if found {
 		fresh.maxTimestamp = int64(binary.BigEndian.Uint64(entry))

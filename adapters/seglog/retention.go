@@ -13,8 +13,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
-// Retain deletes whole segments at the log's beginning: those below the log start offset, and, where cleanup.policy has delete, those that are
-// too old or too many; see ports.CleanedLog.
+// Retain deletes whole segments at the log's beginning: those below the log start offset, and, where cleanup.policy has
+// delete, those that are too old or too many; see ports.CleanedLog.
 func (l *Log) Retain(ctx context.Context, now time.Time, upTo func() int64) error {
 	if !l.beginCleaning(ctx) {
 		return nil
@@ -32,7 +32,8 @@ const (
 	cleaningPause    = 50 * time.Millisecond
 )
 
-// beginCleaning takes Log.cleaning. It reports false when somebody has it for long: one who waits for space, say, which cleaning other logs makes.
+// beginCleaning takes Log.cleaning. It reports false when somebody has it for long: one who waits for space, say, which
+// cleaning other logs makes.
 func (l *Log) beginCleaning(ctx context.Context) bool {
 	for range cleaningPatience {
 		if l.cleaning.TryLock() {
@@ -68,9 +69,12 @@ func (l *Log) retain(ctx context.Context, now time.Time, limit int64) error {
 	return l.rollExpired(ctx, now, limit)
 }
 
-// expired returns the first segments of the log, up to one that is to stay, and where that begins. all is true when none but the last
-// one stays. As in Kafka a segment has to end at limit or below; a failed sync may leave one that is not durable to its end.
-func (l *Log) expired(ctx context.Context, now time.Time, limit int64) (first []*segment, next int64, all bool, err error) {
+// expired returns the first segments of the log, up to one that is to stay, and where that begins. all is true when
+// none but the last one stays. As in Kafka a segment has to end at limit or below; a failed sync may leave one that is
+// not durable to its end.
+func (l *Log) expired(
+	ctx context.Context, now time.Time, limit int64,
+) (first []*segment, next int64, all bool, err error) {
 	l.mu.Lock()
 	segments, cfg, start := slices.Clone(l.segments), l.config, l.start
 	limit = min(limit, l.durable)
@@ -134,8 +138,8 @@ func (l *Log) rollExpired(ctx context.Context, now time.Time, limit int64) error
 	return l.retain(ctx, now, limit)
 }
 
-// rollNow begins a new segment at the log's end, unless something is being appended. After an error it may have begun, and the next write makes
-// the files that are missing.
+// rollNow begins a new segment at the log's end, unless something is being appended. After an error it may have begun,
+// and the next write makes the files that are missing.
 func (l *Log) rollNow() (rolled bool, err error) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
@@ -155,7 +159,8 @@ func (l *Log) rollNow() (rolled bool, err error) {
 	if next := cmp.Or(l.taken, l.pending); next != nil && len(next.rolls) > 0 && next.rolls[0].base == end {
 		return false, err // an append was quicker, and begins this segment itself
 	}
-	// Whatever was made of it, nothing is written to the one before any more: a start that finds the file takes its base for the end of that.
+	// Whatever was made of it, nothing is written to the one before any more: a start that finds the file takes its base
+	// for the end of that.
 	l.segments = append(l.segments, newSegment(end))
 	l.halfBegun = err != nil
 	if l.end == end { // else the next one is begun a little early
@@ -165,8 +170,9 @@ func (l *Log) rollNow() (rolled bool, err error) {
 	return err == nil, err
 }
 
-// newestTime returns the time of a segment's newest record. As in Kafka it is the time of the last change of the file when no record has a
-// timestamp, or a negative one; and when the headers cannot be read: damage must not keep a segment for ever.
+// newestTime returns the time of a segment's newest record. As in Kafka it is the time of the last change of the file
+// when no record has a timestamp, or a negative one; and when the headers cannot be read: damage must not keep a
+// segment for ever.
 func (l *Log) newestTime(ctx context.Context, s *segment) (time.Time, error) {
 	newest, err := l.newestTimestamp(ctx, s)
 	if err == nil && newest >= 0 {
@@ -222,7 +228,8 @@ func (l *Log) dropFirst(first []*segment, next int64) {
 	}
 }
 
-// retireDropped has the files of dropped segments removed in time. Those that it fails for are tried again when it is called next.
+// retireDropped has the files of dropped segments removed in time. Those that it fails for are tried again when it is
+// called next.
 func (l *Log) retireDropped() error {
 	if len(l.dropped) == 0 {
 		return nil
@@ -242,7 +249,8 @@ func (l *Log) retireDropped() error {
 	return errors.Join(append(errs, l.store.opt.FS.SyncDir(l.dir()))...)
 }
 
-// retireSegment renames a segment's files and has them removed after delay. Who reads them goes on. The caller syncs the directory.
+// retireSegment renames a segment's files and has them removed after delay. Who reads them goes on. The caller syncs
+// the directory.
 func (l *Log) retireSegment(base int64, delay time.Duration) error {
 	when := time.Now().Add(delay)
 	for _, suffix := range suffixes {

@@ -10,8 +10,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// TestASyncThatFailedForRoomIsNotForgottenWhenSomebodyReads syncs segments to make room for other files, and fails. A reader comes first, and then the
-// journal's files are to be freed: the log must not take for synced what is lost.
+// TestASyncThatFailedForRoomIsNotForgottenWhenSomebodyReads syncs segments to make room for other files, and fails. A
+// reader comes first, and then the journal's files are to be freed: the log must not take for synced what is lost.
 func TestASyncThatFailedForRoomIsNotForgottenWhenSomebodyReads(t *testing.T) {
 	fs := disktest.New()
 	s, l, f := openIn(t, Options{Dir: "/data", FS: fs}, testID)

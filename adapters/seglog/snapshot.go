@@ -12,8 +12,8 @@ import (
 
 // A producer snapshot is Kafka's file <offset>.snapshot: version 1, CRC-32C of what follows, and an entry for each
 // producer with its last batch. Behind that, where Kafka's readers do not look, Chronik keeps the batches before the
-// last one, and how far back its sequences follow each other, so that a producer's repetitions are known for what they are
-// over a restart, too. A snapshot of an earlier version does not say how far.
+// last one, and how far back its sequences follow each other, so that a producer's repetitions are known for what they
+// are over a restart, too. A snapshot of an earlier version does not say how far.
 const (
 	snapshotVersion = 1
 	snapshotHeader  = 6
@@ -32,7 +32,10 @@ func formatSnapshot(state *partition.State) []byte {
 	buf = be.AppendUint32(buf, 0) // the CRC's place
 	buf = be.AppendUint32(buf, uint32(state.Producers.Len()))
 	for p := range state.Snapshot() {
-		last := partition.Appended{FirstSequence: -1, LastSequence: -1, FirstOffset: -1, LastOffset: -1, Timestamp: p.LastTimestamp}
+		last := partition.Appended{
+			FirstSequence: -1, LastSequence: -1, FirstOffset: -1, LastOffset: -1,
+			Timestamp: p.LastTimestamp,
+		}
 		if n := len(p.Batches); n > 0 {
 			last = p.Batches[n-1]
 		}
@@ -81,7 +84,10 @@ func parseSnapshot(buf []byte) (iter.Seq[partition.Producer], error) {
 		p := &producers[i]
 		p.ID = int64(be.Uint64(e))
 		p.Epoch = int16(be.Uint16(e[8:]))
-		last := partition.Appended{LastSequence: int32(be.Uint32(e[10:])), LastOffset: int64(be.Uint64(e[14:])), Timestamp: int64(be.Uint64(e[26:]))}
+		last := partition.Appended{
+			LastSequence: int32(be.Uint32(e[10:])), LastOffset: int64(be.Uint64(e[14:])),
+			Timestamp: int64(be.Uint64(e[26:])),
+		}
 		delta := int32(be.Uint32(e[22:]))
 		last.FirstOffset = last.LastOffset - int64(delta)
 		last.FirstSequence = sequenceBefore(last.LastSequence, delta)

@@ -57,7 +57,8 @@ type Store struct {
 	freed int // how often the journal has freed files; its own
 }
 
-// slot is a log's place: opening and deleting it are serialized by its lock. There is one for each log that is open, or being opened or deleted.
+// slot is a log's place: opening and deleting it are serialized by its lock. There is one for each log that is open, or
+// being opened or deleted.
 type slot struct {
 	name  logName
 	users int // who opens or deletes the log, or waits for that; guarded by Store.mu
@@ -68,8 +69,8 @@ type slot struct {
 	halfMade bool // making it has failed, and its files are not removed
 }
 
-// Open opens the store in opt.Dir and brings in order what a crash has left: it returns when every acknowledged record is in
-// its segment. Logs themselves are opened by Store.Open.
+// Open opens the store in opt.Dir and brings in order what a crash has left: it returns when every acknowledged record
+// is in its segment. Logs themselves are opened by Store.Open.
 func Open(ctx context.Context, opt Options) (*Store, error) {
 	opt = opt.withDefaults()
 	s := &Store{

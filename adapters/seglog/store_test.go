@@ -98,7 +98,10 @@ func configure(l ports.Log, cfg ports.LogConfig) { l.Configure(&cfg) }
 // batch builds a batch of n records at the log's end.
 func batch(t *testing.T, l *Log, n int, ms int64) record.Batch {
 	t.Helper()
-	b := record.NewBuilder(record.Options{BaseOffset: l.EndOffset(), Producer: &record.Producer{ID: 9, Epoch: 0, Sequence: int32(l.EndOffset())}})
+	b := record.NewBuilder(record.Options{
+		BaseOffset: l.EndOffset(),
+		Producer:   &record.Producer{ID: 9, Epoch: 0, Sequence: int32(l.EndOffset())},
+	})
 	for i := range n {
 		b.Append(ms, fmt.Appendf(nil, "key-%d", i%7), fmt.Appendf(nil, "value at %d", l.EndOffset()+int64(i)))
 	}
@@ -117,8 +120,8 @@ func appendBatch(t *testing.T, l *Log, n int) {
 	}
 }
 
-// beginning returns the leader epochs of a log whose first batch b is, nil when it is not: the batches of most tests are
-// of one epoch.
+// beginning returns the leader epochs of a log whose first batch b is, nil when it is not: the batches of most tests
+// are of one epoch.
 func beginning(l *Log, b record.Batch) []partition.EpochStart {
 	if b.BaseOffset() > l.StartOffset() {
 		return nil
@@ -300,7 +303,10 @@ func TestRetentionAndDeleteRecords(t *testing.T) {
 func TestCompactionKeepsTheNewestOfEachKey(t *testing.T) {
 	dir := t.TempDir()
 	s := openStore(t, dir)
-	cfg := ports.LogConfig{SegmentBytes: 4 << 10, RetentionAge: -1, RetentionBytes: -1, Compact: true, DeleteRetention: time.Hour}
+	cfg := ports.LogConfig{
+		SegmentBytes: 4 << 10, RetentionAge: -1, RetentionBytes: -1, Compact: true,
+		DeleteRetention: time.Hour,
+	}
 	l, f := openLog(t, s, cfg)
 	for range 100 {
 		appendBatch(t, l, 5)
@@ -355,7 +361,9 @@ func TestOffsetsAreFoundByTimestamp(t *testing.T) {
 		}
 	}
 	f.await(t, 500)
-	for _, c := range []struct{ ms, offset, timestamp int64 }{{0, 0, 1000}, {1000, 0, 1000}, {1001, 5, 1010}, {1500, 250, 1500}, {1990, 495, 1990}} {
+	for _, c := range []struct{ ms, offset, timestamp int64 }{
+		{0, 0, 1000}, {1000, 0, 1000}, {1001, 5, 1010}, {1500, 250, 1500}, {1990, 495, 1990},
+	} {
 		at, ok, err := l.OffsetForTimestamp(c.ms, 500)
 		if err != nil || !ok || at.Offset != c.offset || at.Timestamp != c.timestamp {
 			t.Errorf("at %d: %+v, %t, %v, want offset %d", c.ms, at, ok, err, c.offset)
@@ -393,7 +401,8 @@ func TestTheLeaderEpochsAreStoredWithTheBatchThatBeginsOne(t *testing.T) {
 	dir := t.TempDir()
 	s := openStore(t, dir)
 	l, f := openLog(t, s, ports.LogConfig{})
-	if err := l.Append([]record.Batch{batch(t, l, 5, 0)}, []partition.EpochStart{{Epoch: 0, Start: 0}}, time.Now()); err != nil {
+	if err := l.Append([]record.Batch{batch(t, l, 5, 0)}, []partition.EpochStart{{Epoch: 0, Start: 0}},
+		time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	f.await(t, 5)

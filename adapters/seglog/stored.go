@@ -24,7 +24,8 @@ func (s *Store) storedID(dir string) (*metadata.TopicID, error) {
 			return nil, err
 		}
 		return nil, fault.New(fault.KafkaStorageError, "%s holds records, but no %s that says of which topic: "+
-			"write that file with two lines, \"version: 0\" and \"topic_id: \" with the topic's id, if they are of the topic that has this name now; "+
+			"write that file with two lines, \"version: 0\" and \"topic_id: \" with the topic's id, "+
+			"if they are of the topic that has this name now; "+
 			"otherwise move the directory away", dir, partitionFile)
 	}
 	id, err := parsePartition(content)

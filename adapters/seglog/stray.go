@@ -13,8 +13,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// SetAside takes a log away and keeps its files; see ports.LogStore. What the journal held of it is in them: Open has seen to that, but for what it has
-// kept.
+// SetAside takes a log away and keeps its files; see ports.LogStore. What the journal held of it is in them: Open has
+// seen to that, but for what it has kept.
 func (s *Store) SetAside(_ context.Context, id ports.LogID) (string, error) {
 	place, err := s.slot(id)
 	if err != nil {
@@ -50,7 +50,8 @@ func (s *Store) SetAside(_ context.Context, id ports.LogID) (string, error) {
 	return away, s.opt.FS.SyncDir(s.opt.Dir)
 }
 
-// takeCarried brings what the journal has kept for a log into its directory: beside the segments where these cannot be written.
+// takeCarried brings what the journal has kept for a log into its directory: beside the segments where these cannot be
+// written.
 func (s *Store) takeCarried(id ports.LogID) error {
 	err := s.recoverCarried(id)
 	if err == nil || disk.Passing(err) {

@@ -11,8 +11,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
-// swap puts the rewritten segment in the place of its group. A crash leaves the group, or a complete .swap file that the next start
-// puts in place.
+// swap puts the rewritten segment in the place of its group. A crash leaves the group, or a complete .swap file that
+// the next start puts in place.
 func (l *Log) swap(group []timedPlace, fresh *segment) error {
 	fs := l.store.opt.FS
 	path := l.path(fresh.base, logSuffix)
@@ -68,7 +68,8 @@ func (l *Log) install(group []timedPlace, fresh *segment, path string) (replaced
 		l.store.files.forget(old)
 		replaced = append(replaced, s.base)
 	}
-	err = errors.Join(fs.Remove(l.path(fresh.base, indexSuffix)), fs.Remove(l.path(fresh.base, timeIndexSuffix)), fs.Rename(path+swapSuffix, path))
+	err = errors.Join(fs.Remove(l.path(fresh.base, indexSuffix)), fs.Remove(l.path(fresh.base, timeIndexSuffix)),
+		fs.Rename(path+swapSuffix, path))
 	for _, suffix := range []string{logSuffix, indexSuffix, timeIndexSuffix} {
 		l.store.files.forget(l.path(fresh.base, suffix))
 	}
@@ -80,8 +81,8 @@ func (l *Log) install(group []timedPlace, fresh *segment, path string) (replaced
 	return replaced, nil
 }
 
-// completeSwap puts a complete .swap file in place at a start, and removes the segments that it stands for. It returns the name
-// of the segment file.
+// completeSwap puts a complete .swap file in place at a start, and removes the segments that it stands for. It returns
+// the name of the segment file.
 func (l *Log) completeSwap(name string, names []string) (string, error) {
 	fs := l.store.opt.FS
 	final := name[:len(name)-len(swapSuffix)]
@@ -119,14 +120,15 @@ func (l *Log) completeSwap(name string, names []string) (string, error) {
 	return final, fs.SyncDir(l.dir())
 }
 
-// finishSwaps completes or undoes a compaction that a crash has interrupted, and removes what was to be deleted. It returns the
-// names that are left.
+// finishSwaps completes or undoes a compaction that a crash has interrupted, and removes what was to be deleted. It
+// returns the names that are left.
 func (l *Log) finishSwaps(names []string) ([]string, error) {
 	fs := l.store.opt.FS
 	var kept []string
 	for _, name := range names {
 		switch {
-		case strings.HasSuffix(name, deletedSuffix), strings.HasSuffix(name, cleanedSuffix), strings.HasSuffix(name, temporarySuffix):
+		case strings.HasSuffix(name, deletedSuffix), strings.HasSuffix(name, cleanedSuffix),
+			strings.HasSuffix(name, temporarySuffix):
 			if err := fs.Remove(filepath.Join(l.dir(), name)); err != nil {
 				return nil, err
 			}

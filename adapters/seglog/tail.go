@@ -3,8 +3,8 @@ package seglog
 // tailSize is how many of the last batches a log remembers the positions of.
 const tailSize = 32
 
-// tailCache remembers where the last batches stand, so that who reads at the end of a log needs no index. The zero value
-// is empty and takes no memory until the first batch.
+// tailCache remembers where the last batches stand, so that who reads at the end of a log needs no index. The zero
+// value is empty and takes no memory until the first batch.
 type tailCache struct {
 	ring []tailEntry
 	next int

@@ -37,7 +37,8 @@ func (l *Log) Truncate(ctx context.Context, to int64) error {
 	return nil
 }
 
-// beginCut sees that the log start offset does not rise above to from now on. It returns nil when there is nothing to be cut off.
+// beginCut sees that the log start offset does not rise above to from now on. It returns nil when there is nothing to
+// be cut off.
 func (l *Log) beginCut(to int64) (*cutting, error) {
 	l.syncing.Lock()
 	defer l.syncing.Unlock()
@@ -67,11 +68,12 @@ func (l *Log) endCut() {
 type cutting struct {
 	to, end   int64 // end is where it ends: at to, or where the batch of that offset begins
 	shortened bool  // the segment that holds end has no batch behind that
-	gap       bool  // the last record lies further below end, as others were compacted away: an empty segment says where the log ends
+	// gap: the last record lies further below end, as others were compacted away: an empty segment says where the log ends
+	gap bool
 }
 
-// prepareCut makes true on disk what a start after a crash must know, however far the cut came: what stays needs no journal, which
-// would bring back the rest; and of the segment that is cut nothing is vouched for.
+// prepareCut makes true on disk what a start after a crash must know, however far the cut came: what stays needs no
+// journal, which would bring back the rest; and of the segment that is cut nothing is vouched for.
 func (l *Log) prepareCut(to int64) error {
 	if err := l.Sync(); err != nil {
 		return err
@@ -175,7 +177,8 @@ func (l *Log) cutFiles(c *cutting) error {
 	return err
 }
 
-// shorten cuts a segment's file where the batch of c.to begins, and returns the segment anew, for readers go on with the old one meanwhile.
+// shorten cuts a segment's file where the batch of c.to begins, and returns the segment anew, for readers go on with
+// the old one meanwhile.
 func (l *Log) shorten(s *segment, c *cutting) (*segment, error) {
 	f, err := l.store.files.acquire(l.path(s.base, logSuffix), false)
 	if err != nil {

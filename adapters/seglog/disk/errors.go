@@ -13,8 +13,9 @@ type lasting struct{ error }
 
 func (l lasting) Unwrap() error { return l.error }
 
-// Passing reports whether an operation that has failed by err may succeed later, with nothing lost: something is short for now, which says nothing of
-// what is on the disk. A sync that has failed never does: what it was to make durable the kernel may have dropped.
+// Passing reports whether an operation that has failed by err may succeed later, with nothing lost: something is short
+// for now, which says nothing of what is on the disk. A sync that has failed never does: what it was to make durable
+// the kernel may have dropped.
 func Passing(err error) bool {
 	if _, last := errors.AsType[lasting](err); last {
 		return false

@@ -148,7 +148,8 @@ func TestFilesThatCannotBeFreedAreTriedAgain(t *testing.T) {
 			}
 			select {
 			case err := <-told:
-				if c.passes && err != nil || !c.passes && (!errors.Is(err, c.err) || !strings.Contains(err.Error(), "cannot be freed")) {
+				if c.passes && err != nil || !c.passes &&
+					(!errors.Is(err, c.err) || !strings.Contains(err.Error(), "cannot be freed")) {
 					t.Errorf("appends ended with %v", err)
 				}
 			case <-time.After(20 * time.Second):

@@ -77,7 +77,8 @@ func (m *image) locate(tb testing.TB) {
 				break
 			}
 			whole := int64(h.size + padded(h.length))
-			m.entries = append(m.entries, placed{file: i, pos: pos, size: int64(h.size), whole: whole, group: h.group, offset: h.offset})
+			m.entries = append(m.entries,
+				placed{file: i, pos: pos, size: int64(h.size), whole: whole, group: h.group, offset: h.offset})
 			pos += whole
 		}
 	}
@@ -289,7 +290,8 @@ func FuzzDamage(f *testing.F) {
 			touched = append(touched, a)
 		}
 		intact := func(file int, from, n int64) bool {
-			return !slices.ContainsFunc(touched, func(a area) bool { return a.file == file && a.from < from+n && from < a.from+a.n })
+			return !slices.ContainsFunc(touched,
+				func(a area) bool { return a.file == file && a.from < from+n && from < a.from+a.n })
 		}
 		all, err := replaysAll(t, fs, opt)
 		got, told := all["a"], all["a!"]

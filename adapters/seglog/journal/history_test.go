@@ -142,7 +142,10 @@ type world struct {
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{t: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 7))}
 	w.plug = disktest.NewPlug(rand.New(rand.NewPCG(seed, 8)))
-	w.opt = Options{FileBytes: headerSize + 2000 + w.rand.Int64N(20_000), MaxFiles: 2 + w.rand.IntN(3), DirectBytes: []int{-1, 1500, 0}[w.rand.IntN(3)]}
+	w.opt = Options{
+		FileBytes: headerSize + 2000 + w.rand.Int64N(20_000), MaxFiles: 2 + w.rand.IntN(3),
+		DirectBytes: []int{-1, 1500, 0}[w.rand.IntN(3)],
+	}
 	for i := range 1 + w.rand.IntN(5) {
 		w.logs = append(w.logs, &modelLog{
 			id:       ports.LogID{Topic: fmt.Sprint("topic", i/2), TopicID: [16]byte{byte(i)}, Partition: int32(i % 2)},
@@ -428,7 +431,10 @@ func (l *modelLog) Take() Chunk {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.taken, l.pending, l.queued = l.pending, nil, false
-	c := Chunk{ID: l.id, BaseOffset: l.taken[0].BaseOffset(), Previous: l.taken[0].BaseOffset(), Batches: l.taken, Volatile: l.volatile || l.failed != nil}
+	c := Chunk{
+		ID: l.id, BaseOffset: l.taken[0].BaseOffset(), Previous: l.taken[0].BaseOffset(), Batches: l.taken,
+		Volatile: l.volatile || l.failed != nil,
+	}
 	for _, b := range l.taken {
 		c.Bytes += len(b)
 	}

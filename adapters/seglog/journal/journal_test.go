@@ -444,7 +444,10 @@ func (l *volatileLog) Take() Chunk {
 
 func TestAJournalForWhoseFilesThereIsNoSpaceGoesRoundInTwo(t *testing.T) {
 	dir := t.TempDir()
-	j, _ := open(t, dir, Options{FileBytes: 64 << 10, MaxFiles: 8, DirectBytes: -1, Spare: func(int64) bool { return false }})
+	j, _ := open(t, dir, Options{
+		FileBytes: 64 << 10, MaxFiles: 8, DirectBytes: -1,
+		Spare: func(int64) bool { return false },
+	})
 	l := newTestLog("orders")
 	for range 400 {
 		l.append(j, testBatch)
