@@ -11,7 +11,7 @@ import (
 	"github.com/chronik-stream/chronik/configs"
 )
 
-// openTelemetry begins to measure; the cleanup sends what is left.
+// openTelemetry starts metrics and traces. The cleanup sends those that are not sent yet.
 func openTelemetry(
 	ctx context.Context, cfg *configs.Config, node nodeID, log *slog.Logger,
 ) (*telemetry.Telemetry, func(), error) {
@@ -34,7 +34,7 @@ func openTelemetry(
 
 func newSyncMetrics(t *telemetry.Telemetry) (func(time.Duration), error) { return t.Syncs() }
 
-// requestMetrics tells telemetry what the Kafka server tells its hook.
+// requestMetrics passes the Kafka server's statistics on to telemetry.
 type requestMetrics struct{ *telemetry.Requests }
 
 func newRequestMetrics(t *telemetry.Telemetry) (kafkaproto.Metrics, error) {
@@ -70,13 +70,14 @@ func newKafkaServer(n kafkaNeeds) (*kafkaproto.Server, error) {
 		Listeners: listeners, Services: n.Services, Nodes: n.Role.nodes, Logger: n.Log, Metrics: n.Metrics,
 		Tracer: n.Telemetry.Tracer(), Intercept: n.Intercept,
 		Limits: kafkaproto.Limits{
-			ConnectionMemory: memory.connections, RequestMemory: memory.requests, ResponseMemory: memory.answers, Grace: cfg.Grace,
+			ConnectionMemory: memory.connections, RequestMemory: memory.requests, ResponseMemory: memory.answers,
+			Grace: cfg.Grace,
 		},
 	})
 }
 
-// newHTTPServer returns the server of metrics and health, bound to its address; nil when there is none. That nobody
-// has chosen the address must not keep a second broker from starting on a machine.
+// newHTTPServer returns the server of metrics and health, bound to its address, nil if there is none. If the default
+// address is in use it takes a free port instead, so that a second broker can start on the machine.
 func newHTTPServer(
 	ctx context.Context, cfg *configs.Config, t *telemetry.Telemetry, ready *readiness, log *slog.Logger,
 ) (*httpapi.Server, func(), error) {

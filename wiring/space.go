@@ -12,7 +12,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/space"
 )
 
-// openSpace has the data directory's disk measured, and the reserve held, before anything is written there.
+// openSpace measures the data directory's disk and allocates the reserve, before anything else is written there.
 func openSpace(cfg *configs.Config, dir dataDir, log *slog.Logger) (*replicas.Space, func(), error) {
 	tables, err := walstore.TableBytes(dir.path)
 	if err != nil {
@@ -30,7 +30,7 @@ func openSpace(cfg *configs.Config, dir dataDir, log *slog.Logger) (*replicas.Sp
 	return s, func() { _ = disk.Close() }, nil
 }
 
-// measureSpace tells of the disk whenever metrics are collected.
+// measureSpace returns the gauges of the disk's space.
 func measureSpace(s *replicas.Space) []gauge {
 	return []gauge{
 		{
