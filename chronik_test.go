@@ -92,7 +92,9 @@ func TestABrokerInMemoryServesItsClients(t *testing.T) {
 	t.Chdir(work)
 	b := start(t, chronik.Options{
 		Configs: map[string]string{"num.partitions": "2"},
-		Topics:  []chronik.Topic{{Name: "orders", Partitions: 3, Configs: map[string]string{"retention.ms": "1000000"}}, {Name: "plain"}},
+		Topics: []chronik.Topic{
+			{Name: "orders", Partitions: 3, Configs: map[string]string{"retention.ms": "1000000"}}, {Name: "plain"},
+		},
 	})
 	produce(t, connect(t, b), "orders", "a", "b", "c")
 	reader := connect(t, b, append(fromStart("orders"), kgo.ConsumerGroup("readers"))...)
@@ -133,7 +135,8 @@ func TestADirectoryKeepsWhatWasAcknowledged(t *testing.T) {
 	options := chronik.Options{Dir: dir, Topics: []chronik.Topic{{Name: "orders"}}}
 	first := start(t, options)
 	produce(t, connect(t, first), "orders", "a", "b")
-	if _, err := chronik.Start(t.Context(), options); err == nil || !strings.Contains(err.Error(), "is in use by another broker") {
+	if _, err := chronik.Start(t.Context(), options); err == nil ||
+		!strings.Contains(err.Error(), "is in use by another broker") {
 		t.Errorf("a second broker on the directory: %v", err)
 	}
 	closeBroker(t, first)
@@ -166,10 +169,12 @@ func TestTheErrorSaysWhatIsWrong(t *testing.T) {
 		want    []string
 	}{
 		"a config that does not exist": {
-			chronik.Options{Configs: map[string]string{"num.partitons": "3"}}, []string{"num.partitons", "Options.Configs"},
+			chronik.Options{Configs: map[string]string{"num.partitons": "3"}},
+			[]string{"num.partitons", "Options.Configs"},
 		},
 		"a value that is not allowed": {
-			chronik.Options{Configs: map[string]string{"num.partitions": "many"}}, []string{"num.partitions", "many", "Options.Configs"},
+			chronik.Options{Configs: map[string]string{"num.partitions": "many"}},
+			[]string{"num.partitions", "many", "Options.Configs"},
 		},
 		"an option as a config": {
 			chronik.Options{Configs: map[string]string{"log.dirs": "/tmp"}}, []string{"log.dirs", "Options.Dir"},
@@ -178,7 +183,8 @@ func TestTheErrorSaysWhatIsWrong(t *testing.T) {
 			chronik.Options{Listen: []string{"localhost"}}, []string{"localhost", "Options.Listen", "host:port"},
 		},
 		"an address that is taken": {
-			chronik.Options{Listen: []string{taken.Addr().String()}}, []string{taken.Addr().String(), "address already in use"},
+			chronik.Options{Listen: []string{taken.Addr().String()}},
+			[]string{taken.Addr().String(), "address already in use"},
 		},
 		"an advertised address of no listener": {
 			chronik.Options{Advertised: []string{"OTHER=host:1"}}, []string{"OTHER", "Options.Advertised"},
@@ -190,7 +196,8 @@ func TestTheErrorSaysWhatIsWrong(t *testing.T) {
 			chronik.Options{Topics: []chronik.Topic{{Name: "or/ders"}}}, []string{"or/ders"},
 		},
 		"a topic with a wrong config": {
-			chronik.Options{Topics: []chronik.Topic{{Name: "orders", Configs: map[string]string{"retention": "1"}}}}, []string{"orders", "retention"},
+			chronik.Options{Topics: []chronik.Topic{{Name: "orders", Configs: map[string]string{"retention": "1"}}}},
+			[]string{"orders", "retention"},
 		},
 		"a file for a directory": {chronik.Options{Dir: file}, []string{file, "not a directory"}},
 	} {
@@ -210,7 +217,10 @@ func TestTheErrorSaysWhatIsWrong(t *testing.T) {
 }
 
 func TestEachListenerHasItsAddress(t *testing.T) {
-	b := start(t, chronik.Options{Listen: []string{"127.0.0.1:0", "OUTSIDE=127.0.0.1:0"}, Advertised: []string{"OUTSIDE=broker.example:9092"}})
+	b := start(t,
+		chronik.Options{
+			Listen: []string{"127.0.0.1:0", "OUTSIDE=127.0.0.1:0"}, Advertised: []string{"OUTSIDE=broker.example:9092"},
+		})
 	addrs := b.Addrs()
 	if len(addrs) != 2 || addrs[0] != b.Addr() || addrs[0] == addrs[1] {
 		t.Fatalf("addresses %v, the first is %s", addrs, b.Addr())
@@ -222,7 +232,8 @@ func TestEachListenerHasItsAddress(t *testing.T) {
 		}
 		brokers, err := kadm.NewClient(c).ListBrokers(within(t))
 		c.Close()
-		if err != nil || len(brokers) != 1 || net.JoinHostPort(brokers[0].Host, strconv.Itoa(int(brokers[0].Port))) != want {
+		if err != nil || len(brokers) != 1 || net.JoinHostPort(brokers[0].Host,
+			strconv.Itoa(int(brokers[0].Port))) != want {
 			t.Errorf("at %s a client is told %v, %v, want %s", addr, brokers, err, want)
 		}
 	}

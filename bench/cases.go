@@ -19,7 +19,7 @@ type benchCase struct {
 	name    string
 	what    string
 	measure func(ctx context.Context, s *system, limit time.Duration) (result, error)
-	once    bool // it leaves something behind, so that it cannot run in rounds
+	once    bool // it leaves data behind, so that it cannot run in rounds
 }
 
 // standaloneCases are those of one broker.
@@ -43,7 +43,8 @@ var clusterCases = []benchCase{
 	{"1000p", "1,000 more partitions with 3 replicas, idle", idlePartitions, true},
 }
 
-// topic makes a topic for one measurement, with the brokers' default of replicas, and returns when each broker has one in sync.
+// topic creates a topic for one measurement, with the brokers' default replication factor, and returns when all its
+// replicas are in sync.
 func topic(ctx context.Context, s *system, partitions int32) (string, error) {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(s.addrs...))
 	if err != nil {
@@ -61,7 +62,8 @@ func topic(ctx context.Context, s *system, partitions int32) (string, error) {
 			return name, nil
 		}
 		if time.Now().After(deadline) || ctx.Err() != nil {
-			return "", fmt.Errorf("the replicas of %s do not get in sync: %w", name, cmp.Or(err, context.DeadlineExceeded))
+			return "", fmt.Errorf("the replicas of %s do not get in sync: %w", name,
+				cmp.Or(err, context.DeadlineExceeded))
 		}
 	}
 }
@@ -82,7 +84,7 @@ func deleteTopic(ctx context.Context, s *system, name string) {
 	}
 }
 
-// payload is a record's value that does not compress to nothing.
+// payload returns a record's value that does not compress well.
 func payload(size int) []byte {
 	p := make([]byte, size)
 	for i := range p {
@@ -92,9 +94,13 @@ func payload(size int) []byte {
 }
 
 // fill sends up to n records within limit and returns how many were acknowledged, and their latencies.
-func fill(ctx context.Context, s *system, topic string, size, n int, limit time.Duration) (int, []time.Duration, error) {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(s.addrs...), kgo.DefaultProduceTopic(topic), kgo.ProducerBatchCompression(kgo.NoCompression()),
-		kgo.RecordPartitioner(kgo.RoundRobinPartitioner()), kgo.MaxBufferedRecords(20_000), kgo.ProducerLinger(5*time.Millisecond))
+func fill(ctx context.Context, s *system, topic string, size, n int,
+	limit time.Duration,
+) (int, []time.Duration, error) {
+	cl, err := kgo.NewClient(kgo.SeedBrokers(s.addrs...), kgo.DefaultProduceTopic(topic),
+		kgo.ProducerBatchCompression(kgo.NoCompression()),
+		kgo.RecordPartitioner(kgo.RoundRobinPartitioner()), kgo.MaxBufferedRecords(20_000),
+		kgo.ProducerLinger(5*time.Millisecond))
 	if err != nil {
 		return 0, nil, err
 	}
@@ -132,7 +138,7 @@ func producing(partitions int32, size, records int) func(context.Context, *syste
 			return result{}, err
 		}
 		defer deleteTopic(ctx, s, name)
-		// Warms up: the topic's logs are opened, and Java's compilers have seen the path.
+		// A warm-up opens the topic's logs and lets Java compile the path.
 		if _, _, err := fill(ctx, s, name, size, records, limit/2); err != nil {
 			return result{}, err
 		}
@@ -151,7 +157,8 @@ func oneAtATime(ctx context.Context, s *system, limit time.Duration) (result, er
 		return result{}, err
 	}
 	defer deleteTopic(ctx, s, name)
-	cl, err := kgo.NewClient(kgo.SeedBrokers(s.addrs...), kgo.DefaultProduceTopic(name), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerLinger(0))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(s.addrs...), kgo.DefaultProduceTopic(name),
+		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerLinger(0))
 	if err != nil {
 		return result{}, err
 	}
@@ -185,7 +192,8 @@ func catchUp(ctx context.Context, s *system, limit time.Duration) (result, error
 		return result{}, err
 	}
 	m := begin(s)
-	cl, err := kgo.NewClient(kgo.SeedBrokers(s.addrs...), kgo.ConsumeTopics(name), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+	cl, err := kgo.NewClient(kgo.SeedBrokers(s.addrs...), kgo.ConsumeTopics(name),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchMaxBytes(50<<20), kgo.FetchMaxPartitionBytes(1<<20))
 	if err != nil {
 		return result{}, err
@@ -210,7 +218,8 @@ func endToEnd(ctx context.Context, s *system, limit time.Duration) (result, erro
 	defer deleteTopic(ctx, s, name)
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
-	consumer, err := kgo.NewClient(kgo.SeedBrokers(s.addrs...), kgo.ConsumeTopics(name), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	consumer, err := kgo.NewClient(kgo.SeedBrokers(s.addrs...), kgo.ConsumeTopics(name),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		return result{}, err
 	}
@@ -229,7 +238,8 @@ func endToEnd(ctx context.Context, s *system, limit time.Duration) (result, erro
 			})
 		}
 	})
-	producer, err := kgo.NewClient(kgo.SeedBrokers(s.addrs...), kgo.DefaultProduceTopic(name), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerLinger(0))
+	producer, err := kgo.NewClient(kgo.SeedBrokers(s.addrs...), kgo.DefaultProduceTopic(name),
+		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProducerLinger(0))
 	if err != nil {
 		return result{}, err
 	}
@@ -273,7 +283,7 @@ func idleConnections(ctx context.Context, s *system, limit time.Duration) (resul
 			return result{}, err
 		}
 		conns = append(conns, c)
-		// An ApiVersions request v0, so that the broker has taken notice of the connection.
+		// An ApiVersions request v0, so that the broker has handled the connection.
 		if _, err := c.Write([]byte{0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 255, 255}); err != nil {
 			return result{}, err
 		}
@@ -282,7 +292,7 @@ func idleConnections(ctx context.Context, s *system, limit time.Duration) (resul
 		}
 	}
 	m := begin(s)
-	time.Sleep(min(limit, 3*time.Second)) // what is measured is doing nothing
+	time.Sleep(min(limit, 3*time.Second)) // the idle broker is what is measured
 	r := m.end(0, 0, nil)
 	r.extra = s.rss() - before
 	return r, nil
@@ -293,7 +303,7 @@ func idlePartitions(ctx context.Context, s *system, limit time.Duration) (result
 	if _, err := topic(ctx, s, 1000); err != nil {
 		return result{}, err
 	}
-	time.Sleep(limit) // lets the brokers finish what the making of partitions has begun
+	time.Sleep(limit) // lets the brokers finish the creation of the partitions
 	m := begin(s)
 	time.Sleep(limit)
 	r := m.end(0, 0, nil)

@@ -1,5 +1,5 @@
-// Command bench measures Chronik and Apache Kafka side by side on this machine, in one run, under the same
-// load from the same client, and prints what each did and the ratios.
+// Command bench measures Chronik and Apache Kafka side by side on this machine, in one run, under the same load from
+// the same client. It prints the results of each and their ratios.
 //
 // Chronik runs as it is installed: every acknowledgement waits for the sync that covers it. Apache Kafka runs with its
 // defaults: it acknowledges what is in the page cache.
@@ -55,7 +55,7 @@ func run(ctx context.Context) error {
 		}
 		return r.run(ctx, chronik, apache)
 	}
-	// Two clusters at once are too many for a small machine: one after the other.
+	// A small machine cannot run two clusters at once, so they run one after the other.
 	if err := r.run(ctx, chronik); err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (r *runner) run(ctx context.Context, starts ...func() (*system, error)) err
 		defer s.stop()
 		systems = append(systems, s)
 	}
-	time.Sleep(2 * time.Second) // lets them settle before their idle memory is read
+	time.Sleep(2 * time.Second) // lets them become idle before their memory is read
 	for _, s := range systems {
 		r.add("start", s, result{elapsed: s.startup, rss: s.rss()})
 	}

@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// readyMemory has some of the free memory written to, and free again, so that whoever fills the page cache next finds it ready. A virtual
-// machine gives free memory back to its host after a few seconds (free page reporting), and the first to write to such a page pays several
-// times the price of the copy: that would be told of a broker as its own.
+// readyMemory writes to some of the free memory and frees it again, so that the page cache can use it at once. A
+// virtual machine gives free memory back to its host after a few seconds (free page reporting). The first write to such
+// a page then costs several times as much as the copy, which would be counted as the broker's cost.
 func readyMemory() error {
 	const most = 4 << 30 // bytes, more than the files of any case
 	info, err := os.ReadFile("/proc/meminfo")
@@ -21,7 +21,8 @@ func readyMemory() error {
 	if _, err := fmt.Sscan(line, &available); err != nil {
 		return fmt.Errorf("/proc/meminfo: %w", err)
 	}
-	pages, err := syscall.Mmap(-1, 0, min(available<<10/2, most), syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON|syscall.MAP_POPULATE)
+	pages, err := syscall.Mmap(-1, 0, min(available<<10/2, most), syscall.PROT_READ|syscall.PROT_WRITE,
+		syscall.MAP_PRIVATE|syscall.MAP_ANON|syscall.MAP_POPULATE)
 	if err != nil {
 		return err
 	}

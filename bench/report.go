@@ -14,10 +14,10 @@ type result struct {
 	p50, p99, p999 time.Duration
 	cpu            time.Duration
 	rss            int64
-	extra          int64 // memory that the load itself has added, bytes
+	extra          int64 // memory that the load has added, in bytes
 }
 
-// measurement is one that is under way.
+// measurement is a measurement in progress.
 type measurement struct {
 	s     *system
 	began time.Time
@@ -29,7 +29,10 @@ func begin(s *system) *measurement {
 }
 
 func (m *measurement) end(records, size int, latencies []time.Duration) result {
-	r := result{elapsed: time.Since(m.began), records: records, bytes: int64(records) * int64(size), cpu: m.s.cpu() - m.cpu, rss: m.s.rss()}
+	r := result{
+		elapsed: time.Since(m.began), records: records, bytes: int64(records) * int64(size), cpu: m.s.cpu() - m.cpu,
+		rss: m.s.rss(),
+	}
 	if len(latencies) > 0 {
 		slices.Sort(latencies)
 		at := func(q float64) time.Duration { return latencies[min(len(latencies)-1, int(q*float64(len(latencies))))] }
@@ -45,7 +48,7 @@ func (r result) cpuShare() float64  { return 100 * r.cpu.Seconds() / r.elapsed.S
 func ms(d time.Duration) float64    { return float64(d.Microseconds()) / 1000 }
 func mib(n int64) float64           { return float64(n) / (1 << 20) }
 
-// median is the middle of the results in each number on its own.
+// median returns the median of the results, of each number separately.
 func median(rs []result) result {
 	pick := func(of func(result) int64) int64 {
 		var all []int64
@@ -82,7 +85,8 @@ func reportStart(results map[string]result) {
 		fmt.Printf("  %-8s %7.0f ms %7.1f MiB\n", name, ms(r.elapsed), mib(r.rss))
 	}
 	chronik, kafka := results[systems[0]], results[systems[1]]
-	fmt.Printf("  %-8s %7.3f    %7.3f\n", "ratio", chronik.elapsed.Seconds()/kafka.elapsed.Seconds(), mib(chronik.rss)/mib(kafka.rss))
+	fmt.Printf("  %-8s %7.3f    %7.3f\n", "ratio", chronik.elapsed.Seconds()/kafka.elapsed.Seconds(),
+		mib(chronik.rss)/mib(kafka.rss))
 }
 
 // report prints one case: a line for each system, and one of ratios (Chronik divided by Kafka).
@@ -101,15 +105,20 @@ func report(c benchCase, results map[string]result) {
 			r := results[name]
 			fmt.Printf("  %-8s %9.2f %12.1f %10.1f\n", name, r.cpuShare(), mib(r.extra), mib(r.rss))
 		}
-		fmt.Printf("  %-8s %9s %12s %10s\n", "ratio", ratio(chronik.cpuShare(), kafka.cpuShare()), ratio(mib(chronik.extra), mib(kafka.extra)), ratio(mib(chronik.rss), mib(kafka.rss)))
+		fmt.Printf("  %-8s %9s %12s %10s\n", "ratio", ratio(chronik.cpuShare(), kafka.cpuShare()),
+			ratio(mib(chronik.extra), mib(kafka.extra)), ratio(mib(chronik.rss), mib(kafka.rss)))
 		return
 	}
-	fmt.Printf("  %-8s %11s %9s %9s %9s %9s %9s %9s\n", "", "records/s", "MB/s", "p50 ms", "p99 ms", "p99.9 ms", "CPU s/GB", "RSS MiB")
+	fmt.Printf("  %-8s %11s %9s %9s %9s %9s %9s %9s\n", "", "records/s", "MB/s", "p50 ms", "p99 ms", "p99.9 ms",
+		"CPU s/GB", "RSS MiB")
 	for _, name := range systems {
 		r := results[name]
-		fmt.Printf("  %-8s %11.0f %9.1f %9.2f %9.2f %9.2f %9.2f %9.1f\n", name, r.rate(), r.megabytes(), ms(r.p50), ms(r.p99), ms(r.p999), r.cpuPerGB(), mib(r.rss))
+		fmt.Printf("  %-8s %11.0f %9.1f %9.2f %9.2f %9.2f %9.2f %9.1f\n", name, r.rate(), r.megabytes(), ms(r.p50),
+			ms(r.p99), ms(r.p999), r.cpuPerGB(), mib(r.rss))
 	}
-	fmt.Printf("  %-8s %11s %9s %9s %9s %9s %9s %9s\n", "ratio", ratio(chronik.rate(), kafka.rate()), ratio(chronik.megabytes(), kafka.megabytes()),
-		ratio(ms(chronik.p50), ms(kafka.p50)), ratio(ms(chronik.p99), ms(kafka.p99)), ratio(ms(chronik.p999), ms(kafka.p999)),
+	fmt.Printf("  %-8s %11s %9s %9s %9s %9s %9s %9s\n", "ratio", ratio(chronik.rate(), kafka.rate()),
+		ratio(chronik.megabytes(), kafka.megabytes()),
+		ratio(ms(chronik.p50), ms(kafka.p50)), ratio(ms(chronik.p99), ms(kafka.p99)),
+		ratio(ms(chronik.p999), ms(kafka.p999)),
 		ratio(chronik.cpuPerGB(), kafka.cpuPerGB()), ratio(mib(chronik.rss), mib(kafka.rss)))
 }

@@ -16,7 +16,7 @@ const (
 )
 
 // measureLargeStart prints how long Chronik takes to start when it has 100,000 partitions. Apache Kafka is not
-// measured: it makes a directory with files for each, which takes minutes.
+// measured: it creates a directory with files for each, which takes minutes.
 func measureLargeStart(ctx context.Context, binary string) error {
 	s, err := startChronik(ctx, binary, 1)
 	if err != nil {

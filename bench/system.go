@@ -26,7 +26,8 @@ type system struct {
 	startup time.Duration // from the first exec until every broker answers and lists them all
 }
 
-// startChronik starts n brokers. One is standalone; more are a cluster, with replication factor 3 and min.insync.replicas 2, its defaults.
+// startChronik starts n brokers. One is standalone; more are a cluster, with replication factor 3 and
+// min.insync.replicas 2, its defaults.
 func startChronik(ctx context.Context, binary string, n int) (*system, error) {
 	ports, err := freePorts(2 * n)
 	if err != nil {
@@ -46,14 +47,16 @@ func startChronik(ctx context.Context, binary string, n int) (*system, error) {
 			"--set", "http.listen=127.0.0.1:0", "--set", "kafka.group.initial.rebalance.delay.ms=0",
 		}
 		if n > 1 {
-			args = append(args, "--set", fmt.Sprintf("cluster.node_id=%d", i+1), "--set", "cluster.peers="+strings.Join(peers, ","))
+			args = append(args, "--set", fmt.Sprintf("cluster.node_id=%d", i+1), "--set",
+				"cluster.peers="+strings.Join(peers, ","))
 		}
 		s.cmds = append(s.cmds, exec.Command(binary, args...))
 	}
 	return s, s.start(ctx)
 }
 
-// startKafka starts n brokers that are controllers too. More than one have replication factor 3 and min.insync.replicas 2 as Chronik's.
+// startKafka starts n brokers that are controllers too. More than one have replication factor 3 and min.insync.replicas
+// 2 as Chronik's.
 func startKafka(ctx context.Context, script string, n int) (*system, error) {
 	ports, err := freePorts(2 * n)
 	if err != nil {
@@ -69,14 +72,17 @@ func startKafka(ctx context.Context, script string, n int) (*system, error) {
 	}
 	for i, addr := range s.addrs {
 		args := []string{
-			s.nodeDir(i), strconv.Itoa(ports[i]), fmt.Sprintf("node.id=%d", i+1), "controller.quorum.voters=" + strings.Join(voters, ","),
+			s.nodeDir(i), strconv.Itoa(ports[i]), fmt.Sprintf("node.id=%d", i+1),
+			"controller.quorum.voters=" + strings.Join(voters, ","),
 			fmt.Sprintf("listeners=PLAINTEXT://%s,CONTROLLER://127.0.0.1:%d", addr, ports[n+i]),
 		}
 		if n > 1 {
-			args = append(args, "default.replication.factor=3", "min.insync.replicas=2", "offsets.topic.replication.factor=3")
+			args = append(args, "default.replication.factor=3", "min.insync.replicas=2",
+				"offsets.topic.replication.factor=3")
 		}
-		// Formatted beforehand: that is no part of a start.
-		if out, err := exec.CommandContext(ctx, script, append([]string{"format"}, args...)...).CombinedOutput(); err != nil {
+		// Formatting is not part of the start.
+		format := exec.CommandContext(ctx, script, append([]string{"format"}, args...)...)
+		if out, err := format.CombinedOutput(); err != nil {
 			s.stop()
 			return nil, fmt.Errorf("format Apache Kafka's storage: %w\n%s", err, out)
 		}
@@ -99,7 +105,7 @@ func newSystem(name string, ports []int) (*system, error) {
 
 func (s *system) nodeDir(i int) string { return filepath.Join(s.dir, fmt.Sprintf("node%d", i+1)) }
 
-// start starts the brokers and returns when each has told a client of all of them.
+// start starts the brokers and returns when each of them lists all brokers.
 func (s *system) start(ctx context.Context) error {
 	began := time.Now()
 	for i, cmd := range s.cmds {
@@ -163,7 +169,7 @@ func (s *system) serves(ctx context.Context, addr string) error {
 	}
 }
 
-// freePorts returns n ports that nobody listens on.
+// freePorts returns n free ports.
 func freePorts(n int) ([]int, error) {
 	var ports []int
 	for range n {

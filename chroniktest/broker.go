@@ -13,11 +13,11 @@ import (
 	"github.com/chronik-stream/chronik/wiring"
 )
 
-// grace is how long requests under way may take when a broker is closed: clients of a test that has ended are not waited
-// for.
+// grace is how long requests under way may take when a broker is closed: clients of a test that has ended are not
+// waited for.
 const grace = time.Second
 
-// quick are Kafka's configs that differ in tests where these do not say otherwise: the first member of a group does not
+// quick are the configs that differ from Kafka's defaults unless a test sets them: the first member of a group does not
 // wait for others.
 var quick = map[string]string{"group.initial.rebalance.delay.ms": "0"} //nolint:gochecknoglobals // a table
 
@@ -37,8 +37,8 @@ func Broker(t testing.TB) *TestBroker {
 	return BrokerWith(t, chronik.Options{})
 }
 
-// BrokerWith is Broker with options. Without a logger the broker writes what is wrong to the test's log. Without another
-// value, group.initial.rebalance.delay.ms is 0. On a directory it sets no reserve aside, and records are not refused
+// BrokerWith is Broker with options. Without a logger the broker writes what is wrong to the test's log. Without
+// another value, group.initial.rebalance.delay.ms is 0. In a directory it allocates no reserve, and refuses no records
 // before the disk is full.
 func BrokerWith(t testing.TB, options chronik.Options) *TestBroker {
 	t.Helper()
@@ -86,10 +86,10 @@ func (b *TestBroker) Close() error { return b.close() }
 // Now returns the time by the broker's clock.
 func (b *TestBroker) Now() time.Time { return time.Now().Add(time.Duration(b.ahead.Load())) }
 
-// Advance moves the broker's clock ahead, and returns when the broker has done what is due then: members that were not
-// heard of within their session's time-out have left their groups, records whose retention has ended are deleted, and so
-// on. It is as if nothing had happened meanwhile: members that are alive have not sent heartbeats either. In a broker that
-// was closed nothing is due.
+// Advance moves the broker's clock ahead, and returns when the broker has done everything that is due by then: members
+// without a heartbeat within their session time-out have been removed from their groups, records past their retention
+// are deleted, and so on. Clients do nothing in the skipped time, so that live members have not sent heartbeats either.
+// It does nothing to a broker that is closed.
 func (b *TestBroker) Advance(d time.Duration) {
 	b.t.Helper()
 	if d < 0 {

@@ -126,15 +126,17 @@ func startOf(t testing.TB, c *kgo.Client, topic string) int64 {
 	return start.Offset
 }
 
-// TestAnIdempotentProducerAsksAgain has the broker append a batch whose producer does not learn of it.
+// TestAnIdempotentProducerAsksAgain makes the broker append a batch and lose the response.
 func TestAnIdempotentProducerAsksAgain(t *testing.T) {
 	for name, hook := range map[string]chroniktest.Hook{
 		"the answer is lost": chroniktest.LoseAnswer(), "the connection is closed": chroniktest.Disconnect(),
-		"the leader has changed": chroniktest.Fail(kerr.NotLeaderForPartition), "it is slow": chroniktest.Delay(10 * time.Millisecond),
+		"the leader has changed": chroniktest.Fail(kerr.NotLeaderForPartition),
+		"it is slow":             chroniktest.Delay(10 * time.Millisecond),
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := chroniktest.Broker(t)
-			client := connect(t, b, kgo.MetadataMinAge(10*time.Millisecond)) // or it waits five seconds for other news
+			// otherwise it refreshes its metadata after five seconds only
+			client := connect(t, b, kgo.MetadataMinAge(10*time.Millisecond))
 			asked := 0
 			b.Hook(kmsg.Produce, func(context.Context, *chroniktest.Request) (kmsg.Response, error) {
 				asked++
@@ -166,7 +168,7 @@ func TestOnlySomeRequestsAreMeant(t *testing.T) {
 	}
 }
 
-// TestABrokerIsClosedWhileHooksHoldRequests has its requests wait for what never comes.
+// TestABrokerIsClosedWhileHooksHoldRequests makes requests wait for a channel that never receives.
 func TestABrokerIsClosedWhileHooksHoldRequests(t *testing.T) {
 	b := chroniktest.Broker(t)
 	held := make(chan struct{}, 100)
@@ -189,8 +191,8 @@ func TestABrokerIsClosedWhileHooksHoldRequests(t *testing.T) {
 	}
 }
 
-// TestAHookThatEndsTheTestKeepsNobody has a hook do what hooks should not.
-func TestAHookThatEndsTheTestKeepsNobody(t *testing.T) {
+// TestAHookThatEndsTheTestBlocksNoConnection makes a hook call FailNow, which hooks should not do.
+func TestAHookThatEndsTheTestBlocksNoConnection(t *testing.T) {
 	b := chroniktest.Broker(t)
 	failing := &failing{TB: t}
 	b.Hook(kmsg.ListGroups, chroniktest.Times(1, func(context.Context, *chroniktest.Request) (kmsg.Response, error) {
@@ -221,7 +223,8 @@ func TestABrokerOnADirectoryIsStartedAgain(t *testing.T) {
 	}
 }
 
-// TestAFailedFetchIsAboutWhatItsSessionHas has a consumer fetch without naming its partition, of which nothing has changed.
+// TestAFailedFetchIsAboutWhatItsSessionHas has a consumer fetch without naming its partition, of which nothing has
+// changed.
 func TestAFailedFetchIsAboutWhatItsSessionHas(t *testing.T) {
 	b := chroniktest.Broker(t)
 	client := connect(t, b, kgo.ConsumeTopics("orders"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),

@@ -29,7 +29,8 @@ func TestRetentionGoesByTheClock(t *testing.T) {
 }
 
 func TestTimestampsAreTheClocks(t *testing.T) {
-	b := chroniktest.BrokerWith(t, chronik.Options{Configs: map[string]string{"log.message.timestamp.type": "LogAppendTime"}})
+	b := chroniktest.BrokerWith(t,
+		chronik.Options{Configs: map[string]string{"log.message.timestamp.type": "LogAppendTime"}})
 	b.Advance(365 * day)
 	client := connect(t, b, kgo.ConsumeTopics("orders"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	produce(t, client, "orders", "from next year")
@@ -40,7 +41,7 @@ func TestTimestampsAreTheClocks(t *testing.T) {
 	}
 }
 
-// TestASessionEndsByTheClock joins by hand, so that nobody sends heartbeats.
+// TestASessionEndsByTheClock joins with single requests, so that no heartbeats are sent.
 func TestASessionEndsByTheClock(t *testing.T) {
 	b := chroniktest.Broker(t)
 	client := connect(t, b)
@@ -68,7 +69,10 @@ func TestASessionEndsByTheClock(t *testing.T) {
 func join(t testing.TB, client *kgo.Client) {
 	t.Helper()
 	req := kmsg.NewPtrJoinGroupRequest()
-	req.Group, req.ProtocolType, req.SessionTimeoutMillis, req.RebalanceTimeoutMillis = "readers", "consumer", 10_000, 10_000
+	req.Group = "readers"
+	req.ProtocolType = "consumer"
+	req.SessionTimeoutMillis = 10_000
+	req.RebalanceTimeoutMillis = 10_000
 	req.Protocols = []kmsg.JoinGroupRequestProtocol{{Name: "range"}}
 	for range 2 { // the first answer says under which id to join
 		resp, err := req.RequestWith(within(t), client)

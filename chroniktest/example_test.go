@@ -34,7 +34,7 @@ func ExampleBroker() {
 	// Output: produced to greetings at offset 0
 }
 
-// A producer meets a partition whose leader has just moved away, and a broker that does not answer in time.
+// A producer sends to a partition whose leader has just moved away, and to a broker that does not answer in time.
 func ExampleTestBroker_Hook() {
 	inTest(func(t testing.TB) {
 		broker := chroniktest.Broker(t)
@@ -45,7 +45,7 @@ func ExampleTestBroker_Hook() {
 			}))
 
 		client, err := kgo.NewClient(kgo.SeedBrokers(broker.Addr()), kgo.AllowAutoTopicCreation(),
-			kgo.MetadataMinAge(10*time.Millisecond)) // it asks who leads now, and not only after five seconds
+			kgo.MetadataMinAge(10*time.Millisecond)) // refresh the leaders now, and not only after five seconds
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,7 +56,7 @@ func ExampleTestBroker_Hook() {
 	// Output: a client that tries again: <nil>
 }
 
-// A week passes in a moment, and retention takes what is older.
+// A week passes in a moment, and retention deletes older records.
 func ExampleTestBroker_Advance() {
 	inTest(func(t testing.TB) {
 		broker := chroniktest.BrokerWith(t, chronik.Options{Configs: map[string]string{"log.retention.hours": "24"}})
@@ -65,7 +65,8 @@ func ExampleTestBroker_Advance() {
 			t.Fatal(err)
 		}
 		defer client.Close()
-		if err := client.ProduceSync(t.Context(), &kgo.Record{Topic: "greetings", Value: []byte("hello")}).FirstErr(); err != nil {
+		hello := &kgo.Record{Topic: "greetings", Value: []byte("hello")}
+		if err := client.ProduceSync(t.Context(), hello).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
 		broker.Advance(7 * 24 * time.Hour)

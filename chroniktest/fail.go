@@ -8,8 +8,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// failed returns the response to req in which all that was asked for has met err. The messages of the protocol call the
-// same things alike in request and response, so that what a response is about is taken from its request by names.
+// failed returns the response to req in which everything has failed with err. Fields with the same meaning have the
+// same names in requests and responses. So the response's topics, partitions, groups and other elements are copied from
+// the request by name.
 func failed(req kmsg.Request, err *kerr.Error) kmsg.Response {
 	resp := req.ResponseKind()
 	to := reflect.ValueOf(resp).Elem()
@@ -18,8 +19,8 @@ func failed(req kmsg.Request, err *kerr.Error) kmsg.Response {
 	return resp
 }
 
-// failedMetadata returns the response to req in which the topics have met err. It has the brokers of cluster, or the
-// client would have none left to ask, and cluster's topics when req asks for all.
+// failedMetadata returns the response to req in which the topics have failed with err. It has the brokers of cluster,
+// because the client would have no broker left otherwise, and cluster's topics when req asks for all.
 func failedMetadata(req *kmsg.MetadataRequest, cluster *kmsg.MetadataResponse, err *kerr.Error) kmsg.Response {
 	resp := failed(req, err).(*kmsg.MetadataResponse)
 	resp.Brokers, resp.ClusterID, resp.ControllerID = cluster.Brokers, cluster.ClusterID, cluster.ControllerID
@@ -32,7 +33,8 @@ func failedMetadata(req *kmsg.MetadataRequest, cluster *kmsg.MetadataResponse, e
 
 // isSessionError reports whether err is about a fetch session as a whole, and never about a partition.
 func isSessionError(err *kerr.Error) bool {
-	return err == kerr.FetchSessionIDNotFound || err == kerr.InvalidFetchSessionEpoch || err == kerr.FetchSessionTopicIDError
+	return err == kerr.FetchSessionIDNotFound || err == kerr.InvalidFetchSessionEpoch ||
+		err == kerr.FetchSessionTopicIDError
 }
 
 // failedSession returns the response to req after which its client begins another fetch session.
@@ -42,10 +44,10 @@ func failedSession(req *kmsg.FetchRequest, err *kerr.Error) kmsg.Response {
 	return resp
 }
 
-// errorCode is the field of a response, or of a part of one, that tells of an error.
+// errorCode is the field for an error in a response or in a part of one.
 const errorCode = "ErrorCode"
 
-// otherNames are the lists of requests that are called otherwise in the response.
+// otherNames are the lists whose names differ between request and response.
 var otherNames = map[string][]string{ //nolint:gochecknoglobals // a table
 	"Coordinators":      {"CoordinatorKeys"},
 	"Groups":            {"GroupIDs"},
@@ -54,8 +56,8 @@ var otherNames = map[string][]string{ //nolint:gochecknoglobals // a table
 	"TransactionStates": {"TransactionalIDs"},
 }
 
-// mirror has the lists of a response, or of a part of one, list what those of the request do. Lists in which no error
-// can be told stay empty.
+// mirror fills the lists of a response, or of a part of one, with the elements of the request's lists. Lists without
+// room for an error stay empty.
 func mirror(to, from reflect.Value) {
 	for i := range to.NumField() {
 		list := to.Field(i)
@@ -74,7 +76,7 @@ func mirror(to, from reflect.Value) {
 	}
 }
 
-// named returns a part of a response that is about what was asked for: a struct, or just a name or number.
+// named returns the part of a response for an element of the request: a struct, or just a name or number.
 func named(part reflect.Type, asked reflect.Value) reflect.Value {
 	to := reflect.New(part)
 	to.MethodByName("Default").Call(nil)
@@ -85,7 +87,8 @@ func named(part reflect.Type, asked reflect.Value) reflect.Value {
 	}
 	for i := range part.NumField() {
 		same := asked.FieldByName(part.Field(i).Name)
-		if same.IsValid() && same.Type() == part.Field(i).Type && part.Field(i).Type.Kind() != reflect.Slice && same.CanInterface() {
+		if same.IsValid() && same.Type() == part.Field(i).Type && part.Field(i).Type.Kind() != reflect.Slice &&
+			same.CanInterface() {
 			to.Field(i).Set(same)
 		}
 	}
@@ -110,8 +113,8 @@ func name(to, asked reflect.Value) {
 	}
 }
 
-// fail puts the code where Kafka tells errors: in the innermost parts of the response, as partitions are, and in itself
-// only where it has none. It reports whether there was a place for it.
+// fail sets the code where Kafka reports errors: in the innermost parts of the response, such as partitions, or in the
+// response itself if it has no parts. It reports whether there was a place for it.
 func fail(v reflect.Value, code int16) (told bool) {
 	for _, list := range v.Fields() {
 		if isList(list.Type()) {
@@ -131,7 +134,7 @@ func isList(t reflect.Type) bool {
 	return t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Struct
 }
 
-// tellsErrors reports whether there is a place for an error in a part of a response, or in one of its parts.
+// tellsErrors reports whether a part of a response, or one of its own parts, has a place for an error.
 func tellsErrors(part reflect.Type) bool {
 	return slices.ContainsFunc(reflect.VisibleFields(part), func(f reflect.StructField) bool {
 		return f.Name == errorCode || isList(f.Type) && tellsErrors(f.Type.Elem())

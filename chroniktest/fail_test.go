@@ -15,13 +15,16 @@ func TestAFailedResponseIsAboutWhatWasAskedFor(t *testing.T) {
 	code := kerr.NotLeaderForPartition.Code
 	produce := kmsg.NewPtrProduceRequest()
 	produce.Topics = []kmsg.ProduceRequestTopic{{
-		Topic: "orders", TopicID: [16]byte{1}, Partitions: []kmsg.ProduceRequestTopicPartition{{Partition: 3, Records: []byte("r")}, {Partition: 4}},
+		Topic: "orders", TopicID: [16]byte{1},
+		Partitions: []kmsg.ProduceRequestTopicPartition{{Partition: 3, Records: []byte("r")}, {Partition: 4}},
 	}}
 	produced := failed(produce, kerr.NotLeaderForPartition).(*kmsg.ProduceResponse)
 	if diff := cmp.Diff([]kmsg.ProduceResponseTopic{{
 		Topic: "orders", TopicID: [16]byte{1}, Partitions: []kmsg.ProduceResponseTopicPartition{
-			defaultOf(kmsg.NewProduceResponseTopicPartition, func(p *kmsg.ProduceResponseTopicPartition) { p.Partition, p.ErrorCode = 3, code }),
-			defaultOf(kmsg.NewProduceResponseTopicPartition, func(p *kmsg.ProduceResponseTopicPartition) { p.Partition, p.ErrorCode = 4, code }),
+			defaultOf(kmsg.NewProduceResponseTopicPartition,
+				func(p *kmsg.ProduceResponseTopicPartition) { p.Partition, p.ErrorCode = 3, code }),
+			defaultOf(kmsg.NewProduceResponseTopicPartition,
+				func(p *kmsg.ProduceResponseTopicPartition) { p.Partition, p.ErrorCode = 4, code }),
 		},
 	}}, produced.Topics, cmpopts.IgnoreTypes(kmsg.Tags{})); diff != "" {
 		t.Errorf("Produce (-want +got):\n%s", diff)
@@ -30,7 +33,8 @@ func TestAFailedResponseIsAboutWhatWasAskedFor(t *testing.T) {
 	find := kmsg.NewPtrFindCoordinatorRequest()
 	find.CoordinatorKeys = []string{"g", "h"}
 	found := failed(find, kerr.NotLeaderForPartition).(*kmsg.FindCoordinatorResponse)
-	if len(found.Coordinators) != 2 || found.Coordinators[1].Key != "h" || found.Coordinators[1].ErrorCode != code || found.ErrorCode != 0 {
+	if len(found.Coordinators) != 2 || found.Coordinators[1].Key != "h" || found.Coordinators[1].ErrorCode != code ||
+		found.ErrorCode != 0 {
 		t.Errorf("FindCoordinator: %+v", found)
 	}
 	find.CoordinatorKeys, find.CoordinatorKey = nil, "g"
@@ -46,9 +50,12 @@ func TestAFailedResponseIsAboutWhatWasAskedFor(t *testing.T) {
 	}
 
 	describe := kmsg.NewPtrDescribeConfigsRequest()
-	describe.Resources = []kmsg.DescribeConfigsRequestResource{{ResourceType: kmsg.ConfigResourceTypeTopic, ResourceName: "orders"}}
+	describe.Resources = []kmsg.DescribeConfigsRequestResource{
+		{ResourceType: kmsg.ConfigResourceTypeTopic, ResourceName: "orders"},
+	}
 	described := failed(describe, kerr.NotLeaderForPartition).(*kmsg.DescribeConfigsResponse)
-	if r := described.Resources; len(r) != 1 || r[0].ResourceName != "orders" || r[0].ResourceType != kmsg.ConfigResourceTypeTopic || r[0].ErrorCode != code {
+	if r := described.Resources; len(r) != 1 || r[0].ResourceName != "orders" ||
+		r[0].ResourceType != kmsg.ConfigResourceTypeTopic || r[0].ErrorCode != code {
 		t.Errorf("DescribeConfigs: %+v", described)
 	}
 }
@@ -60,7 +67,7 @@ func defaultOf[P any](part func() P, set func(*P)) P {
 	return p
 }
 
-// TestEveryResponseCanFail has everything asked for of which requests have lists, in every API that has error codes.
+// TestEveryResponseCanFail sends requests with an element in every list, for every API that has error codes.
 func TestEveryResponseCanFail(t *testing.T) {
 	for key := range kmsg.MaxKey + 1 {
 		req := kmsg.RequestForKey(int16(key))

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// failing is a test that notes that it has failed, in place of the one that it is in.
+// failing is a test that records its failure instead of failing the test that runs it.
 type failing struct {
 	testing.TB
 	mu     sync.Mutex
@@ -27,11 +27,11 @@ func (f *failing) FailNow() {
 
 func (f *failing) Fatalf(string, ...any) { f.FailNow() }
 
-// inTest runs f as a test that says on the standard output what is wrong.
+// inTest runs f as a test that prints its failures to the standard output.
 func inTest(f func(t testing.TB)) {
 	t := new(exampleTest)
 	ended := make(chan struct{})
-	go func() { // which FailNow ends
+	go func() { // FailNow ends this goroutine
 		defer close(ended)
 		f(t)
 	}()
@@ -41,7 +41,7 @@ func inTest(f func(t testing.TB)) {
 	}
 }
 
-// exampleTest is as much of a test as examples need.
+// exampleTest is the part of testing.TB that examples need.
 type exampleTest struct {
 	testing.TB
 	cleanups []func()

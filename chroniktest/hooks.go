@@ -16,36 +16,37 @@ import (
 // Request is a request that has arrived at the broker.
 type Request struct {
 	kmsg.Request        // in the version that the client has sent
-	ClientID     string // the client's name for itself
+	ClientID     string // the client.id that the client has sent
 	Client       string // its IP address
-	Listener     string // the name of the listener by which it has come
+	Listener     string // the name of the listener at which it has arrived
 
-	cluster     func() *kmsg.MetadataResponse // see wiring.Request
-	preliminary bool                          // the hook's answer only has the client ask again: Times does not count it
+	cluster func() *kmsg.MetadataResponse // see wiring.Request
+	// preliminary is set when the answer only makes the client send the request again: Times does not count it.
+	preliminary bool
 }
 
-// Hook decides about a request. It answers with a response of the request's API; an error closes the client's connection
-// without an answer. With neither, the next hook is asked, and in the end the broker serves the request. ctx ends when
-// the client goes away or the broker is closed. Until the hook returns, the client's later requests on the same
-// connection wait, as behind a slow broker.
+// Hook decides about a request. A response, which must be of the request's API, is sent to the client; an error closes
+// the client's connection without a response. If it returns neither, the next hook is called, and after the last one
+// the broker serves the request. ctx ends when the client disconnects or the broker is closed. Until the hook returns,
+// the client's later requests on the same connection wait, as with a slow broker.
 type Hook func(ctx context.Context, r *Request) (kmsg.Response, error)
 
-// Hook has a hook asked about every request of an API from now on, after those that were there before, until remove is
-// called. It is not asked about ApiVersions in a version that the broker does not know, which is how clients find out, nor
-// about a large Produce that had begun to arrive before.
+// Hook adds a hook for every request of an API from now on, after the existing ones, until remove is called. It is not
+// called for ApiVersions in a version that the broker does not know, by which clients find the versions that it does
+// know, nor for a large Produce that had begun to arrive before.
 //
-// Fetch names what has changed in the client's fetch session (KIP-227), which may be nothing. A hook that looks for a
-// partition there has all of them named where the config max.incremental.fetch.session.cache.slots is 0.
+// A Fetch names what has changed in the client's fetch session (KIP-227), which may be nothing. A hook that looks for a
+// partition gets all of them named where the config max.incremental.fetch.session.cache.slots is 0.
 func (b *TestBroker) Hook(api kmsg.Key, hook Hook) (remove func()) {
 	return b.hooks.add(api, hook)
 }
 
-// Answer answers with what respond makes of the request; req.ResponseKind() returns an empty response to begin with.
+// Answer answers with the response that respond returns. req.ResponseKind() returns an empty response to begin with.
 func Answer(respond func(req kmsg.Request) kmsg.Response) Hook {
 	return func(_ context.Context, r *Request) (kmsg.Response, error) { return respond(r.Request), nil }
 }
 
-// Delay lets the request wait before it goes on to the next hook, or to the broker.
+// Delay delays the request before the next hook, or the broker, gets it.
 func Delay(d time.Duration) Hook {
 	return func(ctx context.Context, _ *Request) (kmsg.Response, error) {
 		timer := time.NewTimer(d)
@@ -59,7 +60,7 @@ func Delay(d time.Duration) Hook {
 	}
 }
 
-// Hold lets the request wait until the channel is closed or receives something.
+// Hold delays the request until the channel is closed or receives a value.
 func Hold(until <-chan struct{}) Hook {
 	return func(ctx context.Context, _ *Request) (kmsg.Response, error) {
 		select {
@@ -71,8 +72,8 @@ func Hold(until <-chan struct{}) Hook {
 	}
 }
 
-// Fail answers with an error in every place of the response that has room for one: the request as a whole, and each
-// topic, partition, group or resource in it. The broker does nothing.
+// Fail answers with an error wherever the response has room for one: the request as a whole, and each topic, partition,
+// group or resource in it. The broker does nothing.
 //
 // A Fetch of an incremental fetch session (KIP-227) does not name all the partitions that its client wants. It is
 // answered with FETCH_SESSION_ID_NOT_FOUND, and the client's next Fetch, which names all of them, with err. Times does
@@ -102,14 +103,14 @@ func Disconnect() Hook {
 
 var errDisconnect = errors.New("disconnected by a hook")
 
-// LoseAnswer has the broker serve the request, and the client's connection closed in place of the answer: the client
-// cannot know whether it was served.
+// LoseAnswer lets the broker serve the request and then closes the client's connection instead of sending the response.
+// The client cannot know whether the request was served.
 func LoseAnswer() Hook {
 	return func(context.Context, *Request) (kmsg.Response, error) { return nil, wiring.ErrLoseAnswer }
 }
 
-// Times is hook for the first n requests, and nothing for those after. All requests that Times is asked about count:
-// Times(1, Only(meant, hook)) is used up by a request that is not meant, Only(meant, Times(1, hook)) is not.
+// Times applies hook to the first n requests only. It counts every request for which it is called: Times(1, Only(meant,
+// hook)) is used up by a request that is not meant, Only(meant, Times(1, hook)) is not.
 func Times(n int, hook Hook) Hook {
 	var mu sync.Mutex
 	return func(ctx context.Context, r *Request) (kmsg.Response, error) {
@@ -130,7 +131,7 @@ func Times(n int, hook Hook) Hook {
 	}
 }
 
-// Only is hook for the requests that it is meant for.
+// Only applies hook to the requests for which meant returns true.
 func Only(meant func(r *Request) bool, hook Hook) Hook {
 	return func(ctx context.Context, r *Request) (kmsg.Response, error) {
 		if !meant(r) {
@@ -175,7 +176,7 @@ func (h *hooks) Wants(key int16) bool {
 	return len(h.byAPI[key]) > 0
 }
 
-// Intercept implements kafkaproto.Interceptor: it asks the hooks.
+// Intercept implements kafkaproto.Interceptor: it calls the hooks for a request.
 func (h *hooks) Intercept(ctx context.Context, r *wiring.Request) (kmsg.Response, error) {
 	asked := h.of(r.Key)
 	message, err := r.Decode()
@@ -194,11 +195,11 @@ func (h *hooks) Intercept(ctx context.Context, r *wiring.Request) (kmsg.Response
 	return nil, nil
 }
 
-// errUnfinished is what a hook has said that has not returned.
+// errUnfinished is the error of a hook that did not return.
 var errUnfinished = errors.New("the hook has ended the goroutine")
 
-// run runs a hook in a goroutine of its own: t.FailNow, which no hook should call, ends that one and not the
-// connection's, whose other requests would wait for ever.
+// run runs a hook in a goroutine of its own. If the hook calls t.FailNow, which it should not, that ends this goroutine
+// and not the connection's, whose other requests would wait for ever.
 func run(ctx context.Context, hook Hook, r *Request) (kmsg.Response, error) {
 	var resp kmsg.Response
 	err := errUnfinished

@@ -1,6 +1,10 @@
-// Package configs loads the broker's configuration: defaults, a TOML file, CHRONIK_* environment variables, and the
-// command line, each having precedence over those before it. Every setting stands in one table (settings.go) with
-// its meaning, its default and what is allowed; the sample files in this folder are written from it.
+// Package configs loads the broker's configuration from defaults, a TOML file, CHRONIK_* environment variables and the
+// command line, each of which has precedence over those before it. Every setting is defined once, in the table of
+// settings.go, with its meaning, its default and its allowed values; the sample file standalone.toml is generated from
+// it. Configs with Kafka's own names are in the section [kafka] and are defined by core/domain/configdef.
+//
+// A configuration is either valid as a whole or refused: an error names every wrong key and value, where it comes from
+// and what is allowed. Only wiring and cmd use this package; adapters and services get their settings as values.
 package configs
 
 import (
@@ -29,8 +33,8 @@ type Config struct {
 	Kafka          map[string]string // broker configs by Kafka's keys
 
 	clustered bool
-	nodeNamed bool              // cluster.node_id was given, and not by a file
-	origins   map[string]Origin // of every setting, and of what is in Kafka as kafka.<key>
+	nodeNamed bool              // cluster.node_id was given by a source other than a file
+	origins   map[string]Origin // of every setting, and of Kafka's configs as kafka.<key>
 }
 
 // Listener is an address under a listener's name.
@@ -49,8 +53,8 @@ type Telemetry struct {
 	OTLPEndpoint string        // URL of an OTLP receiver over HTTP; "" sends nothing
 	OTLPMetrics  bool          // send metrics there
 	OTLPTraces   bool          // send traces there
-	OTLPInterval time.Duration // between two sendings of metrics
-	SampleRatio  float64       // which part of the requests is traced
+	OTLPInterval time.Duration // between two exports of metrics
+	SampleRatio  float64       // the share of requests that is traced
 }
 
 // WAL is the metadata store's settings, named as in the seed; see walstore.Settings.
@@ -81,7 +85,7 @@ type Journal struct {
 
 // Disk is the settings of the disk's space.
 type Disk struct {
-	Reserve int64 // bytes that are kept for what must go on
+	Reserve int64 // bytes held for writes that must not fail; see core/domain/space
 }
 
 // Cluster is the cluster section.
@@ -90,7 +94,7 @@ type Cluster struct {
 	ReplicationFactor int64
 	MinInsyncReplicas int64
 	Peers             []Peer
-	Name              string // the cluster's, the same on all nodes for good
+	Name              string // the cluster's name, the same on all nodes for ever
 	RaftListen        string // host:port that Raft listens on; "" for the peer's address
 	Join              bool   // the node joins a cluster that is there already
 	CAFile            string // with the two below: TLS between the nodes
@@ -104,17 +108,17 @@ type Peer struct {
 	Raft  string // host:port of its Raft transport
 }
 
-// Clustered reports whether a source has given a cluster section. This node's id by itself, on the command line or
-// in the environment, is none.
+// Clustered reports whether a source has a cluster section. This node's id alone, on the command line or in the
+// environment, does not count as one.
 func (c *Config) Clustered() bool { return c.clustered }
 
-// IsDefault reports whether no source has set the key.
+// IsDefault reports whether the key is not set in any source.
 func (c *Config) IsDefault(key string) bool { return c.origins[key] == FromDefault }
 
-// OnlyNamesNode reports whether this node's id, as cluster.node_id, is all that was given of a cluster.
+// OnlyNamesNode reports whether cluster.node_id is the only cluster setting that was given.
 func (c *Config) OnlyNamesNode() bool { return c.nodeNamed && !c.clustered }
 
-// AdvertisedFor returns the address that clients of the listener are told, "" for the one that they have come by.
+// AdvertisedFor returns the advertised address of a listener, "" if clients are told the address of their connection.
 func (c *Config) AdvertisedFor(listener string) string {
 	for _, a := range c.Advertised {
 		if a.Name == listener {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Environment variables are named after keys: CHRONIK_ and the key in capitals, with two underscores for each dot. In
-// what follows CHRONIK_KAFKA__, one underscore is a dot, because Kafka's keys have dots and no underscores:
+// Environment variables are named after keys: CHRONIK_ and the key in capitals, with two underscores for each dot.
+// After CHRONIK_KAFKA__ one underscore is a dot, because Kafka's keys have dots and no underscores:
 //
 //	CHRONIK_DATA_DIR                            data_dir
 //	CHRONIK_LISTEN                              listen, several with commas between
@@ -18,13 +18,13 @@ const envPrefix = "CHRONIK_"
 // ConfigVariable names the configuration file when no flag does.
 const ConfigVariable = envPrefix + "CONFIG"
 
-// otherVariables are read by the project's tests and by Load's callers, and are no settings.
+// otherVariables are read by the project's tests and by Load's callers. They are not settings.
 var otherVariables = []string{ConfigVariable, "CHRONIK_BINARY", "CHRONIK_CACHE", "CHRONIK_CRASHES"}
 
 // serviceVariables are set by Kubernetes and Docker in every container beside a service named chronik.
 var serviceVariables = regexp.MustCompile(`^CHRONIK_(SERVICE_(HOST|PORT)(_.*)?|PORT|PORT_\d+_(TCP|UDP).*)$`)
 
-// keyOfVariable returns the key that the variable sets, "" when it is no setting.
+// keyOfVariable returns the key that the variable sets, "" if it is not a setting.
 func keyOfVariable(name string) string {
 	if slices.Contains(otherVariables, name) || serviceVariables.MatchString(name) {
 		return ""

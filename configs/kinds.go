@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// setting defines one key: how its text becomes a value in a Config, and how it is written.
+// setting defines one key: how its text is parsed into a Config, and how it is written.
 type setting struct {
 	name     string
 	fallback string // the default, as text
-	allowed  string // which values are, for people
+	allowed  string // the allowed values, for people
 	dynamic  bool   // a changed value is taken into use without a restart
 	doc      string // whole sentences
 	store    func(c *Config, text string) bool
@@ -160,7 +160,7 @@ func formatSize(n int64) string {
 func formatFloat(f float64) string {
 	s := strconv.FormatFloat(f, 'f', -1, 64)
 	if !strings.Contains(s, ".") {
-		s += ".0" // TOML tells floats from integers by it
+		s += ".0" // in TOML the point makes it a float
 	}
 	return s
 }
@@ -226,7 +226,8 @@ func isAddress(text string) bool {
 func peers(name, doc string, field func(*Config) *[]Peer) setting {
 	return setting{
 		name: name, doc: doc,
-		allowed: `[[cluster.peers]] with id, kafka = "host:port" and raft = "host:port"; in one line: id@host:port@host:port, with commas between`,
+		allowed: `[[cluster.peers]] with id, kafka = "host:port" and raft = "host:port"; ` +
+			"in one line: id@host:port@host:port, with commas between",
 		store: func(c *Config, text string) bool {
 			var list []Peer
 			for _, item := range splitList(text) {
@@ -246,7 +247,8 @@ func peers(name, doc string, field func(*Config) *[]Peer) setting {
 		show: func(c *Config) string {
 			var items []string
 			for _, p := range *field(c) {
-				items = append(items, fmt.Sprintf("{ id = %d, kafka = %s, raft = %s }", p.ID, quote(p.Kafka), quote(p.Raft)))
+				items = append(items, fmt.Sprintf("{ id = %d, kafka = %s, raft = %s }", p.ID, quote(p.Kafka),
+					quote(p.Raft)))
 			}
 			return "[" + strings.Join(items, ", ") + "]"
 		},

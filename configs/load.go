@@ -18,12 +18,12 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/configdef"
 )
 
-// Sources are where a configuration comes from, each having precedence over those before it.
+// Sources are the sources of a configuration. Each has precedence over those before it.
 type Sources struct {
 	File    string   // path of a TOML file, "" for none
 	Environ []string // NAME=value, as of os.Environ
 	Flags   []Assignment
-	Options []Assignment // of a program that has a broker run in its process
+	Options []Assignment // of a program that embeds the broker
 }
 
 // Assignment is a key with its value, given on the command line or by a program.
@@ -35,7 +35,7 @@ type Assignment struct {
 // Origin says where a value came from.
 type Origin string
 
-// FromDefault is the origin of what no source has set.
+// FromDefault is the origin of a setting that no source has set.
 const FromDefault Origin = "default"
 
 func (o Origin) isFile() bool { return strings.HasPrefix(string(o), "file ") }
@@ -49,18 +49,18 @@ var ownKeys = map[string]string{
 	"listeners": "listen", "advertised.listeners": "advertised_addr",
 }
 
-// nodeIDKey is the setting that Kafka's node.id and broker.id give, too: a broker without a
-// cluster has no other name for it.
+// nodeIDKey is the setting that Kafka's node.id and broker.id set as well. A broker without a cluster has its id from
+// these.
 const nodeIDKey = "cluster.node_id"
 
-// given is a value with its origin, before it was understood.
+// given is a value with its origin, before it is parsed.
 type given struct {
 	value  any
 	origin Origin
 }
 
-// Load reads the sources and returns the configuration they make. The error names every key that does not exist and
-// every value that is not allowed, with its source and with what is allowed.
+// Load returns the configuration from the sources. The error names every unknown key and every value that is not
+// allowed, with its source and the allowed values.
 func Load(s Sources) (*Config, error) {
 	values, err := s.read()
 	if err != nil {
@@ -81,7 +81,8 @@ func Load(s Sources) (*Config, error) {
 			c.clustered = c.clustered || set.name != nodeIDKey || g.origin.isFile()
 		}
 		if text, ok := textOf(g.value); !ok || !set.store(c, text) {
-			wrong = append(wrong, fmt.Errorf("%s = %s (%s): allowed: %s", set.name, shown(g.value), g.origin, set.allowed))
+			wrong = append(wrong, fmt.Errorf("%s = %s (%s): allowed: %s", set.name, shown(g.value),
+				g.origin, set.allowed))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
@@ -100,12 +101,13 @@ func Load(s Sources) (*Config, error) {
 		return nil, err
 	}
 	if c.OnlyNamesNode() {
-		c.Kafka["node.id"], c.origins[kafkaSection+".node.id"] = strconv.FormatInt(c.Cluster.NodeID, 10), c.origins[nodeIDKey]
+		c.Kafka["node.id"] = strconv.FormatInt(c.Cluster.NodeID, 10)
+		c.origins[kafkaSection+".node.id"] = c.origins[nodeIDKey]
 	}
 	return c, nil
 }
 
-// read returns what the sources say, by key.
+// read returns the values of the sources by key.
 func (s Sources) read() (map[string]given, error) {
 	values := make(map[string]given)
 	if s.File != "" {
@@ -159,12 +161,12 @@ func (s Sources) read() (map[string]given, error) {
 	return values, nil
 }
 
-// isRepeatable reports whether a second value on the command line is one more, and not another.
+// isRepeatable reports whether a second value on the command line is added to the first instead of replacing it.
 func isRepeatable(key string) bool {
 	return key == "listen" || key == "advertised_addr" || key == "cluster.peers"
 }
 
-// storeKafka takes one of Kafka's own keys.
+// storeKafka stores the value of one of Kafka's keys.
 func (c *Config) storeKafka(key string, g given) error {
 	text, ok := textOf(g.value)
 	if own, is := ownKeys[key]; is {
@@ -184,8 +186,7 @@ func (c *Config) storeKafka(key string, g given) error {
 	return nil
 }
 
-// storeNodeID takes this node's id under one of Kafka's names. Where it is given under several
-// names, it must be the same.
+// storeNodeID stores this node's id from one of Kafka's keys. If several keys give it, the values must be equal.
 func (c *Config) storeNodeID(key, text string, from Origin) error {
 	set := &settings[slices.IndexFunc(settings, func(s setting) bool { return s.name == nodeIDKey })]
 	before, origin := c.Cluster.NodeID, c.origins[nodeIDKey]
@@ -200,13 +201,14 @@ func (c *Config) storeNodeID(key, text string, from Origin) error {
 	return nil
 }
 
-// check looks at settings that must fit each other.
+// check checks settings against each other.
 func (c *Config) check() error {
 	for _, l := range c.Listen {
 		switch l.Name {
 		case "SSL", "SASL_PLAINTEXT", "SASL_SSL":
 			return fmt.Errorf(
-				"listen = %s (%s): a listener of this name speaks %s in Kafka, and here all speak PLAINTEXT: give it another name",
+				"listen = %s (%s): a listener of this name speaks %s in Kafka, and here all speak PLAINTEXT: "+
+					"give it another name",
 				l.Name+"="+l.Address, c.origins["listen"], l.Name,
 			)
 		}
@@ -224,14 +226,14 @@ func (c *Config) check() error {
 	return c.checkRaftAddress()
 }
 
-// checkRaftAddress refuses a node that would listen twice at one address, as with the two addresses of
-// its peer in the wrong order.
+// checkRaftAddress refuses a node that would listen twice at one address. That happens if the two addresses of its peer
+// are swapped.
 func (c *Config) checkRaftAddress() error {
 	for _, p := range c.Cluster.Peers {
 		if p.ID == c.Cluster.NodeID && !strings.HasSuffix(p.Raft, ":0") &&
 			slices.ContainsFunc(c.Listen, func(l Listener) bool { return l.Address == p.Raft }) {
-			return fmt.Errorf("cluster.peers (%s): node %d has the raft address %s, at which it listens for Kafka's clients: "+
-				"the order is id@kafka@raft", c.origins["cluster.peers"], p.ID, p.Raft)
+			return fmt.Errorf("cluster.peers (%s): node %d has the raft address %s, at which it listens for Kafka's "+
+				"clients: the order is id@kafka@raft", c.origins["cluster.peers"], p.ID, p.Raft)
 		}
 	}
 	return nil
@@ -258,7 +260,7 @@ func unknown(name string, g given) error {
 		strings.Join(keys, ", "))
 }
 
-// sections returns the sections that there are, in brackets.
+// sections returns the names of all sections, in brackets.
 func sections() []string {
 	var all []string
 	for i := range settings {
@@ -280,7 +282,7 @@ func isEmptyTable(value any) bool {
 	return ok && len(table) == 0
 }
 
-// textOf returns a value of a source as text, as it would be given on the command line.
+// textOf returns a value of a source as the text that would be given on the command line.
 func textOf(value any) (string, bool) {
 	switch v := value.(type) {
 	case string:

@@ -14,14 +14,14 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/configdef"
 )
 
-// Change is a setting that two configurations have different values for, each as TOML. A value is ""
-// where a Kafka key is not set.
+// Change is a setting whose values differ between two configurations. The values are TOML, "" for a Kafka key that is
+// not set.
 type Change struct {
 	Key, From, To string
-	Dynamic       bool // can be taken into use without a restart
+	Dynamic       bool // can take effect without a restart
 }
 
-// Changes returns what next has otherwise than c.
+// Changes returns the settings that differ between c and next.
 func (c *Config) Changes(next *Config) []Change {
 	var changes []Change
 	for i := range settings {
@@ -39,7 +39,9 @@ func (c *Config) Changes(next *Config) []Change {
 			continue
 		}
 		k, known := configdef.Broker.Key(key)
-		change := Change{Key: kafkaSection + "." + key, From: from, To: to, Dynamic: known && k.Update != configdef.ReadOnly}
+		change := Change{
+			Key: kafkaSection + "." + key, From: from, To: to, Dynamic: known && k.Update != configdef.ReadOnly,
+		}
 		if isSecret(key) {
 			change.From, change.To = "hidden", "hidden"
 		}
@@ -48,7 +50,7 @@ func (c *Config) Changes(next *Config) []Change {
 	return changes
 }
 
-// quiet is how long a file must have been left alone before it is read: who writes it may empty it first.
+// quiet is how long a file must have been unchanged before it is read. A program that writes it may truncate it first.
 const quiet = 100 * time.Millisecond
 
 // Watcher notices changes of a configuration file.
@@ -58,8 +60,8 @@ type Watcher struct {
 	watcher *fsnotify.Watcher
 }
 
-// Watch begins to watch the file at path: what changes it from now on, Run will tell. Editors and Kubernetes replace
-// files and links to them, so that it is the folder that is watched. Close ends it.
+// Watch begins to watch the file at path. Run reports all changes from now on. The file's folder is watched, because
+// editors and Kubernetes replace files, and links to them, instead of writing to them. Close ends the watch.
 func Watch(path string) (*Watcher, error) {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -71,11 +73,12 @@ func Watch(path string) (*Watcher, error) {
 	return &Watcher{path: path, target: resolved(path), watcher: watcher}, nil
 }
 
-// Run calls changed after the file was written, replaced or created, and then left alone for a moment, until ctx ends.
+// Run calls changed each time the file was written, replaced or created and then stayed unchanged for a moment. It
+// returns when ctx ends.
 func (w *Watcher) Run(ctx context.Context, changed func()) error {
-	settled := time.NewTimer(quiet)
-	settled.Stop()
-	defer settled.Stop()
+	unchanged := time.NewTimer(quiet)
+	unchanged.Stop()
+	defer unchanged.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -87,9 +90,9 @@ func (w *Watcher) Run(ctx context.Context, changed func()) error {
 			written := filepath.Clean(event.Name) == filepath.Clean(w.path) && event.Has(fsnotify.Write|fsnotify.Create)
 			if now != "" && (written || now != w.target) {
 				w.target = now
-				settled.Reset(quiet)
+				unchanged.Reset(quiet)
 			}
-		case <-settled.C:
+		case <-unchanged.C:
 			changed()
 		}
 	}

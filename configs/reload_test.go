@@ -15,7 +15,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestChangesSayWhatNeedsARestart(t *testing.T) {
 	from := load(t, Sources{File: writeFile(t, "[kafka]\n\"num.network.threads\" = 3\n\"message.max.bytes\" = 1000\n")})
-	to := load(t, Sources{File: writeFile(t, "log_level = 'debug'\nmemory = '64MiB'\n[kafka]\n\"message.max.bytes\" = 2000\n\"num.partitions\" = 2\n")})
+	to := load(t,
+		Sources{File: writeFile(t, "log_level = 'debug'\nmemory = '64MiB'\n"+
+			"[kafka]\n\"message.max.bytes\" = 2000\n\"num.partitions\" = 2\n")})
 	want := []Change{
 		{"memory", `"256MiB"`, `"64MiB"`, false},
 		{"log_level", `"info"`, `"debug"`, true},
@@ -57,7 +59,7 @@ func TestWatchNoticesWritesReplacementsAndMovedLinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	write("chronik.toml", "a = 2") // before anybody waits for it
+	write("chronik.toml", "a = 2") // before Run is called
 	changed := make(chan struct{}, 100)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

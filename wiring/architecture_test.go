@@ -53,8 +53,10 @@ func packages(t *testing.T, flags []string) []pkg {
 	return all
 }
 
-// impure is what pure packages may not import from the standard library: the world.
-var impure = []string{"net", "net/http", "os", "os/exec", "os/signal", "log", "log/slog", "syscall", "io/fs", "path/filepath"}
+// impure are the packages of the standard library that pure packages must not import, because they do input or output.
+var impure = []string{
+	"net", "net/http", "os", "os/exec", "os/signal", "log", "log/slog", "syscall", "io/fs", "path/filepath",
+}
 
 // forbidden says why the package at path may not import another, "" when it may. Both are without the module's path; a
 // package of the standard library or of another module is given as it is.
@@ -64,14 +66,15 @@ func forbidden(path, imported string, ours bool) string {
 	pure := strings.HasPrefix(path, "core/domain/") && !strings.HasPrefix(path, "core/domain/broker")
 	switch {
 	case !ours && pure && slices.Contains(impure, imported):
-		return "a pure package does not reach the world"
+		return "a pure package does no input or output"
 	case !ours:
 		return ""
 	case target == "wiring" && layer != "wiring" && layer != "cmd" && !isAPI(path):
 		return "only cmd and the packages for other programs import wiring"
 	case target == "configs" && layer != "wiring" && layer != "cmd" && layer != "configs":
 		return "only cmd and wiring import configs"
-	case target == "adapters" && layer == "adapters" && adapterOf(imported) != "internal" && adapterOf(path) != adapterOf(imported):
+	case target == "adapters" && layer == "adapters" && adapterOf(imported) != "internal" &&
+		adapterOf(path) != adapterOf(imported):
 		return "no adapter imports another"
 	case target == "adapters" && layer != "adapters" && layer != "wiring":
 		return "only wiring imports adapters"
@@ -111,7 +114,8 @@ func TestImportsPointInwards(t *testing.T) {
 			}
 			for _, imported := range slices.Concat(p.TestImports, p.XTestImports) {
 				short, ours := strings.CutPrefix(imported, module)
-				if ours && forbidden(path, short, ours) != "" { // tests may use the world, but not go around the layers
+				// Tests may do input and output, but must respect the layers.
+				if ours && forbidden(path, short, ours) != "" {
 					t.Errorf("%s: a test of %s imports %s: %s", mode, path, short, forbidden(path, short, ours))
 				}
 			}
@@ -179,8 +183,8 @@ func TestDragonboatIsNotLinkedWithoutTheTag(t *testing.T) {
 	}
 }
 
-// tagged is where the build tag raft may stand: in the only package that imports dragonboat, and in what puts that together
-// with the rest. Everything else compiles in both modes, so that tools and the plain tests see it.
+// tagged is where the build tag raft may stand: in the only package that imports dragonboat, and in the wiring of that
+// package. Everything else compiles in both modes, so that tools and the plain tests see it.
 var tagged = regexp.MustCompile(`^(adapters/raftnode/.*|wiring/[a-z_]+|wiring/cluster/(metadata|group))\.go$`)
 
 func TestTheTagStandsOnlyWhereDragonboatIsNeeded(t *testing.T) {

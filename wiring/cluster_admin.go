@@ -6,11 +6,11 @@ import "github.com/chronik-stream/chronik/adapters/kafkaadmin"
 type ClusterAdmin = kafkaadmin.Admin
 
 type (
-	// ClusterStatus is what a cluster looks like.
+	// ClusterStatus is the status of a cluster.
 	ClusterStatus = kafkaadmin.Status
 	// ClusterNode is a node in a ClusterStatus.
 	ClusterNode = kafkaadmin.Node
-	// PartitionMove is a partition that got other replicas, or would.
+	// PartitionMove is a change of a partition's replicas, made or planned.
 	PartitionMove = kafkaadmin.Move
 	// NodeAdded is the outcome of AddNode.
 	NodeAdded = kafkaadmin.Added
@@ -24,7 +24,7 @@ type (
 	Upgraded = kafkaadmin.Upgraded
 )
 
-// ClusterEvent is what a ClusterAdmin tells of while it is at work: one of the types below.
+// ClusterEvent is an event that a ClusterAdmin reports while it works: one of the types below.
 type ClusterEvent = kafkaadmin.Event
 
 type (
@@ -48,8 +48,8 @@ type (
 	NodeRemoved = kafkaadmin.NodeRemoved
 )
 
-// OpenClusterAdmin returns what administers a running cluster: bootstrap are the addresses of nodes to begin with, step is how many
-// partitions are moved at once, and tell gets each event. Close it.
+// OpenClusterAdmin returns a ClusterAdmin. bootstrap are addresses of nodes, step is the number of partitions that are
+// moved at once, and tell is called with each event. Callers must close it.
 func OpenClusterAdmin(bootstrap []string, step int, tell func(ClusterEvent)) *ClusterAdmin {
 	return kafkaadmin.New(kafkaadmin.Settings{Bootstrap: bootstrap, Step: step, Report: tell})
 }

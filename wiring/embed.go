@@ -16,20 +16,19 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// Request is a request that has arrived and is not served yet.
+// Request is a request that has arrived and has not been served yet.
 type Request = kafkaproto.Request
 
-// ErrLoseAnswer is what an interceptor returns for a request whose answer is to be lost.
+// ErrLoseAnswer is an interceptor's error for a request that is served and whose response is not sent.
 var ErrLoseAnswer = kafkaproto.ErrLoseAnswer
 
-// Seams are where the process that a broker runs in may reach into it.
+// Seams are the points at which the embedding process can change a broker's behaviour.
 type Seams struct {
-	Clock       ports.Clock            // what the broker takes for the time
-	Interceptor kafkaproto.Interceptor // nil for none
+	Clock       ports.Clock            // the broker's clock
+	Interceptor kafkaproto.Interceptor // sees requests before they are served; nil for none
 }
 
-// EmbedOptions are chronik.Options, whose comments tell what they mean: the types have the same fields, so that the one
-// converts to the other.
+// EmbedOptions has the fields of chronik.Options, which documents them: the two types convert to each other.
 type EmbedOptions struct {
 	Dir        string
 	Listen     []string
@@ -40,23 +39,23 @@ type EmbedOptions struct {
 	Logger     *slog.Logger
 }
 
-// Embedding says how a broker runs in somebody's process.
+// Embedding describes a broker that runs in another program's process.
 type Embedding struct {
-	EmbedOptions               // with a logger
+	EmbedOptions               // the Logger is required
 	Grace        time.Duration // see the setting shutdown_grace_ms; 0 for its default
 	Seams        Seams         // without a clock, the machine's
-	NoReserve    bool          // the disk of Dir is taken for endless, and nothing of it is held
+	NoReserve    bool          // the disk of Dir counts as endless, and no reserve is allocated on it
 }
 
-// Topic is a topic that a broker is to begin with.
+// Topic is a topic to be created.
 type Topic struct {
 	Name       string
-	Partitions int               // 0 is for the broker's num.partitions
+	Partitions int               // 0 for the broker's num.partitions
 	Configs    map[string]string // the topic's configs by Kafka's names, such as "cleanup.policy": "compact"
 }
 
 // Embed starts a broker in this process and returns when it serves. ctx is for the start alone: the broker runs until
-// it is closed. Many may run in one process.
+// it is closed. Many brokers may run in one process.
 func Embed(ctx context.Context, e Embedding) (*Server, error) {
 	cfg, err := e.config()
 	if err != nil {
@@ -83,15 +82,15 @@ func Embed(ctx context.Context, e Embedding) (*Server, error) {
 	return s, nil
 }
 
-// loopback is where a broker listens of which nothing is said: at a free port, for this machine alone.
+// loopback is the default listener: a free port of the loopback interface.
 const loopback = "127.0.0.1:0"
 
-// ownOptions are Kafka's names of what an Embedding says otherwise.
+// ownOptions are Kafka's names for which an Embedding has fields of its own.
 var ownOptions = map[string]string{ //nolint:gochecknoglobals // a table
 	"log.dir": "Dir", "log.dirs": "Dir", "listeners": "Listen", "advertised.listeners": "Advertised",
 }
 
-// config returns the configuration. Its errors name what of the options is wrong.
+// config returns the configuration. Its errors name the wrong option.
 func (e *Embedding) config() (*configs.Config, error) {
 	var given []configs.Assignment
 	set := func(key, value, option string) {
@@ -100,7 +99,7 @@ func (e *Embedding) config() (*configs.Config, error) {
 	set("http.listen", "", "")
 	if e.Dir != "" {
 		set("data_dir", e.Dir, "Dir")
-	} else { // there is nothing to be synced, and no reason to keep for a while what was deleted
+	} else { // nothing to sync, and no reason to delay the deletion of segments
 		set("flush", "os", "Dir")
 		set("kafka.log.segment.delete.delay.ms", "0", "Dir")
 	}
@@ -127,7 +126,7 @@ func (e *Embedding) config() (*configs.Config, error) {
 	return configs.Load(configs.Sources{Options: given})
 }
 
-// makeTopics makes the topics that are missing.
+// makeTopics creates the topics that are missing.
 func (p *parts) makeTopics(ctx context.Context, wanted []Topic) error {
 	for _, t := range wanted {
 		n := topics.NewTopic{Name: t.Name, Partitions: -1, ReplicationFactor: -1, Configs: map[string]*string{}}
@@ -144,9 +143,9 @@ func (p *parts) makeTopics(ctx context.Context, wanted []Topic) error {
 	return nil
 }
 
-// CatchUp does at once what is due by the broker's clock, after that was moved: time-outs of group members, retention,
-// compaction, and the expiry of offsets and producers. It returns when all of it is durable. Nothing is due in a broker
-// that is stopping.
+// CatchUp does at once everything that is due after the broker's clock was moved: time-outs of group members,
+// retention, compaction, and the expiry of offsets and producers. It returns when all of it is durable. It does nothing
+// in a broker that is stopping.
 func (s *Server) CatchUp(ctx context.Context) error {
 	if s.isStopping() {
 		return nil
@@ -167,15 +166,15 @@ func (s *Server) isStopping() bool {
 	}
 }
 
-// loggingTo returns the logging of a broker that logs to somebody else's logger, which decides what is written. Levels
-// that are set while the broker runs can only have it written less.
+// loggingTo returns the logging of a broker that logs to the embedding program's logger. That logger's own level still
+// applies: the broker's level can only reduce the output.
 func loggingTo(log *slog.Logger) Logging {
 	levels := new(slog.LevelVar)
 	levels.Set(slog.LevelDebug)
 	return Logging{slog.New(leveled{log.Handler(), levels}), levels}
 }
 
-// leveled is a handler that leaves out what is below a level.
+// leveled is a handler that drops records below a level.
 type leveled struct {
 	slog.Handler
 	least slog.Leveler

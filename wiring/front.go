@@ -11,10 +11,10 @@ import (
 	"github.com/chronik-stream/chronik/configs"
 )
 
-// lastSending is how long the sending of what is left of metrics and traces may take.
+// lastSending is how long it may take to send the metrics and traces that are not sent yet, when the broker stops.
 const lastSending = time.Second
 
-// openTelemetry begins to measure; the cleanup sends what is left.
+// openTelemetry starts metrics and traces. The cleanup sends those that are not sent yet.
 func openTelemetry(
 	ctx context.Context, cfg *configs.Config, node nodeID, log *slog.Logger,
 ) (*telemetry.Telemetry, func(), error) {
@@ -37,7 +37,7 @@ func openTelemetry(
 
 func newSyncMetrics(t *telemetry.Telemetry) (func(time.Duration), error) { return t.Syncs() }
 
-// requestMetrics tells telemetry what the Kafka server tells its hook.
+// requestMetrics passes the Kafka server's statistics on to telemetry.
 type requestMetrics struct{ *telemetry.Requests }
 
 func newRequestMetrics(t *telemetry.Telemetry) (kafkaproto.Metrics, error) {
@@ -73,13 +73,14 @@ func newKafkaServer(n kafkaNeeds) (*kafkaproto.Server, error) {
 		Listeners: listeners, Services: n.Services, Nodes: n.Role.nodes, Logger: n.Log, Metrics: n.Metrics,
 		Tracer: n.Telemetry.Tracer(), Interceptor: n.Interceptor,
 		Limits: kafkaproto.Limits{
-			ConnectionMemory: memory.connections, RequestMemory: memory.requests, ResponseMemory: memory.answers, Grace: cfg.Grace,
+			ConnectionMemory: memory.connections, RequestMemory: memory.requests, ResponseMemory: memory.answers,
+			Grace: cfg.Grace,
 		},
 	})
 }
 
-// newHTTPServer returns the server of metrics and health, bound to its address; nil when there is none. That nobody
-// has chosen the address must not keep a second broker from starting on a machine.
+// newHTTPServer returns the server of metrics and health, bound to its address, nil if there is none. If the default
+// address is in use it takes a free port instead, so that a second broker can start on the machine.
 func newHTTPServer(
 	ctx context.Context, cfg *configs.Config, t *telemetry.Telemetry, ready *readiness, log *slog.Logger,
 ) (*httpapi.Server, func(), error) {

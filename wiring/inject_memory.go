@@ -10,7 +10,7 @@ import (
 	"github.com/chronik-stream/chronik/configs"
 )
 
-// buildInMemory makes the parts of a broker that is alone and keeps nothing on disk.
+// buildInMemory creates the parts of a standalone broker that keeps nothing on disk.
 func buildInMemory(
 	ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress,
 ) (*parts, func(), error) {

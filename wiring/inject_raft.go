@@ -10,7 +10,9 @@ import (
 	"github.com/chronik-stream/chronik/configs"
 )
 
-// buildStandalone is what build is without the tag raft: it makes the parts of a broker that is alone.
-func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
+// buildStandalone is build without the tag raft: it creates the parts of a standalone broker.
+func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seams Seams,
+	steps *Progress,
+) (*parts, func(), error) {
 	panic(wire.Build(brokerSet, standaloneMetadataSet))
 }

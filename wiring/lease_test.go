@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestLeasesOfNodesCountByTheBootClock: Go's own clock stands still while a machine is suspended, and the others wait
-// for it no longer than before.
+// TestLeasesOfNodesCountByTheBootClock: Go's monotonic clock stops while a machine is suspended, but the other nodes'
+// clocks do not.
 func TestLeasesOfNodesCountByTheBootClock(t *testing.T) {
 	of := runtime.FuncForPC(reflect.ValueOf(newBootClock()).Pointer()).Name()
 	if !strings.Contains(of, "/adapters/bootclock.") {

@@ -14,15 +14,15 @@ import (
 	"github.com/chronik-stream/chronik/configs"
 )
 
-// lockFile is the file in the data directory whose lock keeps a second broker out. It holds
-// the process id of the first.
+// lockFile is the file in the data directory whose lock keeps a second broker out. It contains the process id of the
+// broker that holds the lock.
 const lockFile = "chronik.lock"
 
 // dataDir is a data directory that belongs to this process until its cleanup.
 type dataDir struct{ path string }
 
-// lockDataDir takes the data directory, which is made when it is missing. The system frees it when the
-// process ends, however it ends.
+// lockDataDir locks the data directory, which it creates if it is missing. The operating system releases the lock when
+// the process ends for whatever reason.
 func lockDataDir(cfg *configs.Config) (dataDir, func(), error) {
 	path, err := filepath.Abs(cfg.DataDir)
 	if err != nil {
@@ -38,12 +38,13 @@ func lockDataDir(cfg *configs.Config) (dataDir, func(), error) {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return dataDir{}, nil, errors.Join(inUse(f, path, err), f.Close())
 	}
-	if err := writePid(f); err != nil && !errors.Is(err, unix.ENOSPC) { // who comes second is told less
+	if err := writePid(f); err != nil && !errors.Is(err, unix.ENOSPC) {
+		// Without space for the process id the lock works all the same.
 		return dataDir{}, nil, errors.Join(fmt.Errorf("data directory: %w", err), f.Close())
 	}
 	return dataDir{path}, func() {
-		_ = f.Truncate(0) // the id means nothing without the lock
-		_ = f.Close()     // frees the lock; nothing else is in the file
+		_ = f.Truncate(0) // the process id is valid only with the lock
+		_ = f.Close()     // releases the lock
 	}, nil
 }
 
@@ -55,13 +56,13 @@ func writePid(f *os.File) error {
 	return err
 }
 
-// inUse says who has the lock.
+// inUse returns the error for a directory that another process has locked.
 func inUse(f *os.File, path string, cause error) error {
 	if !errors.Is(cause, unix.EWOULDBLOCK) {
 		return fmt.Errorf("lock data directory %s: %w", path, cause)
 	}
 	text := make([]byte, 32)
-	n, _ := f.ReadAt(text, 0) // what cannot be read is not known
+	n, _ := f.ReadAt(text, 0) // an unreadable id is left out
 	pid := strings.TrimSpace(string(text[:n]))
 	if pid == "" {
 		pid = "unknown"

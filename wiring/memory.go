@@ -5,8 +5,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
-// shares are the parts of the configured memory, in bytes. They are not all used up at once, which leaves room for
-// metadata, partitions' state and the runtime.
+// shares are the parts of the configured memory, in bytes. They add up to all of it. In practice they are not used up
+// at the same time, which leaves room for metadata, the state of partitions and the runtime.
 type shares struct {
 	requests      int64 // a quarter: frames and what is decoded from them
 	answers       int64 // a quarter
@@ -20,9 +20,14 @@ type shares struct {
 
 func sharesOf(memory int64) shares {
 	return shares{
-		requests: memory / 4, answers: memory / 4, connections: memory / 16 * 3,
-		compaction: min(memory/16, 16<<20), sessions: memory / 16, groups: memory / 8,
-		producers: memory / 32, decompression: memory / 32,
+		requests:      memory / 4,
+		answers:       memory / 4,
+		connections:   memory / 16 * 3,
+		compaction:    min(memory/16, 16<<20),
+		sessions:      memory / 16,
+		groups:        memory / 8,
+		producers:     memory / 32,
+		decompression: memory / 32,
 	}
 }
 

@@ -9,9 +9,9 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
-// Tools that count, describe or delete all topics must come upon what users have made only, as with Kafka
-// and its __cluster_metadata.
-func TestTheMetaTopicIsToldOfToWhoNamesItOnly(t *testing.T) {
+// Tools that count, describe or delete all topics must see the topics of users only, as with Kafka and its
+// __cluster_metadata.
+func TestTheMetaTopicIsShownOnlyToClientsThatNameIt(t *testing.T) {
 	cl := client(t, start(t, config(t, t.TempDir()), io.Discard))
 	name := metadata.MetaTopic
 
@@ -20,7 +20,8 @@ func TestTheMetaTopicIsToldOfToWhoNamesItOnly(t *testing.T) {
 		t.Errorf("all topics: %+v, %v", resp, err)
 	}
 	all.Topics = []kmsg.MetadataRequestTopic{{Topic: &name}}
-	if resp, err := all.RequestWith(t.Context(), cl); err != nil || resp.Topics[0].ErrorCode != 0 || !resp.Topics[0].IsInternal || len(resp.Topics[0].Partitions) != 1 {
+	if resp, err := all.RequestWith(t.Context(), cl); err != nil || resp.Topics[0].ErrorCode != 0 ||
+		!resp.Topics[0].IsInternal || len(resp.Topics[0].Partitions) != 1 {
 		t.Errorf("the topic by its name: %+v, %v", resp, err)
 	}
 
@@ -39,7 +40,9 @@ func TestTheMetaTopicIsToldOfToWhoNamesItOnly(t *testing.T) {
 		t.Errorf("topics with configs: %+v, %v", resp, err)
 	}
 	configs := kmsg.NewPtrDescribeConfigsRequest()
-	configs.Resources = []kmsg.DescribeConfigsRequestResource{{ResourceType: kmsg.ConfigResourceTypeTopic, ResourceName: name}}
+	configs.Resources = []kmsg.DescribeConfigsRequestResource{
+		{ResourceType: kmsg.ConfigResourceTypeTopic, ResourceName: name},
+	}
 	if resp, err := configs.RequestWith(t.Context(), cl); err != nil || len(resp.Resources[0].Configs) == 0 {
 		t.Errorf("the topic's configs: %+v, %v", resp, err)
 	}

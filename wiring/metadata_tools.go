@@ -25,7 +25,8 @@ type MetadataTools struct {
 	unlock func()
 }
 
-// OpenMetadataTools takes the data directory, which must exist. The error says so when a broker is using it. Close it.
+// OpenMetadataTools locks the data directory, which must exist. It is an error if a broker uses the directory. Callers
+// must close the tools.
 func OpenMetadataTools(cfg *configs.Config, log *slog.Logger) (*MetadataTools, error) {
 	if _, err := os.Stat(cfg.DataDir); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
@@ -37,10 +38,10 @@ func OpenMetadataTools(cfg *configs.Config, log *slog.Logger) (*MetadataTools, e
 	return &MetadataTools{cfg: cfg, node: newNodeID(cfg), dir: dir, log: log, unlock: unlock}, nil
 }
 
-// Close lets the data directory go.
+// Close releases the data directory.
 func (t *MetadataTools) Close() { t.unlock() }
 
-// Dump writes the metadata as JSON, of a cluster's node, too.
+// Dump writes the metadata as JSON. It works for nodes of a cluster, too.
 func (t *MetadataTools) Dump(w io.Writer) error {
 	if !t.cfg.UseWALMetadata || !hasStore(t.dir, true) {
 		img, err := t.read(t.cfg.UseWALMetadata)
@@ -56,7 +57,8 @@ func (t *MetadataTools) Dump(w io.Writer) error {
 	return errors.Join(metadata.Dump(w, store.Image()), store.Close())
 }
 
-// Restore makes the write-ahead store anew from a snapshot, "" for the newest valid one, and tells w what it did.
+// Restore creates the write-ahead store again from a snapshot, "" for the newest valid one, and writes to w what it
+// did.
 func (t *MetadataTools) Restore(w io.Writer, snapshot string) error {
 	done, err := walstore.Restore(walSettings(t.cfg, t.dir, t.node), snapshot, t.log)
 	if err != nil {
@@ -76,9 +78,9 @@ func (t *MetadataTools) Restore(w io.Writer, snapshot string) error {
 	return nil
 }
 
-// Migrate copies the metadata into the other kind of store: into the write-ahead store when toWAL, else into
-// the JSON file. That store must be empty. The old one is moved into a folder of its own, so that nothing
-// starts from it by mistake.
+// Migrate copies the metadata into the other kind of store: into the write-ahead store when toWAL, else into the JSON
+// file. That store must be empty. The old store is moved into a folder of its own, so that no broker starts with it by
+// mistake.
 func (t *MetadataTools) Migrate(w io.Writer, toWAL bool) error {
 	img, err := t.read(!toWAL)
 	if err != nil {
@@ -103,7 +105,7 @@ func (t *MetadataTools) Migrate(w io.Writer, toWAL bool) error {
 	return nil
 }
 
-// counted returns a number of things as one says it: 1 topic, 2 topics.
+// counted returns a number with its noun: 1 topic, 2 topics.
 func counted(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
@@ -111,7 +113,7 @@ func counted(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// moveAside takes a kind of store away and returns where it is.
+// moveAside moves a kind of store into a new folder and returns that folder.
 func (t *MetadataTools) moveAside(wal bool) (string, error) {
 	aside, err := os.MkdirTemp(t.dir.path, "metadata_migrated_")
 	if err != nil {
@@ -128,7 +130,8 @@ func (t *MetadataTools) moveAside(wal bool) (string, error) {
 
 func (t *MetadataTools) read(wal bool) (*metadata.Image, error) {
 	if !hasStore(t.dir, wal) {
-		return nil, fmt.Errorf("data directory %s has no metadata of this kind (use_wal_metadata = %t)", t.dir.path, wal)
+		return nil, fmt.Errorf("data directory %s has no metadata of this kind (use_wal_metadata = %t)",
+			t.dir.path, wal)
 	}
 	var store ports.MetadataStore
 	var err error

@@ -10,12 +10,13 @@ import (
 	"github.com/chronik-stream/chronik/wiring/cluster"
 )
 
-// injectorFor returns the injector of the broker that cfg describes: a node of a cluster, or one that is alone.
+// injectorFor returns the injector for cfg: of a node of a cluster, or of a standalone broker.
 func injectorFor(cfg *configs.Config) (injector, error) {
 	switch {
-	case cfg.OnlyNamesNode(): // the rest of its cluster may have been forgotten
+	case cfg.OnlyNamesNode(): // the other cluster settings may have been forgotten
 		return nil, fmt.Errorf(
-			"%w: cluster.peers names no nodes; a broker without a cluster has its id as kafka.\"node.id\"", cluster.ErrNoManager,
+			"%w: cluster.peers names no nodes; a broker without a cluster has its id as kafka.\"node.id\"",
+			cluster.ErrNoManager,
 		)
 	case cfg.Clustered() && !cfg.UseWALMetadata:
 		return nil, errors.New(

@@ -8,7 +8,7 @@ import (
 	"github.com/chronik-stream/chronik/configs"
 )
 
-// injectorFor returns the injector of the broker that cfg describes. It refuses what this binary cannot be.
+// injectorFor returns the injector for cfg. It refuses a node of a cluster, which needs the build tag raft.
 func injectorFor(cfg *configs.Config) (injector, error) {
 	switch {
 	case cfg.Clustered():

@@ -23,10 +23,10 @@ import (
 	"github.com/chronik-stream/chronik/wiring/cluster"
 )
 
-// nodeSet makes what only a node of a cluster has.
+// nodeSet provides the parts that only a node of a cluster has.
 var nodeSet = wire.NewSet(joinSet, workSet, newNodeRole, wire.Struct(new(nodeStages), "*"))
 
-// joinSet brings the node into its cluster, and makes metadata that is agreed on and knows this broker.
+// joinSet provides what joins the node to its cluster, and the replicated metadata in which this broker is registered.
 var joinSet = wire.NewSet(
 	cluster.OpenTLS, newNodes, openRaftNode, cluster.Claim, cluster.NewAsker, cluster.NewEarly,
 	controller.NewJoining, wire.Struct(new(controller.JoinSettings), "*"),
@@ -40,7 +40,7 @@ var joinSet = wire.NewSet(
 	wire.Bind(new(controller.VoterGroup), new(cluster.Group)),
 )
 
-// workSet makes what the node does for the others, and what they and clients ask of it as a node.
+// workSet provides the node's services for other nodes, and those for clients that only a cluster has.
 var workSet = wire.NewSet(
 	cluster.NewPeers, newReplication,
 	newController, controller.NewQuorumProgress,
@@ -52,7 +52,7 @@ var workSet = wire.NewSet(
 	wire.Bind(new(kafkaproto.Controller), new(*controller.QuorumProgress)),
 )
 
-// newNodes says how the Kafka server knows the other nodes; nil where they show no certificates.
+// newNodes returns how the Kafka server authenticates other nodes, nil without certificates.
 func newNodes(certs *nodetls.Certificates) *kafkaproto.Nodes {
 	if certs == nil {
 		return nil
@@ -70,7 +70,7 @@ func openRaftNode(certs *nodetls.Certificates, n storeNeeds) (*raftnode.Manager,
 	return node, closing(n.Steps, n.Log, "raft node", node.Close), nil
 }
 
-// openNodeMetadata opens the metadata that the node replicates; registerNode makes of it what services depend on.
+// openNodeMetadata opens the node's replicated metadata. Services depend on it only after registerNode.
 func openNodeMetadata(
 	ctx context.Context, node *raftnode.Manager, joining *controller.Joining, n storeNeeds,
 ) (*cluster.Metadata, func(), error) {
@@ -87,10 +87,10 @@ type bootClock ports.Clock
 
 func newBootClock() bootClock { return bootclock.New().Now }
 
-// newNodeLease is the lease of a node: it has to end while its machine is suspended, too.
+// newNodeLease returns the lease of a node. It must also expire while the machine is suspended.
 func newNodeLease(clock bootClock) *replicas.Lease { return replicas.NewLease(ports.Clock(clock)) }
 
-// newMember says who this broker is in its cluster.
+// newMember returns how this broker registers in its cluster.
 func newMember(cfg *configs.Config, node nodeID, lease *replicas.Lease) (controller.MembershipSettings, error) {
 	endpoints, err := cluster.Endpoints(cfg)
 	return controller.MembershipSettings{
@@ -107,8 +107,8 @@ type joinNeeds struct {
 	Steps    *Progress
 }
 
-// registerNode makes the broker one that the cluster's metadata knows, if it can store records. It waits for a majority
-// of the nodes.
+// registerNode registers the broker in the cluster's metadata, if its disk lets it store records. It waits for a
+// majority of the nodes.
 func registerNode(ctx context.Context, n joinNeeds) (registered[*raftmeta.Store], error) {
 	if err := n.Logs.Err(); err != nil {
 		return registered[*raftmeta.Store]{}, err
@@ -119,7 +119,8 @@ func registerNode(ctx context.Context, n joinNeeds) (registered[*raftmeta.Store]
 }
 
 func newReplication(
-	p *replicas.Partitions, store ports.MetadataStore, peers *replication.Peers, c *brokerconfigs.Configs, log *slog.Logger,
+	p *replicas.Partitions, store ports.MetadataStore, peers *replication.Peers, c *brokerconfigs.Configs,
+	log *slog.Logger,
 ) *replicas.Replication {
 	return replicas.NewReplication(p, store, peers, c, log)
 }
@@ -148,18 +149,20 @@ func newMembership(n membershipNeeds) *controller.Membership {
 	)
 }
 
-// newServing is closed when the broker is in service in its cluster.
+// newServing returns the channel that is closed when the broker is unfenced.
 func newServing(m *controller.Membership) <-chan struct{} { return m.Serving() }
 
-// newMetaTopic makes __meta with as many replicas as other topics get, so that no node alone has what the cluster needs.
+// newMetaTopic creates __meta with the default replication factor, so that the cluster does not depend on a single node
+// for it.
 func newMetaTopic(
-	cfg *configs.Config, store ports.MetadataStore, serving <-chan struct{}, newID func() metadata.TopicID, log *slog.Logger,
+	cfg *configs.Config, store ports.MetadataStore, serving <-chan struct{}, newID func() metadata.TopicID,
+	log *slog.Logger,
 ) *controller.MetaTopic {
 	replicas := int16(min(int(cfg.Cluster.ReplicationFactor), len(cfg.Cluster.Peers)))
 	return controller.NewMetaTopic(store, serving, replicas, newID, log)
 }
 
-// nodeStages is what runs in a node of a cluster.
+// nodeStages are the stages that only a node of a cluster has.
 type nodeStages struct {
 	Replication *replicas.Replication
 	Controller  *controller.QuorumProgress

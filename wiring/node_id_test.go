@@ -21,14 +21,16 @@ func TestABrokerHasTheIDThatKafkasKeyGivesItAndKeepsIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if meta.ControllerID != 0 || len(meta.Brokers) != 1 || meta.Brokers[0].NodeID != 0 || meta.Topics[0].Partitions[0].Leader != 0 {
+		if meta.ControllerID != 0 || len(meta.Brokers) != 1 || meta.Brokers[0].NodeID != 0 ||
+			meta.Topics[0].Partitions[0].Leader != 0 {
 			t.Errorf("metadata %+v", meta)
 		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := startQuietly(t.Context(), config(t, dir)); err == nil || !strings.Contains(err.Error(), "that of broker 0") {
+	if _, err := startQuietly(t.Context(), config(t, dir)); err == nil ||
+		!strings.Contains(err.Error(), "that of broker 0") {
 		t.Errorf("a start as another broker: %v", err)
 	}
 }

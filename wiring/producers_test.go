@@ -35,7 +35,8 @@ func remembered(t *testing.T, s *Server) int {
 }
 
 func TestIdleProducersAreForgottenWhileTheBrokerRuns(t *testing.T) {
-	s := start(t, config(t, t.TempDir(), "kafka.producer.id.expiration.ms=1", "kafka.log.retention.check.interval.ms=10"), io.Discard)
+	s := start(t, config(t, t.TempDir(), "kafka.producer.id.expiration.ms=1",
+		"kafka.log.retention.check.interval.ms=10"), io.Discard)
 	produceIdempotently(t, s)
 	await(t, "the producer is forgotten", func() (string, bool) {
 		n := remembered(t, s)

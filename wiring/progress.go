@@ -7,27 +7,27 @@ import (
 	"sync"
 )
 
-// ErrUnfinished is in the chain of a Server's error when it has stopped without having done all that a proper stop
-// does. Nothing that was acknowledged is lost by that: the next start does the rest, as after a kill.
+// ErrUnfinished is in the chain of a Server's error when a part of its stop has failed. No acknowledged record is lost
+// by that: the next start recovers, as after a kill.
 var ErrUnfinished = errors.New("stopped, but not all was done")
 
-// Progress knows what a broker that starts or stops is doing. Who has no more patience with it asks here what it would
-// have waited for. The zero value is ready for one broker; its methods may be called concurrently.
+// Progress records what a starting or stopping broker is doing, so that a process that ends without waiting any longer
+// can log it. The zero value is ready for one broker. Its methods may be called concurrently.
 type Progress struct {
 	mu    sync.Mutex
 	doing string       // "" for nothing
 	log   *slog.Logger // nil before there is one
-	left  []error      // what the stop could not do
+	left  []error      // errors of the stop
 }
 
-// begin says what is done now.
+// begin records the current step.
 func (p *Progress) begin(doing string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.doing = doing
 }
 
-// ended says how the last part of a stop went.
+// ended records the end of a step of the stop, and its error.
 func (p *Progress) ended(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -37,7 +37,7 @@ func (p *Progress) ended(err error) {
 	p.doing = ""
 }
 
-// unfinished returns what the stop could not do, ErrUnfinished, or nil.
+// unfinished returns the errors of the stop as an ErrUnfinished, nil for none.
 func (p *Progress) unfinished() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -47,15 +47,15 @@ func (p *Progress) unfinished() error {
 	return fmt.Errorf("%w: %w", ErrUnfinished, errors.Join(p.left...))
 }
 
-// logTo says where the broker logs.
+// logTo sets the broker's logger.
 func (p *Progress) logTo(log *slog.Logger) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.log = log
 }
 
-// Abandon logs that the process ends for the reason given, whatever the broker is doing, and what that is. It returns
-// whether there was a log to write to.
+// Abandon logs that the process ends now for the given reason, and what the broker is doing. It returns false if there
+// is no logger yet.
 func (p *Progress) Abandon(reason string) bool {
 	p.mu.Lock()
 	log, doing := p.log, p.doing

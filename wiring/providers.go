@@ -14,17 +14,17 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// brokerSet makes what every broker has. It lacks the metadata store, and what depends on whether there is a cluster:
-// a set like standaloneSet adds that.
+// brokerSet provides what every broker has that uses a disk. The metadata store, and everything that depends on whether
+// there is a cluster, come from a set such as standaloneSet.
 var brokerSet = wire.NewSet(directorySet, serviceSet, serverSet, wire.Struct(new(parts), "*"))
 
-// directorySet makes the broker's hold on its data directory.
+// directorySet provides the locked data directory and the stores in it.
 var directorySet = wire.NewSet(
 	newNodeID, lockDataDir, openSpace, newDecompression,
 	wire.Struct(new(storeNeeds), "*"), wire.Struct(new(logNeeds), "*"), openLogs,
 )
 
-// serviceSet makes the services, and says which of its interfaces the Kafka server calls them by.
+// serviceSet provides the services, and binds them to the interfaces of the Kafka server.
 var serviceSet = wire.NewSet(
 	wire.FieldsOf(new(Seams), "Clock", "Interceptor"), newTopicIDs,
 	wire.Struct(new(configNeeds), "*"), newBrokerConfigs,
@@ -42,14 +42,14 @@ var serviceSet = wire.NewSet(
 	wire.Bind(new(kafkaproto.Groups), new(*groups.Coordinator)),
 )
 
-// serverSet makes what clients and operators reach.
+// serverSet provides the servers for clients and operators.
 var serverSet = wire.NewSet(
 	openTelemetry, newSyncMetrics, newRequestMetrics,
 	wire.Struct(new(kafkaNeeds), "*"), newKafkaServer, newReadiness, newHTTPServer,
 	wire.FieldsOf(new(Logging), "Logger", "Levels"),
 )
 
-// aloneSet makes what only a broker without a cluster has.
+// aloneSet provides what only a broker without a cluster has.
 var aloneSet = wire.NewSet(
 	newSoleQuorum, replicas.NewEndlessLease, newLoneRole, wire.Struct(new(registerNeeds), "*"),
 	wire.Struct(new(kafkaproto.Services),
@@ -57,13 +57,13 @@ var aloneSet = wire.NewSet(
 	wire.Bind(new(kafkaproto.Quorum), new(*controller.SoleQuorum)),
 )
 
-// standaloneSet makes a broker without a cluster that keeps its metadata in the write-ahead store.
+// standaloneSet provides a broker without a cluster that keeps its metadata in the write-ahead store.
 var standaloneSet = wire.NewSet(
 	aloneSet, openWALStore, registerInWAL, wire.FieldsOf(new(registered[*walstore.Store]), "Store", "Epoch"),
 )
 
-// legacySet makes a broker without a cluster that keeps its metadata in one JSON file. It is a composition of its own
-// rather than a choice in a provider, so that the line that binds the port names the store that is behind it.
+// legacySet provides a broker without a cluster that keeps its metadata in one JSON file. It is a set of its own rather
+// than a choice in a provider, so that the binding of the port names the store.
 var legacySet = wire.NewSet(
 	aloneSet, openFileStore, registerInFile, wire.FieldsOf(new(registered[*filestore.Store]), "Store", "Epoch"),
 	wire.Bind(new(ports.MetadataStore), new(*filestore.Store)),

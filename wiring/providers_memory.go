@@ -17,8 +17,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// memorySet makes a broker without a cluster that keeps nothing on disk: metadata and records are in this process's
-// memory, and gone with it.
+// memorySet provides a broker without a cluster that keeps nothing on disk: metadata and records are in memory and are
+// lost when it stops.
 var memorySet = wire.NewSet(
 	aloneSet, serviceSet, serverSet, wire.Struct(new(parts), "*"),
 	newNodeID, noDataDir, replicas.NewEndlessSpace, newDecompression,
@@ -27,13 +27,13 @@ var memorySet = wire.NewSet(
 	wire.Bind(new(ports.MetadataStore), new(*memstore.Store)),
 )
 
-// noDataDir is what stands for the data directory of a broker without one, where clients are told of it.
+// noDataDir returns the text that clients see as the data directory of a broker without one.
 func noDataDir() dataDir { return dataDir{"memory"} }
 
-// openMemoryStore makes an empty metadata store.
+// openMemoryStore creates an empty metadata store.
 func openMemoryStore(node nodeID) (unregistered[*memstore.Store], func()) {
 	store := memstore.Open(new(metadata.Image), int32(node))
-	return unregistered[*memstore.Store]{store}, func() { _ = store.Close() } // it has nothing that could fail
+	return unregistered[*memstore.Store]{store}, func() { _ = store.Close() } // closing it cannot fail
 }
 
 // registerInMemory registers this broker in the store in memory.
@@ -44,11 +44,11 @@ func registerInMemory(
 	return registered[*memstore.Store]{opened.store, epoch}, err
 }
 
-// memoryJournal is the size of the journal's files in memory, of which there are two at most, and none unless a topic
-// asks for a sync before each acknowledgement: with the flush policy of a broker in memory nothing is journaled.
+// memoryJournal is the size of a file of the journal in memory, in bytes. There are at most two, and none unless a
+// topic asks for a sync before each acknowledgement: otherwise a broker in memory does not use the journal.
 const memoryJournal = 1 << 20
 
-// memoryLogNeeds is what opening the records' store in memory needs.
+// memoryLogNeeds is what openMemoryLogs needs.
 type memoryLogNeeds struct {
 	Config        *configs.Config
 	Dir           dataDir
@@ -58,7 +58,7 @@ type memoryLogNeeds struct {
 	Steps         *Progress
 }
 
-// openMemoryLogs makes an empty store of records.
+// openMemoryLogs creates an empty record store.
 func openMemoryLogs(ctx context.Context, n memoryLogNeeds) (ports.LogStore, func(), error) {
 	memory := sharesOf(n.Config.Memory)
 	store, err := seglog.Open(ctx, seglog.Options{

@@ -10,8 +10,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// metadataSet has the services depend on metadata that the nodes of a cluster agree on by Raft.
+// metadataSet binds the services' metadata to the store that the nodes of a cluster replicate by Raft.
 var metadataSet = wire.NewSet(nodeSet, wire.Bind(new(ports.MetadataStore), new(*raftmeta.Store)))
 
-// standaloneMetadataSet is what metadataSet is without the tag: this binary runs without a cluster, too.
+// standaloneMetadataSet is metadataSet without the tag, because this binary also runs without a cluster.
 var standaloneMetadataSet = wire.NewSet(standaloneSet, wire.Bind(new(ports.MetadataStore), new(*walstore.Store)))

@@ -9,5 +9,5 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// metadataSet has the services depend on metadata that this broker keeps by itself.
+// metadataSet binds the services' metadata to this broker's own store.
 var metadataSet = wire.NewSet(standaloneSet, wire.Bind(new(ports.MetadataStore), new(*walstore.Store)))

@@ -16,8 +16,7 @@ import (
 	"github.com/chronik-stream/chronik/internal/uuid"
 )
 
-// registered is a metadata store that knows this broker: there is a cluster id, the broker is registered, and __meta
-// exists.
+// registered is a metadata store in which this broker is registered. It has a cluster id and the topic __meta.
 type registered[S ports.MetadataStore] struct {
 	Store S
 	Epoch brokerEpoch
@@ -26,7 +25,7 @@ type registered[S ports.MetadataStore] struct {
 // brokerEpoch is the epoch of this process's registration.
 type brokerEpoch int64
 
-// registerNeeds is what registering a broker that is alone needs.
+// registerNeeds is what the registration of a standalone broker needs.
 type registerNeeds struct {
 	Config *configs.Config
 	Node   nodeID
@@ -51,7 +50,7 @@ func registerInFile(
 	return registered[*filestore.Store]{opened.store, epoch}, err
 }
 
-// register makes the broker one that its own metadata knows.
+// register registers the broker in its own metadata.
 func (n *registerNeeds) register(ctx context.Context, store ports.MetadataStore) (brokerEpoch, error) {
 	n.Steps.begin("register the broker")
 	if err := controller.CheckDirectory(store.Image(), n.Logs, int32(n.Node)); err != nil {
@@ -69,7 +68,7 @@ func (n *registerNeeds) register(ctx context.Context, store ports.MetadataStore)
 
 func newTopicID() metadata.TopicID { return newUUID() }
 
-// newTopicIDs returns what makes up the ids of topics.
+// newTopicIDs returns the generator of topic ids.
 func newTopicIDs() func() metadata.TopicID { return newTopicID }
 
 // newClusterID returns a random cluster id as Kafka writes it.

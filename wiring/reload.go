@@ -7,7 +7,7 @@ import (
 	"github.com/chronik-stream/chronik/configs"
 )
 
-// Reload takes into use what next changes and what may change while the broker runs, and logs the rest as needing a restart.
+// Reload applies the changes in next that may be made while the broker runs, and logs which others need a restart.
 func (s *Server) Reload(next *configs.Config) {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
@@ -32,13 +32,14 @@ func (s *Server) Reload(next *configs.Config) {
 	s.config = next
 }
 
-// LimitMemory has the Go runtime keep the process within the memory of the configuration. It holds for the whole process; the
+// LimitMemory sets the Go runtime's memory limit from the configuration. It applies to the whole process; the
 // environment variable GOMEMLIMIT has precedence.
 func LimitMemory(cfg *configs.Config) {
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(cfg.Memory / 10 * 9) // a tenth for what the runtime does not count: code, stacks of C, mapped files
+		// A tenth is left for memory that the runtime does not count: code, stacks of C, mapped files.
+		debug.SetMemoryLimit(cfg.Memory / 10 * 9)
 	}
 }
 
-// RefuseReload logs that a changed configuration is not valid. What was in use stays so.
+// RefuseReload logs that a changed configuration is not valid. The current one stays in use.
 func (s *Server) RefuseReload(err error) { s.log.Error("configuration not reloaded", "err", err) }

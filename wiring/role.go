@@ -9,7 +9,8 @@ import (
 
 //go:generate ./generate
 
-// injector makes the parts of one kind of broker; inject.go and inject_raft.go have them.
+// injector creates the parts of one kind of broker. The injectors are in inject.go, inject_memory.go and
+// inject_raft.go.
 type injector = func(context.Context, *configs.Config, Logging, Seams, *Progress) (*parts, func(), error)
 
 // nodeID is this broker's id in its cluster.
@@ -17,16 +18,17 @@ type nodeID int32
 
 func newNodeID(cfg *configs.Config) nodeID { return nodeID(cfg.Cluster.NodeID) }
 
-// role is what a broker does for the cluster that it is in, beside what clients ask of it.
+// role is the part of a broker that differs between a standalone broker and a node of a cluster.
 type role struct {
-	early, late []stage           // before and while clients are served
-	nodes       *kafkaproto.Nodes // how other nodes are told from clients; nil where nobody has to show who it is
-	ready       func() error      // why the broker should not be counted on, nil for no reason
-	throttled   func() int64      // bytes per second fetched for throttled replicas, nil where nothing is fetched
-	reload      func()            // takes renewed certificates into use
+	early, late []stage           // run before and after the stages that serve clients
+	nodes       *kafkaproto.Nodes // how other nodes are authenticated; nil without certificates
+	ready       func() error      // why the broker is not ready, nil if it is
+	// bytes per second fetched for throttled replicas; nil for a broker that does not fetch
+	throttled func() int64
+	reload    func() // loads renewed certificates
 }
 
-// newLoneRole is the role of a broker that is alone: it has nothing to do for others.
+// newLoneRole returns the role of a standalone broker, which does nothing for other brokers.
 func newLoneRole() role {
 	return role{ready: func() error { return nil }, reload: func() {}}
 }

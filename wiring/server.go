@@ -1,5 +1,13 @@
-// Package wiring makes a broker of its parts: it is the one place that knows both the services and the adapters. Wire
-// writes the construction from the provider sets (make generate); this package adds starting, stopping and reloading.
+// Package wiring assembles brokers. It is the only package that knows both the services in core/domain/broker and the
+// adapters; everything else depends on ports.
+//
+// There are four kinds of broker, each with an injector of its own: standalone, standalone with metadata in one JSON
+// file (legacy), in memory (for embedding), and with the build tag raft a node of a cluster. Wire generates the
+// injectors from the provider sets in providers*.go and node.go (make generate). Embed and Start choose an injector,
+// start the broker's stages in order and stop them in reverse; the cleanups of the injector then close the parts. A
+// Progress says at any time what a start or a stop is waiting for.
+//
+// The package contains construction, the order of start and stop, and reloading. Rules belong to the domain.
 package wiring
 
 import (
@@ -25,8 +33,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// BeyondGrace is how long a stop may take beside shutdown_grace_ms: what all that has a limit of its own may take, and a
-// second for the disk.
+// BeyondGrace is how long a stop may take beside shutdown_grace_ms: what all that has a limit of its own may take, and
+// a second for the disk.
 const BeyondGrace = kafkaproto.CloseTime + httpapi.CloseTime + lastSending + time.Second
 
 // Server is a running broker.
@@ -34,7 +42,7 @@ type Server struct {
 	*parts
 	log     *slog.Logger
 	steps   *Progress
-	cleanup func() // takes the parts down, after everything has stopped
+	cleanup func() // closes the parts after everything has stopped
 	cancel  context.CancelFunc
 
 	stopping <-chan struct{} // closed when the broker was asked to stop, or has stopped
@@ -45,7 +53,7 @@ type Server struct {
 	config    *configs.Config
 }
 
-// parts are what works in a broker.
+// parts are the parts of a running broker.
 type parts struct {
 	Kafka      *kafkaproto.Server
 	HTTP       *httpapi.Server // nil when nothing is served by HTTP
@@ -65,13 +73,13 @@ type parts struct {
 	Role       role
 }
 
-// Logging is where a broker logs. Levels says from which level on, and may be changed while the broker runs.
+// Logging is a broker's logger and its lowest level, which may be changed while the broker runs.
 type Logging struct {
 	Logger *slog.Logger
 	Levels *slog.LevelVar
 }
 
-// NewLogging returns the log that cfg asks for, which is written to output.
+// NewLogging returns the logger that cfg describes, which writes to output.
 func NewLogging(cfg *configs.Config, output io.Writer) Logging {
 	levels := new(slog.LevelVar)
 	levels.Set(cfg.LogLevel)
@@ -79,7 +87,7 @@ func NewLogging(cfg *configs.Config, output io.Writer) Logging {
 }
 
 // Start starts a broker and returns when it serves; a node of a cluster waits for a majority of the nodes. It runs
-// until ctx ends or Close is called, and tells steps what it is doing. Several may run in one process.
+// until ctx ends or Close is called, and reports to steps what it is doing. Several brokers may run in one process.
 func Start(ctx context.Context, cfg *configs.Config, logging Logging, steps *Progress) (*Server, error) {
 	build, err := injectorFor(cfg)
 	if err != nil {
@@ -93,7 +101,7 @@ func Start(ctx context.Context, cfg *configs.Config, logging Logging, steps *Pro
 	return s, nil
 }
 
-// start builds the broker, and opens it for clients.
+// start builds the broker and opens its listeners.
 func (s *Server) start(ctx context.Context, build injector, logging Logging, seams Seams, wanted []Topic) (err error) {
 	s.steps.logTo(s.log)
 	if s.parts, s.cleanup, err = build(ctx, s.config, logging, seams, s.steps); err != nil {
@@ -108,7 +116,7 @@ func (s *Server) start(ctx context.Context, build injector, logging Logging, sea
 	return nil
 }
 
-// open begins to measure and binds the addresses of clients, which is the last thing that can fail.
+// open registers the metrics, creates the wanted topics and binds the listeners, which is the last step that can fail.
 func (p *parts) open(ctx context.Context, wanted []Topic) error {
 	if err := p.measure(); err != nil {
 		return err
@@ -119,7 +127,7 @@ func (p *parts) open(ctx context.Context, wanted []Topic) error {
 	return p.Kafka.Listen(ctx)
 }
 
-// goOn has the broker work until ctx ends.
+// goOn starts the goroutine that runs the broker until ctx ends.
 func (s *Server) goOn(ctx context.Context) {
 	ctx, s.cancel = context.WithCancel(ctx)
 	s.stopping, s.done = ctx.Done(), make(chan struct{})
@@ -133,7 +141,7 @@ func (s *Server) goOn(ctx context.Context) {
 	}()
 }
 
-// run works until ctx ends.
+// run runs the broker's stages until ctx ends.
 func (s *Server) run(ctx context.Context) error {
 	stages := slices.Concat(
 		[]stage{{"disk space", s.Space.Run}, {"partitions", s.Partitions.Run}},
@@ -142,7 +150,7 @@ func (s *Server) run(ctx context.Context) error {
 		s.Role.late,
 		[]stage{{"readiness", s.Ready.run}},
 	)
-	if s.HTTP != nil { // stops after the others: it tells that the broker is stopping
+	if s.HTTP != nil { // stops after the others, so that it can report that the broker is stopping
 		stages = append([]stage{{"http", s.HTTP.Run}}, stages...)
 	}
 	return runStages(ctx, s.steps, stages...)
@@ -178,15 +186,15 @@ func (s *Server) HTTPAddr() net.Addr {
 // Done is closed when the broker has stopped.
 func (s *Server) Done() <-chan struct{} { return s.done }
 
-// Err returns why the broker has stopped, nil when it was asked to and has done all that belongs to it, ErrUnfinished
-// when it has not. It waits until it has stopped.
+// Err waits until the broker has stopped and returns the reason. It is nil if the broker was asked to stop and has
+// stopped completely, and ErrUnfinished if a part of the stop has failed.
 func (s *Server) Err() error {
 	<-s.done
 	return s.err
 }
 
-// Close stops the broker: it accepts no more, lets requests under way finish, makes everything durable, and returns.
-// It is ErrUnfinished when the disk did not let it.
+// Close stops the broker: it accepts no new requests, lets those in progress finish, makes everything durable, and
+// returns. The error is ErrUnfinished when that has failed, for instance because of the disk.
 func (s *Server) Close() error {
 	s.log.Info("stopping")
 	s.cancel()
@@ -213,7 +221,7 @@ func (r *readiness) run(ctx context.Context) error {
 	return nil
 }
 
-// reading returns why clients cannot be served at all, nil when consumers can.
+// reading returns the reason why not even consumers can be served, nil for none.
 func (r *readiness) reading() error {
 	if !r.serving.Load() {
 		return errors.New("the broker is starting or stopping")
@@ -221,7 +229,7 @@ func (r *readiness) reading() error {
 	return nil
 }
 
-// check returns why the broker should not be counted on for all that a broker does, nil for no reason.
+// check returns the reason why the broker cannot do everything that a healthy broker does, nil for none.
 func (r *readiness) check() error {
 	if err := r.reading(); err != nil {
 		return err

@@ -110,7 +110,8 @@ func TestAFreshServerListsNoTopicsAndHasMeta(t *testing.T) { // the seed's test_
 			t.Errorf("use_wal_metadata = %s: topics %v", wal, names)
 		}
 		meta, ok := s.Store.Image().Topic(metadata.MetaTopic)
-		if !ok || len(meta.Partitions) != 1 || meta.Configs["compression.type"] != "snappy" || meta.Configs["cleanup.policy"] != "compact" ||
+		if !ok || len(meta.Partitions) != 1 || meta.Configs["compression.type"] != "snappy" ||
+			meta.Configs["cleanup.policy"] != "compact" ||
 			meta.Configs["segment.bytes"] != "52428800" || meta.Configs["retention.ms"] != "-1" {
 			t.Errorf("use_wal_metadata = %s: __meta is %+v", wal, meta)
 		}
@@ -175,9 +176,11 @@ func TestAFailedStartLeavesNothingBehind(t *testing.T) {
 	taken := start(t, config(t, t.TempDir()), io.Discard)
 	dir := t.TempDir()
 	for name, setting := range map[string]string{
-		"kafka listener": "listen=" + taken.Addr().String(), "http listener": "http.listen=" + taken.HTTPAddr().String(),
+		"kafka listener": "listen=" + taken.Addr().String(), "http listener": "http.listen=" +
+			taken.HTTPAddr().String(),
 	} {
-		if _, err := startQuietly(t.Context(), config(t, dir, setting)); err == nil || !strings.Contains(err.Error(), "address already in use") {
+		if _, err := startQuietly(t.Context(), config(t, dir, setting)); err == nil ||
+			!strings.Contains(err.Error(), "address already in use") {
 			t.Errorf("%s: Start() = %v", name, err)
 		}
 	}
@@ -198,13 +201,17 @@ func TestMetricsAndHealthAreServed(t *testing.T) {
 		return body, status == http.StatusOK
 	})
 	for _, want := range []string{
-		`chronik_requests_total{api="Produce",listener="PLAINTEXT"} 1`, `chronik_request_duration_seconds_bucket{api="Produce"`,
-		`chronik_request_received_bytes_total{api="Produce"`, `chronik_connections{listener="PLAINTEXT"}`, "chronik_topics 2",
-		`chronik_partitions{scope="open"} `, `chronik_partitions{scope="without_leader"} 0`, `chronik_partitions{scope="under_replicated"} 0`,
+		`chronik_requests_total{api="Produce",listener="PLAINTEXT"} 1`,
+		`chronik_request_duration_seconds_bucket{api="Produce"`,
+		`chronik_request_received_bytes_total{api="Produce"`, `chronik_connections{listener="PLAINTEXT"}`,
+		"chronik_topics 2",
+		`chronik_partitions{scope="open"} `, `chronik_partitions{scope="without_leader"} 0`,
+		`chronik_partitions{scope="under_replicated"} 0`,
 		"chronik_journal_sync_duration_seconds_count", `chronik_memory_used_bytes{holder="requests"}`,
 		`chronik_replication_throttled_bytes_per_second{role="leader"} 0`,
 		"go_goroutines", "process_resident_memory_bytes",
-		`chronik_disk_space_bytes{kind="free"} `, `chronik_disk_space_bytes{kind="reserve"} 6.7108864e+07`, "chronik_disk_refusing 0",
+		`chronik_disk_space_bytes{kind="free"} `, `chronik_disk_space_bytes{kind="reserve"} 6.7108864e+07`,
+		"chronik_disk_refusing 0",
 	} {
 		await(t, want+" is in /metrics", func() (string, bool) { // a request is counted once its answer has left
 			_, body := get(t, s, "/metrics")
@@ -271,7 +278,8 @@ func get(t *testing.T, s *Server, path string) (int, string) {
 }
 
 func TestSeveralListenersAdvertiseTheirOwnAddresses(t *testing.T) {
-	s := start(t, config(t, t.TempDir(), "listen=IN=127.0.0.1:0,OUT=127.0.0.1:0", "advertised_addr=OUT=broker.example.com:19092"), io.Discard)
+	s := start(t, config(t, t.TempDir(), "listen=IN=127.0.0.1:0,OUT=127.0.0.1:0",
+		"advertised_addr=OUT=broker.example.com:19092"), io.Discard)
 	for i, want := range []string{"127.0.0.1", "broker.example.com"} {
 		c, err := kgo.NewClient(kgo.SeedBrokers(s.Kafka.Addrs()[i].String()))
 		if err != nil {
@@ -307,7 +315,8 @@ func TestReloadTakesWhatIsDynamic(t *testing.T) {
 		t.Errorf("log level %v", s.Levels.Level())
 	}
 	for _, want := range []string{
-		`msg="setting changed, which needs a restart" key=memory`, `msg="setting changed, which needs a restart" key=kafka.num.partitions`,
+		`msg="setting changed, which needs a restart" key=memory`,
+		`msg="setting changed, which needs a restart" key=kafka.num.partitions`,
 		`msg="setting changed" key=kafka.message.max.bytes`,
 	} {
 		if !strings.Contains(out.String(), want) {

@@ -32,8 +32,8 @@ func newBrokerConfigs(n configNeeds) (*brokerconfigs.Configs, error) {
 	return brokerconfigs.NewConfigs(n.Store, int32(n.Node), static, flush, n.Log.Levels, n.Log.Logger)
 }
 
-// staticConfigs are the broker's configs by Kafka's keys, those of Chronik's own settings among them
-// for which Kafka has a name.
+// staticConfigs returns the broker's configs by Kafka's keys. They include Chronik's own settings that have a name in
+// Kafka.
 func staticConfigs(cfg *configs.Config, dir dataDir) map[string]string {
 	static := maps.Clone(cfg.Kafka)
 	static["log.dirs"] = dir.path
@@ -83,7 +83,7 @@ type partitionNeeds struct {
 	Log     *slog.Logger
 }
 
-// newPartitions returns the partitions on this broker; the cleanup closes them before their logs.
+// newPartitions returns the partitions of this broker. The cleanup closes them before their logs.
 func newPartitions(n partitionNeeds) (*replicas.Partitions, func()) {
 	producers := partition.NewProducerMemory(sharesOf(n.Config.Memory).producers)
 	p := replicas.NewPartitions(
@@ -97,12 +97,14 @@ func newCluster(store ports.MetadataStore, logs ports.LogStore, p *replicas.Part
 	return topics.NewCluster(store, int32(node), logs, p)
 }
 
-// newSoleQuorum is the quorum of a broker that is alone.
+// newSoleQuorum returns the quorum of a standalone broker.
 func newSoleQuorum(store ports.MetadataStore, node nodeID, clock ports.Clock) *controller.SoleQuorum {
 	return controller.NewSoleQuorum(store, int32(node), clock)
 }
 
-func newFetch(cfg *configs.Config, p *replicas.Partitions, c *brokerconfigs.Configs, clock ports.Clock) *replicas.Fetch {
+func newFetch(
+	cfg *configs.Config, p *replicas.Partitions, c *brokerconfigs.Configs, clock ports.Clock,
+) *replicas.Fetch {
 	return replicas.NewFetch(p, c, sharesOf(cfg.Memory).sessions, clock)
 }
 
@@ -121,6 +123,7 @@ type groupNeeds struct {
 func newGroups(n groupNeeds) *groups.Coordinator {
 	return groups.New(groups.Dependencies{
 		Log: n.Partitions, Topics: n.Topics, Metadata: n.Store, Configs: n.Configs, NodeID: int32(n.Node),
-		Memory: coordinator.NewMemory(sharesOf(n.Config.Memory).groups), Clock: n.Clock, Random: rand.Reader, Logger: n.Log,
+		Memory: coordinator.NewMemory(sharesOf(n.Config.Memory).groups), Clock: n.Clock, Random: rand.Reader,
+		Logger: n.Log,
 	})
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/space"
 )
 
-// openSpace has the data directory's disk measured, and the reserve held, before anything is written there. Without a
-// reserve, which no setting allows but Embedding.NoReserve, the disk is taken for endless.
+// openSpace measures the data directory's disk and allocates the reserve, before anything else is written there.
+// Without a reserve, which only Embedding.NoReserve allows, the disk counts as endless.
 func openSpace(cfg *configs.Config, dir dataDir, log *slog.Logger) (*replicas.Space, func(), error) {
 	if cfg.Disk.Reserve == 0 {
 		return replicas.NewEndlessSpace(log), func() {}, nil
@@ -34,7 +34,7 @@ func openSpace(cfg *configs.Config, dir dataDir, log *slog.Logger) (*replicas.Sp
 	return s, func() { _ = disk.Close() }, nil
 }
 
-// measureSpace tells of the disk whenever metrics are collected.
+// measureSpace returns the gauges of the disk's space.
 func measureSpace(s *replicas.Space) []gauge {
 	return []gauge{
 		{

@@ -7,15 +7,15 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// stage is a part of the broker that works in the background. Its Run returns nil after its ctx has ended, and an
-// error if it failed; by then all its goroutines have ended.
+// stage is a part of the broker that runs in the background. Its Run returns nil after ctx has ended, or an error if
+// the stage has failed. When it returns, all its goroutines have ended.
 type stage struct {
 	name string
 	run  func(ctx context.Context) error
 }
 
-// runStages starts the stages in order. When ctx ends or one of them ends by itself, they stop in reverse
-// order. Steps is told which.
+// runStages starts the stages in order. When ctx ends or a stage ends by itself, it stops them in reverse order, and
+// reports to steps which one it waits for.
 func runStages(ctx context.Context, steps *Progress, stages ...stage) error {
 	g, failed := errgroup.WithContext(ctx)
 	var stops []func()

@@ -20,8 +20,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// storeFiles are the names in the data directory of the kinds of metadata store, by use_wal_metadata. The last
-// one is what makes a store.
+// storeFiles are the names in the data directory of each kind of metadata store, by use_wal_metadata. A store exists if
+// the last one exists.
 var storeFiles = map[bool][]string{
 	true:  {"wal_metadata.guard", "metalog_snapshots", "wal_metadata"},
 	false: {"metadata"},
@@ -33,8 +33,8 @@ func hasStore(dir dataDir, wal bool) bool {
 	return err == nil
 }
 
-// checkKind refuses to make a metadata store where there is one of the other kind: without their metadata, records
-// would be taken for those of deleted topics.
+// checkKind refuses to create a metadata store beside one of the other kind: without their metadata, records would be
+// treated as those of deleted topics.
 func checkKind(dir dataDir, wal bool) error {
 	if hasStore(dir, wal) || !hasStore(dir, !wal) {
 		return nil
@@ -46,8 +46,8 @@ func checkKind(dir dataDir, wal bool) error {
 	)
 }
 
-// unregistered is a metadata store that does not know this broker yet. Services must not see it: what registers the
-// broker makes of it the store that they depend on.
+// unregistered is a metadata store in which this broker is not registered yet. Services must not use it; the type makes
+// sure that they get the store of a registered.
 type unregistered[S ports.MetadataStore] struct{ store S }
 
 // storeNeeds is what opening a metadata store needs.
@@ -91,7 +91,7 @@ func (n *storeNeeds) closing(store ports.MetadataStore) func() {
 	return closing(n.Steps, n.Log, "metadata store", store.Close)
 }
 
-// closing returns the cleanup of a part of the broker. It tells steps how closing went.
+// closing returns the cleanup of a part of the broker. It reports the step and its error to steps.
 func closing(steps *Progress, log *slog.Logger, part string, closePart func() error) func() {
 	return func() {
 		steps.begin("close the " + part)
@@ -110,40 +110,44 @@ func (n *storeNeeds) wal() walstore.Settings {
 	return set
 }
 
-// walSettings are the settings under [metadata.wal] where nobody watches the disk.
+// walSettings returns the settings under [metadata.wal], without a check of the disk's space.
 func walSettings(cfg *configs.Config, dir dataDir, node nodeID) walstore.Settings {
 	w := cfg.WAL
 	return walstore.Settings{
 		Dir: dir.path, NodeID: int32(node),
-		SegmentSize: w.SegmentSize, FlushInterval: w.FlushInterval, FlushThreshold: w.FlushThreshold, Compression: w.Compression,
+		SegmentSize: w.SegmentSize, FlushInterval: w.FlushInterval, FlushThreshold: w.FlushThreshold,
+		Compression: w.Compression,
 		Checkpoint: walstore.Checkpoint{
-			Enabled: w.CheckpointEnabled, IntervalRecords: int(w.CheckpointIntervalRecords), IntervalBytes: w.CheckpointIntervalBytes,
+			Enabled: w.CheckpointEnabled, IntervalRecords: int(w.CheckpointIntervalRecords),
+			IntervalBytes: w.CheckpointIntervalBytes,
 		},
 		Rotation: walstore.Rotation{
 			MaxSegmentSize: w.RotationMaxSegmentSize, MaxSegmentAge: w.RotationMaxSegmentAge,
 			CoordinateWithStorage: w.RotationCoordinateWithStorage,
 		},
-		Fsync: walstore.Fsync{Enabled: w.FsyncEnabled, BatchSize: int(w.FsyncBatchSize), BatchTimeout: w.FsyncBatchTimeout},
+		Fsync: walstore.Fsync{
+			Enabled: w.FsyncEnabled, BatchSize: int(w.FsyncBatchSize), BatchTimeout: w.FsyncBatchTimeout,
+		},
 	}
 }
 
-// flushPolicies are what the setting flush may be.
+// flushPolicies are the values of the setting flush.
 var flushPolicies = map[string]ports.FlushPolicy{
 	"sync": ports.FlushSync, "interval": ports.FlushInterval, "os": ports.FlushOS,
 }
 
-// logNeeds is what opening the records' store needs.
+// logNeeds is what openLogs needs.
 type logNeeds struct {
 	Config        *configs.Config
 	Dir           dataDir
 	Space         *replicas.Space
-	Synced        func(time.Duration) // is told how long a sync took
+	Synced        func(time.Duration) // is called with the duration of each sync
 	Decompression *record.Budget
 	Log           *slog.Logger
 	Steps         *Progress
 }
 
-// openLogs opens the records' store.
+// openLogs opens the record store.
 func openLogs(ctx context.Context, n logNeeds) (ports.LogStore, func(), error) {
 	n.Steps.begin("open the record store")
 	if err := n.Space.Room(space.Agreed, 0); err != nil {
@@ -151,7 +155,8 @@ func openLogs(ctx context.Context, n logNeeds) (ports.LogStore, func(), error) {
 	}
 	memory := sharesOf(n.Config.Memory)
 	store, err := seglog.Open(ctx, seglog.Options{
-		Dir: n.Dir.path, FlushInterval: n.Config.FlushInterval, CleanerMemory: int(memory.compaction), Log: n.Log, Space: n.Space,
+		Dir: n.Dir.path, FlushInterval: n.Config.FlushInterval, CleanerMemory: int(memory.compaction), Log: n.Log,
+		Space:         n.Space,
 		Decompression: n.Decompression,
 		Journal: journal.Options{
 			FileBytes: n.Config.Journal.FileSize, MaxFiles: int(n.Config.Journal.MaxFiles), Synced: n.Synced,

@@ -24,7 +24,8 @@ func TestARequestBecomesASpan(t *testing.T) {
 	defer receiver.Close()
 	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 
-	s := start(t, config(t, t.TempDir(), "telemetry.otlp_endpoint="+receiver.URL, "telemetry.otlp_metrics=false"), io.Discard)
+	s := start(t, config(t, t.TempDir(), "telemetry.otlp_endpoint="+receiver.URL,
+		"telemetry.otlp_metrics=false"), io.Discard)
 	c := client(t, s, kgo.AllowAutoTopicCreation(), kgo.ClientID("traced-client"))
 	if err := c.ProduceSync(t.Context(), &kgo.Record{Topic: "orders", Value: []byte("one")}).FirstErr(); err != nil {
 		t.Fatal(err)

@@ -16,8 +16,8 @@ import (
 
 // Injectors from inject.go:
 
-// build makes the parts of the broker that this build mode is for, in the order of their needs: one that is alone, or
-// with the tag raft a node of a cluster. The cleanup takes them down in reverse. make generate writes it.
+// build creates the parts of the broker that this build mode is for: a standalone one, or with the tag raft a node of a
+// cluster. The cleanup closes them in reverse order. make generate writes the implementation.
 func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
 	logger := log.Logger
 	certificates, err := cluster.OpenTLS(cfg, logger)
@@ -324,7 +324,7 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 	}, nil
 }
 
-// buildLegacy is build for a broker that is alone and keeps its metadata in one JSON file (use_wal_metadata = false).
+// buildLegacy creates a standalone broker that keeps its metadata in one JSON file (use_wal_metadata = false).
 func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
 	wiringDataDir, cleanup, err := lockDataDir(cfg)
 	if err != nil {
@@ -538,7 +538,7 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 
 // Injectors from inject_memory.go:
 
-// buildInMemory makes the parts of a broker that is alone and keeps nothing on disk.
+// buildInMemory creates the parts of a standalone broker that keeps nothing on disk.
 func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
 	wiringNodeID := newNodeID(cfg)
 	wiringUnregistered, cleanup := openMemoryStore(wiringNodeID)
@@ -713,7 +713,7 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 
 // Injectors from inject_raft.go:
 
-// buildStandalone is what build is without the tag raft: it makes the parts of a broker that is alone.
+// buildStandalone is build without the tag raft: it creates the parts of a standalone broker.
 func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
 	wiringDataDir, cleanup, err := lockDataDir(cfg)
 	if err != nil {

@@ -164,7 +164,8 @@ func TestAProduceThatIsNotInterceptedIsStreamed(t *testing.T) {
 			t.Errorf("partition %d has error %d", p.Partition, p.ErrorCode)
 		}
 	}
-	if got := ask[*kmsg.MetadataResponse](c, metadataRequest(9, "orders")).Topics[0].ErrorCode; got != kerr.LeaderNotAvailable.Code {
+	other := ask[*kmsg.MetadataResponse](c, metadataRequest(9, "orders"))
+	if got := other.Topics[0].ErrorCode; got != kerr.LeaderNotAvailable.Code {
 		t.Errorf("another API's request is not intercepted: the topic has error %d", got)
 	}
 }

@@ -76,7 +76,9 @@ func (j *journal) Commit(img *metadata.Image, changed []metadata.Entity, command
 }
 
 // commit commits the note, too, unless it is nil, with the space that a use has.
-func (j *journal) commit(use space.Use, img *metadata.Image, changed []metadata.Entity, commands int, note []byte) error {
+func (j *journal) commit(
+	use space.Use, img *metadata.Image, changed []metadata.Entity, commands int, note []byte,
+) error {
 	if failed := j.failed.Load(); failed != nil {
 		return *failed
 	}

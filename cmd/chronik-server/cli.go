@@ -14,11 +14,11 @@ import (
 	"github.com/chronik-stream/chronik/wiring"
 )
 
-// process is what a run of the program has of the system.
+// process is what the program gets from the operating system.
 type process struct {
 	args, environ  []string
 	stdout, stderr io.Writer
-	reload         <-chan os.Signal // each asks for a reload of the configuration
+	reload         <-chan os.Signal // each signal asks for a reload of the configuration
 	end            *ending
 }
 
@@ -61,8 +61,8 @@ Examples:
 // exited ends the program from within kong.
 type exited int
 
-// execute runs the command line and returns the exit code: 0, 1 for a failure, 2 for a wrong command line, 3 when it
-// was asked to end and could not do all that belongs to it.
+// execute runs the command line and returns the exit code: 0, 1 for a failure, 2 for a wrong command line, 3 if it was
+// asked to end and could not stop completely.
 func execute(ctx context.Context, p process) (code int) {
 	defer func() {
 		switch e := recover().(type) {
@@ -124,7 +124,7 @@ func (s *settings) file(environ []string) string {
 	return ""
 }
 
-// load returns the configuration that the command line asks for.
+// load returns the configuration from the command line and the other sources.
 func (s *settings) load(environ []string) (*configs.Config, error) {
 	flags := make([]configs.Assignment, 0, len(s.Set)+len(s.Listen)+len(s.AdvertisedAddr)+1)
 	for _, set := range s.Set {

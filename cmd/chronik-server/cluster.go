@@ -34,8 +34,7 @@ func (c *clusterCmd) Validate() error {
 	return nil
 }
 
-// administer does something with the cluster, tells of each step as it comes, and shows what came of it: as JSON, or as show
-// writes it for people.
+// administer runs do on the cluster, prints progress, and prints the result: as JSON, or by show for people.
 func administer[T any](
 	ctx context.Context, p *process, c *clusterCmd,
 	do func(context.Context, *wiring.ClusterAdmin) (T, error), show func(io.Writer, T) error,
@@ -44,7 +43,8 @@ func administer[T any](
 	if c.JSON {
 		told = p.stderr
 	}
-	admin := wiring.OpenClusterAdmin(c.BootstrapServer, c.Step, func(e wiring.ClusterEvent) { fmt.Fprintln(told, progress(e)) })
+	admin := wiring.OpenClusterAdmin(c.BootstrapServer, c.Step,
+		func(e wiring.ClusterEvent) { fmt.Fprintln(told, progress(e)) })
 	defer admin.Close()
 	bounded, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("not done within %v", c.Timeout))
 	defer cancel()
@@ -64,7 +64,9 @@ type statusCmd struct{}
 
 // Run shows the cluster.
 func (statusCmd) Run(ctx context.Context, p *process, c *cli) error {
-	return administer(ctx, p, &c.Cluster, func(ctx context.Context, a *wiring.ClusterAdmin) (*wiring.ClusterStatus, error) {
+	return administer(ctx, p, &c.Cluster, func(
+		ctx context.Context, a *wiring.ClusterAdmin,
+	) (*wiring.ClusterStatus, error) {
 		return a.Status(ctx)
 	}, printStatus)
 }
@@ -84,12 +86,14 @@ func (n *addNodeCmd) Run(ctx context.Context, p *process, c *cli) error {
 
 type removeNodeCmd struct {
 	Node  int32 `arg:"" help:"The node's id."`
-	Force bool  `help:"Remove a node that will never run again, though nobody else may have all that it had."`
+	Force bool  `help:"Remove a node that will never run again, even if no other node has all its records."`
 }
 
 // Run removes the node.
 func (n *removeNodeCmd) Run(ctx context.Context, p *process, c *cli) error {
-	return administer(ctx, p, &c.Cluster, func(ctx context.Context, a *wiring.ClusterAdmin) (*wiring.NodeTakenOut, error) {
+	return administer(ctx, p, &c.Cluster, func(
+		ctx context.Context, a *wiring.ClusterAdmin,
+	) (*wiring.NodeTakenOut, error) {
 		return a.RemoveNode(ctx, n.Node, n.Force)
 	}, printRemoved)
 }
@@ -98,12 +102,14 @@ type replaceNodeCmd struct {
 	Node  int32  `arg:"" help:"The id of the node that goes."`
 	By    int32  `arg:"" help:"The cluster.node_id of the one that comes, which no node of this cluster has had before."`
 	Raft  string `arg:"" name:"raft-address" help:"The raft address of the one that comes, host:port."`
-	Force bool   `help:"Go on though nobody else may have all that the one that goes had."`
+	Force bool   `help:"Go on even if no other node has all records of the node that goes."`
 }
 
 // Run replaces the node.
 func (n *replaceNodeCmd) Run(ctx context.Context, p *process, c *cli) error {
-	return administer(ctx, p, &c.Cluster, func(ctx context.Context, a *wiring.ClusterAdmin) (*wiring.NodeTakenOut, error) {
+	return administer(ctx, p, &c.Cluster, func(
+		ctx context.Context, a *wiring.ClusterAdmin,
+	) (*wiring.NodeTakenOut, error) {
 		return a.ReplaceNode(ctx, n.Node, n.By, n.Raft, n.Force)
 	}, printRemoved)
 }
@@ -112,9 +118,11 @@ type rebalanceCmd struct {
 	DryRun bool `help:"Only say what would be moved."`
 }
 
-// Run evens out the load.
+// Run rebalances the cluster.
 func (r *rebalanceCmd) Run(ctx context.Context, p *process, c *cli) error {
-	return administer(ctx, p, &c.Cluster, func(ctx context.Context, a *wiring.ClusterAdmin) (*wiring.Rebalanced, error) {
+	return administer(ctx, p, &c.Cluster, func(
+		ctx context.Context, a *wiring.ClusterAdmin,
+	) (*wiring.Rebalanced, error) {
 		return a.Rebalance(ctx, r.DryRun)
 	}, printRebalanced)
 }
@@ -126,7 +134,9 @@ type transferCmd struct {
 
 // Run transfers leaderships.
 func (t *transferCmd) Run(ctx context.Context, p *process, c *cli) error {
-	return administer(ctx, p, &c.Cluster, func(ctx context.Context, a *wiring.ClusterAdmin) (*wiring.LeadersChanged, error) {
+	return administer(ctx, p, &c.Cluster, func(
+		ctx context.Context, a *wiring.ClusterAdmin,
+	) (*wiring.LeadersChanged, error) {
 		if t.From != 0 {
 			return a.DrainLeadership(ctx, t.From)
 		}
@@ -138,7 +148,7 @@ type upgradeCmd struct {
 	DryRun bool `help:"Only say which version that is."`
 }
 
-// Run upgrades what the cluster writes.
+// Run upgrades the version in which the cluster writes.
 func (u *upgradeCmd) Run(ctx context.Context, p *process, c *cli) error {
 	return administer(ctx, p, &c.Cluster, func(ctx context.Context, a *wiring.ClusterAdmin) (*wiring.Upgraded, error) {
 		return a.Upgrade(ctx, u.DryRun)

@@ -10,18 +10,18 @@ import (
 	"github.com/chronik-stream/chronik/wiring"
 )
 
-// progress returns the line that tells of an event.
+// progress returns the line that is printed for an event.
 func progress(e wiring.ClusterEvent) string {
 	switch e := e.(type) {
 	case wiring.NodeMayJoin:
-		return fmt.Sprintf("node %d may join: start it with cluster.node_id = %d, cluster.join = true and its raft address %s among the peers",
-			e.Node, e.Node, e.RaftAddress)
+		return fmt.Sprintf("node %d may join: start it with cluster.node_id = %d, cluster.join = true "+
+			"and its raft address %s among the peers", e.Node, e.Node, e.RaftAddress)
 	case wiring.AwaitingService:
 		return fmt.Sprintf("waiting until node %d is in service", e.Node)
 	case wiring.NodeInService:
 		return fmt.Sprintf("node %d is in service", e.Node)
 	case wiring.AwaitingReassignments:
-		return "waiting for the reassignment of " + counted(e.Partitions, "partition") + " that others began"
+		return "waiting for the reassignment of " + counted(e.Partitions, "partition") + " that others started"
 	case wiring.PartitionsMoved:
 		return fmt.Sprintf("moved %d of %s", e.Done, counted(e.All, "partition"))
 	case wiring.MetadataLed:
@@ -36,7 +36,7 @@ func progress(e wiring.ClusterEvent) string {
 	return fmt.Sprintf("%+v", e)
 }
 
-// printStatus writes what a cluster looks like.
+// printStatus writes the status of a cluster.
 func printStatus(w io.Writer, s *wiring.ClusterStatus) error {
 	leader := fmt.Sprintf("led by node %d, epoch %d", s.MetadataLeader, s.MetadataEpoch)
 	if s.MetadataLeader < 0 {
@@ -57,12 +57,13 @@ func printStatus(w io.Writer, s *wiring.ClusterStatus) error {
 	return err
 }
 
-// printAdded writes nothing: that a node may join, and that it is in service, were told as they happened.
+// printAdded writes nothing: progress has been printed for each step.
 func printAdded(io.Writer, *wiring.NodeAdded) error { return nil }
 
-// printRemoved writes what became of the partitions of a node.
+// printRemoved writes what happened to the partitions of a removed node.
 func printRemoved(w io.Writer, r *wiring.NodeTakenOut) error {
-	_, err := fmt.Fprintf(w, "%s moved off node %d\n", counted(len(r.Moves), "partition was", "partitions were"), r.Node)
+	_, err := fmt.Fprintf(w, "%s moved off node %d\n", counted(len(r.Moves), "partition was", "partitions were"),
+		r.Node)
 	if len(r.Left) > 0 && err == nil {
 		_, err = fmt.Fprintf(w, "%s no leader now, because only node %d had all records: %s.\n"+
 			"Delete the topics, or let a replica that lags lead: kafka-leader-election --election-type UNCLEAN\n",
@@ -71,7 +72,7 @@ func printRemoved(w io.Writer, r *wiring.NodeTakenOut) error {
 	return err
 }
 
-// printLeaders writes what became of leaderships. That the metadata has another leader was told as it happened.
+// printLeaders writes the changes of leaderships. The metadata's new leader has been printed as progress.
 func printLeaders(w io.Writer, t *wiring.LeadersChanged) error {
 	if len(t.Moves) == 0 && t.Elected == 0 {
 		return nil
@@ -81,7 +82,7 @@ func printLeaders(w io.Writer, t *wiring.LeadersChanged) error {
 	return err
 }
 
-// printRebalanced writes what was moved, or would be.
+// printRebalanced writes the partitions that were moved, or would be.
 func printRebalanced(w io.Writer, b *wiring.Rebalanced) error {
 	if b.Dry {
 		for _, m := range b.Moves {
@@ -90,11 +91,12 @@ func printRebalanced(w io.Writer, b *wiring.Rebalanced) error {
 		_, err := fmt.Fprintf(w, "%s would be moved\n", counted(len(b.Moves), "partition"))
 		return err
 	}
-	_, err := fmt.Fprintf(w, "%s moved, %d got another leader\n", counted(len(b.Moves), "partition was", "partitions were"), b.Elected)
+	_, err := fmt.Fprintf(w, "%s moved, %d got another leader\n",
+		counted(len(b.Moves), "partition was", "partitions were"), b.Elected)
 	return err
 }
 
-// printUpgraded writes in which version the cluster writes.
+// printUpgraded writes the versions before and after.
 func printUpgraded(w io.Writer, u *wiring.Upgraded) (err error) {
 	switch {
 	case u.From == u.To:
@@ -107,8 +109,7 @@ func printUpgraded(w io.Writer, u *wiring.Upgraded) (err error) {
 	return err
 }
 
-// counted says how many there are of something: one is said in the singular, others in the plural, which ends in s unless it
-// is given.
+// counted returns a number with its noun: 1 topic, 3 topics. A plural that does not end in s is given as many.
 func counted(n int, one string, many ...string) string {
 	words := one + "s"
 	switch {
@@ -120,7 +121,7 @@ func counted(n int, one string, many ...string) string {
 	return fmt.Sprintf("%d %s", n, words)
 }
 
-// firstOf names the first few.
+// firstOf returns the first few names, and the number of the others.
 func firstOf(names []string) string {
 	const few = 5
 	if len(names) <= few {

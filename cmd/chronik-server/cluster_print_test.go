@@ -10,7 +10,9 @@ import (
 )
 
 func TestOutcomesArePrintedForPeople(t *testing.T) {
-	moves := []wiring.PartitionMove{{Topic: "orders", Partition: 3, Replicas: []int32{1, 2}}, {Topic: "logs", Replicas: []int32{2}}}
+	moves := []wiring.PartitionMove{
+		{Topic: "orders", Partition: 3, Replicas: []int32{1, 2}}, {Topic: "logs", Replicas: []int32{2}},
+	}
 	for name, c := range map[string]struct {
 		show func(io.Writer) error
 		want string
@@ -18,8 +20,12 @@ func TestOutcomesArePrintedForPeople(t *testing.T) {
 		"a status": {
 			func(w io.Writer) error {
 				return printStatus(w, &wiring.ClusterStatus{
-					ClusterID: "c", MetadataLeader: 1, MetadataEpoch: 4, Topics: 2, Partitions: 9, Leaderless: 1, Nodes: []wiring.ClusterNode{
-						{ID: 1, Address: "a:9092", Rack: "r", State: "in service", Quorum: "leader", Holds: 9, Leads: 8, Behind: 1},
+					ClusterID: "c", MetadataLeader: 1, MetadataEpoch: 4, Topics: 2, Partitions: 9, Leaderless: 1,
+					Nodes: []wiring.ClusterNode{
+						{
+							ID: 1, Address: "a:9092", Rack: "r", State: "in service", Quorum: "leader", Holds: 9,
+							Leads: 8, Behind: 1,
+						},
 						{ID: 22, State: "not registered", Quorum: "observer"},
 					},
 				})
@@ -35,7 +41,8 @@ NODE  ADDRESS  RACK  STATE           QUORUM    REPLICAS  LEADS  OUT OF SYNC
 		},
 		"a status without a leader": {
 			func(w io.Writer) error {
-				return printStatus(w, &wiring.ClusterStatus{ClusterID: "c", MetadataLeader: -1, Topics: 1, Partitions: 1})
+				return printStatus(w,
+					&wiring.ClusterStatus{ClusterID: "c", MetadataLeader: -1, Topics: 1, Partitions: 1})
 			},
 			`cluster c, metadata without a leader
 
@@ -51,14 +58,19 @@ NODE  ADDRESS  RACK  STATE  QUORUM  REPLICAS  LEADS  OUT OF SYNC
 		},
 		"a lost node removed": {
 			func(w io.Writer) error {
-				return printRemoved(w, &wiring.NodeTakenOut{Node: 3, Moves: moves[:1], Left: []string{"a-0", "a-1", "a-2", "b-0", "b-1", "b-2", "b-3"}})
+				return printRemoved(w,
+					&wiring.NodeTakenOut{
+						Node: 3, Moves: moves[:1], Left: []string{"a-0", "a-1", "a-2", "b-0", "b-1", "b-2", "b-3"},
+					})
 			},
 			`1 partition was moved off node 3
 7 partitions have no leader now, because only node 3 had all records: a-0, a-1, a-2, b-0, b-1 and 2 more.
 Delete the topics, or let a replica that lags lead: kafka-leader-election --election-type UNCLEAN
 `,
 		},
-		"the metadata led by another": {func(w io.Writer) error { return printLeaders(w, &wiring.LeadersChanged{MetadataLeader: 2}) }, ""},
+		"the metadata led by another": {
+			func(w io.Writer) error { return printLeaders(w, &wiring.LeadersChanged{MetadataLeader: 2}) }, "",
+		},
 		"a node drained": {
 			func(w io.Writer) error {
 				return printLeaders(w, &wiring.LeadersChanged{MetadataLeader: 2, Elected: 1, Moves: moves})
@@ -97,15 +109,18 @@ Delete the topics, or let a replica that lags lead: kafka-leader-election --elec
 
 func TestProgressIsTold(t *testing.T) {
 	for want, e := range map[string]wiring.ClusterEvent{
-		"node 4 may join: start it with cluster.node_id = 4, cluster.join = true and its raft address n:9 among the peers": wiring.NodeMayJoin{Node: 4, RaftAddress: "n:9"},
-		"waiting until node 4 is in service":                            wiring.AwaitingService{Node: 4},
-		"node 4 is in service":                                          wiring.NodeInService{Node: 4},
-		"waiting for the reassignment of 1 partition that others began": wiring.AwaitingReassignments{Partitions: 1},
-		"moved 1 of 2 partitions":                                       wiring.PartitionsMoved{Done: 1, All: 2},
-		"node 4 leads the metadata":                                     wiring.MetadataLed{Node: 4},
-		"waiting until the node at n:9 has stopped":                     wiring.AwaitingStop{Address: "n:9"},
-		"trying again: there is a replica left":                         wiring.RemovalRepeated{Err: errors.New("there is a replica left")},
-		"node 4 is removed":                                             wiring.NodeRemoved{Node: 4},
+		"node 4 may join: start it with cluster.node_id = 4, cluster.join = true " +
+			"and its raft address n:9 among the peers": wiring.NodeMayJoin{Node: 4, RaftAddress: "n:9"},
+		"waiting until node 4 is in service":                              wiring.AwaitingService{Node: 4},
+		"node 4 is in service":                                            wiring.NodeInService{Node: 4},
+		"waiting for the reassignment of 1 partition that others started": wiring.AwaitingReassignments{Partitions: 1},
+		"moved 1 of 2 partitions":                                         wiring.PartitionsMoved{Done: 1, All: 2},
+		"node 4 leads the metadata":                                       wiring.MetadataLed{Node: 4},
+		"waiting until the node at n:9 has stopped":                       wiring.AwaitingStop{Address: "n:9"},
+		"trying again: there is a replica left": wiring.RemovalRepeated{
+			Err: errors.New("there is a replica left"),
+		},
+		"node 4 is removed": wiring.NodeRemoved{Node: 4},
 	} {
 		if got := progress(e); got != want {
 			t.Errorf("%T: %s", e, got)

@@ -28,7 +28,7 @@ func (configCmd) Run(p *process, s *settings) error {
 
 type metadataCmd struct {
 	Dump    dumpCmd    `cmd:"" help:"Print the metadata as JSON."`
-	Restore restoreCmd `cmd:"" help:"Make a damaged metadata store anew from a snapshot. The old one is kept beside it."`
+	Restore restoreCmd `cmd:"" help:"Create a damaged metadata store again from a snapshot. The old one is kept beside it."`
 	Migrate migrateCmd `cmd:"" help:"Move the metadata from one kind of store into the other. The old one is kept beside it."`
 }
 
@@ -57,13 +57,14 @@ func (c *migrateCmd) Run(p *process, s *settings) error {
 	return withTools(p, s, func(t *wiring.MetadataTools) error { return t.Migrate(p.stdout, c.To == "wal") })
 }
 
-// withTools does something with the metadata of the data directory.
+// withTools runs do on the metadata of the data directory.
 func withTools(p *process, s *settings, do func(*wiring.MetadataTools) error) error {
 	cfg, err := s.load(p.environ)
 	if err != nil {
 		return err
 	}
-	tools, err := wiring.OpenMetadataTools(cfg, slog.New(slog.NewTextHandler(p.stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	tools, err := wiring.OpenMetadataTools(cfg, slog.New(slog.NewTextHandler(p.stderr,
+		&slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
 		return err
 	}

@@ -7,21 +7,21 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/wiring"
 )
 
 const (
-	// exitUnfinished is the exit code of a process that was asked to end, and has not done all that a proper stop does.
+	// exitUnfinished is the exit code of a process that was asked to end and has not stopped completely.
 	exitUnfinished = 3
-	// usualLimit is how long the end may take of a process that has not read its configuration.
-	usualLimit = 10*time.Second + wiring.BeyondGrace
-	// oneWish is how long after the first signal others say the same: terminals, timeout(1) and scripts tell a process
-	// and its group, so that one Ctrl-C comes twice.
+	// usualLimit is how long a process may take to end that has not read its configuration.
+	usualLimit = configs.DefaultGrace + wiring.BeyondGrace
+	// oneWish is the time within which further signals count as the first one. Terminals, timeout(1) and scripts signal
+	// a process and its group, so that one Ctrl-C arrives twice.
 	oneWish = 200 * time.Millisecond
 )
 
-// ending sees that the process ends when it was asked to: a disk that does not answer, or is not there
-// any more, must not keep it.
+// ending makes sure that the process ends when it was asked to, even if the disk does not respond or is gone.
 type ending struct {
 	stderr io.Writer
 	limit  atomic.Int64 // nanoseconds from the first signal on
@@ -37,8 +37,8 @@ func newEnding(stderr io.Writer) *ending {
 // grants sets how long requests under way may take.
 func (e *ending) grants(grace time.Duration) { e.limit.Store(int64(grace + wiring.BeyondGrace)) }
 
-// await returns the exit code of what is done. The first signal has it asked to end; after another
-// one, oneWish later or more, or when it takes too long, it is not waited for any more.
+// await waits for the exit code and returns it. On the first signal it calls ask. On a second signal, at least oneWish
+// later, or when the limit has passed, it stops waiting and returns exitUnfinished.
 func (e *ending) await(done <-chan int, signals <-chan os.Signal, ask func()) int {
 	select {
 	case code := <-done:

@@ -10,8 +10,10 @@ import (
 	"time"
 )
 
-// ended runs an end with a grace of ten seconds: stop tells it the code of what was stopped, signal sends it a signal.
-func ended(t *testing.T, play func(stop func(code int), signal func())) (code int, took time.Duration, asked int, said string) {
+// ended runs await with a grace period of ten seconds. play reports an exit code by stop and sends signals by signal.
+func ended(t *testing.T,
+	play func(stop func(code int), signal func()),
+) (code int, took time.Duration, asked int, said string) {
 	t.Helper()
 	synctest.Test(t, func(*testing.T) {
 		var stderr bytes.Buffer
@@ -45,7 +47,8 @@ func TestAProcessThatWasAskedToEndIsWaitedFor(t *testing.T) {
 
 func TestAProcessThatDoesNotStopEndsFiveSecondsAfterTheGracePeriod(t *testing.T) {
 	code, took, asked, said := ended(t, func(_ func(int), signal func()) { signal() })
-	if code != exitUnfinished || took != 15*time.Second || asked != 1 || !strings.Contains(said, "longer than shutdown_grace_ms") {
+	if code != exitUnfinished || took != 15*time.Second || asked != 1 ||
+		!strings.Contains(said, "longer than shutdown_grace_ms") {
 		t.Errorf("code %d after %v, asked to end %d times, said %q", code, took, asked, said)
 	}
 }
@@ -61,8 +64,8 @@ func TestASecondSignalEndsAProcessAtOnce(t *testing.T) {
 	}
 }
 
-// A terminal, and timeout(1), tell a process and its whole group; `make cluster` hands Ctrl-C on
-// to nodes that have had it.
+// A terminal and timeout(1) signal a process and its whole group; `make cluster` forwards Ctrl-C to nodes that have
+// received it already.
 func TestASignalThatComesTwiceAtOnceIsOne(t *testing.T) {
 	code, took, asked, said := ended(t, func(stop func(int), signal func()) {
 		signal()

@@ -1,4 +1,9 @@
 // Chronik-server is a message broker that speaks the Kafka protocol.
+//
+// This package is the command line. It reads the configuration, starts a broker by package wiring, reloads the
+// configuration when its file changes or on SIGHUP, and makes sure that the process ends in time when it is asked to.
+// Each command prints its result to the standard output and its errors to the standard error; execute has the exit
+// codes.
 package main
 
 import (

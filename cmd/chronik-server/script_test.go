@@ -15,8 +15,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"chronik-server": main})
 }
 
-// TestScripts runs testdata/script/*.txtar against this very program in processes of its own. A script may say
-// [raft] for a program that was built with the tag.
+// TestScripts runs testdata/script/*.txtar against this program in separate processes. The condition [raft] holds for a
+// program that was built with that tag.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -32,7 +32,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// await waits until a file holds a text: await file text.
+// await waits until a file contains a text: await file text.
 func await(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: await file text")
@@ -53,7 +53,8 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 
 func TestAnUnknownFlagIsAUsageError(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	code := execute(t.Context(), process{args: []string{"--nope"}, stdout: &stdout, stderr: &stderr, end: newEnding(&stderr)})
+	code := execute(t.Context(),
+		process{args: []string{"--nope"}, stdout: &stdout, stderr: &stderr, end: newEnding(&stderr)})
 	if code != 2 || !strings.Contains(stderr.String(), "unknown flag --nope") || stdout.Len() > 0 {
 		t.Errorf("exit code %d, stdout %q, stderr %q", code, &stdout, &stderr)
 	}

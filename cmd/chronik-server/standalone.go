@@ -13,7 +13,7 @@ type standaloneCmd struct{}
 
 // Run serves until ctx ends.
 func (standaloneCmd) Run(ctx context.Context, p *process, s *settings) error {
-	watcher, unwatched := watch(s.file(p.environ)) // before it is read, so that no change is missed
+	watcher, unwatched := watch(s.file(p.environ)) // before the file is read, so that no change is missed
 	defer func() { _ = watcher.Close() }()
 	cfg, err := s.load(p.environ)
 	if err != nil {
@@ -49,7 +49,7 @@ type fileWatcher interface {
 	Close() error
 }
 
-// watch watches the file at path; without a file, or when it cannot be watched, what it returns notices nothing.
+// watch watches the file at path. Without a file, or when it cannot be watched, the returned watcher reports nothing.
 func watch(path string) (fileWatcher, error) {
 	if path == "" {
 		return blind{}, nil
@@ -61,13 +61,13 @@ func watch(path string) (fileWatcher, error) {
 	return w, nil
 }
 
-// blind notices nothing.
+// blind is a watcher that reports nothing.
 type blind struct{}
 
 func (blind) Run(context.Context, func()) error { return nil }
 func (blind) Close() error                      { return nil }
 
-// reloader takes a changed configuration into use when the file changes and when the process is asked to.
+// reloader reloads the configuration when the file changes and when a signal asks for it.
 type reloader struct {
 	settings *settings
 	process  *process
@@ -83,7 +83,7 @@ func (r *reloader) run(ctx context.Context) {
 		err := r.watcher.Run(ctx, func() {
 			select {
 			case changed <- struct{}{}:
-			default: // a reload is due already
+			default: // a reload is pending already
 			}
 		})
 		if err != nil {
@@ -102,6 +102,6 @@ func (r *reloader) run(ctx context.Context) {
 			r.server.RefuseReload(err)
 			continue
 		}
-		r.server.Reload(cfg) //nolint:contextcheck // a reload is done when it was begun
+		r.server.Reload(cfg) //nolint:contextcheck // a reload that was begun is completed
 	}
 }

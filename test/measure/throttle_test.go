@@ -123,8 +123,8 @@ func moving(t *testing.T, c *harness.Cluster, topic string) bool {
 // throttledBytes is a line of metrics with bytes of throttled replicas.
 var throttledBytes = regexp.MustCompile(`chronik_replication_throttled_bytes_per_second\{[^}]*\} [1-9]`)
 
-// awaitMove returns how long the move of partition 0 takes, from when it is first observed, and whether a node's metrics
-// show throttled replicas in that time.
+// awaitMove returns how long the move of partition 0 takes, from when it is first observed, and whether a node's
+// metrics show throttled replicas in that time.
 func awaitMove(t *testing.T, c *harness.Cluster, topic string) (took time.Duration, throttled bool) {
 	t.Helper()
 	before := harness.Partitions(c.Nodes[0].Metadata(t, topic))[0].Replicas

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// BenchmarkApply shows how many commands per second a group decides, by its size and the number of clients at its leader.
+// BenchmarkApply shows how many commands per second a group decides, by its size and the number of clients at its
+// leader.
 func BenchmarkApply(b *testing.B) {
 	for _, size := range []int{1, 3} {
 		for _, clients := range []int{2, 64} {

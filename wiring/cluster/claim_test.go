@@ -26,8 +26,8 @@ import (
 	"github.com/chronik-stream/chronik/test/authority"
 )
 
-// answering is a node 2 that has nothing to say at the first two questions, and then says by which incarnation it
-// knows node 1. A majority stands behind it, or not.
+// answering is a node 2 that does not answer the first two requests, and then answers with the incarnation by which it
+// knows node 1. agreed says whether a majority confirms that.
 func answering(t *testing.T, known func() [16]byte, agreed bool) configs.Peer {
 	t.Helper()
 	var asked atomic.Int32
@@ -61,11 +61,13 @@ func answering(t *testing.T, known func() [16]byte, agreed bool) configs.Peer {
 	})}
 }
 
-// realTime is the clock of nodes that wait for one another.
+// realTime is the clock of nodes that wait for each other.
 var realTime ports.Clock = time.Now
 
-// starts starts node 1, which is new, beside other, until it takes part, is refused, or time is over.
-func starts(t *testing.T, other configs.Peer, certs *nodetls.Certificates, own *atomic.Value, limit time.Duration) (claimed bool, err error) {
+// starts starts node 1, which is new, with other as its peer, until it takes part, is refused, or limit has passed.
+func starts(t *testing.T, other configs.Peer, certs *nodetls.Certificates, own *atomic.Value,
+	limit time.Duration,
+) (claimed bool, err error) {
 	t.Helper()
 	n, err := newNode(t.TempDir(), 1)
 	if err != nil {
@@ -81,13 +83,16 @@ func starts(t *testing.T, other configs.Peer, certs *nodetls.Certificates, own *
 	defer cancel()
 	other.Raft = "localhost:1"
 	cfg := &configs.Config{
-		Listen:  []configs.Listener{{Name: "PLAINTEXT", Address: "127.0.0.1:0"}},
-		Cluster: configs.Cluster{NodeID: 1, Peers: []configs.Peer{{ID: 1, Kafka: "localhost:2", Raft: n.set.Address}, other}},
+		Listen: []configs.Listener{{Name: "PLAINTEXT", Address: "127.0.0.1:0"}},
+		Cluster: configs.Cluster{
+			NodeID: 1, Peers: []configs.Peer{{ID: 1, Kafka: "localhost:2", Raft: n.set.Address}, other},
+		},
 	}
 	answers, closeAnswers := NewEarly(cfg, nil, discard())
 	defer closeAnswers()
 	joining := controller.NewJoining(controller.JoinSettings{
-		Claim: Claim(cfg, m), Notes: m, Peers: NewAsker(cfg, certs), Announcer: answers, Clock: realTime, Log: discard(),
+		Claim: Claim(cfg, m), Notes: m, Peers: NewAsker(cfg, certs), Announcer: answers, Clock: realTime,
+		Log: discard(),
 	})
 	md, err := Open(ctx, cfg, m, joining, walSettings(n.set.Dir), discard())
 	if err != nil {
@@ -130,15 +135,16 @@ func TestANodeWithoutDataWaitsUntilOthersKnowIt(t *testing.T) {
 			if claimed != c.claimed || !errors.Is(err, c.err) {
 				t.Errorf("vote claimed: %t, start = %v", claimed, err)
 			}
-			if errors.Is(err, fault.InconsistentVoterSet) && !strings.Contains(err.Error(), "what it has voted for is lost") {
+			if errors.Is(err, fault.InconsistentVoterSet) && !strings.Contains(err.Error(),
+				"what it has voted for is lost") {
 				t.Errorf("start = %v", err)
 			}
 		})
 	}
 }
 
-// TestTheLeaderClaimsForAVoterThatWaits: it was a member before votes had to be claimed, and
-// runs for the first time now.
+// TestTheLeaderClaimsForAVoterThatWaits: the voter was added before votes had to be claimed, and runs for the first
+// time now.
 func TestTheLeaderClaimsForAVoterThatWaits(t *testing.T) {
 	c := running(t, 3, nil)
 	leader := c.nodes[0]
@@ -154,7 +160,9 @@ func TestTheLeaderClaimsForAVoterThatWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer closeAnswers()
-	cfg := &configs.Config{Cluster: configs.Cluster{Peers: []configs.Peer{{ID: 1, Kafka: freeAddress(t)}, {ID: 2, Kafka: address}}}}
+	cfg := &configs.Config{
+		Cluster: configs.Cluster{Peers: []configs.Peer{{ID: 1, Kafka: freeAddress(t)}, {ID: 2, Kafka: address}}},
+	}
 	voters := controller.NewVoters(controller.VoterSettings{
 		Own:   controller.NewOwnVoters(Claim(cfg, leader.manager), leader.manager, leader.Voters),
 		Store: leader.Store, Group: leader.group, Peers: NewAsker(cfg, nil), Log: discard(),
@@ -167,7 +175,8 @@ func TestTheLeaderClaimsForAVoterThatWaits(t *testing.T) {
 	if known := leader.Voters()[2]; known != c.nodes[2].manager.Incarnation() {
 		t.Errorf("node 2 votes under %x", known)
 	}
-	if known, err := replication.AskQuorum(t.Context(), nil, 2, address); err != nil || known.Agreed || len(known.Voters) != 3 {
+	if known, err := replication.AskQuorum(t.Context(), nil, 2, address); err != nil || known.Agreed ||
+		len(known.Voters) != 3 {
 		t.Errorf("a node that waits knows %+v, %v", known, err)
 	}
 }

@@ -121,7 +121,8 @@ func TestANodeThatLagsTooFarTakesASnapshotIn(t *testing.T) {
 	}
 	for range 2 {
 		c.restart(t, lagging)
-		if err := lagging.Barrier(t.Context()); err != nil { // of its own commands a snapshot would not tell the outcome
+		// After a snapshot it would not know the outcome of its own commands.
+		if err := lagging.Barrier(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		got := apply(t, lagging, oneID)
@@ -145,7 +146,8 @@ func TestANodeTakesTheMetadataOfAClusterThatItJoins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	persistently(t, func(ctx context.Context) error { return c.nodes[0].replica(t).AddNonVoting(ctx, 3, fresh.set.Address) })
+	persistently(t,
+		func(ctx context.Context) error { return c.nodes[0].replica(t).AddNonVoting(ctx, 3, fresh.set.Address) })
 	if err := fresh.start(t.Context(), raftnode.Members{Join: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +167,7 @@ func TestANodeTakesTheMetadataOfAClusterThatItJoins(t *testing.T) {
 	}
 }
 
-// persistently changes the membership as nodes do: what was not answered in time is asked for again.
+// persistently changes the membership as nodes do: it repeats a request that has timed out.
 func persistently(t *testing.T, change func(context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -181,7 +183,8 @@ func persistently(t *testing.T, change func(context.Context) error) {
 	}
 }
 
-// TestAWipedNodeIsRefused: where something is left, the node does not start; where nothing is, its incarnation tells.
+// TestAWipedNodeIsRefused: a node that has lost a part of its data does not start. One that has lost everything is
+// recognized by its new incarnation.
 func TestAWipedNodeIsRefused(t *testing.T) {
 	c := running(t, 3, nil)
 	apply(t, c.nodes[0], register)
@@ -216,7 +219,8 @@ func TestAWipedNodeIsRefused(t *testing.T) {
 	}
 	defer m.Close()
 	if known, ok := c.nodes[0].Voters()[2]; !ok || m.VoteClaimed() || known == m.Incarnation() {
-		t.Errorf("a wiped node cannot be told: vote claimed %t, incarnation %x, known %x", m.VoteClaimed(), m.Incarnation(), known)
+		t.Errorf("a wiped node cannot be told: vote claimed %t, incarnation %x, known %x", m.VoteClaimed(),
+			m.Incarnation(), known)
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/chronik-stream/chronik/core/ports/porttest"
 )
 
-// member is a node of a cluster that runs and ends with it.
+// member is a node of a cluster that starts and stops with it.
 type member struct {
 	*node
 	all *cluster
@@ -35,7 +35,7 @@ func contract(t *testing.T, size int) {
 		if err := c.start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		// The nodes of a directory are opened anew with it: what was opened before has been closed.
+		// The suite opens the nodes of a directory again after it has closed them.
 		first := *c.nodes[0]
 		return member{&first, &cluster{nodes: append([]*node{&first}, copies(c.nodes[1:])...)}}
 	})
@@ -54,7 +54,7 @@ func copies(nodes []*node) []*node {
 func TestAGroupOfOneIsAMetadataStore(t *testing.T)    { contract(t, 1) }
 func TestALeaderOfThreeIsAMetadataStore(t *testing.T) { contract(t, 3) }
 
-// childEnv makes the test binary a child that is to be killed.
+// childEnv makes the test binary run as a child process that will be killed.
 const childEnv = "CHRONIK_CRASH_DIR"
 
 var crash = porttest.Crash{
@@ -64,7 +64,8 @@ var crash = porttest.Crash{
 		if err != nil {
 			return nil, err
 		}
-		n.set.Address, n.set.Listen = "node-0.test:9093", n.set.Address // the address is the cluster's for good, the port is not
+		// The cluster keeps the address, but the port changes with every start.
+		n.set.Address, n.set.Listen = "node-0.test:9093", n.set.Address
 		if err := n.start(context.Background(), peers(n)); err != nil {
 			return nil, err
 		}

@@ -1,5 +1,5 @@
-// Package cluster makes the parts of a node from its configuration: who the other nodes are and how they are reached,
-// this node's side of Raft, and the metadata that the nodes agree on. It decides nothing: what a node may do is said by
-// the services in core/domain/broker/controller and the rules in core/domain/quorum. What needs the Raft library has the
-// build tag raft; the rest compiles without it.
+// Package cluster creates the parts of a node of a cluster from its configuration: the other nodes and the connections
+// to them, this node's Raft replica, and the replicated metadata. It decides nothing. The rules are in
+// core/domain/quorum and in the services of core/domain/broker/controller. The files that need the Raft library have
+// the build tag raft; the others compile without it.
 package cluster

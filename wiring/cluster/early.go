@@ -10,8 +10,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 )
 
-// Early answers who votes, and nothing else, at the addresses of clients while the node waits for others and does not
-// serve clients yet. It is for one goroutine at a time.
+// Early serves DescribeQuorum, and nothing else, on the client listeners while the node waits for other nodes and does
+// not serve clients yet. It is not safe for concurrent use.
 type Early struct {
 	listeners []configs.Listener
 	nodes     *kafkaproto.Nodes
@@ -22,7 +22,7 @@ type Early struct {
 
 var _ controller.Announcer = (*Early)(nil)
 
-// NewEarly returns a server that does not answer yet, and the cleanup that closes it.
+// NewEarly returns a server that is not open yet, and the cleanup that closes it.
 func NewEarly(cfg *configs.Config, nodes *kafkaproto.Nodes, log *slog.Logger) (*Early, func()) {
 	e := &Early{listeners: cfg.Listen, nodes: nodes, log: log}
 	return e, func() { _ = e.Close() } // closed already, unless the start failed
@@ -41,7 +41,8 @@ func (e *Early) Open(ctx context.Context, own *controller.OwnVoters) error {
 		listeners[i] = kafkaproto.Listener{Name: l.Name, Address: l.Address}
 	}
 	server, err := kafkaproto.New(kafkaproto.Settings{
-		Listeners: listeners, Services: kafkaproto.Services{Quorum: own, Configs: earlyLimits{}}, Only: []int16{describeQuorum},
+		Listeners: listeners, Services: kafkaproto.Services{Quorum: own, Configs: earlyLimits{}},
+		Only:  []int16{describeQuorum},
 		Nodes: e.nodes, Logger: e.log, Limits: kafkaproto.Limits{
 			ConnectionMemory: 16 << 20, RequestMemory: 1 << 20, ResponseMemory: 1 << 20, Grace: time.Second,
 		},
@@ -58,7 +59,7 @@ func (e *Early) Open(ctx context.Context, own *controller.OwnVoters) error {
 	return nil
 }
 
-// Close implements controller.Announcer: it frees the addresses.
+// Close implements controller.Announcer. It releases the addresses.
 func (e *Early) Close() error {
 	if e.cancel == nil {
 		return nil
@@ -68,8 +69,8 @@ func (e *Early) Close() error {
 	return <-e.done
 }
 
-// earlyLimits bound what can be asked of a node that does not serve yet. It has no configs: those of
-// the cluster are not known.
+// earlyLimits are the limits of a node that does not serve clients yet. They are constants, because the cluster's
+// configs are not known yet.
 type earlyLimits struct{ kafkaproto.Configs }
 
 // Int implements kafkaproto.Configs.

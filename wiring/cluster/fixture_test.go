@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 // long is how long a test waits for what must happen.
 const long = 30 * time.Second
 
-// node is a node of a test's cluster: its settings, and what runs of it.
+// node is a node of a test's cluster: its settings and its running parts.
 type node struct {
 	set     raftnode.Settings
 	manager *raftnode.Manager
@@ -52,7 +52,10 @@ func newNode(dir string, id int32) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	set.Dir, set.ClusterID, set.NodeID, set.Address = dir, "test", id, l.Addr().String()
+	set.Dir = dir
+	set.ClusterID = "test"
+	set.NodeID = id
+	set.Address = l.Addr().String()
 	set.RTT = 10 * time.Millisecond
 	return &node{set: set}, l.Close()
 }
@@ -71,7 +74,10 @@ func (n *node) start(ctx context.Context, members raftnode.Members) error {
 	if err != nil {
 		return errors.Join(err, m.Close())
 	}
-	n.manager, n.Store, n.group, n.own = m, md.Store, md.Group, md.Own
+	n.manager = m
+	n.Store = md.Store
+	n.group = md.Group
+	n.own = md.Own
 	progress := controller.NewQuorumProgress(
 		controller.NewController(md, nil, controller.ControllerSettings{}, time.Now, discard()),
 	)
@@ -81,7 +87,7 @@ func (n *node) start(ctx context.Context, members raftnode.Members) error {
 	return nil
 }
 
-// atOnce has a node take part without asking others.
+// atOnce lets a node take part without asking others.
 type atOnce struct{ *controller.Joining }
 
 func (atOnce) AwaitClaim(context.Context, *controller.OwnVoters) error { return nil }
@@ -108,7 +114,7 @@ func (n *node) replica(t *testing.T) *raftnode.Replica {
 	return r
 }
 
-// cluster is nodes that are all voters.
+// cluster is a group of nodes that are all voters.
 type cluster struct {
 	nodes   []*node
 	members raftnode.Members
@@ -224,10 +230,11 @@ func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 // walSettings are the settings of a node's copy of the metadata.
 func walSettings(dir string) walstore.Settings {
 	return walstore.Settings{
-		Dir: dir, SegmentSize: 50 << 20, FlushInterval: 100 * time.Millisecond, FlushThreshold: 1 << 20, Compression: "none",
-		Checkpoint: walstore.Checkpoint{Enabled: true, IntervalRecords: 1000, IntervalBytes: 10 << 20},
-		Rotation:   walstore.Rotation{MaxSegmentSize: 50 << 20, MaxSegmentAge: time.Hour},
-		Fsync:      walstore.Fsync{Enabled: true, BatchSize: 1},
+		Dir: dir, SegmentSize: 50 << 20, FlushInterval: 100 * time.Millisecond, FlushThreshold: 1 << 20,
+		Compression: "none",
+		Checkpoint:  walstore.Checkpoint{Enabled: true, IntervalRecords: 1000, IntervalBytes: 10 << 20},
+		Rotation:    walstore.Rotation{MaxSegmentSize: 50 << 20, MaxSegmentAge: time.Hour},
+		Fsync:       walstore.Fsync{Enabled: true, BatchSize: 1},
 	}
 }
 

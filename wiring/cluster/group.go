@@ -13,12 +13,12 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/quorum"
 )
 
-// metadataGroup names the Raft group that agrees on metadata.
+// metadataGroup returns the Raft group that replicates the metadata.
 func metadataGroup() raftnode.Group {
 	return raftnode.Group{Topic: raftmeta.RaftMetadataTopic, Partition: raftmeta.MetadataPartition}
 }
 
-// Group is this node's replica of the group that agrees on metadata, with errors that clients can be told.
+// Group is this node's replica of the metadata's Raft group, with errors that can be returned to clients.
 type Group struct{ replica *raftnode.Replica }
 
 var _ controller.VoterGroup = Group{}
@@ -53,7 +53,7 @@ func (g Group) TransferLeadership(ctx context.Context, to int32) error {
 	return asFault(g.replica.TransferLeadership(ctx, to))
 }
 
-// asFault returns what clients are told of an error of the group.
+// asFault returns the fault that clients get for an error of the group.
 func asFault(err error) error {
 	kind := fault.Unknown
 	switch {

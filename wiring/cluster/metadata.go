@@ -17,7 +17,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 )
 
-// ErrNoManager means that nothing runs this node's replicas of Raft groups.
+// ErrNoManager means that the node has no Raft manager.
 //
 //nolint:staticcheck // the seed's words
 var ErrNoManager = errors.New("Raft manager required for clustered mode")
@@ -32,7 +32,9 @@ func OpenNode(
 	}
 	set := raftnode.DefaultSettings()
 	set.Space = s
-	set.Dir, set.ClusterID, set.NodeID = dir, cfg.Cluster.Name, int32(own.ID)
+	set.Dir = dir
+	set.ClusterID = cfg.Cluster.Name
+	set.NodeID = int32(own.ID)
 	set.Address, set.Listen = own.Raft, cfg.Cluster.RaftListen
 	if c := cfg.Cluster; certs != nil {
 		set.TLS = &raftnode.TLS{CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile}
@@ -49,7 +51,7 @@ func self(cfg *configs.Config) (configs.Peer, error) {
 	return own, nil
 }
 
-// others returns the ids of the peers but this node.
+// others returns the ids of all peers except this node.
 func others(cfg *configs.Config) []int32 {
 	var ids []int32
 	for _, p := range cfg.Cluster.Peers {
@@ -60,7 +62,7 @@ func others(cfg *configs.Config) []int32 {
 	return ids
 }
 
-// members are the nodes that the cluster begins with.
+// members returns the initial members of the cluster.
 func members(cfg *configs.Config) raftnode.Members {
 	if cfg.Cluster.Join {
 		return raftnode.Members{Join: true}
@@ -72,24 +74,25 @@ func members(cfg *configs.Config) raftnode.Members {
 	return m
 }
 
-// Claim is this node's claim to the vote that its id stands for.
+// Claim returns this node's claim to the vote of its id.
 func Claim(cfg *configs.Config, node *raftnode.Manager) controller.VoteClaim {
 	return controller.VoteClaim{
 		Node: node.NodeID(), Incarnation: node.Incarnation(), Others: others(cfg), Joins: cfg.Cluster.Join,
 	}
 }
 
-// Metadata is the metadata that a node replicates, and its part in the group that agrees on it.
+// Metadata is a node's replicated metadata, and its membership in the Raft group.
 type Metadata struct {
 	*raftmeta.Store
 	Group Group
-	Own   *controller.OwnVoters // what this node knows of who votes by itself
+	Own   *controller.OwnVoters // what this node itself knows about the voters
 }
 
-// Open opens the metadata that node replicates, with its copy on this node's disk as wal says. It waits until joining
-// lets the node take part. It is ErrNoManager without a node. Close it before the node.
+// Open opens the node's replicated metadata. wal describes its copy on this node's disk. Open waits until joining lets
+// the node take part. The error is ErrNoManager without a node. Callers must close the metadata before the node.
 func Open(
-	ctx context.Context, cfg *configs.Config, node *raftnode.Manager, joining *controller.Joining, wal walstore.Settings,
+	ctx context.Context, cfg *configs.Config, node *raftnode.Manager, joining *controller.Joining,
+	wal walstore.Settings,
 	log *slog.Logger,
 ) (*Metadata, error) {
 	if node == nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// OpenTLS reads the certificates by which the nodes know each other; nil where the configuration names none.
+// OpenTLS reads the certificates with which nodes authenticate each other, nil if none are configured.
 func OpenTLS(cfg *configs.Config, log *slog.Logger) (*nodetls.Certificates, error) {
 	c := cfg.Cluster
 	if c.CAFile+c.CertFile+c.KeyFile == "" {
@@ -37,8 +37,9 @@ func peer(cfg *configs.Config, id int32) (configs.Peer, bool) {
 	return cfg.Cluster.Peers[at], true
 }
 
-// Endpoints returns where clients and other brokers reach this node, by listener: at the advertised address, or else
-// at the listener's own; where that names no host, at the host of the node's kafka address among the peers.
+// Endpoints returns the addresses at which clients and other brokers reach this node, by listener. It is the advertised
+// address, or else the listener's own. If that has no host, the host is that of the node's kafka address in
+// cluster.peers.
 func Endpoints(cfg *configs.Config) ([]metadata.Endpoint, error) {
 	own, _ := peer(cfg, int32(cfg.Cluster.NodeID))
 	known, _, err := net.SplitHostPort(own.Kafka)
@@ -58,7 +59,8 @@ func Endpoints(cfg *configs.Config) ([]metadata.Endpoint, error) {
 		port, err := strconv.ParseUint(text, 10, 16)
 		if err != nil || port == 0 {
 			return nil, fmt.Errorf(
-				"listener %s: port %s, which other brokers cannot be told; give it a port or an advertised_addr", l.Name, text,
+				"listener %s: port %s, which other brokers cannot be told; give it a port or an advertised_addr",
+				l.Name, text,
 			)
 		}
 		if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
@@ -69,8 +71,8 @@ func Endpoints(cfg *configs.Config) ([]metadata.Endpoint, error) {
 	return all, nil
 }
 
-// addresses returns where the other brokers are reached: at their first listener, as they have registered it, or
-// as the configuration has it.
+// addresses returns a function for the addresses of other brokers: the first listener that a broker has registered, or
+// else the address in the configuration.
 func addresses(cfg *configs.Config, store ports.MetadataStore) func(int32) (string, bool) {
 	return func(node int32) (string, bool) {
 		if b, ok := store.Image().Broker(node); ok && len(b.Endpoints) > 0 {
@@ -81,7 +83,7 @@ func addresses(cfg *configs.Config, store ports.MetadataStore) func(int32) (stri
 	}
 }
 
-// NewPeers returns the other brokers as this one knows them from the metadata; the cleanup ends the connections.
+// NewPeers returns the connections to the other brokers in the metadata. The cleanup closes them.
 func NewPeers(
 	cfg *configs.Config, certs *nodetls.Certificates, store ports.MetadataStore, log *slog.Logger,
 ) (*replication.Peers, func()) {
@@ -91,7 +93,7 @@ func NewPeers(
 	return peers, peers.Close
 }
 
-// NewForward returns how the metadata's leader is asked to describe the quorum.
+// NewForward returns a function that asks the metadata's leader to describe the quorum.
 func NewForward(
 	cfg *configs.Config, certs *nodetls.Certificates, store ports.MetadataStore,
 ) controller.ForwardQuorum {
@@ -99,13 +101,15 @@ func NewForward(
 	return func(ctx context.Context, leader int32) (controller.QuorumDescription, error) {
 		at, ok := address(leader)
 		if !ok {
-			return controller.QuorumDescription{}, fault.New(fault.BrokerNotAvailable, "broker %d has no address", leader)
+			return controller.QuorumDescription{}, fault.New(fault.BrokerNotAvailable,
+				"broker %d has no address", leader)
 		}
 		return replication.ForwardQuorum(ctx, certs.Client, at)
 	}
 }
 
-// Asker asks the other nodes who votes, at the addresses in the configuration: nothing need be agreed on yet.
+// Asker asks other nodes for the voters, at their configured addresses. It works before the quorum has elected a
+// leader.
 type Asker struct {
 	config *configs.Config
 	certs  *nodetls.Certificates
@@ -120,7 +124,8 @@ var _ controller.VoterPeers = (*Asker)(nil)
 func (a *Asker) Ask(ctx context.Context, node int32) (controller.KnownVoters, error) {
 	p, ok := peer(a.config, node)
 	if !ok {
-		return controller.KnownVoters{}, fault.New(fault.BrokerNotAvailable, "cluster.peers does not name node %d", node)
+		return controller.KnownVoters{}, fault.New(fault.BrokerNotAvailable,
+			"cluster.peers does not name node %d", node)
 	}
 	known, err := replication.AskQuorum(ctx, a.certs.Client, node, p.Kafka)
 	if replication.Distrust(err) {

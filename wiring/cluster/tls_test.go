@@ -37,7 +37,7 @@ func silent(t *testing.T, server *tls.Config) configs.Peer {
 	})}
 }
 
-func TestANodeThatIsNotBelievedDoesNotBeginAnew(t *testing.T) {
+func TestANodeThatOthersDoNotTrustDoesNotClaimItsVote(t *testing.T) {
 	ours, theirs := authority.New(t), authority.New(t)
 	us := certificates(t, ours)
 	for name, c := range map[string]struct {

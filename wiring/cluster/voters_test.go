@@ -59,7 +59,7 @@ func TestNodesThatJoinVoteUntilThereAreFive(t *testing.T) {
 	}
 }
 
-func TestWhoCannotJoinIsRefused(t *testing.T) {
+func TestANodeThatCannotJoinIsRefused(t *testing.T) {
 	c := running(t, 3, nil)
 	voters := c.nodes[0].voters
 	wantFault(t, "a voter", voters.Add(t.Context(), 1, "h:1"), fault.DuplicateVoter)
@@ -71,17 +71,17 @@ func TestWhoCannotJoinIsRefused(t *testing.T) {
 	wantFault(t, "a removed node", voters.Add(t.Context(), 7, "localhost:1"), fault.InvalidRequest)
 }
 
-func TestWhoMustStayIsNotRemoved(t *testing.T) {
+func TestAVoterThatIsNeededIsNotRemoved(t *testing.T) {
 	c := running(t, 3, nil)
 	voters := c.nodes[0].voters
 	for id := range int32(3) {
 		apply(t, c.nodes[0], metadata.RegisterBroker{ID: id, Incarnation: [16]byte{1}, Fenced: id == 1})
 	}
-	wantFault(t, "nobody", voters.Remove(t.Context(), 9, [16]byte{}), fault.VoterNotFound)
+	wantFault(t, "an unknown node", voters.Remove(t.Context(), 9, [16]byte{}), fault.VoterNotFound)
 	wantFault(t, "another directory", voters.Remove(t.Context(), 2, [16]byte{1}), fault.VoterNotFound)
 	wantFault(t, "a registered broker", voters.Remove(t.Context(), 2, [16]byte{}), fault.InvalidRequest)
 	apply(t, c.nodes[0], metadata.UnregisterBroker{ID: 2})
-	wantFault(t, "one of two that are in service", voters.Remove(t.Context(), 2, [16]byte{}), fault.InvalidRequest)
+	wantFault(t, "one of two active ones", voters.Remove(t.Context(), 2, [16]byte{}), fault.InvalidRequest)
 	apply(t, c.nodes[0], metadata.UnregisterBroker{ID: 1})
 	apply(t, c.nodes[0], metadata.RegisterBroker{ID: 2, Incarnation: [16]byte{2}})
 	wantFault(t, "the dead one", voters.Remove(t.Context(), 1, [16]byte{}), fault.None)

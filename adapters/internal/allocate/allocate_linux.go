@@ -10,8 +10,8 @@ import (
 	"github.com/chronik-stream/chronik/adapters/internal/interrupted"
 )
 
-// Ahead has later writes to the n bytes of f from off on find their space; the size of the file stays. It is ENOSPC when
-// the disk has not that much, and nil where the file system cannot be asked.
+// Ahead has later writes to the n bytes of f from off on find their space; the size of the file stays. It is ENOSPC
+// when the disk has not that much, and nil where the file system cannot be asked.
 func Ahead(f *os.File, off, n int64) error {
 	err := interrupted.Retry(func() error {
 		return unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, off, n)
@@ -22,8 +22,8 @@ func Ahead(f *os.File, off, n int64) error {
 	return &fs.PathError{Op: "fallocate", Path: f.Name(), Err: err}
 }
 
-// Written returns where the first hole of the file at the path begins, or its size: what is set aside and not written is
-// a hole.
+// Written returns where the first hole of the file at the path begins, or its size: what is set aside and not written
+// is a hole.
 func Written(path string) (int64, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -48,10 +48,12 @@ func ValidateBrokerConfigs(configs map[string]string, perBroker bool) error {
 	if fixed := withUpdate(names, ReadOnly); len(fixed) > 0 {
 		return fault.New(fault.InvalidRequest, "Cannot update these configs dynamically: %s", bracketed(fixed))
 	}
-	bare := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !slices.Contains(reconfigurable, name) })
+	bare := slices.DeleteFunc(slices.Clone(names),
+		func(name string) bool { return !slices.Contains(reconfigurable, name) })
 	if len(bare) > 0 {
 		return fault.New(fault.InvalidRequest,
-			"These security configs can be dynamically updated only per-listener using the listener prefix: %s", bracketed(bare))
+			"These security configs can be dynamically updated only per-listener using the listener prefix: %s",
+			bracketed(bare))
 	}
 	for _, name := range names {
 		if err := ValidateBroker(name, configs[name]); err != nil && !errors.Is(err, fault.InvalidConfig) {
@@ -65,12 +67,12 @@ func ValidateBrokerConfigs(configs map[string]string, perBroker bool) error {
 	return nil
 }
 
-// Decided returns the value that this broker uses for a config that it decides by itself. There is no other place for
-// it: what tools are shown is what is in use. It panics for a config that is not Decided or no integer.
+// Decided returns the value that this broker uses for a config that it decides by itself. It is defined here only, so
+// that tools are shown the value in use. It panics if the config is not Decided or not an integer.
 func Decided(name string) int64 {
 	k, ok := Broker.Key(name)
 	if !ok || !k.Decided {
-		panic("this broker does not decide " + name) // a mistake of the programmer's
+		panic("this broker does not decide " + name) // a programming error
 	}
 	value, err := k.Parse(k.Default)
 	if err != nil {
@@ -79,7 +81,7 @@ func Decided(name string) int64 {
 	return value.(int64)
 }
 
-// withUpdate returns those of the names whose configs are updated that way.
+// withUpdate returns the names of the configs that are updated in that way.
 func withUpdate(names []string, u Update) []string {
 	var with []string
 	for _, name := range names {

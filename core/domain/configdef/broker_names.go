@@ -10,18 +10,21 @@ import (
 // listenerPrefix begins the names of configs for a single listener: listener.name.LISTENER.CONFIG.
 const listenerPrefix = "listener.name."
 
-// ofAllListeners are the configs that Kafka lets the cluster's default set for a single listener.
+// ofAllListeners are the configs for a single listener that Kafka also allows in the cluster-wide default.
 var ofAllListeners = []string{"max.connections", "max.connection.creation.rate", "num.network.threads"}
 
-// reconfigurable are the configs of TLS that Kafka takes while it runs for a single listener only.
+// reconfigurable are the TLS configs that can be changed while Kafka runs, but for a single listener only.
 var reconfigurable = []string{
-	"ssl.keystore.type", "ssl.keystore.location", "ssl.keystore.password", "ssl.key.password", "ssl.keystore.certificate.chain", "ssl.keystore.key",
+	"ssl.keystore.type", "ssl.keystore.location", "ssl.keystore.password", "ssl.key.password",
+	"ssl.keystore.certificate.chain", "ssl.keystore.key",
 	"ssl.truststore.type", "ssl.truststore.location", "ssl.truststore.password", "ssl.truststore.certificates",
 }
 
-// ofMechanisms are the configs that listeners may have one of for each SASL mechanism, whose name comes before.
+// ofMechanisms are the configs that a listener may have for each SASL mechanism. The mechanism's name comes before the
+// config's.
 var ofMechanisms = []string{
-	"sasl.jaas.config", "sasl.login.callback.handler.class", "sasl.login.class", "sasl.server.callback.handler.class", "connections.max.reauth.ms",
+	"sasl.jaas.config", "sasl.login.callback.handler.class", "sasl.login.class", "sasl.server.callback.handler.class",
+	"connections.max.reauth.ms",
 }
 
 // forListener returns the name of the config that name sets for a single listener.
@@ -46,8 +49,8 @@ func ListenerKey(name string) (*Key, bool) {
 	return Broker.Key(config)
 }
 
-// checkListenerConfig checks a config for a single listener, of which there is none here that has an effect. The rule
-// is that of the config itself; a limit is refused, which would not be kept.
+// checkListenerConfig checks a config for a single listener by the rule of the config itself. Such configs have no
+// effect on this broker. A limit is therefore refused, since it would not be enforced.
 func checkListenerConfig(name, value string) error {
 	k, known := ListenerKey(name)
 	if !known {
@@ -62,7 +65,7 @@ func checkListenerConfig(name, value string) error {
 	return nil
 }
 
-// updateOf returns how a broker's config is updated, whose name need not be known.
+// updateOf returns how a broker's config, known or unknown, is updated.
 func updateOf(name string) Update {
 	if k, ok := Broker.Key(name); ok {
 		return k.Update

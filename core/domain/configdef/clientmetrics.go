@@ -14,16 +14,23 @@ var ClientMetrics = newTable(clientMetricsKeys)
 
 var clientMetricsKeys = []Key{
 	{
-		Name: "interval.ms", Type: Int, Default: "300000", Use: Shown,
-		Doc: "At which interval, in milliseconds, clients push their metrics: 100 to 3600000.",
+		Name: "interval.ms",
+		Type: Int, Default: "300000",
+		Use: Shown,
+		Doc: "The interval, in milliseconds, at which clients push their metrics: 100 to 3600000.",
 	},
 	{
-		Name: "match", Type: List, Default: "", Use: Shown,
-		Doc: "The clients that the subscription is for, as name=regular expression. The names are client_instance_id, client_id, " +
-			"client_software_name, client_software_version, client_source_address and client_source_port. Empty: all clients.",
+		Name: "match",
+		Type: List, Default: "",
+		Use: Shown,
+		Doc: "The clients that the subscription is for, as name=regular expression. The names are " +
+			"client_instance_id, client_id, client_software_name, client_software_version, client_source_address " +
+			"and client_source_port. Empty: all clients.",
 	},
 	{
-		Name: "metrics", Type: List, Default: "", Use: Shown,
+		Name: "metrics",
+		Type: List, Default: "",
+		Use: Shown,
 		Doc: "The beginnings of the names of the metrics that clients push; * stands for all of them.",
 	},
 }
@@ -48,7 +55,8 @@ func ValidateClientMetrics(key, value string) error {
 	switch key {
 	case "interval.ms":
 		if n := parsed.(int64); n < minPushInterval || n > maxPushInterval {
-			return fault.New(fault.InvalidRequest, "Invalid value %d for interval.ms, interval must be between 100 and 3600000 (1 hour)", n)
+			return fault.New(fault.InvalidRequest,
+				"Invalid value %d for interval.ms, interval must be between 100 and 3600000 (1 hour)", n)
 		}
 	case "match":
 		for _, pattern := range parsed.([]string) {
@@ -71,12 +79,14 @@ func ValidateClientMetricsConfigs(own map[string]string) error {
 }
 
 var matchNames = []string{
-	"client_instance_id", "client_id", "client_software_name", "client_software_version", "client_source_address", "client_source_port",
+	"client_instance_id", "client_id", "client_software_name", "client_software_version", "client_source_address",
+	"client_source_port",
 }
 
 func validMatch(pattern string) bool {
 	name, expression, ok := strings.Cut(pattern, "=")
-	if !ok || expression == "" || strings.Contains(expression, "=") || !slices.Contains(matchNames, strings.TrimSpace(name)) {
+	if !ok || expression == "" || strings.Contains(expression, "=") ||
+		!slices.Contains(matchNames, strings.TrimSpace(name)) {
 		return false
 	}
 	_, err := regexp.Compile(strings.TrimSpace(expression))

@@ -15,18 +15,15 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/configdef"
 )
 
-// given are the configs that wiring gives the broker from its own configuration; who needs them has them from there.
+// given are the configs whose values wiring takes from the broker's configuration and passes on as values.
 var given = []string{"node.id", "broker.id", "broker.rack", "log.dirs", "listeners", "advertised.listeners"}
 
-// toCome are fields of topics' configs that only a cluster reads: one replica is always in sync.
-var toCome = []string{"MinInSyncReplicas"}
-
-// A config that is said to be honoured must be read somewhere: by its name, or, one of brokers, by way of a topic's config that is
-// honoured or of one in another unit.
+// An honoured config must be read somewhere. A broker's config may also be read as the default of an honoured topic
+// config, or through a synonym in another unit.
 func TestWhatIsSaidToBeHonouredIsRead(t *testing.T) {
 	source := sources(t, "core", "adapters", "wiring")
 	named := func(name string) bool {
-		// The settings of internal topics are put together of a prefix and the rest.
+		// The names of the configs of internal topics are built from a prefix and the rest.
 		_, rest, ofInternal := strings.Cut(name, "offsets.topic.")
 		return strings.Contains(source, `"`+name+`"`) || ofInternal && strings.Contains(source, `"`+rest+`"`)
 	}
@@ -39,41 +36,47 @@ func TestWhatIsSaidToBeHonouredIsRead(t *testing.T) {
 		// Levels are read by the name of their codec.
 		codec, isLevel := strings.CutPrefix(strings.TrimSuffix(k.Name, ".level"), "compression.")
 		if k.Use == configdef.Honoured && !named(k.Name) && (!isLevel || !named(codec)) {
-			t.Errorf("topics: %s is said to be honoured, but nobody reads it", k.Name)
+			t.Errorf("topics: %s is honoured, but not read anywhere", k.Name)
 		}
 	}
 	for _, k := range configdef.Broker.Keys() {
-		if k.Use != configdef.Honoured || slices.Contains(given, k.Name) || read(k.Name) || slices.ContainsFunc(k.Synonyms, read) {
+		if k.Use != configdef.Honoured || slices.Contains(given, k.Name) || read(k.Name) ||
+			slices.ContainsFunc(k.Synonyms, read) {
 			continue
 		}
-		t.Errorf("brokers: %s is said to be honoured, but nobody reads it", k.Name)
+		t.Errorf("brokers: %s is honoured, but not read anywhere", k.Name)
 	}
 }
 
-// otherwise are honoured configs whose default is not what happens while nobody sets them, as their texts say: a setting
-// of the broker's own counts, which the config replaces or limits further.
+// otherwise are honoured configs whose default does not describe what the broker does while they are not set. A setting
+// of Chronik's own applies, which the config replaces or restricts. Their documentation must contain the text.
 var otherwise = map[string]string{
-	"flush.messages": "syncs every acknowledged append", "flush.ms": "sync of every acknowledged append",
-	"log.flush.interval.messages": "sync of every acknowledged append", "log.flush.interval.ms": "sync of every acknowledged append",
+	"flush.messages":                  "syncs every acknowledged append",
+	"flush.ms":                        "sync of every acknowledged append",
+	"log.flush.interval.messages":     "sync of every acknowledged append",
+	"log.flush.interval.ms":           "sync of every acknowledged append",
 	"log.flush.scheduler.interval.ms": "sync of every acknowledged append",
 	"max.connections":                 "memory", "max.incremental.fetch.session.cache.slots": "memory",
 }
 
-// TestWhatToolsAreShownIsInUse: a tool is shown a config's value, and its documentation. Of a config that is honoured the
-// value is what the broker reads, see above. Of another one either the value is where the broker has its own from, or
-// the documentation says that it has no effect.
+// TestWhatToolsAreShownIsInUse: tools show a config's value and its documentation. The value of an honoured config is
+// what the broker reads, see above. For any other config, either the broker takes its value from the table, or the
+// documentation says that the config has no effect.
 func TestWhatToolsAreShownIsInUse(t *testing.T) {
 	source := sources(t, "core", "adapters", "wiring")
 	for kind, table := range map[string]*configdef.Table{
-		"brokers": configdef.Broker, "topics": configdef.Topic, "groups": configdef.Group, "client metrics": configdef.ClientMetrics,
+		"brokers": configdef.Broker, "topics": configdef.Topic, "groups": configdef.Group,
+		"client metrics": configdef.ClientMetrics,
 	} {
 		for _, k := range table.Keys() {
 			text := k.Documentation()
 			switch {
 			case k.Decided && k.Use != configdef.Shown:
 				t.Errorf("%s: %s is decided here, and still is %s", kind, k.Name, k.Use)
-			case k.Decided && (!strings.Contains(source, `configdef.Decided("`+k.Name+`")`) || !strings.Contains(text, "always uses "+k.Default)):
-				t.Errorf("%s: %s is said to be decided here, but nobody uses its value, or nobody is told: %s", kind, k.Name, text)
+			case k.Decided && (!strings.Contains(source, `configdef.Decided("`+k.Name+`")`) ||
+				!strings.Contains(text, "always uses "+k.Default)):
+				t.Errorf("%s: %s is decided here, but its value is not used, or not documented: %s",
+					kind, k.Name, text)
 			case k.Use == configdef.Shown && !k.Decided && !strings.HasSuffix(text, "It has no effect on this broker."):
 				t.Errorf("%s: %s is only shown, and does not say so: %s", kind, k.Name, text)
 			case !strings.Contains(text, otherwise[k.Name]):
@@ -88,7 +91,7 @@ func TestWhatToolsAreShownIsInUse(t *testing.T) {
 	}
 }
 
-// What topics' configs are resolved to must be used by who writes records and by who stores them.
+// Every field into which topics' configs are resolved must be used by the code that appends or stores records.
 func TestWhatTopicConfigsAreResolvedToIsUsed(t *testing.T) {
 	for file, of := range map[string]struct{ name, folder string }{
 		"core/ports/logs.go":                        {"LogConfig", "adapters/seglog"},
@@ -101,8 +104,8 @@ func TestWhatTopicConfigsAreResolvedToIsUsed(t *testing.T) {
 		source := sources(t, of.folder, "core/domain/broker/replicas")
 		for _, field := range fields {
 			used := regexp.MustCompile(`\.` + field + `\b`)
-			if !slices.Contains(toCome, field) && !used.MatchString(source) {
-				t.Errorf("%s.%s is resolved, but nobody uses it", of.name, field)
+			if !used.MatchString(source) {
+				t.Errorf("%s.%s is resolved, but not used", of.name, field)
 			}
 		}
 	}

@@ -1,6 +1,10 @@
-// Package configdef defines the configs of topics, brokers, groups and client metrics subscriptions that
-// Apache Kafka 4.3.1 has: their names, types, defaults, allowed values and meaning, and what this broker does
-// with each. The tables are the whole truth; docs/configs.md is generated from them.
+// Package configdef defines the configs of topics, brokers, groups and client metrics subscriptions that Apache Kafka
+// 4.3.1 has. A table per kind of resource (Topic, Broker, Group, ClientMetrics) holds each config's name, type,
+// default, allowed values and meaning, and what this broker does with it. No other place knows a config's default or
+// rule: validation, DescribeConfigs and docs/configs.md, which is generated, all read these tables.
+//
+// A config keeps Kafka's name and accepts what Kafka accepts, so that tools made for Kafka work. Its Use says whether
+// it also has Kafka's effect; tests check that a config which is said to be Honoured is read somewhere.
 package configdef
 
 import (
@@ -38,9 +42,13 @@ type Use uint8
 
 // The uses.
 const (
-	Honoured Use = iota // it has the effect that Kafka gives it
-	Shown               // accepted and shown; what it tunes in Kafka does not exist here or is decided otherwise, and clients cannot tell
-	Fixed               // only the default is accepted: another value would promise what this broker does not do
+	// Honoured configs have the effect that Kafka gives them.
+	Honoured Use = iota
+	// Shown configs are accepted and shown. What they tune in Kafka does not exist here or is decided otherwise, and
+	// clients cannot tell the difference.
+	Shown
+	// Fixed configs accept their default only: another value would promise something that this broker does not do.
+	Fixed
 )
 
 var useNames = [...]string{"honoured", "shown", "fixed"}
@@ -71,22 +79,22 @@ type Key struct {
 	Null    bool   // there is no default: the value is null until it is set
 	Valid   Rule   // which values of the type are allowed; the zero Rule: all
 	Use     Use
-	// Decided says of a broker's config that is Shown that this broker decides it by itself: it uses Default, and shows
-	// that, whatever is set.
+	// Decided marks a broker's config that is Shown and that this broker decides by itself: it always uses, and shows,
+	// Default.
 	Decided bool
 	Update  Update // brokers' configs only
-	// Broker is the broker config whose value a topic or a group without an own one gets; "" for none.
+	// Broker is the broker config that is the default of a topic's or group's config; "" for none.
 	Broker string
-	// Synonyms are the broker configs that mean the same in other units, the most specific first, Name
-	// among them; nil for none.
+	// Synonyms are the broker configs with the same meaning in different units, the most specific first, Name included;
+	// nil for none.
 	Synonyms []string
 	// Unlisted configs are shown only once they are set.
 	Unlisted bool
 	Doc      string // meaning and unit, in whole sentences
 }
 
-// Documentation returns Doc, and says of a config that is Shown that it has no effect: a tool that shows the config's
-// value must not promise that the broker uses it.
+// Documentation returns Doc, and adds to it that a Shown config has no effect. A tool that shows the config's value
+// must not promise that the broker uses it.
 func (k *Key) Documentation() string {
 	switch {
 	case k.Use != Shown:
@@ -100,7 +108,7 @@ func (k *Key) Documentation() string {
 // Sensitive reports whether the config's value is never shown.
 func (k *Key) Sensitive() bool { return k.Type == Password }
 
-// Check returns a fault.InvalidConfig, with Kafka's message, when text is no value that the config may have.
+// Check returns a fault.InvalidConfig, with Kafka's message, if text is not a valid value of the config.
 func (k *Key) Check(text string) error {
 	value, err := k.Parse(text)
 	if err != nil {
@@ -125,8 +133,8 @@ func (k *Key) Check(text string) error {
 	return nil
 }
 
-// Canonical returns text as Kafka shows the value: without surrounding space, numbers and booleans in their
-// usual form. What is not of the config's type stays as it is.
+// Canonical returns text as Kafka shows the value: without surrounding space, numbers and booleans in their usual form.
+// Text that is not of the config's type is returned unchanged.
 func (k *Key) Canonical(text string) string {
 	value, err := k.Parse(text)
 	if err != nil {
@@ -140,7 +148,7 @@ func invalid(key string, value any, reason string) error {
 	return fault.New(fault.InvalidConfig, "Invalid value %s for configuration %s: %s", Format(value), key, reason)
 }
 
-// Table is the configs of one kind of resource, in the order of their definition.
+// Table holds the configs of one kind of resource, in the order of their definition.
 type Table struct {
 	keys   []Key
 	byName map[string]*Key

@@ -12,7 +12,7 @@ import (
 // Rule says which values a config may have. The zero Rule allows every value of the type.
 type Rule struct {
 	text string // as Kafka's documentation writes it
-	// refuse returns what of the value of the config key is wrong and why, "" when nothing is.
+	// refuse returns the part of the value that is not allowed, and the reason, which is "" if the value is allowed.
 	refuse func(key string, value any) (bad any, reason string)
 }
 
@@ -36,7 +36,7 @@ func atLeast(low int64) Rule {
 	}}
 }
 
-// atLeastNamed is atLeast for a config that Kafka checks apart, and complains of in other words.
+// atLeastNamed is atLeast for a config that Kafka checks separately, with a different message.
 func atLeastNamed(low int64) Rule {
 	return Rule{fmt.Sprintf("[%d,...]", low), func(key string, value any) (any, string) {
 		if number(value) < float64(low) {
@@ -129,8 +129,10 @@ func someOf(texts ...string) Rule {
 
 var throttledReplica = regexp.MustCompile(`^[0-9]+:[0-9]+$`)
 
+const throttledReplicasForm = "[partitionId]:[brokerId],[partitionId]:[brokerId],..."
+
 // throttledReplicas allows "*" for all replicas, and lists of partition:broker.
-var throttledReplicas = Rule{"[partitionId]:[brokerId],[partitionId]:[brokerId],...", func(key string, value any) (any, string) {
+var throttledReplicas = Rule{throttledReplicasForm, func(key string, value any) (any, string) {
 	list := value.([]string)
 	if slices.Equal(list, []string{"*"}) {
 		return nil, ""
@@ -138,7 +140,7 @@ var throttledReplicas = Rule{"[partitionId]:[brokerId],[partitionId]:[brokerId],
 	for _, element := range list {
 		if !throttledReplica.MatchString(element) {
 			return value, key + " must be the literal '*' or a list of replicas in the following format: " +
-				"[partitionId]:[brokerId],[partitionId]:[brokerId],..."
+				throttledReplicasForm
 		}
 	}
 	return nil, ""

@@ -9,7 +9,8 @@ import (
 )
 
 var tables = map[string]*configdef.Table{
-	"topic": configdef.Topic, "broker": configdef.Broker, "group": configdef.Group, "client-metrics": configdef.ClientMetrics,
+	"topic": configdef.Topic, "broker": configdef.Broker, "group": configdef.Group,
+	"client-metrics": configdef.ClientMetrics,
 }
 
 func TestEveryDefinitionIsWholeAndItsDefaultAllowed(t *testing.T) {
@@ -42,8 +43,8 @@ func TestEveryDefinitionIsWholeAndItsDefaultAllowed(t *testing.T) {
 	}
 }
 
-// A topic or group without own config has the broker's: that one must exist, be of the same type, and have the
-// same default, but for the length of times that have several units.
+// A topic's or group's config that is not set has the value of a broker config. That one must exist, be of the same
+// type, and have the same default, except for times with several units.
 func TestBrokerConfigsBehindTopicsAndGroupsMatchThem(t *testing.T) {
 	for _, kind := range []string{"topic", "group"} {
 		for _, k := range tables[kind].Keys() {
@@ -56,7 +57,8 @@ func TestBrokerConfigsBehindTopicsAndGroupsMatchThem(t *testing.T) {
 				continue
 			}
 			if b.Type != k.Type || b.Use != k.Use {
-				t.Errorf("%s %s is %v and %v, the broker's %s %v and %v", kind, k.Name, k.Type, k.Use, b.Name, b.Type, b.Use)
+				t.Errorf("%s %s is %v and %v, the broker's %s %v and %v", kind, k.Name, k.Type, k.Use, b.Name,
+					b.Type, b.Use)
 			}
 			if b.Default != k.Default && b.Synonyms == nil {
 				t.Errorf("%s %s: default %q, of the broker's %s %q", kind, k.Name, k.Default, b.Name, b.Default)
@@ -68,7 +70,8 @@ func TestBrokerConfigsBehindTopicsAndGroupsMatchThem(t *testing.T) {
 func TestValuesAreShownAsJavaShowsThem(t *testing.T) {
 	double := configdef.Key{Name: "d", Type: configdef.Double}
 	for text, want := range map[string]string{
-		"0.5": "0.5", "2": "2.0", "1e7": "1.0E7", "12345678": "1.2345678E7", "0.0005": "5.0E-4", "0": "0.0", "-3": "-3.0",
+		"0.5": "0.5", "2": "2.0", "1e7": "1.0E7", "12345678": "1.2345678E7", "0.0005": "5.0E-4",
+		"0": "0.0", "-3": "-3.0",
 		"1.7976931348623157E308": "1.7976931348623157E308", "x": "x",
 	} {
 		if got := double.Canonical(text); got != want {
@@ -85,7 +88,7 @@ func TestValuesAreShownAsJavaShowsThem(t *testing.T) {
 	}
 }
 
-// FuzzCheck: whatever is accepted has a canonical form that is accepted, too, and stays the same.
+// FuzzCheck: the canonical form of an accepted value is accepted, and is its own canonical form.
 func FuzzCheck(f *testing.F) {
 	for _, k := range configdef.Topic.Keys() {
 		f.Add(k.Name, k.Default)

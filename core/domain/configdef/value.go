@@ -40,7 +40,7 @@ func (k *Key) Parse(text string) (any, error) {
 	}
 }
 
-// withoutRepeats returns list with the first of equal elements only, as Kafka takes its lists.
+// withoutRepeats returns list without repeated elements, as Kafka reads lists.
 func withoutRepeats(list []string) []string {
 	kept := list[:0]
 	for _, element := range list {
@@ -62,7 +62,7 @@ func bits(t Type) int {
 	}
 }
 
-// Format returns a value that Parse has returned as Kafka shows it.
+// Format returns a value from Parse as Kafka shows it.
 func Format(value any) string {
 	switch v := value.(type) {
 	case []string:

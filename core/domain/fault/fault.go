@@ -1,6 +1,7 @@
-// Package fault names what can go wrong in a broker. A fault is a kind, which says what rule or
-// condition it was and knows no protocol, and a detail, which names the object and the limit.
-// Adapters map kinds to what their clients understand; see adapters/internal/kafkaerrors.
+// Package fault names what can go wrong in a broker. A fault is a kind, which says which rule was broken or which
+// condition was met, and a detail, which names the object and the limit. Services compare kinds with errors.Is.
+// Adapters map them to what their clients understand: adapters/internal/kafkaerrors to Kafka's error codes. The package
+// itself knows no protocol.
 package fault
 
 import (
@@ -39,15 +40,15 @@ func (e *Error) Is(target error) bool {
 	return ok && k == e.Kind
 }
 
-// NoController reports whether err says that the metadata have no leader at the moment, or none that has answered in time:
-// NotController or RequestTimedOut. It passes when a leader is elected, and the same may be asked again; what has timed out
-// may have been done.
+// NoController reports whether err says that the metadata quorum has no leader at the moment, or that its leader has
+// not answered in time: NotController or RequestTimedOut. The condition passes when a leader is elected; then the
+// command may be repeated. A command that has timed out may have been carried out.
 func NoController(err error) bool {
 	return errors.Is(err, NotController) || errors.Is(err, RequestTimedOut)
 }
 
-// KindOf returns the kind of the outermost fault in err's chain, None for nil, and Unknown for an error that
-// is no fault.
+// KindOf returns the kind of the outermost fault in err's chain, None for nil, and Unknown for an error that is no
+// fault.
 func KindOf(err error) Kind {
 	for e := err; e != nil; e = errors.Unwrap(e) {
 		switch e := e.(type) { //nolint:errorlint // the chain is walked here, so that the outermost fault wins

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Balance returns the moves after which replicas are spread over racks as far as there are some, and evenly over the brokers, and so are the
-// preferred leaderships. It moves no more than that needs.
+// Balance returns the moves that spread the replicas of each partition over racks, and replicas and preferred
+// leaderships evenly over the brokers. It moves no more than that needs.
 func (l *Layout) Balance() []Move {
 	p := l.plan()
 	p.spreadOverRacks()
@@ -35,7 +35,7 @@ func (p *plan) spreadOverRacks() {
 	}
 }
 
-// evenOutOne moves one replica from a broker that holds more than another to that one, if there is need.
+// evenOutOne moves one replica from a broker that holds too many to one that holds fewer. It reports whether it did.
 func (p *plan) evenOutOne() bool {
 	byLoad := slices.Clone(p.alive)
 	slices.SortStableFunc(byLoad, func(a, b int32) int { return cmp.Compare(p.holds[a], p.holds[b]) })
@@ -53,8 +53,9 @@ func (p *plan) evenOutOne() bool {
 	return false
 }
 
-// movable returns the partition that should move between two brokers, and which of its replicas that is: one of the topic of which the first
-// broker has the most in excess, and one that is as well spread over racks afterwards.
+// movable returns the partition that should move between two brokers, and the place of the replica in its list. It
+// takes one of the topic of which the first broker has the largest excess, if the partition stays spread over as many
+// racks.
 func (p *plan) movable(from, to int32) (best *Partition, place int) {
 	excess := func(part *Partition) int { return p.ofTopic[part.Topic][from] - p.ofTopic[part.Topic][to] }
 	for i := range p.parts {
@@ -72,10 +73,11 @@ func (p *plan) movable(from, to int32) (best *Partition, place int) {
 	return best, place
 }
 
-// evenLeadersOnce takes a preferred leadership from a broker that has more than another, and gives one to that: along a chain of partitions, where
-// no partition has both.
+// evenLeadersOnce moves one preferred leadership from a broker that has too many to one that has fewer. Where no
+// partition has replicas on both, it does so along a chain of partitions. It reports whether it did.
 func (p *plan) evenLeadersOnce() bool {
-	via := map[int32]map[int32]*Partition{} // a partition that one broker could hand to another
+	// by two brokers: a partition whose leadership the first could give to the second
+	via := map[int32]map[int32]*Partition{}
 	for i := range p.parts {
 		part := &p.parts[i]
 		for n, to := range part.Replicas {
@@ -100,7 +102,8 @@ func (p *plan) evenLeadersOnce() bool {
 	return false
 }
 
-// chain returns the shortest way from a broker to one that has at least two preferred leaderships less, nil when there is none.
+// chain returns the shortest chain from a broker to one that has at least two preferred leaderships less, nil when
+// there is none.
 func (p *plan) chain(from int32, via map[int32]map[int32]*Partition) []int32 {
 	before, queue := map[int32]int32{from: from}, []int32{from}
 	for len(queue) > 0 {

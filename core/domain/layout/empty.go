@@ -2,8 +2,9 @@ package layout
 
 import "slices"
 
-// Empty returns the moves after which the broker holds nothing. What it had goes to the broker heir where that is possible, with
-// heir -1 to any. shrink lets partitions go on with a replica less where no other broker can take it. What stays is stuck.
+// Empty returns the moves after which the broker holds nothing. Its replicas go to the broker heir where that is
+// possible, or with heir -1 to any broker. With shrink, partitions lose a replica where no other broker can take it.
+// Partitions that cannot leave the broker are returned as stuck.
 func (l *Layout) Empty(broker, heir int32, shrink bool) ([]Move, []Stuck) {
 	p := l.plan()
 	alive := slices.Contains(p.alive, broker)
@@ -35,8 +36,8 @@ func (l *Layout) Empty(broker, heir int32, shrink bool) ([]Move, []Stuck) {
 	return p.moves(l), stuck
 }
 
-// LeadElsewhere returns the moves after which the broker is preferred as leader by no partition that another can lead: it becomes the last of the
-// replicas.
+// LeadElsewhere returns the moves after which the broker is the preferred leader of no partition that another broker
+// can lead: it becomes the last of the partition's replicas.
 func (l *Layout) LeadElsewhere(broker int32) []Move {
 	p := l.plan()
 	for i := range p.parts {
@@ -46,7 +47,8 @@ func (l *Layout) LeadElsewhere(broker int32) []Move {
 		}
 		next, found := int32(0), false
 		for _, id := range part.Replicas[1:] {
-			if slices.Contains(p.alive, id) && slices.Contains(part.InSync, id) && (!found || p.prefers[id] < p.prefers[next]) {
+			if slices.Contains(p.alive, id) && slices.Contains(part.InSync, id) &&
+				(!found || p.prefers[id] < p.prefers[next]) {
 				next, found = id, true
 			}
 		}

@@ -1,5 +1,6 @@
-// Package layout plans which brokers should hold and lead partitions: what to move to empty a broker, to put another in its place, or to
-// spread the load evenly. It only plans: the moves are what AlterPartitionReassignments and ElectLeaders are asked for.
+// Package layout plans which brokers should hold and lead partitions: what to move to empty a broker, to put another in
+// its place, or to spread the load evenly. It only plans. Its callers carry out the moves by
+// AlterPartitionReassignments and ElectLeaders.
 package layout
 
 import (
@@ -7,28 +8,28 @@ import (
 	"slices"
 )
 
-// Broker is a broker that is registered.
+// Broker is a registered broker.
 type Broker struct {
 	ID    int32
 	Rack  string // "" for none
-	Alive bool   // in service: only such a broker is given anything
+	Alive bool   // not fenced: only such brokers get replicas
 }
 
-// Partition is a partition and who holds it. No reassignment of it is under way.
+// Partition is a partition and the brokers that hold it. It must not have an ongoing reassignment.
 type Partition struct {
 	Topic    string
 	Index    int32
-	Replicas []int32 // the first one is preferred as leader
+	Replicas []int32 // the first one is the preferred leader
 	InSync   []int32
 }
 
-// Layout is who holds what.
+// Layout is the brokers of a cluster and the partitions that they hold.
 type Layout struct {
 	Brokers    []Broker
 	Partitions []Partition
 }
 
-// Move gives a partition other replicas, or the same ones in another order.
+// Move changes a partition's replicas, or their order.
 type Move struct {
 	Topic    string
 	Index    int32
@@ -39,10 +40,10 @@ type Move struct {
 type Stuck struct {
 	Topic string
 	Index int32
-	Lost  bool // the broker is dead and no other has all of it; otherwise no other broker is there to hold it
+	Lost  bool // no live broker has all its records; otherwise, no broker is left that could hold it
 }
 
-// plan is a layout that changes.
+// plan is a layout that is being changed.
 type plan struct {
 	rack    map[int32]string
 	alive   []int32 // in order
@@ -53,7 +54,12 @@ type plan struct {
 }
 
 func (l *Layout) plan() *plan {
-	p := &plan{rack: map[int32]string{}, holds: map[int32]int{}, ofTopic: map[string]map[int32]int{}, prefers: map[int32]int{}}
+	p := &plan{
+		rack:    map[int32]string{},
+		holds:   map[int32]int{},
+		ofTopic: map[string]map[int32]int{},
+		prefers: map[int32]int{},
+	}
 	for _, b := range l.Brokers {
 		p.rack[b.ID] = b.Rack
 		if b.Alive {
@@ -82,7 +88,7 @@ func (p *plan) count(topic string, broker int32, change int) {
 	p.ofTopic[topic][broker] += change
 }
 
-// put gives the place of a partition's n-th replica to another broker.
+// put replaces a partition's n-th replica by another broker.
 func (p *plan) put(part *Partition, n int, broker int32) {
 	p.count(part.Topic, part.Replicas[n], -1)
 	p.count(part.Topic, broker, 1)
@@ -93,7 +99,7 @@ func (p *plan) put(part *Partition, n int, broker int32) {
 	part.Replicas[n] = broker
 }
 
-// prefer makes the broker, which has a replica, the partition's preferred leader, in exchange with the one that was.
+// prefer makes the broker, which has a replica, the partition's preferred leader. It swaps places with the former one.
 func (p *plan) prefer(part *Partition, broker int32) {
 	n := slices.Index(part.Replicas, broker)
 	p.prefers[part.Replicas[0]]--
@@ -101,8 +107,8 @@ func (p *plan) prefer(part *Partition, broker int32) {
 	part.Replicas[0], part.Replicas[n] = part.Replicas[n], part.Replicas[0]
 }
 
-// taker returns the broker that should hold the partition in place of its n-th replica: one in a rack with fewer of its other replicas, and then
-// the one that holds the least.
+// taker returns the broker that should replace the partition's n-th replica: one in the rack with the fewest of the
+// other replicas, and among these the one that holds the least.
 func (p *plan) taker(part *Partition, n int) (int32, bool) {
 	inRack := map[string]int{}
 	for m, id := range part.Replicas {
@@ -127,7 +133,7 @@ func (p *plan) taker(part *Partition, n int) (int32, bool) {
 	return best, found
 }
 
-// racks is over how many racks the replicas are spread.
+// racks returns the number of racks over which the replicas are spread.
 func (p *plan) racks(replicas []int32) int {
 	used := map[string]bool{}
 	for _, id := range replicas {
@@ -136,7 +142,7 @@ func (p *plan) racks(replicas []int32) int {
 	return len(used)
 }
 
-// moves returns where the plan differs from the layout.
+// moves returns the differences of the plan from the layout.
 func (p *plan) moves(l *Layout) []Move {
 	var moves []Move
 	for n, part := range p.parts {

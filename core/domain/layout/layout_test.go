@@ -50,7 +50,9 @@ func spread(counts map[int32]int, of []Broker) int {
 
 func TestAnEmptiedBrokersReplicasGoToThoseThatHoldTheLeast(t *testing.T) {
 	l := &Layout{Brokers: brokers("", "", "", ""), Partitions: []Partition{
-		{"a", 0, []int32{1, 2}, []int32{1, 2}}, {"a", 1, []int32{2, 3}, []int32{2, 3}}, {"a", 2, []int32{2, 1}, []int32{2, 1}},
+		{"a", 0, []int32{1, 2}, []int32{1, 2}},
+		{"a", 1, []int32{2, 3}, []int32{2, 3}},
+		{"a", 2, []int32{2, 1}, []int32{2, 1}},
 	}}
 	moves, stuck := l.Empty(2, -1, false)
 	want := []Move{{"a", 0, []int32{1, 4}}, {"a", 1, []int32{4, 3}}, {"a", 2, []int32{3, 1}}}
@@ -71,7 +73,9 @@ func TestAnHeirTakesWhatItDoesNotHaveYet(t *testing.T) {
 
 func TestWhatCannotLeaveABrokerIsStuck(t *testing.T) {
 	l := &Layout{Brokers: brokers("", "", ""), Partitions: []Partition{
-		{"full", 0, []int32{3, 1, 2}, []int32{1, 2}}, {"alone", 0, []int32{3}, []int32{3}}, {"behind", 0, []int32{1, 3}, []int32{3}},
+		{"full", 0, []int32{3, 1, 2}, []int32{1, 2}},
+		{"alone", 0, []int32{3}, []int32{3}},
+		{"behind", 0, []int32{1, 3}, []int32{3}},
 	}}
 	l.Brokers[2].Alive = false
 	moves, stuck := l.Empty(3, -1, false)
@@ -130,15 +134,18 @@ func TestReplicasThatShareARackAreMovedApart(t *testing.T) {
 	}
 }
 
-// TestBalancedLayoutsAreEven draws layouts: afterwards each partition has as many replicas as before, on different brokers and over no fewer
-// racks; without racks the replicas are even, and in no case is there more to be done.
+// TestBalancedLayoutsAreEven draws layouts: afterwards each partition has as many replicas as before, on different
+// brokers and over no fewer racks; without racks the replicas are even, and in no case is there more to be done.
 func TestBalancedLayoutsAreEven(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		size := rapid.IntRange(1, 7).Draw(t, "brokers")
 		racks := rapid.IntRange(1, 3).Draw(t, "racks")
 		l := &Layout{}
 		for n := range size {
-			l.Brokers = append(l.Brokers, Broker{ID: int32(n + 1), Rack: strconv.Itoa(n % racks), Alive: rapid.IntRange(0, 9).Draw(t, "alive") > 0})
+			l.Brokers = append(l.Brokers,
+				Broker{
+					ID: int32(n + 1), Rack: strconv.Itoa(n % racks), Alive: rapid.IntRange(0, 9).Draw(t, "alive") > 0,
+				})
 		}
 		for n := range rapid.IntRange(0, 30).Draw(t, "partitions") {
 			ids := rapid.Permutation([]int32{1, 2, 3, 4, 5, 6, 7}[:size]).Draw(t, "replicas")
@@ -150,7 +157,8 @@ func TestBalancedLayoutsAreEven(t *testing.T) {
 		for n, p := range after.Partitions {
 			old := l.Partitions[n].Replicas
 			distinct := slices.Compact(slices.Sorted(slices.Values(p.Replicas)))
-			if len(p.Replicas) != len(old) || len(distinct) != len(old) || before.racks(p.Replicas) < before.racks(old) {
+			if len(p.Replicas) != len(old) || len(distinct) != len(old) ||
+				before.racks(p.Replicas) < before.racks(old) {
 				t.Fatalf("%s-%d: replicas %v, were %v", p.Topic, p.Index, p.Replicas, old)
 			}
 		}

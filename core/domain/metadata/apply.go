@@ -9,8 +9,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// Apply decides cmd against img. When cmd is allowed it returns the image that follows and what cmd
-// produced; img itself never changes. When a rule forbids cmd it returns a *fault.Error and img.
+// Apply decides cmd against img. If cmd is allowed, it returns the next image and the command's result; img itself
+// never changes. If a rule forbids cmd, it returns img and a *fault.Error.
 func Apply(img *Image, cmd Command) (*Image, Result, error) {
 	before := *img
 	before.changed = nil
@@ -23,7 +23,7 @@ func Apply(img *Image, cmd Command) (*Image, Result, error) {
 	return next, res, nil
 }
 
-// decide returns a copy of img that holds cmd's effect, but for its index.
+// decide returns a copy of img with cmd's effect. Apply sets its index.
 func decide(img *Image, cmd Command) (*Image, Result, error) {
 	switch cmd := cmd.(type) {
 	case InitCluster:
@@ -110,7 +110,7 @@ func deleteTopic(img *Image, cmd DeleteTopic) (*Image, Result, error) {
 func createPartitions(img *Image, cmd CreatePartitions) (*Image, Result, error) {
 	old, ok := img.Topic(cmd.Topic)
 	if !ok {
-		return nil, Result{}, fault.UnknownTopicOrPartition // without words, as in Kafka
+		return nil, Result{}, fault.UnknownTopicOrPartition // without a message, as in Kafka
 	}
 	more, err := addedPartitions(img, old, cmd)
 	if err != nil {
@@ -137,7 +137,7 @@ func allocateProducerIDs(img *Image, cmd AllocateProducerIDs) (*Image, Result, e
 // maxText is the longest string that Kafka's protocol can carry, in bytes.
 const maxText = 32767
 
-// checkText refuses what neither Kafka's protocol nor the stores' forms can carry.
+// checkText refuses texts that Kafka's protocol or the encodings of the stores cannot carry.
 func checkText(texts ...string) error {
 	for _, text := range texts {
 		if len(text) > maxText {

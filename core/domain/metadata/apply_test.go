@@ -54,17 +54,27 @@ func TestRefusalsHaveKafkasKindsAndMessages(t *testing.T) {
 	}{
 		{topic(func(c *CreateTopic) { c.Name = "orders" }), fault.TopicExists, "Topic 'orders' already exists."},
 		{topic(func(c *CreateTopic) { c.Name = "a.b" }), fault.TopicExists, "Topic 'a.b' already exists."},
-		{topic(func(c *CreateTopic) { c.Name = "a_b" }), fault.InvalidTopic, "Topic 'a_b' collides with existing topic: a.b"},
-		{topic(func(c *CreateTopic) { c.Name = "" }), fault.InvalidTopic, "Topic name is invalid: the empty string is not allowed"},
+		{
+			topic(func(c *CreateTopic) { c.Name = "a_b" }), fault.InvalidTopic,
+			"Topic 'a_b' collides with existing topic: a.b",
+		},
+		{
+			topic(func(c *CreateTopic) { c.Name = "" }), fault.InvalidTopic,
+			"Topic name is invalid: the empty string is not allowed",
+		},
 		{topic(func(c *CreateTopic) { c.Name = "." }), fault.InvalidTopic, "Topic name is invalid: '.' is not allowed"},
-		{topic(func(c *CreateTopic) { c.Name = ".." }), fault.InvalidTopic, "Topic name is invalid: '..' is not allowed"},
+		{
+			topic(func(c *CreateTopic) { c.Name = ".." }), fault.InvalidTopic,
+			"Topic name is invalid: '..' is not allowed",
+		},
 		{
 			topic(func(c *CreateTopic) { c.Name = long }), fault.InvalidTopic,
 			"Topic name is invalid: the length of '" + long + "' is longer than the max allowed length 249",
 		},
 		{
 			topic(func(c *CreateTopic) { c.Name = "ä" }), fault.InvalidTopic,
-			"Topic name is invalid: 'ä' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'",
+			"Topic name is invalid: 'ä' contains one or more characters other than ASCII alphanumerics, " +
+				"'.', '_' and '-'",
 		},
 		{topic(func(c *CreateTopic) { c.ID = TopicID{} }), fault.InvalidRequest, "topic 'new' has no id"},
 		{
@@ -81,8 +91,8 @@ func TestRefusalsHaveKafkasKindsAndMessages(t *testing.T) {
 		},
 		{
 			topic(func(c *CreateTopic) { c.ReplicationFactor = 4 }), fault.InvalidReplicationFactor,
-			"Unable to replicate the partition 4 time(s): The target replication factor of 4 cannot be reached because only " +
-				"3 broker(s) are registered or some brokers have all their log directories cordoned.",
+			"Unable to replicate the partition 4 time(s): The target replication factor of 4 cannot be reached " +
+				"because only 3 broker(s) are registered or some brokers have all their log directories cordoned.",
 		},
 		{
 			topic(func(c *CreateTopic) { c.Configs = map[string]string{"retention.ms": "abc"} }), fault.InvalidConfig,
@@ -97,7 +107,8 @@ func TestRefusalsHaveKafkasKindsAndMessages(t *testing.T) {
 			"A manual partition assignment was specified, but replication factor was not set to -1.",
 		},
 		{
-			topic(func(c *CreateTopic) { c.Assignments, c.ReplicationFactor = [][]int32{{1}}, -1 }), fault.InvalidRequest,
+			topic(func(c *CreateTopic) { c.Assignments, c.ReplicationFactor = [][]int32{{1}}, -1 }),
+			fault.InvalidRequest,
 			"A manual partition assignment was specified, but numPartitions was not set to -1.",
 		},
 		{
@@ -114,8 +125,8 @@ func TestRefusalsHaveKafkasKindsAndMessages(t *testing.T) {
 		},
 		{
 			manual([]int32{1, 2}, []int32{3}), fault.InvalidReplicaAssignment,
-			"The manual partition assignment includes a partition with 1 replica(s), but this is not consistent with previous " +
-				"partitions, which have 2 replica(s).",
+			"The manual partition assignment includes a partition with 1 replica(s), but this is not consistent with " +
+				"previous partitions, which have 2 replica(s).",
 		},
 		{CreatePartitions{Topic: "none", Count: 3}, fault.UnknownTopicOrPartition, "no such topic or partition"},
 		{CreatePartitions{Topic: "a.b", Count: 2}, fault.InvalidPartitions, "Topic already has 2 partition(s)."},
@@ -131,14 +142,25 @@ func TestRefusalsHaveKafkasKindsAndMessages(t *testing.T) {
 		},
 		{DeleteTopic{ID: TopicID{7}}, fault.UnknownTopicID, "This server does not host this topic ID."},
 		{AlterConfigs{Type: ResourceTopic}, fault.InvalidRequest, "Default topic resources are not allowed."},
-		{AlterConfigs{Type: ResourceTopic, Name: "none"}, fault.UnknownTopicOrPartition, "The topic 'none' does not exist."},
-		{AlterConfigs{Type: ResourceBroker, Name: "x"}, fault.InvalidRequest, "Unable to parse broker name as a base 10 number."},
+		{
+			AlterConfigs{Type: ResourceTopic, Name: "none"},
+			fault.UnknownTopicOrPartition,
+			"The topic 'none' does not exist.",
+		},
+		{
+			AlterConfigs{Type: ResourceBroker, Name: "x"},
+			fault.InvalidRequest,
+			"Unable to parse broker name as a base 10 number.",
+		},
 		{AlterConfigs{Type: ResourceBroker, Name: "-1"}, fault.InvalidRequest, "Invalid negative broker ID."},
 		{AlterConfigs{Type: ResourceBroker, Name: "9"}, fault.BrokerIDNotRegistered, "No node with id 9 found."},
 		{AlterConfigs{Type: ResourceGroup}, fault.InvalidRequest, "Default group resources are not allowed."},
 		{AlterConfigs{Type: ResourceClientMetrics}, fault.InvalidRequest, "Subscription name can't be empty"},
 		{
-			AlterConfigs{Type: ResourceTopic, Name: "orders", Set: map[string]string{"retention.ms": "1"}, Against: true, Seen: map[string]string{"retention.ms": "2"}},
+			AlterConfigs{
+				Type: ResourceTopic, Name: "orders", Set: map[string]string{"retention.ms": "1"}, Against: true,
+				Seen: map[string]string{"retention.ms": "2"},
+			},
 			fault.InvalidUpdateVersion, "the configs of topic orders were changed meanwhile",
 		},
 		{AlterConfigs{Type: 99, Name: "x"}, fault.InvalidRequest, "Unknown resource type 99"},
@@ -184,13 +206,15 @@ func TestRefusalsHaveKafkasKindsAndMessages(t *testing.T) {
 func TestTheMetaTopicIsAllowed(t *testing.T) {
 	img := cluster(t, 1, MetaTopicCommand(TopicID{5}, 1))
 	got, ok := img.Topic(MetaTopic)
-	if !ok || len(got.Partitions) != 1 || got.Configs["segment.bytes"] != "52428800" || got.Configs["retention.ms"] != "-1" {
+	if !ok || len(got.Partitions) != 1 || got.Configs["segment.bytes"] != "52428800" ||
+		got.Configs["retention.ms"] != "-1" {
 		t.Errorf("topic __meta = %+v, %t", got, ok)
 	}
 }
 
 func TestTheMetaTopicIsKnownAndNotListed(t *testing.T) {
-	img := cluster(t, 1, MetaTopicCommand(TopicID{5}, 1), CreateTopic{Name: "a", ID: TopicID{3}, Partitions: 1, ReplicationFactor: 1},
+	img := cluster(t, 1, MetaTopicCommand(TopicID{5}, 1),
+		CreateTopic{Name: "a", ID: TopicID{3}, Partitions: 1, ReplicationFactor: 1},
 		CreateTopic{Name: OffsetsTopic, ID: TopicID{4}, Partitions: 1, ReplicationFactor: 1})
 	names := func(topics iter.Seq[*Topic]) (all []string) {
 		for topic := range topics {
@@ -198,10 +222,16 @@ func TestTheMetaTopicIsKnownAndNotListed(t *testing.T) {
 		}
 		return all
 	}
-	if got, want := names(img.Topics()), []string{OffsetsTopic, MetaTopic, "a", "a.b", "orders"}; !slices.Equal(got, want) {
+	if got, want := names(img.Topics()), []string{OffsetsTopic, MetaTopic, "a", "a.b", "orders"}; !slices.Equal(got,
+		want) {
 		t.Errorf("topics %v, want %v", got, want)
 	}
-	for from, want := range map[string][]string{MetaTopic: {"a", "a.b", "orders"}, "": {OffsetsTopic, "a", "a.b", "orders"}, "__d": {"a", "a.b", "orders"}, "b": {"orders"}} {
+	for from, want := range map[string][]string{
+		"":        {OffsetsTopic, "a", "a.b", "orders"},
+		MetaTopic: {"a", "a.b", "orders"},
+		"__d":     {"a", "a.b", "orders"},
+		"b":       {"orders"},
+	} {
 		if got := names(img.ListedTopics(from)); !slices.Equal(got, want) {
 			t.Errorf("listed from %q: %v, want %v", from, got, want)
 		}
@@ -218,14 +248,16 @@ func TestTheMetaTopicIsKnownAndNotListed(t *testing.T) {
 func TestANewIncarnationRaisesTheBrokerEpochAndARetryDoesNot(t *testing.T) {
 	img := cluster(t, 1)
 	_, again, _ := Apply(img, RegisterBroker{ID: 1, Incarnation: [16]byte{1}})
-	_, anew, _ := Apply(img, RegisterBroker{ID: 1, Incarnation: [16]byte{2}})
-	if b, _ := img.Broker(1); again.BrokerEpoch != b.Epoch || anew.BrokerEpoch <= b.Epoch {
-		t.Errorf("epoch %d, then %d for a retry and %d for a new incarnation", b.Epoch, again.BrokerEpoch, anew.BrokerEpoch)
+	_, renewed, _ := Apply(img, RegisterBroker{ID: 1, Incarnation: [16]byte{2}})
+	if b, _ := img.Broker(1); again.BrokerEpoch != b.Epoch || renewed.BrokerEpoch <= b.Epoch {
+		t.Errorf("epoch %d, then %d for a retry and %d for a new incarnation", b.Epoch, again.BrokerEpoch,
+			renewed.BrokerEpoch)
 	}
 }
 
 func TestInitClusterKeepsTheFirstID(t *testing.T) {
-	if img := cluster(t, 0, InitCluster{ClusterID: "one"}, InitCluster{ClusterID: "two"}); img.ClusterID() != "one" || img.Index() != 2 {
+	if img := cluster(t, 0, InitCluster{ClusterID: "one"}, InitCluster{ClusterID: "two"}); img.ClusterID() != "one" ||
+		img.Index() != 2 {
 		t.Errorf("cluster id %q at index %d", img.ClusterID(), img.Index())
 	}
 }
@@ -302,8 +334,10 @@ func TestFencedBrokersAreTakenLastAndAreNotInSync(t *testing.T) {
 			}
 		}
 	}
-	_, _, err = Apply(img, CreateTopic{Name: "t", ID: TopicID{1}, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{{2, 3}}})
-	want := "All brokers specified in the manual partition assignment for partition 0 are fenced or in controlled shutdown."
+	_, _, err = Apply(img,
+		CreateTopic{Name: "t", ID: TopicID{1}, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{{2, 3}}})
+	want := "All brokers specified in the manual partition assignment for partition 0 " +
+		"are fenced or in controlled shutdown."
 	if !errors.Is(err, fault.InvalidReplicaAssignment) || err.Error() != want {
 		t.Errorf("assigning fenced brokers only: %v", err)
 	}
@@ -325,7 +359,8 @@ func BenchmarkCreateOneMoreTopicAmong100000(b *testing.B) {
 	img := cluster(b, 1)
 	for n := range 100_000 {
 		next, _, err := Apply(img, CreateTopic{
-			Name: fmt.Sprintf("topic-%d", n), ID: TopicID{3, byte(n >> 16), byte(n >> 8), byte(n)}, Partitions: 1, ReplicationFactor: 1,
+			Name: fmt.Sprintf("topic-%d", n), ID: TopicID{3, byte(n >> 16), byte(n >> 8), byte(n)}, Partitions: 1,
+			ReplicationFactor: 1,
 		})
 		if err != nil {
 			b.Fatal(err)
@@ -334,7 +369,8 @@ func BenchmarkCreateOneMoreTopicAmong100000(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, err := Apply(img, CreateTopic{Name: "one.more", ID: TopicID{9}, Partitions: 1, ReplicationFactor: 1}); err != nil {
+		one := CreateTopic{Name: "one.more", ID: TopicID{9}, Partitions: 1, ReplicationFactor: 1}
+		if _, _, err := Apply(img, one); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -12,18 +12,20 @@ import (
 type Broker struct {
 	ID          int32    `cbor:"1,keyasint"`
 	Incarnation [16]byte `cbor:"2,keyasint"` // one per start of the process
-	Epoch       int64    `cbor:"3,keyasint"` // raised at every registration: the number of the command that made it
+	Epoch       int64    `cbor:"3,keyasint"` // the number of the command that registered the incarnation
 	Rack        string   `cbor:"4,keyasint"` // "" for none
-	// Fenced brokers are not in service: they neither lead nor are in sync, but where they were the last.
-	Fenced    bool       `cbor:"5,keyasint"`
-	Endpoints []Endpoint `cbor:"6,keyasint,omitempty"` // where clients and brokers reach it; none standalone
-	// ShuttingDown is set during a controlled shutdown: the broker has handed over what it led, and serves until it ends.
+	// Fenced brokers neither lead partitions nor are in sync, except where they were the last in-sync replica.
+	Fenced bool `cbor:"5,keyasint"`
+	// Endpoints are where clients and other brokers reach the broker. A standalone broker has none.
+	Endpoints []Endpoint `cbor:"6,keyasint,omitempty"`
+	// ShuttingDown is set during a controlled shutdown: the broker has handed over its leaderships, and serves
+	// followers and clients until it stops.
 	ShuttingDown bool `cbor:"7,keyasint,omitempty"`
 	// Features are what the broker's program supports.
 	Features map[string]LevelRange `cbor:"8,keyasint,omitempty"`
 }
 
-// Endpoint is an address of a broker, by the name of the listener that it belongs to.
+// Endpoint is the address of one of a broker's listeners.
 type Endpoint struct {
 	Listener string `cbor:"1,keyasint"`
 	Host     string `cbor:"2,keyasint"`
@@ -43,8 +45,8 @@ func (b *Broker) Endpoint(listener string) (Endpoint, bool) {
 	return Endpoint{}, false
 }
 
-// registerBroker keeps the epoch of a broker that registers the same incarnation again, so that a retry of
-// the command changes nothing. As in Kafka, a new epoch is the number of the command that made it.
+// registerBroker keeps the epoch of a broker that registers the same incarnation again, so that a repeated command
+// changes nothing. As in Kafka, a new epoch is the number of the command that registers the broker.
 func registerBroker(img *Image, cmd RegisterBroker) (*Image, Result, error) {
 	if err := checkRegistration(cmd); err != nil {
 		return nil, Result{}, err
@@ -53,8 +55,13 @@ func registerBroker(img *Image, cmd RegisterBroker) (*Image, Result, error) {
 		return nil, Result{}, err
 	}
 	b := &Broker{
-		ID: cmd.ID, Incarnation: cmd.Incarnation, Epoch: int64(img.index) + 1, Rack: cmd.Rack,
-		Fenced: cmd.Fenced, Endpoints: slices.Clone(cmd.Endpoints), Features: maps.Clone(cmd.Features),
+		ID:          cmd.ID,
+		Incarnation: cmd.Incarnation,
+		Epoch:       int64(img.index) + 1,
+		Rack:        cmd.Rack,
+		Fenced:      cmd.Fenced,
+		Endpoints:   slices.Clone(cmd.Endpoints),
+		Features:    maps.Clone(cmd.Features),
 	}
 	old, known := img.Broker(cmd.ID)
 	again := known && old.Incarnation == cmd.Incarnation
@@ -67,12 +74,12 @@ func registerBroker(img *Image, cmd RegisterBroker) (*Image, Result, error) {
 	case b.Fenced:
 		next = next.handedOver(b.ID)
 	case !known || !old.Active():
-		next = next.leaderless()
+		next = next.electMissing()
 	}
 	return next, Result{BrokerEpoch: b.Epoch}, nil
 }
 
-// maxEndpoints bounds what a broker may say about itself.
+// The most endpoints and features that a broker may register.
 const (
 	maxEndpoints = 64
 	maxFeatures  = 64
@@ -96,7 +103,8 @@ func checkRegistration(cmd RegisterBroker) error {
 	listeners := make(map[string]bool, len(cmd.Endpoints))
 	for _, e := range cmd.Endpoints {
 		if e.Port < 1 || e.Port > math.MaxUint16 || e.Host == "" {
-			return fault.New(fault.InvalidRequest, "endpoint %s of broker %d is %q, port %d", e.Listener, cmd.ID, e.Host, e.Port)
+			return fault.New(fault.InvalidRequest, "endpoint %s of broker %d is %q, port %d", e.Listener, cmd.ID,
+				e.Host, e.Port)
 		}
 		if listeners[e.Listener] {
 			return fault.New(fault.InvalidRequest, "broker %d has two endpoints for listener %s", cmd.ID, e.Listener)
@@ -109,19 +117,21 @@ func checkRegistration(cmd RegisterBroker) error {
 	return checkText(cmd.Rack)
 }
 
-// registered returns the broker if epoch is its present one, with Kafka's words if it is not.
+// registered returns the broker if epoch is its current one. Otherwise the error is fault.StaleBrokerEpoch with Kafka's
+// message.
 func (i *Image) registered(id int32, epoch int64) (*Broker, error) {
 	b, ok := i.Broker(id)
 	switch {
 	case !ok:
 		return nil, fault.New(fault.StaleBrokerEpoch, "No broker registration found for broker id %d", id)
 	case b.Epoch != epoch:
-		return nil, fault.New(fault.StaleBrokerEpoch, "Expected broker epoch %d, but got broker epoch %d", b.Epoch, epoch)
+		return nil, fault.New(fault.StaleBrokerEpoch, "Expected broker epoch %d, but got broker epoch %d",
+			b.Epoch, epoch)
 	}
 	return b, nil
 }
 
-// withBroker returns a copy of i in which b stands in place of the broker with its id.
+// withBroker returns a copy of i in which b replaces the broker with the same id.
 func (i *Image) withBroker(b *Broker) *Image {
 	next := *i
 	next.brokers = i.brokers.set(brokerKey(b.ID), b)
@@ -151,7 +161,7 @@ func unfenceBroker(img *Image, cmd UnfenceBroker) (*Image, Result, error) {
 	}
 	b := *old
 	b.Fenced = false
-	return img.withBroker(&b).leaderless(), Result{}, nil
+	return img.withBroker(&b).electMissing(), Result{}, nil
 }
 
 func shutDownBroker(img *Image, cmd ShutDownBroker) (*Image, Result, error) {
@@ -174,14 +184,14 @@ func unregisterBroker(img *Image, cmd UnregisterBroker) (*Image, Result, error) 
 		return nil, Result{}, fault.New(fault.BrokerIDNotRegistered, "Broker ID %d is not currently registered", cmd.ID)
 	case !b.Fenced && img.holds(cmd.ID):
 		return nil, Result{}, fault.New(fault.InvalidRequest,
-			"broker %d is in service and holds replicas: move them away or stop it first", cmd.ID)
+			"broker %d is not fenced and holds replicas: move them away or stop it first", cmd.ID)
 	}
 	next := *img
 	next.brokers = img.brokers.remove(brokerKey(cmd.ID))
 	return &next, Result{}, nil
 }
 
-// holds reports whether the broker has a replica of a partition. It looks at all partitions.
+// holds reports whether the broker has a replica of any partition. It walks all partitions.
 func (i *Image) holds(id int32) bool {
 	for t := range i.Topics() {
 		for n := range t.Partitions {
@@ -193,8 +203,8 @@ func (i *Image) holds(id int32) bool {
 	return false
 }
 
-// Behind returns in how many partitions that have a leader the broker is a replica and not in sync. Those that it is
-// only about to get do not count. It looks at all partitions.
+// Behind returns the number of partitions with a leader in which the broker is an out-of-sync replica. Partitions that
+// a reassignment is adding to the broker do not count. It walks all partitions.
 func (i *Image) Behind(id int32) int {
 	count := 0
 	for t := range i.Topics() {
@@ -209,8 +219,8 @@ func (i *Image) Behind(id int32) int {
 	return count
 }
 
-// InNeed counts the partitions that no broker leads, and those whose ISR lacks a replica that a reassignment is not
-// about to add, as Kafka's UnderReplicatedPartitions does. It looks at all partitions.
+// InNeed counts the partitions without leader and the under-replicated ones. As in Kafka's UnderReplicatedPartitions, a
+// replica that a reassignment is adding need not be in sync. It walks all partitions.
 func (i *Image) InNeed() (withoutLeader, underReplicated int) {
 	for t := range i.Topics() {
 		for n := range t.Partitions {
@@ -228,7 +238,7 @@ func (i *Image) InNeed() (withoutLeader, underReplicated int) {
 	return withoutLeader, underReplicated
 }
 
-// Leads reports whether the broker leads a partition. It looks at all partitions.
+// Leads reports whether the broker leads any partition. It walks all partitions.
 func (i *Image) Leads(id int32) bool {
 	for t := range i.Topics() {
 		for n := range t.Partitions {

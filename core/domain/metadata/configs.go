@@ -19,7 +19,8 @@ func alterConfigs(img *Image, cmd AlterConfigs) (*Image, Result, error) {
 		}
 	}
 	if cmd.Against && !maps.Equal(cmd.Seen, img.Configs(cmd.Type, cmd.Name)) {
-		return nil, Result{}, fault.New(fault.InvalidUpdateVersion, "the configs of %s %s were changed meanwhile", cmd.Type, cmd.Name)
+		return nil, Result{}, fault.New(fault.InvalidUpdateVersion, "the configs of %s %s were changed meanwhile",
+			cmd.Type, cmd.Name)
 	}
 	set := make(map[string]string, len(cmd.Set))
 	if !cmd.Replace {
@@ -38,7 +39,7 @@ func alterConfigs(img *Image, cmd AlterConfigs) (*Image, Result, error) {
 	return img.withConfigs(cmd.Type, cmd.Name, set), Result{}, nil
 }
 
-// withConfigs returns a copy of i in which the resource, which exists, has the configs set; nil: none.
+// withConfigs returns a copy of i in which the resource has the configs in set, nil for none. The resource must exist.
 func (i *Image) withConfigs(t ResourceType, name string, set map[string]string) *Image {
 	if topic, ok := i.Topic(name); ok && t == ResourceTopic {
 		changed := *topic
@@ -75,7 +76,7 @@ func checkResource(img *Image, t ResourceType, name string) error {
 }
 
 // ValidateResourceName checks that a resource of that type, whether it exists or not, may have the name, with Kafka's
-// messages: fault.InvalidRequest, InvalidTopic. Kafka does so before it looks at the configs.
+// messages: fault.InvalidRequest, InvalidTopic. Kafka checks the name before the configs.
 func ValidateResourceName(t ResourceType, name string) error {
 	switch t {
 	case ResourceTopic:
@@ -115,7 +116,7 @@ func checkBrokerName(img *Image, name string) error {
 	return nil
 }
 
-// validateConfigs checks all that is set for a resource that checkResource allows.
+// validateConfigs checks the configs that are set for a resource. checkResource must have accepted the resource.
 func validateConfigs(t ResourceType, name string, set map[string]string) error {
 	keys := slices.Sorted(maps.Keys(set)) // in order, so that every node names the same key
 	for _, key := range keys {

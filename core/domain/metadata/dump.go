@@ -34,7 +34,7 @@ type dumpedBroker struct {
 	Epoch       int64  `json:"epoch"`
 	Rack        string `json:"rack,omitempty"`
 	Fenced      bool   `json:"fenced"`
-	// What brokers of a cluster have beside that.
+	// Brokers of a cluster have these as well.
 	ShuttingDown bool                  `json:"shutting_down,omitempty"`
 	Endpoints    []dumpedEndpoint      `json:"endpoints,omitempty"`
 	Features     map[string]LevelRange `json:"features,omitempty"`
@@ -184,7 +184,8 @@ func ParseDump(r io.Reader) (*Image, error) {
 		return nil, fmt.Errorf("%w: at byte %d: %w", ErrCorrupt, in.InputOffset(), err)
 	}
 	if d.Version != dumpVersion {
-		return nil, fault.New(fault.UnsupportedVersion, "metadata dump in version %d, known is %d", d.Version, dumpVersion)
+		return nil, fault.New(fault.UnsupportedVersion, "metadata dump in version %d, known is %d",
+			d.Version, dumpVersion)
 	}
 	if _, err := in.Token(); err != io.EOF {
 		return nil, fmt.Errorf("%w: something follows at byte %d", ErrCorrupt, in.InputOffset())
@@ -204,7 +205,8 @@ func (d *dump) image() (*Image, error) {
 	l.header = &headerFields{d.Index, d.ClusterID, d.NextProducerID, d.Features, d.FeaturesEpoch, d.Restored}
 	for _, b := range d.Brokers {
 		broker := &Broker{
-			ID: b.ID, Epoch: b.Epoch, Rack: b.Rack, Fenced: b.Fenced, ShuttingDown: b.ShuttingDown, Features: b.Features,
+			ID: b.ID, Epoch: b.Epoch, Rack: b.Rack, Fenced: b.Fenced, ShuttingDown: b.ShuttingDown,
+			Features: b.Features,
 		}
 		for _, e := range b.Endpoints {
 			broker.Endpoints = append(broker.Endpoints, Endpoint(e))

@@ -10,10 +10,10 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// ErrCorrupt is in the chain of every error about stored metadata that cannot be what was stored.
+// ErrCorrupt is in the chain of every error about stored metadata that is damaged.
 var ErrCorrupt = errors.New("corrupt metadata")
 
-// kind numbers a kind of command for good: what was encoded once must stay readable.
+// kind is the number of a kind of command. Numbers are never changed or reused: stored commands must stay readable.
 type kind uint64
 
 const (
@@ -112,9 +112,9 @@ func EncodeCommand(cmd Command) ([]byte, error) {
 	return encoding.Marshal(envelope{Version: commandVersion, Kind: k, Body: body})
 }
 
-// DecodeCommand reads what EncodeCommand has written. A kind or version that this program does not know
-// is fault.UnsupportedVersion: a newer program wrote it, and to skip it would be to lose metadata. All else
-// that is wrong is ErrCorrupt.
+// DecodeCommand reads the output of EncodeCommand. The error is fault.UnsupportedVersion for an unknown kind or
+// version, which a newer program has written and which cannot be skipped without losing metadata. Otherwise it is
+// ErrCorrupt.
 func DecodeCommand(in []byte) (Command, error) {
 	var e envelope
 	if err := decoding.Unmarshal(in, &e); err != nil {
@@ -122,7 +122,8 @@ func DecodeCommand(in []byte) (Command, error) {
 	}
 	decode, ok := decoders[e.Kind]
 	if !ok {
-		return nil, fault.New(fault.UnsupportedVersion, "metadata command of unknown kind %d: a newer version wrote it", e.Kind)
+		return nil,
+			fault.New(fault.UnsupportedVersion, "metadata command of unknown kind %d: a newer version wrote it", e.Kind)
 	}
 	if e.Version != commandVersion {
 		return nil, fault.New(fault.UnsupportedVersion, "metadata command of kind %d in version %d, known is %d",
@@ -150,7 +151,7 @@ var encoding = func() cbor.EncMode {
 	return mode
 }()
 
-// decoding accepts what encoding makes and nothing beside it.
+// decoding accepts the output of encoding and nothing else.
 var decoding = func() cbor.DecMode {
 	mode, err := cbor.DecOptions{
 		DupMapKey:         cbor.DupMapKeyEnforcedAPF,

@@ -15,20 +15,31 @@ func everyCommand() []Command {
 	return []Command{
 		InitCluster{ClusterID: "cluster"},
 		RegisterBroker{ID: 1, Incarnation: [16]byte{1, 2}, Rack: "east"},
-		RegisterBroker{ID: 2, Incarnation: [16]byte{3}, Fenced: true, Endpoints: []Endpoint{{"PLAINTEXT", "b2", 9092}}, Features: supports(1, 2)},
+		RegisterBroker{
+			ID: 2, Incarnation: [16]byte{3}, Fenced: true, Endpoints: []Endpoint{{"PLAINTEXT", "b2", 9092}},
+			Features: supports(1, 2),
+		},
 		UpdateFeature{Name: VersionFeature, Level: 2, Downgrade: true},
 		FenceBroker{ID: 1, Epoch: 2},
 		UnfenceBroker{ID: 1, Epoch: 2},
 		ShutDownBroker{ID: 1, Epoch: 2},
 		UnregisterBroker{ID: 1},
-		AlterPartition{TopicID: TopicID{1}, Partition: 1, BrokerID: 1, BrokerEpoch: 1, ISR: []int32{1}, ISREpochs: []int64{-1}},
+		AlterPartition{
+			TopicID: TopicID{1}, Partition: 1, BrokerID: 1, BrokerEpoch: 1, ISR: []int32{1}, ISREpochs: []int64{-1},
+		},
 		ElectLeader{TopicID: TopicID{1}, Partition: 1, Unclean: true},
 		AlterReassignment{TopicID: TopicID{1}, Replicas: []int32{2}, KeepFactor: true},
 		AlterReassignment{TopicID: TopicID{1}},
-		CreateTopic{Name: "t", ID: TopicID{3}, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{{1}}, Configs: map[string]string{"b": "2", "a": "1"}},
+		CreateTopic{
+			Name: "t", ID: TopicID{3}, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{{1}},
+			Configs: map[string]string{"b": "2", "a": "1"},
+		},
 		DeleteTopic{ID: TopicID{3}},
 		CreatePartitions{Topic: "t", Count: 7, Assignments: [][]int32{{1, 2}, {2, 1}}},
-		AlterConfigs{Type: ResourceGroup, Name: "g", Replace: true, Set: map[string]string{"a": "1"}, Delete: []string{"b"}, Against: true, Seen: map[string]string{"b": "2"}},
+		AlterConfigs{
+			Type: ResourceGroup, Name: "g", Replace: true, Set: map[string]string{"a": "1"}, Delete: []string{"b"},
+			Against: true, Seen: map[string]string{"b": "2"},
+		},
 		AllocateProducerIDs{Count: 1000},
 	}
 }
@@ -95,7 +106,8 @@ func TestEveryTornOrChangedSnapshotIsRefused(t *testing.T) {
 		for bit := range 8 {
 			changed := bytes.Clone(whole)
 			changed[n] ^= 1 << bit
-			if _, err := DecodeImage(bytes.NewReader(changed)); !errors.Is(err, ErrCorrupt) && !errors.Is(err, fault.UnsupportedVersion) {
+			if _, err := DecodeImage(bytes.NewReader(changed)); !errors.Is(err, ErrCorrupt) &&
+				!errors.Is(err, fault.UnsupportedVersion) {
 				t.Fatalf("bit %d of byte %d changed: %v", bit, n, err)
 			}
 		}
@@ -123,7 +135,8 @@ func TestAnEntityOfANewerVersionOrUnknownKindIsRefused(t *testing.T) {
 
 func TestADumpThatCannotBeIsRefused(t *testing.T) {
 	var text strings.Builder
-	if err := Dump(&text, cluster(t, 1, AlterConfigs{Type: ResourceBroker, Set: map[string]string{"log.cleaner.threads": "2"}})); err != nil {
+	img := cluster(t, 1, AlterConfigs{Type: ResourceBroker, Set: map[string]string{"log.cleaner.threads": "2"}})
+	if err := Dump(&text, img); err != nil {
 		t.Fatal(err)
 	}
 	good := text.String()
@@ -150,7 +163,8 @@ func TestADumpThatCannotBeIsRefused(t *testing.T) {
 		if bad == good {
 			t.Fatalf("%s: nothing changed in\n%s", name, good)
 		}
-		if _, err := ParseDump(strings.NewReader(bad)); !errors.Is(err, ErrCorrupt) && !errors.Is(err, fault.UnsupportedVersion) {
+		if _, err := ParseDump(strings.NewReader(bad)); !errors.Is(err, ErrCorrupt) &&
+			!errors.Is(err, fault.UnsupportedVersion) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

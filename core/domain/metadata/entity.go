@@ -5,8 +5,8 @@ import (
 	"iter"
 )
 
-// Entity is a part of an Image that is stored under a key of its own: the header (what the image has
-// one of), a topic, a broker, or the configs of one resource. An Entity is that key.
+// Entity is the key of a part of an Image that is stored on its own: the header (the image's single values), a topic, a
+// broker, or the configs of one resource.
 type Entity string
 
 // The first byte of an Entity says what it is.
@@ -37,7 +37,7 @@ func configEntity(key string) Entity      { return entity(entityConfig, key) }
 func entity(what byte, key string) Entity { return Entity(string([]byte{what}) + key) }
 func split(e Entity) (byte, string)       { return e[0], string(e[1:]) }
 
-// Touched returns the entities that may differ between after, the image that cmd has just made, and the
+// Touched returns the entities that may differ between after, which is the image that cmd has just produced, and the
 // image before it. The header is always among them.
 func Touched(after *Image, cmd Command) []Entity {
 	switch cmd := cmd.(type) {
@@ -74,7 +74,7 @@ func Touched(after *Image, cmd Command) []Entity {
 	return []Entity{header}
 }
 
-// touchedByBroker returns the header, the broker, and the topics in which it has lost or won something.
+// touchedByBroker returns the header, the broker, and the topics that the command about the broker has changed.
 func touchedByBroker(after *Image, id int32) []Entity {
 	touched := make([]Entity, 0, 2+len(after.changed))
 	touched = append(touched, header, brokerEntity(id))
@@ -108,7 +108,7 @@ func (i *Image) Entities() iter.Seq[Entity] {
 	}
 }
 
-// EncodeEntity returns e as it is in the image; ok is false when the image has no such entity (any more).
+// EncodeEntity returns the encoded entity. ok is false when the image does not have it, as after a deletion.
 func (i *Image) EncodeEntity(e Entity) (value []byte, ok bool, err error) {
 	part, ok := i.part(e)
 	if !ok {
@@ -124,7 +124,14 @@ func (i *Image) EncodeEntity(e Entity) (value []byte, ok bool, err error) {
 func (i *Image) part(e Entity) (part any, ok bool) {
 	switch what, key := split(e); what {
 	case entityHeader:
-		return headerFields{i.index, i.clusterID, i.nextProducerID, i.features, i.featuresEpoch, i.restored}, true
+		return headerFields{
+			Index:          i.index,
+			ClusterID:      i.clusterID,
+			NextProducerID: i.nextProducerID,
+			Features:       i.features,
+			FeaturesEpoch:  i.featuresEpoch,
+			Restored:       i.restored,
+		}, true
 	case entityTopic:
 		return i.topicByKey(key)
 	case entityBroker:

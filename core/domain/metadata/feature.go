@@ -6,9 +6,9 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// VersionFeature says what the nodes of a cluster may write into the metadata and send each other. Its level is raised by an operator when
-// every node runs a program that knows the new one, as with Kafka's metadata.version (KIP-584, KIP-778): until then a new program
-// writes what the old ones can read.
+// VersionFeature is the feature whose level decides what the nodes of a cluster may write into the metadata and send to
+// each other. Until an operator raises the level, a new program writes only what older ones can read. It can be raised
+// when every node runs a program that supports the new level, as with Kafka's metadata.version (KIP-584, KIP-778).
 const VersionFeature = "chronik.version"
 
 // LevelRange is the levels of a feature that a broker supports.
@@ -40,11 +40,12 @@ func (i *Image) Features() map[string]int16 { return i.features }
 // FeaturesEpoch is the number of the last command that has set a feature's level, 0 for none.
 func (i *Image) FeaturesEpoch() int64 { return int64(i.featuresEpoch) }
 
-// checkFeatures refuses a broker that cannot read what the cluster writes.
+// checkFeatures refuses a broker that does not support the level of one of the cluster's features.
 func checkFeatures(img *Image, cmd RegisterBroker) error {
 	for name, level := range img.features {
 		if s := cmd.Features[name]; level < s.Min || level > s.Max {
-			return fault.New(fault.UnsupportedVersion, "Unable to register because the broker does not support finalized version %d of %s. "+
+			return fault.New(fault.UnsupportedVersion, "Unable to register because "+
+				"the broker does not support finalized version %d of %s. "+
 				"The broker wants a version between %d and %d, inclusive.", level, name, s.Min, s.Max)
 		}
 	}
@@ -71,7 +72,8 @@ func updateFeature(img *Image, cmd UpdateFeature) (*Image, Result, error) {
 func checkUpdate(img *Image, cmd UpdateFeature) error {
 	invalid := func(format string, args ...any) error {
 		reason := fault.New(fault.InvalidUpdateVersion, format, args...)
-		return fault.New(fault.InvalidUpdateVersion, "Invalid update version %d for feature %s. %s", cmd.Level, cmd.Name, reason)
+		return fault.New(fault.InvalidUpdateVersion, "Invalid update version %d for feature %s. %s", cmd.Level,
+			cmd.Name, reason)
 	}
 	if cmd.Level < 0 {
 		return invalid("A feature version cannot be less than 0.")
@@ -86,7 +88,8 @@ func checkUpdate(img *Image, cmd UpdateFeature) error {
 	}
 	switch now := img.FeatureLevel(cmd.Name); {
 	case cmd.Level < now && !cmd.Downgrade:
-		return invalid("Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade.")
+		return invalid("Can't downgrade the version of this feature without setting the upgrade type to either safe " +
+			"or unsafe downgrade.")
 	case cmd.Level < now:
 		return invalid("What was written at version %d cannot be read at a lower one.", now)
 	case cmd.Level > now && cmd.Downgrade:

@@ -6,18 +6,18 @@ import (
 	"strings"
 )
 
-// Image is the whole metadata at one moment. It never changes: Apply makes a new one that shares
-// what stayed the same. The zero Image is empty.
+// Image is the whole metadata at one moment. It never changes: Apply returns a new one that shares the unchanged parts.
+// The zero Image is empty.
 type Image struct {
 	index          uint64
 	clusterID      string
 	nextProducerID int64
 	features       map[string]int16 // levels, by name
-	featuresEpoch  uint64           // number of the last command that has changed them
+	featuresEpoch  uint64           // number of the last command that changed them
 	restored       bool             // see AfterLoss
 	partitions     int              // over all topics
-	deletions      uint64           // of topics, in this process; not part of what is stored
-	changed        []*Topic         // by a command about a broker that made this image; not part of what is stored
+	deletions      uint64           // of topics, in this process; not stored
+	changed        []*Topic         // by the last command, if it was about a broker; not stored
 	topics         index[*Topic]
 	topicIDs       index[string] // names of topics by their ids
 	collisions     index[string] // names of topics that have a '.' or '_', by collisionKey
@@ -52,9 +52,9 @@ func (i *Image) topicByKey(id string) (*Topic, bool) {
 // Topics yields all topics in the order of their names.
 func (i *Image) Topics() iter.Seq[*Topic] { return values(i.topics.from("")) }
 
-// ListedTopics yields the topics that clients are told of when they ask for all of them, in the order of their names,
-// from name on ("" for the first). __meta is not among them, as Kafka's __cluster_metadata is not: who lists, counts
-// or deletes what users have made does not come upon it. Clients that name it are told of it.
+// ListedTopics yields the topics that a client gets when it asks for all of them, in the order of their names, from
+// name on ("" for the first). Like Kafka's __cluster_metadata, __meta is not among them, so that tools that list, count
+// or delete topics see those of users only. A client that asks for __meta by name gets it.
 func (i *Image) ListedTopics(name string) iter.Seq[*Topic] {
 	return func(yield func(*Topic) bool) {
 		for _, t := range i.topics.from(name) {
@@ -65,8 +65,8 @@ func (i *Image) ListedTopics(name string) iter.Seq[*Topic] {
 	}
 }
 
-// ChangedTopics yields the topics that i has otherwise than old, by name: as they were, nil for new ones, and as they
-// are, nil for deleted ones. It costs what has changed, not what there is.
+// ChangedTopics yields the topics that differ between old and i, by name: the old value, nil for a new topic, and the
+// new one, nil for a deleted topic. Its cost grows with the number of changes, not with the number of topics.
 func (i *Image) ChangedTopics(old *Image) iter.Seq2[*Topic, *Topic] {
 	return changes(old.topics, i.topics)
 }
@@ -74,7 +74,7 @@ func (i *Image) ChangedTopics(old *Image) iter.Seq2[*Topic, *Topic] {
 // Counts returns the numbers of topics and of partitions.
 func (i *Image) Counts() (topics, partitions int) { return i.topics.size, i.partitions }
 
-// ListedCounts is Counts without __meta, as whoever lists the topics counts them.
+// ListedCounts returns the counts of the topics that ListedTopics yields.
 func (i *Image) ListedCounts() (topics, partitions int) {
 	topics, partitions = i.Counts()
 	if meta, ok := i.Topic(MetaTopic); ok {
@@ -83,8 +83,8 @@ func (i *Image) ListedCounts() (topics, partitions int) {
 	return topics, partitions
 }
 
-// Deletions counts the topics that were deleted since the image was loaded or made. Who follows images, and
-// skips some, learns by it that topics have gone.
+// Deletions counts the topics that were deleted since this process loaded or created the image. A reader that skips
+// images notices by it that topics were deleted in between.
 func (i *Image) Deletions() uint64 { return i.deletions }
 
 // Broker returns the registered broker with that id.
@@ -125,7 +125,7 @@ func (i *Image) ConfigResources(t ResourceType) iter.Seq[string] {
 	}
 }
 
-// withTopic returns a copy of i in which t stands in place of the topic with its id.
+// withTopic returns a copy of i in which t replaces the topic with the same id, or is added.
 func (i *Image) withTopic(t *Topic) *Image {
 	next := *i
 	next.partitions += len(t.Partitions)
@@ -154,9 +154,9 @@ func (i *Image) withoutTopic(t *Topic) *Image {
 	return &next
 }
 
-// collisionKey returns what the names that collide with name have in common: Kafka refuses names
-// that differ only in '.' and '_', since its metrics cannot tell them apart. may is false for a
-// name that collides with none but itself.
+// collisionKey returns a key that is the same for all names that collide with name. Kafka refuses names that differ
+// only in '.' and '_', since its metrics cannot tell them apart. may is false for a name that cannot collide with
+// another.
 func collisionKey(name string) (key string, may bool) {
 	if !strings.ContainsAny(name, "._") {
 		return "", false

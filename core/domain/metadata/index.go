@@ -5,10 +5,10 @@ import (
 	"math/rand/v2"
 )
 
-// index is an immutable ordered map with strings as keys; the zero index is empty. A changed index shares
-// all but one path with the one it came from. It is a treap: a search tree by key and a heap by a priority
-// that each node draws, which keeps it as flat as a random tree whatever the order of the keys. Chance shapes
-// the tree and nothing that can be seen from outside.
+// index is an immutable ordered map with string keys; the zero index is empty. A changed index shares all but one path
+// with the one that it was made from. It is a treap: a search tree by key and a heap by random priorities of the nodes.
+// So it stays as flat as a random tree whatever the order of insertions. The random numbers affect the tree's shape
+// only, never its contents or their order, so that Apply stays deterministic.
 type index[T any] struct {
 	root *node[T]
 	size int
@@ -40,7 +40,8 @@ func (x index[T]) set(key string, value T) index[T] {
 	if _, ok := x.get(key); ok {
 		return index[T]{x.root.replace(key, value), x.size}
 	}
-	return index[T]{x.root.insert(&node[T]{key: key, value: value, priority: rand.Uint32()}), x.size + 1} //nolint:gosec // shape only
+	fresh := &node[T]{key: key, value: value, priority: rand.Uint32()}
+	return index[T]{x.root.insert(fresh), x.size + 1}
 }
 
 // remove returns the index without key.
@@ -51,8 +52,8 @@ func (x index[T]) remove(key string) index[T] {
 	return index[T]{x.root.remove(key), x.size - 1}
 }
 
-// mapped returns the index in which change has been asked about every value: what it returns with true takes the value's place.
-// Parts without change are shared.
+// mapped returns the index with every value replaced for which change returns another one and true. Unchanged parts are
+// shared.
 func (x index[T]) mapped(change func(T) (T, bool)) index[T] {
 	return index[T]{x.root.mapped(change), x.size}
 }
@@ -62,13 +63,13 @@ func (x index[T]) from(key string) iter.Seq2[string, T] {
 	return func(yield func(string, T) bool) { x.root.walk(key, yield) }
 }
 
-// changes yields the values that x has otherwise than old: the old one and the new one, of which one may be missing and is the zero value
-// then. What the two share is not looked at.
+// changes yields the values that differ between old and x: the old one and the new one, either of which is the zero
+// value when the key is missing there. Subtrees that both share are skipped.
 func changes[T comparable](old, x index[T]) iter.Seq2[T, T] {
 	return func(yield func(T, T) bool) { diff(old.root, x.root, yield) }
 }
 
-// diff reports whether it may go on.
+// diff yields the differences of two trees, and reports whether yield wants more.
 func diff[T comparable](old, fresh *node[T], yield func(T, T) bool) bool {
 	var none T
 	switch {
@@ -79,19 +80,22 @@ func diff[T comparable](old, fresh *node[T], yield func(T, T) bool) bool {
 	case fresh == nil:
 		return old.walk("", func(_ string, value T) bool { return yield(value, none) })
 	case old.key == fresh.key:
-		return diff(old.left, fresh.left, yield) && (old.value == fresh.value || yield(old.value, fresh.value)) && diff(old.right, fresh.right, yield)
-	case old.priority >= fresh.priority: // the root of the other tree that shares the most with it
+		return diff(old.left, fresh.left, yield) && (old.value == fresh.value || yield(old.value, fresh.value)) &&
+			diff(old.right, fresh.right, yield)
+	case old.priority >= fresh.priority: // this root is the higher one: split the other tree at its key
 		value, _ := index[T]{root: fresh}.get(old.key)
 		below, above := fresh.around(old.key)
-		return diff(old.left, below, yield) && (old.value == value || yield(old.value, value)) && diff(old.right, above, yield)
+		return diff(old.left, below, yield) && (old.value == value || yield(old.value, value)) &&
+			diff(old.right, above, yield)
 	default:
 		value, _ := index[T]{root: old}.get(fresh.key)
 		below, above := old.around(fresh.key)
-		return diff(below, fresh.left, yield) && (value == fresh.value || yield(value, fresh.value)) && diff(above, fresh.right, yield)
+		return diff(below, fresh.left, yield) && (value == fresh.value || yield(value, fresh.value)) &&
+			diff(above, fresh.right, yield)
 	}
 }
 
-// around is split for a key that may be there, and belongs to neither side.
+// around is split without the key itself, which may be in the tree.
 func (n *node[T]) around(key string) (below, above *node[T]) {
 	if _, ok := (index[T]{root: n}).get(key); ok {
 		n = n.remove(key)
@@ -99,7 +103,7 @@ func (n *node[T]) around(key string) (below, above *node[T]) {
 	return n.split(key)
 }
 
-// The methods of a node leave it and all below it as they are. They return the root of what was asked for.
+// The methods of a node never change it or the nodes below it. They return the root of a new tree.
 
 func (n *node[T]) replace(key string, value T) *node[T] {
 	changed := *n
@@ -114,7 +118,7 @@ func (n *node[T]) replace(key string, value T) *node[T] {
 	return &changed
 }
 
-// insert takes fresh, whose key is not there, over.
+// insert returns the tree with fresh, whose key must not be in it. It takes ownership of fresh.
 func (n *node[T]) insert(fresh *node[T]) *node[T] {
 	if n == nil {
 		return fresh
@@ -132,7 +136,7 @@ func (n *node[T]) insert(fresh *node[T]) *node[T] {
 	return &changed
 }
 
-// split returns what lies below key and what lies above it.
+// split returns the trees of the keys below key and of those from key on.
 func (n *node[T]) split(key string) (below, above *node[T]) {
 	if n == nil {
 		return nil, nil
@@ -194,7 +198,7 @@ func merge[T any](below, above *node[T]) *node[T] {
 	}
 }
 
-// walk yields what is at key or above, and reports whether it may go on.
+// walk yields the entries from key on, and reports whether yield wants more.
 func (n *node[T]) walk(key string, yield func(string, T) bool) bool {
 	if n == nil {
 		return true

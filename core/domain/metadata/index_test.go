@@ -115,7 +115,10 @@ func BenchmarkFindTopicAmong100000(b *testing.B) {
 	l := NewLoader()
 	l.header = &headerFields{Index: 1}
 	for n := range 100_000 {
-		t := &Topic{Name: fmt.Sprintf("customer-%05d.events-%d", n/10, n%10), ID: TopicID{3, byte(n >> 16), byte(n >> 8), byte(n)}}
+		t := &Topic{
+			Name: fmt.Sprintf("customer-%05d.events-%d", n/10, n%10),
+			ID:   TopicID{3, byte(n >> 16), byte(n >> 8), byte(n)},
+		}
 		t.Partitions = []Partition{{Replicas: []int32{1}}}
 		if err := l.addTopic(t); err != nil {
 			b.Fatal(err)

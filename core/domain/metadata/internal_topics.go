@@ -1,7 +1,7 @@
 package metadata
 
-// MetaTopicCommand returns the command that makes the internal topic __meta, which wiring applies
-// when the topic is missing. Its configs are the seed's.
+// MetaTopicCommand returns the command that creates the internal topic __meta. A broker applies it at its start when
+// the topic is missing.
 func MetaTopicCommand(id TopicID, replicationFactor int16) CreateTopic {
 	return CreateTopic{
 		Name: MetaTopic, ID: id, Partitions: 1, ReplicationFactor: replicationFactor,

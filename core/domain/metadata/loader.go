@@ -7,7 +7,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// Loader builds an Image from its encoded entities. It is for one use by one goroutine.
+// Loader builds one Image from its encoded entities. It is not safe for concurrent use.
 type Loader struct {
 	header   *headerFields
 	img      Image
@@ -17,8 +17,8 @@ type Loader struct {
 // NewLoader returns a Loader without any entity.
 func NewLoader() *Loader { return &Loader{replicas: replicaSets{}} }
 
-// Add takes an entity in, in any order; value may be reused afterwards. An entity of a kind or
-// version that this program does not know is fault.UnsupportedVersion; one that cannot be is ErrCorrupt.
+// Add adds an entity. The order does not matter, and value may be reused afterwards. The error is
+// fault.UnsupportedVersion for a kind or version that this program does not know, and ErrCorrupt for a damaged entity.
 func (l *Loader) Add(e Entity, value []byte) error {
 	if len(e) == 0 || len(value) == 0 {
 		return fmt.Errorf("%w: entity %q of %d bytes", ErrCorrupt, string(e), len(value))
@@ -38,7 +38,8 @@ func (l *Loader) Add(e Entity, value []byte) error {
 	case entityConfig:
 		err = l.decodeConfigs(key, value[1:])
 	default:
-		return fault.New(fault.UnsupportedVersion, "metadata entity %q of unknown kind: a newer version wrote it", string(e))
+		return fault.New(fault.UnsupportedVersion, "metadata entity %q of unknown kind: a newer version wrote it",
+			string(e))
 	}
 	if err != nil {
 		return fmt.Errorf("%w: entity %q: %w", ErrCorrupt, string(e), err)
@@ -46,14 +47,18 @@ func (l *Loader) Add(e Entity, value []byte) error {
 	return nil
 }
 
-// Image returns the image of all that was added. It is ErrCorrupt when there was no header.
+// Image returns the image of the added entities. The error is ErrCorrupt when the header is missing.
 func (l *Loader) Image() (*Image, error) {
 	if l.header == nil {
 		return nil, fmt.Errorf("%w: no header", ErrCorrupt)
 	}
 	img := l.img
-	img.index, img.clusterID, img.nextProducerID = l.header.Index, l.header.ClusterID, l.header.NextProducerID
-	img.features, img.featuresEpoch, img.restored = l.header.Features, l.header.FeaturesEpoch, l.header.Restored
+	img.index = l.header.Index
+	img.clusterID = l.header.ClusterID
+	img.nextProducerID = l.header.NextProducerID
+	img.features = l.header.Features
+	img.featuresEpoch = l.header.FeaturesEpoch
+	img.restored = l.header.Restored
 	return &img, nil
 }
 
@@ -83,7 +88,7 @@ func (l *Loader) decodeTopic(key string, value []byte) error {
 	return l.addTopic(t)
 }
 
-// addTopic takes t over, and lets its partitions share their lists of replicas with others.
+// addTopic adds t, of which it takes ownership, and lets its partitions share equal lists of replicas with others.
 func (l *Loader) addTopic(t *Topic) error {
 	if err := ValidateTopicName(t.Name); err != nil {
 		return err
@@ -108,7 +113,7 @@ func (l *Loader) addTopic(t *Topic) error {
 		fresh = add(&l.img.collisions, key, t.Name) && fresh
 	}
 	if !fresh {
-		return fmt.Errorf("topic %q with id %v is there twice, or collides with another", t.Name, t.ID)
+		return fmt.Errorf("topic %q with id %v occurs twice, or collides with another", t.Name, t.ID)
 	}
 	l.img.partitions += len(t.Partitions)
 	return nil
@@ -130,7 +135,7 @@ func (l *Loader) addBroker(b *Broker) error {
 		return fmt.Errorf("broker id %d is negative", b.ID)
 	}
 	if !add(&l.img.brokers, brokerKey(b.ID), b) {
-		return fmt.Errorf("broker %d is there twice", b.ID)
+		return fmt.Errorf("broker %d occurs twice", b.ID)
 	}
 	return nil
 }
@@ -152,7 +157,7 @@ func (l *Loader) addConfigs(t ResourceType, name string, set map[string]string) 
 		return fmt.Errorf("%d configs of resource %d %q", len(set), t, name)
 	}
 	if !add(&l.img.configs, configKey(t, name), set) {
-		return fmt.Errorf("configs of resource %d %q are there twice", t, name)
+		return fmt.Errorf("configs of resource %d %q occur twice", t, name)
 	}
 	return nil
 }

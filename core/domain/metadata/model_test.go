@@ -195,7 +195,8 @@ func (m *model) check(t *rapid.T, img *Image) {
 		if set := img.Configs(resource.kind, resource.name); !maps.Equal(set, want) {
 			t.Fatalf("configs of %v %q: %v, want %v", resource.kind, resource.name, set, want)
 		}
-		if listed := slices.Contains(slices.Collect(img.ConfigResources(resource.kind)), resource.name); listed != (len(want) > 0) {
+		listed := slices.Contains(slices.Collect(img.ConfigResources(resource.kind)), resource.name)
+		if listed != (len(want) > 0) {
 			t.Fatalf("%v %q has configs %v and is listed: %t", resource.kind, resource.name, want, listed)
 		}
 	}
@@ -207,7 +208,8 @@ func (m *model) checkTopic(t *rapid.T, got *Topic, name string, want modelTopic)
 	}
 	for n, p := range got.Partitions {
 		distinct := slices.Compact(slices.Sorted(slices.Values(p.Replicas)))
-		if len(distinct) != want.replicationFactor || len(p.Replicas) != want.replicationFactor || p.Leader != p.Replicas[0] {
+		if len(distinct) != want.replicationFactor || len(p.Replicas) != want.replicationFactor ||
+			p.Leader != p.Replicas[0] {
 			t.Fatalf("partition %s-%d: %+v, want %d distinct replicas", name, n, p, want.replicationFactor)
 		}
 		for _, id := range p.Replicas {
@@ -222,13 +224,17 @@ func (m *model) checkTopic(t *rapid.T, got *Topic, name string, want modelTopic)
 func aCommand() *rapid.Generator[Command] {
 	names := rapid.SampledFrom([]string{"a", "b", "a.b", "a_b", "a.b.c", "a_b.c", "orders", "orders-2", "il/legal"})
 	ids := rapid.Custom(func(t *rapid.T) TopicID { return TopicID{1, rapid.ByteRange(0, 12).Draw(t, "id")} })
-	sets := rapid.MapOfN(rapid.SampledFrom([]string{"retention.ms", "segment.ms", "flush.ms"}), rapid.SampledFrom([]string{"1000", "2000"}), 0, 3)
+	sets := rapid.MapOfN(rapid.SampledFrom([]string{"retention.ms", "segment.ms", "flush.ms"}),
+		rapid.SampledFrom([]string{"1000", "2000"}), 0, 3)
 	return rapid.Custom(func(t *rapid.T) Command {
 		switch rapid.IntRange(0, 9).Draw(t, "command") {
 		case 0:
 			return InitCluster{ClusterID: rapid.SampledFrom([]string{"one", "two"}).Draw(t, "cluster")}
 		case 1:
-			return RegisterBroker{ID: rapid.Int32Range(0, 4).Draw(t, "broker"), Incarnation: [16]byte{rapid.ByteRange(1, 3).Draw(t, "incarnation")}}
+			return RegisterBroker{
+				ID:          rapid.Int32Range(0, 4).Draw(t, "broker"),
+				Incarnation: [16]byte{rapid.ByteRange(1, 3).Draw(t, "incarnation")},
+			}
 		case 2:
 			return DeleteTopic{ID: ids.Draw(t, "id")}
 		case 3, 4:
@@ -240,24 +246,32 @@ func aCommand() *rapid.Generator[Command] {
 			}
 			replace := rapid.Bool().Draw(t, "replace")
 			if rapid.Bool().Draw(t, "topic") {
-				return AlterConfigs{Type: ResourceTopic, Name: names.Draw(t, "name"), Replace: replace, Set: sets.Draw(t, "set"), Delete: gone}
+				return AlterConfigs{
+					Type: ResourceTopic, Name: names.Draw(t, "name"), Replace: replace, Set: sets.Draw(t, "set"),
+					Delete: gone,
+				}
 			}
 			set := map[string]string{"log.cleaner.threads": "2"}
-			return AlterConfigs{Type: ResourceBroker, Replace: replace, Set: set, Delete: rapid.SampledFrom([][]string{nil, {"x"}}).Draw(t, "gone")}
+			return AlterConfigs{
+				Type: ResourceBroker, Replace: replace, Set: set,
+				Delete: rapid.SampledFrom([][]string{nil, {"x"}}).Draw(t, "gone"),
+			}
 		case 6:
 			return AllocateProducerIDs{Count: rapid.Int64Range(1, 1000).Draw(t, "count")}
 		default:
 			return CreateTopic{
-				Name: names.Draw(t, "name"), ID: ids.Draw(t, "id"), Partitions: rapid.Int32Range(0, 6).Draw(t, "partitions"),
-				ReplicationFactor: int16(rapid.IntRange(0, 3).Draw(t, "replication factor")), Configs: sets.Draw(t, "configs"),
+				Name: names.Draw(t, "name"), ID: ids.Draw(t, "id"),
+				Partitions:        rapid.Int32Range(0, 6).Draw(t, "partitions"),
+				ReplicationFactor: int16(rapid.IntRange(0, 3).Draw(t, "replication factor")),
+				Configs:           sets.Draw(t, "configs"),
 			}
 		}
 	})
 }
 
-// TestApplyDoesWhatThePlainModelDoes holds images against the model, and while at it: what a command
-// returns, that no image ever changes, that another replica comes to the same, byte for byte, from encoded
-// commands, that changed entities are enough to follow, and that every form can be read back.
+// TestApplyDoesWhatThePlainModelDoes compares images and the results of commands with the model. It also checks that no
+// image ever changes, and that another replica arrives at the same image, byte for byte, from encoded commands. Finally
+// it checks that touched entities are enough to follow an image, and that every encoding can be read back.
 func TestApplyDoesWhatThePlainModelDoes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m, img, replica := newModel(), new(Image), new(Image)

@@ -7,31 +7,33 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// noLeader stands for the leader where there is none.
+// noLeader is the leader of a partition without one.
 const noLeader = -1
 
-// uncleanElectionConfig is the config that allows a replica to be elected that is not in sync.
+// uncleanElectionConfig is the config that allows the election of a replica that is not in sync.
 const uncleanElectionConfig = "unclean.leader.election.enable"
 
-// Reassigning reports whether a reassignment of the partition is under way (KIP-455).
+// Reassigning reports whether the partition has an ongoing reassignment (KIP-455).
 func (p *Partition) Reassigning() bool { return len(p.Adding) > 0 || len(p.Removing) > 0 }
 
-// target returns the replicas that the partition will have after the reassignment under way.
+// target returns the replicas that the partition will have after its ongoing reassignment.
 func (p *Partition) target() []int32 { return without(p.Replicas, p.Removing) }
 
-// election says who may lead a partition whose leader may do so no more.
+// election is the way in which a partition's leader is elected. The current leader stays if it may, except where noted.
 type election uint8
 
 const (
-	electInSync    election = iota // the first of the replicas that is in sync
-	electPreferred                 // the same, but the first replica of all comes before the present leader
-	electUnclean                   // the first that is in sync, and if there is none, the first that lives
+	electInSync    election = iota // the first replica that is in sync
+	electPreferred                 // the same, but the preferred replica, if in sync, replaces the current leader
+	electUnclean                   // the first that is in sync, or if there is none, the first live one
 )
 
-// settled returns what becomes of a partition when its replicas, in-sync replicas and reassignment become those of next: a
-// reassignment whose replicas are all in sync is completed, a leader is elected if there is need, and the epochs rise as
-// Kafka's controller raises them. changed is false when all stays as it is.
-func settled(old *Partition, next Partition, how election, mayLead func(int32) bool) (result Partition, changed bool) {
+// transition returns the partition that follows old when its replicas, in-sync replicas and reassignment become those
+// of next. It completes a reassignment whose replicas are all in sync, elects a leader if necessary, and raises leader
+// epoch and version as Kafka's controller does. changed is false when the partition stays as it is.
+func transition(
+	old *Partition, next Partition, how election, mayLead func(int32) bool,
+) (result Partition, changed bool) {
 	next.completeReassignment()
 	leader, unclean := next.elect(how, mayLead)
 	next.Leader = leader
@@ -40,7 +42,7 @@ func settled(old *Partition, next Partition, how election, mayLead func(int32) b
 		next.ISR = []int32{leader}
 		next.completeReassignment()
 	case len(next.ISR) == 0:
-		next.ISR = old.ISR // who was in sync last is remembered: nobody else has everything
+		next.ISR = old.ISR // the last in-sync replica stays in the ISR, since only it has all records
 	}
 	newLeader := leader != old.Leader || !containsAll(next.Replicas, old.Replicas)
 	if !newLeader && slices.Equal(next.Replicas, old.Replicas) && slices.Equal(next.ISR, old.ISR) &&
@@ -54,7 +56,7 @@ func settled(old *Partition, next Partition, how election, mayLead func(int32) b
 	return next, true
 }
 
-// completeReassignment ends the reassignment under way if all replicas that are to stay are in sync.
+// completeReassignment ends the ongoing reassignment if all its target replicas are in sync.
 func (p *Partition) completeReassignment() {
 	if !p.Reassigning() {
 		return
@@ -63,10 +65,13 @@ func (p *Partition) completeReassignment() {
 	if len(replicas) == 0 || len(isr) == 0 || !containsAll(isr, replicas) {
 		return
 	}
-	p.Replicas, p.ISR, p.Adding, p.Removing = replicas, isr, nil, nil
+	p.Replicas = replicas
+	p.ISR = isr
+	p.Adding = nil
+	p.Removing = nil
 }
 
-// elect returns who leads from now on. unclean says that the elected is not in sync.
+// elect returns the partition's next leader. unclean reports that it is not in sync.
 func (p *Partition) elect(how election, mayLead func(int32) bool) (leader int32, unclean bool) {
 	valid := func(id int32) bool { return slices.Contains(p.ISR, id) && mayLead(id) }
 	if how == electPreferred && valid(p.Replicas[0]) {
@@ -104,7 +109,7 @@ func containsAll(ids, wanted []int32) bool {
 	return true
 }
 
-// active returns who may lead and be in sync.
+// active returns a function that reports whether a broker may lead and be in sync.
 func (i *Image) active() func(int32) bool {
 	ids := make(map[int32]bool)
 	for b := range i.Brokers() {
@@ -115,9 +120,9 @@ func (i *Image) active() func(int32) bool {
 	return func(id int32) bool { return ids[id] }
 }
 
-// automatic returns the election for the topic when nobody has ordered one. What counts is the topic's own
-// unclean.leader.election.enable, then the one that is set for all brokers while they run, then the default: what a
-// single broker was started with is not known to the others, who must decide alike.
+// automatic returns the kind of election for a topic when no operator has asked for one. It follows the topic's own
+// unclean.leader.election.enable, then the cluster-wide dynamic config, then the default. A broker's static
+// configuration does not count: other nodes do not know it, and all must decide alike.
 func (i *Image) automatic(t *Topic) election {
 	text, ok := t.Configs[uncleanElectionConfig]
 	if !ok {
@@ -133,11 +138,11 @@ func (i *Image) automatic(t *Topic) election {
 	return electInSync
 }
 
-// UncleanElection reports whether unclean.leader.election.enable lets a replica of the topic lead that is not in sync.
+// UncleanElection reports whether the topic allows the election of a replica that is not in sync.
 func (i *Image) UncleanElection(t *Topic) bool { return i.automatic(t) == electUnclean }
 
-// handedOver returns a copy of i in which broker id, which is not active any more, is in sync nowhere but where it is the last,
-// and leads nothing.
+// handedOver returns a copy of i after broker id has become inactive: the broker leads no partition, and is in sync
+// only where it is the last in-sync replica.
 func (i *Image) handedOver(id int32) *Image {
 	mayLead, shared := i.active(), replicaSets{}
 	return i.withPartitions(func(t *Topic, p *Partition) (Partition, bool) {
@@ -153,23 +158,23 @@ func (i *Image) handedOver(id int32) *Image {
 		}
 		next := *p
 		next.ISR = shared.of(rest)
-		return settled(p, next, i.automatic(t), mayLead)
+		return transition(p, next, i.automatic(t), mayLead)
 	})
 }
 
-// leaderless returns a copy of i in which the partitions without leader have one if somebody may lead them.
-func (i *Image) leaderless() *Image {
+// electMissing returns a copy of i in which each partition without leader has one, if a broker may lead it.
+func (i *Image) electMissing() *Image {
 	mayLead := i.active()
 	return i.withPartitions(func(t *Topic, p *Partition) (Partition, bool) {
 		if p.Leader != noLeader {
 			return Partition{}, false
 		}
-		return settled(p, *p, i.automatic(t), mayLead)
+		return transition(p, *p, i.automatic(t), mayLead)
 	})
 }
 
-// withPartitions returns a copy of i in which change was asked about every partition: what it returns with true takes the
-// partition's place. It costs one walk over the topics, however many change.
+// withPartitions returns a copy of i with every partition replaced for which change returns another one and true. It
+// costs one walk over the topics, however many partitions change.
 func (i *Image) withPartitions(change func(*Topic, *Partition) (Partition, bool)) *Image {
 	next := *i
 	var changed []*Topic
@@ -197,7 +202,7 @@ func (i *Image) withPartitions(change func(*Topic, *Partition) (Partition, bool)
 	return &next
 }
 
-// withPartition returns a copy of i in which p stands in place of a topic's partition.
+// withPartition returns a copy of i in which p replaces the topic's partition of that index.
 func (i *Image) withPartition(t *Topic, index int32, p Partition) *Image {
 	fresh := *t
 	fresh.Partitions = slices.Clone(t.Partitions)
@@ -217,10 +222,10 @@ func (i *Image) partitionOf(id TopicID, index int32) (*Topic, *Partition, error)
 	return t, &t.Partitions[index], nil
 }
 
-// change returns a copy of i in which the partition has become what settled says.
+// change returns a copy of i after a transition of one partition.
 func (i *Image) change(t *Topic, index int32, next Partition, how election) (img *Image, res Result, changed bool) {
 	old := &t.Partitions[index]
-	p, changed := settled(old, next, how, i.active())
+	p, changed := transition(old, next, how, i.active())
 	if !changed {
 		return i, Result{Partition: old}, false
 	}
@@ -246,14 +251,15 @@ func alterPartition(img *Image, cmd AlterPartition) (*Image, Result, error) {
 	next.ISR = slices.Clone(cmd.ISR)
 	after, res, changed := img.change(t, cmd.Partition, next, img.automatic(t))
 	if !changed {
-		// Unlike in Kafka the version rises all the same: the leader outbids an earlier proposal so, whose fate it does not know.
+		// Unlike in Kafka the version rises even so. The leader uses that to invalidate an earlier proposal whose
+		// outcome it does not know.
 		next.Version++
 		after, res = img.withPartition(t, cmd.Partition, next), Result{Partition: &next}
 	}
 	return after, res, nil
 }
 
-// checkAlterPartition refuses what Kafka's controller refuses, in its order.
+// checkAlterPartition makes the checks of Kafka's controller, in the same order.
 func checkAlterPartition(img *Image, t *Topic, p *Partition, cmd AlterPartition) error {
 	refuse := func(k fault.Kind, format string, args ...any) error {
 		return fault.New(k, "in-sync replicas of %s-%d: "+format, append([]any{t.Name, cmd.Partition}, args...)...)
@@ -293,9 +299,10 @@ func checkAlterPartition(img *Image, t *Topic, p *Partition, cmd AlterPartition)
 	return nil
 }
 
-// leavesBehind reports whether rest, which are some, is isr without id, which is in it.
+// leavesBehind reports whether rest is isr without id, and not empty.
 func leavesBehind(isr []int32, id int32, rest []int32) bool {
-	return len(rest) > 0 && len(rest) == len(isr)-1 && containsAll(isr, rest) && slices.Contains(isr, id) && !slices.Contains(rest, id)
+	return len(rest) > 0 && len(rest) == len(isr)-1 && containsAll(isr, rest) && slices.Contains(isr, id) &&
+		!slices.Contains(rest, id)
 }
 
 func distinct(ids []int32) bool {
@@ -312,10 +319,13 @@ func electLeader(img *Image, cmd ElectLeader) (*Image, Result, error) {
 	if err != nil {
 		return nil, Result{}, err
 	}
-	how, unavailable := electPreferred, fault.New(fault.PreferredLeaderNotAvailable, "The preferred leader was not available.")
+	how := electPreferred
+	unavailable := fault.New(fault.PreferredLeaderNotAvailable, "The preferred leader was not available.")
 	needed := p.Leader != p.Replicas[0]
 	if cmd.Unclean {
-		how, unavailable = electUnclean, fault.New(fault.EligibleLeadersNotAvailable, "Eligible topic partition leaders are not available.")
+		how = electUnclean
+		unavailable = fault.New(fault.EligibleLeadersNotAvailable,
+			"Eligible topic partition leaders are not available.")
 		needed = p.Leader == noLeader
 	}
 	if !needed {

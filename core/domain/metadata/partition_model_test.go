@@ -27,9 +27,11 @@ func aClusterCommand(t *rapid.T, img *Image) Command {
 	switch rapid.IntRange(0, 14).Draw(t, "command") {
 	case 0, 1:
 		return RegisterBroker{
-			ID: id, Incarnation: [16]byte{rapid.ByteRange(1, 3).Draw(t, "incarnation")}, Fenced: rapid.Bool().Draw(t, "fenced"),
-			Rack: rapid.SampledFrom([]string{"", "east"}).Draw(t, "rack"), Endpoints: []Endpoint{{"PLAINTEXT", fmt.Sprint("b", id), 9092}},
-			Features: supports(1, rapid.Int16Range(2, 4).Draw(t, "supported")),
+			ID: id, Incarnation: [16]byte{rapid.ByteRange(1, 3).Draw(t, "incarnation")},
+			Fenced:    rapid.Bool().Draw(t, "fenced"),
+			Rack:      rapid.SampledFrom([]string{"", "east"}).Draw(t, "rack"),
+			Endpoints: []Endpoint{{"PLAINTEXT", fmt.Sprint("b", id), 9092}},
+			Features:  supports(1, rapid.Int16Range(2, 4).Draw(t, "supported")),
 		}
 	case 2, 3:
 		return FenceBroker{ID: id, Epoch: epoch}
@@ -42,13 +44,21 @@ func aClusterCommand(t *rapid.T, img *Image) Command {
 			return UnregisterBroker{ID: id}
 		}
 		on := rapid.SampledFrom([]string{"true", "false"}).Draw(t, "unclean")
-		return AlterConfigs{Type: ResourceTopic, Name: fmt.Sprint("t.", topic[0]), Set: map[string]string{uncleanElectionConfig: on}}
+		return AlterConfigs{
+			Type: ResourceTopic, Name: fmt.Sprint("t.", topic[0]), Set: map[string]string{uncleanElectionConfig: on},
+		}
 	case 8:
-		return CreateTopic{Name: fmt.Sprint("t.", topic[0]), ID: topic, Partitions: 2, ReplicationFactor: int16(rapid.IntRange(1, 3).Draw(t, "rf"))}
+		return CreateTopic{
+			Name: fmt.Sprint("t.", topic[0]), ID: topic, Partitions: 2,
+			ReplicationFactor: int16(rapid.IntRange(1, 3).Draw(t, "rf")),
+		}
 	case 9:
 		return ElectLeader{TopicID: topic, Partition: index, Unclean: rapid.Bool().Draw(t, "unclean")}
 	case 10:
-		return UpdateFeature{Name: VersionFeature, Level: rapid.Int16Range(1, 4).Draw(t, "level"), Downgrade: rapid.IntRange(0, 9).Draw(t, "downgrade") == 0}
+		return UpdateFeature{
+			Name: VersionFeature, Level: rapid.Int16Range(1, 4).Draw(t, "level"),
+			Downgrade: rapid.IntRange(0, 9).Draw(t, "downgrade") == 0,
+		}
 	case 11, 12:
 		cmd := AlterReassignment{TopicID: topic, Partition: index, KeepFactor: rapid.Bool().Draw(t, "keep")}
 		if rapid.IntRange(0, 2).Draw(t, "cancel") > 0 {
@@ -73,9 +83,9 @@ func aClusterCommand(t *rapid.T, img *Image) Command {
 	}
 }
 
-// TestPartitionsKeepTheirPromisesWhateverHappensToBrokers: who leads is in service and in sync, who is in sync is a replica,
-// epochs rise with every change, no clean change of leaders goes to one who was not in sync, and a copy that
-// follows encoded commands or stored entities is the same.
+// TestPartitionsKeepTheirPromisesWhateverHappensToBrokers checks that a leader is active and in sync, that in-sync
+// replicas are replicas, and that epochs rise with every change. A clean election must never elect a replica that was
+// out of sync. A copy which follows encoded commands or stored entities must be the same.
 func TestPartitionsKeepTheirPromisesWhateverHappensToBrokers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		img, replica, stored := new(Image), new(Image), map[Entity]string{}
@@ -145,19 +155,19 @@ func checkPartition(t *rapid.T, img *Image, p *Partition, cmd Command) {
 	}
 	active := img.active()
 	if p.Leader != noLeader && !active(p.Leader) {
-		t.Fatalf("%#v: the leader is not in service: %+v", cmd, p)
+		t.Fatalf("%#v: the leader is not active: %+v", cmd, p)
 	}
 	for _, id := range p.ISR {
 		if !active(id) && len(p.ISR) > 1 {
-			t.Fatalf("%#v: broker %d is not in service but in sync, and not the last: %+v", cmd, id, p)
+			t.Fatalf("%#v: broker %d is inactive but in sync, and not the last: %+v", cmd, id, p)
 		}
 		if active(id) && p.Leader == noLeader {
-			t.Fatalf("%#v: nobody leads, but broker %d could: %+v", cmd, id, p)
+			t.Fatalf("%#v: there is no leader, but broker %d could lead: %+v", cmd, id, p)
 		}
 	}
 }
 
-// checkChange checks what has become of a partition. confirmed says that its leader has had the in-sync replicas decided.
+// checkChange checks one change of a partition. confirmed means that its leader has had the in-sync replicas committed.
 func checkChange(t *rapid.T, before *Image, old, p *Partition, cmd Command, confirmed bool) {
 	same := old.Leader == p.Leader && slices.Equal(old.Replicas, p.Replicas) && slices.Equal(old.ISR, p.ISR) &&
 		slices.Equal(old.Adding, p.Adding) && slices.Equal(old.Removing, p.Removing)
@@ -176,7 +186,7 @@ func checkChange(t *rapid.T, before *Image, old, p *Partition, cmd Command, conf
 	if p.Leader == noLeader || slices.Contains(old.ISR, p.Leader) {
 		return
 	}
-	// An election of one who was not in sync.
+	// An election of a replica that was not in sync.
 	if alter, ok := cmd.(AlterPartition); ok && slices.Contains(alter.ISR, p.Leader) {
 		return // its leader has just said that it is, and so completed a reassignment
 	}
@@ -184,7 +194,7 @@ func checkChange(t *rapid.T, before *Image, old, p *Partition, cmd Command, conf
 		return
 	}
 	if !slices.Contains(slices.Collect(maps.Values(uncleanTopics(before))), true) {
-		t.Fatalf("%#v: %+v is led by one who was not in sync in %+v", cmd, p, old)
+		t.Fatalf("%#v: %+v is led by a replica that was not in sync in %+v", cmd, p, old)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// trio returns brokers 1 to 3 in service, broker 4 fenced, and topic "t" whose only partition is on 1, 2 and 3.
+// trio returns active brokers 1 to 3, the fenced broker 4, and topic "t" whose only partition is on 1, 2 and 3.
 func trio(tb testing.TB, more ...Command) *Image {
 	tb.Helper()
 	return cluster(tb, 0, append([]Command{
@@ -19,7 +19,9 @@ func trio(tb testing.TB, more ...Command) *Image {
 		RegisterBroker{ID: 2, Incarnation: [16]byte{1}},
 		RegisterBroker{ID: 3, Incarnation: [16]byte{1}},
 		RegisterBroker{ID: 4, Incarnation: [16]byte{1}, Fenced: true},
-		CreateTopic{Name: "t", ID: TopicID{1}, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{{1, 2, 3}}},
+		CreateTopic{
+			Name: "t", ID: TopicID{1}, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{{1, 2, 3}},
+		},
 	}, more...)...)
 }
 
@@ -28,7 +30,10 @@ func fence(id int32) FenceBroker     { return FenceBroker{ID: id, Epoch: int64(i
 func unfence(id int32) UnfenceBroker { return UnfenceBroker{ID: id, Epoch: int64(id)} }
 
 func isrOf(leader, leaderEpoch, version int32, isr ...int32) AlterPartition {
-	return AlterPartition{TopicID: TopicID{1}, BrokerID: leader, BrokerEpoch: int64(leader), LeaderEpoch: leaderEpoch, Version: version, ISR: isr}
+	return AlterPartition{
+		TopicID: TopicID{1}, BrokerID: leader, BrokerEpoch: int64(leader), LeaderEpoch: leaderEpoch, Version: version,
+		ISR: isr,
+	}
 }
 
 func reassign(replicas ...int32) AlterReassignment {
@@ -67,7 +72,7 @@ func TestPartitionsChangeAsInKafka(t *testing.T) {
 			Partition{Replicas: []int32{1, 2, 3}, ISR: []int32{1}, Leader: -1, LeaderEpoch: 1, Version: 3},
 		},
 		{
-			"nobody else is elected in its place",
+			"no other broker is elected in its place",
 			[]Command{fence(3), fence(2), fence(1), unfence(2)},
 			Partition{Replicas: []int32{1, 2, 3}, ISR: []int32{1}, Leader: -1, LeaderEpoch: 1, Version: 3},
 		},
@@ -124,7 +129,7 @@ func TestPartitionsChangeAsInKafka(t *testing.T) {
 			Partition{Replicas: []int32{1, 2, 3}, ISR: []int32{1, 2, 3}, Leader: 1, Version: 1},
 		},
 		{
-			"a new incarnation of the last in sync leads under a new epoch, and only when it is in service",
+			"a new incarnation of the last in sync leads under a new epoch, and only once it is unfenced",
 			[]Command{
 				isrOf(1, 0, 0, 1),
 				RegisterBroker{ID: 1, Incarnation: [16]byte{2}, Fenced: true},
@@ -135,12 +140,16 @@ func TestPartitionsChangeAsInKafka(t *testing.T) {
 		},
 		{
 			"a leader that resigns is followed by the next in sync",
-			[]Command{AlterPartition{TopicID: TopicID{1}, BrokerID: 1, BrokerEpoch: 1, ISR: []int32{2, 3}, Resigns: true}},
+			[]Command{
+				AlterPartition{TopicID: TopicID{1}, BrokerID: 1, BrokerEpoch: 1, ISR: []int32{2, 3}, Resigns: true},
+			},
 			Partition{Replicas: []int32{1, 2, 3}, ISR: []int32{2, 3}, Leader: 2, LeaderEpoch: 1, Version: 1},
 		},
 		{
 			"a follower that resigns leaves the in-sync replicas",
-			[]Command{AlterPartition{TopicID: TopicID{1}, BrokerID: 3, BrokerEpoch: 3, ISR: []int32{1, 2}, Resigns: true}},
+			[]Command{
+				AlterPartition{TopicID: TopicID{1}, BrokerID: 3, BrokerEpoch: 3, ISR: []int32{1, 2}, Resigns: true},
+			},
 			Partition{Replicas: []int32{1, 2, 3}, ISR: []int32{1, 2}, Leader: 1, Version: 1},
 		},
 		{
@@ -223,25 +232,48 @@ func TestChangesOfPartitionsAndBrokersAreRefusedAsInKafka(t *testing.T) {
 		{"another epoch to unfence", nil, UnfenceBroker{ID: 1, Epoch: 9}, fault.StaleBrokerEpoch},
 		{"another epoch to shut down", nil, ShutDownBroker{ID: 1, Epoch: 9}, fault.StaleBrokerEpoch},
 		{"unregister an unknown broker", nil, UnregisterBroker{ID: 9}, fault.BrokerIDNotRegistered},
-		{"unregister a broker in service", nil, UnregisterBroker{ID: 1}, fault.InvalidRequest},
-		{"two endpoints of a listener", nil, RegisterBroker{ID: 7, Endpoints: []Endpoint{{"A", "h", 1}, {"A", "h", 2}}}, fault.InvalidRequest},
-		{"a port out of range", nil, RegisterBroker{ID: 7, Endpoints: []Endpoint{{"A", "h", 65536}}}, fault.InvalidRequest},
+		{"unregister an active broker", nil, UnregisterBroker{ID: 1}, fault.InvalidRequest},
+		{
+			"two endpoints of a listener", nil,
+			RegisterBroker{ID: 7, Endpoints: []Endpoint{{"A", "h", 1}, {"A", "h", 2}}},
+			fault.InvalidRequest,
+		},
+		{
+			"a port out of range", nil,
+			RegisterBroker{ID: 7, Endpoints: []Endpoint{{"A", "h", 65536}}},
+			fault.InvalidRequest,
+		},
 
-		{"the leader's old incarnation", nil, alter(func(c *AlterPartition) { c.BrokerEpoch = 0 }), fault.StaleBrokerEpoch},
+		{
+			"the leader's old incarnation", nil, alter(func(c *AlterPartition) { c.BrokerEpoch = 0 }),
+			fault.StaleBrokerEpoch,
+		},
 		{"an unknown topic", nil, alter(func(c *AlterPartition) { c.TopicID = TopicID{9} }), fault.UnknownTopicID},
-		{"an unknown partition", nil, alter(func(c *AlterPartition) { c.Partition = 1 }), fault.UnknownTopicOrPartition},
+		{
+			"an unknown partition", nil, alter(func(c *AlterPartition) { c.Partition = 1 }),
+			fault.UnknownTopicOrPartition,
+		},
 		{"a leader epoch to come", nil, alter(func(c *AlterPartition) { c.LeaderEpoch = 1 }), fault.NotController},
 		{"a partition epoch to come", nil, alter(func(c *AlterPartition) { c.Version = 1 }), fault.NotController},
 		{"a leader epoch gone by", []Command{fence(1), unfence(1)}, isrOf(1, 0, 0, 1), fault.FencedLeaderEpoch},
-		{"one who does not lead", nil, isrOf(2, 0, 0, 2), fault.InvalidRequest},
+		{"a broker that does not lead", nil, isrOf(2, 0, 0, 2), fault.InvalidRequest},
 		{"a partition epoch gone by", []Command{isrOf(1, 0, 0, 1)}, isrOf(1, 0, 0, 1, 2), fault.InvalidUpdateVersion},
 		{"no replica", nil, isrOf(1, 0, 0, 1, 4), fault.InvalidRequest},
 		{"a replica twice", nil, isrOf(1, 0, 0, 1, 2, 2), fault.InvalidRequest},
 		{"without the leader", nil, isrOf(1, 0, 0, 2, 3), fault.InvalidRequest},
-		{"nobody", nil, isrOf(1, 0, 0), fault.InvalidRequest},
-		{"a leader that resigns and stays", nil, alter(func(c *AlterPartition) { c.Resigns = true }), fault.InvalidRequest},
-		{"a leader that resigns and leaves nobody", nil, alter(func(c *AlterPartition) { c.Resigns, c.ISR = true, nil }), fault.InvalidRequest},
-		{"a follower that resigns and stays", nil, alter(func(c *AlterPartition) { c.BrokerID, c.BrokerEpoch, c.Resigns = 2, 2, true }), fault.InvalidRequest},
+		{"an empty ISR", nil, isrOf(1, 0, 0), fault.InvalidRequest},
+		{
+			"a leader that resigns and stays", nil, alter(func(c *AlterPartition) { c.Resigns = true }),
+			fault.InvalidRequest,
+		},
+		{
+			"a leader that resigns and leaves an empty ISR", nil,
+			alter(func(c *AlterPartition) { c.Resigns, c.ISR = true, nil }), fault.InvalidRequest,
+		},
+		{
+			"a follower that resigns and stays", nil,
+			alter(func(c *AlterPartition) { c.BrokerID, c.BrokerEpoch, c.Resigns = 2, 2, true }), fault.InvalidRequest,
+		},
 		{"a follower that resigns for others, too", nil, AlterPartition{
 			TopicID: TopicID{1}, BrokerID: 3, BrokerEpoch: 3, ISR: []int32{1}, Resigns: true,
 		}, fault.InvalidRequest},
@@ -249,23 +281,52 @@ func TestChangesOfPartitionsAndBrokersAreRefusedAsInKafka(t *testing.T) {
 			TopicID: TopicID{1}, BrokerID: 3, BrokerEpoch: 3, Version: 1, ISR: []int32{1, 2}, Resigns: true,
 		}, fault.InvalidRequest},
 		{"a fenced replica", []Command{fence(3)}, isrOf(1, 0, 1, 1, 2, 3), fault.IneligibleReplica},
-		{"a replica that shuts down", []Command{ShutDownBroker{ID: 3, Epoch: 3}}, isrOf(1, 0, 1, 1, 2, 3), fault.IneligibleReplica},
-		{"another incarnation of a replica", nil, alter(func(c *AlterPartition) { c.ISREpochs = []int64{-1, 9} }), fault.IneligibleReplica},
-		{"too few broker epochs", nil, alter(func(c *AlterPartition) { c.ISREpochs = []int64{-1} }), fault.InvalidRequest},
+		{
+			"a replica that shuts down",
+			[]Command{ShutDownBroker{ID: 3, Epoch: 3}},
+			isrOf(1, 0, 1, 1, 2, 3),
+			fault.IneligibleReplica,
+		},
+		{
+			"another incarnation of a replica", nil, alter(func(c *AlterPartition) { c.ISREpochs = []int64{-1, 9} }),
+			fault.IneligibleReplica,
+		},
+		{
+			"too few broker epochs", nil, alter(func(c *AlterPartition) { c.ISREpochs = []int64{-1} }),
+			fault.InvalidRequest,
+		},
 
 		{"the preferred leader leads", nil, ElectLeader{TopicID: TopicID{1}}, fault.ElectionNotNeeded},
-		{"there is a leader", []Command{fence(1)}, ElectLeader{TopicID: TopicID{1}, Unclean: true}, fault.ElectionNotNeeded},
-		{"the preferred leader is fenced", []Command{fence(1)}, ElectLeader{TopicID: TopicID{1}}, fault.PreferredLeaderNotAvailable},
 		{
-			"nobody lives",
+			"there is a leader",
+			[]Command{fence(1)},
+			ElectLeader{TopicID: TopicID{1}, Unclean: true},
+			fault.ElectionNotNeeded,
+		},
+		{
+			"the preferred leader is fenced",
+			[]Command{fence(1)},
+			ElectLeader{TopicID: TopicID{1}},
+			fault.PreferredLeaderNotAvailable,
+		},
+		{
+			"no live replica",
 			[]Command{fence(1), fence(2), fence(3)},
 			ElectLeader{TopicID: TopicID{1}, Unclean: true},
 			fault.EligibleLeadersNotAvailable,
 		},
-		{"an unknown partition to elect", nil, ElectLeader{TopicID: TopicID{1}, Partition: -1}, fault.UnknownTopicOrPartition},
+		{
+			"an unknown partition to elect", nil,
+			ElectLeader{TopicID: TopicID{1}, Partition: -1},
+			fault.UnknownTopicOrPartition,
+		},
 
 		{"nothing to cancel", nil, AlterReassignment{TopicID: TopicID{1}}, fault.NoReassignmentInProgress},
-		{"to no replicas", nil, AlterReassignment{TopicID: TopicID{1}, Replicas: []int32{}}, fault.InvalidReplicaAssignment},
+		{
+			"to no replicas", nil,
+			AlterReassignment{TopicID: TopicID{1}, Replicas: []int32{}},
+			fault.InvalidReplicaAssignment,
+		},
 		{"to unknown replicas", nil, reassign(1, 9), fault.InvalidReplicaAssignment},
 		{"to a replica twice", nil, reassign(1, 1), fault.InvalidReplicaAssignment},
 		{
@@ -296,7 +357,7 @@ func TestChangesOfPartitionsAndBrokersAreRefusedAsInKafka(t *testing.T) {
 	}
 }
 
-func TestACompletedReassignmentTellsTheOldLeaderWhoLeads(t *testing.T) {
+func TestACompletedReassignmentTellsTheOldLeaderTheNewOne(t *testing.T) {
 	img := trio(t, unfence(4), reassign(4, 2))
 	_, res, err := Apply(img, isrOf(1, 0, 1, 1, 2, 3, 4))
 	if err != nil || res.Partition == nil || res.Partition.Leader != 4 {
@@ -304,7 +365,7 @@ func TestACompletedReassignmentTellsTheOldLeaderWhoLeads(t *testing.T) {
 	}
 }
 
-func TestABrokerInServiceThatHoldsNothingCanBeUnregistered(t *testing.T) {
+func TestAnActiveBrokerThatHoldsNothingCanBeUnregistered(t *testing.T) {
 	img := trio(t, unfence(4))
 	if b, ok := img.Broker(4); !ok || b.Fenced {
 		t.Fatalf("broker 4 is %+v", b)
@@ -367,14 +428,20 @@ func TestAnUnregisteredBrokerIsForgottenButInItsPartitions(t *testing.T) {
 }
 
 func TestPlacementPutsReplicasIntoDistinctRacks(t *testing.T) {
-	for _, racks := range [][]string{{"a", "b", "c"}, {"a", "a", "b", "b", "c", "c"}, {"a", "a", "a", "b"}, {"a", "b", "b", "b", "c"}} {
+	for _, racks := range [][]string{
+		{"a", "b", "c"},
+		{"a", "a", "b", "b", "c", "c"},
+		{"a", "a", "a", "b"},
+		{"a", "b", "b", "b", "c"},
+	} {
 		img := new(Image)
 		for id, rack := range racks {
 			img, _, _ = Apply(img, RegisterBroker{ID: int32(id), Rack: rack})
 		}
 		most := len(slices.Compact(slices.Sorted(slices.Values(racks))))
 		for rf := 1; rf <= len(racks); rf++ {
-			_, res, err := Apply(img, CreateTopic{Name: "t", ID: TopicID{1}, Partitions: int32(60), ReplicationFactor: int16(rf)})
+			_, res, err := Apply(img,
+				CreateTopic{Name: "t", ID: TopicID{1}, Partitions: int32(60), ReplicationFactor: int16(rf)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -385,13 +452,15 @@ func TestPlacementPutsReplicasIntoDistinctRacks(t *testing.T) {
 					used[racks[id]] = true
 				}
 				if len(used) != min(rf, most) || !distinct(p.Replicas) {
-					t.Errorf("racks %v, replication factor %d: partition %d is on %v, in %d racks", racks, rf, n, p.Replicas, len(used))
+					t.Errorf("racks %v, replication factor %d: partition %d is on %v, in %d racks", racks, rf, n,
+						p.Replicas, len(used))
 				}
 				leads[p.Leader]++
 			}
 			for id := range racks {
 				if leads[int32(id)] != 60/len(racks) {
-					t.Errorf("racks %v, replication factor %d: broker %d leads %d of 60 partitions", racks, rf, id, leads[int32(id)])
+					t.Errorf("racks %v, replication factor %d: broker %d leads %d of 60 partitions", racks, rf, id,
+						leads[int32(id)])
 				}
 			}
 		}
@@ -404,7 +473,8 @@ func hundredThousand(tb testing.TB, each int32) *Image {
 	img := cluster(tb, 0, RegisterBroker{ID: 1}, RegisterBroker{ID: 2}, RegisterBroker{ID: 3})
 	for n := range 100_000 / each {
 		next, _, err := Apply(img, CreateTopic{
-			Name: fmt.Sprintf("topic-%d", n), ID: TopicID{3, byte(n >> 16), byte(n >> 8), byte(n)}, Partitions: each, ReplicationFactor: 3,
+			Name: fmt.Sprintf("topic-%d", n), ID: TopicID{3, byte(n >> 16), byte(n >> 8), byte(n)}, Partitions: each,
+			ReplicationFactor: 3,
 		})
 		if err != nil {
 			tb.Fatal(err)
@@ -428,7 +498,8 @@ func BenchmarkFenceABrokerOf100000Partitions(b *testing.B) {
 	}
 }
 
-// The benchmark has the time; what grows faster than the partitions shows in the allocations, too.
+// BenchmarkFenceABrokerOf100000Partitions measures the time. A cost that grows faster than the number of partitions
+// shows in the allocations, too.
 func TestToFenceABrokerCostsWhatItsPartitionsDo(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes 100,000 partitions")

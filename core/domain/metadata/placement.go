@@ -11,7 +11,7 @@ import (
 // maxNewPartitions bounds what one command may add, as Kafka bounds a request (MAX_RECORDS_PER_USER_OP).
 const maxNewPartitions = 10_000
 
-// newTopicPartitions returns the partitions of the topic that cmd makes.
+// newTopicPartitions returns the partitions of the topic that cmd creates.
 func newTopicPartitions(img *Image, cmd CreateTopic) ([]Partition, error) {
 	switch {
 	case len(cmd.Assignments) > 0 && cmd.ReplicationFactor != -1:
@@ -65,8 +65,8 @@ func assigned(img *Image, assignments [][]int32, first, replicationFactor int) (
 		}
 		p, ok := newPartition(img, replicas, shared)
 		if !ok {
-			return nil, fault.New(fault.InvalidReplicaAssignment, "All brokers specified in the manual partition assignment "+
-				"for partition %d are fenced or in controlled shutdown.", first+n)
+			return nil, fault.New(fault.InvalidReplicaAssignment, "All brokers specified in the manual partition "+
+				"assignment for partition %d are fenced or in controlled shutdown.", first+n)
 		}
 		partitions[n] = p
 	}
@@ -78,17 +78,18 @@ func checkAssignment(img *Image, replicas []int32, replicationFactor int) error 
 		return err
 	}
 	if len(replicas) != replicationFactor {
-		return fault.New(fault.InvalidReplicaAssignment, "The manual partition assignment includes a partition with %d "+
-			"replica(s), but this is not consistent with previous partitions, which have %d replica(s).",
+		return fault.New(fault.InvalidReplicaAssignment, "The manual partition assignment includes a partition with "+
+			"%d replica(s), but this is not consistent with previous partitions, which have %d replica(s).",
 			len(replicas), replicationFactor)
 	}
 	return nil
 }
 
-// checkReplicas checks the replicas that somebody has chosen for a partition, with Kafka's messages.
+// checkReplicas checks a list of replicas from a client's assignment, with Kafka's messages.
 func checkReplicas(img *Image, replicas []int32) error {
 	if len(replicas) == 0 {
-		return fault.New(fault.InvalidReplicaAssignment, "The manual partition assignment includes an empty replica list.")
+		return fault.New(fault.InvalidReplicaAssignment,
+			"The manual partition assignment includes an empty replica list.")
 	}
 	sorted := slices.Sorted(slices.Values(replicas))
 	for n, id := range sorted {
@@ -104,8 +105,8 @@ func checkReplicas(img *Image, replicas []int32) error {
 	return nil
 }
 
-// placed returns count partitions, their replicas spread over the racks and the brokers, together with those that t
-// has already, nil for a new topic.
+// placed returns count new partitions for t, nil for a new topic. Together with those that t has, their replicas are
+// spread over racks and brokers.
 func placed(img *Image, t *Topic, count, replicationFactor int) ([]Partition, error) {
 	if err := checkNewPartitions(count); err != nil {
 		return nil, err
@@ -116,14 +117,15 @@ func placed(img *Image, t *Topic, count, replicationFactor int) ([]Partition, er
 		return nil, fault.New(fault.InvalidReplicationFactor,
 			"Unable to replicate the partition %d time(s): All brokers are currently fenced.", replicationFactor)
 	case replicationFactor > registered:
-		return nil, fault.New(fault.InvalidReplicationFactor, "Unable to replicate the partition %d time(s): The target "+
-			"replication factor of %d cannot be reached because only %d broker(s) are registered or some brokers have all "+
-			"their log directories cordoned.",
+		return nil, fault.New(fault.InvalidReplicationFactor, "Unable to replicate the partition %d time(s): The "+
+			"target replication factor of %d cannot be reached because only %d broker(s) are registered or some "+
+			"brokers have all their log directories cordoned.",
 			replicationFactor, replicationFactor, registered)
 	}
 	partitions, shared := make([]Partition, count), replicaSets{}
 	place := placer{
-		live: live, fenced: fenced, leads: make(map[int32]int), holds: make(map[int32]int), heirs: make(map[[2]int32]int),
+		live: live, fenced: fenced, leads: make(map[int32]int), holds: make(map[int32]int),
+		heirs: make(map[[2]int32]int),
 	}
 	if t != nil {
 		for n := range t.Partitions {
@@ -137,7 +139,7 @@ func placed(img *Image, t *Topic, count, replicationFactor int) ([]Partition, er
 	return partitions, nil
 }
 
-// usable returns the brokers that partitions may be placed on: those that live, and those that are fenced.
+// usable returns the brokers that partitions may be placed on: the active ones, and the fenced ones.
 func (i *Image) usable() (live, fenced []*Broker) {
 	for b := range i.Brokers() {
 		switch {
@@ -167,7 +169,8 @@ func alternating(brokers []*Broker) []*Broker {
 // placer places the partitions of one topic, one after the other.
 type placer struct {
 	live, fenced []*Broker
-	leads, holds map[int32]int    // what the topic has on each broker: partitions whose first replica it is, and replicas
+	// leads and holds count, by broker, the topic's partitions that prefer the broker as leader, and its replicas.
+	leads, holds map[int32]int
 	heirs        map[[2]int32]int // partitions, by their first two replicas: the second leads when the first dies
 }
 
@@ -181,11 +184,11 @@ func (p *placer) count(replicas []int32) {
 	}
 }
 
-// replicas returns the replicas of the turn-th partition of a cluster, so that leaderships, replicas and what falls on
-// others when a broker dies are spread evenly over each topic, as far as racks allow it: the replicas of a partition
-// are in as many racks as there are. What is left open is decided in turns: first replicas go round the brokers, so
-// that topics of one partition spread as well, and the others follow at a distance that grows with each round. Fenced
-// brokers are taken only when there are too few others.
+// replicas returns the replicas of the turn-th partition of the cluster. The replicas of a partition are in as many
+// racks as possible. As far as that allows, each topic's leaderships and replicas are spread evenly over the brokers,
+// and so is the load that other brokers take over when one dies. Ties are broken in turns: first replicas go round the
+// brokers, so that topics of one partition are spread as well, and the others follow at a distance that grows with each
+// round. Fenced brokers are used only when there are too few active ones.
 func (p *placer) replicas(turn, replicationFactor int) []int32 {
 	live := len(p.live)
 	first := turn % live
@@ -207,14 +210,16 @@ func (p *placer) replicas(turn, replicationFactor int) []int32 {
 	return replicas
 }
 
-// leadsBefore reports whether a partition is to be led by a rather than by b: who leads less, or else has less.
+// leadsBefore reports whether a is a better leader than b: it leads fewer partitions, or as many and has fewer
+// replicas.
 func (p *placer) leadsBefore(a, b *Broker) bool {
 	return cmp.Or(cmp.Compare(p.leads[a.ID], p.leads[b.ID]), cmp.Compare(p.holds[a.ID], p.holds[b.ID])) < 0
 }
 
-// followers returns count of the candidates, all of them when there are fewer; the first of them is to lead after
-// leader. A rack with fewer of the partition's replicas comes first, then who follows less (leaderships come to
-// everyone in their turn), has less, or is leader's heir less often.
+// followers returns count of the candidates, or all when there are fewer. The first of them leads if leader dies. It
+// prefers candidates in racks with fewer of the partition's replicas, then those that follow fewer partitions. Ties are
+// decided by the number of replicas, and by how often the candidate is leader's first follower. Leaderships do not
+// count: every broker gets them in its turn.
 func (p *placer) followers(leader *Broker, candidates []*Broker, count int) []int32 {
 	inRack, chosen := map[string]int{leader.Rack: 1}, make([]int32, 0, count)
 	heir := func(id int32) int { return p.heirs[[2]int32{leader.ID, id}] }
@@ -242,8 +247,8 @@ func checkNewPartitions(count int) error {
 	return nil
 }
 
-// newPartition returns a partition whose in-sync replicas are those that are active; its leader is
-// the first of them. ok is false when there is none.
+// newPartition returns a partition whose in-sync replicas are the active ones. Its leader is the first of them; ok is
+// false when there is none.
 func newPartition(img *Image, replicas []int32, shared replicaSets) (p Partition, ok bool) {
 	isr := make([]int32, 0, len(replicas))
 	for _, id := range replicas {
@@ -261,7 +266,7 @@ func newPartition(img *Image, replicas []int32, shared replicaSets) (p Partition
 // partitions and few such lists.
 type replicaSets map[string][]int32
 
-// of returns a slice equal to ids that is never changed.
+// of returns a shared slice that is equal to ids. It must not be changed.
 func (s replicaSets) of(ids []int32) []int32 {
 	if len(ids) == 0 {
 		return nil

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// spreads are by how many replicas the fullest and the emptiest broker differ where the placer of Apache Kafka 4.4.0
-// has placed a topic: the best of 200 of its outcomes, which are drawn by lot.
+// spreads are the differences in replicas between the fullest and the emptiest broker when Apache Kafka 4.4.0 has
+// placed a topic: the best of 200 of its placements, which are random.
 var spreads = []struct {
 	racks             string // of each broker
 	replicationFactor int16
@@ -88,22 +88,33 @@ var spreads = []struct {
 
 func TestReplicasAreSpreadAtLeastAsEvenlyAsByApacheKafka(t *testing.T) {
 	for _, c := range spreads {
-		t.Run(fmt.Sprintf("%d partitions with %d replicas on racks %s", c.partitions, c.replicationFactor, c.racks), func(t *testing.T) {
-			img, racks := new(Image), strings.Split(c.racks, ",")
-			for id, rack := range racks {
-				img = applied(t, img, RegisterBroker{ID: int32(id), Rack: rack})
-			}
-			img = applied(t, img, CreateTopic{Name: "t", ID: TopicID{1}, Partitions: c.partitions, ReplicationFactor: c.replicationFactor})
-			if leads, holds := spreadOf(img, "t", len(racks)); holds > c.spread || leads > 1 {
-				t.Errorf("brokers differ by %d replicas and %d leaderships, in Kafka by %d replicas", holds, leads, c.spread)
-			}
-		})
+		t.Run(fmt.Sprintf("%d partitions with %d replicas on racks %s", c.partitions, c.replicationFactor, c.racks),
+			func(t *testing.T) {
+				img, racks := new(Image), strings.Split(c.racks, ",")
+				for id, rack := range racks {
+					img = applied(t, img, RegisterBroker{ID: int32(id), Rack: rack})
+				}
+				img = applied(t, img,
+					CreateTopic{
+						Name: "t", ID: TopicID{1}, Partitions: c.partitions, ReplicationFactor: c.replicationFactor,
+					})
+				if leads, holds := spreadOf(img, "t", len(racks)); holds > c.spread || leads > 1 {
+					t.Errorf("brokers differ by %d replicas and %d leaderships, in Kafka by %d replicas", holds,
+						leads, c.spread)
+				}
+			})
 	}
 }
 
-// Even racks: a topic that has grown is as even as one that was made as large.
+// With even racks, a topic that has grown is as even as one that was created with that size.
 func TestPartitionsThatAreAddedKeepATopicEven(t *testing.T) {
-	for _, racks := range [][]string{{"", "", ""}, {"", "", "", "", ""}, {"a", "a", "b", "b"}, {"a", "b", "b", "a"}, {"a", "a", "b", "b", "c", "c"}} {
+	for _, racks := range [][]string{
+		{"", "", ""},
+		{"", "", "", "", ""},
+		{"a", "a", "b", "b"},
+		{"a", "b", "b", "a"},
+		{"a", "a", "b", "b", "c", "c"},
+	} {
 		for rf := 1; rf <= 3; rf++ {
 			img := new(Image)
 			for id, rack := range racks {
@@ -114,7 +125,8 @@ func TestPartitionsThatAreAddedKeepATopicEven(t *testing.T) {
 			for count := int32(2); count <= 40; count++ {
 				img = applied(t, img, CreatePartitions{Topic: "t", Count: count})
 				if leads, holds := spreadOf(img, "t", len(racks)); leads > 1 || holds > 1 {
-					t.Errorf("racks %q, %d replicas, grown to %d: brokers differ by %d replicas and %d leaderships", racks, rf, count, holds, leads)
+					t.Errorf("racks %q, %d replicas, grown to %d: brokers differ by %d replicas and %d leaderships",
+						racks, rf, count, holds, leads)
 				}
 			}
 		}
@@ -130,7 +142,7 @@ func applied(t *testing.T, img *Image, cmd Command) *Image {
 	return next
 }
 
-// spreadOf returns by how much brokers 0 to n-1 differ in what they have of a topic.
+// spreadOf returns the largest differences between brokers 0 to n-1 in leaderships and replicas of a topic.
 func spreadOf(img *Image, topic string, n int) (leads, holds int) {
 	ofLeads, ofHolds := make([]int, n), make([]int, n)
 	t, _ := img.Topic(topic)

@@ -6,8 +6,9 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// alterReassignment carries out KIP-455. A partition that moves has its new replicas first and those that it is to lose behind
-// them, until all new ones are in sync; then the old ones go.
+// alterReassignment starts, replaces or cancels a reassignment (KIP-455). During a reassignment the target replicas
+// come first in the partition's list and the replicas to be removed last. When all target replicas are in sync, the
+// others are dropped; see transition.
 func alterReassignment(img *Image, cmd AlterReassignment) (*Image, Result, error) {
 	t, p, err := img.partitionOf(cmd.TopicID, cmd.Partition)
 	if err != nil {
@@ -27,13 +28,14 @@ func alterReassignment(img *Image, cmd AlterReassignment) (*Image, Result, error
 	return img, res, nil
 }
 
-// reassign begins to move the partition to these replicas, in place of what a reassignment under way would make of it.
+// reassign begins to move the partition to these replicas. It replaces an ongoing reassignment.
 func (p *Partition) reassign(img *Image, replicas []int32, keepFactor bool) error {
 	if err := checkReplicas(img, replicas); err != nil {
 		return err
 	}
 	if have := len(p.target()); keepFactor && have != len(replicas) {
-		return fault.New(fault.InvalidReplicationFactor, "The replication factor is changed from %d to %d", have, len(replicas))
+		return fault.New(fault.InvalidReplicationFactor, "The replication factor is changed from %d to %d", have,
+			len(replicas))
 	}
 	original := without(p.Replicas, p.Adding)
 	removing := without(p.Replicas, replicas)
@@ -45,22 +47,27 @@ func (p *Partition) reassign(img *Image, replicas []int32, keepFactor bool) erro
 	return nil
 }
 
-// cancelReassignment takes the new replicas out again. unclean says that one that is not in sync may be the last.
+// cancelReassignment removes the replicas that the reassignment has added. With unclean, the remaining ones need not
+// include one that is in sync.
 func (p *Partition) cancelReassignment(topic string, index int32, unclean bool) error {
 	if !p.Reassigning() {
 		return fault.NoReassignmentInProgress
 	}
 	replicas, isr := without(p.Replicas, p.Adding), without(p.ISR, p.Adding)
 	if len(replicas) == 0 {
-		return fault.New(fault.InvalidReplicaAssignment, "Invalid replica assignment: addingReplicas contains all replicas.")
+		return fault.New(fault.InvalidReplicaAssignment,
+			"Invalid replica assignment: addingReplicas contains all replicas.")
 	}
 	if len(isr) == 0 {
 		if !unclean {
-			return fault.New(fault.InvalidReplicaAssignment, "Unable to revert partition assignment for %s:%d because it would "+
-				"require an unclean leader election.", topic, index)
+			return fault.New(fault.InvalidReplicaAssignment, "Unable to revert partition assignment for %s:%d "+
+				"because it would require an unclean leader election.", topic, index)
 		}
 		isr = replicas[:1]
 	}
-	p.Replicas, p.ISR, p.Adding, p.Removing = replicas, isr, nil, nil
+	p.Replicas = replicas
+	p.ISR = isr
+	p.Adding = nil
+	p.Removing = nil
 	return nil
 }

@@ -48,7 +48,8 @@ func TestNothingIsGivenOutAgainAfterALoss(t *testing.T) {
 		for n := range 2 {
 			topic, _ := img.Topic("orders")
 			if p := topic.Partitions[n]; p.LeaderEpoch <= lost.LeaderEpoch || p.Version <= lost.Version {
-				t.Errorf("partition %d has leader epoch %d and version %d, lost were %d and %d", n, p.LeaderEpoch, p.Version, lost.LeaderEpoch, lost.Version)
+				t.Errorf("partition %d has leader epoch %d and version %d, lost were %d and %d", n, p.LeaderEpoch,
+					p.Version, lost.LeaderEpoch, lost.Version)
 			}
 		}
 		index = img.Index()

@@ -12,14 +12,14 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// A snapshot is the magic, a version (4 bytes), then each entity's key and value (4 bytes of length before
-// each), an empty key, and the CRC-32C of everything before it (4 bytes). Numbers are big-endian.
+// A snapshot is the magic, a version (4 bytes), the entities, an empty key, and the CRC-32C of everything before it (4
+// bytes). An entity is its key and its value, each with 4 bytes of length before it. Numbers are big-endian.
 const (
 	snapshotMagic   = "CHRKMETA"
 	snapshotVersion = 1
 )
 
-// maxSnapshotField bounds what a length in a snapshot may say, in bytes.
+// maxSnapshotField is the largest length of a key or value in a snapshot, in bytes.
 const maxSnapshotField = 1 << 30
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -53,8 +53,8 @@ func EncodeImage(w io.Writer, img *Image) error {
 	return buf.Flush()
 }
 
-// DecodeImage reads what EncodeImage has written, up to its end. A newer version is fault.UnsupportedVersion;
-// all else that is wrong is ErrCorrupt.
+// DecodeImage reads the output of EncodeImage. Nothing may follow it. The error is fault.UnsupportedVersion for a newer
+// version, and otherwise ErrCorrupt.
 func DecodeImage(r io.Reader) (*Image, error) {
 	sum := crc32.New(castagnoli)
 	in := bufio.NewReaderSize(r, 64<<10)
@@ -115,7 +115,8 @@ func writeField(w io.Writer, field []byte) error {
 	return err
 }
 
-// readField reads a length and so many bytes. It allocates what is there, not what the length claims.
+// readField reads a length and that many bytes. It allocates as the bytes arrive, so that a damaged length cannot make
+// it allocate too much.
 func readField(r io.Reader) ([]byte, error) {
 	var size [4]byte
 	if _, err := io.ReadFull(r, size[:]); err != nil {

@@ -20,7 +20,8 @@ func ValidateTopicName(name string) error {
 	case len(name) > maxTopicName:
 		reason = fmt.Sprintf("the length of '%s' is longer than the max allowed length %d", name, maxTopicName)
 	case !hasLegalChars(name):
-		reason = fmt.Sprintf("'%s' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'", name)
+		reason = fmt.Sprintf("'%s' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'",
+			name)
 	default:
 		return nil
 	}

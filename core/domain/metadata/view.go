@@ -2,25 +2,24 @@ package metadata
 
 import "github.com/chronik-stream/chronik/core/domain/fault"
 
-// View is an image as one client sees it. The client has reached broker self by a listener; of the other brokers it reaches
-// those that have an address for that listener. A View is made for one request, and is for one goroutine.
-//
-// What a client learns about topics goes through a View, so that every answer finds them by the same rules, in one image. It
-// is the place where an authorizer will hide the topics that a principal may not describe.
+// View is an image as one client sees it. The client has connected to broker self by a listener, and can reach the
+// other brokers that have an address for that listener. A View is made for one request and is not safe for concurrent
+// use. Every answer that contains topics looks them up through a View, so that all follow the same rules, in one image.
+// An authorizer will hide topics here that a principal may not describe.
 type View struct {
 	*Image
 	listener string
 	self     int32
-	alive    map[int32]bool // what Alive says; nil before it is asked
+	alive    map[int32]bool // the results of Alive; nil before its first call
 }
 
-// ViewOf returns img as it is seen by a client that has reached broker self by the listener of that name.
+// ViewOf returns the view of a client that has connected to broker self by the listener of that name.
 func ViewOf(img *Image, listener string, self int32) *View {
 	return &View{Image: img, listener: listener, self: self}
 }
 
-// Alive reports whether the client can use a broker: it is in service and has an address for the client's listener. The
-// broker that was reached is alive.
+// Alive reports whether the client can use a broker: it is not fenced and has an address for the client's listener. The
+// broker that the client has connected to is always alive.
 func (v *View) Alive(id int32) bool {
 	if v.alive == nil {
 		v.alive = map[int32]bool{v.self: true}
@@ -33,7 +32,7 @@ func (v *View) Alive(id int32) bool {
 	return v.alive[id]
 }
 
-// Offline returns those of the replicas whose brokers are not alive. It is not nil.
+// Offline returns the replicas whose brokers are not alive. The slice is never nil.
 func (v *View) Offline(replicas []int32) []int32 {
 	offline := []int32{}
 	for _, id := range replicas {
@@ -44,8 +43,8 @@ func (v *View) Offline(replicas []int32) []int32 {
 	return offline
 }
 
-// Leader returns a partition's leader, or -1 and why there is none for this client: fault.ListenerNotFound when there is one
-// that it cannot reach, else LeaderNotAvailable.
+// Leader returns a partition's leader, or -1 and the reason: fault.ListenerNotFound when the client cannot reach the
+// leader, else LeaderNotAvailable.
 func (v *View) Leader(p *Partition) (int32, error) {
 	if p.Leader >= 0 && v.Alive(p.Leader) {
 		return p.Leader, nil

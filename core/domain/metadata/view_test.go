@@ -8,8 +8,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// viewed is an image with brokers 1 to 4, of which 3 is fenced and 4 has no listener but INSIDE. The topic t has a partition led
-// by each of them, and one without a leader.
+// viewed is an image with brokers 1 to 4, of which 3 is fenced and 4 has no listener but INSIDE. The topic t has a
+// partition led by each of them, and one without a leader.
 func viewed(t *testing.T) *Image {
 	t.Helper()
 	img := new(Image)
@@ -22,13 +22,17 @@ func viewed(t *testing.T) *Image {
 		img = next
 	}
 	for id := int32(1); id <= 4; id++ {
-		endpoints := []Endpoint{{Listener: "INSIDE", Host: "in", Port: id}, {Listener: "OUTSIDE", Host: "out", Port: id}}
+		endpoints := []Endpoint{
+			{Listener: "INSIDE", Host: "in", Port: id}, {Listener: "OUTSIDE", Host: "out", Port: id},
+		}
 		if id == 4 {
 			endpoints = endpoints[:1]
 		}
 		apply(RegisterBroker{ID: id, Incarnation: [16]byte{byte(id)}, Endpoints: endpoints})
 	}
-	apply(CreateTopic{Name: "t", ID: TopicID{7}, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{{1}, {2}, {3}, {4}}})
+	apply(CreateTopic{
+		Name: "t", ID: TopicID{7}, Partitions: -1, ReplicationFactor: -1, Assignments: [][]int32{{1}, {2}, {3}, {4}},
+	})
 	b, _ := img.Broker(3)
 	apply(FenceBroker{ID: 3, Epoch: b.Epoch})
 	return img
@@ -46,14 +50,19 @@ func TestAClientSeesTheLeadersThatItCanReach(t *testing.T) {
 		{"INSIDE", 1, []int32{1, 2, 4}, [4]error{2: fault.LeaderNotAvailable}},
 		{"OUTSIDE", 1, []int32{1, 2}, [4]error{2: fault.LeaderNotAvailable, 3: fault.ListenerNotFound}},
 		{"OUTSIDE", 4, []int32{1, 2, 4}, [4]error{2: fault.LeaderNotAvailable}},
-		{"OTHER", 2, []int32{2}, [4]error{0: fault.ListenerNotFound, 2: fault.LeaderNotAvailable, 3: fault.ListenerNotFound}},
+		{
+			"OTHER", 2,
+			[]int32{2},
+			[4]error{0: fault.ListenerNotFound, 2: fault.LeaderNotAvailable, 3: fault.ListenerNotFound},
+		},
 	} {
 		v := ViewOf(img, c.listener, c.self)
 		all := []int32{1, 2, 3, 4}
 		offline := v.Offline(all)
 		for _, id := range all {
 			if v.Alive(id) != slices.Contains(c.alive, id) || v.Alive(id) == slices.Contains(offline, id) {
-				t.Errorf("%s at broker %d: broker %d is alive: %t; offline: %v", c.listener, c.self, id, v.Alive(id), offline)
+				t.Errorf("%s at broker %d: broker %d is alive: %t; offline: %v", c.listener, c.self, id,
+					v.Alive(id), offline)
 			}
 		}
 		for i := range topic.Partitions {

@@ -292,7 +292,8 @@ func TestAFollowerIsCutExactlyWhereTheLogsPart(t *testing.T) {
 }
 
 // All records are deleted (DeleteRecords up to the end, as Kafka Streams does with its repartition topics), after which
-// the leader epoch begins at the log's end. The log has stored it, and must not write its checkpoint again for each batch.
+// the leader epoch begins at the log's end. The log has stored it, and must not write its checkpoint again for each
+// batch.
 func TestABatchBehindADeletionBeginsNoEpoch(t *testing.T) {
 	r := NewReplica(1, 1, ReplicaSettings{MinInSync: 1}, nil, LogState{}, 0)
 	view := View{Leader: 1, LeaderEpoch: 2, Version: 1, Replicas: []int32{1}, ISR: []int32{1}, BrokerEpoch: 1}

@@ -6,8 +6,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
-// State is what the records of a partition have brought about, besides themselves: what is remembered of their producers
-// and of transactions. It is the same on every replica, for it follows from the batches alone.
+// State is what the records of a partition have brought about, besides themselves: what is remembered of their
+// producers and of transactions. It is the same on every replica, for it follows from the batches alone.
 //
 // It belongs to the partition, and the log that holds the records drives it: the log brings in every batch in the order
 // of offsets, those that are appended and, when it is opened or cut, those that it reads back; and it stores snapshots
@@ -18,9 +18,9 @@ type State struct {
 	epochs    []EpochStart
 }
 
-// Append brings in a batch that is appended, its offsets set, at wall clock now (milliseconds), or one that is read back:
-// of one that is not control, the header is enough. When that was appended is not known any more, and now stands for
-// it: the time of its records may be long ago, and its producer would be forgotten before it sends again what was
+// Append brings in a batch that is appended, its offsets set, at wall clock now (milliseconds), or one that is read
+// back: of one that is not control, the header is enough. When that was appended is not known any more, and now stands
+// for it: the time of its records may be long ago, and its producer would be forgotten before it sends again what was
 // not answered. ended is true when it is the marker that ends a transaction, which is returned.
 func (s *State) Append(b record.Batch, now int64) (txn EndedTxn, ended bool) {
 	return s.Producers.Append(b, now)

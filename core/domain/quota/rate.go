@@ -1,5 +1,6 @@
-// Package quota has what limits bandwidth: how much has flowed lately, how long to wait until more may, and which replicas that is
-// asked of.
+// Package quota limits bandwidth as Kafka's replication quotas do (KIP-73). Rate measures how much was transferred
+// lately and how long to wait before more may be; Replicas says which replicas are throttled. The package knows no
+// clock: callers give the time.
 package quota
 
 import (
@@ -7,9 +8,10 @@ import (
 	"time"
 )
 
-// Rate measures bytes per second as Kafka does (SimpleRate): over the time since the oldest of at most num samples began, each of which
-// spans size. So the rate of a short burst is that of one sample, and it takes until the end of all samples to be forgotten. It counts in
-// times since any moment of the caller's choice. It is not safe for concurrent use.
+// Rate measures bytes per second as Kafka does (SimpleRate): over the time since the oldest of at most num samples
+// began, each of which spans size. So a short burst counts with the rate of one sample, and is forgotten after the
+// whole window. Times are durations since any fixed moment of the caller's choice. A Rate is not safe for concurrent
+// use.
 type Rate struct {
 	size    time.Duration // of a sample
 	window  time.Duration // of all of them
@@ -21,10 +23,10 @@ type sample struct {
 	bytes int64
 }
 
-// forever is longer than anybody counts, and can be added to any time.
+// forever is longer than any wait, and small enough that a time can be added to it without overflow.
 const forever = time.Duration(math.MaxInt64 / 2)
 
-// NewRate returns a rate that nothing counts for yet. num and size are at least 1.
+// NewRate returns a rate without any bytes. num and size must be at least 1.
 func NewRate(num int, size time.Duration) *Rate {
 	window := forever
 	if time.Duration(num) < forever/size {
@@ -33,7 +35,7 @@ func NewRate(num int, size time.Duration) *Rate {
 	return &Rate{size: size, window: window}
 }
 
-// Record counts so many bytes. What did not flow after all is counted again, below zero.
+// Record counts bytes. A negative number takes back bytes that were counted and not transferred after all.
 func (r *Rate) Record(bytes int64, now time.Duration) {
 	r.expire(now)
 	if last := len(r.samples) - 1; last >= 0 && now-r.samples[last].start < r.size {
@@ -52,7 +54,8 @@ func (r *Rate) PerSecond(now time.Duration) int64 {
 	return int64(float64(r.total()) / max(now-r.samples[0].start, r.size).Seconds())
 }
 
-// Wait returns how long it takes until the rate is not above limit bytes per second, 0 when it is not, if nothing is recorded meanwhile.
+// Wait returns how long it takes until the rate is at most limit bytes per second if nothing more is recorded. It is 0
+// when the rate is within the limit now.
 func (r *Rate) Wait(limit int64, now time.Duration) time.Duration {
 	r.expire(now)
 	at, total := now, r.total()
@@ -60,7 +63,7 @@ func (r *Rate) Wait(limit int64, now time.Duration) time.Duration {
 		switch within := span(total, limit); {
 		case within <= r.size:
 			return at - now
-		case within < r.window: // as long as this sample counts, the same bytes spread over a time that grows
+		case within < r.window: // while this sample counts, the same bytes spread over a growing time
 			return max(oldest.start+within, at) - now
 		}
 		at = oldest.start + r.window
@@ -69,7 +72,7 @@ func (r *Rate) Wait(limit int64, now time.Duration) time.Duration {
 	return at - now
 }
 
-// expire forgets the samples that began before all that counts.
+// expire drops the samples that began before the window.
 func (r *Rate) expire(now time.Duration) {
 	gone := 0
 	for gone < len(r.samples) && now-r.samples[gone].start >= r.window {
@@ -85,7 +88,7 @@ func (r *Rate) total() (bytes int64) {
 	return bytes
 }
 
-// span returns how long so many bytes take at limit bytes per second.
+// span returns how long bytes take at limit bytes per second.
 func span(bytes, limit int64) time.Duration {
 	switch seconds := float64(bytes) / float64(limit); {
 	case bytes <= 0:

@@ -48,8 +48,8 @@ func TestTheLargestWindowIsNotTooLarge(t *testing.T) {
 	}
 }
 
-// Who waits as long as he is told, gets what the limit allows in the long run, whatever he takes at once.
-func TestWhoWaitsGetsTheLimit(t *testing.T) {
+// A sender that waits as long as it is told gets what the limit allows in the long run, however much it sends at once.
+func TestASenderThatWaitsGetsTheLimit(t *testing.T) {
 	const limit, second = 4 << 20, time.Second
 	for name, atOnce := range map[string]int64{"small": 64 << 10, "usual": 1 << 20, "more than a second's": 10 << 20} {
 		t.Run(name, func(t *testing.T) {
@@ -73,7 +73,8 @@ func TestWhoWaitsGetsTheLimit(t *testing.T) {
 // The wait is as long as it has to be, and not longer.
 func TestTheWaitEndsWhenTheRateIsWithinTheLimit(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		r := NewRate(rapid.IntRange(1, 12).Draw(t, "samples"), rapid.SampledFrom([]time.Duration{time.Second, 3 * time.Second}).Draw(t, "size"))
+		r := NewRate(rapid.IntRange(1, 12).Draw(t, "samples"),
+			rapid.SampledFrom([]time.Duration{time.Second, 3 * time.Second}).Draw(t, "size"))
 		limit, now := rapid.Int64Range(0, 5000).Draw(t, "limit"), time.Duration(0)
 		for range rapid.IntRange(0, 30).Draw(t, "steps") {
 			now += time.Duration(rapid.Int64Range(0, int64(4*time.Second)).Draw(t, "passes"))
@@ -86,7 +87,8 @@ func TestTheWaitEndsWhenTheRateIsWithinTheLimit(t *testing.T) {
 		}
 		for at := now; at < now+wait-tick; at += max(wait/100, tick) {
 			if over := clone(r); over.PerSecond(at) < limit {
-				t.Fatalf("the wait is %v, but the rate is %d after %v, below %d", wait, over.PerSecond(at), at-now, limit)
+				t.Fatalf("the wait is %v, but the rate is %d after %v, below %d", wait, over.PerSecond(at),
+					at-now, limit)
 			}
 		}
 	})

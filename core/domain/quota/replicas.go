@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// Replicas are the partitions of a topic whose replicas on one broker are throttled (KIP-73). The zero Replicas are none. They can be compared
-// by ==.
+// Replicas are the partitions of a topic whose replicas on one broker are throttled (KIP-73). The zero value is none.
+// Values can be compared by ==.
 type Replicas struct {
 	all     bool
 	indexes string // of partitions, in order, four bytes each
 }
 
-// ReplicasOn returns those that list names for a broker. Its elements are partition:broker, or it is "*" for all. Other elements count
-// for nothing.
+// ReplicasOn returns the replicas that list names for a broker. Its elements are partition:broker, or it is "*" for
+// all. Other elements are ignored.
 func ReplicasOn(broker int32, list []string) Replicas {
 	if slices.Contains(list, "*") {
 		return Replicas{all: true}

@@ -1,5 +1,5 @@
-// Package record knows Kafka's record batches of magic 2: it reads their headers in place, checks
-// and patches them, walks their records, compresses and decompresses them, and builds new ones.
+// Package record implements Kafka's record batches of magic 2. It reads and patches their headers in place, validates
+// batches, iterates over their records, compresses and decompresses them, and builds new ones.
 //
 // The layout is that of Kafka's DefaultRecordBatch (KIP-98, KIP-482):
 //
@@ -7,8 +7,13 @@
 //	attributes int16 | last offset delta int32 | base timestamp int64 | max timestamp int64 |
 //	producer id int64 | producer epoch int16 | base sequence int32 | records count int32 | records
 //
-// The length counts what follows it. The CRC-32C covers everything from the attributes on, so
-// that a broker may set base offset and leader epoch without touching it.
+// The length counts the bytes that follow it. The CRC-32C covers everything from the attributes on, so that a broker
+// may set base offset and leader epoch without computing it again.
+//
+// A Batch is a slice of bytes as it is on the wire and on disk: the path from producer to disk to consumer copies no
+// record and allocates nothing per record. Compressed records are decompressed in windows of bounded size, so that
+// memory does not depend on what a header claims; Limits bounds the rest. Validation follows Kafka's, with its error
+// kinds and messages, and is stricter where Check says so.
 package record
 
 import (
@@ -59,7 +64,7 @@ func (a Attributes) Codec() Codec { return Codec(a & 7) }
 // place; only a Batch that Next or Parse returned is known to be long enough for them.
 type Batch []byte
 
-// BaseOffset returns the offset of the batch's first record (or where it stood before compaction).
+// BaseOffset returns the offset of the batch's first record, or the one that it had before compaction.
 func (b Batch) BaseOffset() int64 { return int64(binary.BigEndian.Uint64(b)) }
 
 // SetBaseOffset changes the base offset; the CRC does not cover it.

@@ -11,7 +11,8 @@ import (
 // recordBytes made of words.
 func produced(tb testing.TB, codec Codec, recordBytes, batchBytes int) Batch {
 	tb.Helper()
-	words := strings.Fields("order customer amount currency shipped pending EUR USD true false null created updated item price total")
+	words := strings.Fields("order customer amount currency shipped pending EUR USD true false null created updated " +
+		"item price total")
 	random := rand.New(rand.NewPCG(1, 2))
 	builder := NewBuilder(Options{Codec: codec, Producer: &Producer{ID: 1}})
 	for builder.Size()+recordBytes <= batchBytes || builder.Len() == 0 {

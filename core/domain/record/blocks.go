@@ -1,6 +1,6 @@
 package record
 
-// blocks hands out what a decoder has decompressed at once, block by block.
+// blocks implements io.Reader for decoders that decompress whole blocks.
 type blocks struct {
 	src    []byte // what is left to decompress
 	unread []byte // of the newest block
@@ -31,7 +31,7 @@ func (b *blocks) grown(n int) []byte {
 	return b.room[:n]
 }
 
-// end lets go of what was read.
+// end drops all references to the source.
 func (b *blocks) end() {
 	b.src, b.unread = nil, nil
 	if cap(b.room) > keepRoom {

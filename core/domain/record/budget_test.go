@@ -17,8 +17,8 @@ func withoutNewline(t *testing.T, data []byte) []byte {
 	return cut
 }
 
-// A batch with a window of 128 MiB is decompressed as a whole, and so is one that gets another codec. Whoever
-// does neither waits for nobody.
+// A batch with a window of 128 MiB is decompressed as a whole, and so is one that gets another codec. Other batches do
+// not wait.
 func TestBatchesThatAreDecompressedAsAWholeWaitForMemory(t *testing.T) {
 	value := bytes.Repeat([]byte("0123456789"), 300_000)
 	builder := NewBuilder(Options{})
@@ -39,11 +39,17 @@ func TestBatchesThatAreDecompressedAsAWholeWaitForMemory(t *testing.T) {
 		do    func(Limits) error
 		waits bool
 	}{
-		"a large window": {func(l Limits) error { rules := lenient; rules.Limits = l; _, err := Check(large, rules); return err }, true},
-		"another codec":  {func(l Limits) error { _, err := small.Recompress(LZ4, 0, l); return err }, true},
-		"a lookup":       {func(l Limits) error { _, _, err := large.OffsetOfMaxTimestamp(l); return err }, true},
-		"a usual window": {func(l Limits) error { rules := lenient; rules.Limits = l; _, err := Check(small, rules); return err }, false},
-		"uncompressed":   {func(l Limits) error { _, err := plain.Recompress(LZ4, 0, l); return err }, false},
+		"a large window": {
+			func(l Limits) error { rules := lenient; rules.Limits = l; _, err := Check(large, rules); return err },
+			true,
+		},
+		"another codec": {func(l Limits) error { _, err := small.Recompress(LZ4, 0, l); return err }, true},
+		"a lookup":      {func(l Limits) error { _, _, err := large.OffsetOfMaxTimestamp(l); return err }, true},
+		"a usual window": {
+			func(l Limits) error { rules := lenient; rules.Limits = l; _, err := Check(small, rules); return err },
+			false,
+		},
+		"uncompressed": {func(l Limits) error { _, err := plain.Recompress(LZ4, 0, l); return err }, false},
 		"who may take long": {func(l Limits) error {
 			for _, err := range large.Records(l) {
 				if err != nil {
@@ -59,7 +65,8 @@ func TestBatchesThatAreDecompressedAsAWholeWaitForMemory(t *testing.T) {
 			done := make(chan error, 1)
 			go func() { done <- c.do(Limits{Bytes: 4 << 20, Budget: budget}) }()
 			if c.waits {
-				await(t, "it waits", func() bool { return !budget.left.TryAcquire(0) }) // which fails when somebody waits
+				// TryAcquire fails while another caller waits.
+				await(t, "it waits", func() bool { return !budget.left.TryAcquire(0) })
 				budget.give(taken)
 			} else {
 				defer budget.give(taken)

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Options is what a Builder puts into a batch's header besides what follows from the records.
+// Options are the parts of a batch's header that do not follow from its records.
 type Options struct {
 	BaseOffset    int64
 	LeaderEpoch   int32
@@ -18,7 +18,7 @@ type Options struct {
 	DeleteHorizon *int64 // milliseconds; nil for none (KIP-534)
 }
 
-// Producer is where a batch stands among those of its producer.
+// Producer identifies a batch among those of an idempotent producer.
 type Producer struct {
 	ID       int64
 	Epoch    int16
@@ -50,7 +50,7 @@ func (b *Builder) Reset(o Options) {
 	}
 }
 
-// Append adds a record at the next offset; ms is its timestamp. A nil key or value stands for none.
+// Append adds a record at the next offset; ms is its timestamp. A nil key or value is encoded as null.
 func (b *Builder) Append(ms int64, key, value []byte, headers ...Header) {
 	var encoded []byte
 	for _, h := range headers {
@@ -103,7 +103,8 @@ func (b *Builder) Build() (Batch, error) {
 	if b.opt.Codec == None {
 		return b.uncompressed(), nil
 	}
-	out, err := Compress(make([]byte, HeaderSize, HeaderSize+len(b.buf)/2), b.opt.Codec, b.opt.Level, b.buf[HeaderSize:])
+	out, err := Compress(make([]byte, HeaderSize, HeaderSize+len(b.buf)/2), b.opt.Codec, b.opt.Level,
+		b.buf[HeaderSize:])
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +121,9 @@ func (b *Builder) uncompressed() Batch {
 
 // writeHeader fills in the header of out, whose records are in place.
 func (b *Builder) writeHeader(out Batch, a Attributes) {
-	o, producer, maxTime := &b.opt, Producer{ID: NoProducerID, Epoch: -1, Sequence: NoSequence}, b.maxTime
+	o := &b.opt
+	producer := Producer{ID: NoProducerID, Epoch: -1, Sequence: NoSequence}
+	maxTime := b.maxTime
 	if o.Producer != nil {
 		producer = *o.Producer
 	}
@@ -154,8 +157,8 @@ func (b *Builder) writeHeader(out Batch, a Attributes) {
 	out.updateCRC()
 }
 
-// Emptied returns a batch without records that stands for b: compaction leaves it where b holds the last
-// sequence of a producer that may come back, or begins a leader epoch.
+// Emptied returns b without its records. Compaction keeps such a batch where b has the last sequence of a producer that
+// is still known, or begins a leader epoch.
 func (b Batch) Emptied() Batch {
 	out := slices.Clone(b[:HeaderSize])
 	be := binary.BigEndian

@@ -8,7 +8,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// Rules are what a topic asks of the batches that clients produce to it.
+// Rules are a topic's rules for the batches that clients produce to it.
 type Rules struct {
 	Topic         string // Topic and Partition are for error texts
 	Partition     int32
@@ -18,21 +18,23 @@ type Rules struct {
 	Now           int64 // wall clock, milliseconds
 	Before, After int64 // message.timestamp.before.max.ms and .after.max.ms
 
-	// TrustCompressed takes compressed batches at their header's word, as long as the other rules allow it:
-	// their records are neither decompressed nor counted. Kafka always counts them.
+	// TrustCompressed accepts compressed batches by their headers, if the other rules do not need the records, which
+	// are then neither decompressed nor counted. Kafka always counts them.
 	TrustCompressed bool
 	Limits          Limits // of decompression
 }
 
-// Info is what Check has learned of a batch.
+// Info is what Check has found out about a batch.
 type Info struct {
 	MaxTimestamp int64 // the largest timestamp of a record, NoTimestamp when none has one
-	MaxDelta     int32 // offset delta of the first record with that timestamp; the last record's if it was not looked for
-	RecordBytes  int   // size of the records, decompressed; 0 if they were not looked at
+	// MaxDelta is the offset delta of the first record with that timestamp, or of the last record if Check did not need
+	// to look for it.
+	MaxDelta    int32
+	RecordBytes int // size of the decompressed records; 0 if they were not read
 }
 
-// Rejected is the fault of a batch of which single records broke a rule (KIP-467): fault.InvalidTimestamp or
-// fault.InvalidRecord.
+// Rejected is the error for a batch in which single records break a rule (KIP-467). Its fault is InvalidTimestamp or
+// InvalidRecord.
 type Rejected struct {
 	Fault   *fault.Error
 	Records []RecordError // in the batch's order, at most maxRecordErrors of them
@@ -44,7 +46,7 @@ type RecordError struct {
 	Message string
 }
 
-// maxRecordErrors bounds what the answer to a batch of bad records takes. Kafka's is unbounded.
+// maxRecordErrors bounds the number of record errors in a response. Kafka's is unbounded.
 const maxRecordErrors = 1000
 
 // Error returns the text for the batch as a whole.
@@ -53,14 +55,16 @@ func (r *Rejected) Error() string { return r.Fault.Error() }
 // Unwrap returns the fault.
 func (r *Rejected) Unwrap() error { return r.Fault }
 
-// Check decides whether a client may append b, as ParseProduced has returned it, as Kafka's UnifiedLog and
-// LogValidator do, in their order and with their texts. It corrects the batch's max timestamp, and takes away
-// AttrLogAppendTime where the topic's timestamps are the producer's, when these do not match the
-// records. Uncompressed batches are walked without an allocation; compressed ones are decompressed window by
-// window. Stricter than Kafka: offset deltas must be 0, 1, 2 and so on (Kafka rewrites compressed batches
-// and lets others through), and compressed records must be well-formed to their last byte. Errors:
-// fault.InvalidRecord, MessageTooLarge, CorruptMessage, InvalidTimestamp; a *Rejected where single
-// records are to blame.
+// Check decides whether a client may append b, which ParseProduced has returned. It makes the checks of Kafka's
+// UnifiedLog and LogValidator, in their order and with their messages. It corrects the batch's max timestamp if it is
+// not the records', and removes AttrLogAppendTime where the topic keeps the producer's timestamps.
+//
+// Check reads uncompressed batches without allocating, and decompresses others window by window. It is stricter than
+// Kafka in two ways. Offset deltas must be 0, 1, 2 and so on; Kafka rewrites compressed batches and accepts others. And
+// compressed records must be well-formed to their last byte.
+//
+// Errors: fault.InvalidRecord, MessageTooLarge, CorruptMessage, InvalidTimestamp; a *Rejected if single records are the
+// reason.
 func Check(b Batch, rules Rules) (Info, error) {
 	if err := checkHeader(b, &rules); err != nil {
 		return Info{}, err
@@ -75,19 +79,22 @@ func Check(b Batch, rules Rules) (Info, error) {
 	return info, nil
 }
 
-// checkHeader checks what can be checked without looking at records.
+// checkHeader makes the checks that do not need the records.
 func checkHeader(b Batch, rules *Rules) error {
 	invalid := func(format string, args ...any) error {
-		return fault.New(fault.InvalidRecord, "%s in topic partition %s-%d", fmt.Sprintf(format, args...), rules.Topic, rules.Partition)
+		return fault.New(fault.InvalidRecord, "%s in topic partition %s-%d", fmt.Sprintf(format, args...), rules.Topic,
+			rules.Partition)
 	}
 	last, count := b.LastOffsetDelta(), b.Count()
 	switch {
 	case b.BaseOffset() != 0:
-		return fault.New(fault.InvalidRecord, "The baseOffset of the record batch in the append to %s-%d should be 0, but it is %d",
+		return fault.New(fault.InvalidRecord,
+			"The baseOffset of the record batch in the append to %s-%d should be 0, but it is %d",
 			rules.Topic, rules.Partition, b.BaseOffset())
 	case rules.MaxBytes > 0 && len(b) > rules.MaxBytes:
 		return fault.New(fault.MessageTooLarge,
-			"The record batch size in the append to %s-%d is %d bytes which exceeds the maximum configured value of %d.",
+			"The record batch size in the append to %s-%d is %d bytes "+
+				"which exceeds the maximum configured value of %d.",
 			rules.Topic, rules.Partition, len(b), rules.MaxBytes)
 	case b.checksum() != b.CRC():
 		return fault.New(fault.CorruptMessage, "Record is corrupt (stored crc = %d) in topic partition %s-%d.",
@@ -101,7 +108,8 @@ func checkHeader(b Batch, rules *Rules) error {
 	case b.Control():
 		return invalid("Clients are not allowed to write control records")
 	case b.HasProducerID() && b.BaseSequence() < 0:
-		return invalid("Invalid sequence number %d in record batch with producerId %d", b.BaseSequence(), b.ProducerID())
+		return invalid("Invalid sequence number %d in record batch with producerId %d", b.BaseSequence(),
+			b.ProducerID())
 	case b.HasProducerID() && b.ProducerEpoch() < 0:
 		return invalid("Invalid epoch %d in record batch with producerId %d", b.ProducerEpoch(), b.ProducerID())
 	case b.Transactional() && !b.HasProducerID():
@@ -143,7 +151,8 @@ func checkRecords(b Batch, rules *Rules) (Info, error) {
 		}
 		switch {
 		case rules.Compacted && r.Key == nil:
-			refused.add(fault.InvalidRecord, i, "Compacted topic cannot accept message without key in topic partition %s-%d",
+			refused.add(fault.InvalidRecord, i,
+				"Compacted topic cannot accept message without key in topic partition %s-%d",
 				rules.Topic, rules.Partition)
 		case !rules.LogAppendTime && ts != NoTimestamp:
 			if ts < oldest || ts > newest {
@@ -153,7 +162,8 @@ func checkRecords(b Batch, rules *Rules) (Info, error) {
 			}
 		case fixed:
 			refused.add(fault.InvalidTimestamp, i,
-				"Invalid timestamp type in message with offset %d. Producer should not set timestamp type to LogAppendTime.", i)
+				"Invalid timestamp type in message with offset %d. "+
+					"Producer should not set timestamp type to LogAppendTime.", i)
 		}
 		if ts > info.MaxTimestamp {
 			info.MaxTimestamp, info.MaxDelta = ts, i
@@ -168,14 +178,15 @@ func checkRecords(b Batch, rules *Rules) (Info, error) {
 	return info, refused.err()
 }
 
-// checkTimestamps checks the timestamps that a batch's header names.
+// checkTimestamps checks the timestamps in a batch's header.
 func checkTimestamps(b Batch, rules *Rules) (Info, error) {
 	var refused refusals
 	oldest, newest := saturatingSub(rules.Now, rules.Before), saturatingAdd(rules.Now, rules.After)
 	for _, ts := range [...]int64{b.BaseTimestamp(), b.MaxTimestamp()} {
 		if !rules.LogAppendTime && ts != NoTimestamp && (ts < oldest || ts > newest) {
 			refused.add(fault.InvalidTimestamp, 0,
-				"Timestamp %d of message with offset 0 is out of range. The timestamp should be within [%d, %d]", ts, oldest, newest)
+				"Timestamp %d of message with offset 0 is out of range. The timestamp should be within [%d, %d]", ts,
+				oldest, newest)
 			break
 		}
 	}
@@ -201,7 +212,7 @@ func (r *refusals) add(kind fault.Kind, index int32, format string, args ...any)
 	}
 }
 
-// err returns the *Rejected for what was collected, nil when that is nothing.
+// err returns the *Rejected for the collected errors, nil for none.
 func (r *refusals) err() error {
 	switch {
 	case r.count == 0:
@@ -209,7 +220,8 @@ func (r *refusals) err() error {
 	case r.timestamps:
 		return &Rejected{
 			Records: r.records,
-			Fault:   fault.New(fault.InvalidTimestamp, "One or more records have been rejected due to invalid timestamp"),
+			Fault: fault.New(fault.InvalidTimestamp,
+				"One or more records have been rejected due to invalid timestamp"),
 		}
 	}
 	var first []string
@@ -217,7 +229,8 @@ func (r *refusals) err() error {
 		first = append(first, fmt.Sprintf("RecordError(batchIndex=%d, message='%s')", e.Index, e.Message))
 	}
 	return &Rejected{Records: r.records, Fault: fault.New(fault.InvalidRecord,
-		"One or more records have been rejected due to %d record errors in total, and only showing the first three errors at most: [%s]",
+		"One or more records have been rejected due to %d record errors in total, and only showing the first three "+
+			"errors at most: [%s]",
 		r.count, strings.Join(first, ", "))}
 }
 

@@ -39,13 +39,16 @@ func TestCheckFollowsKafkasHeaderRules(t *testing.T) {
 			"Inconsistent batch offset range [0, 2] and count of records 2 in topic partition orders-3",
 		},
 		"a count that overflows": {
-			func(b Batch) { put32(b, offCount, math.MinInt32); put32(b, offLastDelta, math.MaxInt32) }, fault.InvalidRecord, "Invalid reported count",
+			func(b Batch) { put32(b, offCount, math.MinInt32); put32(b, offLastDelta, math.MaxInt32) },
+			fault.InvalidRecord, "Invalid reported count",
 		},
 		"more records than there are": {
-			func(b Batch) { put32(b, offCount, 4); put32(b, offLastDelta, 3) }, fault.InvalidRecord, "premature EOF reached",
+			func(b Batch) { put32(b, offCount, 4); put32(b, offLastDelta, 3) }, fault.InvalidRecord,
+			"premature EOF reached",
 		},
 		"fewer records than there are": {
-			func(b Batch) { put32(b, offCount, 2); put32(b, offLastDelta, 1) }, fault.InvalidRecord, "records still remaining",
+			func(b Batch) { put32(b, offCount, 2); put32(b, offLastDelta, 1) }, fault.InvalidRecord,
+			"records still remaining",
 		},
 		"a control batch": {
 			func(b Batch) { b[offAttributes+1] |= byte(AttrControl) }, fault.InvalidRecord,
@@ -63,9 +66,17 @@ func TestCheckFollowsKafkasHeaderRules(t *testing.T) {
 			},
 			fault.InvalidRecord, "without producerId",
 		},
-		"a codec that the records are not in": {func(b Batch) { b[offAttributes+1] = byte(Gzip) }, fault.InvalidRecord, "Failed to decompress record stream"},
-		"an offset delta out of order":        {func(b Batch) { b[HeaderSize+3] = 2 }, fault.InvalidRecord, "Record 0 has offset delta 1"},
-		"a record longer than its fields":     {func(b Batch) { b[HeaderSize+5] = 'x'; b[HeaderSize+4] = 0 }, fault.InvalidRecord, "Found invalid record structure"},
+		"a codec that the records are not in": {
+			func(b Batch) { b[offAttributes+1] = byte(Gzip) }, fault.InvalidRecord,
+			"Failed to decompress record stream",
+		},
+		"an offset delta out of order": {
+			func(b Batch) { b[HeaderSize+3] = 2 }, fault.InvalidRecord, "Record 0 has offset delta 1",
+		},
+		"a record longer than its fields": {
+			func(b Batch) { b[HeaderSize+5] = 'x'; b[HeaderSize+4] = 0 }, fault.InvalidRecord,
+			"Found invalid record structure",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Check(small(t, 3, c.patch), lenient)
@@ -112,7 +123,8 @@ func TestRecordsOutsideTheTopicsTimeAreNamed(t *testing.T) {
 	}
 	rules := Rules{Topic: "orders", Now: 1000, Before: 100, After: 50}
 	_, err = Check(b, rules)
-	if !errors.Is(err, fault.InvalidTimestamp) || err.Error() != "One or more records have been rejected due to invalid timestamp" {
+	if !errors.Is(err, fault.InvalidTimestamp) ||
+		err.Error() != "One or more records have been rejected due to invalid timestamp" {
 		t.Errorf("Check() = %v", err)
 	}
 	want := map[int32]string{
@@ -151,8 +163,10 @@ func TestRecordsWithoutKeyAreNamedInACompactedTopic(t *testing.T) {
 	if diff := cmp.Diff(map[int32]string{0: one, 1: one, 3: one, 4: one}, refused(err)); diff != "" {
 		t.Errorf("record errors (-want +got):\n%s", diff)
 	}
-	if want := "One or more records have been rejected due to 4 record errors in total, and only showing the first three errors at most: " +
-		"[RecordError(batchIndex=0, message='" + one + "'), "; !errors.Is(err, fault.InvalidRecord) || !strings.HasPrefix(err.Error(), want) {
+	if want := "One or more records have been rejected due to 4 record errors in total, and only showing the first " +
+		"three errors at most: " +
+		"[RecordError(batchIndex=0, message='" + one + "'), "; !errors.Is(err, fault.InvalidRecord) ||
+		!strings.HasPrefix(err.Error(), want) {
 		t.Errorf("Check() = %v", err)
 	}
 }
@@ -228,7 +242,8 @@ func TestADecompressionBombIsRefusedInBoundedMemory(t *testing.T) {
 			rules := lenient
 			rules.Limits = Limits{Bytes: 8 << 20}
 			got := allocated(func() {
-				if _, err := Check(b, rules); !errors.Is(err, fault.InvalidRecord) || !strings.Contains(err.Error(), "larger than 8388608 bytes") {
+				if _, err := Check(b, rules); !errors.Is(err, fault.InvalidRecord) ||
+					!strings.Contains(err.Error(), "larger than 8388608 bytes") {
 					t.Errorf("Check() = %v", err)
 				}
 			})

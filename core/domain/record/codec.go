@@ -31,8 +31,8 @@ func (c Codec) String() string {
 	return "codec " + strconv.Itoa(int(c))
 }
 
-// ParseCodec returns the codec that compression.type calls so; "uncompressed" is None too. What
-// names no codec ("producer" among it) is fault.InvalidConfig.
+// ParseCodec returns the codec by its name in compression.type; "uncompressed" is None, too. A name that is no codec,
+// such as "producer", is fault.InvalidConfig.
 func ParseCodec(name string) (Codec, error) {
 	for c, n := range codecNames {
 		if n == name {

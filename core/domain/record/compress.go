@@ -22,7 +22,7 @@ const (
 	DefaultZstdLevel Level = 3
 )
 
-// CheckLevel reports fault.InvalidConfig when the codec has no such level.
+// CheckLevel returns fault.InvalidConfig if the codec has no such level.
 func CheckLevel(codec Codec, level Level) error {
 	low, high, ok := Level(0), Level(0), level == 0
 	switch codec {
@@ -35,7 +35,8 @@ func CheckLevel(codec Codec, level Level) error {
 	case None, Snappy: // have no levels
 	}
 	if !ok && (level < low || level > high) {
-		return fault.New(fault.InvalidConfig, "%s has no compression level %d, allowed %d to %d", codec, level, low, high)
+		return fault.New(fault.InvalidConfig, "%s has no compression level %d, allowed %d to %d", codec,
+			level, low, high)
 	}
 	return nil
 }
@@ -68,7 +69,7 @@ type encoder interface {
 	encode(dst, src []byte) ([]byte, error)
 }
 
-// efforts is one more than the highest of effortOf's results.
+// efforts is the number of effortOf's possible results.
 const efforts = 10
 
 // encoders keeps idle encoders by codec and effort: their tables are costly to make.
@@ -101,7 +102,7 @@ func newEncoder(codec Codec, effort int) encoder {
 		w, err := gzip.NewWriterLevel(nil, level)
 		return must(&streamEncoder{w: w}, err)
 	case LZ4:
-		// What Kafka's Lz4BlockOutputStream writes: 64 KiB blocks, no checksums but the header's.
+		// As Kafka's Lz4BlockOutputStream: 64 KiB blocks, and no checksum except the header's.
 		level := lz4.Fast
 		if effort > 0 {
 			level = lz4.Level1 << (effort - 1)
@@ -111,15 +112,16 @@ func newEncoder(codec Codec, effort int) encoder {
 			lz4.ChecksumOption(false), lz4.CompressionLevelOption(level)))
 	default:
 		e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true),
-			zstd.WithWindowSize(zstdEncoderWindow), zstd.WithEncoderLevel(zstd.EncoderLevel(effort)), zstd.WithZeroFrames(true))
+			zstd.WithWindowSize(zstdEncoderWindow), zstd.WithEncoderLevel(zstd.EncoderLevel(effort)),
+			zstd.WithZeroFrames(true))
 		return must(zstdEncoder{e}, err)
 	}
 }
 
-// zstdEncoderWindow is as large as a batch usually is at most.
+// zstdEncoderWindow is the usual maximum size of a batch.
 const zstdEncoderWindow = 1 << 20
 
-// must returns e: err can only come from options, which are constant and valid.
+// must returns e. An error can only come from invalid options, and these are constant and valid.
 func must[E encoder](e E, err error) encoder {
 	if err != nil {
 		panic(err)

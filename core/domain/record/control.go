@@ -6,7 +6,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// ControlType is what a control record says (KIP-98), numbered as in its key.
+// ControlType is the type of a control record (KIP-98), numbered as in its key.
 type ControlType int16
 
 // The control records that concern a partition's log; others are to be ignored.
@@ -34,13 +34,15 @@ func ControlTypeOf(key []byte) (ControlType, error) {
 			"Must have at least %d bytes, but found only %d", controlKeySize, len(key))
 	}
 	if v := int16(binary.BigEndian.Uint16(key)); v < 0 {
-		return 0, fault.New(fault.InvalidRecord, "Invalid version found for control record: %d. May indicate data corruption", v)
+		return 0,
+			fault.New(fault.InvalidRecord, "Invalid version found for control record: %d. May indicate data corruption",
+				v)
 	}
 	return ControlType(binary.BigEndian.Uint16(key[2:])), nil
 }
 
-// EndTxn returns the marker that the control batch holds; ok is false when it is none, or one that compaction
-// has emptied. Errors are those of Records, and fault.InvalidRecord for a malformed marker.
+// EndTxn returns the transaction marker in the control batch. ok is false when there is none, or compaction has removed
+// it. Errors are those of Records, and fault.InvalidRecord for a malformed marker.
 func (b Batch) EndTxn() (m EndTxn, ok bool, err error) {
 	if !b.Control() {
 		return m, false, nil
@@ -61,12 +63,13 @@ func (b Batch) EndTxn() (m EndTxn, ok bool, err error) {
 			return m, false, fault.New(fault.InvalidRecord,
 				"Invalid version found for end transaction marker: %d. May indicate data corruption", v)
 		}
-		return EndTxn{Committed: kind == Commit, CoordinatorEpoch: int32(binary.BigEndian.Uint32(r.Value[2:]))}, true, nil
+		return EndTxn{Committed: kind == Commit, CoordinatorEpoch: int32(binary.BigEndian.Uint32(r.Value[2:]))}, true,
+			nil
 	}
 	return m, false, nil
 }
 
-// Batch returns the marker as the control batch that a transaction's coordinator writes for a producer.
+// Batch returns the marker as the control batch that a transaction coordinator writes for a producer.
 func (m EndTxn) Batch(producerID int64, producerEpoch int16, ms int64) Batch {
 	var key [controlKeySize]byte
 	if m.Committed {

@@ -9,16 +9,16 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// windowSize is how much of a compressed batch is held decompressed at a time, unless a single record
-// that is wanted whole is larger.
+// windowSize is the number of decompressed bytes of a batch that are in memory at a time, unless a caller needs a whole
+// record that is larger.
 const windowSize = 64 << 10
 
-// cursor reads records from memory, or out of a decompressor window by window. What is wrong with
-// the bytes is noted in bad, so that a record's fields can be read without a check after each.
+// cursor reads records from memory, or from a decompressor window by window. Malformed input sets bad, so that a
+// record's fields can be read without a check after each.
 type cursor struct {
-	buf  []byte    // what can be read without asking src
+	buf  []byte    // bytes that can be read without src
 	src  *inflater // nil when buf is everything
-	left int       // how much may be asked of src
+	left int       // how many bytes may still be read from src
 	bad  bool
 }
 
@@ -32,7 +32,7 @@ func (b Batch) open(limit Limits) (cursor, error) {
 	return cursor{src: src, left: math.MaxInt}, err
 }
 
-// close gives the decompressor back.
+// close releases the decompressor.
 func (c *cursor) close() {
 	if c.src != nil {
 		c.src.release()
@@ -40,7 +40,7 @@ func (c *cursor) close() {
 	}
 }
 
-// fill makes n bytes readable in buf, or as many as there are.
+// fill makes n bytes readable in buf, or all that are left.
 func (c *cursor) fill(n int) bool {
 	if len(c.buf) >= n {
 		return true
@@ -54,8 +54,8 @@ func (c *cursor) fill(n int) bool {
 	return len(c.buf) >= n
 }
 
-// next reads one record. Without whole, only what validation needs is kept of a record that is larger than the
-// window: deltas, and whether there is a key.
+// next reads one record. Without whole, a record that is larger than the window is kept only as far as validation needs
+// it: its deltas, and whether it has a key.
 func (c *cursor) next(r *Record, whole bool) error {
 	size := int(c.varint())
 	if c.bad {
@@ -66,7 +66,8 @@ func (c *cursor) next(r *Record, whole bool) error {
 		want = min(size, windowSize)
 	}
 	if size < 0 || !c.fill(want) {
-		return c.fault("Invalid record size: expected %d bytes in record payload, but the record payload reached EOF.", size)
+		return c.fault("Invalid record size: expected %d bytes in record payload, but the record payload reached EOF.",
+			size)
 	}
 	if size <= len(c.buf) {
 		body := cursor{buf: c.buf[:size:size]}
@@ -119,7 +120,7 @@ func (c *cursor) end(count int32) error {
 	return c.failed()
 }
 
-// fault returns what the decompressor failed with, or else fault.InvalidRecord with this text.
+// fault returns the decompressor's error, or if it has none, fault.InvalidRecord with this message.
 func (c *cursor) fault(format string, args ...any) error {
 	if err := c.failed(); err != nil {
 		return err
@@ -150,7 +151,7 @@ func (c *cursor) field() []byte {
 	return []byte{}
 }
 
-// skip leaves out n bytes.
+// skip skips n bytes.
 func (c *cursor) skip(n int) {
 	for n > len(c.buf) {
 		n -= len(c.buf)

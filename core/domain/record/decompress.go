@@ -8,8 +8,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// Decompress returns what src is decompressed. More than limit allows, and what cannot be decompressed, is
-// fault.InvalidRecord. The result of None is src itself.
+// Decompress returns src decompressed. The error is fault.InvalidRecord if that is more than limit allows or src is
+// malformed. With None it returns src itself.
 func Decompress(codec Codec, src []byte, limit Limits) ([]byte, error) {
 	if codec == None {
 		return src, nil
@@ -17,7 +17,7 @@ func Decompress(codec Codec, src []byte, limit Limits) ([]byte, error) {
 	return appendDecompressed([]byte{}, codec, src, limit)
 }
 
-// appendDecompressed appends what src is decompressed to all.
+// appendDecompressed appends src, decompressed, to all.
 func appendDecompressed(all []byte, codec Codec, src []byte, limit Limits) ([]byte, error) {
 	in, err := inflate(codec, src, limit)
 	defer in.release()
@@ -38,17 +38,17 @@ type inflater struct {
 	codec   Codec
 	decoder decoder
 	window  []byte
-	limit   int   // what may come out in all
-	out     int   // what has come out
-	err     error // why nothing more comes, io.EOF at the end
+	limit   int   // the most bytes that may come out
+	out     int   // the bytes that came out so far
+	err     error // why there is no more, io.EOF at the end
 }
 
 // decoder decompresses one stream after the other.
 type decoder interface {
 	io.Reader
-	// begin starts on src, of which no more than limit says is wanted. end is to be called, also after an error.
+	// begin begins to decompress src, up to limit. Callers must call end, even after an error.
 	begin(src []byte, limit Limits) error
-	// end lets go of src.
+	// end drops all references to src.
 	end()
 }
 
@@ -64,7 +64,7 @@ func newInflater(codec Codec, d decoder) *inflater {
 	return &inflater{codec: codec, decoder: d, window: make([]byte, windowSize)}
 }
 
-// inflate begins to decompress src. The inflater is to be released, also after an error.
+// inflate begins to decompress src. Callers must release the inflater, even after an error.
 func inflate(codec Codec, src []byte, limit Limits) (*inflater, error) {
 	if !codec.Known() || codec == None {
 		return nil, fault.New(fault.InvalidRecord, "Unknown compression type id: %d", codec)
@@ -85,7 +85,7 @@ func (in *inflater) release() {
 	}
 	in.decoder.end()
 	if len(in.window) > windowSize {
-		in.window = make([]byte, windowSize) // a single large record is no reason to keep much
+		in.window = make([]byte, windowSize) // one large record is no reason to keep a large window
 	}
 	inflaters[in.codec].Put(in)
 }
@@ -95,7 +95,7 @@ func (in *inflater) release() {
 func (in *inflater) more(rest []byte, n, most int) []byte {
 	have := copy(in.window, rest)
 	for most += have; have < min(n, most) && in.err == nil; {
-		if have == len(in.window) { // grown by what has come, not by what a length field promises
+		if have == len(in.window) { // grows with the bytes that come, not with what a length field claims
 			grown := make([]byte, min(n, 2*have))
 			copy(grown, in.window)
 			in.window = grown
@@ -111,7 +111,7 @@ func (in *inflater) more(rest []byte, n, most int) []byte {
 	return in.window[:have]
 }
 
-// fail notes why nothing more comes.
+// fail records why there is no more.
 func (in *inflater) fail(err error) {
 	switch {
 	case err == nil:

@@ -84,7 +84,8 @@ func TestALargeZstdWindowCostsNoMoreMemoryThanWhatComesOut(t *testing.T) {
 		}
 	}
 	frame := zstdFrame(t, text, zstdWindow)
-	if _, err := Decompress(Zstd, frame, Limits{Bytes: 80}); !errors.Is(err, fault.InvalidRecord) || !strings.Contains(err.Error(), "larger than 80 bytes") {
+	if _, err := Decompress(Zstd, frame, Limits{Bytes: 80}); !errors.Is(err, fault.InvalidRecord) ||
+		!strings.Contains(err.Error(), "larger than 80 bytes") {
 		t.Errorf("Decompress() beyond its limit = %v", err)
 	}
 }
@@ -118,11 +119,13 @@ func TestWhatKafkasClientsCannotReadIsRefused(t *testing.T) {
 		"nothing as lz4":                {LZ4, nil},
 		"nothing as gzip":               {Gzip, nil},
 		"nothing as zstd":               {Zstd, nil},
-		"s2's extension of snappy":      {Snappy, s2.EncodeBest(nil, []byte(strings.Repeat("abcdefgh1234", 50)+strings.Repeat("abcdefgh1235", 50)))},
-		"snappy that claims the moon":   {Snappy, []byte{0xff, 0xff, 0xff, 0x7f, 0}},
-		"a snappy block cut short":      {Snappy, framed[:len(framed)-1]},
-		"a negative length in snappy":   {Snappy, append(bytes.Clone(framed), 0xff, 0xff, 0xff, 0xff)},
-		"a codec that is not one":       {7, text},
+		"s2's extension of snappy": {
+			Snappy, s2.EncodeBest(nil, []byte(strings.Repeat("abcdefgh1234", 50)+strings.Repeat("abcdefgh1235", 50))),
+		},
+		"snappy that claims the moon": {Snappy, []byte{0xff, 0xff, 0xff, 0x7f, 0}},
+		"a snappy block cut short":    {Snappy, framed[:len(framed)-1]},
+		"a negative length in snappy": {Snappy, append(bytes.Clone(framed), 0xff, 0xff, 0xff, 0xff)},
+		"a codec that is not one":     {7, text},
 	} {
 		if out, err := Decompress(c.codec, c.data, Limits{}); !errors.Is(err, fault.InvalidRecord) {
 			t.Errorf("%s: Decompress() = %d bytes, %v", name, len(out), err)
@@ -159,7 +162,9 @@ func TestEveryLevelOfKafkasConfigsCompresses(t *testing.T) {
 			}
 		}
 	}
-	for codec, levels := range map[Codec][]Level{None: {1}, Snappy: {1}, Gzip: {-2, 10}, LZ4: {-1, 18}, Zstd: {-131073, 23}} {
+	for codec, levels := range map[Codec][]Level{
+		None: {1}, Snappy: {1}, Gzip: {-2, 10}, LZ4: {-1, 18}, Zstd: {-131073, 23},
+	} {
 		for _, level := range levels {
 			if err := CheckLevel(codec, level); !errors.Is(err, fault.InvalidConfig) {
 				t.Errorf("CheckLevel(%v, %d) = %v", codec, level, err)

@@ -8,11 +8,11 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// ErrIncomplete says that a buffer ends within a batch: at the end of a log file that is a torn write.
-// Every such error also is a fault.CorruptMessage.
+// ErrIncomplete means that a buffer ends within a batch. At the end of a log file that is a torn write. Every such
+// error is also a fault.CorruptMessage.
 var ErrIncomplete = errors.New("batch is incomplete")
 
-// magic is the format version that this package knows.
+// magic is the only format version that this package supports.
 const magic = 2
 
 // minLegacySize is the smallest length field of a message of magic 0: crc, magic, attributes, and the
@@ -21,10 +21,9 @@ const minLegacySize = 14
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Next returns the batch at the start of buf, of which it keeps no copy, and what follows it. It looks at
-// sizes and magic only; VerifyCRC tells whether the bytes are what was written. Errors: ErrIncomplete when
-// buf ends before the batch does, fault.CorruptMessage when no batch can begin so, and
-// fault.UnsupportedForMessageFormat for magic 0 and 1.
+// Next returns the batch at the start of buf, without copying it, and the bytes that follow. It checks sizes and magic
+// only; VerifyCRC checks the contents. Errors: ErrIncomplete when buf ends within the batch, fault.CorruptMessage when
+// the bytes cannot be the start of a batch, and fault.UnsupportedForMessageFormat for magic 0 and 1.
 func Next(buf []byte) (b Batch, rest []byte, err error) {
 	size, err := sizeOf(buf)
 	if err != nil {
@@ -43,8 +42,8 @@ func Next(buf []byte) (b Batch, rest []byte, err error) {
 	return Batch(buf[:size:size]), buf[size:], nil
 }
 
-// Parse returns the one batch that buf is to hold exactly. Errors are those of Next, and fault.CorruptMessage
-// when something follows the batch.
+// Parse returns the batch in buf, which must contain nothing else. Errors are those of Next, and fault.CorruptMessage
+// when bytes follow the batch.
 func Parse(buf []byte) (Batch, error) {
 	b, rest, err := Next(buf)
 	if err == nil && len(rest) > 0 {
@@ -81,7 +80,7 @@ func ParseProduced(buf []byte, version int16) (Batch, error) {
 		return nil, fault.New(fault.UnsupportedCompressionType,
 			"Produce requests with version %d are not allowed to use ZStandard compression", version)
 	}
-	if len(rest) == 0 { // as it should be
+	if len(rest) == 0 { // as it must be
 		return b, nil
 	}
 	switch size, err := sizeOf(rest); {
@@ -101,7 +100,8 @@ func sizeOf(buf []byte) (int, error) {
 	}
 	length := int(int32(binary.BigEndian.Uint32(buf[offLength:])))
 	if length < minLegacySize {
-		return 0, fault.New(fault.CorruptMessage, "Record size %d is less than the minimum record overhead (%d)", length, minLegacySize)
+		return 0, fault.New(fault.CorruptMessage, "Record size %d is less than the minimum record overhead (%d)",
+			length, minLegacySize)
 	}
 	if len(buf) <= offMagic {
 		return 0, incomplete(LogOverhead+length, len(buf))
@@ -112,7 +112,7 @@ func sizeOf(buf []byte) (int, error) {
 	return LogOverhead + length, nil
 }
 
-// incomplete is the error for a batch of which have bytes are there, and want are needed.
+// incomplete is the error for a batch that needs want bytes, of which there are have.
 func incomplete(want, have int) error {
 	return fault.New(fault.CorruptMessage, "%d of %d bytes: %w", have, want, ErrIncomplete)
 }
@@ -135,7 +135,7 @@ func (b Batch) SetLogAppendTime(ms int64) { b.setMaxTimestamp(b.Attributes()|Att
 // SetMaxTimestamp makes ms the largest timestamp, under timestamps that the producer has set.
 func (b Batch) SetMaxTimestamp(ms int64) { b.setMaxTimestamp(b.Attributes()&^AttrLogAppendTime, ms) }
 
-// setMaxTimestamp computes the checksum anew only when something changes, since that reads the whole batch.
+// setMaxTimestamp computes the checksum only if something changes, since that reads the whole batch.
 func (b Batch) setMaxTimestamp(a Attributes, ms int64) {
 	if a == b.Attributes() && ms == b.MaxTimestamp() {
 		return

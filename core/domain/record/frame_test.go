@@ -35,7 +35,8 @@ func put32(b Batch, at int, v int32) { binary.BigEndian.PutUint32(b[at:], uint32
 func TestNextTellsATornBatchFromACorruptOne(t *testing.T) {
 	whole := small(t, 3, nil)
 	for n := range len(whole) {
-		if _, rest, err := Next(whole[:n]); !errors.Is(err, ErrIncomplete) || !errors.Is(err, fault.CorruptMessage) || len(rest) != n {
+		if _, rest, err := Next(whole[:n]); !errors.Is(err, ErrIncomplete) || !errors.Is(err, fault.CorruptMessage) ||
+			len(rest) != n {
 			t.Fatalf("Next() of %d of %d bytes = %v", n, len(whole), err)
 		}
 	}
@@ -85,18 +86,30 @@ func TestAProduceRequestCarriesExactlyOneBatchPerPartition(t *testing.T) {
 		want    fault.Kind
 		text    string
 	}{
-		"one":                      {one, 3, fault.None, ""},
-		"one and a torn one":       {slices.Concat(one, one[:30]), 9, fault.None, ""},
-		"one and a stray byte":     {slices.Concat(one, []byte{1}), 9, fault.None, ""},
-		"two":                      {slices.Concat(one, one), 9, fault.InvalidRecord, "exactly one record batch"},
-		"one and zeros":            {slices.Concat(one, make([]byte, 20)), 9, fault.CorruptMessage, "Record size 0 is less than"},
-		"none":                     {nil, 9, fault.InvalidRecord, "Produce requests with version 9 must have at least one record batch per partition"},
-		"a torn one":               {one[:len(one)-1], 9, fault.InvalidRecord, "at least one record batch"},
-		"magic 1":                  {old, 3, fault.InvalidRecord, "with version 3 are only allowed to contain record batches with magic version 2"},
-		"zstd before version 7":    {zstd, 6, fault.UnsupportedCompressionType, "with version 6 are not allowed to use ZStandard"},
-		"zstd from version 7 on":   {zstd, 7, fault.None, ""},
-		"a codec that is not one":  {unknown, 9, fault.UnsupportedCompressionType, "Unknown compression type id: 7"},
-		"shorter than its header ": {small(t, 1, func(b Batch) { put32(b, offLength, 30) }), 9, fault.CorruptMessage, "the size 42 is smaller"},
+		"one":                  {one, 3, fault.None, ""},
+		"one and a torn one":   {slices.Concat(one, one[:30]), 9, fault.None, ""},
+		"one and a stray byte": {slices.Concat(one, []byte{1}), 9, fault.None, ""},
+		"two":                  {slices.Concat(one, one), 9, fault.InvalidRecord, "exactly one record batch"},
+		"one and zeros": {
+			slices.Concat(one, make([]byte, 20)), 9, fault.CorruptMessage, "Record size 0 is less than",
+		},
+		"none": {
+			nil, 9, fault.InvalidRecord,
+			"Produce requests with version 9 must have at least one record batch per partition",
+		},
+		"a torn one": {one[:len(one)-1], 9, fault.InvalidRecord, "at least one record batch"},
+		"magic 1": {
+			old, 3, fault.InvalidRecord,
+			"with version 3 are only allowed to contain record batches with magic version 2",
+		},
+		"zstd before version 7": {
+			zstd, 6, fault.UnsupportedCompressionType, "with version 6 are not allowed to use ZStandard",
+		},
+		"zstd from version 7 on":  {zstd, 7, fault.None, ""},
+		"a codec that is not one": {unknown, 9, fault.UnsupportedCompressionType, "Unknown compression type id: 7"},
+		"shorter than its header ": {
+			small(t, 1, func(b Batch) { put32(b, offLength, 30) }), 9, fault.CorruptMessage, "the size 42 is smaller",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, err := ParseProduced(c.buf, c.version)
@@ -144,7 +157,9 @@ func TestLogAppendTimeReplacesAllTimestamps(t *testing.T) {
 
 func TestSequencesWrapFrom2To31Minus1To0(t *testing.T) {
 	const top = 1<<31 - 1
-	for _, c := range []struct{ seq, n, want int32 }{{0, 0, 0}, {5, 3, 8}, {top, 1, 0}, {top - 1, 3, 1}, {top, top, top - 1}} {
+	for _, c := range []struct{ seq, n, want int32 }{
+		{0, 0, 0}, {5, 3, 8}, {top, 1, 0}, {top - 1, 3, 1}, {top, top, top - 1},
+	} {
 		if got := AddSequence(c.seq, c.n); got != c.want {
 			t.Errorf("AddSequence(%d, %d) = %d, want %d", c.seq, c.n, got, c.want)
 		}

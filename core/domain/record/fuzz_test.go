@@ -20,7 +20,8 @@ func FuzzNext(f *testing.F) {
 		b, rest, err := Next(buf)
 		_, produced := ParseProduced(buf, 9)
 		if err != nil {
-			if k := fault.KindOf(err); k != fault.CorruptMessage && k != fault.UnsupportedForMessageFormat || len(rest) != len(buf) {
+			if k := fault.KindOf(err); k != fault.CorruptMessage && k != fault.UnsupportedForMessageFormat ||
+				len(rest) != len(buf) {
 				t.Fatalf("Next() = %v, %d bytes left", err, len(rest))
 			}
 			if produced == nil {
@@ -90,7 +91,7 @@ func FuzzRecords(f *testing.F) {
 		n := 0
 		for _, err := range again.Records(Limits{}) {
 			if err != nil {
-				t.Fatalf("record %d of the batch built anew: %v", n, err)
+				t.Fatalf("record %d of the rebuilt batch: %v", n, err)
 			}
 			n++
 		}

@@ -55,12 +55,14 @@ func TestALogThatKafkaWroteIsReadInEveryCodec(t *testing.T) {
 			key := fmt.Sprintf("key-%d", n+1)
 			value := fmt.Sprintf("the quick brown fox jumps over the lazy dog in %s number %d %d", codec, n+1, n+1)
 			if string(r.Key) != key || string(r.Value) != value || r.Offset != b.BaseOffset()+int64(n) {
-				t.Errorf("batch %d record %d = %d %q %q, want key %q and value %q", i, n, r.Offset, r.Key, r.Value, key, value)
+				t.Errorf("batch %d record %d = %d %q %q, want key %q and value %q", i, n, r.Offset, r.Key,
+					r.Value, key, value)
 			}
 		}
 		b = bytes.Clone(b)
 		b.SetBaseOffset(0)
-		if _, err := Check(b, Rules{Now: b.MaxTimestamp(), Before: 1 << 40, After: 1 << 40, Compacted: true}); err != nil {
+		rules := Rules{Now: b.MaxTimestamp(), Before: 1 << 40, After: 1 << 40, Compacted: true}
+		if _, err := Check(b, rules); err != nil {
 			t.Errorf("batch %d: Check() = %v", i, err)
 		}
 	}
@@ -88,7 +90,10 @@ func TestATransactionMarkerThatKafkaWroteIsReadAndWrittenTheSame(t *testing.T) {
 
 func TestBuiltBatchesAreByteForByteWhatKafkaWrote(t *testing.T) {
 	for _, want := range kafkaLog(t)[:1] {
-		b := NewBuilder(Options{BaseOffset: want.BaseOffset(), Producer: &Producer{want.ProducerID(), want.ProducerEpoch(), want.BaseSequence()}})
+		b := NewBuilder(Options{
+			BaseOffset: want.BaseOffset(),
+			Producer:   &Producer{want.ProducerID(), want.ProducerEpoch(), want.BaseSequence()},
+		})
 		for r, err := range want.Records(Limits{}) {
 			if err != nil {
 				t.Fatal(err)
@@ -109,9 +114,12 @@ func TestFranzGoReadsWhatIsBuiltInEveryCodec(t *testing.T) {
 	decompressor := kgo.DefaultDecompressor()
 	for codec := None; codec <= Zstd; codec++ {
 		t.Run(codec.String(), func(t *testing.T) {
-			b := NewBuilder(Options{BaseOffset: 7, LeaderEpoch: 3, Codec: codec, Producer: &Producer{ID: 9, Epoch: 2, Sequence: 5}})
+			b := NewBuilder(Options{
+				BaseOffset: 7, LeaderEpoch: 3, Codec: codec, Producer: &Producer{ID: 9, Epoch: 2, Sequence: 5},
+			})
 			for i := range 500 {
-				b.Append(int64(1000+i), fmt.Appendf(nil, "key-%d", i), bytes.Repeat([]byte("abc"), i), Header{Key: "h", Value: []byte("v")})
+				b.Append(int64(1000+i), fmt.Appendf(nil, "key-%d", i), bytes.Repeat([]byte("abc"), i),
+					Header{Key: "h", Value: []byte("v")})
 			}
 			built, err := b.Build()
 			if err != nil {
@@ -121,8 +129,10 @@ func TestFranzGoReadsWhatIsBuiltInEveryCodec(t *testing.T) {
 			if err := read.ReadFrom(built); err != nil {
 				t.Fatal(err)
 			}
-			if read.FirstOffset != 7 || read.PartitionLeaderEpoch != 3 || read.LastOffsetDelta != 499 || read.FirstTimestamp != 1000 ||
-				read.MaxTimestamp != 1499 || read.ProducerID != 9 || read.ProducerEpoch != 2 || read.FirstSequence != 5 || read.NumRecords != 500 {
+			if read.FirstOffset != 7 || read.PartitionLeaderEpoch != 3 || read.LastOffsetDelta != 499 ||
+				read.FirstTimestamp != 1000 ||
+				read.MaxTimestamp != 1499 || read.ProducerID != 9 || read.ProducerEpoch != 2 ||
+				read.FirstSequence != 5 || read.NumRecords != 500 {
 				t.Errorf("franz-go reads %+v", read)
 			}
 			rest, err := decompressor.Decompress(read.Records, kgo.CompressionCodecType(codec))
@@ -135,7 +145,8 @@ func TestFranzGoReadsWhatIsBuiltInEveryCodec(t *testing.T) {
 				if err := r.ReadFrom(rest[:n+int(size)]); err != nil {
 					t.Fatal(err)
 				}
-				if string(r.Key) != fmt.Sprintf("key-%d", i) || len(r.Value) != 3*i || r.OffsetDelta != int32(i) || r.Headers[0].Key != "h" {
+				if string(r.Key) != fmt.Sprintf("key-%d", i) || len(r.Value) != 3*i || r.OffsetDelta != int32(i) ||
+					r.Headers[0].Key != "h" {
 					t.Errorf("franz-go reads %+v", r)
 				}
 				rest = rest[n+int(size):]
@@ -165,7 +176,8 @@ func franzBatch(tb testing.TB, codec kgo.CompressionCodec, number Codec) Batch {
 	}
 	batch := kmsg.RecordBatch{
 		Length: int32(HeaderSize - LogOverhead + len(records)), Magic: 2, Attributes: int16(number), LastOffsetDelta: 2,
-		FirstTimestamp: 1000, MaxTimestamp: 1002, ProducerID: -1, ProducerEpoch: -1, FirstSequence: -1, NumRecords: 3, Records: records,
+		FirstTimestamp: 1000, MaxTimestamp: 1002, ProducerID: -1, ProducerEpoch: -1, FirstSequence: -1, NumRecords: 3,
+		Records: records,
 	}
 	raw := batch.AppendTo(nil)
 	binary.BigEndian.PutUint32(raw[17:], crc32.Checksum(raw[21:], crc32.MakeTable(crc32.Castagnoli)))
@@ -174,7 +186,8 @@ func franzBatch(tb testing.TB, codec kgo.CompressionCodec, number Codec) Batch {
 
 func TestWhatFranzGoEncodesIsReadInEveryCodec(t *testing.T) {
 	for number, codec := range []kgo.CompressionCodec{
-		kgo.NoCompression(), kgo.GzipCompression(), kgo.SnappyCompression(), kgo.Lz4Compression(), kgo.ZstdCompression(),
+		kgo.NoCompression(), kgo.GzipCompression(), kgo.SnappyCompression(), kgo.Lz4Compression(),
+		kgo.ZstdCompression(),
 	} {
 		b, err := ParseProduced(franzBatch(t, codec, Codec(number)), 9)
 		if err != nil {

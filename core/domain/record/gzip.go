@@ -10,8 +10,8 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
-// gzipDecoder reads the gzip members that Java's GZIPInputStream reads, with which Kafka does (RFC 1952): one after the
-// other, with reserved flags passed over, and nothing behind the last one looked at that does not begin a member.
+// gzipDecoder reads gzip members (RFC 1952) as Java's GZIPInputStream does, which Kafka uses. It reads one member after
+// the other, ignores reserved flags, and ignores bytes after the last member that do not begin another one.
 type gzipDecoder struct {
 	in     bytes.Reader
 	src    []byte // what in reads
@@ -20,10 +20,10 @@ type gzipDecoder struct {
 	size   uint32 // of the member, modulo 2^32
 }
 
-// The parts of a member's header, and the flags for those that need not be there.
+// The parts of a member's header, and the flags of the optional ones.
 const (
-	gzipMagic      = "\x1f\x8b\x08" // with the only method that there is, deflate
-	gzipHeader     = 10             // magic, flags, time, and two bytes about how it was made
+	gzipMagic      = "\x1f\x8b\x08" // with the only compression method, deflate
+	gzipHeader     = 10             // magic, flags, time, extra flags, operating system
 	gzipTrailer    = 8              // checksum and size
 	gzipHeaderSum  = 1 << 1
 	gzipExtraField = 1 << 2
@@ -44,7 +44,7 @@ func (d *gzipDecoder) begin(src []byte, _ Limits) error {
 	return d.member(body)
 }
 
-// member starts on the deflated stream at the beginning of body.
+// member begins to read the deflated stream at the start of body.
 func (d *gzipDecoder) member(body []byte) error {
 	d.src, d.sum, d.size = body, 0, 0
 	d.in.Reset(body)
@@ -75,7 +75,7 @@ func (d *gzipDecoder) Read(p []byte) (int, error) {
 	}
 }
 
-// next checks the trailer of the member that has ended and starts on what follows it, if that is one.
+// next checks the trailer of the member that has ended, and begins the next one if there is one.
 func (d *gzipDecoder) next() error {
 	rest := d.src[len(d.src)-d.in.Len():]
 	if len(rest) < gzipTrailer {
@@ -91,7 +91,7 @@ func (d *gzipDecoder) next() error {
 	return d.member(body)
 }
 
-// gzipBody returns what follows the header of the member that src begins with.
+// gzipBody returns the bytes after the header of the member at the start of src.
 func gzipBody(src []byte) ([]byte, error) {
 	if len(src) < gzipHeader || string(src[:len(gzipMagic)]) != gzipMagic {
 		return nil, errGzipHeader

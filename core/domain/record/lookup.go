@@ -1,7 +1,7 @@
 package record
 
-// OffsetOfMaxTimestamp returns the first offset that has the batch's largest timestamp, in a batch of LogAppendTime
-// that of its first record. It is the last offset for a batch without timestamps. Errors are those of Records.
+// OffsetOfMaxTimestamp returns the first offset with the batch's largest timestamp. In a batch of LogAppendTime that is
+// the first record's, and in a batch without timestamps the last offset. Errors are those of Records.
 func (b Batch) OffsetOfMaxTimestamp(limit Limits) (offset, ms int64, err error) {
 	if b.MaxTimestamp() == NoTimestamp {
 		return b.LastOffset(), NoTimestamp, nil

@@ -8,9 +8,9 @@ import (
 	"github.com/pierrec/lz4/v4"
 )
 
-// lz4Decoder reads the one LZ4 frame that Kafka's Lz4BlockInputStream reads (KIP-57): of version 1, its
-// blocks independent. The frame's own size and checksum are not compared with what comes out, and what
-// follows the frame is not looked at.
+// lz4Decoder reads an LZ4 frame as Kafka's Lz4BlockInputStream does (KIP-57): a single frame of version 1 with
+// independent blocks. It does not compare the frame's content size and checksum with the output, and ignores bytes
+// after the frame.
 type lz4Decoder struct {
 	blocks
 	largest    int // decompressed size of a block
@@ -19,22 +19,22 @@ type lz4Decoder struct {
 	ended      bool
 }
 
-// The layout of a frame: magic, two bytes of flags, its size if it is told, a byte of the checksum over that; then
-// blocks of which each has its size in front.
+// The layout of a frame: magic, two bytes of flags, the content size if the flags say so, one byte of the header's
+// checksum, then blocks with their sizes in front.
 const (
 	lz4Magic      = 0x184D2204
-	lz4Descriptor = 4 // where the flags stand
+	lz4Descriptor = 4 // position of the flags
 	lz4Plain      = 1 << 31
 
-	lz4Kinds       = 0xe3 // the first flags' bits for version, independent blocks, and what is reserved
+	lz4Kinds       = 0xe3 // bits of the first byte: version, independent blocks, reserved
 	lz4Kind        = 0x60
 	lz4BlockSum    = 1 << 4
 	lz4Size        = 1 << 3
 	lz4ContentSum  = 1 << 2
-	lz4Reserved    = 0x8f // in the second byte of flags
-	lz4SmallestMax = 4    // what stands for blocks of 64 KiB; each further number is for blocks four times as large
+	lz4Reserved    = 0x8f // reserved bits of the second byte
+	lz4SmallestMax = 4    // the number for blocks of 64 KiB; each further one means blocks four times as large
 
-	// lz4Ratio is more than LZ4 can shrink anything: each byte of a length stands for 255.
+	// lz4Ratio is above the highest compression ratio of LZ4: each byte of a length stands for 255.
 	lz4Ratio = 256
 )
 

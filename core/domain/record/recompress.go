@@ -2,20 +2,22 @@ package record
 
 import "encoding/binary"
 
-// Recompress returns b with its records under another codec: b itself when it has that one already. It is best to give
-// their decompressed size, as Check has found it, for the limit. Errors are those of Decompress and Compress.
+// Recompress returns b with its records compressed by another codec, or b itself if it has that codec already. The best
+// limit is the decompressed size that Check has returned, since that much memory is reserved. Errors are those of
+// Decompress and Compress.
 func (b Batch) Recompress(codec Codec, level Level, limit Limits) (Batch, error) {
 	if b.Attributes().Codec() == codec {
 		return b, nil
 	}
 	records := b.Payload()
 	if from := b.Attributes().Codec(); from != None {
-		const copies = 2 // the records, and what the decoder holds of them
+		const copies = 2 // the records, and the decoder's copy of them
 		budget := limit.Budget
 		taken := budget.take(copies * int64(limit.bytes()))
 		defer func() { budget.give(taken) }()
 		var err error
-		if records, err = appendDecompressed(make([]byte, 0, limit.Bytes), from, records, Limits{Bytes: limit.Bytes}); err != nil {
+		records, err = appendDecompressed(make([]byte, 0, limit.Bytes), from, records, Limits{Bytes: limit.Bytes})
+		if err != nil {
 			return nil, err
 		}
 	}

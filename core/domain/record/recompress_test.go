@@ -25,7 +25,8 @@ func TestRecompressChangesTheCodecAndNothingElse(t *testing.T) {
 				t.Fatalf("%v to %v: %v", from, to, err)
 			}
 			if got.Attributes().Codec() != to || got.VerifyCRC() != nil || got.Size() != len(got) {
-				t.Errorf("%v to %v: codec %v, size %d of %d, %v", from, to, got.Attributes().Codec(), got.Size(), len(got), got.VerifyCRC())
+				t.Errorf("%v to %v: codec %v, size %d of %d, %v", from, to, got.Attributes().Codec(), got.Size(),
+					len(got), got.VerifyCRC())
 			}
 			back, err := got.Recompress(None, 0, Limits{})
 			if err != nil || !bytes.Equal(back, plain) {

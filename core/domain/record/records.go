@@ -4,13 +4,12 @@ import (
 	"iter"
 )
 
-// Limits bound what reading a batch's records may cost.
+// Limits bound the memory for reading a batch's records.
 type Limits struct {
-	// Bytes is how large a batch may be when decompressed; a larger one is fault.InvalidRecord. Zero
-	// stands for DefaultBytes.
+	// Bytes is the largest decompressed size; a larger batch is fault.InvalidRecord. Zero means DefaultBytes.
 	Bytes int
-	// Budget is where memory comes from that depends on the batch's size. Records takes nothing from it, since nobody
-	// knows how long its caller needs for each.
+	// Budget is the source of memory whose amount depends on the batch's size. Records takes nothing from it, since its
+	// caller may hold each record for any time.
 	Budget *Budget
 }
 
@@ -31,7 +30,7 @@ type Record struct {
 	Key            []byte // nil for a record without key
 	Value          []byte // nil for a tombstone
 	HeaderCount    int
-	headers        []byte // encoded, known to be well-formed
+	headers        []byte // encoded and already validated
 }
 
 // Header is a key and a value that travel with a record (KIP-82).
@@ -40,7 +39,7 @@ type Header struct {
 	Value []byte // may be nil
 }
 
-// Headers yields the record's headers in order. They are valid as long as the record is.
+// Headers yields the record's headers in order. They are valid as long as the record.
 func (r Record) Headers() iter.Seq[Header] {
 	return func(yield func(Header) bool) {
 		c := cursor{buf: r.headers}
@@ -62,16 +61,16 @@ func (b Batch) TimestampOf(r Record) int64 {
 	return b.BaseTimestamp() + r.TimestampDelta
 }
 
-// Records yields the batch's records, decompressed as they are needed, in memory that does not grow with
-// their number. A record's slices are valid until the next one is asked for. An error is yielded last:
-// fault.InvalidRecord, with Kafka's texts, for records that are malformed, cannot be decompressed, are
-// more or fewer than the header says, or exceed limit.
+// Records yields the batch's records, decompressed as they are needed, in memory that does not grow with their number.
+// A record's slices are valid until the next one is asked for. An error comes last: fault.InvalidRecord, with Kafka's
+// messages, for records that are malformed, cannot be decompressed, are more or fewer than the header says, or exceed
+// limit.
 func (b Batch) Records(limit Limits) iter.Seq2[Record, error] {
 	limit.Budget = nil
 	return b.records(limit)
 }
 
-// records is Records for callers that wait for nothing between two records.
+// records is Records for callers that do not wait for anything between two records.
 func (b Batch) records(limit Limits) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		c, err := b.open(limit)

@@ -23,7 +23,10 @@ func read(b Batch) ([]plain, error) {
 		if err != nil {
 			return all, err
 		}
-		p := plain{Offset: b.BaseOffset() + int64(r.OffsetDelta), Timestamp: b.TimestampOf(r), Key: bytes.Clone(r.Key), Value: bytes.Clone(r.Value)}
+		p := plain{
+			Offset: b.BaseOffset() + int64(r.OffsetDelta), Timestamp: b.TimestampOf(r), Key: bytes.Clone(r.Key),
+			Value: bytes.Clone(r.Value),
+		}
 		for h := range r.Headers() {
 			p.Headers = append(p.Headers, Header{Key: h.Key, Value: bytes.Clone(h.Value)})
 		}
@@ -41,7 +44,8 @@ func drawField(t *rapid.T, name string) []byte {
 	case 0:
 		return nil
 	case 1:
-		return bytes.Repeat([]byte{byte(rapid.IntRange(0, 255).Draw(t, name))}, rapid.IntRange(0, 3*windowSize).Draw(t, name+" size"))
+		return bytes.Repeat([]byte{byte(rapid.IntRange(0, 255).Draw(t, name))},
+			rapid.IntRange(0, 3*windowSize).Draw(t, name+" size"))
 	}
 	return rapid.SliceOfN(rapid.Byte(), 0, 50).Draw(t, name)
 }
@@ -61,7 +65,8 @@ func TestABuiltBatchReadsBackAsItWasInEveryCodec(t *testing.T) {
 				Value:     drawField(t, "value"),
 			}
 			for range rapid.IntRange(0, 3).Draw(t, "headers") {
-				p.Headers = append(p.Headers, Header{Key: rapid.String().Draw(t, "header"), Value: drawField(t, "header value")})
+				p.Headers = append(p.Headers,
+					Header{Key: rapid.String().Draw(t, "header"), Value: drawField(t, "header value")})
 			}
 			builder.Append(p.Timestamp, p.Key, p.Value, p.Headers...)
 			want = append(want, p)
@@ -84,7 +89,8 @@ func TestABuiltBatchReadsBackAsItWasInEveryCodec(t *testing.T) {
 		if diff := cmp.Diff(want, got, sameBytes); diff != "" {
 			t.Fatalf("records differ (-want +got):\n%s", diff)
 		}
-		if want := slices.MaxFunc(want, func(a, b plain) int { return int(a.Timestamp - b.Timestamp) }).Timestamp; b.MaxTimestamp() != want {
+		newest := slices.MaxFunc(want, func(a, b plain) int { return int(a.Timestamp - b.Timestamp) })
+		if want := newest.Timestamp; b.MaxTimestamp() != want {
 			t.Fatalf("MaxTimestamp() = %d, want %d", b.MaxTimestamp(), want)
 		}
 		b.SetBaseOffset(0)
@@ -92,7 +98,8 @@ func TestABuiltBatchReadsBackAsItWasInEveryCodec(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if first := slices.IndexFunc(want, func(p plain) bool { return p.Timestamp == b.MaxTimestamp() }); b.MaxTimestamp() >= 0 && int(info.MaxDelta) != first {
+		first := slices.IndexFunc(want, func(p plain) bool { return p.Timestamp == b.MaxTimestamp() })
+		if b.MaxTimestamp() >= 0 && int(info.MaxDelta) != first {
 			t.Fatalf("MaxDelta = %d, want %d", info.MaxDelta, first)
 		}
 	})

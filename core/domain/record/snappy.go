@@ -16,14 +16,14 @@ const (
 	xerialMagic  = "\x82SNAPPY\x00"
 	xerialHeader = 16 // magic, version, lowest compatible version
 
-	// snappyRatio is more than snappy can shrink anything: a copy of 64 bytes takes three.
+	// snappyRatio is above the highest compression ratio of snappy: a copy of 64 bytes takes three.
 	snappyRatio = 22
 )
 
 var errSnappyBlock = errors.New("snappy block is cut short or claims an impossible size")
 
 // snappyDecoder reads both forms as xerial's SnappyInputStream does: streams may follow each other, and up to three
-// bytes behind the last block, which cannot be a length, are not looked at.
+// bytes after the last block, which are too few for a length, are ignored.
 type snappyDecoder struct {
 	blocks
 	framed bool
@@ -70,7 +70,7 @@ func (d *snappyDecoder) next() error {
 	return err
 }
 
-// frame returns the next block of the framing, behind the header of a further stream, if that is what comes next.
+// frame returns the next block of the framing. It skips the header of a further stream.
 func (d *snappyDecoder) frame() ([]byte, error) {
 	const length = 4
 	for len(d.src) >= length && string(d.src[:length]) == xerialMagic[:length] {
@@ -78,7 +78,7 @@ func (d *snappyDecoder) frame() ([]byte, error) {
 		case len(d.src) < xerialHeader:
 			return nil, errSnappyBlock
 		case string(d.src[:len(xerialMagic)]) != xerialMagic:
-			return nil, io.EOF // it only looks like a header
+			return nil, io.EOF // looks like a header and is none: xerial ends the stream here
 		case int32(binary.BigEndian.Uint32(d.src[len(xerialMagic):])) < 1: // the version
 			return nil, errSnappyBlock
 		}

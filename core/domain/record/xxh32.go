@@ -14,7 +14,7 @@ const (
 	xxhPrime5 = 374761393
 )
 
-// xxh32 returns the 32-bit xxHash of b with seed 0, which LZ4 frames have for a checksum
+// xxh32 returns the 32-bit xxHash of b with seed 0, the checksum of LZ4 frames
 // (https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md).
 func xxh32(b []byte) uint32 {
 	const stripe = 16

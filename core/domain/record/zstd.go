@@ -8,30 +8,31 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// zstdDecoder reads the zstd frames that zstd-jni's ZstdInputStream reads, with which Kafka does. A frame is read as a
-// stream, which takes memory for its window before anything is decompressed; one with a large window is decompressed
-// at once, which takes what comes out.
+// zstdDecoder reads zstd frames as zstd-jni's ZstdInputStream does, which Kafka uses. It reads a frame as a stream,
+// which needs memory for the whole window before anything is decompressed. It decompresses a frame with a large window
+// at once instead, which needs memory for the output only.
 type zstdDecoder struct {
-	src    []byte // frames that are not begun
-	size   int    // of all that there were
+	src    []byte // frames that are not begun yet
+	size   int    // of all frames, in bytes
 	limit  Limits
-	taken  int64  // out of limit's budget
-	unread []byte // of a frame that was decompressed at once
+	taken  int64  // bytes of limit's budget
+	unread []byte // the rest of a frame that was decompressed at once
 	stream *zstd.Decoder
 	in     bytes.Reader // what stream reads: one frame
-	reads  bool         // stream does
+	reads  bool         // stream is reading a frame
 }
 
 const (
-	// zstdStreamWindow is the largest window that is read as a stream: all levels up to 19 have none larger.
+	// zstdStreamWindow is the largest window that is read as a stream. No level up to 19 has a larger one.
 	zstdStreamWindow = 8 << 20
-	// zstdWindow is the largest window that a frame may ask for: what zstd itself allows unless told otherwise,
-	// and what its level 22 asks for even when there is little to compress.
+	// zstdWindow is the largest window that a frame may ask for. It is zstd's own default limit, and level 22 asks for
+	// it even when there is little to compress.
 	zstdWindow = 128 << 20
-	// zstdFirstRoom is what a frame that is decompressed at once is thought to need. It takes nothing out of the budget.
+	// zstdFirstRoom is the first guess of the output's size for a frame that is decompressed at once. It is not taken
+	// from the budget.
 	zstdFirstRoom = 1 << 20
-	// zstdInput is how much Kafka's reader takes in at once. A frame that is cut short within its header it passes over
-	// where it has taken it in together with the end of one that is whole.
+	// zstdInput is the size of the input buffer of Kafka's reader. That reader ignores a frame that is cut short within
+	// its header if the same buffer holds the end of a complete frame.
 	zstdInput = 128 << 10
 )
 
@@ -76,7 +77,7 @@ func (d *zstdDecoder) Read(p []byte) (int, error) {
 	}
 }
 
-// next starts on the next frame.
+// next begins the next frame.
 func (d *zstdDecoder) next() error {
 	if len(d.src) == 0 {
 		return io.EOF
@@ -107,9 +108,9 @@ func (d *zstdDecoder) next() error {
 	return d.stream.Reset(&d.in)
 }
 
-// firstZstdFrame returns the header and the size of the frame that src begins with. The error is
-// io.ErrUnexpectedEOF when that ends before its first block, or is one to be passed over; of one that ends later,
-// the size is what there is.
+// firstZstdFrame returns the header and the size of the frame at the start of src. The error is io.ErrUnexpectedEOF
+// when src ends before the frame's first block, or within a skippable frame. When src ends later in the frame, the size
+// is that of the available bytes.
 func firstZstdFrame(src []byte) (head zstd.Header, size int, err error) {
 	if len(src) < 4 && !beginsZstdMagic(src) {
 		return head, 0, zstd.ErrMagicMismatch
@@ -125,8 +126,8 @@ func firstZstdFrame(src []byte) (head zstd.Header, size int, err error) {
 		return head, size + int(head.SkippableSize), nil
 	}
 	const (
-		blockHeader = 3 // whether it is the last one, a kind of two bits, and a size
-		repeated    = 1 // the kind of one byte that is repeated
+		blockHeader = 3 // one bit for the last block, two for its type, and the size
+		repeated    = 1 // the type of a block that repeats one byte
 		checksum    = 4
 	)
 	if len(src) < size+blockHeader {
@@ -147,16 +148,16 @@ func firstZstdFrame(src []byte) (head zstd.Header, size int, err error) {
 	return head, min(size, len(src)), nil
 }
 
-// beginsZstdMagic reports whether src, which is shorter than a magic, is how one begins: that of a frame,
-// or of one to be passed over.
+// beginsZstdMagic reports whether src, which is shorter than a magic number, is a prefix of that of a frame or of a
+// skippable frame.
 func beginsZstdMagic(src []byte) bool {
 	const frame, skippable = "\x28\xb5\x2f\xfd", "\x50\x2a\x4d\x18"
-	kind := append([]byte{src[0] & 0xf0}, src[1:]...) // the other bits are the application's
+	kind := append([]byte{src[0] & 0xf0}, src[1:]...) // the low four bits are free for applications
 	return string(src) == frame[:len(src)] || string(kind) == skippable[:len(src)]
 }
 
-// decodeAll decompresses a frame at once. The library's own limit on the output also is one on the window, hence the
-// attempts with room that doubles.
+// decodeAll decompresses a frame at once. The library's own limit on the output would also limit the window, hence the
+// attempts with output buffers that double in size.
 func (d *zstdDecoder) decodeAll(frame []byte) error {
 	all, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 		zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecodeAllCapLimit(true))

@@ -2,22 +2,23 @@ package space
 
 import "sync/atomic"
 
-// Budget counts what may be appended to logs until the disk is measured again. Take may be called concurrently, with
-// itself and with Measured; Measured by one goroutine at a time.
+// Budget counts the bytes that may be appended to logs until the disk is measured again. Its methods may be called
+// concurrently, but Measured by one goroutine at a time only.
 type Budget struct {
 	rule Rule
-	left [Metadata]atomic.Int64 // by the uses that append: may yet be taken
+	left [Metadata]atomic.Int64 // bytes that may be taken, by the uses that append
 
-	taken    atomic.Int64 // since the last measurement
-	unknown  int64        // taken in the interval before it: some of it may not have been on the disk yet
-	denied   atomic.Bool  // records were, since the last measurement
+	taken atomic.Int64 // since the last measurement
+	// taken in the interval before that: some of it may not have been on the disk when it was measured
+	unknown  int64
+	denied   atomic.Bool // records were refused since the last measurement
 	refusing atomic.Bool
 }
 
-// NewBudget returns a budget that has nothing to give before the first measurement.
+// NewBudget returns a budget that refuses everything before the first measurement.
 func NewBudget(rule Rule) *Budget { return &Budget{rule: rule} }
 
-// Take reports whether n bytes may be appended for a use, which are counted then. It takes neither time nor memory.
+// Take reports whether n bytes may be appended for a use, and counts them if so. It never blocks or allocates.
 func (b *Budget) Take(u Use, n int64) bool {
 	if b.left[u].Add(-n) < 0 {
 		b.left[u].Add(n)
@@ -30,20 +31,20 @@ func (b *Budget) Take(u Use, n int64) bool {
 	return true
 }
 
-// low is how much is left when it is time to measure again.
+// low is how many bytes are left when it is time to measure again.
 const low = 64 << 20
 
-// Low reports whether so little is left for a use, but something, that the disk should be measured soon: what was
-// taken before the last measurement may be on the disk by now, and need not be counted any more.
+// Low reports whether so little is left for a use, but something, that the disk should be measured soon. Bytes that
+// were taken before the last measurement may be on the disk by now, and then are not counted twice any more.
 func (b *Budget) Low(u Use) bool {
 	left := b.left[u].Load()
 	return left > 0 && left < low
 }
 
-// plenty is how many times of what is only good to have must be left.
+// plenty is how many times the size of an optional allocation must be left.
 const plenty = 4
 
-// Spare reports whether n bytes may be allocated now for what is only good to have, which is when there are plenty.
+// Spare reports whether n bytes may be allocated now for something optional, which needs plenty of space.
 func (b *Budget) Spare(n int64) bool {
 	left := &b.left[Records]
 	if left.Load() < plenty*n {
@@ -53,8 +54,8 @@ func (b *Budget) Spare(n int64) bool {
 	return true
 }
 
-// Measured takes a new state of the disk over. It reports whether records are refused from now on, until the
-// next measurement at least.
+// Measured sets the budget from a new state of the disk. It reports whether records are refused at least until the next
+// measurement.
 func (b *Budget) Measured(d Disk) (refusing bool) {
 	taken := b.taken.Swap(0)
 	unwritten := taken + b.unknown
@@ -72,7 +73,7 @@ func (b *Budget) Measured(d Disk) (refusing bool) {
 	return refusing
 }
 
-// Lost has everything refused: the disk is not there.
+// Lost makes the budget refuse everything, because the disk cannot be measured.
 func (b *Budget) Lost() {
 	for u := range Metadata {
 		b.left[u].Store(0)
@@ -83,8 +84,8 @@ func (b *Budget) Lost() {
 // Short reports whether nothing is left for a use.
 func (b *Budget) Short(u Use) bool { return b.left[u].Load() <= 0 }
 
-// Denying reports whether records were refused since the last measurement, or are since then.
+// Denying reports whether records are refused, or were since the last measurement.
 func (b *Budget) Denying() bool { return b.denied.Load() || b.refusing.Load() }
 
-// Refusing reports whether records are refused since the last measurement.
+// Refusing reports whether the last measurement has made the budget refuse records.
 func (b *Budget) Refusing() bool { return b.refusing.Load() }

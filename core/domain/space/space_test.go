@@ -44,7 +44,7 @@ func TestLargeMetadataHasALargerReserve(t *testing.T) {
 	}
 }
 
-func TestTheReserveTakesBackWhatIsFreeAndGivesNothingToWhoeverFillsTheDisk(t *testing.T) {
+func TestTheReserveTakesBackFreeSpaceAndReleasesNothingByItself(t *testing.T) {
 	r := NewRule(64*mebibyte, 0)
 	for _, c := range []struct {
 		name       string
@@ -68,10 +68,17 @@ func TestTheReserveTakesBackWhatIsFreeAndGivesNothingToWhoeverFillsTheDisk(t *te
 func TestTheReserveGivesBackWhatAWriteNeeds(t *testing.T) {
 	r := NewRule(64*mebibyte, 0)
 	for _, c := range []struct{ free, held, n, want int64 }{
-		{1000, 64, 0, 64}, {2, 64, 0, 64}, {0, 64, 0, 62}, {1, 64, 0, 63}, {0, 64, 10, 52}, {0, 1, 0, 0}, {0, 64, 100, 0},
+		{1000, 64, 0, 64},
+		{2, 64, 0, 64},
+		{0, 64, 0, 62},
+		{1, 64, 0, 63},
+		{0, 64, 10, 52},
+		{0, 1, 0, 0},
+		{0, 64, 100, 0},
 	} {
 		if got := r.Release(Disk{c.free * mebibyte, c.held * mebibyte}, c.n*mebibyte); got != c.want*mebibyte {
-			t.Errorf("%d free, %d held, %d to be written: %d held then, want %d MiB", c.free, c.held, c.n, got/mebibyte, c.want)
+			t.Errorf("%d free, %d held, %d to be written: %d held then, want %d MiB", c.free, c.held, c.n,
+				got/mebibyte, c.want)
 		}
 	}
 }
