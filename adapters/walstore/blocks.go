@@ -28,6 +28,8 @@ type blocks struct {
 	table  uint64           // number of the newest log of a table in memory
 	values uint64           // number of the newest file of the value log
 	ends   map[string]int64 // by file, up to where it has blocks
+
+	written, last int64 // bytes in the newest file of the value log at most, and of the last commit's
 }
 
 // extent is a part of a file.
@@ -91,10 +93,18 @@ func (b *blocks) findValues() error {
 		}
 		delete(b.ends, b.valueLog(b.values))
 		b.values++
+		b.written = b.last // the commit that began it may have gone on in it
 	}
 }
 
-// lacking returns what has no blocks of what a commit of n bytes writes, which may begin another table.
+// noteValues counts what was written to the value log.
+func (b *blocks) noteValues(n int64) {
+	b.written += n
+	b.last = n
+}
+
+// lacking returns what has no blocks of what a commit writes, which has n bytes for the value log, and may begin
+// another table.
 func (b *blocks) lacking(n int64, begins bool) ([]extent, error) {
 	var lacking []extent
 	table, next := b.tableLog(b.table), b.tableLog(b.table+1)
@@ -108,12 +118,8 @@ func (b *blocks) lacking(n int64, begins bool) ([]extent, error) {
 		return nil, err
 	}
 	values := b.valueLog(b.values)
-	written, err := allocate.Written(values)
-	if err != nil {
-		return nil, err
-	}
-	if b.ends[values] < written+n {
-		lacking = append(lacking, extent{values, written, n + valuesAhead})
+	if end := b.ends[values]; end < b.written+n {
+		lacking = append(lacking, extent{values, end, b.written + n + valuesAhead - end})
 	}
 	return lacking, nil
 }

@@ -67,13 +67,15 @@ func TestACommitFindsTheBlocksOfWhatItWrites(t *testing.T) {
 				size += 200
 			}
 		}
-		if err := j.makeRoom(space.Metadata, size); err != nil {
+		values := valueBytes(changes)
+		if err := j.makeRoom(space.Metadata, values); err != nil {
 			t.Fatal(err)
 		}
 		before := onDisk(t, j.blocks.dir)
 		if err := write(j.db, changes); err != nil {
 			t.Fatal(err)
 		}
+		j.blocks.noteValues(values)
 		j.noteTable(size, len(changes))
 		for path, has := range onDisk(t, j.blocks.dir) {
 			had, known := before[path]
@@ -86,6 +88,20 @@ func TestACommitFindsTheBlocksOfWhatItWrites(t *testing.T) {
 	if _, err := j.blocks.newTable(); err != nil || j.blocks.table < tables+2 || j.blocks.values < values+1 {
 		t.Errorf("tables %d to %d, value log %d to %d, %v: too few for this test",
 			tables, j.blocks.table, values, j.blocks.values, err)
+	}
+}
+
+func TestSmallCommitsTakeLittleOfTheDisk(t *testing.T) {
+	set := DefaultSettings(t.TempDir())
+	s := open(t, set)
+	defer closeStore(t, s)
+	addTopics(t, s, 0, 100)
+	total := int64(0)
+	for _, has := range onDisk(t, filepath.Join(set.Dir, databaseDir)) {
+		total += has
+	}
+	if most := int64(tableLogSize + 2*valuesAhead); total > most {
+		t.Errorf("the logs take %d bytes of the disk, want %d at most", total, most)
 	}
 }
 

@@ -26,6 +26,8 @@ type journal struct {
 	last   atomic.Pointer[metadata.Image] // committed last
 	failed atomic.Pointer[error]          // what stopped the keeper from syncing: nothing is committed any more
 
+	collected atomic.Int64 // bytes at most that garbage collection has put into the value log, and blocks do not know of
+
 	// The committer's: what came since the last snapshot, rotation and sync.
 	commands           int
 	bytes, rotateBytes int64
@@ -86,12 +88,14 @@ func (j *journal) commit(
 	if err != nil {
 		return err
 	}
-	if err := j.makeRoom(use, size); err != nil {
+	values := valueBytes(changes)
+	if err := j.makeRoom(use, values); err != nil {
 		return err
 	}
 	if err := write(j.db, changes); err != nil {
 		return err
 	}
+	j.blocks.noteValues(values)
 	j.noteTable(size, len(changed))
 	j.last.Store(img)
 	if err := j.noteDurable(img, size); err != nil {
@@ -219,6 +223,7 @@ func (j *journal) flush(index uint64) uint64 {
 func (j *journal) collectGarbage() {
 	err := room(j.set, space.Internal, j.set.SegmentSize) // live values are rewritten before the old file goes
 	if err == nil {
+		j.collected.Add(j.snapshots.likelySize())
 		err = j.db.RunValueLogGC(0.5)
 	}
 	if err != nil && !errors.Is(err, badger.ErrNoRewrite) && !errors.Is(err, badger.ErrRejected) {

@@ -57,6 +57,8 @@ const (
 	// tablesAhead is what Badger writes when it opens or closes, or when its table in memory is full: that table, and
 	// compactions.
 	tablesAhead = 2 * memTableSize
+	// mayNeedRedo is the size from which changes may be more than a transaction takes.
+	mayNeedRedo = memTableSize / 10
 	// entryOverhead is about what an entry takes in the memtable beside its key and value.
 	entryOverhead = 150
 )
@@ -64,8 +66,9 @@ const (
 // triesForRoom is how often a commit tries to get its blocks while others take what the reserve gives back.
 const triesForRoom = 3
 
-// makeRoom has a commit of size bytes find its space. It is metalog.ErrNotTried when there is none for the use.
-func (j *journal) makeRoom(use space.Use, size int64) error {
+// makeRoom has a commit find its space, of which n bytes go to the value log. It is metalog.ErrNotTried when there is
+// none for the use.
+func (j *journal) makeRoom(use space.Use, n int64) error {
 	begun, err := j.blocks.newTable()
 	if err != nil {
 		return err
@@ -73,12 +76,13 @@ func (j *journal) makeRoom(use space.Use, size int64) error {
 	if begun {
 		j.table = 0
 	}
+	j.blocks.written += j.collected.Swap(0)
 	ahead, fills := int64(0), j.table >= memTableSize/2
 	if fills {
 		ahead = tablesAhead
 	}
 	for range triesForRoom {
-		lacking, err := j.blocks.lacking(redoTimes*size, fills)
+		lacking, err := j.blocks.lacking(n, fills)
 		if err != nil {
 			return err
 		}
@@ -96,12 +100,25 @@ func (j *journal) makeRoom(use space.Use, size int64) error {
 	return fmt.Errorf("%w: others took the space that was made free", metalog.ErrNotTried)
 }
 
-// redoTimes is how often what is too large for a transaction is written: as a part of the redo, and as what it is.
-const redoTimes = 2
-
 // noteTable counts what a commit has put into the memtable.
 func (j *journal) noteTable(bytes int64, entries int) {
 	j.table += bytes + int64(entries)*entryOverhead
+}
+
+// valueBytes is how much the changes write to the value log at most.
+func valueBytes(changes []change) int64 {
+	values, all := int64(0), int64(0)
+	for _, c := range changes {
+		size := int64(len(c.key)+len(c.value)) + entryOverhead
+		all += size
+		if len(c.value) >= valueThreshold {
+			values += size
+		}
+	}
+	if all >= mayNeedRedo {
+		values += all
+	}
+	return values
 }
 
 // TableBytes is how much the tables of the database under dir have on disk, 0 where there is none.

@@ -21,22 +21,3 @@ func Ahead(f *os.File, off, n int64) error {
 	}
 	return &fs.PathError{Op: "fallocate", Path: f.Name(), Err: err}
 }
-
-// Written returns where the first hole of the file at the path begins, or its size: what is set aside and not written
-// is a hole.
-func Written(path string) (int64, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close() // it is not written
-	var at int64
-	err = interrupted.Retry(func() (err error) {
-		at, err = unix.Seek(int(f.Fd()), 0, unix.SEEK_HOLE)
-		return err
-	})
-	if err != nil {
-		return 0, &fs.PathError{Op: "seek hole", Path: path, Err: err}
-	}
-	return at, nil
-}
