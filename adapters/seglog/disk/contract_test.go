@@ -15,7 +15,9 @@ import (
 // onEach runs a test on every file system, in a directory that is there and empty.
 func onEach(t *testing.T, test func(t *testing.T, d disk.FS, dir string)) {
 	t.Helper()
-	for name, d := range map[string]disk.FS{"the operating system's": disk.OS(), "memory": disk.Memory(), "the test's": disktest.New()} {
+	for name, d := range map[string]disk.FS{
+		"the operating system's": disk.OS(), "memory": disk.Memory(), "the test's": disktest.New(),
+	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "data")
 			if err := d.MkdirAll(dir); err != nil {
@@ -58,7 +60,9 @@ func TestNamesComeAndGo(t *testing.T) {
 			t.Errorf("renaming what is missing: %v", err)
 		}
 		must(t, d.Remove(b), d.Remove(b), d.Remove(filepath.Join(b, "1.log")))
-		for path, want := range map[string]bool{dir: true, a: false, b: false, filepath.Join(b, "1.log"): false, filepath.Join(dir, "c"): true} {
+		for path, want := range map[string]bool{
+			dir: true, a: false, b: false, filepath.Join(b, "1.log"): false, filepath.Join(dir, "c"): true,
+		} {
 			if exists, err := d.Exists(path); exists != want || err != nil {
 				t.Errorf("%s exists: %t, %v", path, exists, err)
 			}

@@ -20,7 +20,9 @@ func TestAFileInMemoryIsTheBytesThatWereWritten(t *testing.T) {
 				want = append(want, make([]byte, size-len(want))...)
 			}
 		}
-		offset := rapid.OneOf(rapid.IntRange(0, 200), rapid.IntRange(blockBytes-50, blockBytes+50), rapid.IntRange(0, 4*blockBytes))
+		offset := rapid.OneOf(
+			rapid.IntRange(0, 200), rapid.IntRange(blockBytes-50, blockBytes+50), rapid.IntRange(0, 4*blockBytes),
+		)
 		length := rapid.OneOf(rapid.IntRange(0, 100), rapid.IntRange(0, 2*blockBytes))
 		t.Repeat(map[string]func(*rapid.T){
 			"write": func(t *rapid.T) {
@@ -46,7 +48,8 @@ func TestAFileInMemoryIsTheBytesThatWereWritten(t *testing.T) {
 				}
 				n, err := f.ReadAt(p, int64(off))
 				part := want[min(off, len(want)):min(off+len(p), len(want))]
-				if n != len(part) || !bytes.Equal(p[:n], part) || (n < len(p) && !errors.Is(err, io.EOF)) || (n == len(p) && n > 0 && err != nil) {
+				if n != len(part) || !bytes.Equal(p[:n], part) || (n < len(p) && !errors.Is(err, io.EOF)) ||
+					(n == len(p) && n > 0 && err != nil) {
 					t.Fatalf("ReadAt(%d bytes, %d) = %d, %v; there are %d", len(p), off, n, err, len(part))
 				}
 			},
@@ -80,7 +83,9 @@ func newMemoryFile(t interface{ Fatal(args ...any) }) *memoryFile {
 
 func TestAFileTakesTheMemoryOfItsBytes(t *testing.T) {
 	f := newMemoryFile(t)
-	for _, at := range []struct{ size, most int }{{30, 64}, {3000, 8192}, {blockBytes, blockBytes}, {10 * blockBytes, 10 * blockBytes}} {
+	for _, at := range []struct{ size, most int }{
+		{30, 64}, {3000, 8192}, {blockBytes, blockBytes}, {10 * blockBytes, 10 * blockBytes},
+	} {
 		for from, _ := f.Size(); from < int64(at.size); from += 10 {
 			if _, err := f.WriteAt(make([]byte, min(10, int64(at.size)-from)), from); err != nil {
 				t.Fatal(err)

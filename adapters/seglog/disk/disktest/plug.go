@@ -11,8 +11,8 @@ import (
 // ErrPower is what every operation that changes something fails with while the power is off.
 var ErrPower = errors.New("the power is off")
 
-// Plug is a disk whose power goes before an operation that changes something: a store that is being tested dies there, at any
-// moment of its life. Its methods may be called concurrently.
+// Plug is a disk whose power goes before an operation that changes something: a store that is being tested dies there,
+// at any moment of its life. Its methods may be called concurrently.
 type Plug struct {
 	*FS // the disk; put what Crashed has left in its place
 
