@@ -14,8 +14,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// TestUnsyncedRecordsAreSyncedInTime appends under each flush policy and has the power go: before a record is due it is lost, which shows
-// that it was not synced, and from then on it is there.
+// TestUnsyncedRecordsAreSyncedInTime appends under each flush policy and has the power go: before a record is due it is
+// lost, which shows that it was not synced, and from then on it is there.
 func TestUnsyncedRecordsAreSyncedInTime(t *testing.T) {
 	never := time.Duration(math.MaxInt64)
 	interval := 700 * time.Millisecond
@@ -27,16 +27,41 @@ func TestUnsyncedRecordsAreSyncedInTime(t *testing.T) {
 	}{
 		{"sync", ports.LogConfig{Flush: ports.FlushSync, FlushAge: never}, -1, 0},
 		{"interval", ports.LogConfig{Flush: ports.FlushInterval, FlushAge: never}, interval / 2, interval},
-		{"interval and flush.ms below", ports.LogConfig{Flush: ports.FlushInterval, FlushAge: 10 * time.Millisecond}, 5 * time.Millisecond, 10 * time.Millisecond},
-		{"interval and flush.ms above", ports.LogConfig{Flush: ports.FlushInterval, FlushAge: time.Hour}, interval / 2, interval},
+		{
+			"interval and flush.ms below",
+			ports.LogConfig{Flush: ports.FlushInterval, FlushAge: 10 * time.Millisecond},
+			5 * time.Millisecond,
+			10 * time.Millisecond,
+		},
+		{
+			"interval and flush.ms above",
+			ports.LogConfig{Flush: ports.FlushInterval, FlushAge: time.Hour},
+			interval / 2,
+			interval,
+		},
 		{"interval and flush.ms negative", ports.LogConfig{Flush: ports.FlushInterval, FlushAge: -1}, interval / 2, interval},
-		{"flush.ms", ports.LogConfig{Flush: ports.FlushOS, FlushAge: 10 * time.Millisecond}, 5 * time.Millisecond, 10 * time.Millisecond},
+		{
+			"flush.ms",
+			ports.LogConfig{Flush: ports.FlushOS, FlushAge: 10 * time.Millisecond},
+			5 * time.Millisecond,
+			10 * time.Millisecond,
+		},
 		{"long flush.ms", ports.LogConfig{Flush: ports.FlushOS, FlushAge: time.Minute}, 30 * time.Second, time.Minute},
 		{"flush.ms 0", ports.LogConfig{Flush: ports.FlushOS, FlushAge: 0}, -1, 0},
 		{"os", ports.LogConfig{Flush: ports.FlushOS, FlushAge: never}, time.Hour, never},
 		{"flush.messages reached", ports.LogConfig{Flush: ports.FlushOS, FlushAge: never, FlushMessages: 5}, -1, 0},
-		{"flush.messages not reached", ports.LogConfig{Flush: ports.FlushOS, FlushAge: never, FlushMessages: 6}, time.Hour, never},
-		{"flush.messages and flush.ms", ports.LogConfig{Flush: ports.FlushOS, FlushAge: time.Second, FlushMessages: 6}, time.Second / 2, time.Second},
+		{
+			"flush.messages not reached",
+			ports.LogConfig{Flush: ports.FlushOS, FlushAge: never, FlushMessages: 6},
+			time.Hour,
+			never,
+		},
+		{
+			"flush.messages and flush.ms",
+			ports.LogConfig{Flush: ports.FlushOS, FlushAge: time.Second, FlushMessages: 6},
+			time.Second / 2,
+			time.Second,
+		},
 	} {
 		c.cfg.RetentionAge, c.cfg.RetentionBytes = -1, -1
 		left := func(t *testing.T, wait time.Duration, loss disktest.Loss) (end int64) {
@@ -123,7 +148,9 @@ func TestWritesOfOneTimeAreSyncedOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, f := openLog(t, s, ports.LogConfig{Flush: ports.FlushInterval, FlushAge: math.MaxInt64, RetentionAge: -1, RetentionBytes: -1})
+		l, f := openLog(
+			t, s, ports.LogConfig{Flush: ports.FlushInterval, FlushAge: math.MaxInt64, RetentionAge: -1, RetentionBytes: -1},
+		)
 		synctest.Wait()
 		syncs := 0
 		fs.Fail(func(op disktest.Op, _ string) error {
@@ -147,8 +174,8 @@ func TestWritesOfOneTimeAreSyncedOnce(t *testing.T) {
 	})
 }
 
-// What the journal holds is on its way to the disk long before the journal's files are used anew. Logs that nobody waits for are left to the
-// operating system.
+// What the journal holds is on its way to the disk long before the journal's files are used again. Logs that no client
+// waits for are left to the operating system.
 func TestSegmentsAreOnTheirWayToTheDiskEarly(t *testing.T) {
 	for flush, want := range map[ports.FlushPolicy]int{ports.FlushSync: 3, ports.FlushOS: 0} {
 		s, l, f := openMemory(t, ports.LogConfig{RetentionAge: -1, SegmentBytes: 1 << 30, Flush: flush})

@@ -12,8 +12,9 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// TestWhatCannotBeReadAtAStartIsNotCutOff fails each read of a segment once while a log is checked after a kill, whose records were synced in the
-// segment, around the journal, and are nowhere else. That a disk does not answer says nothing of what is on it.
+// TestWhatCannotBeReadAtAStartIsNotCutOff fails each read of a segment once while a log is checked after a kill, whose
+// records were synced in the segment, around the journal, and are nowhere else. That a disk does not answer says
+// nothing of what is on it.
 func TestWhatCannotBeReadAtAStartIsNotCutOff(t *testing.T) {
 	for n, more := int64(0), true; more; n++ {
 		fs := disktest.New()

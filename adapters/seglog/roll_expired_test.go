@@ -24,8 +24,9 @@ func expiring(t *testing.T, segmentBytes int64) (*disktest.FS, Options, *Store, 
 	return fs, opt, s, logs[0], witnesses[0]
 }
 
-// TestAnAppendThatIsQuickerThanTheRollOfAnExpiredSegmentIsKept appends just when the next segment's file is made, to the segment that is there and
-// to one that begins with it. Files cannot be removed then. What was appended is there, also after a proper stop.
+// TestAnAppendThatIsQuickerThanTheRollOfAnExpiredSegmentIsKept appends just when the next segment's file is made, to
+// the segment that is there and to one that begins with it. Files cannot be removed then. What was appended is there,
+// also after a proper stop.
 func TestAnAppendThatIsQuickerThanTheRollOfAnExpiredSegmentIsKept(t *testing.T) {
 	for name, segmentBytes := range map[string]int64{"to the old segment": 1 << 20, "to a new one": 1} {
 		t.Run(name, func(t *testing.T) {
@@ -59,9 +60,9 @@ func TestAnAppendThatIsQuickerThanTheRollOfAnExpiredSegmentIsKept(t *testing.T) 
 	}
 }
 
-// TestASegmentThatIsHalfBegunIsWrittenToOnlyWhenItIsWhole lacks descriptors for each operation in turn with which a segment is begun because the
-// last one has expired.
-func TestASegmentThatIsHalfBegunIsWrittenToOnlyWhenItIsWhole(t *testing.T) {
+// TestASegmentThatIsHalfCreatedIsWrittenToOnlyWhenItIsWhole lacks descriptors for each operation in turn with which a
+// segment is begun because the last one has expired.
+func TestASegmentThatIsHalfCreatedIsWrittenToOnlyWhenItIsWhole(t *testing.T) {
 	for n, more := int64(0), true; more; n++ {
 		fs, opt, s, l, f := expiring(t, 1<<20)
 		var done atomic.Int64
@@ -108,7 +109,8 @@ func wantKeptOverEnds(t *testing.T, opt Options, s *Store, from, to int64) {
 	}
 }
 
-// TestSegmentsWhoseFilesCouldNotBeRemovedAreRemovedByTheNextRetention fails each operation on the files of expired segments once.
+// TestSegmentsWhoseFilesCouldNotBeRemovedAreRemovedByTheNextRetention fails each operation on the files of expired
+// segments once.
 func TestSegmentsWhoseFilesCouldNotBeRemovedAreRemovedByTheNextRetention(t *testing.T) {
 	for n, more := int64(0), true; more; n++ {
 		cfg := ports.LogConfig{SegmentBytes: 1, Delete: true, RetentionAge: time.Minute, RetentionBytes: -1}
@@ -132,7 +134,7 @@ func TestSegmentsWhoseFilesCouldNotBeRemovedAreRemovedByTheNextRetention(t *test
 		if err := l.Retain(t.Context(), time.Now(), func() int64 { return 2 }); err != nil {
 			t.Fatal(err)
 		}
-		names, err := fs.ReadDir(l.dir())
+		names, err := fs.ReadDir(l.dir)
 		if err != nil {
 			t.Fatal(err)
 		}

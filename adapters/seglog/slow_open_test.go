@@ -24,8 +24,8 @@ func (s *slowDir) ReadDir(path string) ([]string, error) {
 	return s.FS.ReadDir(path)
 }
 
-// TestALogThatOpensSlowlyKeepsNoJournalFileFromBeingFreed appends more to one log than the journal's files hold while another is opened, as one that
-// has to be read from its beginning.
+// TestALogThatOpensSlowlyKeepsNoJournalFileFromBeingFreed appends more to one log than the journal's files hold while
+// another is opened, as one that has to be read from its beginning.
 func TestALogThatOpensSlowlyKeepsNoJournalFileFromBeingFreed(t *testing.T) {
 	fs := disktest.New()
 	opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 32 << 10, DirectBytes: -1}}

@@ -10,8 +10,9 @@ import (
 	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
 )
 
-// TestEveryIOErrorInAStartAfterACrashIsSurvived fails each operation of the disk in turn while a store is opened that has been killed or has lost its
-// power, and its logs. What fails is tried again, as a broker does. Then the store is stopped and started twice more, in each way there is.
+// TestEveryIOErrorInAStartAfterACrashIsSurvived fails each operation of the disk in turn while a store is opened that
+// has been killed or has lost its power, and its logs. What fails is tried again, as a broker does. Then the store is
+// stopped and started twice more, in each way there is.
 func TestEveryIOErrorInAStartAfterACrashIsSurvived(t *testing.T) {
 	for seed := range uint64(6) {
 		step := 3

@@ -12,7 +12,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// TestALogThatIsSetAsideKeepsItsRecordsAndFreesItsName: after a crash, what only the journal had is among its records, too.
+// TestALogThatIsSetAsideKeepsItsRecordsAndFreesItsName: after a crash, what only the journal had is among its records,
+// too.
 func TestALogThatIsSetAsideKeepsItsRecordsAndFreesItsName(t *testing.T) {
 	dir := t.TempDir()
 	s := openStore(t, dir)
@@ -49,7 +50,8 @@ func TestALogThatIsSetAsideKeepsItsRecordsAndFreesItsName(t *testing.T) {
 		t.Errorf("the next log of that name has offsets %d to %d", l.StartOffset(), l.EndOffset())
 	}
 	for range 2 { // starts leave it alone, too
-		if content, err := os.ReadFile(filepath.Join(crashed, name, segment)); err != nil || !strings.Contains(string(content), "value at 4") {
+		if content, err := os.ReadFile(filepath.Join(crashed, name, segment)); err != nil ||
+			!strings.Contains(string(content), "value at 4") {
 			t.Errorf("the records are gone: %v", err)
 		}
 		if err := s.Close(); err != nil {
@@ -59,8 +61,8 @@ func TestALogThatIsSetAsideKeepsItsRecordsAndFreesItsName(t *testing.T) {
 	}
 }
 
-// TestALogThatIsSetAsideHasWhatTheJournalHasKeptForIt could not be recovered at the start: for want of descriptors, or because its segment is damaged,
-// which must keep no broker from starting.
+// TestALogThatIsSetAsideHasWhatTheJournalHasKeptForIt could not be recovered at the start: for want of descriptors, or
+// because its segment is damaged, which must keep no broker from starting.
 func TestALogThatIsSetAsideHasWhatTheJournalHasKeptForIt(t *testing.T) {
 	for why, in := range map[syscall.Errno]string{syscall.EMFILE: "00000000000000000000.log", syscall.EIO: unappliedFile} {
 		fs := disktest.New()

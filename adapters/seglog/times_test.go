@@ -53,9 +53,19 @@ func TestASegmentEndsWhenItIsTooOld(t *testing.T) {
 		clock []int64
 		want  []int64
 	}{
-		{"by the records' time, whatever the clock says", []int64{0, minute, minute + 1, minute + 2, 2*minute + 1, 2*minute + 2}, make([]int64, 6), []int64{0, 2, 5}},
+		{
+			"by the records' time, whatever the clock says",
+			[]int64{0, minute, minute + 1, minute + 2, 2*minute + 1, 2*minute + 2},
+			make([]int64, 6),
+			[]int64{0, 2, 5},
+		},
 		{"older records end no segment", []int64{5 * minute, 0, 5 * minute}, make([]int64, 3), []int64{0}},
-		{"by the clock where records have no time", []int64{-1, -1, -1, -1}, []int64{0, minute, minute + 1, minute + 2}, []int64{0, 2}},
+		{
+			"by the clock where records have no time",
+			[]int64{-1, -1, -1, -1},
+			[]int64{0, minute, minute + 1, minute + 2},
+			[]int64{0, 2},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, l, f := openMemory(t, ports.LogConfig{SegmentAge: time.Minute, RetentionAge: -1})
@@ -134,12 +144,17 @@ func TestRetentionByTimeStopsAtTheFirstYoungSegment(t *testing.T) {
 	for _, ms := range []int64{1000, 2000, 90_000, 3000, 95_000} { // a segment each
 		put(t, l, f, ms, time.UnixMilli(0))
 	}
-	for _, c := range []struct{ now, start int64 }{{61_000, 0}, {61_001, 1}, {62_000, 1}, {62_001, 2}, {150_000, 2}, {150_001, 4}, {155_000, 4}, {155_001, 5}} {
+	for _, c := range []struct{ now, start int64 }{
+		{61_000, 0}, {61_001, 1}, {62_000, 1}, {62_001, 2}, {150_000, 2}, {150_001, 4}, {155_000, 4}, {155_001, 5},
+	} {
 		if err := cleanAll(t.Context(), s, time.UnixMilli(c.now)); err != nil {
 			t.Fatal(err)
 		}
 		if l.StartOffset() != c.start || f.start != c.start || bases(l)[0] != c.start {
-			t.Errorf("at %d the log starts at %d, announced %d, its segments at %v, want %d", c.now, l.StartOffset(), f.start, bases(l), c.start)
+			t.Errorf(
+				"at %d the log starts at %d, announced %d, its segments at %v, want %d", c.now, l.StartOffset(), f.start, bases(l),
+				c.start,
+			)
 		}
 		wantOffsets(t, offsets(t, l, 4000), c.start, 5)
 	}
@@ -159,12 +174,40 @@ func TestCompactionWaitsForTheLagAndTheRatio(t *testing.T) {
 		{"all but the active segment", ports.LogConfig{}, []int64{1, 2, 3, 4}, 0, 5, 3},
 		{"what is too young stays", ports.LogConfig{MinCompactionLag: hour}, []int64{1, 2, 10, 11}, 0, 65, 2},
 		{"nothing is old enough", ports.LogConfig{MinCompactionLag: hour}, []int64{1, 2, 10, 11}, 0, 60, none},
-		{"what is behind something young stays, too", ports.LogConfig{MinCompactionLag: hour}, []int64{1, 30, 2, 31}, 0, 65, 1},
+		{
+			"what is behind something young stays, too",
+			ports.LogConfig{MinCompactionLag: hour},
+			[]int64{1, 30, 2, 31},
+			0,
+			65,
+			1,
+		},
 		{"too little is dirty", ports.LogConfig{MinCleanableRatio: 0.5}, []int64{1, 2, 3, 4, 5}, 3, 9, none},
 		{"enough is dirty", ports.LogConfig{MinCleanableRatio: 0.5}, []int64{1, 2, 3, 4, 5}, 2, 9, 4},
-		{"too little is dirty, and not old enough", ports.LogConfig{MinCleanableRatio: 0.5, MaxCompactionLag: hour}, []int64{1, 2, 3, 4, 5}, 3, 64, none},
-		{"too little is dirty, but too old", ports.LogConfig{MinCleanableRatio: 0.5, MaxCompactionLag: hour}, []int64{1, 2, 3, 4, 5}, 3, 65, 4},
-		{"old, but clean", ports.LogConfig{MinCleanableRatio: 0.5, MaxCompactionLag: hour}, []int64{1, 2, 3, 4, 5}, 4, 65, none},
+		{
+			"too little is dirty, and not old enough",
+			ports.LogConfig{MinCleanableRatio: 0.5, MaxCompactionLag: hour},
+			[]int64{1, 2, 3, 4, 5},
+			3,
+			64,
+			none,
+		},
+		{
+			"too little is dirty, but too old",
+			ports.LogConfig{MinCleanableRatio: 0.5, MaxCompactionLag: hour},
+			[]int64{1, 2, 3, 4, 5},
+			3,
+			65,
+			4,
+		},
+		{
+			"old, but clean",
+			ports.LogConfig{MinCleanableRatio: 0.5, MaxCompactionLag: hour},
+			[]int64{1, 2, 3, 4, 5},
+			4,
+			65,
+			none,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.cfg.SegmentBytes, c.cfg.Compact, c.cfg.RetentionAge, c.cfg.DeleteRetention = 1, true, -1, hour

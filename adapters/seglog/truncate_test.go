@@ -22,7 +22,13 @@ func TestACompactedLogEndsWhereItWasTruncatedTo(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				cfg := ports.LogConfig{SegmentBytes: 1, Compact: true, RetentionAge: -1, RetentionBytes: -1, DeleteRetention: time.Hour}
+				cfg := ports.LogConfig{
+					SegmentBytes:    1,
+					Compact:         true,
+					RetentionAge:    -1,
+					RetentionBytes:  -1,
+					DeleteRetention: time.Hour,
+				}
 				l, f := openLog(t, s, cfg)
 				for range 10 {
 					put(t, l, f, 1000, time.UnixMilli(0)) // one key
