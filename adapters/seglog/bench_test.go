@@ -63,8 +63,10 @@ func benchmarkAppend(b *testing.B, logs, size, direct int) {
 	opened, events := make([]ports.Log, logs), make([]acks, logs)
 	for i := range logs {
 		events[i] = acks{make(chan int64, 1)}
-		opened[i], err = s.Open(b.Context(), ports.LogID{Topic: "t", TopicID: [16]byte{1}, Partition: int32(i)},
-			&ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}, new(partition.State), events[i])
+		opened[i], err = s.Open(
+			b.Context(), ports.LogID{Topic: "t", TopicID: [16]byte{1}, Partition: int32(i)},
+			&ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}, new(partition.State), events[i],
+		)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -154,8 +156,9 @@ func BenchmarkOpenLogs(b *testing.B) {
 		}
 		var logs []ports.Log
 		for i := range n {
-			l, err := s.Open(b.Context(), id(i), &ports.LogConfig{RetentionAge: -1, RetentionBytes: -1},
-				new(partition.State), acks{})
+			l, err := s.Open(
+				b.Context(), id(i), &ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}, new(partition.State), acks{},
+			)
 			if err != nil {
 				b.Fatal(err)
 			}

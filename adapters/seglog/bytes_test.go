@@ -78,7 +78,7 @@ func (f *witness) isReleased() bool {
 }
 
 // TestBytesAreReleasedWhenTheJournalIsDoneWithThem ends a log while its batch is on the way to the journal, gives the
-// bytes to somebody else when the log says so, and looks after a loss of power what others find in the journal.
+// bytes to another log when they are released, and checks what others find in the journal after a loss of power.
 func TestBytesAreReleasedWhenTheJournalIsDoneWithThem(t *testing.T) {
 	for name, end := range map[string]func(t *testing.T, s *Store, fs *disktest.FS, l *Log){
 		"it is deleted": func(t *testing.T, s *Store, _ *disktest.FS, l *Log) {
@@ -88,7 +88,7 @@ func TestBytesAreReleasedWhenTheJournalIsDoneWithThem(t *testing.T) {
 		},
 		"its sync fails, by another goroutine": func(t *testing.T, _ *Store, fs *disktest.FS, l *Log) {
 			fs.Fail(func(op disktest.Op, path string) error {
-				if op == disktest.OpSync && strings.HasPrefix(path, "/data/doomed-0/") {
+				if op == disktest.OpSync && strings.HasPrefix(path, "/data/ended-0/") {
 					return syscall.EIO
 				}
 				return nil
@@ -109,23 +109,23 @@ func TestBytesAreReleasedWhenTheJournalIsDoneWithThem(t *testing.T) {
 			fs := &slowJournal{FS: disktest.New()}
 			opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 1 << 20, DirectBytes: -1}}
 			cfg := ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}
-			s, logs, witnesses := openNamed(t, opt, cfg, []string{"doomed", "other"})
-			doomed, other := logs[0], logs[1]
+			s, logs, witnesses := openNamed(t, opt, cfg, []string{"ended", "other"})
+			ended, other := logs[0], logs[1]
 			for i, l := range logs { // something that is not synced in the segments
 				appendBatch(t, l, 5)
 				witnesses[i].await(t, 5)
 			}
 			writing, let := fs.hold()
-			bytes, pending := batch(t, doomed, 5, 1000), batch(t, doomed, 5, 1000)
-			if err := doomed.Append([]record.Batch{bytes}, nil, time.Now()); err != nil {
+			bytes, pending := batch(t, ended, 5, 1000), batch(t, ended, 5, 1000)
+			if err := ended.Append([]record.Batch{bytes}, nil, time.Now()); err != nil {
 				t.Fatal(err)
 			}
 			<-writing
-			pending.SetBaseOffset(doomed.EndOffset())
-			if err := doomed.Append([]record.Batch{pending}, nil, time.Now()); err != nil { // waits for the next group
+			pending.SetBaseOffset(ended.EndOffset())
+			if err := ended.Append([]record.Batch{pending}, nil, time.Now()); err != nil { // waits for the next group
 				t.Fatal(err)
 			}
-			end(t, s, fs.FS, doomed)
+			end(t, s, fs.FS, ended)
 			if witnesses[0].isReleased() {
 				t.Error("the bytes are released while they are being written")
 			}
@@ -236,7 +236,7 @@ func TestADamagedEntryOfTheJournalConcernsItsLogAlone(t *testing.T) {
 }
 
 // TestATornEntryTakesNothingFromOthersInItsGroup tears an entry of the newest group: it was never acknowledged. What
-// is whole behind it may have been, as far as anybody can know.
+// is whole behind it may have been.
 func TestATornEntryTakesNothingFromOthersInItsGroup(t *testing.T) {
 	fs := &slowJournal{FS: disktest.New()}
 	opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 1 << 20, DirectBytes: -1}}

@@ -86,7 +86,7 @@ func TestALogThatCannotBeRecoveredAtTheStartIsLater(t *testing.T) {
 						})
 						_, others, fresh := openNamed(t, opt, cfg, []string{"b"})
 						wantOffsets(t, offsets(t, others[0], 4000), 0, end)
-						for range 30 { // the journal's files are used anew
+						for range 30 { // the journal's files are used again
 							appendBatch(t, others[0], 5)
 							end += 5
 							fresh[0].await(t, end)
@@ -121,7 +121,7 @@ func TestALogThatCannotBeRecoveredAtTheStartIsLater(t *testing.T) {
 	}
 }
 
-// TestADamagedTopicIDConcernsItsLogAlone damages the file that names the topic, and mends it.
+// TestADamagedTopicIDConcernsItsLogAlone damages the file that names the topic, and repairs it.
 func TestADamagedTopicIDConcernsItsLogAlone(t *testing.T) {
 	fs := disktest.New()
 	opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 32 << 10, DirectBytes: -1}}

@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/chronik-stream/chronik/adapters/seglog/checkpoint"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 )
 
@@ -45,12 +46,12 @@ func (s *Store) storedPoints(name logName) points {
 	return points{recovery: s.points.of[name], index: min(s.indexed.of[name], s.points.of[name])}
 }
 
-// indexEvery is how often the journal frees files before the indexes are synced. That takes two syncs for each log,
-// and one that lags behind has a start after a crash read more of the segments, which is little beside the journal
-// that it has to read anyway.
+// indexEvery is how often the journal frees files before the indexes are synced. That takes two syncs for each log. An
+// index point that lags behind makes a start after a crash read more of the segments, which is little compared with the
+// journal that it has to read anyway.
 const indexEvery = 4
 
-// freeing is called when what is in some of the journal's files has been synced, before they are used anew.
+// freeing is called when what is in some of the journal's files has been synced, before they are used again.
 func (s *Store) freeing() error {
 	if s.freed++; s.freed%indexEvery == 0 {
 		return s.writeAllCheckpoints(s.opened())
@@ -64,14 +65,14 @@ func (s *Store) writeAllCheckpoints(logs []*Log) error {
 	return s.writeCheckpoints(logs)
 }
 
-// syncIndexes syncs the indexes of those logs in which more is synced than in their indexes, or may be. A log whose
-// indexes fail goes offline.
+// syncIndexes syncs the indexes of those logs whose index point is below the recovery point, or whose indexes were
+// built from the records. A log whose indexes fail goes offline.
 func syncIndexes(logs []*Log) {
 	var syncing errgroup.Group
 	syncing.SetLimit(journal.SyncsAtOnce)
 	for _, l := range logs {
 		l.mu.Lock()
-		changed := l.offline == nil && (l.indexPoint < l.recoveryPoint || l.indexesMade)
+		changed := l.offline == nil && (l.indexPoint < l.recoveryPoint || l.indexesBuilt)
 		l.mu.Unlock()
 		if !changed {
 			continue
@@ -84,8 +85,8 @@ func syncIndexes(logs []*Log) {
 	_ = syncing.Wait() // nothing fails as a whole
 }
 
-// writeCheckpoints writes the recovery and index points of these logs, and all else in the checkpoint
-// files that was not written yet.
+// writeCheckpoints writes the recovery and index points of these logs, and all else in the checkpoint files that was
+// not written yet.
 func (s *Store) writeCheckpoints(logs []*Log) error {
 	s.checkpoints.Lock()
 	defer s.checkpoints.Unlock()
@@ -102,8 +103,8 @@ func (s *Store) writeCheckpoints(logs []*Log) error {
 	return s.writeChanged(s.checkpointFiles()...)
 }
 
-// writeChanged writes those of the files that have changed since they were written, as many as it can. Called
-// with Store.checkpoints held.
+// writeChanged writes those of the files that have changed since they were written, as many as it can. Called with
+// Store.checkpoints held.
 func (s *Store) writeChanged(files ...*offsetCheckpoint) error {
 	type version struct {
 		of      *offsetCheckpoint
@@ -114,7 +115,7 @@ func (s *Store) writeChanged(files ...*offsetCheckpoint) error {
 	s.mu.Lock()
 	for _, c := range files {
 		if c.changed > c.written {
-			fresh = append(fresh, version{c, c.changed, formatOffsets(c.of)})
+			fresh = append(fresh, version{c, c.changed, checkpoint.FormatOffsets(c.of)})
 		}
 	}
 	s.mu.Unlock()
@@ -141,8 +142,8 @@ func (s *Store) writeChanged(files ...*offsetCheckpoint) error {
 	return errors.Join(errs...)
 }
 
-// bury takes a log whose files are gone out of what is known of logs. It is written with the next checkpoint.
-func (s *Store) bury(name logName) {
+// dropPoints forgets the points of a log whose files are gone. The files follow with the next checkpoint.
+func (s *Store) dropPoints(name logName) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.checkpointFiles() {
@@ -151,17 +152,17 @@ func (s *Store) bury(name logName) {
 	delete(s.unchecked, name)
 }
 
-// dropCheckpoints takes what a deleted log has left out of the checkpoint files, durably, before a new one has its
+// dropCheckpoints removes what a deleted log has left in the checkpoint files, durably, before a new log takes its
 // name.
 func (s *Store) dropCheckpoints(name logName) error {
-	s.bury(name)
+	s.dropPoints(name)
 	s.checkpoints.Lock()
 	defer s.checkpoints.Unlock()
 	return s.writeChanged(s.checkpointFiles()...)
 }
 
-// writeStart makes a log's start offset durable. Who comes while the file is being written is served by the next
-// writing together. After an error the offset may be durable all the same, or become so.
+// writeStart makes a log's start offset durable. Calls that come while the file is being written share the next write.
+// After an error the offset may be durable all the same, or become so.
 func (s *Store) writeStart(l *Log, start int64) error {
 	s.mu.Lock()
 	if gone := l.offlineError(); gone != nil {
@@ -183,8 +184,8 @@ func (s *Store) writeStart(l *Log, start int64) error {
 	return s.writeChanged(&s.starts)
 }
 
-// forgetStart takes back what a failed writeStart has left, before the log is cut below it. No
-// start is rising meanwhile.
+// forgetStart takes back what a failed writeStart has left, before the log is truncated below it. The caller sees to it
+// that the start does not rise meanwhile.
 func (s *Store) forgetStart(l *Log) {
 	start := l.StartOffset()
 	s.mu.Lock()
@@ -194,7 +195,7 @@ func (s *Store) forgetStart(l *Log) {
 	}
 }
 
-// resetCheckpoints notes, durably, that a log begins anew at start.
+// resetCheckpoints notes, durably, that a log is empty and starts at start.
 func (s *Store) resetCheckpoints(name logName, start int64) error {
 	s.checkpoints.Lock()
 	defer s.checkpoints.Unlock()

@@ -57,12 +57,14 @@ func openOne(t *testing.T, opt Options, topic string) (*Store, ports.Log, error)
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	l, err := s.Open(t.Context(), ports.LogID{Topic: topic, TopicID: [16]byte{1}},
-		&ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}, new(partition.State), newWitness())
+	l, err := s.Open(
+		t.Context(), ports.LogID{Topic: topic, TopicID: [16]byte{1}}, &ports.LogConfig{RetentionAge: -1, RetentionBytes: -1},
+		new(partition.State), newWitness(),
+	)
 	return s, l, err
 }
 
-// TestALogIsCheckedHoweverManyProperStopsLieBetween has runs follow a crash in which nobody opens
+// TestALogIsCheckedHoweverManyProperStopsLieBetween has runs follow a crash that do not open
 // the log that has a torn end.
 func TestALogIsCheckedHoweverManyProperStopsLieBetween(t *testing.T) {
 	for what, tail := range map[string]func([]byte) []byte{"half of a batch": half, "a damaged batch": flipped} {
@@ -88,23 +90,25 @@ func TestALogIsCheckedHoweverManyProperStopsLieBetween(t *testing.T) {
 	}
 }
 
-// TestAProperStopVouchesForTheLogsThatWereChecked counts what is read of a log that the run after a crash has opened,
+// TestAProperStopListsTheLogsThatWereNotChecked counts what is read of a log that the run after a crash has opened,
 // and of one that it has not: only the second is checked again. When all have been, Kafka's mark is left.
-func TestAProperStopVouchesForTheLogsThatWereChecked(t *testing.T) {
+func TestAProperStopListsTheLogsThatWereNotChecked(t *testing.T) {
 	fs, opt := crashedWith(t, half)
 	for run, c := range []struct {
 		opens     string
 		unchecked []logName
-	}{{"a", []logName{{"b", 0}}}, {"a", []logName{{"b", 0}}}, {"b", nil}, {"a", nil}} {
+	}{{"a", []logName{{Topic: "b", Partition: 0}}}, {"a", []logName{{Topic: "b", Partition: 0}}}, {"b", nil}, {"a", nil}} {
 		s, err := Open(t.Context(), opt)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, a := s.unchecked[logName{"a", 0}]; a != (run == 0) {
+		if _, a := s.unchecked[logName{Topic: "a", Partition: 0}]; a != (run == 0) {
 			t.Errorf("run %d: a is to be checked: %t", run, a)
 		}
-		if _, err := s.Open(t.Context(), ports.LogID{Topic: c.opens, TopicID: [16]byte{1}}, &ports.LogConfig{},
-			new(partition.State), newWitness()); err != nil {
+		if _, err := s.Open(
+			t.Context(), ports.LogID{Topic: c.opens, TopicID: [16]byte{1}}, &ports.LogConfig{}, new(partition.State),
+			newWitness(),
+		); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Close(); err != nil {
@@ -134,8 +138,9 @@ func TestADamagedLogStaysOfflineOverProperStops(t *testing.T) {
 		if !errors.Is(err, fault.KafkaStorageError) || !strings.Contains(err.Error(), "acknowledged") {
 			t.Errorf("run %d: the damaged log opens with %v", run, err)
 		}
-		if _, err := s.Open(t.Context(), ports.LogID{Topic: "a", TopicID: [16]byte{1}}, &ports.LogConfig{},
-			new(partition.State), newWitness()); err != nil {
+		if _, err := s.Open(
+			t.Context(), ports.LogID{Topic: "a", TopicID: [16]byte{1}}, &ports.LogConfig{}, new(partition.State), newWitness(),
+		); err != nil {
 			t.Errorf("run %d: the other log opens with %v", run, err)
 		}
 		if err := s.Close(); err != nil {
@@ -184,7 +189,7 @@ func TestNoDamagedByteTakesALogOffTheListOfThoseToBeChecked(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, named := s.unchecked[logName{"b", 0}]; !named {
+		if _, named := s.unchecked[logName{Topic: "b", Partition: 0}]; !named {
 			t.Errorf("with byte %d damaged, to be checked are %v", at, s.unchecked)
 		}
 		if err := s.Close(); err != nil {
@@ -193,9 +198,9 @@ func TestNoDamagedByteTakesALogOffTheListOfThoseToBeChecked(t *testing.T) {
 	}
 }
 
-// TestRecordsOfWhichNothingSaysWhoseAreLeftAlone loses or damages partition.metadata, as a directory of a
+// TestRecordsWithoutATopicIDAreLeftAlone loses or damages partition.metadata, as a directory of a
 // Kafka before 2.8 has none.
-func TestRecordsOfWhichNothingSaysWhoseAreLeftAlone(t *testing.T) {
+func TestRecordsWithoutATopicIDAreLeftAlone(t *testing.T) {
 	id := ports.LogID{Topic: "b", TopicID: [16]byte{1}}
 	for what, content := range map[string]string{
 		"missing": "", "damaged": "version: 0\ntopic_id: AQAAAAAAAAAAAAAAAAAAA!", "empty": "\n",
@@ -245,8 +250,8 @@ func TestRecordsOfWhichNothingSaysWhoseAreLeftAlone(t *testing.T) {
 	}
 }
 
-// TestADirectoryWithoutRecordsIsBegunAnew is what a crash leaves that came while a log was being made.
-func TestADirectoryWithoutRecordsIsBegunAnew(t *testing.T) {
+// TestADirectoryWithoutRecordsBecomesANewLog is what a crash leaves that came while a log was being made.
+func TestADirectoryWithoutRecordsBecomesANewLog(t *testing.T) {
 	fs, opt := crashedWith(t, half)
 	if err := fs.MkdirAll("/data/c-0"); err != nil {
 		t.Fatal(err)
@@ -261,12 +266,13 @@ func TestADirectoryWithoutRecordsIsBegunAnew(t *testing.T) {
 	}
 }
 
-// TestProducerSnapshotsOfEarlierStopsGo stops and starts a log with traffic.
-func TestProducerSnapshotsOfEarlierStopsGo(t *testing.T) {
+// TestProducerSnapshotsOfEarlierStopsAreRemoved stops and starts a log with traffic.
+func TestProducerSnapshotsOfEarlierStopsAreRemoved(t *testing.T) {
 	_, opt := crashedWith(t, half)
 	for run := range int64(6) {
-		s, logs, witnesses := openNamed(t, opt, ports.LogConfig{SegmentBytes: 1 << 20, RetentionAge: -1, RetentionBytes: -1},
-			[]string{"a"})
+		s, logs, witnesses := openNamed(
+			t, opt, ports.LogConfig{SegmentBytes: 1 << 20, RetentionAge: -1, RetentionBytes: -1}, []string{"a"},
+		)
 		if n := logs[0].state.Producers.Len(); n != 1 {
 			t.Errorf("run %d: %d producers are known", run, n)
 		}
@@ -282,8 +288,8 @@ func TestProducerSnapshotsOfEarlierStopsGo(t *testing.T) {
 	}
 }
 
-// TestTheIndexOfOneLargeBatchIsNotMadeAnew stops and starts a log whose segments have no marks, as each is one batch.
-func TestTheIndexOfOneLargeBatchIsNotMadeAnew(t *testing.T) {
+// TestTheIndexOfOneLargeBatchIsNotRebuilt stops and starts a log whose segments have no marks, as each is one batch.
+func TestTheIndexOfOneLargeBatchIsNotRebuilt(t *testing.T) {
 	var out strings.Builder
 	opt := Options{
 		Dir: "/data", FS: disktest.New(), Journal: journal.Options{FileBytes: 32 << 10},

@@ -2,9 +2,7 @@ package seglog
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/chronik-stream/chronik/adapters/internal/invariants"
@@ -14,6 +12,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
+// The journal commits a log's chunks by calling Take, Write and Done, in this order, from its one goroutine.
+
 // Take hands what is pending to the journal.
 func (l *Log) Take() journal.Chunk {
 	l.mu.Lock()
@@ -22,11 +22,15 @@ func (l *Log) Take() journal.Chunk {
 	l.taken, l.pending = t, nil
 	t.end = l.end
 	c := journal.Chunk{
-		ID: l.id, Previous: l.takenEnd, BaseOffset: t.batches[0].BaseOffset(), Batches: t.batches,
-		Volatile: l.config.Flush != ports.FlushSync,
+		ID:         l.id,
+		Previous:   l.takenEnd,
+		BaseOffset: t.batches[0].BaseOffset(),
+		Batches:    t.batches,
+		Volatile:   l.config.Flush != ports.FlushSync,
 	}
 	l.takenEnd = t.end
-	// The journal must not hold what does not follow the journal or what is synced: a replay could not apply it.
+	// The journal must not hold a chunk that follows neither a journaled one nor what is synced: a replay could not
+	// apply it.
 	hanging := !c.Volatile && l.volatileEnd > l.recoveryPoint
 	switch {
 	case l.offline != nil || hanging:
@@ -44,10 +48,10 @@ func (l *Log) Take() journal.Chunk {
 	return c
 }
 
-// Write writes what was taken to the segments, beginning new ones where they were planned.
-func (l *Log) Write() error { return l.persist(context.Background(), l.writeTaken) }
+// Write writes what was taken to the segments, and begins new ones where that was planned.
+func (l *Log) Write() error { return l.retry(context.Background(), l.writeTaken) }
 
-// writeTaken writes what was taken, from where an earlier call has stopped.
+// writeTaken writes what was taken, from where an earlier call stopped.
 func (l *Log) writeTaken() error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
@@ -58,7 +62,7 @@ func (l *Log) writeTaken() error {
 		return gone
 	}
 	t := l.taken
-	if err := l.finishBeginning(); err != nil {
+	if err := l.finishCreating(); err != nil {
 		return err
 	}
 	if t.epochs != nil {
@@ -93,27 +97,8 @@ func (l *Log) writeTaken() error {
 	return nil
 }
 
-// writeEpochs writes the leader epoch checkpoint. It holds nothing that the batches themselves do not say: a log whose
-// checkpoint is missing or torn reads it from them. So the first one, which every new log writes, needs no sync.
-func (l *Log) writeEpochs(content []byte) error {
-	path := filepath.Join(l.dir(), epochFile)
-	exists, err := l.store.opt.FS.Exists(path)
-	if err != nil {
-		return err
-	}
-	if exists {
-		return replaceFile(l.store.opt.FS, path, content)
-	}
-	f, err := l.store.opt.FS.Open(path, true)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt(content, 0)
-	return errors.Join(err, f.Close())
-}
-
-// syncEarly is how many bytes of a segment begin their way to the disk at once. Were all left to the sync before the
-// journal's files are used anew, the commits of that moment would stand behind it.
+// syncEarly is how many bytes of a segment the kernel is asked to write back at once. If all were left to the sync
+// before the journal's files are used again, the commits of that moment would wait for it.
 const syncEarly = 1 << 20
 
 // writeBatches writes batches to the active segment with one system call, and notes them in the indexes.
@@ -126,7 +111,7 @@ func (l *Log) writeBatches(batches []record.Batch) error {
 	interval := l.config.IndexIntervalBytes
 	journaled := l.config.Flush == ports.FlushSync
 	l.mu.Unlock()
-	f, err := l.store.files.acquire(l.path(s.base, logSuffix), true)
+	f, err := l.files.Acquire(s.path(logSuffix), true)
 	if err != nil {
 		return err
 	}
@@ -163,78 +148,20 @@ func (l *Log) writeBatches(batches []record.Batch) error {
 		f.StartSync(begun, size-begun)
 	}
 	if offsets || times {
-		if err := l.flushIndexes(s); err != nil && !disk.Passing(err) { // else they are written with the next ones
+		if err := s.flushIndexes(); err != nil && !disk.Passing(err) { // else they are written with the next ones
 			return err
 		}
 	}
 	return nil
 }
 
-// note brings a batch that stands at s.size, of which the header is enough, into the indexes, as Kafka's
-// LogSegment.append does.
-func (s *segment) note(b record.Batch, interval int64) {
-	if ts := b.MaxTimestamp(); !s.timed || ts > s.maxTimestamp {
-		s.maxTimestamp, s.maxOffset, s.timed = ts, b.LastOffset(), true
-	}
-	if s.sinceMark > interval {
-		s.index.tail = appendIndexEntry(s.index.tail, int32(b.LastOffset()-s.base), int32(s.size))
-		s.markTime()
-		s.sinceMark = 0
-	}
-	s.sinceMark += int64(b.Size())
-}
-
-// markTime adds the largest timestamp so far to the time index, if it is larger than the last one there.
-func (s *segment) markTime() {
-	if s.timed && s.maxTimestamp >= 0 && s.maxTimestamp > s.markedTimestamp {
-		s.timeIndex.tail = appendTimeIndexEntry(s.timeIndex.tail, s.maxTimestamp, int32(s.maxOffset-s.base))
-		s.markedTimestamp = s.maxTimestamp
-	}
-}
-
-// full reports whether enough new entries have gathered to be written.
-func (x *sparseIndex) full() bool { return len(x.tail) >= indexBuffer }
-
-// flushIndexes writes the new entries of the segment's indexes.
-func (l *Log) flushIndexes(s *segment) error {
-	l.indexing.Lock()
-	defer l.indexing.Unlock()
-	return errors.Join(
-		l.flushIndex(s, indexSuffix, &s.index),
-		l.flushIndex(s, timeIndexSuffix, &s.timeIndex),
-	)
-}
-
-func (l *Log) flushIndex(s *segment, suffix string, x *sparseIndex) error {
-	l.mu.Lock()
-	tail, at := x.tail, x.flushed
-	l.mu.Unlock()
-	if len(tail) == 0 {
-		return nil
-	}
-	f, err := l.store.files.acquire(l.path(s.base, suffix), true)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if _, err := f.WriteAt(tail, at); err != nil {
-		return err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	s.indexDirty = true
-	x.flushed += int64(len(tail))
-	x.tail = append([]byte(nil), x.tail[len(tail):]...)
-	return nil
-}
-
-// beginSegment closes the active segment's indexes and begins a new segment. Its files appear with its first batch.
+// beginSegment writes the rest of the active segment's indexes and begins a new segment.
 func (l *Log) beginSegment(r roll) error {
 	l.mu.Lock()
 	s := l.active()
 	s.markTime()
 	l.mu.Unlock()
-	if err := l.flushIndexes(s); err != nil {
+	if err := s.flushIndexes(); err != nil {
 		return err
 	}
 	if r.gap {
@@ -249,20 +176,20 @@ func (l *Log) beginSegment(r roll) error {
 		return err
 	}
 	l.mu.Lock()
-	l.segments = append(l.segments, newSegment(r.base))
+	l.segments = append(l.segments, newSegment(&l.directory, r.base))
 	if r.gap { // nothing is missing below
 		l.written, l.recoveryPoint = r.base, r.base
 	}
 	l.mu.Unlock()
 	if r.gap { // a gap above the recovery point would be taken for a loss
-		return l.vouch()
+		return l.writePoints()
 	}
 	return nil
 }
 
-// finishBeginning makes the files of the active segment, if not all of them could be made.
-func (l *Log) finishBeginning() error {
-	if !l.halfBegun {
+// finishCreating creates those files of the active segment that could not be created when it began.
+func (l *Log) finishCreating() error {
+	if !l.halfCreated {
 		return nil
 	}
 	l.mu.Lock()
@@ -271,173 +198,25 @@ func (l *Log) finishBeginning() error {
 	if err := l.createSegmentFiles(base); err != nil {
 		return err
 	}
-	l.halfBegun = false
+	l.halfCreated = false
 	return nil
 }
 
-// stayDirty notes that these segments could not even be opened to be synced.
-func (l *Log) stayDirty(segments []*segment) {
-	l.mu.Lock()
-	for _, s := range segments {
-		s.dirty = true
-	}
-	if l.firstUnsynced.IsZero() {
-		l.firstUnsynced = time.Now()
-	}
-	l.mu.Unlock()
-	l.store.noteUnsynced(l)
-}
-
-// Sync makes durable what was written to the segments. An error that passes leaves all as it was; any other takes the
-// log offline.
-func (l *Log) Sync() error {
-	l.syncing.Lock()
-	defer l.syncing.Unlock()
-	l.mu.Lock()
-	if l.deleted {
-		l.mu.Unlock()
-		return nil
-	}
-	if l.offline != nil {
-		defer l.mu.Unlock()
-		return l.offline
-	}
-	var dirty []*segment
-	for _, s := range l.segments {
-		if s.dirty {
-			dirty = append(dirty, s)
-			s.dirty = false
-		}
-	}
-	written := l.written
-	l.sinceFlush, l.firstUnsynced = 0, time.Time{}
-	l.mu.Unlock()
-	for i, s := range dirty {
-		if err := l.syncFile(s, logSuffix); err != nil {
-			if disk.Passing(err) {
-				l.stayDirty(dirty[i:])
-			} else {
-				l.fail(err)
-			}
-			return err
-		}
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.recoveryPoint = max(l.recoveryPoint, written)
-	return nil
-}
-
-// syncIndexes makes durable the indexes of what was written to the segments: recovery believes them below the index
-// point, which it raises to the recovery point. A failure takes the log offline, as one of Sync does.
-func (l *Log) syncIndexes() error {
-	err := l.trySyncIndexes()
-	if err != nil && !disk.Passing(err) {
-		l.fail(err)
-	}
-	return err
-}
-
-func (l *Log) trySyncIndexes() error {
-	l.syncing.Lock()
-	defer l.syncing.Unlock()
-	l.mu.Lock()
-	if l.offline != nil {
-		l.mu.Unlock()
-		return nil
-	}
-	point := l.recoveryPoint
-	var changed []*segment
-	for _, s := range l.segments {
-		if s.indexDirty || len(s.index.tail)+len(s.timeIndex.tail) > 0 {
-			changed = append(changed, s)
-		}
-	}
-	l.mu.Unlock()
-	for _, s := range changed {
-		if err := l.flushIndexes(s); err != nil {
-			return err
-		}
-		l.mu.Lock()
-		s.indexDirty = false
-		l.mu.Unlock()
-		if err := errors.Join(l.syncFile(s, indexSuffix), l.syncFile(s, timeIndexSuffix)); err != nil {
-			l.mu.Lock()
-			s.indexDirty = true // or the next time would vouch for it
-			l.mu.Unlock()
-			return err
-		}
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.indexPoint, l.indexesMade = max(l.indexPoint, point), false
-	return nil
-}
-
-// checkpoint makes durable what was written to the segments, and the recovery point behind it.
-func (l *Log) checkpoint() error {
-	if err := l.Sync(); err != nil {
-		return err
-	}
-	return l.vouch()
-}
-
-// vouch writes the recovery point.
-func (l *Log) vouch() error {
-	if err := l.store.writeCheckpoints([]*Log{l}); err != nil {
-		return err
-	}
-	return l.offlineError()
-}
-
-// syncFile syncs one of a segment's files.
-func (l *Log) syncFile(s *segment, suffix string) error {
-	f, err := l.store.files.acquire(l.path(s.base, suffix), false)
-	if err != nil {
-		if missing(err) && !l.holds(s) {
-			return nil // deleted meanwhile
-		}
-		return err
-	}
-	defer f.Close()
-	if suffix == logSuffix {
-		return l.syncSegment(f)
-	}
-	return f.Sync() // an index is made anew
-}
-
-// Done announces what was taken as durable, or takes the log offline. The bytes are not the log's any more.
+// Done announces that what was taken is durable, or takes the log offline. From here on the bytes are the caller's
+// again.
 func (l *Log) Done(err error) {
 	t := l.taken
 	checkUnchanged(t)
 	if err != nil {
 		l.fail(err)
 	}
-	if !l.announce(t) {
-		l.tellEnd()
+	if !l.announceDurable(t) {
+		l.announceEnd()
 	}
 	l.store.chunks.put(t)
 }
 
-// announce tells that what was taken is durable, unless the log is offline.
-func (l *Log) announce(t *chunk) bool {
-	l.telling.Lock()
-	defer l.telling.Unlock()
-	l.mu.Lock()
-	l.taken = nil
-	if l.offline != nil {
-		l.mu.Unlock()
-		return false
-	}
-	l.durable = t.end
-	l.durableBase, l.durableSize = l.active().base, l.active().size
-	l.settle()
-	l.mu.Unlock()
-	l.events.Durable(t.end)
-	return true
-}
-
-// checkUnchanged sees that nobody has changed the bytes while they were the log's; see ports.Log.
+// checkUnchanged panics if the bytes were changed while they were the log's; see ports.Log.
 func checkUnchanged(t *chunk) {
 	if !invariants.Enabled {
 		return

@@ -28,13 +28,13 @@ func (l latest) supersedes(key []byte, offset int64) bool {
 
 func hashOf(key []byte) [md5.Size]byte { return md5.Sum(key) } //nolint:gosec // see the import
 
-// readKeys reads the keys that have not been compacted yet. It stops at the end of a batch when the map is
-// full, and lowers upTo to there.
+// readKeys reads the keys that have not been compacted yet. It stops at the end of a batch when the map is full, and
+// lowers upTo to there.
 func (c *compaction) readKeys(ctx context.Context) error {
 	c.newest = make(latest)
-	room := max(c.log.store.opt.CleanerMemory/keyBytes, 1)
+	room := max(c.log.opt.CleanerMemory/keyBytes, 1)
 	reached := c.cleanedTo
-	for _, p := range c.log.placesBelow(c.upTo) {
+	for _, p := range c.segments() {
 		if p.next <= c.cleanedTo {
 			continue
 		}
@@ -77,19 +77,19 @@ func (c *compaction) noteKeys(b record.Batch) error {
 	return nil
 }
 
-// lastBatch is the last batch of an idempotent producer. It stays, empty if need be, so that the
-// producer's next sequence is known.
+// lastBatch is the last batch of an idempotent producer. It stays, empty if need be, so that the producer's next
+// sequence is known.
 type lastBatch struct {
 	base, last int64
-	in         timedPlace
+	in         timedView
 }
 
-// readProducers finds the last batch of each producer below upTo: what lies above may be cut off again.
+// readProducers finds the last batch of each producer below upTo: what lies above may still be truncated.
 func (c *compaction) readProducers(ctx context.Context) error {
 	c.lastOf = make(map[int64]lastBatch)
-	for _, p := range c.log.placesBelow(c.upTo) {
+	for _, p := range c.segments() {
 		at := p.base
-		err := c.log.headers(p.place, p.base, func(b record.Batch) bool {
+		err := p.headers(p.base, func(b record.Batch) bool {
 			at = b.BaseOffset()
 			if b.ProducerID() >= 0 && !b.Control() {
 				c.lastOf[b.ProducerID()] = lastBatch{b.BaseOffset(), b.LastOffset(), p}
@@ -99,10 +99,10 @@ func (c *compaction) readProducers(ctx context.Context) error {
 		switch err = c.orAbandoned(ctx, err); {
 		case err == nil:
 			err = c.stopped(ctx)
-		case !c.log.holds(p.of):
+		case !p.of.isCurrent():
 			err = errAbandoned
 		default:
-			err = c.log.judge(p, at, err)
+			err = c.judge(p, at, err)
 		}
 		if err != nil {
 			return err

@@ -23,7 +23,10 @@ import (
 
 // eachCompacted is the config of a compacted log in which each batch is a segment.
 var eachCompacted = ports.LogConfig{
-	SegmentBytes: 1, Compact: true, RetentionAge: -1, RetentionBytes: -1,
+	SegmentBytes:    1,
+	Compact:         true,
+	RetentionAge:    -1,
+	RetentionBytes:  -1,
 	DeleteRetention: time.Hour,
 }
 
@@ -92,7 +95,8 @@ func contentOf(t *testing.T, l *Log) map[int64]string {
 	return found
 }
 
-// A deposed leader has records that nobody else has. It is compacted, and then cut back to what is committed (KIP-101).
+// A deposed leader has records that no other replica has. It is compacted, and then cut back to what is committed
+// (KIP-101).
 func TestCompactionLetsNothingUncommittedReplaceWhatIsCommitted(t *testing.T) {
 	_, l, f := openMemory(t, eachCompacted)
 	appendRecord(t, l, f, 0, 7, "replaced", "1")
@@ -201,18 +205,15 @@ func TestNothingWaitsForACompaction(t *testing.T) {
 		start, end int64
 		abandoned  bool
 	}{
-		"truncation": {
-			do: func(t *testing.T, l *Log) error { return l.Truncate(t.Context(), 6) }, end: 6,
-			abandoned: true,
-		},
-		"reset": {
-			do: func(t *testing.T, l *Log) error { return l.ResetTo(t.Context(), 40) }, start: 40, end: 40,
-			abandoned: true,
-		},
-		"deleted records": {
-			do: func(t *testing.T, l *Log) error { return l.AdvanceStart(t.Context(), 4) }, start: 4,
-			end: 10,
-		},
+		"truncation": {do: func(t *testing.T, l *Log) error {
+			return l.Truncate(t.Context(), 6)
+		}, end: 6, abandoned: true},
+		"reset": {do: func(t *testing.T, l *Log) error {
+			return l.ResetTo(t.Context(), 40)
+		}, start: 40, end: 40, abandoned: true},
+		"deleted records": {do: func(t *testing.T, l *Log) error {
+			return l.AdvanceStart(t.Context(), 4)
+		}, start: 4, end: 10},
 		"retention": {do: func(t *testing.T, l *Log) error {
 			return errors.Join(l.AdvanceStart(t.Context(), 4), l.Retain(t.Context(), time.UnixMilli(2000), l.DurableEnd))
 		}, start: 4, end: 10},
@@ -239,7 +240,7 @@ func TestNothingWaitsForACompaction(t *testing.T) {
 			if diff := cmp.Diff(want, offsets(t, l, 4000)); diff != "" {
 				t.Errorf("offsets (-want +got):\n%s", diff)
 			}
-			files, err := g.ReadDir(l.dir())
+			files, err := g.ReadDir(l.dir)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -284,7 +285,7 @@ func closing(l *Log) bool {
 }
 
 // Damage must stay what readers notice: no damaged batch gets a good checksum, and none decides what of others stays.
-func TestCompactionSetsALogAsideThatHasDamagedRecords(t *testing.T) {
+func TestALogWithDamagedRecordsIsNotCompacted(t *testing.T) {
 	for name, damage := range map[string]func(content []byte){
 		"a value":             func(c []byte) { c[bytes.Index(c, []byte("precious"))] ^= 1 },
 		"a key":               func(c []byte) { copy(c[bytes.Index(c, []byte("spare")):], "other") },

@@ -36,7 +36,7 @@ func openInMemory(t *testing.T, memory disk.FS) *Store {
 	return s
 }
 
-// TestARecordThatExpiresFreesItsMemory looks at the files, of which each takes the memory of its bytes.
+// TestARecordThatExpiresFreesItsMemory counts the files, of which each takes the memory of its bytes.
 func TestARecordThatExpiresFreesItsMemory(t *testing.T) {
 	s := openInMemory(t, disk.Memory())
 	l, f := openLog(t, s, ports.LogConfig{SegmentBytes: 1, Delete: true, RetentionAge: time.Minute, RetentionBytes: -1})
@@ -46,8 +46,8 @@ func TestARecordThatExpiresFreesItsMemory(t *testing.T) {
 	if err := l.Retain(t.Context(), time.UnixMilli(1_000_000), l.DurableEnd); err != nil {
 		t.Fatal(err)
 	}
-	s.removeDoomed(time.Now())
-	names, err := s.opt.FS.ReadDir(l.dir())
+	s.removeDue(time.Now())
+	names, err := s.opt.FS.ReadDir(l.dir)
 	if err != nil {
 		t.Fatal(err)
 	}

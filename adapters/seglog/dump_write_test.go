@@ -14,10 +14,9 @@ func TestWriteForKafkaTools(t *testing.T) {
 		t.Skip("SEGLOG_DUMP names no directory")
 	}
 	s := openStore(t, dir)
-	l, f := openLog(t, s, ports.LogConfig{
-		SegmentBytes: 64 << 10, IndexIntervalBytes: 1000, RetentionAge: -1,
-		RetentionBytes: -1,
-	})
+	l, f := openLog(
+		t, s, ports.LogConfig{SegmentBytes: 64 << 10, IndexIntervalBytes: 1000, RetentionAge: -1, RetentionBytes: -1},
+	)
 	for range 1000 {
 		appendBatch(t, l, 5)
 	}

@@ -16,25 +16,6 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// settle returns when everything below end is durable, or with what has taken the log offline.
-func (f *witness) settle(t *testing.T, end int64) error {
-	t.Helper()
-	deadline := time.After(20 * time.Second)
-	for {
-		f.mu.Lock()
-		durable, offline := f.durable, f.offline
-		f.mu.Unlock()
-		if offline != nil || durable >= end {
-			return offline
-		}
-		select {
-		case <-f.changed:
-		case <-deadline:
-			t.Fatalf("neither offline nor durable up to %d: %d", end, durable)
-		}
-	}
-}
-
 // TestAFailedDiskTakesOfflineWhatItHoldsAndLosesNothing fails one kind of operation from a moment on. The logs that it
 // concerns go offline and stay so when the disk works again, as the kernel may have dropped what was not synced;
 // others go on; the next start has all that was acknowledged, and takes more.
@@ -50,37 +31,30 @@ func TestAFailedDiskTakesOfflineWhatItHoldsAndLosesNothing(t *testing.T) {
 		direct int // see journal.Options
 		others bool
 	}{
-		{
-			"the journal cannot be synced", syscall.EIO,
-			func(op disktest.Op, path string) bool { return op == disktest.OpSync && inJournal(path) }, -1, false,
-		},
-		{
-			"one log's segment cannot be synced", syscall.EIO,
-			func(op disktest.Op, path string) bool { return op == disktest.OpSync && ofA(path) }, 1, true,
-		},
-		{
-			"the journal cannot be written", syscall.EIO,
-			func(op disktest.Op, path string) bool { return op == disktest.OpWrite && inJournal(path) }, -1, false,
-		},
-		{
-			"one log's segment cannot be written", syscall.EIO,
-			func(op disktest.Op, path string) bool { return op == disktest.OpWrite && ofA(path) }, -1, true,
-		},
+		{"the journal cannot be synced", syscall.EIO, func(op disktest.Op, path string) bool {
+			return op == disktest.OpSync && inJournal(path)
+		}, -1, false},
+		{"one log's segment cannot be synced", syscall.EIO, func(op disktest.Op, path string) bool {
+			return op == disktest.OpSync && ofA(path)
+		}, 1, true},
+		{"the journal cannot be written", syscall.EIO, func(op disktest.Op, path string) bool {
+			return op == disktest.OpWrite && inJournal(path)
+		}, -1, false},
+		{"one log's segment cannot be written", syscall.EIO, func(op disktest.Op, path string) bool {
+			return op == disktest.OpWrite && ofA(path)
+		}, -1, true},
 		{"one log's next segment cannot be made", syscall.EROFS, func(op disktest.Op, path string) bool {
 			return op == disktest.OpOpen && ofA(path) && !strings.HasSuffix(path, segmentName(0, logSuffix))
 		}, -1, true},
-		{
-			"nothing can be written", syscall.EIO,
-			func(op disktest.Op, _ string) bool { return op == disktest.OpWrite }, -1, false,
-		},
-		{
-			"nothing can be written, around the journal", syscall.EIO,
-			func(op disktest.Op, _ string) bool { return op == disktest.OpWrite }, 1, false,
-		},
-		{
-			"no space is found at the sync", syscall.ENOSPC,
-			func(op disktest.Op, path string) bool { return op == disktest.OpSync && inJournal(path) }, -1, false,
-		},
+		{"nothing can be written", syscall.EIO, func(op disktest.Op, _ string) bool {
+			return op == disktest.OpWrite
+		}, -1, false},
+		{"nothing can be written, around the journal", syscall.EIO, func(op disktest.Op, _ string) bool {
+			return op == disktest.OpWrite
+		}, 1, false},
+		{"no space is found at the sync", syscall.ENOSPC, func(op disktest.Op, path string) bool {
+			return op == disktest.OpSync && inJournal(path)
+		}, -1, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			fs := disktest.New()
@@ -92,7 +66,7 @@ func TestAFailedDiskTakesOfflineWhatItHoldsAndLosesNothing(t *testing.T) {
 				return l.Append([]record.Batch{batch(t, l, 20, 1000)}, nil, time.Now())
 			}
 			for i, l := range logs {
-				if err := errors.Join(put(l), witnesses[i].settle(t, 20)); err != nil {
+				if err := errors.Join(put(l), witnesses[i].awaitOutcome(t, 20)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -103,7 +77,7 @@ func TestAFailedDiskTakesOfflineWhatItHoldsAndLosesNothing(t *testing.T) {
 				return nil
 			})
 			for i, l := range logs { // more than one segment takes
-				err := errors.Join(put(l), witnesses[i].settle(t, 40))
+				err := errors.Join(put(l), witnesses[i].awaitOutcome(t, 40))
 				if i == 1 && c.others {
 					if err != nil {
 						t.Errorf("a log with a sound file fails: %v", err)
@@ -122,7 +96,7 @@ func TestAFailedDiskTakesOfflineWhatItHoldsAndLosesNothing(t *testing.T) {
 			for i, l := range logs {
 				err := put(l)
 				if i == 1 && c.others {
-					if err := errors.Join(err, witnesses[i].settle(t, 60)); err != nil {
+					if err := errors.Join(err, witnesses[i].awaitOutcome(t, 60)); err != nil {
 						t.Error(err)
 					}
 					continue
@@ -151,7 +125,7 @@ func TestAFailedDiskTakesOfflineWhatItHoldsAndLosesNothing(t *testing.T) {
 					}
 					wantOffsets(t, offsets(t, l, 4000), 0, l.EndOffset())
 					end := l.EndOffset() + 20
-					if err := errors.Join(put(l), fresh[i].settle(t, end)); err != nil {
+					if err := errors.Join(put(l), fresh[i].awaitOutcome(t, end)); err != nil {
 						t.Errorf("%s: %s takes nothing: %v", how, names[i], err)
 					}
 					wantOffsets(t, offsets(t, l, 4000), 0, end)

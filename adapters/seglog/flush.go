@@ -9,7 +9,7 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// noteUnsynced remembers a log with a write that is not synced, and no journal covers, for flush to sync it in time.
+// noteUnsynced notes a log with a write that is neither synced nor in the journal, for flush to sync it in time.
 func (s *Store) noteUnsynced(l *Log) {
 	l.mu.Lock()
 	age := s.flushAge(l)
@@ -28,7 +28,7 @@ func (s *Store) noteUnsynced(l *Log) {
 	}
 }
 
-// flushSooner has flush look what is due.
+// flushSooner wakes flush before its time.
 func (s *Store) flushSooner() {
 	select {
 	case s.sooner <- struct{}{}:
@@ -48,8 +48,8 @@ func (s *Store) flushAge(l *Log) time.Duration {
 	return age
 }
 
-// flush syncs logs whose writes no journal covers before these are older than the config allows, until ctx ends. It
-// sleeps until something is due.
+// flush syncs logs whose writes are not in the journal before these are older than the config allows, until ctx ends.
+// It sleeps until something is due.
 func (s *Store) flush(ctx context.Context) {
 	timer := time.NewTimer(math.MaxInt64)
 	defer timer.Stop()
@@ -75,11 +75,11 @@ func (s *Store) flush(ctx context.Context) {
 	}
 }
 
-// early is the part of the time that a write may stay unsynced by which it may be synced too early: logs with much
-// traffic are synced together then.
-const early = 8
+// flushEarly is the part of a log's flush age by which it may be synced too early, so that logs with much traffic are
+// synced together.
+const flushEarly = 8
 
-// dueLogs returns the logs that are due, which are noted no more, and how long the others have.
+// dueLogs removes the logs that are due from the noted ones and returns them, and how long the others have.
 func (s *Store) dueLogs(now time.Time) (due []*Log, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,7 +92,7 @@ func (s *Store) dueLogs(now time.Time) (due []*Log, wait time.Duration) {
 		switch {
 		case first.IsZero(), gone:
 			delete(s.unsynced, l)
-		case left <= age/early:
+		case left <= age/flushEarly:
 			due = append(due, l)
 			delete(s.unsynced, l)
 		default:

@@ -30,7 +30,8 @@ func TestUnsyncedRecordsAreSyncedInTime(t *testing.T) {
 		{
 			"interval and flush.ms below",
 			ports.LogConfig{Flush: ports.FlushInterval, FlushAge: 10 * time.Millisecond},
-			5 * time.Millisecond, 10 * time.Millisecond,
+			5 * time.Millisecond,
+			10 * time.Millisecond,
 		},
 		{
 			"interval and flush.ms above",
@@ -58,7 +59,8 @@ func TestUnsyncedRecordsAreSyncedInTime(t *testing.T) {
 		{
 			"flush.messages and flush.ms",
 			ports.LogConfig{Flush: ports.FlushOS, FlushAge: time.Second, FlushMessages: 6},
-			time.Second / 2, time.Second,
+			time.Second / 2,
+			time.Second,
 		},
 	} {
 		c.cfg.RetentionAge, c.cfg.RetentionBytes = -1, -1
@@ -146,10 +148,9 @@ func TestWritesOfOneTimeAreSyncedOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, f := openLog(t, s, ports.LogConfig{
-			Flush: ports.FlushInterval, FlushAge: math.MaxInt64, RetentionAge: -1,
-			RetentionBytes: -1,
-		})
+		l, f := openLog(
+			t, s, ports.LogConfig{Flush: ports.FlushInterval, FlushAge: math.MaxInt64, RetentionAge: -1, RetentionBytes: -1},
+		)
 		synctest.Wait()
 		syncs := 0
 		fs.Fail(func(op disktest.Op, _ string) error {
@@ -173,7 +174,7 @@ func TestWritesOfOneTimeAreSyncedOnce(t *testing.T) {
 	})
 }
 
-// What the journal holds is on its way to the disk long before the journal's files are used anew. Logs that nobody
+// What the journal holds is on its way to the disk long before the journal's files are used again. Logs that no client
 // waits for are left to the operating system.
 func TestSegmentsAreOnTheirWayToTheDiskEarly(t *testing.T) {
 	for flush, want := range map[ports.FlushPolicy]int{ports.FlushSync: 3, ports.FlushOS: 0} {

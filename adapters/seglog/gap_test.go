@@ -67,7 +67,7 @@ func TestASegmentThatBeginsBehindAGapSurvivesEveryCrash(t *testing.T) {
 						batches = append(batches, batchAt(t, at))
 					}
 					last := offsets[len(offsets)-1]
-					if l.Append(batches, nil, time.UnixMilli(1000)) != nil || f.settle(t, last+1) != nil {
+					if l.Append(batches, nil, time.UnixMilli(1000)) != nil || f.awaitOutcome(t, last+1) != nil {
 						break
 					}
 				}

@@ -90,7 +90,7 @@ func (w *world) act(int) {
 		must(w.store.Delete(context.Background(), m.id))
 		w.renew(m)
 		must(w.openLog(m))
-		w.step("delete and make anew: %v", m.id)
+		w.step("delete and create again: %v", m.id)
 	case 10:
 		w.step("restart")
 		w.restart()
@@ -124,7 +124,7 @@ func (w *world) clean() error {
 	return errors.Join(errs...)
 }
 
-// truncate cuts a log at a random batch that is not committed. When that fails, nobody knows what is left behind it.
+// truncate cuts a log at a random batch that is not committed. When that fails, it is not known what is left behind it.
 func (w *world) truncate(m *modelLog) error {
 	w.t.Helper()
 	var bases []int64
@@ -162,7 +162,7 @@ func (w *world) truncate(m *modelLog) error {
 	return nil
 }
 
-// reset has a log begin anew, above its end, below its start, or between. When that fails, it has or it has not.
+// reset empties a log and starts it above its end, below its start, or between. When that fails, it has or it has not.
 func (w *world) reset(m *modelLog) error {
 	w.t.Helper()
 	to := w.rand.Int64N(m.end() + 20)

@@ -201,22 +201,22 @@ func indexFiles(t *testing.T, dir string) map[string][]byte {
 	return files
 }
 
-// heard passes on the messages of a log.
-type heard struct {
+// recorder passes on the messages of a log.
+type recorder struct {
 	slog.Handler
 	messages chan string
 }
 
-func (h heard) Handle(_ context.Context, r slog.Record) error {
+func (h recorder) Handle(_ context.Context, r slog.Record) error {
 	h.messages <- r.Message
 	return nil
 }
-func (heard) Enabled(context.Context, slog.Level) bool { return true }
-func (h heard) WithAttrs([]slog.Attr) slog.Handler     { return h }
+func (recorder) Enabled(context.Context, slog.Level) bool { return true }
+func (h recorder) WithAttrs([]slog.Attr) slog.Handler     { return h }
 
-// TestALyingIndexIsMadeAnew lets a reader find a wrong entry, and sees that the index is then what it was, also for
+// TestAWrongIndexIsRebuilt lets a reader find a wrong entry, and sees that the index is then what it was, also for
 // what is appended afterwards.
-func TestALyingIndexIsMadeAnew(t *testing.T) {
+func TestAWrongIndexIsRebuilt(t *testing.T) {
 	whole := t.TempDir()
 	all := writeIndexed(t, Options{Dir: whole})
 	files := indexFiles(t, whole)
@@ -235,7 +235,7 @@ func TestALyingIndexIsMadeAnew(t *testing.T) {
 			if err := os.WriteFile(path, wrong, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			logged := heard{slog.DiscardHandler, make(chan string, 100)}
+			logged := recorder{slog.DiscardHandler, make(chan string, 100)}
 			s, err := Open(t.Context(), Options{Dir: dir, Log: slog.New(logged)})
 			if err != nil {
 				t.Fatal(err)
@@ -243,10 +243,10 @@ func TestALyingIndexIsMadeAnew(t *testing.T) {
 			defer s.Close()
 			l, f := openLog(t, s, indexedConfig)
 			wantAllFound(t, l, all)
-			if got := <-logged.messages; got != "index does not tell the truth and is made anew" {
+			if got := <-logged.messages; got != "index is wrong, rebuilding it" {
 				t.Error(got)
 			}
-			if got := <-logged.messages; got != "index was made anew" {
+			if got := <-logged.messages; got != "index rebuilt" {
 				t.Error(got)
 			}
 			if diff := cmp.Diff(files, indexFiles(t, dir)); diff != "" {

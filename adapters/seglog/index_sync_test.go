@@ -10,9 +10,9 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// TestAnIndexThatCouldNotBeSyncedIsNotVouchedFor lacks descriptors when indexes are to be synced, and loses power after
+// TestAnIndexThatCouldNotBeSyncedIsNotTrusted lacks descriptors when indexes are to be synced, and loses power after
 // they were: what the index point says is synced must be on the disk.
-func TestAnIndexThatCouldNotBeSyncedIsNotVouchedFor(t *testing.T) {
+func TestAnIndexThatCouldNotBeSyncedIsNotTrusted(t *testing.T) {
 	fs := disktest.New()
 	opt := Options{Dir: "/data", FS: fs, MaxOpenFiles: 1, Journal: journal.Options{FileBytes: 32 << 10, DirectBytes: -1}}
 	cfg := ports.LogConfig{SegmentBytes: 4000, IndexIntervalBytes: 1, RetentionAge: -1, RetentionBytes: -1}
@@ -53,8 +53,10 @@ func TestAnIndexThatCouldNotBeSyncedIsNotVouchedFor(t *testing.T) {
 			}
 			got, err := readFile(left, l.path(base, suffix))
 			if err != nil || string(got) != string(want) {
-				t.Errorf("%s of segment %d has %d bytes after a loss of power, before it had %d (%v)", suffix, base, len(got),
-					len(want), err)
+				t.Errorf(
+					"%s of segment %d has %d bytes after a loss of power, before it had %d (%v)", suffix, base, len(got), len(want),
+					err,
+				)
 			}
 		}
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // TestEveryIOErrorInTheLifeOfLogsIsSurvived fails each operation of the disk in turn while logs are appended to, cut,
-// begun anew at another offset, deleted and made anew, cleaned, and stopped and started properly. What fails may be
+// reset to another offset, deleted and created again, cleaned, and stopped and started properly. What fails may be
 // tried again. Then the store is stopped and started twice more, in each way there is: what was acknowledged is there,
 // and nothing that was deleted.
 func TestEveryIOErrorInTheLifeOfLogsIsSurvived(t *testing.T) {
@@ -41,7 +41,7 @@ func TestEveryIOErrorInTheLifeOfLogsIsSurvived(t *testing.T) {
 }
 
 // TestWhatASyncHasFailedForIsWrittenAgain fails the sync of a segment. The process is restarted and finds in the page
-// cache what the disk will never see; it may build upon that only when it has written it anew.
+// cache what the disk will never see; it may build upon that only when it has written it again.
 func TestWhatASyncHasFailedForIsWrittenAgain(t *testing.T) {
 	for _, how := range []string{"stopped", "killed"} {
 		fs := disktest.New()
@@ -56,7 +56,7 @@ func TestWhatASyncHasFailedForIsWrittenAgain(t *testing.T) {
 			return nil
 		})
 		appendBatch(t, l, 5)
-		if err := f.settle(t, 10); !errors.Is(err, syscall.EIO) {
+		if err := f.awaitOutcome(t, 10); !errors.Is(err, syscall.EIO) {
 			t.Fatalf("the log goes offline by %v", err)
 		}
 		fs.Fail(nil)
@@ -111,7 +111,7 @@ func (w *world) live(rounds int) {
 		for _, m := range w.logs {
 			w.noteStart(m)
 		}
-		w.makeAnew(w.logs[w.rand.IntN(len(w.logs))])
+		w.recreate(w.logs[w.rand.IntN(len(w.logs))])
 		if err := w.store.writeAllCheckpoints(w.store.opened()); err != nil {
 			w.step("checkpoints: %v", err)
 		}
@@ -121,10 +121,10 @@ func (w *world) live(rounds int) {
 	}
 }
 
-// makeAnew deletes a log and makes another with its name, at the second try if the first one fails.
-func (w *world) makeAnew(m *modelLog) {
+// recreate deletes a log and creates another with its name, at the second try if the first one fails.
+func (w *world) recreate(m *modelLog) {
 	w.t.Helper()
-	w.step("delete and make anew: %v", m.id)
+	w.step("delete and create again: %v", m.id)
 	if err := w.store.Delete(context.Background(), m.id); err != nil {
 		w.step("delete: %v", err)
 	}

@@ -21,7 +21,7 @@ func (s *Store) maintain(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			s.removeDoomed(now)
+			s.removeDue(now)
 			if now.Sub(checkpointed) >= checkpointEvery {
 				checkpointed = now
 				err := s.opt.Space.Room(space.Agreed, 0)

@@ -1,24 +1,3 @@
-// Package seglog stores records in Kafka's own segment files, behind one journal for the whole node. Apache Kafka's
-// tools read its directories.
-//
-// A log is a directory <topic>-<partition> with segments named by their first offset. Appends are ordered in memory
-// under the log's lock and handed to the journal, whose one goroutine makes them durable and writes them to the
-// segments; reads find file ranges through the sparse indexes and are sent from the page cache. A log without traffic
-// holds no open file and about a kilobyte of memory.
-//
-// Locks, in the order in which one goroutine takes them. Those of the first group are held while a disk is waited for:
-//
-//	slot.mu            opening and deleting one log; above it stands the partition's lock, of which ports.Log tells
-//	Log.cleaning       retention, truncation, reset, deletion, putting rewritten segments and indexes in their places
-//	Log.writing        writing what was taken to the segments; who holds it keeps the committing goroutine waiting
-//	Log.syncing        syncing segments and their indexes, and cutting or replacing them
-//	Log.indexing       writing new index entries
-//	Store.checkpoints  writing the checkpoint files of all logs
-//
-//	Log.telling        calling LogEvents
-//	Store.mu
-//	Log.mu             held over the disk's answer in two rare places: install, and a roll that an append overtook
-//	the journal's two, and fileCache.mu, which is held while a file is closed; no other is taken under these
 package seglog
 
 import (
@@ -38,7 +17,7 @@ type Options struct {
 	FlushInterval time.Duration  // how long a write to a log with ports.FlushInterval stays unsynced at the most: 1 s
 	MaxOpenFiles  int            // files that are kept open between uses: 1024
 	CleanerMemory int            // bytes for the keys of one compaction: 16 MiB
-	Decompression *record.Budget // for batches that are looked into whole; nil is for no bound
+	Decompression *record.Budget // for batches that are decompressed; nil is for no bound
 	Journal       journal.Options
 	FS            disk.FS
 	Log           *slog.Logger
@@ -49,13 +28,13 @@ type Options struct {
 type Space interface {
 	// Room returns nil when n bytes may be written for the use, and there is room for them.
 	Room(use space.Use, n int64) error
-	// Spare reports whether n bytes may be allocated for what is only good to have. It returns at once.
+	// Spare reports whether n bytes may be allocated for what is not needed, but useful. It returns at once.
 	Spare(n int64) bool
 	// Refusal returns why clients' records are refused, nil while they are taken.
 	Refusal() error
 }
 
-// endless is the space where nobody watches it.
+// endless is the space of a store whose disk is not watched.
 type endless struct{}
 
 func (endless) Room(space.Use, int64) error { return nil }

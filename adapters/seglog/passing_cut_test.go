@@ -16,10 +16,10 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// TestAnErrorThatPassesLeavesNoLogHalfCut fails each operation of a truncation once, for want of descriptors. The log
-// is cut all the same, and is what it should be after any end; others append more meanwhile than the journal's files
-// hold, so that these must be freed.
-func TestAnErrorThatPassesLeavesNoLogHalfCut(t *testing.T) {
+// TestAnErrorThatPassesLeavesNoLogHalfTruncated fails each operation of a truncation once, for want of descriptors. The
+// log is cut all the same, and is what it should be after any end; others append more meanwhile than the journal's
+// files hold, so that these must be freed.
+func TestAnErrorThatPassesLeavesNoLogHalfTruncated(t *testing.T) {
 	for n, more := int64(0), true; more; n++ {
 		fs := disktest.New()
 		opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 32 << 10, DirectBytes: -1}}
@@ -94,9 +94,9 @@ func TestATruncationThatEndsBeforeItHasBegunHarmsNothing(t *testing.T) {
 	wantOffsets(t, offsets(t, l, 4000), 0, 40)
 }
 
-// TestNobodyWaitsForALogThatHasFailedByAnErrorThatPasses ends a reset while descriptors are short. The log is offline
-// then, and the journal does not wait for it: others have more to append than its files hold.
-func TestNobodyWaitsForALogThatHasFailedByAnErrorThatPasses(t *testing.T) {
+// TestTheJournalDoesNotWaitForALogThatHasFailedByAnErrorThatPasses ends a reset while descriptors are short. The log is
+// offline then, and the journal does not wait for it: others have more to append than its files hold.
+func TestTheJournalDoesNotWaitForALogThatHasFailedByAnErrorThatPasses(t *testing.T) {
 	fs := disktest.New()
 	opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 32 << 10, DirectBytes: -1}}
 	cfg := ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}
@@ -114,7 +114,7 @@ func TestNobodyWaitsForALogThatHasFailedByAnErrorThatPasses(t *testing.T) {
 		return syscall.EMFILE
 	})
 	if err := logs[0].ResetTo(ctx, 100); err == nil || logs[0].offlineError() == nil {
-		t.Fatalf("the log is begun anew: %v", err)
+		t.Fatalf("the log is reset: %v", err)
 	}
 	fs.Fail(nil)
 	for end := int64(40); end <= 6000; end += 20 {
@@ -127,9 +127,9 @@ func TestNobodyWaitsForALogThatHasFailedByAnErrorThatPasses(t *testing.T) {
 	wantOffsets(t, offsets(t, again[1], 4000), 0, 6000)
 }
 
-// TestALogThatWaitsForSpaceToBeCutKeepsNoOtherFromBeingCleaned has the quota used up. Retention, which makes space,
-// goes from log to log meanwhile.
-func TestALogThatWaitsForSpaceToBeCutKeepsNoOtherFromBeingCleaned(t *testing.T) {
+// TestALogThatWaitsForSpaceToBeTruncatedKeepsNoOtherFromBeingCleaned has the quota used up. Retention, which makes
+// space, goes from log to log meanwhile.
+func TestALogThatWaitsForSpaceToBeTruncatedKeepsNoOtherFromBeingCleaned(t *testing.T) {
 	fs := disktest.New()
 	opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 32 << 10, DirectBytes: -1}}
 	s, l, f := openIn(t, opt, testID)
@@ -161,9 +161,9 @@ func TestALogThatWaitsForSpaceToBeCutKeepsNoOtherFromBeingCleaned(t *testing.T) 
 	}
 }
 
-// TestTheStartDoesNotRiseAboveWhereALogIsBeingCut deletes records while a truncation that is to remove them waits for
-// descriptors.
-func TestTheStartDoesNotRiseAboveWhereALogIsBeingCut(t *testing.T) {
+// TestTheStartDoesNotRiseAboveWhereALogIsBeingTruncated deletes records while a truncation that is to remove them waits
+// for descriptors.
+func TestTheStartDoesNotRiseAboveWhereALogIsBeingTruncated(t *testing.T) {
 	fs := disktest.New()
 	opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 32 << 10, DirectBytes: -1}}
 	_, l, f := openIn(t, opt, testID)
@@ -206,9 +206,9 @@ func TestTheStartDoesNotRiseAboveWhereALogIsBeingCut(t *testing.T) {
 	}
 }
 
-// TestALogThatWasCutIsJournaledAgainAtOnce cuts off what no journal has. What comes then needs no sync of its own once
-// the config asks for the journal.
-func TestALogThatWasCutIsJournaledAgainAtOnce(t *testing.T) {
+// TestALogThatWasTruncatedIsJournaledAgainAtOnce cuts off what no journal has. What comes then needs no sync of its own
+// once the config asks for the journal.
+func TestALogThatWasTruncatedIsJournaledAgainAtOnce(t *testing.T) {
 	fs := disktest.New()
 	opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 32 << 10, DirectBytes: -1}}
 	_, l, f := openIn(t, opt, testID)

@@ -24,33 +24,31 @@ func TestAnErrorThatPassesTakesNoLogOffline(t *testing.T) {
 		fails  func(op disktest.Op, path string) bool
 		direct int // see journal.Options
 	}{
-		{
-			"no space for the journal", syscall.ENOSPC,
-			func(op disktest.Op, path string) bool { return op == disktest.OpWrite && inJournal(path) }, -1,
-		},
-		{
-			"no space for a segment", syscall.ENOSPC,
-			func(op disktest.Op, path string) bool { return op == disktest.OpWrite && ofA(path) }, -1,
-		},
+		{"no space for the journal", syscall.ENOSPC, func(op disktest.Op, path string) bool {
+			return op == disktest.OpWrite && inJournal(path)
+		}, -1},
+		{"no space for a segment", syscall.ENOSPC, func(op disktest.Op, path string) bool {
+			return op == disktest.OpWrite && ofA(path)
+		}, -1},
 		{"no space for anything", syscall.ENOSPC, func(op disktest.Op, _ string) bool { return op == disktest.OpWrite }, -1},
-		{
-			"no space for anything, around the journal", syscall.ENOSPC,
-			func(op disktest.Op, _ string) bool { return op == disktest.OpWrite }, 1,
-		},
+		{"no space for anything, around the journal", syscall.ENOSPC, func(op disktest.Op, _ string) bool {
+			return op == disktest.OpWrite
+		}, 1},
 		{"the quota is used up", syscall.EDQUOT, func(op disktest.Op, _ string) bool { return op == disktest.OpWrite }, -1},
 		{"too many open files", syscall.EMFILE, func(op disktest.Op, _ string) bool { return op == disktest.OpOpen }, -1},
-		{
-			"too many open files in the machine", syscall.ENFILE,
-			func(op disktest.Op, _ string) bool { return op == disktest.OpOpen }, 1,
-		},
+		{"too many open files in the machine", syscall.ENFILE, func(op disktest.Op, _ string) bool {
+			return op == disktest.OpOpen
+		}, 1},
 		{"writes are interrupted", syscall.EINTR, func(op disktest.Op, _ string) bool { return op == disktest.OpWrite }, -1},
 	} {
 		for _, ends := range []string{"it passes", "the store is closed"} {
 			t.Run(c.name+", "+ends, func(t *testing.T) {
 				fs := disktest.New()
 				opt := Options{
-					Dir: "/data", FS: fs, MaxOpenFiles: 3,
-					Journal: journal.Options{FileBytes: 32 << 10, DirectBytes: c.direct},
+					Dir:          "/data",
+					FS:           fs,
+					MaxOpenFiles: 3,
+					Journal:      journal.Options{FileBytes: 32 << 10, DirectBytes: c.direct},
 				}
 				cfg := ports.LogConfig{SegmentBytes: 1000, RetentionAge: -1, RetentionBytes: -1}
 				s, logs, witnesses := openNamed(t, opt, cfg, []string{"a", "b"})

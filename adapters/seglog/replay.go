@@ -1,15 +1,12 @@
 package seglog
 
 import (
-	"path/filepath"
-	"strconv"
-
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// recovery brings logs in order from the journal: all of them before the store is open, one that could not
-// be then when it is opened.
+// recovery applies what the journal holds to the logs: to all of them before the store is open, and to one that could
+// not take its entries then when it is opened.
 type recovery struct {
 	store  *Store
 	logs   map[logName]*replaying
@@ -20,7 +17,7 @@ func newRecovery(s *Store) *recovery {
 	return &recovery{store: s, logs: make(map[logName]*replaying), needed: make(map[ports.LogID]error)}
 }
 
-// apply brings one entry into its log. A log that cannot take it goes on needing it; the others go on.
+// apply applies one entry to its log. If that fails the journal has to keep the log's entries; the other logs go on.
 func (r *recovery) apply(e journal.Entry) error {
 	if _, needed := r.needed[e.ID]; needed {
 		return nil
@@ -37,7 +34,7 @@ func (r *recovery) apply(e journal.Entry) error {
 
 // log returns the log of an entry, loaded; nil when the topic was deleted.
 func (r *recovery) log(id ports.LogID) (*replaying, error) {
-	name, s := logName{id.Topic, id.Partition}, r.store
+	name, s := nameOf(id), r.store
 	if l := r.logs[name]; l != nil {
 		if l.id != id {
 			return nil, nil
@@ -45,7 +42,7 @@ func (r *recovery) log(id ports.LogID) (*replaying, error) {
 		return l, nil
 	}
 	l := s.empty(id, &ports.LogConfig{}, nil, nil)
-	stored, err := s.storedID(l.dir())
+	stored, err := s.storedID(l.dir)
 	if err != nil || stored == nil || *stored != id.TopicID {
 		return nil, err
 	}
@@ -62,14 +59,14 @@ func (r *recovery) log(id ports.LogID) (*replaying, error) {
 // leave leaves a log's entries to the journal, for the log to take when it is opened.
 func (r *recovery) leave(id ports.LogID, err error) {
 	r.needed[id] = err
-	r.store.doubt(logName{id.Topic, id.Partition})
-	delete(r.logs, logName{id.Topic, id.Partition})
+	r.store.markUnchecked(nameOf(id))
+	delete(r.logs, nameOf(id))
 	r.store.opt.Log.Error("log cannot be recovered yet, the journal keeps what it needs", "topic", id.Topic,
 		"partition", id.Partition, "err", err)
 }
 
-// settle makes durable what apply has done. It returns the logs of which the journal has to keep the entries.
-func (r *recovery) settle() (map[ports.LogID]error, error) {
+// finish makes durable what apply has done. It returns the logs of which the journal has to keep the entries.
+func (r *recovery) finish() (map[ports.LogID]error, error) {
 	var logs []*Log
 	for name, l := range r.logs {
 		if err := l.finish(); err != nil {
@@ -77,62 +74,33 @@ func (r *recovery) settle() (map[ports.LogID]error, error) {
 			continue
 		}
 		if l.offline != nil {
-			r.store.doubt(name)
+			r.store.markUnchecked(name)
 			continue
 		}
 		logs = append(logs, l.Log)
-		r.store.trust(name)
+		r.store.markChecked(name)
 	}
 	// The floors are of no use when the journal is empty, and Open of the logs removes them.
 	return r.needed, r.store.writeAllCheckpoints(logs)
 }
 
-// recoverCarried brings a log in order for which the journal has kept something since the start.
+// recoverCarried applies to a log what the journal has kept for it since the start.
 func (s *Store) recoverCarried(id ports.LogID) error {
 	r := newRecovery(s)
 	if err := s.journal.Carried(id, r.apply); err != nil {
 		return err
 	}
-	if _, err := r.settle(); err != nil {
+	if _, err := r.finish(); err != nil {
 		return err
 	}
 	if err := r.needed[id]; err != nil {
 		return err
 	}
-	if l := r.logs[logName{id.Topic, id.Partition}]; l != nil {
-		// What was kept may stay for the sake of other logs, and be replayed once more.
+	if l := r.logs[nameOf(id)]; l != nil {
+		// The file that was kept may hold entries of other logs, and be replayed once more.
 		if err := l.writeFloor(s.journal.Group()); err != nil {
 			return err
 		}
 	}
 	return s.journal.Taken(id)
-}
-
-// floorFile says up to which group the journal's entries are from before a truncation.
-const floorFile = "journal-floor"
-
-func (l *Log) readFloor() error {
-	content, err := readFile(l.store.opt.FS, filepath.Join(l.dir(), floorFile))
-	if err != nil || content == nil {
-		return err
-	}
-	l.floor, err = strconv.ParseUint(string(content), 10, 64)
-	return err
-}
-
-// writeFloor has the next replay pass over what the journal holds of the log, up to a group.
-func (l *Log) writeFloor(group uint64) error {
-	return replaceFile(l.store.opt.FS, filepath.Join(l.dir(), floorFile), strconv.AppendUint(nil, group, 10))
-}
-
-// forgetFloor removes the floor, durably: it belongs to a journal that was replayed, and groups may count from 1 again.
-func (l *Log) forgetFloor() error {
-	if l.floor == 0 {
-		return nil
-	}
-	l.floor = 0
-	if err := l.store.opt.FS.Remove(filepath.Join(l.dir(), floorFile)); err != nil {
-		return err
-	}
-	return l.store.opt.FS.SyncDir(l.dir())
 }

@@ -3,7 +3,6 @@ package seglog
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
@@ -15,7 +14,7 @@ import (
 type replaying struct {
 	*Log
 	synced  int64          // below, its records are on disk
-	damaged *journal.Entry // the last one; what comes next may tell that its records are in the segments. nil for none
+	damaged *journal.Entry // the last entry if it is damaged: the next one tells whether its records are in the segments
 
 	// Where the batch of an offset is expected.
 	in       *segment
@@ -24,8 +23,8 @@ type replaying struct {
 	window   headerWindow
 }
 
-// take brings an entry into the log. What cannot be applied, because it is damaged or does not follow, is set aside.
-// An error says that the log, or what is set aside, cannot be written.
+// take applies an entry to the log. What cannot be applied, because it is damaged or does not follow, is set aside. An
+// error says that the log, or what is set aside, cannot be written.
 func (l *replaying) take(e journal.Entry) error {
 	if e.Group <= l.floor {
 		return nil // from before a truncation
@@ -58,7 +57,7 @@ func (l *replaying) take(e journal.Entry) error {
 		previous = b.NextOffset()
 		switch {
 		case b.NextOffset() <= l.end:
-			if err := l.renew(b); err != nil {
+			if err := l.writeAgain(b); err != nil {
 				return err
 			}
 			continue
@@ -71,20 +70,20 @@ func (l *replaying) take(e journal.Entry) error {
 	return l.append(fresh)
 }
 
-// renew writes a batch once more where it stands in the segments. It need not be on disk although it can be read: what
-// a sync that has failed was to make durable, the kernel takes for clean.
-func (l *replaying) renew(b record.Batch) error {
+// writeAgain writes a batch once more where it stands in the segments. It need not be on disk although it can be read:
+// after a failed sync the kernel takes for clean what it has not written.
+func (l *replaying) writeAgain(b record.Batch) error {
 	if b.BaseOffset() < l.synced {
 		return nil
 	}
 	s := l.segments[l.segmentAt(b.BaseOffset())]
-	f, err := l.store.files.acquire(l.path(s.base, logSuffix), false)
+	f, err := s.open()
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	if l.in != s || l.offset != b.BaseOffset() {
-		position, _, found, err := l.find(f, l.whole(s), b.BaseOffset())
+		position, _, found, err := s.view().find(f, b.BaseOffset())
 		if err != nil || !found {
 			return err
 		}
@@ -93,7 +92,7 @@ func (l *replaying) renew(b record.Batch) error {
 	l.window.file, l.window.limit = f, s.size
 	h, err := l.window.at(l.position)
 	if err != nil || h.BaseOffset() != b.BaseOffset() || h.Size() != b.Size() {
-		l.in = nil // compaction has changed it, and synced what it has made
+		l.in = nil // compaction has replaced it, and synced its output
 		return err
 	}
 	if _, err := f.WriteAt(b, l.position); err != nil {
@@ -117,7 +116,7 @@ func (l *replaying) finish() error {
 	l.active().markTime()
 	s := l.active()
 	l.mu.Unlock()
-	return errors.Join(l.flushIndexes(s), l.Sync())
+	return errors.Join(s.flushIndexes(), l.Sync())
 }
 
 var errDamagedEntry = fault.New(fault.CorruptMessage, "the journal's entry is damaged")
@@ -125,13 +124,13 @@ var errDamagedEntry = fault.New(fault.CorruptMessage, "the journal's entry is da
 // isSetAside reports whether something of the log was set aside, so that it is offline.
 func (l *replaying) isSetAside() bool { return l.offline != nil }
 
-// setAside saves an entry that cannot be applied, durably. The log is offline from then on, over restarts,
-// until somebody has seen to it.
+// setAside saves an entry that cannot be applied, durably. The log is offline from then on, over restarts, until an
+// operator has removed the file.
 func (l *replaying) setAside(e journal.Entry, why error) error {
 	l.offline = why
-	l.store.opt.Log.Error("journal entry cannot be applied, the log stays offline", "topic", l.id.Topic,
+	l.opt.Log.Error("journal entry cannot be applied, the log stays offline", "topic", l.id.Topic,
 		"partition", l.id.Partition, "offset", e.BaseOffset, "log_end", l.end,
-		"set_aside_in", filepath.Join(l.dir(), unappliedFile), "err", why)
+		"set_aside_in", l.file(unappliedFile), "err", why)
 	return l.keepUnapplied(e.Payload)
 }
 
@@ -146,24 +145,4 @@ func (l *replaying) append(fresh []record.Batch) error {
 	l.written, l.durable = l.end, l.end
 	l.durableBase, l.durableSize = l.active().base, l.active().size
 	return nil
-}
-
-// unappliedFile holds entries of the journal that could not be applied to the log: its presence keeps the log offline.
-const unappliedFile = "unapplied.batches"
-
-// keepUnapplied saves the batches of an entry, durably.
-func (l *Log) keepUnapplied(payload []byte) error {
-	path := filepath.Join(l.dir(), unappliedFile)
-	f, err := l.store.opt.FS.Open(path, true)
-	if err != nil {
-		return err
-	}
-	size, err := f.Size()
-	if err == nil {
-		_, err = f.WriteAt(payload, size)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close(), l.store.opt.FS.SyncDir(l.dir()))
 }

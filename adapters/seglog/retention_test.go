@@ -50,8 +50,9 @@ func TestRetentionBySizeKeepsTheActiveSegmentUnlessNothingMayStay(t *testing.T) 
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff([]int64{want}, bases(l)); diff != "" || l.StartOffset() != want {
-			t.Errorf("with retention.bytes=%d the log starts at %d, its segments (-want +got):\n%s", bytes, l.StartOffset(),
-				diff)
+			t.Errorf(
+				"with retention.bytes=%d the log starts at %d, its segments (-want +got):\n%s", bytes, l.StartOffset(), diff,
+			)
 		}
 	}
 }

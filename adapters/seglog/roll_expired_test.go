@@ -60,9 +60,9 @@ func TestAnAppendThatIsQuickerThanTheRollOfAnExpiredSegmentIsKept(t *testing.T) 
 	}
 }
 
-// TestASegmentThatIsHalfBegunIsWrittenToOnlyWhenItIsWhole lacks descriptors for each operation in turn with which a
+// TestASegmentThatIsHalfCreatedIsWrittenToOnlyWhenItIsWhole lacks descriptors for each operation in turn with which a
 // segment is begun because the last one has expired.
-func TestASegmentThatIsHalfBegunIsWrittenToOnlyWhenItIsWhole(t *testing.T) {
+func TestASegmentThatIsHalfCreatedIsWrittenToOnlyWhenItIsWhole(t *testing.T) {
 	for n, more := int64(0), true; more; n++ {
 		fs, opt, s, l, f := expiring(t, 1<<20)
 		var done atomic.Int64
@@ -134,7 +134,7 @@ func TestSegmentsWhoseFilesCouldNotBeRemovedAreRemovedByTheNextRetention(t *test
 		if err := l.Retain(t.Context(), time.Now(), func() int64 { return 2 }); err != nil {
 			t.Fatal(err)
 		}
-		names, err := fs.ReadDir(l.dir())
+		names, err := fs.ReadDir(l.dir)
 		if err != nil {
 			t.Fatal(err)
 		}

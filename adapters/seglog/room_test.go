@@ -10,9 +10,9 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
 
-// TestASyncThatFailedForRoomIsNotForgottenWhenSomebodyReads syncs segments to make room for other files, and fails. A
-// reader comes first, and then the journal's files are to be freed: the log must not take for synced what is lost.
-func TestASyncThatFailedForRoomIsNotForgottenWhenSomebodyReads(t *testing.T) {
+// TestASyncThatFailedForRoomIsNotForgottenByARead syncs segments to make room for other files, and fails. A reader
+// comes first, and then the journal's files are to be freed: the log must not take for synced what is lost.
+func TestASyncThatFailedForRoomIsNotForgottenByARead(t *testing.T) {
 	fs := disktest.New()
 	s, l, f := openIn(t, Options{Dir: "/data", FS: fs}, testID)
 	appendBatch(t, l, 20)
@@ -23,7 +23,7 @@ func TestASyncThatFailedForRoomIsNotForgottenWhenSomebodyReads(t *testing.T) {
 		}
 		return nil
 	})
-	s.files.makeRoom()
+	s.files.MakeRoom()
 	fs.Fail(nil)
 	for range 2 {
 		if slice, err := l.Read(0, 20, 4000); err == nil {
@@ -33,7 +33,7 @@ func TestASyncThatFailedForRoomIsNotForgottenWhenSomebodyReads(t *testing.T) {
 	if err := l.Sync(); !errors.Is(err, syscall.EIO) || !errors.Is(l.offlineError(), fault.KafkaStorageError) {
 		t.Errorf("the sync after one that has failed: %v; the log is offline by %v", err, l.offlineError())
 	}
-	if found, err := fs.Exists(l.path(0, logSuffix)[:len(l.dir())+1] + syncFailedFile); err != nil || !found {
-		t.Errorf("the next start is told that a sync has failed: %t, %v", found, err)
+	if found, err := fs.Exists(l.file(syncFailedFile)); err != nil || !found {
+		t.Errorf("the next start finds that a sync has failed: %t, %v", found, err)
 	}
 }

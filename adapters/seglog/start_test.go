@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chronik-stream/chronik/adapters/seglog/checkpoint"
 	"github.com/chronik-stream/chronik/adapters/seglog/disk"
 	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
@@ -125,7 +126,7 @@ func pointsOnDisk(t *testing.T, l *Log) points {
 		if err != nil {
 			t.Fatal(err)
 		}
-		offsets, _, err := parseOffsets(content)
+		offsets, _, err := checkpoint.ParseOffsets(content)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -134,8 +135,7 @@ func pointsOnDisk(t *testing.T, l *Log) points {
 	return points{recovery: read(recoveryFile), index: read(indexFile)}
 }
 
-// A truncation takes back what was vouched for, on disk before the files are cut, and what is written
-// anew counts when it is synced.
+// A truncation lowers the points on disk before it cuts the files. What is written afterwards counts when it is synced.
 func TestNoPointIsAboveWhatIsSynced(t *testing.T) {
 	s, l, f := openMemory(t, ports.LogConfig{RetentionAge: -1})
 	want := func(when string, want points) {
@@ -162,7 +162,7 @@ func TestNoPointIsAboveWhatIsSynced(t *testing.T) {
 		t.Errorf("after a truncation to 1 the points are %+v", got)
 	}
 	put(t, l, f, 1000, time.UnixMilli(0))
-	if err := errors.Join(l.awaitQuiet(t.Context()), l.Sync()); err != nil {
+	if err := errors.Join(l.awaitCommitted(t.Context()), l.Sync()); err != nil {
 		t.Fatal(err)
 	}
 	want("after another sync", points{recovery: 2})
@@ -171,8 +171,8 @@ func TestNoPointIsAboveWhatIsSynced(t *testing.T) {
 }
 
 // The indexes of many logs are synced with every fourth freeing of the journal. What the power's failure takes of them
-// is made anew, as long as it is above the index point.
-func TestIndexesThatWereNotSyncedAreMadeAnew(t *testing.T) {
+// is rebuilt, as long as it is above the index point.
+func TestIndexesThatWereNotSyncedAreRebuilt(t *testing.T) {
 	s, l, f := openMemory(t, ports.LogConfig{RetentionAge: -1, IndexIntervalBytes: 1})
 	fs := s.opt.FS.(*disktest.FS)
 	syncs := 0
@@ -201,7 +201,7 @@ func TestIndexesThatWereNotSyncedAreMadeAnew(t *testing.T) {
 	if got := pointsOnDisk(t, l); got != want {
 		t.Errorf("the points are %+v, want %+v", got, want)
 	}
-	if err := l.flushIndexes(l.active()); err != nil {
+	if err := l.active().flushIndexes(); err != nil {
 		t.Fatal(err)
 	}
 	left := fs.Crash(disktest.Nothing, nil)
@@ -231,7 +231,7 @@ func TestIndexesThatWereNotSyncedAreMadeAnew(t *testing.T) {
 	})
 }
 
-// A log that is left to the operating system has marks that nobody waits for either.
+// A log that is left to the operating system has marks that are not synced either.
 func TestIndexesOfWhatIsNotSyncedAreNotSynced(t *testing.T) {
 	s, l, f := openMemory(t, ports.LogConfig{RetentionAge: -1, IndexIntervalBytes: 1, Flush: ports.FlushOS, FlushAge: -1})
 	if err := s.writeAllCheckpoints([]*Log{l}); err != nil {

@@ -5,13 +5,14 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/chronik-stream/chronik/adapters/seglog/checkpoint"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// storedID returns the topic id of the log in dir, nil when there is no log. Where there are records and nothing says
-// whose, the error is fault.KafkaStorageError: only an operator knows.
+// storedID returns the topic id of the log in dir, nil when there is no log. Where there are records and nothing names
+// their topic, the error is fault.KafkaStorageError: only an operator can tell.
 func (s *Store) storedID(dir string) (*metadata.TopicID, error) {
 	path := filepath.Join(dir, partitionFile)
 	content, err := readFile(s.opt.FS, path)
@@ -25,10 +26,9 @@ func (s *Store) storedID(dir string) (*metadata.TopicID, error) {
 		}
 		return nil, fault.New(fault.KafkaStorageError, "%s holds records, but no %s that says of which topic: "+
 			"write that file with two lines, \"version: 0\" and \"topic_id: \" with the topic's id, "+
-			"if they are of the topic that has this name now; "+
-			"otherwise move the directory away", dir, partitionFile)
+			"if they are of the topic that has this name now; otherwise move the directory away", dir, partitionFile)
 	}
-	id, err := parsePartition(content)
+	id, err := checkpoint.ParseTopicID(content)
 	if err != nil {
 		return nil, fault.New(fault.KafkaStorageError,
 			"%s is damaged, and says no more of which topic the records beside it are: %w", path, err)
@@ -70,16 +70,16 @@ func (s *Store) Stored() ([]ports.LogID, error) {
 	}
 	var ids []ports.LogID
 	for _, dir := range names {
-		name, ok := parseLogName(dir)
+		name, ok := checkpoint.ParseLogName(dir)
 		if !ok {
 			continue
 		}
 		id, err := s.storedID(filepath.Join(s.opt.Dir, dir))
 		switch {
 		case errors.Is(err, fault.KafkaStorageError):
-			ids = append(ids, ports.LogID{Topic: name.topic, Partition: name.partition})
+			ids = append(ids, ports.LogID{Topic: name.Topic, Partition: name.Partition})
 		case err == nil && id != nil:
-			ids = append(ids, ports.LogID{Topic: name.topic, TopicID: *id, Partition: name.partition})
+			ids = append(ids, ports.LogID{Topic: name.Topic, TopicID: *id, Partition: name.Partition})
 		}
 	}
 	return ids, nil

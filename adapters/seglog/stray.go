@@ -13,22 +13,22 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// SetAside takes a log away and keeps its files; see ports.LogStore. What the journal held of it is in them: Open has
-// seen to that, but for what it has kept.
+// SetAside removes a log from the store and keeps its files under another name; see ports.LogStore. They hold what the
+// journal had of the log: Open has replayed that, except for what the journal still carries.
 func (s *Store) SetAside(_ context.Context, id ports.LogID) (string, error) {
-	place, err := s.slot(id)
+	slot, err := s.slot(id)
 	if err != nil {
 		return "", err
 	}
-	defer s.leave(place)
-	place.mu.Lock()
-	defer place.mu.Unlock()
-	name := logName{id.Topic, id.Partition}
+	defer s.leave(slot)
+	slot.mu.Lock()
+	defer slot.mu.Unlock()
+	name := nameOf(id)
 	dir := s.dirOf(name)
 	switch {
 	case s.isClosed():
 		return "", errClosed
-	case place.log.Load() != nil:
+	case slot.log.Load() != nil:
 		return "", fault.New(fault.KafkaStorageError, "log of %s-%d is open", id.Topic, id.Partition)
 	}
 	stored, err := s.storedID(dir)
@@ -36,8 +36,8 @@ func (s *Store) SetAside(_ context.Context, id ports.LogID) (string, error) {
 		return "", err
 	}
 	if s.journal.Carries(id) {
-		if err := s.takeCarried(id); err != nil {
-			return "", fault.New(fault.KafkaStorageError, "bring the log of %s in order: %w", name, err)
+		if err := s.storeCarried(id); err != nil {
+			return "", fault.New(fault.KafkaStorageError, "recover the log of %s: %w", name, err)
 		}
 	}
 	ending := fmt.Sprintf(".%032x-stray", time.Now().UnixNano())
@@ -46,13 +46,13 @@ func (s *Store) SetAside(_ context.Context, id ports.LogID) (string, error) {
 	if err := s.opt.FS.Rename(dir, filepath.Join(s.opt.Dir, away)); err != nil {
 		return "", err
 	}
-	s.files.forgetDir(dir)
+	s.files.ForgetDir(dir)
 	return away, s.opt.FS.SyncDir(s.opt.Dir)
 }
 
-// takeCarried brings what the journal has kept for a log into its directory: beside the segments where these cannot be
-// written.
-func (s *Store) takeCarried(id ports.LogID) error {
+// storeCarried writes what the journal carries for a log into its directory: into unappliedFile where the segments
+// cannot be written.
+func (s *Store) storeCarried(id ports.LogID) error {
 	err := s.recoverCarried(id)
 	if err == nil || disk.Passing(err) {
 		return err

@@ -28,7 +28,11 @@ func TestEverythingAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := ports.LogConfig{
-		SegmentBytes: 4 << 10, RetentionAge: -1, RetentionBytes: 30 << 10, Compact: true, Delete: true,
+		SegmentBytes:       4 << 10,
+		RetentionAge:       -1,
+		RetentionBytes:     30 << 10,
+		Compact:            true,
+		Delete:             true,
 		IndexIntervalBytes: 500,
 	}
 	expected := func(err error) bool {
@@ -105,19 +109,26 @@ func batches(t *testing.T, l *Log) []record.Batch {
 	return []record.Batch{batch(t, l, 5, l.EndOffset())}
 }
 
-// TestReadersGoOnWhileIndexesAreMadeAnew damages indexes again and again, while the log is appended to, read,
+// TestReadersGoOnWhileIndexesAreRebuilt damages indexes again and again, while the log is appended to, read,
 // searched, truncated and compacted.
-func TestReadersGoOnWhileIndexesAreMadeAnew(t *testing.T) {
+func TestReadersGoOnWhileIndexesAreRebuilt(t *testing.T) {
 	fs := disktest.New()
 	s, err := Open(t.Context(), Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 256 << 10}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	l, f := openLog(t, s, ports.LogConfig{
-		SegmentBytes: 8 << 10, IndexIntervalBytes: 200, RetentionAge: -1,
-		RetentionBytes: -1, Compact: true, MinCleanableRatio: 0.1,
-	})
+	l, f := openLog(
+		t, s,
+		ports.LogConfig{
+			SegmentBytes:       8 << 10,
+			IndexIntervalBytes: 200,
+			RetentionAge:       -1,
+			RetentionBytes:     -1,
+			Compact:            true,
+			MinCleanableRatio:  0.1,
+		},
+	)
 	done := make(chan struct{})
 	var all sync.WaitGroup
 	until := func(what func(r *rand.Rand) error) {

@@ -151,8 +151,10 @@ func TestRetentionByTimeStopsAtTheFirstYoungSegment(t *testing.T) {
 			t.Fatal(err)
 		}
 		if l.StartOffset() != c.start || f.start != c.start || bases(l)[0] != c.start {
-			t.Errorf("at %d the log starts at %d, announced %d, its segments at %v, want %d",
-				c.now, l.StartOffset(), f.start, bases(l), c.start)
+			t.Errorf(
+				"at %d the log starts at %d, announced %d, its segments at %v, want %d", c.now, l.StartOffset(), f.start, bases(l),
+				c.start,
+			)
 		}
 		wantOffsets(t, offsets(t, l, 4000), c.start, 5)
 	}
@@ -176,7 +178,8 @@ func TestCompactionWaitsForTheLagAndTheRatio(t *testing.T) {
 			"what is behind something young stays, too",
 			ports.LogConfig{MinCompactionLag: hour},
 			[]int64{1, 30, 2, 31},
-			0, 65,
+			0,
+			65,
 			1,
 		},
 		{"too little is dirty", ports.LogConfig{MinCleanableRatio: 0.5}, []int64{1, 2, 3, 4, 5}, 3, 9, none},
@@ -185,19 +188,24 @@ func TestCompactionWaitsForTheLagAndTheRatio(t *testing.T) {
 			"too little is dirty, and not old enough",
 			ports.LogConfig{MinCleanableRatio: 0.5, MaxCompactionLag: hour},
 			[]int64{1, 2, 3, 4, 5},
-			3, 64, none,
+			3,
+			64,
+			none,
 		},
 		{
 			"too little is dirty, but too old",
 			ports.LogConfig{MinCleanableRatio: 0.5, MaxCompactionLag: hour},
 			[]int64{1, 2, 3, 4, 5},
-			3, 65, 4,
+			3,
+			65,
+			4,
 		},
 		{
 			"old, but clean",
 			ports.LogConfig{MinCleanableRatio: 0.5, MaxCompactionLag: hour},
 			[]int64{1, 2, 3, 4, 5},
-			4, 65,
+			4,
+			65,
 			none,
 		},
 	} {

@@ -23,7 +23,10 @@ func TestACompactedLogEndsWhereItWasTruncatedTo(t *testing.T) {
 					t.Fatal(err)
 				}
 				cfg := ports.LogConfig{
-					SegmentBytes: 1, Compact: true, RetentionAge: -1, RetentionBytes: -1,
+					SegmentBytes:    1,
+					Compact:         true,
+					RetentionAge:    -1,
+					RetentionBytes:  -1,
 					DeleteRetention: time.Hour,
 				}
 				l, f := openLog(t, s, cfg)

@@ -133,8 +133,9 @@ func (w *world) checkRecords(m *modelLog, start, end int64) {
 		}
 	}
 	if got := w.read(m, start, end); !bytes.Equal(got, want) {
-		w.fatalf("%v from %d to %d has %d bytes, want %d, equal up to %d", m.id, start, end, len(got), len(want),
-			common(got, want))
+		w.fatalf(
+			"%v from %d to %d has %d bytes, want %d, equal up to %d", m.id, start, end, len(got), len(want), common(got, want),
+		)
 	}
 }
 

@@ -49,19 +49,25 @@ type modelLog struct {
 	base      int64  // where the log goes on when nothing above its start was kept
 	committed int64  // below is committed: the log is cleaned up to here, and never cut below
 	askedFor  int64  // answered AdvanceStart
-	resetting *int64 // where a reset, which was not answered, has the log begin anew
+	resetting *int64 // where the log starts after a reset that was not answered
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
 	w := &world{
-		t: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 1)),
+		t:    t,
+		seed: seed,
+		rand: rand.New(rand.NewPCG(seed, 1)),
 		plug: disktest.NewPlug(rand.New(rand.NewPCG(seed, 2))),
 	}
 	w.opt = Options{
-		Dir: "/data", FS: w.plug, MaxOpenFiles: 1 + w.rand.IntN(20),
-		Log: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelError})),
+		Dir:          "/data",
+		FS:           w.plug,
+		Log:          slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelError})),
+		MaxOpenFiles: 1 + w.rand.IntN(20),
 		Journal: journal.Options{
-			FileBytes: 32 << 10, MaxFiles: 2 + w.rand.IntN(3), DirectBytes: []int{-1, 2000, 0}[w.rand.IntN(3)],
+			FileBytes:   32 << 10,
+			MaxFiles:    2 + w.rand.IntN(3),
+			DirectBytes: []int{-1, 2000, 0}[w.rand.IntN(3)],
 		},
 	}
 	for i := range 1 + w.rand.IntN(4) {
@@ -75,10 +81,9 @@ func newWorld(t *testing.T, seed uint64) *world {
 		case 1:
 			cfg.Compact, cfg.DeleteRetention = true, time.Hour
 		}
-		w.logs = append(w.logs, &modelLog{
-			id:  ports.LogID{Topic: fmt.Sprintf("topic-%d", i/2), Partition: int32(i % 2)},
-			cfg: cfg,
-		})
+		w.logs = append(
+			w.logs, &modelLog{id: ports.LogID{Topic: fmt.Sprintf("topic-%d", i/2), Partition: int32(i % 2)}, cfg: cfg},
+		)
 	}
 	for _, m := range w.logs {
 		w.renew(m)
@@ -91,7 +96,8 @@ func newWorld(t *testing.T, seed uint64) *world {
 func (w *world) renew(m *modelLog) {
 	w.ids++
 	*m = modelLog{
-		id: ports.LogID{Topic: m.id.Topic, Partition: m.id.Partition, TopicID: [16]byte{w.ids}}, cfg: m.cfg,
+		id:   ports.LogID{Topic: m.id.Topic, Partition: m.id.Partition, TopicID: [16]byte{w.ids}},
+		cfg:  m.cfg,
 		seqs: map[int64]int32{},
 	}
 }

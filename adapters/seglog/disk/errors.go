@@ -6,7 +6,8 @@ import (
 	"syscall"
 )
 
-// Lasting returns err as the reason for something that is not tried again: it is none that passes, whatever it was.
+// Lasting returns err as an error that does not pass: Passing reports false for it, whatever it was. It is for the
+// reason of something that is not tried again.
 func Lasting(err error) error { return lasting{err} }
 
 type lasting struct{ error }
@@ -14,8 +15,8 @@ type lasting struct{ error }
 func (l lasting) Unwrap() error { return l.error }
 
 // Passing reports whether an operation that has failed by err may succeed later, with nothing lost: something is short
-// for now, which says nothing of what is on the disk. A sync that has failed never does: what it was to make durable
-// the kernel may have dropped.
+// for now, and the data on disk is not affected. A failed sync never passes: the kernel may have dropped what it was to
+// make durable.
 func Passing(err error) bool {
 	if _, last := errors.AsType[lasting](err); last {
 		return false

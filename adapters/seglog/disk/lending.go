@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lends is how often a write is tried again for which space was made: who fills the disk may have taken that.
+// lends is how often a write is tried again for which space was made: other writers may have taken that space.
 const lends = 3
 
 // Lending returns fs, whose writes are tried again when the disk is full and lend has made room for so many bytes.
@@ -39,7 +39,7 @@ func (f lendingFS) Rename(from, to string) error {
 	return f.retried(func() error { return f.FS.Rename(from, to) })
 }
 
-// retried does something that may be done again, until there is space for it.
+// retried calls do, which may be repeated, until there is space for it.
 func (f lendingFS) retried(do func() error) error {
 	err := do()
 	for n := 0; n < lends && errors.Is(err, unix.ENOSPC) && f.lend(0) == nil; n++ {

@@ -11,8 +11,8 @@ import (
 )
 
 // Memory returns an empty file system in this process's memory: for a broker that is to leave nothing behind. It takes
-// about as much memory as its files have bytes, and gives that back when they are cut or removed and nobody has them
-// open any more. What it holds is as durable as it will ever be when a write returns, so a sync does nothing.
+// about as much memory as its files have bytes, and gives that back when they are cut, or removed and not open any
+// more. What it holds is as durable as it will ever be when a write returns, so a sync does nothing.
 func Memory() FS { return &memoryFS{root: &entry{dir: map[string]*entry{}}} }
 
 // memoryFS is a tree of directories and files. Its lock guards the tree; each file has one of its own for its bytes, so

@@ -16,8 +16,7 @@ const (
 	errNotDirectory = syscall.ENOTDIR
 )
 
-// memoryFile is a file of memory that somebody has opened. Like one of the operating system it goes on when its name
-// is removed.
+// memoryFile is an open file in memory. Like one of the operating system it can be used after its name was removed.
 type memoryFile struct {
 	*content
 	path   string

@@ -20,8 +20,9 @@ func TestAFileInMemoryIsTheBytesThatWereWritten(t *testing.T) {
 				want = append(want, make([]byte, size-len(want))...)
 			}
 		}
-		offset := rapid.OneOf(rapid.IntRange(0, 200), rapid.IntRange(blockBytes-50, blockBytes+50),
-			rapid.IntRange(0, 4*blockBytes))
+		offset := rapid.OneOf(
+			rapid.IntRange(0, 200), rapid.IntRange(blockBytes-50, blockBytes+50), rapid.IntRange(0, 4*blockBytes),
+		)
 		length := rapid.OneOf(rapid.IntRange(0, 100), rapid.IntRange(0, 2*blockBytes))
 		t.Repeat(map[string]func(*rapid.T){
 			"write": func(t *rapid.T) {

@@ -54,7 +54,7 @@ func (f osFile) Allocate(n int64) error {
 	return nil
 }
 
-// StartSync leaves an error to Sync, which is told of it, too.
+// StartSync ignores an error: Sync gets it, too.
 func (f osFile) StartSync(off, n int64) {
 	raw, err := f.SyscallConn()
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 )
 
 // A log whose own files cannot be read or written, at a start or when its segments are synced, must not lose what the
-// journal has of it, nor keep the journal's space from being used anew. So its entries are carried over into a file of
-// their own, which is synced before the others are freed. It lies there until all its logs have taken their entries:
+// journal has of it, nor keep the journal's space from being used again. So its entries are carried over into a file of
+// their own, which is synced before the others are freed. The file stays until all its logs have taken their entries:
 // in this run, or when a later start replays it.
 
 // carried is a file with what some logs still need.
@@ -21,8 +21,8 @@ type carried struct {
 	logs map[ports.LogID]struct{} // that have not taken their entries yet
 }
 
-// carry writes the entries that these logs have in the files given into a file of its own, durably. synced says
-// whether all that is in these files is known to be. What is carried has its place in the order of files where it was.
+// carry writes the entries that the needed logs have in from into a file of its own, durably. synced says whether all
+// that is in these files is known to be synced. The new file takes the place of the last of them in the order of files.
 func (fl *files) carry(from []*file, synced bool, needed map[ports.LogID]error) error {
 	fl.mu.Lock()
 	f := fl.another()
@@ -43,7 +43,7 @@ func (fl *files) carry(from []*file, synced bool, needed map[ports.LogID]error) 
 	return nil
 }
 
-// fill copies the entries. Only when all of them are there, the file's header says so.
+// fill copies the entries. The file's header says that it has them only when all of them are there.
 func (c *carried) fill(from []*file, synced bool, needed map[ports.LogID]error) error {
 	if err := c.file.writeHeader(stateFree); err != nil {
 		return err
@@ -70,7 +70,7 @@ func (c *carried) fill(from []*file, synced bool, needed map[ports.LogID]error) 
 	return err
 }
 
-// append writes an entry at pos as it was found, damaged or not, and returns its size.
+// append writes an entry at pos as it was read, damaged or not, and returns its size.
 func (f *file) append(pos int64, e Entry) (int64, error) {
 	sum := crc32.Checksum(e.Payload, castagnoli)
 	if e.Damaged {
@@ -82,7 +82,7 @@ func (f *file) append(pos int64, e Entry) (int64, error) {
 	return int64(len(h) + whole), f.file.WritevAt([][]byte{h, e.Payload, zeros[:whole-len(e.Payload)]}, pos)
 }
 
-// discard takes a file off the disk, durably: it must not come back as one more.
+// discard removes a file, durably: a later start must not find it.
 func (fl *files) discard(f *file) error {
 	var err error
 	if f.file != nil {
@@ -110,8 +110,8 @@ func (fl *files) carriedFor(id ports.LogID) []*carried {
 	return found
 }
 
-// Carried hands the entries to visit that a log could not take at the start, oldest first. When they are durable in
-// the log's own files, it says so by Taken.
+// Carried calls visit for the entries that a log could not take at the start, oldest first. Taken must be called when
+// they are durable in the log's own files.
 func (j *Journal) Carried(id ports.LogID, visit func(Entry) error) error {
 	for _, c := range j.files.carriedFor(id) {
 		_, _, err := replayFiles([]*file{c.file}, true, func(e Entry) error {
@@ -127,22 +127,22 @@ func (j *Journal) Carried(id ports.LogID, visit func(Entry) error) error {
 	return nil
 }
 
-// Taken says that a log does not need any more what was carried for it. The last log of a file frees its space.
+// Taken notes that a log no longer needs what was carried for it. A file that no log needs is removed.
 func (j *Journal) Taken(id ports.LogID) error {
 	fl := j.files
 	fl.mu.Lock()
-	var over []*file
+	var unneeded []*file
 	fl.carried = slices.DeleteFunc(fl.carried, func(c *carried) bool {
 		delete(c.logs, id)
 		if len(c.logs) > 0 {
 			return false
 		}
-		over = append(over, c.file)
+		unneeded = append(unneeded, c.file)
 		return true
 	})
 	fl.mu.Unlock()
 	var errs []error
-	for _, f := range over {
+	for _, f := range unneeded {
 		errs = append(errs, f.release(), fl.discard(f))
 	}
 	return errors.Join(errs...)

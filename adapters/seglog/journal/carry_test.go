@@ -121,21 +121,21 @@ func TestFilesThatCannotBeFreedAreTriedAgain(t *testing.T) {
 				return nil
 			}}
 			fs := disktest.New()
-			j, err := Open(fs, "/journal", opt, make(replayed).visit, settled)
+			j, err := Open(fs, "/journal", opt, make(replayed).visit, allTaken)
 			if err != nil {
 				t.Fatal(err)
 			}
 			a := newTestLog("a")
-			told := make(chan error)
+			result := make(chan error)
 			go func() { // more than all files hold
 				for range 300 {
 					a.append(j, testBatch)
 					if err := <-a.done; err != nil {
-						told <- err
+						result <- err
 						return
 					}
 				}
-				told <- nil
+				result <- nil
 			}()
 			<-failures
 			if _, files := size(t, fs); files > opt.MaxFiles {
@@ -147,9 +147,9 @@ func TestFilesThatCannotBeFreedAreTriedAgain(t *testing.T) {
 				mu.Unlock()
 			}
 			select {
-			case err := <-told:
-				if c.passes && err != nil || !c.passes &&
-					(!errors.Is(err, c.err) || !strings.Contains(err.Error(), "cannot be freed")) {
+			case err := <-result:
+				if c.passes && err != nil ||
+					!c.passes && (!errors.Is(err, c.err) || !strings.Contains(err.Error(), "cannot be freed")) {
 					t.Errorf("appends ended with %v", err)
 				}
 			case <-time.After(20 * time.Second):
@@ -166,17 +166,17 @@ func TestFilesThatCannotBeFreedAreTriedAgain(t *testing.T) {
 // for what comes before that.
 func TestAJournalThatCannotBeFreedCloses(t *testing.T) {
 	opt := Options{FileBytes: 64 << 10, MaxFiles: 2, DirectBytes: -1, Freeing: func() error { return syscall.ENOSPC }}
-	j, err := Open(disktest.New(), "/journal", opt, make(replayed).visit, settled)
+	j, err := Open(disktest.New(), "/journal", opt, make(replayed).visit, allTaken)
 	if err != nil {
 		t.Fatal(err)
 	}
 	a := newTestLog("a")
-	told := make(chan error)
+	result := make(chan error)
 	go func() {
 		for {
 			a.append(j, testBatch)
 			if err := <-a.done; err != nil {
-				told <- err
+				result <- err
 				return
 			}
 		}
@@ -196,9 +196,9 @@ func TestAJournalThatCannotBeFreedCloses(t *testing.T) {
 	go func() { closed <- j.Close() }()
 	for range 2 {
 		select {
-		case err := <-told:
+		case err := <-result:
 			if !errors.Is(err, syscall.ENOSPC) {
-				t.Errorf("an append that waits is told %v", err)
+				t.Errorf("an append that waits gets %v", err)
 			}
 		case err := <-closed:
 			if !errors.Is(err, syscall.ENOSPC) {

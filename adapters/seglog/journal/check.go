@@ -5,8 +5,8 @@ import (
 	"hash/crc32"
 )
 
-// checkWritten reads back what was written from pos on and sees that each entry is what its header says: that nobody
-// has changed the logs' bytes meanwhile.
+// checkWritten reads back what was written from pos on, and panics if an entry is not what its header says: if the
+// logs' bytes were changed meanwhile.
 func checkWritten(f *file, pos int64, vector [][]byte) {
 	size := 0
 	for _, b := range vector {
@@ -14,7 +14,7 @@ func checkWritten(f *file, pos int64, vector [][]byte) {
 	}
 	rest := make([]byte, size)
 	if _, err := f.file.ReadAt(rest, pos); err != nil {
-		return // the disk fails, which is seen elsewhere
+		return // a failing disk is reported elsewhere
 	}
 	for len(rest) > 0 {
 		h, ok := decodeHeader(rest)

@@ -15,17 +15,17 @@ import (
 )
 
 const (
-	prewrite     = 1 << 20 // bytes that are pre-written at once
-	prewriteSync = 4 << 20 // and after how many they are synced, so that a commit waits for no more
-	// prepareAfter is how many bytes are journaled before a second file is pre-written: a broker that hardly
-	// writes needs none.
+	prewrite     = 1 << 20 // bytes that are pre-written by one call
+	prewriteSync = 4 << 20 // bytes after which they are synced, so that a commit waits for no more than these
+	// prepareAfter is how many bytes are journaled before a second file is pre-written: a broker that hardly writes needs
+	// none.
 	prepareAfter = 1 << 20
-	// spareFiles is how many files are kept to be written to next, while others can be freed later: all that are full are
-	// freed together then, for each log that is in any of them has to sync.
+	// spareFiles is how many files are kept for the next groups before full ones are freed. All full files are freed
+	// together, since each log that is in any of them has to sync.
 	spareFiles = 2
-	// SyncsAtOnce is how many logs sync together in the background: a file system commits what it has to for many at once.
+	// SyncsAtOnce is how many logs sync at the same time in the background: a file system commits for many at once.
 	SyncsAtOnce = 16
-	// retryAfter is how long files that could not be freed are left alone.
+	// retryAfter is when files are tried again that could not be freed.
 	retryAfter = time.Second
 )
 
@@ -46,13 +46,13 @@ func (fl *files) checkpoint() {
 	}
 }
 
-// freeFull frees the files that are full, the oldest first. It is called with the lock held, and gives it up for a
-// while. After an error they stay as they are, for what they hold may be nowhere else: an error that passes is tried
-// again, any other is the journal's end.
+// freeFull frees the files that are full, the oldest first. It is called with the lock held, and unlocks it for a
+// while. After an error the files stay as they are, since their entries may be nowhere else: an error that passes is
+// tried again, any other ends the journal.
 func (fl *files) freeFull() {
 	full := slices.Clone(fl.full)
 	fl.mu.Unlock()
-	_, err := fl.sync(full) // a log that has failed has said so
+	_, err := fl.sync(full) // a log that has failed has logged it
 	for _, f := range full {
 		if err == nil {
 			err = f.release()
@@ -78,9 +78,10 @@ func (fl *files) freeFull() {
 	}
 }
 
-// pause has freeing wait for a while, or end when the error is not one that passes. Called with the lock held.
+// pause stops freeing for a while, or for good if the error is not one that passes. Called with the lock held.
 func (fl *files) pause(err error) {
-	fl.failed, fl.pausing = fmt.Errorf("journal files cannot be freed: %w", err), disk.Passing(err)
+	fl.failed = fmt.Errorf("journal files cannot be freed: %w", err)
+	fl.pausing = disk.Passing(err)
 	fl.changed.Broadcast()
 	if !fl.pausing {
 		return
@@ -93,7 +94,7 @@ func (fl *files) pause(err error) {
 	})
 }
 
-// addReady makes a file and pre-writes it. It is called with the lock held, and gives it up for a while.
+// addReady creates a file and pre-writes it. It is called with the lock held, and unlocks it for a while.
 func (fl *files) addReady() {
 	f := fl.another()
 	fl.mu.Unlock()
@@ -104,7 +105,7 @@ func (fl *files) addReady() {
 	if err == nil {
 		err = fl.prepare(f)
 	}
-	if err != nil { // its space would be missed elsewhere
+	if err != nil { // its space is needed elsewhere
 		fl.opt.Log.Error("journal file cannot be prepared", "path", f.path, "err", errors.Join(err, fl.discard(f)))
 	}
 	fl.mu.Lock()
@@ -117,8 +118,8 @@ func (fl *files) addReady() {
 	fl.changed.Broadcast()
 }
 
-// sync has the files' logs sync, and remembers that they have. What those have in the files that cannot is carried
-// over; why they cannot is in unsynced, where err is nil all the same.
+// sync makes the logs that have entries in the files sync. The entries of those that cannot are carried over, and
+// unsynced says why they cannot; that alone is no err.
 func (fl *files) sync(used []*file) (unsynced, err error) {
 	logs := make(map[Log]ports.LogID)
 	fl.mu.Lock()
@@ -148,7 +149,7 @@ func (fl *files) sync(used []*file) (unsynced, err error) {
 		if disk.Passing(err) {
 			return nil, err
 		}
-		if err != nil { // which the log has told
+		if err != nil { // which the log has logged
 			failed[id] = err
 			whys = append(whys, err)
 		}
@@ -162,7 +163,7 @@ func (fl *files) sync(used []*file) (unsynced, err error) {
 	return errors.Join(whys...), fl.opt.Freeing()
 }
 
-// forgetAll takes logs out of files of which they need nothing any more.
+// forgetAll removes logs from the files: they need nothing of these any more.
 func (fl *files) forgetAll(used []*file, gone map[ports.LogID]error) {
 	fl.mu.Lock()
 	defer fl.mu.Unlock()
@@ -174,7 +175,7 @@ func (fl *files) forgetAll(used []*file, gone map[ports.LogID]error) {
 	}
 }
 
-// prepare writes the file's whole length once, so that later writes change nothing but data.
+// prepare writes the file's whole length once, so that later writes change data only, and no metadata.
 func (fl *files) prepare(f *file) error {
 	size, err := f.file.Size()
 	if err != nil {
@@ -215,8 +216,8 @@ func (fl *files) stop() {
 	fl.changed.Broadcast()
 }
 
-// settle frees every file after the last commit. The error may be that of logs of which something is carried over.
-func (fl *files) settle() error {
+// freeAll frees every file after the last commit. The error may be that of logs whose entries are carried over.
+func (fl *files) freeAll() error {
 	used := fl.full
 	if fl.current != nil {
 		used = append(used, fl.current)

@@ -13,12 +13,12 @@ type member struct {
 	log       Log
 	chunk     Chunk
 	journaled bool // has entries in the journal, or is synced instead
-	told      bool
+	done      bool // its Done was called
 	err       error
 }
 
-// maxMembers bounds a group, and so what the journal remembers of it. Writing that many logs takes
-// longer than one more sync.
+// maxMembers bounds a group, and so what the journal remembers of it. Writing that many logs takes longer than one more
+// sync.
 const maxMembers = 1024
 
 // write is what the writer has to write and sync: the vector, at pos of file.
@@ -50,8 +50,8 @@ func (j *Journal) run() {
 	}
 }
 
-// add takes what the log has to commit into the group. A group is at most half a file, unless
-// one chunk alone is larger.
+// add takes what the log has to commit into the group. A group is at most half a file, unless one chunk alone is
+// larger.
 func (j *Journal) add(l Log) {
 	if len(j.group) == maxMembers {
 		j.commit()
@@ -81,16 +81,17 @@ func (j *Journal) commit() {
 	default:
 		j.throughJournal()
 	}
-	j.tell(func(m *member) bool { return !m.told })
+	j.finish(func(m *member) bool { return !m.done })
 	clear(j.group)
-	j.group, j.bytes, j.journaled = j.group[:0], 0, 0
+	j.group = j.group[:0]
+	j.bytes, j.journaled = 0, 0
 }
 
-// tell tells those of the group's logs that are meant how it went.
-func (j *Journal) tell(meant func(*member) bool) {
+// finish calls Done for those of the group's logs for which is is true.
+func (j *Journal) finish(is func(*member) bool) {
 	for i := range j.group {
-		if m := &j.group[i]; meant(m) {
-			m.told = true
+		if m := &j.group[i]; is(m) {
+			m.done = true
 			m.log.Done(m.err)
 		}
 	}
@@ -116,7 +117,7 @@ func (j *Journal) direct() {
 			continue
 		}
 		j.syncs.Add(1)
-		syncing.Go(func() { m.err = j.files.persist(m.log.Sync) })
+		syncing.Go(func() { m.err = j.files.retry(m.log.Sync) })
 	}
 	syncing.Wait()
 	j.opt.Synced(time.Since(began))
@@ -136,7 +137,7 @@ func (j *Journal) throughJournal() {
 	stamp(j.headers, f.key)
 	j.writes <- write{f, pos}
 	j.writeLogs()
-	j.tell(func(m *member) bool { return !m.journaled })
+	j.finish(func(m *member) bool { return !m.journaled })
 	err = <-j.written
 	j.syncs.Add(1)
 	clear(j.vector)
@@ -147,7 +148,7 @@ func (j *Journal) throughJournal() {
 	j.files.wrote(f, j.group, size)
 }
 
-// fail ends the journal's service: what is in its file from now on is not known. Logs that need no journal go on.
+// fail closes the journal for entries: what is in its file from now on is not known. Logs that need no journal go on.
 func (j *Journal) fail(err error) {
 	failed := fmt.Errorf("journal: %w", err)
 	j.mu.Lock()
@@ -163,7 +164,7 @@ func (j *Journal) fail(err error) {
 // write writes what the committer gives it and syncs that, until there is no more to come.
 func (j *Journal) write() {
 	for w := range j.writes {
-		err := j.files.persist(func() error { return w.file.file.WritevAt(j.vector, w.pos) })
+		err := j.files.retry(func() error { return w.file.file.WritevAt(j.vector, w.pos) })
 		if invariants.Enabled && err == nil {
 			checkWritten(w.file, w.pos, j.vector)
 		}

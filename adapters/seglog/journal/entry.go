@@ -9,8 +9,8 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// Entry is what Open and Carried replay: batches of one log, one behind the other. Payload is
-// valid during the call only.
+// Entry is what Open and Carried replay: batches of one log, one behind the other. Payload is valid during the call
+// only.
 type Entry struct {
 	ID         ports.LogID
 	BaseOffset int64
@@ -49,7 +49,8 @@ var zeros [8]byte
 // padded returns n rounded up to a multiple of eight.
 func padded(n int) int { return (n + 7) &^ 7 }
 
-// encode turns the group into headers and a vector of buffers, which it returns the size of. The key is still missing.
+// encode turns the group into headers and a vector of buffers, and returns the size of the vector. The keys are added
+// by stamp.
 func (j *Journal) encode() (size int) {
 	need := 0
 	for i := range j.group {

@@ -16,8 +16,8 @@ import (
 //	4  magic u32
 //	8  epoch u64: the number of this use of a file, higher than all before
 //	16 state u32, zeros u32
-//	24 key u64: of the entries of this use. What is left from older uses has others, and being random it cannot be
-//	   foreseen by who makes records up that look like entries.
+//	24 key u64: of the entries of this use. Entries of older uses have other keys. As it is random, a client cannot make
+//	   up records that look like entries.
 //	32 first u64: the number of the first group of this use
 const (
 	fileMagic   = 0x4b4e5248 // "HRNK"
@@ -68,7 +68,10 @@ func (f *file) readHeader(wholeSize int64) error {
 			continue
 		}
 		f.known = true
-		f.epoch, f.state, f.key, f.first = le.Uint64(h[8:]), le.Uint32(h[16:]), le.Uint64(h[24:]), le.Uint64(h[32:])
+		f.epoch = le.Uint64(h[8:])
+		f.state = le.Uint32(h[16:])
+		f.key = le.Uint64(h[24:])
+		f.first = le.Uint64(h[32:])
 	}
 	return nil
 }
@@ -97,7 +100,7 @@ func (f *file) begin(epoch, first uint64) error {
 	return f.writeHeader(stateUsed)
 }
 
-// release ends the use of the file, durably: what it held must not come back.
+// release ends the use of the file, durably: its entries must not be replayed again.
 func (f *file) release() error {
 	if err := f.writeHeader(stateFree); err != nil {
 		return err

@@ -16,7 +16,7 @@ import (
 
 const suffix = ".journal"
 
-// fewestFiles is how many files the journal cannot do without: one is written to while the other is freed.
+// fewestFiles is how many files the journal needs at least: one is written to while the other is freed.
 const fewestFiles = 2
 
 // files are the journal's files: one that is written to, full ones that wait for their logs' syncs, and free ones.
@@ -34,10 +34,10 @@ type files struct {
 	free     []*file // the last one is used first
 	carried  []*carried
 	written  int64       // bytes journaled since Open
-	starved  bool        // a further file was wanted, and not granted
+	starved  bool        // the committer waits for a file
 	failed   error       // why the full files could not be freed, nil when they could
-	pausing  bool        // that is tried again
-	resume   *time.Timer // has it tried again, nil before the first time
+	pausing  bool        // freeing is tried again
+	resume   *time.Timer // when freeing is tried again, nil before the first time
 	stopping bool
 
 	// The committer's own.
@@ -87,12 +87,12 @@ func (fl *files) reserve(group uint64, size int64) (*file, int64, error) {
 	}
 	if change {
 		if f.file == nil {
-			if err := fl.persist(func() error { return fl.create(f) }); err != nil {
+			if err := fl.retry(func() error { return fl.create(f) }); err != nil {
 				return nil, 0, err
 			}
 		}
 		fl.epoch++
-		if err := fl.persist(func() error { return f.begin(fl.epoch, group) }); err != nil {
+		if err := fl.retry(func() error { return f.begin(fl.epoch, group) }); err != nil {
 			return nil, 0, err
 		}
 		fl.pos = headerSize
@@ -102,13 +102,13 @@ func (fl *files) reserve(group uint64, size int64) (*file, int64, error) {
 	return f, pos, nil
 }
 
-// place returns the file that size bytes go to. A change of files sends the current one to be checkpointed; the next
-// is a free one, or one that is yet to be created. The error says why none gets free any more.
+// place returns the file that size bytes go to. change says that it is another one than before: the one before is to be
+// freed, and the next is a free one, or one that is yet to be created. The error says why no file gets free any more.
 func (fl *files) place(size int64) (f *file, change bool, err error) {
 	fl.mu.Lock()
 	defer fl.mu.Unlock()
 	if f := fl.current; f != nil {
-		// A file that was written before takes syncs better than one that is new.
+		// A sync of a file that was written before is faster than one of a new file.
 		better := !f.ready && len(fl.free) > 0 && fl.free[len(fl.free)-1].ready
 		if fl.pos+size <= fl.opt.FileBytes && !better {
 			return f, false, nil
@@ -148,7 +148,7 @@ func (fl *files) another() *file {
 	return f
 }
 
-// create makes the file on disk, with all the space that it will take where there is so much.
+// create creates the file on disk, with all the space that it will take, if there is so much.
 func (fl *files) create(f *file) error {
 	if f.file == nil {
 		var err error
@@ -157,12 +157,12 @@ func (fl *files) create(f *file) error {
 		}
 	}
 	if err := f.file.Allocate(fl.opt.FileBytes); err != nil { // it takes its space as it grows
-		fl.opt.Log.Warn("no space is set aside for a journal file", "path", f.path, "err", err)
+		fl.opt.Log.Warn("cannot reserve space for a journal file", "path", f.path, "err", err)
 	}
 	return fl.fs.SyncDir(fl.dir)
 }
 
-// beginClosing lets nobody wait any more for what may never be.
+// beginClosing ends the waits for space and free files, which may never come.
 func (fl *files) beginClosing() {
 	close(fl.closing)
 	fl.mu.Lock()
@@ -179,19 +179,19 @@ func (fl *files) isClosing() bool {
 	}
 }
 
-// retryWrite is how long a write waits that has met an error that passes.
+// retryWrite is how long a write waits before it is tried again.
 const retryWrite = 100 * time.Millisecond
 
-// persist repeats what fails by an error that passes, such as that there is no space, until it succeeds or the journal
-// closes: what waits for the commit cannot be written elsewhere either.
-func (fl *files) persist(do func() error) error {
+// retry repeats do while it fails by an error that passes, such as a lack of space, until the journal closes: what
+// waits for the commit cannot be written elsewhere either.
+func (fl *files) retry(do func() error) error {
 	for noted := false; ; noted = true {
 		err := do()
 		if err == nil || !disk.Passing(err) {
 			return err
 		}
 		if !noted {
-			fl.opt.Log.Error("journal waits with its writes", "err", err)
+			fl.opt.Log.Error("journal cannot write, retrying", "err", err)
 		}
 		select {
 		case <-time.After(retryWrite):
@@ -216,7 +216,7 @@ func (fl *files) wrote(f *file, group []member, n int64) {
 	fl.written += n
 }
 
-// forget takes a deleted log out of every file.
+// forget removes a deleted log from every file.
 func (fl *files) forget(l Log) {
 	fl.mu.Lock()
 	defer fl.mu.Unlock()

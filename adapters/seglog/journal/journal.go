@@ -1,14 +1,3 @@
-// Package journal makes appends to many logs durable with few syncs. It is the node's one write-ahead log: what
-// the logs have to write goes into a recycled, pre-written file, group-committed by one fdatasync for all that
-// wait, and into each log's own files without a sync. These are synced later, in the background, before the
-// journal's space is used again.
-//
-// One goroutine commits. It gathers what all logs have appended while the last sync was running, so a lone
-// append is synced at once and a crowd shares one sync. While the journal's sync runs, the logs write
-// their own files; when both are done, the logs are told. No lock is held while a disk is waited for.
-//
-// A group that is nearly all one log's large chunk goes around the journal: the log's own file is synced instead, and
-// the bytes are written once.
 package journal
 
 import (
@@ -28,9 +17,9 @@ import (
 // Log is a log that commits through the journal. Take, Write and Done are called by the committing goroutine, in this
 // order; Sync may be called by another at the same time.
 type Log interface {
-	// Take returns what was appended since the last Take. The bytes must not change until Done. After a failure of the
-	// log, or behind what it holds neither in the journal nor synced, it must return a Volatile chunk: a replay could not
-	// apply what does not follow.
+	// Take returns what was appended since the last Take. The bytes must not change until Done. A log that has failed, or
+	// whose records before the chunk are neither in the journal nor synced, must return a Volatile chunk: a replay could
+	// not apply what does not follow.
 	Take() Chunk
 	// Write writes the chunk to the log's own files, without a sync.
 	Write() error
@@ -48,7 +37,7 @@ type Chunk struct {
 	Previous   int64 // end of the log before the chunk
 	Batches    []record.Batch
 	Bytes      int
-	Volatile   bool // not to be journaled or synced: its durability is left to others, or lost with the log
+	Volatile   bool // not to be journaled or synced: the log sees to its durability, or has failed
 }
 
 // Options are the journal's settings; zero values take the defaults.
@@ -59,8 +48,8 @@ type Options struct {
 	DirectLogs  int   // logs that a group around the journal may have, each costs a sync: 8
 	Log         *slog.Logger
 	Spare       func(bytes int64) bool // whether a further file may be made, beside the first two; nil: always
-	Freeing     func() error           // is called before a file is freed, when its logs have synced; nil for nobody
-	Synced      func(time.Duration)    // is told how long each commit's sync took; nil for nobody
+	Freeing     func() error           // called before a file is freed, when its logs have synced; may be nil
+	Synced      func(time.Duration)    // called with the duration of each commit's sync; may be nil
 }
 
 func (o Options) withDefaults() Options {
@@ -120,12 +109,12 @@ type Journal struct {
 	checkpointing sync.WaitGroup
 }
 
-// Open replays what the journal in dir holds, oldest first, and opens it. What replay has seen must be durable in the
-// logs' own files when it and then settle have returned, but for the logs that settle returns: what the journal has of
-// these, Carried shows. Its space is used anew after that. A torn tail, which was never acknowledged, ends the replay;
-// damage to a header before intact newer entries is an error.
+// Open replays what the journal in dir holds, oldest first, and opens it. The replay calls apply for each entry, and
+// then finish: when that has returned, all entries must be durable in the logs' own files, and the journal uses its
+// space again. It carries over the entries of the logs that finish returns; see Carried. A torn tail, which was never
+// acknowledged, ends the replay; damage to a header before intact newer entries is an error.
 func Open(
-	fs disk.FS, dir string, opt Options, replay func(Entry) error, settle func() (map[ports.LogID]error, error),
+	fs disk.FS, dir string, opt Options, apply func(Entry) error, finish func() (map[ports.LogID]error, error),
 ) (*Journal, error) {
 	opt = opt.withDefaults()
 	if err := makeDir(fs, dir); err != nil {
@@ -138,10 +127,10 @@ func Open(
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	j.files = fl
-	replayed, lastGroup, err := replayFiles(fl.found, false, replay)
+	replayed, lastGroup, err := replayFiles(fl.found, false, apply)
 	var needed map[ports.LogID]error
 	if err == nil && replayed > 0 {
-		needed, err = settle()
+		needed, err = finish()
 	}
 	if err == nil && len(needed) > 0 {
 		err = fl.carry(fl.found, false, needed)
@@ -160,7 +149,7 @@ func Open(
 	return j, nil
 }
 
-// makeDir makes a directory, and durably so what is in it: a run that was killed may have left names that are not.
+// makeDir makes a directory, and the names in it durable: those that a killed run has left may not be.
 func makeDir(fs disk.FS, dir string) error {
 	if err := fs.MkdirAll(dir); err != nil {
 		return err
@@ -171,7 +160,7 @@ func makeDir(fs disk.FS, dir string) error {
 	return fs.SyncDir(dir)
 }
 
-// Submit has l's chunk committed with the next group. A log must not submit again before Take.
+// Submit puts l in the queue for the next group. A log must not submit again before Take.
 func (j *Journal) Submit(l Log) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -195,7 +184,7 @@ func (j *Journal) Syncs() int64 { return j.syncs.Load() }
 // journal is not empty: the first Open that replays nothing counts from 1 again.
 func (j *Journal) Group() uint64 { return j.groups.Load() }
 
-// Forget says that a log was deleted: its part of the journal is worth nothing any more.
+// Forget notes that a log was deleted: the journal's files need not be kept for its sake.
 func (j *Journal) Forget(l Log) { j.files.forget(l) }
 
 // Close commits what was submitted, has the logs sync their files, and marks the journal as empty: after no error, the
@@ -215,7 +204,7 @@ func (j *Journal) Close() error {
 	j.checkpointing.Wait()
 	err := j.Err()
 	if err == nil {
-		err = j.files.settle()
+		err = j.files.freeAll()
 	}
 	return errors.Join(err, j.files.close())
 }

@@ -12,15 +12,15 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// ErrDamaged says that the journal lacks entries that had been synced, and that nobody knows of which logs: what is
-// lost was acknowledged. It is told by an intact entry of a later group behind a bad header, or by groups that do not
-// follow one another. Where only a payload is bad, the entry is replayed as damaged, for its log to deal with. Damage
-// to the newest group of all looks like the torn end of a group that was never acknowledged, and is taken for that.
+// ErrDamaged says that the journal lacks entries that had been synced, of logs that are not known: what is lost was
+// acknowledged. The signs are an intact entry of a later group behind a bad header, and groups that do not follow one
+// another. Where only a payload is bad, the entry is replayed as damaged, and its log deals with it. Damage to the
+// newest group of all looks like the torn end of a group that was never acknowledged, and is taken for that.
 var ErrDamaged = errors.New("journal is damaged")
 
-// replayFiles hands the entries of those files to visit that are in use, oldest first. synced says whether all
-// groups in them are known to be synced; else the newest one need not be. It returns how many entries there
-// were, and the newest group.
+// replayFiles calls visit for the entries of the files that are in use, oldest first. synced says whether all groups in
+// them are known to be synced; otherwise the newest one need not be. It returns how many entries there were, and the
+// newest group.
 func replayFiles(all []*file, synced bool, visit func(Entry) error) (entries int, newest uint64, err error) {
 	var before *reader
 	for i, f := range all {
@@ -92,9 +92,9 @@ func (r *reader) replay(visit func(Entry) error) (err error) {
 	}
 }
 
-// show shows an entry to visit. One whose payload is bad is damaged when its group was synced, as a later one tells.
-// In the newest group of all it is torn: it was never acknowledged, nor what its log has behind it in the group; what
-// other logs have there may be as whole as it looks.
+// show calls visit for an entry. One whose payload is bad is damaged if its group was synced, which a later group
+// proves. In the newest group of all it is torn. It was never acknowledged, nor were the entries of its log behind it
+// in the group; those of other logs there may be whole.
 func (r *reader) show(pos int64, e framed, visit func(Entry) error) error {
 	if _, torn := r.torn[e.id]; torn {
 		return nil
@@ -123,7 +123,7 @@ func (r *reader) show(pos int64, e framed, visit func(Entry) error) error {
 	return err
 }
 
-// synced reports whether a group was synced, of which the next entry stands at pos: then a later one was begun.
+// synced reports whether a group, whose next entry stands at pos, was synced: a later one was begun then.
 func (r *reader) synced(group uint64, pos int64) (bool, error) {
 	for !r.full {
 		e, ok, err := r.entry(pos)
@@ -138,7 +138,7 @@ func (r *reader) synced(group uint64, pos int64) (bool, error) {
 	return true, nil
 }
 
-// checkFollows sees that the file before ends where this one begins: that one was full and synced.
+// checkFollows returns an error unless the file before ends where this one begins: that one was full and synced.
 func (r *reader) checkFollows() error {
 	before := r.before
 	if before == nil || before.file.epoch+1 != r.file.epoch || before.file.state == stateCarried ||
@@ -222,7 +222,7 @@ func (r *reader) scan(pos int64, wanted func(key uint64) bool, visit func(pos in
 	return nil
 }
 
-// checkTail looks behind the end of the replay, which is in group torn. A crash can tear the last group only, since
+// checkTail searches behind the end of the replay, which is in group torn. A crash can tear the last group only, since
 // the next one is begun when it is synced: an intact entry of a later group means that synced entries are damaged.
 func (r *reader) checkTail(pos int64, torn uint64) error {
 	return r.scan(pos, func(key uint64) bool { return key == r.file.key }, func(at int64, h header) error {
@@ -234,7 +234,7 @@ func (r *reader) checkTail(pos int64, torn uint64) error {
 	})
 }
 
-// checkHeaderless looks for entries in a file that has no intact header. The first sync of such a file has never
+// checkHeaderless searches a file without an intact header for entries. The first sync of such a file has never
 // returned, so it can hold no more than a part of one group.
 func (r *reader) checkHeaderless() error {
 	seen := make(map[uint64]uint64) // group by key
@@ -250,7 +250,8 @@ func (r *reader) checkHeaderless() error {
 }
 
 // releaseAll marks every file as free, durably, after the replay. Those that were free may be so in the page cache
-// only, after a kill. What an earlier run has carried over goes: it is in the logs now, or was carried over once more.
+// only, after a kill. Files that an earlier run has carried over are removed: their entries are in the logs now, or
+// were carried over once more.
 func (fl *files) releaseAll() error {
 	var kept []*file
 	for _, f := range fl.found {

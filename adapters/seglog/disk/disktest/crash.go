@@ -18,7 +18,7 @@ const (
 
 func (l Loss) String() string { return [...]string{"kill", "power loss", "torn power loss"}[l] }
 
-// Crash returns the file system as it is found after a crash. The crashed one stays as it is, for those who still hold
+// Crash returns the file system as it is found after a crash. The crashed one stays as it is, for what still uses
 // it. r decides what of the unsynced survives: any blocks of 512 bytes or 4 KiB, and any first changes of a directory.
 func (m *FS) Crash(loss Loss, r *rand.Rand) *FS {
 	m.mu.Lock()

@@ -26,7 +26,7 @@ const (
 	OpWrite     Op = "write"
 	OpSync      Op = "sync"
 	OpTruncate  Op = "truncate"
-	OpStartSync Op = "startsync" // which fails without a word
+	OpStartSync Op = "startsync" // which returns no error
 	OpRename    Op = "rename"
 	OpRemove    Op = "remove"
 	OpReadDir   Op = "readdir"

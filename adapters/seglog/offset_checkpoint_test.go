@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/chronik-stream/chronik/adapters/seglog/checkpoint"
 	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 	"github.com/chronik-stream/chronik/core/domain/fault"
@@ -88,7 +89,7 @@ func TestNoDamagedByteOfACheckpointFileUndoesWhatItSays(t *testing.T) {
 	}
 }
 
-var testName = logName{testID.Topic, testID.Partition}
+var testName = nameOf(testID)
 
 // TestACheckpointFileIsMadeWholeAgain takes one of the two away, or puts one without a checksum there, as Kafka writes
 // it. It is used, and both are as they should be after the next stop.
@@ -110,8 +111,9 @@ func TestACheckpointFileIsMadeWholeAgain(t *testing.T) {
 				return errors.Join(replaceFile(fs, "/data/"+name, plain), fs.Remove("/data/"+name+copySuffix))
 			},
 			"Kafka has written after us": func(fs *disktest.FS) error {
-				return errors.Join(replaceFile(fs, "/data/"+name, plain),
-					replaceFile(fs, "/data/"+name+copySuffix, formatOffsets(nil)))
+				return errors.Join(
+					replaceFile(fs, "/data/"+name, plain), replaceFile(fs, "/data/"+name+copySuffix, checkpoint.FormatOffsets(nil)),
+				)
 			},
 		} {
 			t.Run(name+", "+what, func(t *testing.T) {
@@ -152,7 +154,7 @@ func TestTheIndexAndCleanerPointsAreDispensable(t *testing.T) {
 }
 
 // TestAnErrorForgetsNothingOfADeletedLog deletes a log while one kind of operation fails, as on a full disk, and makes
-// the topic anew when the disk works again: nothing of the deleted log is in a checkpoint file when the new one opens.
+// the topic again when the disk works again: nothing of the deleted log is in a checkpoint file when the new one opens.
 func TestAnErrorForgetsNothingOfADeletedLog(t *testing.T) {
 	checkpoint := func(path string) bool {
 		return strings.HasPrefix(path, "/data/") && strings.Contains(path, "-checkpoint")
@@ -160,7 +162,7 @@ func TestAnErrorForgetsNothingOfADeletedLog(t *testing.T) {
 	for _, op := range []disktest.Op{
 		disktest.OpOpen, disktest.OpWrite, disktest.OpSync, disktest.OpRename, disktest.OpSyncDir,
 	} {
-		for _, how := range []string{"checkpoints are written meanwhile", "the topic is made anew meanwhile", "both"} {
+		for _, how := range []string{"checkpoints are written meanwhile", "the topic is created again meanwhile", "both"} {
 			t.Run(string(op)+" fails, "+how, func(t *testing.T) {
 				fs := disktest.New()
 				opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 32 << 10}}
@@ -178,15 +180,16 @@ func TestAnErrorForgetsNothingOfADeletedLog(t *testing.T) {
 				})
 				fresh, cfg := testID, ports.LogConfig{RetentionAge: -1, RetentionBytes: -1}
 				fresh.TopicID = [16]byte{9}
-				if how != "the topic is made anew meanwhile" {
+				if how != "the topic is created again meanwhile" {
 					if err := s.writeAllCheckpoints(s.opened()); !errors.Is(err, syscall.ENOSPC) {
 						t.Fatalf("checkpoints are written with %v", err)
 					}
 				}
 				if how != "checkpoints are written meanwhile" {
 					for range 2 {
-						_, err := s.Open(t.Context(), fresh, &cfg, new(partition.State), newWitness())
-						if !errors.Is(err, syscall.ENOSPC) {
+						if _, err := s.Open(
+							t.Context(), fresh, &cfg, new(partition.State), newWitness(),
+						); !errors.Is(err, syscall.ENOSPC) {
 							t.Fatalf("the new log opens with %v", err)
 						}
 					}
@@ -221,8 +224,9 @@ func TestAnErrorForgetsNothingOfADeletedLog(t *testing.T) {
 	}
 }
 
-// TestAStartThatCouldNotBeWrittenIsForgottenWhereTheLogIsCut raises a log's start in vain, and cuts the log below.
-func TestAStartThatCouldNotBeWrittenIsForgottenWhereTheLogIsCut(t *testing.T) {
+// TestAStartThatCouldNotBeWrittenIsForgottenWhereTheLogIsTruncated raises a log's start in vain, and cuts the log
+// below.
+func TestAStartThatCouldNotBeWrittenIsForgottenWhereTheLogIsTruncated(t *testing.T) {
 	fs := disktest.New()
 	opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 32 << 10}}
 	s, l, f := openIn(t, opt, testID)
@@ -255,9 +259,9 @@ func TestAStartThatCouldNotBeWrittenIsForgottenWhereTheLogIsCut(t *testing.T) {
 	}
 }
 
-// TestALogThatWasHalfMadeIsMadeAnew fails each operation of making a log in turn. The next try makes it whole: a loss
-// of power takes nothing that is appended then.
-func TestALogThatWasHalfMadeIsMadeAnew(t *testing.T) {
+// TestALogThatWasHalfCreatedIsCreatedAgain fails each operation of making a log in turn. The next try makes it whole: a
+// loss of power takes nothing that is appended then.
+func TestALogThatWasHalfCreatedIsCreatedAgain(t *testing.T) {
 	for i := 0; ; i++ {
 		fs := disktest.New()
 		opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 32 << 10}}
@@ -305,8 +309,8 @@ func TestALogThatWasHalfMadeIsMadeAnew(t *testing.T) {
 	}
 }
 
-// TestNoPlaceIsKeptForLogsThatAreGone opens, deletes and looks for many logs.
-func TestNoPlaceIsKeptForLogsThatAreGone(t *testing.T) {
+// TestNoSlotIsKeptForLogsThatAreGone opens, deletes and looks for many logs.
+func TestNoSlotIsKeptForLogsThatAreGone(t *testing.T) {
 	s, err := Open(t.Context(), Options{Dir: "/data", FS: disktest.New(), Journal: journal.Options{FileBytes: 32 << 10}})
 	if err != nil {
 		t.Fatal(err)
@@ -327,7 +331,7 @@ func TestNoPlaceIsKeptForLogsThatAreGone(t *testing.T) {
 			}
 		}
 	}
-	if got := slices.Collect(maps.Keys(s.slots)); !slices.Equal(got, []logName{{"orders", 0}}) {
+	if got := slices.Collect(maps.Keys(s.slots)); !slices.Equal(got, []logName{{Topic: "orders", Partition: 0}}) {
 		t.Errorf("places of %v", got)
 	}
 }

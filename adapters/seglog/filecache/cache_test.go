@@ -1,8 +1,9 @@
-package seglog
+package filecache
 
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -45,10 +46,13 @@ func (f countedFile) Close() error {
 	return errors.Join(f.File.Close(), f.of.closing[f.path])
 }
 
+// records names the files whose writes must not be lost.
+func records(path string) bool { return strings.HasSuffix(path, ".log") }
+
 // use opens a file and writes to it, if it is to be written.
-func use(t *testing.T, c *fileCache, path string, write bool) {
+func use(t *testing.T, c *Cache, path string, write bool) {
 	t.Helper()
-	f, err := c.acquire(path, true)
+	f, err := c.Acquire(path, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +68,7 @@ func use(t *testing.T, c *fileCache, path string, write bool) {
 
 func TestASegmentStaysOpenUntilItIsSynced(t *testing.T) {
 	fs := &countedFS{FS: disktest.New(), open: make(map[string]int)}
-	c := newFileCache(fs, 2)
+	c := New(fs, 2, records)
 	use(t, c, "/written.log", true)
 	for i := range 10 {
 		use(t, c, fmt.Sprintf("/read-%d.log", i), false)
@@ -73,7 +77,7 @@ func TestASegmentStaysOpenUntilItIsSynced(t *testing.T) {
 	if fs.open["/written.log"] != 1 || fs.open["/read-0.log"] != 0 || fs.open["/0.index"] != 0 {
 		t.Errorf("open are %v", fs.open)
 	}
-	f, err := c.acquire("/written.log", false)
+	f, err := c.Acquire("/written.log", false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,26 +89,26 @@ func TestASegmentStaysOpenUntilItIsSynced(t *testing.T) {
 	if fs.open["/written.log"] != 0 {
 		t.Errorf("open are %v", fs.open)
 	}
-	if err := c.close(); err != nil {
+	if err := c.Close(); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestWhatFailsWhenAnIdleFileIsClosedConcernsWhoSyncsIt has whoever only reads go on.
-func TestWhatFailsWhenAnIdleFileIsClosedConcernsWhoSyncsIt(t *testing.T) {
+// TestAFailedCloseOfAnIdleFileIsReportedToItsNextSync lets readers go on.
+func TestAFailedCloseOfAnIdleFileIsReportedToItsNextSync(t *testing.T) {
 	fs := &countedFS{FS: disktest.New(), open: make(map[string]int), closing: map[string]error{"/a.log": syscall.EIO}}
-	c := newFileCache(fs, 1)
+	c := New(fs, 1, records)
 	use(t, c, "/a.log", false)
 	use(t, c, "/b.log", false)
 	use(t, c, "/c.log", false)
 	use(t, c, "/a.log", false)
 	for range 2 {
-		f, err := c.acquire("/a.log", false)
+		f, err := c.Acquire("/a.log", false)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := f.Sync(); !errors.Is(err, syscall.EIO) {
-			t.Errorf("who syncs the file is told %v", err)
+			t.Errorf("Sync() = %v", err)
 		}
 		if err := f.Close(); err != nil {
 			t.Fatal(err)
@@ -115,11 +119,11 @@ func TestWhatFailsWhenAnIdleFileIsClosedConcernsWhoSyncsIt(t *testing.T) {
 
 func TestFilesAreClosedWhereTooManyAreOpen(t *testing.T) {
 	fs := &countedFS{FS: disktest.New(), open: make(map[string]int), limit: 8}
-	c := newFileCache(fs, 1000)
+	c := New(fs, 1000, records)
 	for i := range 100 {
 		use(t, c, fmt.Sprintf("/%d.log", i), i%3 > 0)
 	}
-	if err := c.close(); err != nil {
+	if err := c.Close(); err != nil {
 		t.Error(err)
 	}
 }
@@ -127,7 +131,7 @@ func TestFilesAreClosedWhereTooManyAreOpen(t *testing.T) {
 // forgettingFS has another file forgotten just when one has been opened.
 type forgettingFS struct {
 	*countedFS
-	cache *fileCache
+	cache *Cache
 	times int
 }
 
@@ -135,20 +139,20 @@ func (g *forgettingFS) Open(path string, create bool) (disk.File, error) {
 	f, err := g.countedFS.Open(path, create)
 	if g.times > 0 {
 		g.times--
-		g.cache.forget("/other.log")
+		g.cache.Forget("/other.log")
 	}
 	return f, err
 }
 
 func TestAWrittenSegmentStaysOpenThoughOthersAreForgottenAsItIsOpened(t *testing.T) {
 	fs := &forgettingFS{countedFS: &countedFS{FS: disktest.New(), open: make(map[string]int)}, times: 2}
-	c := newFileCache(fs, 2)
+	c := New(fs, 2, records)
 	fs.cache = c
 	use(t, c, "/written.log", true)
 	if fs.open["/written.log"] != 1 {
 		t.Errorf("open are %v", fs.open)
 	}
-	if err := c.close(); err != nil {
+	if err := c.Close(); err != nil {
 		t.Error(err)
 	}
 	if fs.open["/written.log"] != 0 {

@@ -10,9 +10,9 @@ import (
 	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 )
 
-// TestAnIndexThatCannotBeMadeAnewForWantOfDescriptorsIsMadeLater has descriptors run short while the index of a segment
-// is found to be wrong, and be there again later.
-func TestAnIndexThatCannotBeMadeAnewForWantOfDescriptorsIsMadeLater(t *testing.T) {
+// TestAnIndexThatCannotBeRebuiltForWantOfDescriptorsIsRebuiltLater has descriptors run short while the index of a
+// segment is found to be wrong, and be there again later.
+func TestAnIndexThatCannotBeRebuiltForWantOfDescriptorsIsRebuiltLater(t *testing.T) {
 	fs := disktest.New()
 	opt := Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 32 << 10, DirectBytes: -1}}
 	_, l, f := openIn(t, opt, testID)
@@ -32,14 +32,14 @@ func TestAnIndexThatCannotBeMadeAnewForWantOfDescriptorsIsMadeLater(t *testing.T
 		return syscall.EMFILE
 	})
 	l.mu.Lock()
-	lying := l.segments[0]
+	wrong := l.segments[0]
 	l.mu.Unlock()
-	l.distrust(lying)
+	wrong.distrust()
 	<-failed
 	fs.Fail(nil)
-	for deadline := time.Now().Add(20 * time.Second); l.holds(lying); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); wrong.isCurrent(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("the index is not made anew")
+			t.Fatal("the index is not rebuilt")
 		}
 	}
 	l.mu.Lock()

@@ -1,4 +1,4 @@
-package seglog
+package checkpoint
 
 import (
 	"encoding/binary"
@@ -11,9 +11,9 @@ import (
 )
 
 // A producer snapshot is Kafka's file <offset>.snapshot: version 1, CRC-32C of what follows, and an entry for each
-// producer with its last batch. Behind that, where Kafka's readers do not look, Chronik keeps the batches before the
-// last one, and how far back its sequences follow each other, so that a producer's repetitions are known for what they
-// are over a restart, too. A snapshot of an earlier version does not say how far.
+// producer with its last batch. Behind that, where Kafka does not read, Chronik keeps the batches before the last one
+// and how far back its sequences follow each other, so that a producer's repetitions are recognized after a restart,
+// too. A snapshot of an earlier version of Chronik does not say how far.
 const (
 	snapshotVersion = 1
 	snapshotHeader  = 6
@@ -23,18 +23,19 @@ const (
 	windowEntry     = 32
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// formatSnapshot writes a snapshot.
-func formatSnapshot(state *partition.State) []byte {
+// FormatProducers returns a snapshot of the state's producers.
+func FormatProducers(state *partition.State) []byte {
 	be := binary.BigEndian
 	buf := be.AppendUint16(nil, snapshotVersion)
 	buf = be.AppendUint32(buf, 0) // the CRC's place
 	buf = be.AppendUint32(buf, uint32(state.Producers.Len()))
 	for p := range state.Snapshot() {
 		last := partition.Appended{
-			FirstSequence: -1, LastSequence: -1, FirstOffset: -1, LastOffset: -1,
-			Timestamp: p.LastTimestamp,
+			FirstSequence: -1,
+			LastSequence:  -1,
+			FirstOffset:   -1,
+			LastOffset:    -1,
+			Timestamp:     p.LastTimestamp,
 		}
 		if n := len(p.Batches); n > 0 {
 			last = p.Batches[n-1]
@@ -66,8 +67,8 @@ func formatSnapshot(state *partition.State) []byte {
 	return buf
 }
 
-// parseSnapshot reads a snapshot, Chronik's or Kafka's. Error: fault.CorruptMessage.
-func parseSnapshot(buf []byte) (iter.Seq[partition.Producer], error) {
+// ParseProducers returns the producers of a snapshot, Chronik's or Kafka's. Error: fault.CorruptMessage.
+func ParseProducers(buf []byte) (iter.Seq[partition.Producer], error) {
 	be := binary.BigEndian
 	if len(buf) < snapshotHeader+4 || be.Uint16(buf) != snapshotVersion ||
 		be.Uint32(buf[2:]) != crc32.Checksum(buf[snapshotHeader:], castagnoli) {
@@ -85,8 +86,9 @@ func parseSnapshot(buf []byte) (iter.Seq[partition.Producer], error) {
 		p.ID = int64(be.Uint64(e))
 		p.Epoch = int16(be.Uint16(e[8:]))
 		last := partition.Appended{
-			LastSequence: int32(be.Uint32(e[10:])), LastOffset: int64(be.Uint64(e[14:])),
-			Timestamp: int64(be.Uint64(e[26:])),
+			LastSequence: int32(be.Uint32(e[10:])),
+			LastOffset:   int64(be.Uint64(e[14:])),
+			Timestamp:    int64(be.Uint64(e[26:])),
 		}
 		delta := int32(be.Uint32(e[22:]))
 		last.FirstOffset = last.LastOffset - int64(delta)
@@ -129,8 +131,11 @@ func parseWindows(buf []byte, producers []partition.Producer) error {
 		for k := range n {
 			e := buf[k*windowEntry:]
 			a := partition.Appended{
-				FirstSequence: int32(be.Uint32(e)), LastSequence: int32(be.Uint32(e[4:])),
-				FirstOffset: int64(be.Uint64(e[8:])), LastOffset: int64(be.Uint64(e[16:])), Timestamp: int64(be.Uint64(e[24:])),
+				FirstSequence: int32(be.Uint32(e)),
+				LastSequence:  int32(be.Uint32(e[4:])),
+				FirstOffset:   int64(be.Uint64(e[8:])),
+				LastOffset:    int64(be.Uint64(e[16:])),
+				Timestamp:     int64(be.Uint64(e[24:])),
 			}
 			if a.LastSequence >= 0 { // a batch without sequence is never sent again
 				earlier = append(earlier, a)
