@@ -84,8 +84,5 @@ func (b *Budget) Lost() {
 // Short reports whether nothing is left for a use.
 func (b *Budget) Short(u Use) bool { return b.left[u].Load() <= 0 }
 
-// Denying reports whether records are refused, or were since the last measurement.
-func (b *Budget) Denying() bool { return b.denied.Load() || b.refusing.Load() }
-
 // Refusing reports whether the last measurement has made the budget refuse records.
 func (b *Budget) Refusing() bool { return b.refusing.Load() }

@@ -69,7 +69,9 @@ func (p *Partition) judge(b record.Batch) (v verdict) {
 	if v.known, v.refusal = p.state.Producers.Check(b); v.refusal != nil {
 		v.refusal = p.gapError(v.refusal)
 	} else if v.known == nil {
-		v.refusal = p.room(len(b))
+		if v.refusal = p.room(len(b)); v.refusal != nil {
+			p.refuse(v.refusal)
+		}
 	}
 	return v
 }
