@@ -31,6 +31,13 @@ func (b *Budget) Take(u Use, n int64) bool {
 	return true
 }
 
+// GiveBack undoes a Take of n bytes that are not appended after all. When the disk was measured in between, they may be
+// counted too little until it has been measured twice more.
+func (b *Budget) GiveBack(u Use, n int64) {
+	b.taken.Add(-n)
+	b.left[u].Add(n)
+}
+
 // low is how many bytes are left when it is time to measure again.
 const low = 64 << 20
 

@@ -201,6 +201,13 @@ func (s *Space) take(u space.Use, n int) error {
 	return nil
 }
 
+// giveBack undoes take for n bytes that are not appended after all.
+func (s *Space) giveBack(u space.Use, n int) {
+	if s != nil {
+		s.budget.GiveBack(u, int64(n))
+	}
+}
+
 // short reports whether there is no space for a use.
 func (s *Space) short(u space.Use) bool { return s != nil && s.budget.Short(u) }
 

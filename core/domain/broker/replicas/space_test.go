@@ -221,6 +221,30 @@ func TestAProducerThatGoesOnToBeRefusedIsWaitedForAsLongAsTheDiskIsFull(t *testi
 	})
 }
 
+func TestABatchThatIsRefusedForAnotherReasonTakesNoSpace(t *testing.T) {
+	f, d := newFixture(t), &memDisk{total: testRule.Floor(space.Records) + 10_000}
+	s := newSpace(t, d)
+	f.partitions.Within(s)
+	topic, _ := f.store.Image().Topic("orders")
+	p, err := f.partitions.Leader(t.Context(), topic, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := record.ParseProduced(newBatch(t, record.Options{}, strings.Repeat("a", 900)), 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const epoch = 99 // in which this broker does not lead
+	for range 30 {
+		if err := p.appendIn(epoch, b, ack{acks: 1, done: unheard{}}, 0); !errors.Is(err, fault.NotLeaderOrFollower) {
+			t.Fatalf("refused with %v", err)
+		}
+	}
+	if err := p.append(b, ack{acks: 1, done: unheard{}}, 0); err != nil {
+		t.Errorf("the first batch that is taken: %v", err)
+	}
+}
+
 func TestTheReserveIsLentToWhatGoesOnAndTakenBack(t *testing.T) {
 	d := &memDisk{total: muchSpace}
 	s := newSpace(t, d)
@@ -327,6 +351,25 @@ func TestAFollowerWithoutSpaceLeavesTheISRWhenItLacksSomethingAndComesBackByItse
 		}
 		full(false)
 		r.agree("orders", []int32{1, 2, 3}, "a", "b")
+	})
+}
+
+func TestAFollowerThatIsAskedToAppendDoesNotLackSpace(t *testing.T) {
+	inRing(t, 3, func(t *testing.T, r *ring) {
+		_, full := r.broker(3).crowd()
+		r.broker(1).sent("orders", "a")
+		full(true)
+		p := r.broker(3).replica()
+		b, err := record.ParseProduced(newBatch(t, record.Options{}, "a"), 9)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.append(b, ack{acks: 1, done: unheard{}}, 0); !errors.Is(err, fault.NotLeaderOrFollower) {
+			t.Errorf("a follower appends: %v", err)
+		}
+		if _, ok := p.yields(); ok {
+			t.Error("a follower that lacks nothing leaves the ISR for what its leader is to append")
+		}
 	})
 }
 
