@@ -52,6 +52,7 @@ type Machine[S State, R Record] struct {
 	Expire func(ctx context.Context, e *Entry[S, R])
 	// Abandon is called when the shard is unloaded, because another broker coordinates the key or the log has to be
 	// loaded again. It answers the requests that wait for the state with err. Later changes of the state have no effect.
+	// It may be called more than once for a state whose key another has taken.
 	Abandon func(s S, err error)
 	// EndTxn is called when the marker that ends a producer's transaction is durable, for each state with records in the
 	// transaction. nil if transactions do not write to the topic.
