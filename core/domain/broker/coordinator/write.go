@@ -185,7 +185,8 @@ func (s *shard[S, R]) ended(ctx context.Context, p *pending[S, R], err error) {
 	answer(p.done, ResponseError(err))
 	p.done = nil // it has its answer
 	s.unload()
-	s.runtime.Go(func(ctx context.Context) { _ = s.load(ctx) }) // an error is returned to the next request
+	topic, epoch := s.topic, s.epoch
+	s.runtime.Go(func(ctx context.Context) { s.lead(ctx, topic, epoch) })
 }
 
 // finish applies p, which is durable, to the states, and then answers the request that waits for it. The caller holds
