@@ -36,7 +36,7 @@ func TestMemoryIsThatOfTheStates(t *testing.T) {
 func TestAReplacedStateTakesNoMemoryWhenItIsGivenUp(t *testing.T) {
 	for name, c := range map[string]struct {
 		loses func(w *world)
-		want int64 // bytes of what is loaded then
+		want  int64 // bytes of what is loaded then
 	}{
 		"another broker is elected": {func(w *world) { w.elect(0, 2, 0) }, 0},
 		"its last record is lost":   {func(w *world) { w.log.Set(func() { w.log.Lose = fault.KafkaStorageError }) }, 110},
