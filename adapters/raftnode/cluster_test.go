@@ -32,18 +32,21 @@ func TestAnyNodeMayProposeAndAllApply(t *testing.T) {
 	}
 	for id, n := range nodes {
 		n.state.awaitEntry(t, want[2])
-		if diff := cmp.Diff(want, n.state.entries()); diff != "" {
+		if diff := cmp.Diff(want, once(n.state.entries())); diff != "" {
 			t.Errorf("node %d applied (-want +got):\n%s", id, diff)
 		}
 	}
-	leads := 0
-	for _, n := range nodes {
-		if n.replica.IsLeader() {
-			leads++
+	ctx, cancel := context.WithTimeout(t.Context(), long)
+	defer cancel()
+	oneLeads := func(context.Context) error {
+		leads := slices.DeleteFunc(slices.Clone(nodes), func(n *node) bool { return !n.replica.IsLeader() })
+		if len(leads) != 1 { // as when the lead has just changed: the two hear of it one after the other
+			return fmt.Errorf("%d nodes lead", len(leads))
 		}
+		return nil
 	}
-	if leads != 1 {
-		t.Errorf("%d nodes lead", leads)
+	if err := again(ctx, oneLeads); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -69,9 +72,7 @@ func TestTheOthersGoOnWithoutTheirLeader(t *testing.T) {
 	left := others(nodes, leader.set.NodeID)
 	leader.stop(t)
 	left[0].propose(t, "without it")
-	if now := left[0].leader(t); now == leader.set.NodeID {
-		t.Errorf("node %d leads, which is closed", now)
-	}
+	left[0].awaitLeader(t, func(now int32) bool { return now != leader.set.NodeID })
 	leader.start(t, members)
 	leader.state.awaitEntry(t, "without it")
 }
@@ -81,17 +82,20 @@ func TestWithoutAMajorityNothingIsAgreedOn(t *testing.T) {
 	nodes[0].propose(t, "before")
 	nodes[1].stop(t)
 	nodes[2].stop(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), long)
 	defer cancel()
-	for l := range nodes[0].replica.LeaderChanges(ctx) {
-		if l.NodeID < 0 { // it has stepped down, or lost its leader
-			break
+	within := func(do func(context.Context) error) error {
+		attempt, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		return do(attempt)
+	}
+	alone := func(ctx context.Context) error { return nodes[0].replica.Propose(ctx, []byte("alone")) }
+	for err := error(nil); !errors.Is(err, ErrNoLeader); { // until it has stepped down, or knows that its leader is gone
+		if err = within(alone); err == nil || ctx.Err() != nil {
+			t.Fatalf("Propose() = %v", err)
 		}
 	}
-	if err := nodes[0].replica.Propose(t.Context(), []byte("alone")); !errors.Is(err, ErrNoLeader) {
-		t.Errorf("Propose() = %v", err)
-	}
-	if err := nodes[0].replica.Barrier(ctx); !errors.Is(err, ErrNoLeader) && !errors.Is(err, ErrUnknown) {
+	if err := within(nodes[0].replica.Barrier); !errors.Is(err, ErrNoLeader) && !errors.Is(err, ErrUnknown) {
 		t.Errorf("Barrier() = %v", err)
 	}
 	nodes[1].start(t, members)
@@ -109,7 +113,7 @@ func TestANodeThatLagsTooFarGetsASnapshot(t *testing.T) {
 	}
 	lagging.start(t, members)
 	lagging.state.awaitEntry(t, "entry 99")
-	if diff := cmp.Diff(from.state.entries(), lagging.state.entries()); diff != "" {
+	if diff := cmp.Diff(upTo("entry 99", from.state.entries()), upTo("entry 99", lagging.state.entries())); diff != "" {
 		t.Errorf("the node that lagged (-others +it):\n%s", diff)
 	}
 	if lagging.state.restored == 0 {
@@ -130,9 +134,7 @@ func TestLeadershipIsTransferred(t *testing.T) {
 		}
 		cancel()
 	}
-	if !target.replica.IsLeader() {
-		t.Error("the target does not lead")
-	}
+	target.awaitLeader(t, func(now int32) bool { return now == target.set.NodeID })
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	if err := nodes[0].replica.TransferLeadership(ctx, 9); !errors.Is(err, context.DeadlineExceeded) {
@@ -146,7 +148,7 @@ func TestASlowReaderOfLeaderChangesDelaysNothing(t *testing.T) {
 	defer cancel()
 	var terms []uint64
 	for l := range nodes[0].replica.LeaderChanges(ctx) {
-		if l.NodeID < 0 {
+		if l.NodeID < 0 || len(terms) > 0 && l.Term == terms[0] { // it may have lost sight of a leader for a moment
 			continue
 		}
 		terms = append(terms, l.Term)
@@ -170,7 +172,9 @@ func TestANodeIsReplaced(t *testing.T) {
 	for n := range 60 {
 		nodes[0].propose(t, fmt.Sprint("entry ", n))
 	}
-	fresh, gone, ctx := newNode(t, 3), nodes[2], t.Context()
+	fresh, gone := newNode(t, 3), nodes[2]
+	ctx, cancel := context.WithTimeout(t.Context(), 4*long)
+	defer cancel()
 	add := func(ctx context.Context) error { return nodes[0].replica.AddNonVoting(ctx, 3, fresh.set.Address) }
 	if err := again(ctx, add); err != nil {
 		t.Fatal(err)
@@ -191,13 +195,26 @@ func TestANodeIsReplaced(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got, err := nodes[0].replica.Membership(ctx)
+	var got Membership
+	err := again(ctx, func(ctx context.Context) (err error) {
+		got, err = nodes[0].replica.Membership(ctx)
+		return err
+	})
 	want := map[int32]string{0: nodes[0].set.Address, 1: nodes[1].set.Address, 3: fresh.set.Address}
 	if diff := cmp.Diff(want, got.Voters); err != nil || diff != "" || len(got.NonVoters) != 0 {
 		t.Errorf("membership: %v, %v (-want +got):\n%s", err, got.NonVoters, diff)
 	}
-	if err := nodes[0].replica.AddNonVoting(ctx, 2, gone.set.Address); !errors.Is(err, ErrConflict) {
-		t.Errorf("AddNonVoting() of a removed node = %v", err)
+	var refused error
+	err = again(ctx, func(ctx context.Context) error {
+		err := nodes[0].replica.AddNonVoting(ctx, 2, gone.set.Address)
+		if err == nil || errors.Is(err, ErrConflict) {
+			refused = err
+			return nil
+		}
+		return err
+	})
+	if err != nil || refused == nil {
+		t.Errorf("AddNonVoting() of a removed node = %v, %v", refused, err)
 	}
 	fresh.stop(t)
 	fresh.start(t, members)
@@ -236,7 +253,7 @@ func TestConcurrentProposalsAreAllApplied(t *testing.T) {
 	nodes[0].propose(t, "last")
 	for _, n := range nodes {
 		n.state.awaitEntry(t, "last")
-		if diff := cmp.Diff(nodes[0].state.entries(), n.state.entries()); diff != "" {
+		if diff := cmp.Diff(upTo("last", nodes[0].state.entries()), upTo("last", n.state.entries())); diff != "" {
 			t.Errorf("node %d (-node 0 +it):\n%s", n.set.NodeID, diff)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"iter"
 	"log/slog"
-	"net"
 	"os"
 	"slices"
 	"sync"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/chronik-stream/chronik/test/harness"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -129,20 +130,9 @@ func newNode(t *testing.T, id int32) *node {
 	set.Dir = t.TempDir()
 	set.ClusterID = "test"
 	set.NodeID = id
-	set.Address = freeAddress(t)
+	set.Address = harness.FreeAddr(t)
 	set.RTT, set.ElectionRTT, set.HeartbeatRTT = 10*time.Millisecond, 20, 2
 	return &node{set: set, state: newState()}
-}
-
-// freeAddress returns an address of the loopback interface that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // try starts the node.
@@ -189,6 +179,19 @@ func (n *node) propose(t *testing.T, entry string) {
 	}
 }
 
+// once returns the entries without those that were proposed again, as the outcome was not known in time.
+func once(entries []string) (distinct []string) {
+	for _, e := range entries {
+		if !slices.Contains(distinct, e) {
+			distinct = append(distinct, e)
+		}
+	}
+	return distinct
+}
+
+// upTo returns the entries up to the first that is last.
+func upTo(last string, entries []string) []string { return entries[:slices.Index(entries, last)+1] }
+
 // again calls do until it succeeds or ctx ends, with a pause that grows with each attempt.
 func again(ctx context.Context, do func(context.Context) error) error {
 	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
@@ -227,13 +230,20 @@ func cluster(t *testing.T, size int, change func(*Settings)) ([]*node, Members) 
 // leader waits until the node knows a leader, and returns it.
 func (n *node) leader(t *testing.T) int32 {
 	t.Helper()
+	return n.awaitLeader(t, func(int32) bool { return true })
+}
+
+// awaitLeader waits until the node knows a leader that is right, and returns it.
+func (n *node) awaitLeader(t *testing.T, right func(int32) bool) int32 {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), long)
 	defer cancel()
 	for l := range n.replica.LeaderChanges(ctx) {
-		if l.NodeID >= 0 {
+		if l.NodeID >= 0 && right(l.NodeID) {
 			return l.NodeID
 		}
 	}
-	t.Fatal("no leader is elected")
+	leader, _ := n.replica.Leader()
+	t.Fatalf("the leader, as node %d knows, is still %d", n.set.NodeID, leader)
 	return -1
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/chronik-stream/chronik/adapters/seglog/disk/disktest"
-	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
 )
@@ -173,7 +172,7 @@ func (w *world) reset(m *modelLog) error {
 	}
 	m.resetting = nil
 	m.beginAt(to)
-	epochs := w.epochs(m)
+	epochs := w.stored(m)
 	if n := m.log.state.Producers.Len() + len(epochs.Entries()); n != 0 || m.log.Size() != 0 {
 		w.fatalf("%v has %d producers and epochs and %d bytes after a reset", m.id, n, m.log.Size())
 	}
@@ -182,7 +181,7 @@ func (w *world) reset(m *modelLog) error {
 
 // beginAt makes the model an empty log.
 func (m *modelLog) beginAt(start int64) {
-	m.batches, m.seqs, m.epochs = nil, map[int64]int32{}, partition.Epochs{}
+	m.batches, m.seqs, m.found = nil, map[int64]int32{}, nil
 	m.start, m.base, m.askedFor, m.firm = start, start, start, start
 	m.committed = start
 	m.f.set(func() { m.f.durable = start })

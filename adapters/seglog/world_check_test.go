@@ -34,18 +34,62 @@ func (w *world) check(m *modelLog, acked int64) {
 	}
 	w.checkRecords(m, start, end)
 	w.checkProducers(m, start)
-	if n := len(m.batches); n > 0 {
-		if last := m.batches[n-1].LeaderEpoch(); m.batches[n-1].LastOffset() >= start && end > start {
-			epochs := w.epochs(m)
-			if e, ok := epochs.Latest(); !ok || e != last {
-				w.fatalf("%v has leader epoch %d, not %d", m.id, e, last)
-			}
+	w.checkEpochs(m, start)
+	m.opened = false
+}
+
+// checkEpochs compares the leader epochs that a log has stored, and those that it has handed over when it was opened,
+// with those of the batches that it was given.
+func (w *world) checkEpochs(m *modelLog, start int64) {
+	w.t.Helper()
+	var want []partition.EpochStart
+	for _, b := range m.batches {
+		if n := len(want); b.NextOffset() > start && (n == 0 || want[n-1].Epoch != b.LeaderEpoch()) {
+			want = append(want, partition.EpochStart{Epoch: b.LeaderEpoch(), Start: b.BaseOffset()})
 		}
+	}
+	if len(want) == 0 {
+		return // what is known of records that are deleted does no harm
+	}
+	stored := w.stored(m)
+	if got := m.atBatches(stored.Entries(), start); !slices.Equal(got, want) {
+		w.fatalf("%v has stored leader epochs %v, from %d on they are %v", m.id, stored.Entries(), start, want)
+	}
+	if got := m.atBatches(m.found, start); m.opened && !slices.Equal(got, want) {
+		w.fatalf("%v was opened with leader epochs %v, from %d on they are %v", m.id, m.found, start, want)
 	}
 }
 
-// epochs returns the leader epochs that a log has stored.
-func (w *world) epochs(m *modelLog) partition.Epochs {
+// atBatches returns a history of leader epochs with each beginning where its first batch that is not deleted does: in a
+// gap between batches one may begin anywhere.
+func (m *modelLog) atBatches(epochs []partition.EpochStart, start int64) (out []partition.EpochStart) {
+	for _, e := range epochs {
+		for _, b := range m.batches {
+			if b.NextOffset() > start && (b.BaseOffset() >= e.Start || e.Start <= start) {
+				e.Start = b.BaseOffset()
+				break
+			}
+		}
+		if n := len(out); n > 0 && out[n-1].Start == e.Start {
+			out = out[:n-1]
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// epochs returns the leader epochs of all batches, as a replica knows them.
+func (m *modelLog) epochs() (epochs []partition.EpochStart) {
+	for _, b := range m.batches {
+		if n := len(epochs); n == 0 || epochs[n-1].Epoch != b.LeaderEpoch() {
+			epochs = append(epochs, partition.EpochStart{Epoch: b.LeaderEpoch(), Start: b.BaseOffset()})
+		}
+	}
+	return epochs
+}
+
+// stored returns the leader epochs that a log has stored.
+func (w *world) stored(m *modelLog) partition.Epochs {
 	w.t.Helper()
 	epochs, _, err := m.log.readEpochs()
 	if err != nil && w.failing { // an operation may fail, and works the next time
@@ -67,7 +111,6 @@ func (m *modelLog) forget(end int64) {
 		m.base = end
 	}
 	m.batches = m.batches[:n]
-	m.epochs.TruncateFrom(end)
 	m.committed = min(m.committed, end) // what was not synced may be lost all the same
 	// it may be durable before records without a sync that it has deleted: it is where the log goes on
 	if end == m.start {

@@ -42,14 +42,15 @@ type modelLog struct {
 	batches   []record.Batch  // appended, in order
 	seqs      map[int64]int32 // next sequence of each producer
 	epoch     int32
-	epochs    partition.Epochs
-	firm      int64  // what is durable whatever the flush policy was before
-	loose     bool   // something was appended that is not to be synced
-	start     int64  // log start offset
-	base      int64  // where the log goes on when nothing above its start was kept
-	committed int64  // below is committed: the log is cleaned up to here, and never cut below
-	askedFor  int64  // answered AdvanceStart
-	resetting *int64 // where the log starts after a reset that was not answered
+	found     []partition.EpochStart // the leader epochs that the last opening has handed over
+	opened    bool                   // nothing was done with the log since
+	firm      int64                  // what is durable whatever the flush policy was before
+	loose     bool                   // something was appended that is not to be synced
+	start     int64                  // log start offset
+	base      int64                  // where the log goes on when nothing above its start was kept
+	committed int64                  // below is committed: the log is cleaned up to here, and never cut below
+	askedFor  int64                  // answered AdvanceStart
+	resetting *int64                 // where the log starts after a reset that was not answered
 }
 
 func newWorld(t *testing.T, seed uint64) *world {
@@ -148,7 +149,7 @@ func (w *world) openLog(m *modelLog) error {
 	if err != nil {
 		return err
 	}
-	m.epochs.Restore(state.TakeEpochs())
+	m.found, m.opened = state.TakeEpochs(), true
 	f.durable, f.start = l.DurableEnd(), l.StartOffset()
 	m.log, m.f = l.(*Log), f
 	return nil
@@ -194,16 +195,16 @@ func (w *world) append(m *modelLog) error {
 	if m.cfg.Flush != ports.FlushSync {
 		m.loose = true
 	}
+	m.opened = false
 	for range 1 + w.rand.IntN(6) {
 		var batches []record.Batch
 		var begun []partition.EpochStart
 		for range 1 + w.rand.IntN(3) {
-			b := w.next(m)
+			b, n := w.next(m), len(m.batches)
 			batches = append(batches, slices.Clone(b))
 			m.batches = append(m.batches, b)
-			if latest, ok := m.epochs.Latest(); !ok || latest != b.LeaderEpoch() {
-				m.epochs.Assign(b.LeaderEpoch(), b.BaseOffset())
-				begun = m.epochs.Entries()
+			if n == 0 || m.batches[n-1].LeaderEpoch() != b.LeaderEpoch() {
+				begun = m.epochs()
 			}
 		}
 		if err := m.log.Append(batches, begun, time.UnixMilli(1000)); err != nil {

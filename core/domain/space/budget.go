@@ -31,6 +31,13 @@ func (b *Budget) Take(u Use, n int64) bool {
 	return true
 }
 
+// GiveBack undoes a Take of n bytes that are not appended after all. When the disk was measured in between, they may be
+// counted too little until it has been measured twice more.
+func (b *Budget) GiveBack(u Use, n int64) {
+	b.taken.Add(-n)
+	b.left[u].Add(n)
+}
+
 // low is how many bytes are left when it is time to measure again.
 const low = 64 << 20
 
@@ -83,9 +90,6 @@ func (b *Budget) Lost() {
 
 // Short reports whether nothing is left for a use.
 func (b *Budget) Short(u Use) bool { return b.left[u].Load() <= 0 }
-
-// Denying reports whether records are refused, or were since the last measurement.
-func (b *Budget) Denying() bool { return b.denied.Load() || b.refusing.Load() }
 
 // Refusing reports whether the last measurement has made the budget refuse records.
 func (b *Budget) Refusing() bool { return b.refusing.Load() }

@@ -127,6 +127,28 @@ func TestWhatWasTakenCountsUntilItMustBeOnTheDisk(t *testing.T) {
 	}
 }
 
+func TestWhatIsGivenBackMayBeTakenAgainAndIsNotOnItsWayToTheDisk(t *testing.T) {
+	r := NewRule(64*mebibyte, 0)
+	b := NewBudget(r)
+	at := Disk{r.Floor(Records) - r.Reserve + 10*mebibyte, r.Reserve}
+	b.Measured(at)
+	for range 3 {
+		if !b.Take(Records, 10*mebibyte) {
+			t.Fatal("10 MiB that were given back are not to be had again")
+		}
+		b.GiveBack(Records, 10*mebibyte)
+	}
+	b.Measured(at)
+	if !b.Take(Records, 10*mebibyte) || b.Take(Records, 1) {
+		t.Error("after a measurement 10 MiB are to be had, and no more")
+	}
+	b.Measured(at)
+	b.GiveBack(Records, 10*mebibyte)
+	if !b.Take(Records, 10*mebibyte) || b.Take(Records, 1) {
+		t.Error("given back after a measurement, 10 MiB are to be had, and no more")
+	}
+}
+
 func TestARefusalLastsUntilThereIsSpaceForMoreThanTheBatchThatWasRefused(t *testing.T) {
 	r := NewRule(64*mebibyte, 0)
 	b := NewBudget(r)

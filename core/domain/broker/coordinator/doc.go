@@ -51,14 +51,15 @@
 // # Transactions in the topic
 //
 // Committed offsets may be part of a producer's transaction. Their records are written with its producer id and count
-// only when a COMMIT marker follows in the same partition. Machine.Apply gets the producer of such records, and
-// Machine.EndTxn is called for the marker, both when loading and live, in the order of the log. Runtime.EndTxn writes
-// the marker: the handler of WriteTxnMarkers has to call it for partitions of the topic, instead of appending to the
-// log itself.
+// only when a COMMIT marker follows in the same partition. Machine.Apply gets the producer of such records when they
+// are loaded; live, the state itself has passed it to Entry.Write. Machine.EndTxn is called for the marker, both when
+// loading and live, in the order of the log. Runtime.EndTxn writes the marker: the handler of WriteTxnMarkers has to
+// call it for partitions of the topic, instead of appending to the log itself.
 //
 // # Locks
 //
 // Runtime.mu guards only the map of shards; no other lock is taken while it is held. Each shard has a lock, which is
-// held during every function of a Machine except Decode. The lock of the alarms is taken while a shard's lock is held.
-// No lock is held while waiting for a read or for durability.
+// held during the functions of a Machine, but not while a partition is loaded: only the goroutine that loads it knows
+// the states then. The lock of the alarms is taken while a shard's lock is held. No lock is held
+// while waiting for a read or for durability.
 package coordinator

@@ -18,7 +18,8 @@ type Record interface {
 	Value() []byte // nil for a tombstone
 }
 
-// State is the state of one key. Its methods are called under the lock of its shard.
+// State is the state of one key. Its methods are called under the lock of its shard, or while its partition is loaded,
+// when only the goroutine that loads it knows the state.
 type State interface {
 	// Wake returns when Machine.Expire has to be called, at the latest; the zero time for never.
 	Wake() time.Time
@@ -27,13 +28,14 @@ type State interface {
 	// Vacant reports whether the state may be dropped: it is empty, and no records of it are in the log or about to be
 	// written.
 	Vacant() bool
-	// Dead reports whether the state has ended. Its last records may not be durable yet. Requests do not find it, and a
-	// new state may take its key.
+	// Dead reports whether the state has ended. Its last records may not be durable yet. Step and Update do not find it,
+	// and a new state may take its key; View and Each do.
 	Dead() bool
 }
 
-// Machine is the state machine of one kind of coordinator. All of its functions but Decode are called under the lock
-// of the state's shard: they must not wait, and must not call the Runtime.
+// Machine is the state machine of one kind of coordinator. Its functions must not wait, and must not call the Runtime.
+// Decode, Load, Apply, and EndTxn for a marker that is read, are called without a lock while a partition is loaded, by
+// one goroutine, on states that nobody else knows yet. All else is called under the lock of the state's shard.
 type Machine[S State, R Record] struct {
 	// Topic is the name of the internal topic.
 	Topic string
@@ -52,6 +54,7 @@ type Machine[S State, R Record] struct {
 	Expire func(ctx context.Context, e *Entry[S, R])
 	// Abandon is called when the shard is unloaded, because another broker coordinates the key or the log has to be
 	// loaded again. It answers the requests that wait for the state with err. Later changes of the state have no effect.
+	// It may be called more than once for a state whose key another has taken.
 	Abandon func(s S, err error)
 	// EndTxn is called when the marker that ends a producer's transaction is durable, for each state with records in the
 	// transaction. nil if transactions do not write to the topic.

@@ -1,8 +1,10 @@
 package coordinator_test
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
 )
@@ -29,6 +31,40 @@ func TestMemoryIsThatOfTheStates(t *testing.T) {
 		takes(l, 0)
 		takes(w.on[2], 120)
 	})
+}
+
+func TestAReplacedStateTakesNoMemoryWhenItIsGivenUp(t *testing.T) {
+	for name, c := range map[string]struct {
+		loses func(w *world)
+		want  int64 // bytes of what is loaded then
+	}{
+		"another broker is elected": {func(w *world) { w.elect(0, 2, 0) }, 0},
+		"its last record is lost":   {func(w *world) { w.log.Set(func() { w.log.Lose = fault.KafkaStorageError }) }, 110},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, time.Second, func(t *testing.T, w *world) {
+				l, key := w.on[1], neighbours(1)[0]
+				added(t, l, key, 1, 1)
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					_, err := l.Close(t.Context(), key)
+					wants(t, err, fault.NotCoordinator)
+				})
+				synctest.Wait() // it has ended, and its last record is on its way
+				wg.Go(func() {
+					_, err := l.Add(t.Context(), key, 5)
+					wants(t, err, fault.NotCoordinator)
+				})
+				synctest.Wait() // another has its key
+				c.loses(w)
+				wg.Wait()
+				synctest.Wait()
+				if used := l.memory.Used(); used != c.want {
+					t.Errorf("%d bytes are in use, want %d", used, c.want)
+				}
+			})
+		})
+	}
 }
 
 func TestMemoryAllowsWhatThereIsRoomFor(t *testing.T) {

@@ -117,16 +117,24 @@ func (e *Entry[S, R]) expire(ctx context.Context) {
 // unload drops the states. Requests that wait for them get fault.NotCoordinator. The caller holds the lock.
 func (s *shard[S, R]) unload() {
 	for _, e := range s.entries {
-		s.runtime.machine.Abandon(e.State, fault.NotCoordinator)
-		s.forget(e)
+		s.abandon(e)
 	}
 	for _, p := range s.queue {
+		if e := p.entry; e != nil && s.entries[e.key] != e { // another has taken its key
+			s.abandon(e)
+		}
 		answer(p.done, fault.NotCoordinator)
 	}
 	s.entries = nil
 	s.open = nil
 	s.queue = nil
 	s.loading = nil
+}
+
+// abandon drops one state, perhaps once for each of its writes. The caller holds the lock.
+func (s *shard[S, R]) abandon(e *Entry[S, R]) {
+	s.runtime.machine.Abandon(e.State, fault.NotCoordinator)
+	s.forget(e)
 }
 
 // close unloads the shard when Run ends.

@@ -174,17 +174,19 @@ func (s *shard[S, R]) ended(ctx context.Context, p *pending[S, R], err error) {
 	if len(s.queue) == 0 || s.queue[0] != p {
 		return // the shard was unloaded meanwhile, and perhaps loaded again
 	}
-	s.queue[0] = nil
-	s.queue = s.queue[1:]
 	if err == nil {
+		s.queue[0] = nil
+		s.queue = s.queue[1:]
 		s.finish(ctx, p)
 		return
 	}
 	s.runtime.deps.Logger.ErrorContext(ctx, "coordinator record lost, loading the partition again",
 		"topic", s.runtime.machine.Topic, "partition", s.partition, "err", err)
 	answer(p.done, ResponseError(err))
+	p.done = nil // it has its answer
 	s.unload()
-	s.runtime.Go(func(ctx context.Context) { _ = s.load(ctx) }) // an error is returned to the next request
+	topic, epoch := s.topic, s.epoch
+	s.runtime.Go(func(ctx context.Context) { s.lead(ctx, topic, epoch) })
 }
 
 // finish applies p, which is durable, to the states, and then answers the request that waits for it. The caller holds

@@ -89,6 +89,23 @@ func TestALostWriteHasTheLogReadAgain(t *testing.T) {
 	})
 }
 
+func TestALoadingAfterALostWriteIsTriedAgainUntilItSucceeds(t *testing.T) {
+	inWorld(t, 100*time.Millisecond, func(t *testing.T, w *world) {
+		l, key := w.on[1], neighbours(1)[0]
+		_, err := l.Post(t.Context(), posting{account: key, amount: 1, lifetime: 10 * time.Minute})
+		wants(t, err, fault.None)
+		w.log.Set(func() { w.log.Lose, w.log.Unread = fault.KafkaStorageError, fault.KafkaStorageError })
+		_, err = l.Add(t.Context(), key, 1)
+		wants(t, err, fault.NotCoordinator)
+		synctest.Wait() // the first try has failed
+		w.log.Set(func() { w.log.Lose, w.log.Unread = nil, nil })
+		time.Sleep(time.Hour) // without a request
+		if n := len(w.log.Durable(0)); n != 2 {
+			t.Errorf("the log has %d batches, want the posting and the account's end", n)
+		}
+	})
+}
+
 func TestTheErrorsOfAnAppendAreThoseOfACoordinator(t *testing.T) {
 	for failure, want := range map[fault.Kind]fault.Kind{
 		fault.UnknownTopicOrPartition: fault.CoordinatorNotAvailable, fault.NotEnoughReplicas: fault.CoordinatorNotAvailable,

@@ -4,10 +4,12 @@
 //
 // # Idea
 //
-// A Partition ties three things together and makes no decisions of its own:
+// A Partition ties three things together. It decides itself only what producers are told of gaps in their sequences and
+// of a full disk:
 //
 //   - partition.Replica, a pure state machine, knows the replica's role, the high watermark and the ISR.
-//   - partition.State holds what follows from the records: the producers and the leader epochs.
+//   - partition.State holds what follows from the records: the producers, and the leader epochs until the replica takes
+//     them when the log is opened.
 //   - ports.Log stores the records.
 //
 // Every event is one step of the replica: an append, a follower's fetch, a change of the metadata, records that became
@@ -44,7 +46,8 @@
 // # Locks
 //
 // In the order in which one goroutine takes them. Only while it holds the first two may a goroutine wait for a log or
-// for another broker:
+// for another broker. Partition.order and Space.mu are held while a disk that is nearly full is measured and the
+// reserve gives some of it back:
 //
 //	fetchSession.mu              one fetch of a session
 //	place.mu                     opening and deleting one partition's log
@@ -54,5 +57,6 @@
 //	Replication.mu, fetcher.mu   what has to be proposed and fetched
 //	Partition.tail               the replica, and the queues of requests that wait for it
 //
-// Partitions.mu, upkeep.mu, fetchSessions.mu and Space.mu are held briefly; no other lock is taken while holding them.
+// Partitions.mu, upkeep.mu, fetchSessions.mu and Space.mu are the last; no other lock is taken while holding them,
+// except the fetchSession.mu of a session that no other goroutine knows yet.
 package replicas

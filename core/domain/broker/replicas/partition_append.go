@@ -42,7 +42,11 @@ func (p *Partition) appendIn(only int32, b record.Batch, a ack, wait time.Durati
 		b.SetLogAppendTime(to.logAppendTime)
 	}
 	epochs, err := p.reserve(b, &a, only, v, to)
-	if err != nil || !v.appends() {
+	switch {
+	case !v.appends():
+		return err
+	case err != nil:
+		p.space.giveBack(useOf(p.topic), len(b))
 		return err
 	}
 	if err := p.log.Append([]record.Batch{b}, epochs, now); err != nil && p.withdraw(&a) {
@@ -56,6 +60,7 @@ func (p *Partition) appendIn(only int32, b record.Batch, a ack, wait time.Durati
 type verdict struct {
 	known   *partition.Appended // where the batch was appended before, nil if it was not
 	refusal error               // why it must not be appended, nil if it may
+	crowded bool                // because there is no space for it
 }
 
 func (v verdict) appends() bool { return v.known == nil && v.refusal == nil }
@@ -69,7 +74,8 @@ func (p *Partition) judge(b record.Batch) (v verdict) {
 	if v.known, v.refusal = p.state.Producers.Check(b); v.refusal != nil {
 		v.refusal = p.gapError(v.refusal)
 	} else if v.known == nil {
-		v.refusal = p.room(len(b))
+		v.refusal = p.space.take(useOf(p.topic), len(b))
+		v.crowded = v.refusal != nil
 	}
 	return v
 }
@@ -94,6 +100,10 @@ func (p *Partition) reserve(
 	switch {
 	case only >= 0 && epoch != only:
 		return nil, fault.NotLeaderOrFollower
+	case v.crowded:
+		p.crowds(true)
+		p.refuse(v.refusal)
+		return nil, v.refusal
 	case v.refusal != nil:
 		return nil, v.refusal
 	}
@@ -109,6 +119,7 @@ func (p *Partition) reserve(
 		p.joins(a)
 		return nil, nil
 	}
+	p.crowds(false)
 	b.SetBaseOffset(to.baseOffset)
 	b.SetLeaderEpoch(epoch)
 	a.end = b.NextOffset()

@@ -32,9 +32,6 @@ func (p *Partition) gapError(err error) error {
 	if !errors.Is(err, fault.OutOfOrderSequence) {
 		return err
 	}
-	if p.crowded.Load() && p.space.refuses(useOf(p.topic)) {
-		return p.space.refusal.Load()
-	}
 	if r := p.missing.Load(); r != nil && p.now() < r.until {
 		return r.err
 	}

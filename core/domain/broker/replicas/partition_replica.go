@@ -175,6 +175,9 @@ func (p *Partition) fetchAnswered(a partition.FetchAnswer, records []byte) (part
 	if fx.Truncate || fx.Reset || fx.Begin {
 		p.cutting.Store(true)
 	}
+	if !fx.Append && !fx.Begin {
+		p.space.giveBack(useOf(p.topic), sizeOf(batches))
+	}
 	if !fx.Append || len(batches) == 0 {
 		return fx, nil
 	}

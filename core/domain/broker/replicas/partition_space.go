@@ -14,13 +14,18 @@ const yieldPause = 4 * time.Minute
 // room reserves space for size bytes that are to be appended. The error is fault.KafkaStorageError when there is none.
 func (p *Partition) room(size int) error {
 	err := p.space.take(useOf(p.topic), size)
-	if short := err != nil; short != p.crowded.Load() {
-		p.crowded.Store(short)
+	p.crowds(err != nil)
+	return err
+}
+
+// crowds notes whether what this replica has to append was refused for want of space.
+func (p *Partition) crowds(refused bool) {
+	if refused != p.crowded.Load() {
+		p.crowded.Store(refused)
 	}
-	if err == nil && p.yielded.Load() != 0 {
+	if !refused && p.yielded.Load() != 0 {
 		p.yielded.Store(0)
 	}
-	return err
 }
 
 // yields reports whether this replica should leave the ISR because there is no space for new records, and in which

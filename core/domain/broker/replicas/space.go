@@ -201,13 +201,15 @@ func (s *Space) take(u space.Use, n int) error {
 	return nil
 }
 
+// giveBack undoes take for n bytes that are not appended after all.
+func (s *Space) giveBack(u space.Use, n int) {
+	if s != nil {
+		s.budget.GiveBack(u, int64(n))
+	}
+}
+
 // short reports whether there is no space for a use.
 func (s *Space) short(u space.Use) bool { return s != nil && s.budget.Short(u) }
-
-// refuses reports whether an append for a use that was refused would be refused again.
-func (s *Space) refuses(u space.Use) bool {
-	return s.short(u) || u == space.Records && s.budget.Denying()
-}
 
 // Refusal returns why records are refused, nil while they are taken.
 func (s *Space) Refusal() error {

@@ -146,35 +146,102 @@ func TestABatchThatWasAppendedBeforeIsAcknowledgedOnAFullDisk(t *testing.T) {
 }
 
 func TestABatchBehindOneThatWasRefusedIsRefusedForTheSameReason(t *testing.T) {
-	f, d := newFixture(t), &memDisk{total: muchSpace}
+	synctest.Test(t, func(t *testing.T) {
+		f, d := newFixture(t), &memDisk{total: muchSpace}
+		s := newSpace(t, d)
+		f.partitions.Within(s)
+		sent := func(producer int64, sequence int32, value string) error {
+			o := record.Options{Producer: &record.Producer{ID: producer, Sequence: sequence}}
+			return f.sent(t, newBatch(t, o, value)).Err
+		}
+		if err := sent(7, 0, "a"); err != nil {
+			t.Fatal(err)
+		}
+		d.has(testRule.Floor(space.Records) + 100)
+		s.review()
+		for n, value := range []string{strings.Repeat("large", 100), "small"} {
+			if err := sent(7, 1+int32(n), value); !errors.Is(err, fault.KafkaStorageError) {
+				t.Errorf("batch %d: %v", n, err)
+			}
+		}
+		s.review()
+		if err := sent(7, 2, "small"); !errors.Is(err, fault.KafkaStorageError) {
+			t.Errorf("after a measurement: %v", err)
+		}
+		d.has(muchSpace)
+		s.review()
+		if err := sent(7, 2, "small"); !errors.Is(err, fault.KafkaStorageError) {
+			t.Errorf("the batch before was refused, and there is space: %v", err)
+		}
+		if err := sent(8, 0, "taken"); err != nil {
+			t.Errorf("another producer, with space: %v", err)
+		}
+		if err := sent(7, 3, "small"); !errors.Is(err, fault.KafkaStorageError) {
+			t.Errorf("the batch before was refused, and another producer's was taken: %v", err)
+		}
+		for n, value := range []string{"large", "small"} {
+			if err := sent(7, 1+int32(n), value); err != nil {
+				t.Errorf("batch %d with space: %v", n, err)
+			}
+		}
+		time.Sleep(gapPatience)
+		if err := sent(7, 4, "small"); !errors.Is(err, fault.OutOfOrderSequence) {
+			t.Errorf("a gap, later: %v", err)
+		}
+	})
+}
+
+func TestAProducerThatGoesOnToBeRefusedIsWaitedForAsLongAsTheDiskIsFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, d := newFixture(t), &memDisk{total: muchSpace}
+		s := newSpace(t, d)
+		f.partitions.Within(s)
+		sent := func(sequence int32) error {
+			o := record.Options{Producer: &record.Producer{ID: 7, Sequence: sequence}}
+			return f.sent(t, newBatch(t, o, "a")).Err
+		}
+		if err := sent(0); err != nil {
+			t.Fatal(err)
+		}
+		d.has(0)
+		s.review()
+		for range 10 {
+			for sequence := range int32(2) {
+				if err := sent(1 + sequence); !errors.Is(err, fault.KafkaStorageError) {
+					t.Errorf("on a full disk: %v", err)
+				}
+			}
+			time.Sleep(gapPatience / 2)
+		}
+		d.has(muchSpace)
+		s.review()
+		if err := sent(2); !errors.Is(err, fault.KafkaStorageError) {
+			t.Errorf("the batch before was refused, and there is space: %v", err)
+		}
+	})
+}
+
+func TestABatchThatIsRefusedForAnotherReasonTakesNoSpace(t *testing.T) {
+	f, d := newFixture(t), &memDisk{total: testRule.Floor(space.Records) + 10_000}
 	s := newSpace(t, d)
 	f.partitions.Within(s)
-	sent := func(sequence int32, value string) error {
-		return f.sent(t, newBatch(t, record.Options{Producer: &record.Producer{ID: 7, Sequence: sequence}}, value)).Err
-	}
-	if err := sent(0, "a"); err != nil {
+	topic, _ := f.store.Image().Topic("orders")
+	p, err := f.partitions.Leader(t.Context(), topic, 0)
+	if err != nil {
 		t.Fatal(err)
 	}
-	d.has(testRule.Floor(space.Records) + 100)
-	s.review()
-	for n, value := range []string{strings.Repeat("large", 100), "small"} {
-		if err := sent(1+int32(n), value); !errors.Is(err, fault.KafkaStorageError) {
-			t.Errorf("batch %d: %v", n, err)
+	b, err := record.ParseProduced(newBatch(t, record.Options{}, strings.Repeat("a", 900)), 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const epoch = 99 // in which this broker does not lead
+	for range 30 {
+		if err := p.appendIn(epoch, b, ack{acks: 1, done: unheard{}}, 0); !errors.Is(err, fault.NotLeaderOrFollower) {
+			t.Fatalf("refused with %v", err)
 		}
 	}
-	s.review()
-	if err := sent(2, "small"); !errors.Is(err, fault.KafkaStorageError) {
-		t.Errorf("after a measurement: %v", err)
-	}
-	d.has(muchSpace)
-	s.review()
-	if err := sent(2, "small"); !errors.Is(err, fault.OutOfOrderSequence) {
-		t.Errorf("a batch is missing, and there is space: %v", err)
-	}
-	for n, value := range []string{"large", "small"} {
-		if err := sent(1+int32(n), value); err != nil {
-			t.Errorf("batch %d with space: %v", n, err)
-		}
+	if err := p.append(b, ack{acks: 1, done: unheard{}}, 0); err != nil {
+		t.Errorf("the first batch that is taken: %v", err)
 	}
 }
 
@@ -284,6 +351,25 @@ func TestAFollowerWithoutSpaceLeavesTheISRWhenItLacksSomethingAndComesBackByItse
 		}
 		full(false)
 		r.agree("orders", []int32{1, 2, 3}, "a", "b")
+	})
+}
+
+func TestAFollowerThatIsAskedToAppendDoesNotLackSpace(t *testing.T) {
+	inRing(t, 3, func(t *testing.T, r *ring) {
+		_, full := r.broker(3).crowd()
+		r.broker(1).sent("orders", "a")
+		full(true)
+		p := r.broker(3).replica()
+		b, err := record.ParseProduced(newBatch(t, record.Options{}, "a"), 9)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.append(b, ack{acks: 1, done: unheard{}}, 0); !errors.Is(err, fault.NotLeaderOrFollower) {
+			t.Errorf("a follower appends: %v", err)
+		}
+		if _, ok := p.yields(); ok {
+			t.Error("a follower that lacks nothing leaves the ISR for what its leader is to append")
+		}
 	})
 }
 

@@ -197,7 +197,7 @@ func (m *model) check() {
 			m.rt.Fatalf("replay gives other offsets: %s", cmp.Diff(m.g.Offsets(), again.Offsets()))
 		}
 		if m.g.State() == Stable {
-			live := m.g.image(func(p *member) []byte { return p.assignment })
+			live := described(m.g)
 			live.StateTimestamp = m.g.metadata.StateTimestamp // the log has that of the state before
 			if !reflect.DeepEqual(live, m.g.metadata) {
 				m.rt.Fatalf("a stable group is not what its log says: %s", cmp.Diff(live, m.g.metadata))
@@ -223,36 +223,79 @@ func (m *model) check() {
 	if m.g.leader != "" && m.g.members[m.g.leader] == nil {
 		m.rt.Fatalf("leader %s is no member", m.g.leader)
 	}
-	counted, weight := map[string]int{}, 0
-	for id := range m.g.pending {
-		weight += pendingSize + len(id)
-	}
+	supported := map[string]int{}
 	for _, p := range m.g.order {
-		weight += p.weight()
 		if p.deadline.IsZero() && p.join == nil && p.sync == nil {
 			m.rt.Fatalf("%s waits for nothing and may be dead for ever", p.id)
 		}
 		for _, q := range p.protocols {
-			counted[q.Name]++
+			supported[q.Name]++
 		}
 	}
-	if !maps.Equal(counted, m.g.supported) {
-		m.rt.Fatalf("supporters %v, counted %v", m.g.supported, counted)
+	if !maps.Equal(supported, m.g.supported) {
+		m.rt.Fatalf("the group has supporters %v, its members support %v", m.g.supported, supported)
 	}
-	recounted := group.NewOffsets("g")
-	for _, o := range m.g.Offsets() {
-		recounted.Apply(group.OffsetRecord{Group: "g", TopicPartition: o.TopicPartition, Offset: &o.Offset})
+	if want := size(m.g); m.g.Size() != want {
+		m.rt.Fatalf("Size() is %d, what the group holds takes %d", m.g.Size(), want)
 	}
-	if recounted.Size() != m.g.offsets.Size() {
-		m.rt.Fatalf("the group's offsets weigh %d, counted %d", recounted.Size(), m.g.offsets.Size())
+	for _, due := range deadlines(m.g) {
+		if m.g.Wake().IsZero() || m.g.Wake().After(due) {
+			m.rt.Fatalf("Wake() is %v, later than the deadline %v", m.g.Wake(), due)
+		}
 	}
-	if weight != m.g.weight {
-		m.rt.Fatalf("the group weighs %d, counted %d", m.g.weight, weight)
+}
+
+// described is what the log must say of a stable group.
+func described(g *Group) *group.Metadata {
+	d := &group.Metadata{
+		ProtocolType: group.ConsumerProtocolType, Generation: g.Generation(), Protocol: g.protocol, Leader: g.leader,
 	}
-	early := m.g.earliest()
-	if !early.IsZero() && (m.g.Wake().IsZero() || m.g.Wake().After(early)) {
-		m.rt.Fatalf("Wake() is %v, later than the deadline %v", m.g.Wake(), early)
+	for _, p := range g.order {
+		of := group.MemberMetadata{
+			MemberID: p.id, InstanceID: p.instanceID, Client: p.client,
+			RebalanceTimeout: p.rebalance, SessionTimeout: p.session, Assignment: p.assignment,
+		}
+		for _, q := range p.protocols {
+			if q.Name == g.protocol {
+				of.Subscription = q.Metadata
+			}
+		}
+		d.Members = append(d.Members, of)
 	}
+	return d
+}
+
+// size counts what a group takes: so much for each of its parts, and the texts and bytes that these hold. Ids are
+// held twice.
+func size(g *Group) int {
+	n := 1024 + len(g.id)
+	for id := range g.pending {
+		n += 128 + len(id)
+	}
+	for _, p := range g.members {
+		n += 512 + 2*len(p.id) + 2*len(p.instanceID) + len(p.client.ID) + len(p.client.Host) + len(p.assignment)
+		for _, q := range p.protocols {
+			n += 64 + len(q.Name) + len(q.Metadata)
+		}
+	}
+	topics := map[string]bool{}
+	for _, o := range g.Offsets() {
+		if !topics[o.Topic] {
+			n += 640 + len(o.Topic)
+		}
+		topics[o.Topic] = true
+		n += 208 + len(o.Metadata)
+	}
+	return n
+}
+
+// deadlines are the moments at which something has to be done about a group.
+func deadlines(g *Group) []time.Time {
+	all := append(slices.Collect(maps.Values(g.pending)), g.joinDeadline, g.syncDeadline)
+	for _, p := range g.members {
+		all = append(all, p.deadline)
+	}
+	return slices.DeleteFunc(all, time.Time.IsZero)
 }
 
 // calm lets the living clients go on until the group must be stable.
