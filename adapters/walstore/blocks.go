@@ -3,164 +3,269 @@ package walstore
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/chronik-stream/chronik/adapters/internal/allocate"
+	"github.com/chronik-stream/chronik/adapters/internal/metalog"
+	"github.com/chronik-stream/chronik/core/domain/space"
 )
 
 const (
-	// tableLogSize is how large Badger makes the log of its table in memory.
-	tableLogSize = 2 * memTableSize
-	// valuesAhead is what the value log has set aside beyond what a commit needs.
-	valuesAhead = 1 << 20
+	// window is how much a file has allocated beyond what the next commit writes to it.
+	window = 1 << 20
+	// triesForRoom is how often a commit tries to allocate its blocks while others take what the reserve gives back.
+	triesForRoom = 3
 )
 
-// blocks has Badger find the space of what it writes at a commit: it writes into sparse files by way of memory maps,
-// and where a page of them finds no block of the disk any more, the process ends by SIGBUS. These files are the log of
-// the table in memory (.mem), the next such log, and the value log (.vlog). Badger takes an empty file for the next log
-// as if it had made it, which keeps the blocks that the file has beyond its size.
+// blocks allocates the disk blocks of what Badger writes at a commit, before it does. Badger writes into sparse files
+// through memory maps: where the disk has no block left for a page of them, the process ends by SIGBUS. The files are
+// the log of the table in memory (.mem), the log of the table after it, and the value log (.vlog). Badger takes an
+// empty file for its next log as if it had created that, and the file keeps the blocks that it has beyond its end.
+//
+// What others do between an allocation and the write does not matter: an allocated block belongs to its file. Badger
+// does not say where it writes, so blocks count what has been written at most.
 type blocks struct {
-	dir    string
-	table  uint64           // number of the newest log of a table in memory
-	values uint64           // number of the newest file of the value log
-	ends   map[string]int64 // by file, up to where it has blocks
+	set Settings
+	dir string
 
-	written, last int64 // bytes in the newest file of the value log at most, and of the last commit's
+	mu     sync.Mutex // garbage collection runs beside the commits
+	table  growing
+	values growing
 }
 
-// extent is a part of a file.
-type extent struct {
-	path   string
-	off, n int64
+// sizes are how many bytes something writes at most.
+type sizes struct{ table, values int64 }
+
+// growing is the newest file of a kind, to which Badger appends.
+type growing struct {
+	suffix string
+	digits int // of the number in a file's name
+
+	number   uint64
+	written  int64 // bytes in the file
+	last     int64 // bytes of the last commit, which may have gone on in a file that it began
+	expected int64 // bytes that garbage collection may write at any time
+	end      int64 // up to where the file has blocks
+	next     int64 // up to where the file after it has blocks, 0 when there is none yet
 }
 
-// openBlocks returns the blocks of the database in dir, which is open. None are set aside yet.
-func openBlocks(dir string) (*blocks, error) {
-	b := &blocks{dir: dir, ends: make(map[string]int64)}
-	var err error
-	if b.table, err = b.newest(".mem"); err != nil {
-		return nil, err
+// openBlocks returns the blocks of the database in dir, which is open. Nothing is allocated yet.
+func openBlocks(dir string, set Settings) (*blocks, error) {
+	b := &blocks{
+		set: set, dir: dir,
+		table: growing{suffix: ".mem", digits: 5}, values: growing{suffix: ".vlog", digits: 6},
 	}
-	b.values, err = b.newest(".vlog")
-	return b, err
+	return b, b.look()
 }
 
-// newest returns the greatest number of a file with the suffix.
-func (b *blocks) newest(suffix string) (uint64, error) {
-	paths, err := filepath.Glob(filepath.Join(b.dir, "*"+suffix))
+// look finds the newest files.
+func (b *blocks) look() error {
+	dir, err := os.Open(b.dir)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	newest := uint64(0)
-	for _, path := range paths {
-		number, err := strconv.ParseUint(strings.TrimSuffix(filepath.Base(path), suffix), 10, 32)
-		if err != nil {
-			return 0, err
-		}
-		newest = max(newest, number)
+	names, err := dir.Readdirnames(-1)
+	if err := errors.Join(err, dir.Close()); err != nil {
+		return err
 	}
-	return newest, nil
-}
-
-// newTable reports whether Badger has begun another table in memory since it was asked last.
-func (b *blocks) newTable() (begun bool, err error) {
-	for {
-		info, err := os.Stat(b.tableLog(b.table + 1))
-		if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
-			return begun, nil
-		}
-		if err != nil {
-			return begun, err
-		}
-		delete(b.ends, b.tableLog(b.table))
-		b.table, begun = b.table+1, true
-	}
-}
-
-// findValues finds the newest file of the value log.
-func (b *blocks) findValues() error {
-	for {
-		_, err := os.Stat(b.valueLog(b.values + 1))
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
+	for _, g := range []*growing{&b.table, &b.values} {
+		newest, err := b.newest(names, g)
 		if err != nil {
 			return err
 		}
-		delete(b.ends, b.valueLog(b.values))
-		b.values++
-		b.written = b.last // the commit that began it may have gone on in it
-	}
-}
-
-// noteValues counts what was written to the value log.
-func (b *blocks) noteValues(n int64) {
-	b.written += n
-	b.last = n
-}
-
-// lacking returns what has no blocks of what a commit writes, which has n bytes for the value log, and may begin
-// another table.
-func (b *blocks) lacking(n int64, begins bool) ([]extent, error) {
-	var lacking []extent
-	table, next := b.tableLog(b.table), b.tableLog(b.table+1)
-	if b.ends[table] == 0 {
-		lacking = append(lacking, extent{table, 0, tableLogSize})
-	}
-	if begins && b.ends[next] == 0 {
-		lacking = append(lacking, extent{next, 0, tableLogSize})
-	}
-	if err := b.findValues(); err != nil {
-		return nil, err
-	}
-	values := b.valueLog(b.values)
-	if end := b.ends[values]; end < b.written+n {
-		lacking = append(lacking, extent{values, end, b.written + n + valuesAhead - end})
-	}
-	return lacking, nil
-}
-
-// take sets the blocks of what lacks them aside.
-func (b *blocks) take(lacking []extent) error {
-	for _, e := range lacking {
-		if err := b.takeOne(e); err != nil {
-			return err
-		}
-		b.ends[e.path] = e.off + e.n
+		g.begin(newest)
 	}
 	return nil
 }
 
-func (b *blocks) takeOne(e extent) error {
-	flag := os.O_RDWR
-	if e.path == b.tableLog(b.table+1) {
-		flag |= os.O_CREATE
+// newest returns the greatest number of a file that is not empty: an empty one is the next.
+func (b *blocks) newest(names []string, g *growing) (newest uint64, err error) {
+	for _, name := range names {
+		digits, ok := strings.CutSuffix(name, g.suffix)
+		if !ok {
+			continue
+		}
+		number, err := strconv.ParseUint(digits, 10, 32)
+		if err != nil || number <= newest {
+			continue
+		}
+		info, err := os.Stat(filepath.Join(b.dir, name))
+		switch {
+		case errors.Is(err, os.ErrNotExist): // Badger has removed it meanwhile
+		case err != nil:
+			return 0, err
+		case info.Size() > 0:
+			newest = number
+		}
 	}
-	f, err := os.OpenFile(e.path, flag, 0o666)
-	if err != nil {
+	return newest, nil
+}
+
+// begin notes that the file with a number is the newest.
+func (g *growing) begin(number uint64) {
+	if number == g.number {
+		return
+	}
+	end := int64(0)
+	if number == g.number+1 {
+		end = g.next
+	}
+	g.number, g.written, g.end, g.next = number, g.last, end, 0
+}
+
+// path returns the path of a file.
+func (b *blocks) path(g *growing, number uint64) string {
+	return filepath.Join(b.dir, fmt.Sprintf("%0*d%s", g.digits, number, g.suffix))
+}
+
+// makeRoom allocates the blocks of a commit with these sizes. It is metalog.ErrNotTried when there is no room for them
+// and the use. Where blocks cannot be allocated for another reason, Badger finds them by itself while there are some.
+func (b *blocks) makeRoom(use space.Use, s sizes) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.look(); err != nil {
+		return nil // such as EMFILE: see above
+	}
+	if err := b.allocate(use, 0, b.lacking(s)); err != nil {
 		return err
 	}
-	err = errors.Join(allocate.Ahead(f, e.off, e.n), f.Close())
-	if err == nil && flag&os.O_CREATE != 0 {
-		err = syncDir(e.path)
+	if !b.mayFill(s) {
+		return nil
+	}
+	// What a cluster has agreed on cannot be refused for the sake of tables that may be written because of it.
+	err := b.allocate(use, tablesAhead, b.lackingNext(s))
+	if use == space.Agreed {
+		return nil
 	}
 	return err
 }
 
-func (b *blocks) tableLog(number uint64) string {
-	return filepath.Join(b.dir, fmt.Sprintf("%05d.mem", number))
+// wrote counts what was written.
+func (b *blocks) wrote(s sizes) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.table.wrote(s.table)
+	b.values.wrote(s.values)
 }
 
-func (b *blocks) valueLog(number uint64) string {
-	return filepath.Join(b.dir, fmt.Sprintf("%06d.vlog", number))
+func (g *growing) wrote(n int64) {
+	g.written += n
+	g.last = n
 }
 
-// removeEmpty removes the empty files that a process has left in dir which was killed before Badger, or just when it,
-// was to write to them. Badger refuses a database that has one.
+// expect allocates blocks for what garbage collection may write, beside the commits, until the returned function is
+// called.
+func (b *blocks) expect(s sizes) (done func(), err error) {
+	if err := b.makeRoom(space.Internal, s); err != nil {
+		return nil, err
+	}
+	b.setExpected(s, sizes{})
+	return func() { b.setExpected(sizes{}, s) }, nil
+}
+
+func (b *blocks) setExpected(expected, written sizes) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.table.expected, b.values.expected = expected.table, expected.values
+	b.table.written += written.table
+	b.values.written += written.values
+}
+
+// mayFill reports whether a commit may be the one that fills the table in memory.
+func (b *blocks) mayFill(s sizes) bool {
+	return b.table.written+b.table.expected+s.table >= memTableSize/2
+}
+
+// extent is a part of a file.
+type extent struct {
+	of     *growing
+	next   bool // of the file after the newest
+	off, n int64
+}
+
+// lacking returns what has no blocks yet of what a commit writes to the newest files.
+func (b *blocks) lacking(s sizes) (all []extent) {
+	for _, need := range []struct {
+		of *growing
+		n  int64
+	}{{&b.table, s.table}, {&b.values, s.values}} {
+		g := need.of
+		if upTo := g.written + g.expected + need.n; g.end < upTo {
+			all = append(all, extent{of: g, off: g.end, n: upTo + window - g.end})
+		}
+	}
+	return all
+}
+
+// lackingNext returns what has no blocks yet of what a commit writes to the log of a table that it begins.
+func (b *blocks) lackingNext(s sizes) []extent {
+	g := &b.table
+	if upTo := g.expected + s.table; g.next < upTo || g.next == 0 {
+		return []extent{{of: g, next: true, off: g.next, n: upTo + window - g.next}}
+	}
+	return nil
+}
+
+// allocate allocates the extents, where there is room for them and for so much ahead.
+func (b *blocks) allocate(use space.Use, ahead int64, lacking []extent) error {
+	needed := ahead
+	for _, e := range lacking {
+		needed += e.n
+	}
+	for range triesForRoom {
+		if err := room(b.set, use, needed); err != nil {
+			return err
+		}
+		if !b.take(lacking) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: others took the space that was made free", metalog.ErrNotTried)
+}
+
+// take allocates the extents, and reports whether the disk has no space for them.
+func (b *blocks) take(lacking []extent) (full bool) {
+	for _, e := range lacking {
+		err := b.takeOne(e)
+		if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+			return true
+		}
+		if err != nil {
+			continue // see makeRoom
+		}
+		if e.next {
+			e.of.next = e.off + e.n
+		} else {
+			e.of.end = e.off + e.n
+		}
+	}
+	return false
+}
+
+func (b *blocks) takeOne(e extent) error {
+	path, flag := b.path(e.of, e.of.number), os.O_RDWR
+	if e.next {
+		path, flag = b.path(e.of, e.of.number+1), os.O_RDWR|os.O_CREATE
+	}
+	f, err := os.OpenFile(path, flag, 0o666)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(allocate.Ahead(f, e.off, e.n), f.Close())
+	if err == nil && e.next && e.off == 0 {
+		err = syncDir(path)
+	}
+	return err
+}
+
+// removeEmpty removes empty logs from dir: those that were prepared for Badger, and those that a process has left which
+// was killed while Badger made them. Badger refuses a database that has one.
 func removeEmpty(dir string) error {
 	var failed error
 	for _, suffix := range []string{".mem", ".vlog"} {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"log/slog"
 	"os"
 
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/space"
 )
 
 var compressions = map[string]options.CompressionType{
@@ -30,8 +32,15 @@ const (
 	compressedCache = 1 << 20
 )
 
+// database is Badger with the blocks of what it writes.
+type database struct {
+	*badger.DB
+
+	blocks *blocks
+}
+
 // openDatabase opens Badger in dir, and turns a panic of it into an error.
-func openDatabase(dir string, set Settings, log *slog.Logger) (db *badger.DB, err error) {
+func openDatabase(dir string, set Settings, log *slog.Logger) (db *database, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v", r)
@@ -65,7 +74,20 @@ func openDatabase(dir string, set Settings, log *slog.Logger) (db *badger.DB, er
 	if set.Compression != "none" {
 		opts = opts.WithBlockCacheSize(compressedCache)
 	}
-	return badger.Open(opts)
+	opened, err := badger.Open(opts)
+	if err != nil {
+		return nil, err
+	}
+	b, err := openBlocks(dir, set)
+	if err != nil {
+		return nil, errors.Join(err, opened.Close())
+	}
+	return &database{opened, b}, nil
+}
+
+// Close closes the database. Errors are those of Badger, and of removing what was prepared for it.
+func (db *database) Close() error {
+	return errors.Join(db.DB.Close(), removeEmpty(db.blocks.dir))
 }
 
 // checkUnused refuses a database that a store has open: Badger locks the directory.
@@ -125,38 +147,93 @@ func load(db *badger.DB) (img *metadata.Image, note []byte, err error) {
 	}
 }
 
-// write makes the changes in db, all of them or nothing.
-func write(db *badger.DB, changes []change) error {
-	err := commitAtOnce(db, changes)
+// write makes the changes, all of them or nothing. It is metalog.ErrNotTried when there is no room for them and the
+// use.
+func (db *database) write(use space.Use, changes []change) error {
+	err := db.commit(use, changes)
 	if errors.Is(err, badger.ErrTxnTooBig) {
-		err = commitByRedo(db, changes)
+		err = db.commitByRedo(use, changes)
 	}
 	return err
 }
 
-// fill writes all of img, and the note unless it is nil, into db, which is empty. A crash in between leaves
-// no usable store.
-func fill(db *badger.DB, img *metadata.Image, note []byte) error {
-	batch := db.NewWriteBatch()
-	defer batch.Cancel()
-	if note != nil {
-		if err := batch.Set([]byte(noteKey), note); err != nil {
-			return err
-		}
+// commit makes the changes in one transaction. It is metalog.ErrNotTried when there is no room for them and the use,
+// and badger.ErrTxnTooBig when they are too many; then nothing has happened.
+func (db *database) commit(use space.Use, changes []change) error {
+	s := sizesOf(changes)
+	if s.table >= memTableSize/4 { // Badger says so from 15 % on
+		return badger.ErrTxnTooBig
 	}
-	for e := range img.Entities() {
-		value, _, err := img.EncodeEntity(e)
+	if err := db.blocks.makeRoom(use, s); err != nil {
+		return err
+	}
+	err := commitAtOnce(db.DB, changes)
+	if err == nil {
+		db.blocks.wrote(s)
+	}
+	return err
+}
+
+// fillPart is how many bytes are written at once where all need not be.
+const fillPart = 256 << 10
+
+// commitInParts makes the changes in as many transactions as they take.
+func (db *database) commitInParts(use space.Use, changes iter.Seq2[change, error]) error {
+	var part []change
+	size := int64(0)
+	for c, err := range changes {
 		if err != nil {
 			return err
 		}
-		if err := batch.Set([]byte(e), value); err != nil {
-			return err
+		part = append(part, c)
+		if size += sizesOf(part[len(part)-1:]).total(); size >= fillPart {
+			if err := db.commit(use, part); err != nil {
+				return err
+			}
+			part, size = part[:0], 0
 		}
 	}
-	if err := batch.Flush(); err != nil {
+	return errors.Join(db.commit(use, part), db.Sync())
+}
+
+// fill writes all of img, and the note unless it is nil, into the database, which is empty. A crash in between leaves
+// no usable store.
+func (db *database) fill(use space.Use, img *metadata.Image, note []byte) error {
+	return db.commitInParts(use, func(yield func(change, error) bool) {
+		if note != nil && !yield(change{[]byte(noteKey), note}, nil) {
+			return
+		}
+		for e := range img.Entities() {
+			value, _, err := img.EncodeEntity(e)
+			if !yield(change{[]byte(e), value}, err) {
+				return
+			}
+		}
+	})
+}
+
+// collectGarbage collects a file of the value log of which half or more is garbage. live is about the size of all that
+// is not.
+func (db *database) collectGarbage(live int64) error {
+	const entriesShare = 8 // of a value log's bytes, what its entries take in the log of the table in memory, at most
+	done, err := db.blocks.expect(sizes{table: live / entriesShare, values: live})
+	if err != nil {
 		return err
 	}
-	return db.Sync()
+	defer done()
+	return db.RunValueLogGC(0.5)
+}
+
+// sizeOf returns how many bytes the entities of img have.
+func sizeOf(img *metadata.Image) (size int64, err error) {
+	for e := range img.Entities() {
+		value, _, err := img.EncodeEntity(e)
+		if err != nil {
+			return 0, err
+		}
+		size += int64(len(e) + len(value))
+	}
+	return size, nil
 }
 
 // logger is Badger's logger. What Badger says of its inner life is for debugging; its errors are warnings,

@@ -19,21 +19,17 @@ import (
 type journal struct {
 	set       Settings
 	log       *slog.Logger
-	db        *badger.DB
+	db        *database
 	guard     *guard
 	snapshots snapshots
 
 	last   atomic.Pointer[metadata.Image] // committed last
 	failed atomic.Pointer[error]          // what stopped the keeper from syncing: nothing is committed any more
 
-	collected atomic.Int64 // bytes at most that garbage collection has put into the value log, and blocks do not know of
-
 	// The committer's: what came since the last snapshot, rotation and sync.
 	commands           int
 	bytes, rotateBytes int64
 	unsynced           int64
-	table              int64 // about what the table in memory has
-	blocks             *blocks
 
 	wake       chan errand
 	stopKeeper func() // does nothing when the keeper has ended
@@ -48,10 +44,10 @@ const (
 )
 
 func startJournal(
-	set Settings, log *slog.Logger, db *badger.DB, b *blocks, g *guard, s snapshots, img *metadata.Image,
+	set Settings, log *slog.Logger, db *database, g *guard, s snapshots, img *metadata.Image,
 ) *journal {
 	j := &journal{
-		set: set, log: log, db: db, blocks: b, guard: g, snapshots: s,
+		set: set, log: log, db: db, guard: g, snapshots: s,
 		wake: make(chan errand, 2),
 	}
 	j.last.Store(img)
@@ -88,15 +84,9 @@ func (j *journal) commit(
 	if err != nil {
 		return err
 	}
-	values := valueBytes(changes)
-	if err := j.makeRoom(use, values); err != nil {
+	if err := j.db.write(use, changes); err != nil {
 		return err
 	}
-	if err := write(j.db, changes); err != nil {
-		return err
-	}
-	j.blocks.noteValues(values)
-	j.noteTable(size, len(changed))
 	j.last.Store(img)
 	if err := j.noteDurable(img, size); err != nil {
 		return err
@@ -145,9 +135,6 @@ func (j *journal) Close(img *metadata.Image) error {
 		return errors.Join(fmt.Errorf("metadata database not closed: %w", err), j.db.Sync(), j.guard.close())
 	}
 	err := j.db.Close() // Badger syncs what it has
-	if err == nil {
-		err = removeEmpty(j.blocks.dir)
-	}
 	if err == nil {
 		err = j.guard.reached(img.Index())
 	}
@@ -223,8 +210,7 @@ func (j *journal) flush(index uint64) uint64 {
 func (j *journal) collectGarbage() {
 	err := room(j.set, space.Internal, j.set.SegmentSize) // live values are rewritten before the old file goes
 	if err == nil {
-		j.collected.Add(j.snapshots.likelySize())
-		err = j.db.RunValueLogGC(0.5)
+		err = j.db.collectGarbage(j.snapshots.likelySize())
 	}
 	if err != nil && !errors.Is(err, badger.ErrNoRewrite) && !errors.Is(err, badger.ErrRejected) {
 		j.log.Warn("metadata value log not collected", "err", err)

@@ -3,12 +3,12 @@ package walstore
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/space"
 )
 
 // A command about a broker may change every topic, which is more than Badger takes in one transaction. Such changes are
@@ -67,23 +67,33 @@ func commitAtOnce(db *badger.DB, changes []change) error {
 	return txn.Commit()
 }
 
-// commitByRedo makes changes of any size.
-func commitByRedo(db *badger.DB, changes []change) error {
-	if err := writeRedo(db, changes); err != nil {
+// redoTimes is how often changes are written by a redo, at most, their tables included.
+const redoTimes = 3
+
+// commitByRedo makes changes of any size. It is metalog.ErrNotTried when there is no room for them and the use. After
+// another error it is not known what was written; the next start knows.
+func (db *database) commitByRedo(use space.Use, changes []change) error {
+	if err := room(db.blocks.set, use, redoTimes*sizesOf(changes).total()); err != nil {
 		return err
 	}
-	return carryOut(db, changes)
+	if err := db.writeRedo(use, changes); err != nil {
+		return err
+	}
+	if err := db.carryOut(changes); err != nil {
+		return fmt.Errorf("carry out a change that is decided: %v", err) //nolint:errorlint // it was tried
+	}
+	return nil
 }
 
 // writeRedo stores the changes as a redo. When it returns nil, they will be made even after a crash.
-func writeRedo(db *badger.DB, changes []change) error {
+func (db *database) writeRedo(use space.Use, changes []change) error {
 	var parts []change
 	for redo := encodeRedo(changes); len(redo) > 0; {
 		part := redo[:min(redoPart, len(redo))]
 		redo = redo[len(part):]
 		parts = append(parts, change{binary.BigEndian.AppendUint32([]byte(redoPrefix), uint32(len(parts))), part})
 	}
-	if err := commitAtOnce(db, parts); err != nil {
+	if err := db.commit(use, parts); err != nil {
 		return err
 	}
 	return db.Sync()
@@ -106,18 +116,18 @@ func encodeRedo(changes []change) []byte {
 }
 
 // carryOut applies the changes of the redo, and removes it.
-func carryOut(db *badger.DB, changes []change) error {
-	batch := db.NewWriteBatch()
-	defer batch.Cancel()
-	for _, c := range changes {
-		if err := c.write(batch); err != nil {
-			return err
+func (db *database) carryOut(changes []change) error {
+	err := db.commitInParts(space.Agreed, func(yield func(change, error) bool) {
+		for _, c := range changes {
+			if !yield(c, nil) {
+				return
+			}
 		}
-	}
-	if err := errors.Join(batch.Flush(), db.Sync()); err != nil {
+	})
+	if err != nil {
 		return err
 	}
-	keys, _, err := readRedo(db)
+	keys, _, err := readRedo(db.DB)
 	if err != nil {
 		return err
 	}
@@ -125,17 +135,17 @@ func carryOut(db *badger.DB, changes []change) error {
 	for n, key := range keys {
 		gone[n].key = key
 	}
-	return commitAtOnce(db, gone)
+	return db.commit(space.Agreed, gone)
 }
 
 // replayRedo carries out a redo that a crash has left.
-func replayRedo(db *badger.DB) (err error) {
+func (db *database) replayRedo() (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v", r)
 		}
 	}()
-	keys, redo, err := readRedo(db)
+	keys, redo, err := readRedo(db.DB)
 	if err != nil || len(keys) == 0 {
 		return err
 	}
@@ -143,7 +153,7 @@ func replayRedo(db *badger.DB) (err error) {
 	if err != nil {
 		return err
 	}
-	return carryOut(db, changes)
+	return db.carryOut(changes)
 }
 
 // readRedo returns the redo and its keys.

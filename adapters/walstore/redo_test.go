@@ -11,6 +11,7 @@ import (
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/space"
 )
 
 // snapshotOf returns img as bytes that equal images share.
@@ -65,15 +66,15 @@ func TestARedoIsCarriedOutAtTheNextStart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := commitAtOnce(db, changes); !errors.Is(err, badger.ErrTxnTooBig) {
+		if err := commitAtOnce(db.DB, changes); !errors.Is(err, badger.ErrTxnTooBig) {
 			t.Fatalf("%d changes at once: %v", len(changes), err)
 		}
-		if err := writeRedo(db, changes); err != nil {
+		if err := db.writeRedo(space.Metadata, changes); err != nil {
 			t.Fatal(err)
 		}
 		for rest := changes[:min(done, len(changes))]; len(rest) > 0; {
 			n := min(1000, len(rest))
-			if err := commitAtOnce(db, rest[:n]); err != nil {
+			if err := commitAtOnce(db.DB, rest[:n]); err != nil {
 				t.Fatal(err)
 			}
 			rest = rest[n:]

@@ -35,13 +35,17 @@ func (j replicaJournal) Commit(img *metadata.Image, changed []metadata.Entity, c
 	return j.commit(space.Agreed, img, changed, commands, note)
 }
 
+// makingTimes is how often the bytes of an image are on the disk, at most, while a database is made of it: in logs, and
+// in the tables that are written from them.
+const makingTimes = 2
+
 // Replace implements metalog.ReplicaJournal. The new database is made beside the old one and takes its place by
 // renaming; see recoverReplacement.
 func (j replicaJournal) Replace(img *metadata.Image, note []byte) error {
 	database := filepath.Join(j.set.Dir, databaseDir)
-	tables, err := TableBytes(j.set.Dir) // the new ones stand beside the old ones for a while
-	if err == nil {
-		err = room(j.set, space.Agreed, tables)
+	size, err := sizeOf(img)
+	if err == nil { // the new database stands beside the old one for a while
+		err = room(j.set, space.Agreed, makingTimes*size+tablesAhead)
 	}
 	if err != nil {
 		return err
@@ -64,9 +68,6 @@ func (j replicaJournal) Replace(img *metadata.Image, note []byte) error {
 		return fmt.Errorf("open the new database: %w", err)
 	}
 	j.db = db
-	if j.blocks, err = openBlocks(database); err != nil {
-		return err
-	}
 	j.last.Store(img)
 	j.startKeeper(0) // there is no snapshot of img yet
 	return errors.Join(j.guard.reached(img.Index()), j.guard.sync())

@@ -127,7 +127,8 @@ func TestACrashDuringReplaceLeavesTheOldOrTheNew(t *testing.T) {
 	}
 	steps := []func(database string) error{
 		func(database string) error {
-			return makeDatabase(database+incomingSuffix, DefaultSettings(""), imageOf(t, 9), []byte("nine"), discard())
+			set := DefaultSettings(filepath.Dir(database))
+			return makeDatabase(database+incomingSuffix, set, imageOf(t, 9), []byte("nine"), discard())
 		},
 		rename("", outgoingSuffix),
 		rename(incomingSuffix, ""),

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/space"
 )
 
 // Restored says what Restore did.
@@ -118,7 +119,7 @@ func makeDatabase(dir string, set Settings, img *metadata.Image, note []byte, lo
 	if err != nil {
 		return err
 	}
-	return errors.Join(fill(db, img, note), db.Close())
+	return errors.Join(db.fill(space.Agreed, img, note), db.Close())
 }
 
 // freeName returns the first of base.1, base.2 … that does not exist.

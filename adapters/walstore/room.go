@@ -1,13 +1,11 @@
 package walstore
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/dgraph-io/badger/v4"
-	"golang.org/x/sys/unix"
 
 	"github.com/chronik-stream/chronik/adapters/internal/freespace"
 	"github.com/chronik-stream/chronik/adapters/internal/metalog"
@@ -57,69 +55,25 @@ const (
 	// tablesAhead is what Badger writes when it opens or closes, or when its table in memory is full: that table, and
 	// compactions.
 	tablesAhead = 2 * memTableSize
-	// mayNeedRedo is the size from which changes may be more than a transaction takes.
-	mayNeedRedo = memTableSize / 10
-	// entryOverhead is about what an entry takes in the memtable beside its key and value.
+	// entryOverhead is about what an entry takes in the memtable beside its key and value, and more than in a log.
 	entryOverhead = 150
 )
 
-// triesForRoom is how often a commit tries to get its blocks while others take what the reserve gives back.
-const triesForRoom = 3
-
-// makeRoom has a commit find its space, of which n bytes go to the value log. It is metalog.ErrNotTried when there is
-// none for the use.
-func (j *journal) makeRoom(use space.Use, n int64) error {
-	begun, err := j.blocks.newTable()
-	if err != nil {
-		return err
-	}
-	if begun {
-		j.table = 0
-	}
-	j.blocks.written += j.collected.Swap(0)
-	ahead, fills := int64(0), j.table >= memTableSize/2
-	if fills {
-		ahead = tablesAhead
-	}
-	for range triesForRoom {
-		lacking, err := j.blocks.lacking(n, fills)
-		if err != nil {
-			return err
-		}
-		needed := ahead
-		for _, e := range lacking {
-			needed += e.n
-		}
-		if err := room(j.set, use, needed); err != nil {
-			return err
-		}
-		if err = j.blocks.take(lacking); !errors.Is(err, unix.ENOSPC) {
-			return err
-		}
-	}
-	return fmt.Errorf("%w: others took the space that was made free", metalog.ErrNotTried)
-}
-
-// noteTable counts what a commit has put into the memtable.
-func (j *journal) noteTable(bytes int64, entries int) {
-	j.table += bytes + int64(entries)*entryOverhead
-}
-
-// valueBytes is how much the changes write to the value log at most.
-func valueBytes(changes []change) int64 {
-	values, all := int64(0), int64(0)
+// sizesOf returns how much the changes write at most.
+func sizesOf(changes []change) (s sizes) {
 	for _, c := range changes {
-		size := int64(len(c.key)+len(c.value)) + entryOverhead
-		all += size
-		if len(c.value) >= valueThreshold {
-			values += size
+		s.table += int64(len(c.key)) + entryOverhead
+		if size := int64(len(c.value)); size < valueThreshold {
+			s.table += size
+		} else {
+			s.values += int64(len(c.key)) + size + entryOverhead
 		}
 	}
-	if all >= mayNeedRedo {
-		values += all
-	}
-	return values
+	s.table += entryOverhead // the end of the transaction
+	return s
 }
+
+func (s sizes) total() int64 { return s.table + s.values }
 
 // TableBytes is how much the tables of the database under dir have on disk, 0 where there is none.
 func TableBytes(dir string) (int64, error) {

@@ -2,11 +2,14 @@ package walstore
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/chronik-stream/chronik/adapters/internal/metalog"
@@ -148,5 +151,104 @@ func TestTableBytesCountsTheTables(t *testing.T) {
 	closeStore(t, s)
 	if n, err := TableBytes(set.Dir); n == 0 || err != nil {
 		t.Errorf("of a store that was closed: %d, %v", n, err)
+	}
+}
+
+// ruled is the space of a disk with so many bytes left, by the rule of core/domain/space. It counts what is asked for.
+type ruled struct {
+	rule space.Rule
+	left int64
+	most int64
+}
+
+// Room implements Space.
+func (r *ruled) Room(use space.Use, n int64) error {
+	r.most = max(r.most, n)
+	if r.left-n < r.rule.Floor(use) {
+		return fmt.Errorf("%d bytes left, needed are %d", r.left, r.rule.Floor(use)+n)
+	}
+	return nil
+}
+
+// TestWhatMayBeProposedCanBeCommitted has nodes refuse commands before they lack the space for what is agreed on: a
+// node that cannot commit that ends.
+func TestWhatMayBeProposedCanBeCommitted(t *testing.T) {
+	disk, set := &ruled{rule: space.NewRule(64<<20, 0), left: 1 << 40}, DefaultSettings(t.TempDir())
+	set.Space = disk
+	j, _, err := openJournal(set, discard())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		disk.left = 1 << 40
+		if err := j.Close(j.last.Load()); err != nil {
+			t.Error(err)
+		}
+	}()
+	few := sizes{table: 4 << 10, values: 64 << 10}
+	for _, filled := range []int64{0, memTableSize / 2} {
+		proposed := 0
+		for left := int64(8 << 20); left <= 40<<20; left += 1 << 20 {
+			b := j.db.blocks
+			b.table.written, b.table.end, b.table.next, b.values.end = filled, 0, 0, 0
+			disk.left = left
+			if (replicaJournal{j}).Ready() != nil {
+				continue
+			}
+			proposed++
+			if err := b.makeRoom(space.Agreed, few); err != nil {
+				t.Errorf("with %d MiB left and %d bytes in the table: %v", left>>20, filled, err)
+			}
+		}
+		if proposed == 0 || proposed == 33 {
+			t.Errorf("%d of 33 times commands were proposed", proposed)
+		}
+	}
+}
+
+// TestAReplacementAsksForTheRoomThatItTakes has a node get all metadata by a snapshot.
+func TestAReplacementAsksForTheRoomThatItTakes(t *testing.T) {
+	disk, set := &ruled{rule: space.NewRule(64<<20, 0), left: 1 << 40}, DefaultSettings(t.TempDir())
+	set.Space = disk
+	r, err := OpenReplica(set, discard())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeReplica(t, r)
+	cmds := []metadata.Command{
+		metadata.InitCluster{ClusterID: "cluster", Features: metadata.NewestFeatures()},
+		metadata.RegisterBroker{ID: 1, Incarnation: [16]byte{1}, Features: metadata.SupportedFeatures()},
+	}
+	for n := range 2000 {
+		cmds = append(cmds, metadata.CreateTopic{
+			Name: fmt.Sprint("topic-", n), ID: testID(n + 1000), Partitions: 300, ReplicationFactor: 1,
+		})
+	}
+	img := imageOf(t, 1)
+	for _, cmd := range cmds {
+		if img, _, err = metadata.Apply(img, cmd); err != nil {
+			t.Fatal(err)
+		}
+	}
+	disk.most = 0
+	if err := r.Replace(img, []byte("note")); err != nil {
+		t.Fatal(err)
+	}
+	took := int64(0)
+	err = filepath.WalkDir(filepath.Join(set.Dir, databaseDir), func(_ string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		info, err := e.Info()
+		if err == nil {
+			took += info.Sys().(*syscall.Stat_t).Blocks * 512
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if took > disk.most {
+		t.Errorf("it has asked for %d bytes, and takes %d", disk.most, took)
 	}
 }

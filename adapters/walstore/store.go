@@ -87,15 +87,11 @@ func openJournal(set Settings, log *slog.Logger) (*journal, []byte, error) {
 	if err := db.Sync(); err != nil { // without fsync, what a killed process wrote may not be on disk yet
 		return nil, nil, errors.Join(fmt.Errorf("open metadata store: %w", err), db.Close())
 	}
-	b, err := openBlocks(filepath.Join(set.Dir, databaseDir))
-	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("open metadata store: %w", err), db.Close())
-	}
 	g, err := openGuard(filepath.Join(set.Dir, guardFile), img.Index())
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("open metadata store: %w", err), db.Close())
 	}
-	return startJournal(set, log, db, b, g, snapshots{filepath.Join(set.Dir, snapshotsDir)}, img), note, nil
+	return startJournal(set, log, db, g, snapshots{filepath.Join(set.Dir, snapshotsDir)}, img), note, nil
 }
 
 // expected returns the index that the store must have reached at least. It is ErrDamaged when there
@@ -120,16 +116,16 @@ func expected(dir string) (uint64, error) {
 }
 
 // openImage opens the database and reads its image, which must have reached an index at least, and its note.
-func openImage(set Settings, reached uint64, log *slog.Logger) (*badger.DB, *metadata.Image, []byte, error) {
+func openImage(set Settings, reached uint64, log *slog.Logger) (*database, *metadata.Image, []byte, error) {
 	database := filepath.Join(set.Dir, databaseDir)
 	db, err := openDatabase(database, set, log)
 	if err != nil {
 		return nil, nil, nil, damaged(database, err)
 	}
-	if err := replayRedo(db); err != nil {
+	if err := db.replayRedo(); err != nil {
 		return nil, nil, nil, errors.Join(damaged(database, err), db.Close())
 	}
-	img, note, err := load(db)
+	img, note, err := load(db.DB)
 	if err == nil && img.Index() < reached {
 		err = fmt.Errorf("it ends at index %d, acknowledged was %d", img.Index(), reached)
 	}

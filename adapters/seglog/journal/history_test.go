@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 
