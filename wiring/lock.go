@@ -10,8 +10,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/chronik-stream/chronik/adapters/filestore"
+	"github.com/chronik-stream/chronik/adapters/seglog"
 	"github.com/chronik-stream/chronik/adapters/seglog/disk"
+	"github.com/chronik-stream/chronik/adapters/walstore"
 	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/broker/controller"
+	"github.com/chronik-stream/chronik/core/ports"
 )
 
 // lockFile is the file in the data directory whose lock keeps a second broker out. It contains the process id of the
@@ -20,6 +25,39 @@ const lockFile = "chronik.lock"
 
 // dataDir is a data directory that belongs to this process until its cleanup.
 type dataDir struct{ path string }
+
+// openDataDir locks the data directory for a broker that keeps this kind of metadata. It refuses a directory in which
+// that broker must not start, before anything is opened or created there except for the lock.
+func openDataDir(cfg *configs.Config, kind controller.MetadataKind) (dataDir, func(), error) {
+	dir, unlock, err := lockDataDir(cfg)
+	if err != nil {
+		return dataDir{}, nil, err
+	}
+	found, err := lookInto(dir)
+	if err == nil {
+		err = found.Check(kind)
+	}
+	if err != nil {
+		unlock()
+		return dataDir{}, nil, err
+	}
+	return dir, unlock, nil
+}
+
+// lookInto returns what is in the data directory.
+func lookInto(dir dataDir) (controller.Directory, error) {
+	found := controller.Directory{
+		Path: dir.path, Logs: func() ([]ports.LogID, error) { return seglog.StoredIn(dir.path) },
+	}
+	var failed [3]error
+	found.WAL, failed[0] = walstore.Exists(dir.path)
+	found.File, failed[1] = filestore.Exists(dir.path)
+	found.Raft, failed[2] = hasRaft(dir.path)
+	if err := errors.Join(failed[:]...); err != nil {
+		return found, fmt.Errorf("data directory: %w", err)
+	}
+	return found, nil
+}
 
 // lockDataDir locks the data directory, which it creates if it is missing. The operating system releases the lock when
 // the process ends for whatever reason.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/chronik-stream/chronik/adapters/raftnode"
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/wiring/cluster"
 )
@@ -31,3 +32,6 @@ func injectorFor(cfg *configs.Config) (injector, error) {
 	}
 	return buildStandalone, nil
 }
+
+// hasRaft reports whether the data directory has the raft directory of a node.
+func hasRaft(dir string) (bool, error) { return raftnode.Exists(dir) }

@@ -20,3 +20,6 @@ func injectorFor(cfg *configs.Config) (injector, error) {
 	}
 	return build, nil
 }
+
+// hasRaft reports false: only a node needs to know whether there is a raft directory, and this binary runs none.
+func hasRaft(string) (bool, error) { return false, nil }

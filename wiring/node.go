@@ -28,7 +28,8 @@ var nodeSet = wire.NewSet(joinSet, workSet, newNodeRole, wire.Struct(new(nodeSta
 
 // joinSet provides what joins the node to its cluster, and the replicated metadata in which this broker is registered.
 var joinSet = wire.NewSet(
-	cluster.OpenTLS, newNodes, openRaftNode, cluster.Claim, cluster.NewAsker, cluster.NewEarly,
+	wire.Value(controller.NodeMetadata), cluster.OpenTLS, newNodes, openRaftNode,
+	cluster.Claim, cluster.NewAsker, cluster.NewEarly,
 	controller.NewJoining, wire.Struct(new(controller.JoinSettings), "*"),
 	wire.Bind(new(controller.VoterNotes), new(*raftnode.Manager)),
 	wire.Bind(new(controller.VoterPeers), new(*cluster.Asker)),
@@ -111,6 +112,9 @@ type joinNeeds struct {
 // majority of the nodes.
 func registerNode(ctx context.Context, n joinNeeds) (registered[*raftmeta.Store], error) {
 	if err := n.Logs.Err(); err != nil {
+		return registered[*raftmeta.Store]{}, err
+	}
+	if err := controller.CheckLogs(n.Metadata.Image(), n.Logs); err != nil {
 		return registered[*raftmeta.Store]{}, err
 	}
 	n.Steps.begin("wait for a majority of the nodes")

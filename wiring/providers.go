@@ -18,9 +18,9 @@ import (
 // there is a cluster, come from a set such as standaloneSet.
 var brokerSet = wire.NewSet(directorySet, serviceSet, serverSet, wire.Struct(new(parts), "*"))
 
-// directorySet provides the locked data directory and the stores in it.
+// directorySet provides the locked and checked data directory and the stores in it.
 var directorySet = wire.NewSet(
-	newNodeID, lockDataDir, openSpace, newDecompression,
+	newNodeID, openDataDir, openSpace, newDecompression,
 	wire.Struct(new(storeNeeds), "*"), wire.Struct(new(logNeeds), "*"), openLogs,
 )
 
@@ -59,12 +59,14 @@ var aloneSet = wire.NewSet(
 
 // standaloneSet provides a broker without a cluster that keeps its metadata in the write-ahead store.
 var standaloneSet = wire.NewSet(
-	aloneSet, openWALStore, registerInWAL, wire.FieldsOf(new(registered[*walstore.Store]), "Store", "Epoch"),
+	aloneSet, wire.Value(controller.WALMetadata), openWALStore, registerInWAL,
+	wire.FieldsOf(new(registered[*walstore.Store]), "Store", "Epoch"),
 )
 
 // legacySet provides a broker without a cluster that keeps its metadata in one JSON file. It is a set of its own rather
 // than a choice in a provider, so that the binding of the port names the store.
 var legacySet = wire.NewSet(
-	aloneSet, openFileStore, registerInFile, wire.FieldsOf(new(registered[*filestore.Store]), "Store", "Epoch"),
+	aloneSet, wire.Value(controller.FileMetadata), openFileStore, registerInFile,
+	wire.FieldsOf(new(registered[*filestore.Store]), "Store", "Epoch"),
 	wire.Bind(new(ports.MetadataStore), new(*filestore.Store)),
 )

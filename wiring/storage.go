@@ -33,19 +33,6 @@ func hasStore(dir dataDir, wal bool) bool {
 	return err == nil
 }
 
-// checkKind refuses to create a metadata store beside one of the other kind: without their metadata, records would be
-// treated as those of deleted topics.
-func checkKind(dir dataDir, wal bool) error {
-	if hasStore(dir, wal) || !hasStore(dir, !wal) {
-		return nil
-	}
-	return fmt.Errorf(
-		"data directory %s keeps its metadata with use_wal_metadata = %t: set that, or move it with "+
-			"`chronik-server metadata migrate`",
-		dir.path, !wal,
-	)
-}
-
 // unregistered is a metadata store in which this broker is not registered yet. Services must not use it; the type makes
 // sure that they get the store of a registered.
 type unregistered[S ports.MetadataStore] struct{ store S }
@@ -63,9 +50,6 @@ type storeNeeds struct {
 // openWALStore opens the write-ahead store.
 func openWALStore(n storeNeeds) (unregistered[*walstore.Store], func(), error) {
 	n.Steps.begin("open the metadata store")
-	if err := checkKind(n.Dir, true); err != nil {
-		return unregistered[*walstore.Store]{}, nil, err
-	}
 	store, err := walstore.Open(n.wal(), n.Log)
 	if err != nil {
 		return unregistered[*walstore.Store]{}, nil, err
@@ -76,9 +60,6 @@ func openWALStore(n storeNeeds) (unregistered[*walstore.Store], func(), error) {
 // openFileStore opens the store that is one JSON file.
 func openFileStore(n storeNeeds) (unregistered[*filestore.Store], func(), error) {
 	n.Steps.begin("open the metadata store")
-	if err := checkKind(n.Dir, false); err != nil {
-		return unregistered[*filestore.Store]{}, nil, err
-	}
 	store, err := filestore.Open(n.Dir.path, int32(n.Node))
 	if err != nil {
 		return unregistered[*filestore.Store]{}, nil, err

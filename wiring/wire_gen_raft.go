@@ -24,7 +24,8 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 	if err != nil {
 		return nil, nil, err
 	}
-	wiringDataDir, cleanup, err := lockDataDir(cfg)
+	metadataKind := _wireMetadataKindValue
+	wiringDataDir, cleanup, err := openDataDir(cfg, metadataKind)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -324,9 +325,14 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 	}, nil
 }
 
+var (
+	_wireMetadataKindValue = controller.NodeMetadata
+)
+
 // buildLegacy creates a standalone broker that keeps its metadata in one JSON file (use_wal_metadata = false).
 func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
-	wiringDataDir, cleanup, err := lockDataDir(cfg)
+	metadataKind := _wireControllerMetadataKindValue
+	wiringDataDir, cleanup, err := openDataDir(cfg, metadataKind)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -536,6 +542,10 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 	}, nil
 }
 
+var (
+	_wireControllerMetadataKindValue = controller.FileMetadata
+)
+
 // Injectors from inject_memory.go:
 
 // buildInMemory creates the parts of a standalone broker that keeps nothing on disk.
@@ -715,7 +725,8 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 
 // buildStandalone is build without the tag raft: it creates the parts of a standalone broker.
 func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
-	wiringDataDir, cleanup, err := lockDataDir(cfg)
+	metadataKind := _wireMetadataKindValue2
+	wiringDataDir, cleanup, err := openDataDir(cfg, metadataKind)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -924,3 +935,7 @@ func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seam
 		cleanup()
 	}, nil
 }
+
+var (
+	_wireMetadataKindValue2 = controller.WALMetadata
+)

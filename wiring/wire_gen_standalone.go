@@ -18,7 +18,8 @@ import (
 // build creates the parts of the broker that this build mode is for: a standalone one, or with the tag raft a node of a
 // cluster. The cleanup closes them in reverse order. make generate writes the implementation.
 func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
-	wiringDataDir, cleanup, err := lockDataDir(cfg)
+	metadataKind := _wireMetadataKindValue
+	wiringDataDir, cleanup, err := openDataDir(cfg, metadataKind)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -228,9 +229,14 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 	}, nil
 }
 
+var (
+	_wireMetadataKindValue = controller.WALMetadata
+)
+
 // buildLegacy creates a standalone broker that keeps its metadata in one JSON file (use_wal_metadata = false).
 func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
-	wiringDataDir, cleanup, err := lockDataDir(cfg)
+	metadataKind := _wireControllerMetadataKindValue
+	wiringDataDir, cleanup, err := openDataDir(cfg, metadataKind)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -439,6 +445,10 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 		cleanup()
 	}, nil
 }
+
+var (
+	_wireControllerMetadataKindValue = controller.FileMetadata
+)
 
 // Injectors from inject_memory.go:
 

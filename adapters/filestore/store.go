@@ -41,6 +41,15 @@ func Open(dir string, nodeID int32) (*Store, error) {
 	return &Store{metalog.New(img, f, metalog.Settings{NodeID: nodeID})}, nil
 }
 
+// Exists reports whether a store in the data directory dir holds any metadata. It changes nothing.
+func Exists(dir string) (bool, error) {
+	_, err := os.Stat(filepath.Join(dir, storeDir, storeFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // Import makes a store of img in the data directory dir, which must hold no store or one without any command.
 func Import(dir string, img *metadata.Image) error {
 	found, f, err := open(dir)

@@ -45,6 +45,15 @@ type guard struct {
 
 const guardVersion = 1
 
+// Exists reports whether the data directory dir has the raft directory of a node. It changes nothing.
+func Exists(dir string) (bool, error) {
+	_, err := os.Stat(filepath.Join(dir, raftDir, guardFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // openGuard reads the guard in dir, checks that it is this node's, and counts the boot. A directory that is missing or
 // empty becomes this node's.
 func openGuard(dir string, set Settings) (g guard, err error) {

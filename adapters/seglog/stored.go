@@ -6,21 +6,25 @@ import (
 	"strings"
 
 	"github.com/chronik-stream/chronik/adapters/seglog/checkpoint"
+	"github.com/chronik-stream/chronik/adapters/seglog/disk"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
+// storedID returns the topic id of the log in dir; see the function of that name.
+func (s *Store) storedID(dir string) (*metadata.TopicID, error) { return storedID(s.opt.FS, dir) }
+
 // storedID returns the topic id of the log in dir, nil when there is no log. Where there are records and nothing names
 // their topic, the error is fault.KafkaStorageError: only an operator can tell.
-func (s *Store) storedID(dir string) (*metadata.TopicID, error) {
+func storedID(fs disk.FS, dir string) (*metadata.TopicID, error) {
 	path := filepath.Join(dir, partitionFile)
-	content, err := readFile(s.opt.FS, path)
+	content, err := readFile(fs, path)
 	if err != nil {
 		return nil, err
 	}
 	if content == nil {
-		found, err := s.holdsRecords(dir)
+		found, err := holdsRecords(fs, dir)
 		if err != nil || !found {
 			return nil, err
 		}
@@ -37,12 +41,12 @@ func (s *Store) storedID(dir string) (*metadata.TopicID, error) {
 }
 
 // holdsRecords reports whether there are segments in dir that are not empty.
-func (s *Store) holdsRecords(dir string) (bool, error) {
-	exists, err := s.opt.FS.Exists(dir)
+func holdsRecords(fs disk.FS, dir string) (bool, error) {
+	exists, err := fs.Exists(dir)
 	if err != nil || !exists {
 		return false, err
 	}
-	names, err := s.opt.FS.ReadDir(dir)
+	names, err := fs.ReadDir(dir)
 	if err != nil {
 		return false, err
 	}
@@ -50,7 +54,7 @@ func (s *Store) holdsRecords(dir string) (bool, error) {
 		if _, ok := parseSegmentName(strings.TrimSuffix(name, swapSuffix), logSuffix); !ok {
 			continue
 		}
-		f, err := s.opt.FS.Open(filepath.Join(dir, name), false)
+		f, err := fs.Open(filepath.Join(dir, name), false)
 		if err != nil {
 			return false, err
 		}
@@ -63,18 +67,24 @@ func (s *Store) holdsRecords(dir string) (bool, error) {
 }
 
 // Stored returns the logs that are on disk; see ports.LogStore.
-func (s *Store) Stored() ([]ports.LogID, error) {
-	names, err := s.opt.FS.ReadDir(s.opt.Dir)
+func (s *Store) Stored() ([]ports.LogID, error) { return storedIn(s.opt.FS, s.opt.Dir) }
+
+// StoredIn returns what Stored would return of a store in the data directory dir. It opens no store there and changes
+// nothing, so that it can be asked before it is known whether a store may be opened.
+func StoredIn(dir string) ([]ports.LogID, error) { return storedIn(disk.OS(), dir) }
+
+func storedIn(fs disk.FS, dir string) ([]ports.LogID, error) {
+	names, err := fs.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
 	var ids []ports.LogID
-	for _, dir := range names {
-		name, ok := checkpoint.ParseLogName(dir)
+	for _, log := range names {
+		name, ok := checkpoint.ParseLogName(log)
 		if !ok {
 			continue
 		}
-		id, err := s.storedID(filepath.Join(s.opt.Dir, dir))
+		id, err := storedID(fs, filepath.Join(dir, log))
 		switch {
 		case errors.Is(err, fault.KafkaStorageError):
 			ids = append(ids, ports.LogID{Topic: name.Topic, Partition: name.Partition})

@@ -13,6 +13,7 @@
 //   - Joining brings a node into the cluster before it may vote, Voters changes the set of voters and describes the
 //     quorum, QuorumProgress tells how far the nodes are. The rules for voters are in core/domain/quorum.
 //   - MetaTopic creates the internal topic __meta. RegisterAlone and CheckDirectory start a standalone broker.
+//   - Directory says which data directories a broker refuses, of either kind.
 //
 // # Sessions, leases and the proof of leadership
 //

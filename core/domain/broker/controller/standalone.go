@@ -8,34 +8,6 @@ import (
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
-// CheckDirectory returns an error if the standalone broker nodeID cannot start with these metadata and logs. It refuses
-// metadata of another broker. It also refuses logs without metadata, which would be removed as those of deleted topics.
-func CheckDirectory(img *metadata.Image, logs ports.LogStore, nodeID int32) error {
-	if img.ClusterID() == "" {
-		stored, err := logs.Stored()
-		if err != nil {
-			return fmt.Errorf("look for records: %w", err)
-		}
-		if len(stored) > 0 {
-			return fmt.Errorf(
-				"the data directory holds the records of %d partitions, %s-%d among them, but no metadata: "+
-					"bring that back, or use another directory",
-				len(stored), stored[0].Topic, stored[0].Partition,
-			)
-		}
-	}
-	for b := range img.Brokers() {
-		if b.ID != nodeID {
-			return fmt.Errorf(
-				"the data directory is that of broker %d, and this one is to be broker %d: set kafka.\"node.id\" = %d, or "+
-					"use another directory",
-				b.ID, nodeID, b.ID,
-			)
-		}
-	}
-	return nil
-}
-
 // RegisterAlone registers a standalone broker, in service at once, and returns the epoch of the registration. If the
 // metadata has no cluster id yet, it sets clusterID, and it creates the internal topic __meta if that is missing.
 func RegisterAlone(

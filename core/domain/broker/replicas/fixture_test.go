@@ -29,6 +29,7 @@ func newFixture(t testing.TB) *fixture {
 	f := &fixture{store: porttest.NewStore(), logs: porttest.NewLogs(), configs: newFixedConfigs()}
 	f.apply(t, metadata.RegisterBroker{ID: 1})
 	f.apply(t, metadata.CreateTopic{Name: "orders", ID: metadata.TopicID{1}, Partitions: 2, ReplicationFactor: 1})
+	f.apply(t, metadata.InitCluster{ClusterID: "cluster"})
 	f.partitions = NewPartitions(f.store, f.logs, f.configs, 1, 1, NewEndlessLease(time.Now), nil, time.Now,
 		slog.New(slog.DiscardHandler))
 	f.produce = NewProduce(f.partitions, record.NewBudget(1<<20), time.Now)

@@ -214,6 +214,9 @@ func (ps *Partitions) sweep(ctx context.Context) error {
 	}
 	// Taken after the list, so that it has the topic of each log that was created meanwhile.
 	img := ps.store.Image()
+	if img.ClusterID() == "" {
+		return nil // it has no history: that it lacks a topic does not mean that the topic was deleted
+	}
 	var failed error
 	for _, id := range stored {
 		t, ok := img.TopicByID(id.TopicID)
@@ -235,7 +238,10 @@ func (ps *Partitions) sweep(ctx context.Context) error {
 		if err := ps.logs.Delete(ctx, id); err != nil {
 			ps.noise.Error(ctx, "cannot delete log", "topic", id.Topic, "partition", id.Partition, "err", err)
 			failed = err
+			continue
 		}
+		ps.noise.Info(ctx, "log deleted: its topic does not exist any more", "topic", id.Topic,
+			"topic_id", id.TopicID.String(), "partition", id.Partition)
 	}
 	return failed
 }

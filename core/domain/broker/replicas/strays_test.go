@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
@@ -45,6 +46,32 @@ func TestLogsThatRestoredMetadataDoesNotKnowAreKept(t *testing.T) {
 		}
 		if n := strings.Count(lines.String(), "directory="); n != len(want) {
 			t.Errorf("restored %t: %d log lines about it:\n%s", restored, n, &lines)
+		}
+	}
+}
+
+// TestLogsAreDeletedOnlyByMetadataWithAHistoryAndNeverSilently: metadata that is empty does not say that a topic was
+// deleted.
+func TestLogsAreDeletedOnlyByMetadataWithAHistoryAndNeverSilently(t *testing.T) {
+	store, logs, lines := porttest.NewStore(), porttest.NewLogs(), new(bytes.Buffer)
+	stray := ports.LogID{Topic: "invoices", TopicID: metadata.TopicID{2}, Partition: 3}
+	logs.AddStrays(stray)
+	ps := NewPartitions(store, logs, newFixedConfigs(), 1, 1, NewEndlessLease(time.Now), nil, time.Now,
+		slog.New(slog.NewTextHandler(lines, nil)))
+	if err := ps.sweep(t.Context()); err != nil || len(logs.Deleted()) > 0 {
+		t.Fatalf("sweep() of empty metadata = %v, deleted %v", err, logs.Deleted())
+	}
+	if _, err := store.Apply(t.Context(), metadata.InitCluster{ClusterID: "cluster"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := ps.sweep(t.Context()); err != nil || !slices.Equal(logs.Deleted(), []ports.LogID{stray}) {
+		t.Errorf("sweep() = %v, deleted %v", err, logs.Deleted())
+	}
+	for _, want := range []string{
+		"level=INFO", "log deleted", "topic=invoices", "topic_id=" + stray.TopicID.String(), "partition=3",
+	} {
+		if !strings.Contains(lines.String(), want) {
+			t.Errorf("it logs %q, want %q", lines.String(), want)
 		}
 	}
 }
