@@ -58,9 +58,10 @@ func (t *MetadataTools) Dump(w io.Writer) error {
 }
 
 // Restore creates the write-ahead store again from a snapshot, "" for the newest valid one, and writes to w what it
-// did.
-func (t *MetadataTools) Restore(w io.Writer, snapshot string) error {
-	done, err := walstore.Restore(walSettings(t.cfg, t.dir, t.node), snapshot, t.log)
+// did. A store that is not damaged and holds more is replaced only by force.
+func (t *MetadataTools) Restore(w io.Writer, snapshot string, force bool) error {
+	from := walstore.RestoreOptions{Snapshot: snapshot, Force: force}
+	done, err := walstore.Restore(walSettings(t.cfg, t.dir, t.node), from, t.log)
 	if err != nil {
 		return err
 	}

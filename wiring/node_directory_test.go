@@ -12,16 +12,18 @@ import (
 // nodeConfig returns the configuration of a node that is a cluster alone.
 func nodeConfig(t *testing.T, dir string, more ...string) *configs.Config {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var free [2]string
+	for i := range free {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		free[i] = l.Addr().String()
 	}
-	raft := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return config(t, dir, append(more, "cluster.node_id=1", "cluster.raft_listen="+raft,
-		"cluster.peers=1@127.0.0.1:9092@"+raft)...)
+	kafka, raft := free[0], free[1]
+	return config(t, dir, append(more, "listen="+kafka, "cluster.node_id=1", "cluster.raft_listen="+raft,
+		"cluster.peers=1@"+kafka+"@"+raft)...)
 }
 
 func TestANodeDoesNotStartOnRecordsWithoutItsMetadata(t *testing.T) {

@@ -62,7 +62,7 @@ func TestAMissingDatabaseIsRefusedAndRestored(t *testing.T) {
 		t.Fatal(err)
 	}
 	refusesDamage(t, set)
-	done, err := Restore(set, "", discard())
+	done, err := Restore(set, RestoreOptions{}, discard())
 	if err != nil || done.Index != 11 || done.Aside != "" || len(done.Skipped) != 0 {
 		t.Fatalf("Restore() = %+v, %v", done, err)
 	}
@@ -163,7 +163,7 @@ func TestALostTailOfBadgersLogIsRefusedAndRestored(t *testing.T) {
 	closeStore(t, s)
 	flip(t, newest(t, filepath.Join(killed.Dir, databaseDir, "*.mem")), 2000)
 	refusesDamage(t, killed)
-	if done, err := Restore(killed, "", discard()); err != nil || done.Index != 30 {
+	if done, err := Restore(killed, RestoreOptions{}, discard()); err != nil || done.Index != 30 {
 		t.Fatalf("Restore() = %+v, %v", done, err)
 	}
 	if names := topicNames(t, killed); len(names) != 29 {
@@ -202,7 +202,7 @@ func TestRestoreSkipsADamagedSnapshotAndKeepsWhatItReplaces(t *testing.T) {
 		t.Fatalf("snapshots: %v, %v", files, err)
 	}
 	flip(t, files[0].path, 100)
-	done, err := Restore(set, "", discard())
+	done, err := Restore(set, RestoreOptions{Force: true}, discard())
 	if err != nil || done.Index != 11 || done.Snapshot != files[1].path || len(done.Skipped) != 1 {
 		t.Fatalf("Restore() = %+v, %v", done, err)
 	}
@@ -225,12 +225,49 @@ func TestRestoreTakesTheNamedSnapshot(t *testing.T) {
 	s := open(t, set)
 	addTopics(t, s, 10, 20)
 	closeStore(t, s)
-	done, err := Restore(set, first[0].path, discard())
+	done, err := Restore(set, RestoreOptions{Snapshot: first[0].path, Force: true}, discard())
 	if err != nil || done.Index != 11 {
 		t.Fatalf("Restore() = %+v, %v", done, err)
 	}
 	if names := topicNames(t, set); len(names) != 10 {
 		t.Errorf("restored: %v", names)
+	}
+}
+
+// TestAStoreThatHoldsMoreIsRestoredOnlyByForce: also when the command is repeated.
+func TestAStoreThatHoldsMoreIsRestoredOnlyByForce(t *testing.T) {
+	set := filled(t, 10)
+	first, err := snapshots{filepath.Join(set.Dir, snapshotsDir)}.list()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done, err := Restore(copied(t, set), RestoreOptions{}, discard()); err != nil {
+		t.Errorf("Restore() of a store that holds no more = %+v, %v", done, err)
+	}
+	s := open(t, set)
+	addTopics(t, s, 10, 20)
+	killed := copied(t, set)
+	closeStore(t, s)
+	for name, c := range map[string]struct {
+		set  Settings
+		from RestoreOptions
+	}{
+		"an older snapshot":        {set, RestoreOptions{Snapshot: first[0].path}},
+		"the newest after a crash": {killed, RestoreOptions{}},
+	} {
+		for range 2 {
+			done, err := Restore(c.set, c.from, discard())
+			if !errors.Is(err, ErrHealthy) || !strings.Contains(err.Error(), "--force") || done.Aside != "" {
+				t.Fatalf("%s: Restore() = %+v, %v", name, done, err)
+			}
+		}
+		if names := topicNames(t, copied(t, c.set)); len(names) != 20 {
+			t.Errorf("%s: %d topics afterwards", name, len(names))
+		}
+		c.from.Force = true
+		if done, err := Restore(c.set, c.from, discard()); err != nil || done.Index != 11 || done.Aside == "" {
+			t.Errorf("%s: Restore() by force = %+v, %v", name, done, err)
+		}
 	}
 }
 
@@ -243,10 +280,10 @@ func TestRestoreWithoutAValidSnapshotChangesNothing(t *testing.T) {
 	for _, path := range files {
 		flip(t, path, 50)
 	}
-	if done, err := Restore(set, "", discard()); err == nil || !errors.Is(err, metadata.ErrCorrupt) {
+	if done, err := Restore(set, RestoreOptions{}, discard()); err == nil || !errors.Is(err, metadata.ErrCorrupt) {
 		t.Errorf("Restore() = %+v, %v", done, err)
 	}
-	if _, err := Restore(set, filepath.Join(set.Dir, "none"), discard()); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Restore(set, RestoreOptions{Snapshot: filepath.Join(set.Dir, "none")}, discard()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Restore() of no file = %v", err)
 	}
 	if names := topicNames(t, set); len(names) != 10 {
@@ -262,7 +299,7 @@ func TestAStoreInUseIsNeitherOpenedNorRestored(t *testing.T) {
 		!strings.Contains(err.Error(), "in use") {
 		t.Errorf("second Open() = %v", err)
 	}
-	if _, err := Restore(set, "", discard()); err == nil || !strings.Contains(err.Error(), "in use") {
+	if _, err := Restore(set, RestoreOptions{}, discard()); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("Restore() of an open store = %v", err)
 	}
 }

@@ -20,12 +20,24 @@ type Restored struct {
 	Aside    string  // where the old database went, "" when there was none
 }
 
-// Restore recreates the database in set.Dir from the snapshot at path, or from the newest valid one when path is "".
-// Ids and epochs that may have been given out since the snapshot are not given out again; see metadata.Image.AfterLoss.
-// The old database is kept beside it, as are snapshots newer than the one taken, which belong to another history. No
-// store may be open in set.Dir.
-func Restore(set Settings, path string, log *slog.Logger) (Restored, error) {
-	img, done, err := chooseSnapshot(snapshots{filepath.Join(set.Dir, snapshotsDir)}, path)
+// RestoreOptions say what Restore does.
+type RestoreOptions struct {
+	Snapshot string // the path of the snapshot; "" for the newest valid one
+	Force    bool   // also over a store that is not damaged and holds more
+}
+
+// ErrHealthy is in the chain of Restore's error when the store is not damaged and holds more than the snapshot.
+var ErrHealthy = errors.New("the metadata store is not damaged")
+
+// Restore recreates the database in set.Dir from a snapshot. It refuses to replace a store that can be opened and holds
+// more than the snapshot (ErrHealthy), unless it is forced. Ids and epochs that may have been given out since the
+// snapshot are not given out again; see metadata.Image.AfterLoss. The old database is kept beside it, as are snapshots
+// newer than the one taken, which belong to another history. No store may be open in set.Dir.
+func Restore(set Settings, from RestoreOptions, log *slog.Logger) (Restored, error) {
+	img, done, err := chooseSnapshot(snapshots{filepath.Join(set.Dir, snapshotsDir)}, from.Snapshot)
+	if err == nil && !from.Force {
+		err = checkNothingLost(set, img.Index(), log)
+	}
 	if err != nil {
 		return done, fmt.Errorf("restore metadata: %w", err)
 	}
@@ -34,6 +46,48 @@ func Restore(set Settings, path string, log *slog.Logger) (Restored, error) {
 		return done, fmt.Errorf("restore metadata: %w", err)
 	}
 	return done, nil
+}
+
+// checkNothingLost returns ErrHealthy if the store in set.Dir can be opened and has commands after the one with number
+// upTo. It returns nil for a store that is damaged or missing. It stores nothing: another snapshot would be the newest.
+func checkNothingLost(set Settings, upTo uint64, log *slog.Logger) error {
+	if err := set.Validate(); err != nil {
+		return err
+	}
+	database := filepath.Join(set.Dir, databaseDir)
+	if err := errors.Join(recoverReplacement(database), checkUnused(database)); err != nil {
+		return err
+	}
+	if _, err := os.Stat(database); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	reached, err := expected(set.Dir)
+	if err != nil {
+		return unlessDamaged(err)
+	}
+	db, img, _, err := openImage(set, reached, log)
+	if err != nil {
+		return unlessDamaged(err)
+	}
+	if err := db.Close(); err != nil {
+		return err
+	}
+	if held := img.Index(); held > upTo {
+		return fmt.Errorf(
+			"%w: it holds all up to command %d, the snapshot up to command %d. Nothing has to be restored; --force goes "+
+				"back to the snapshot all the same, and what came after it is lost",
+			ErrHealthy, held, upTo,
+		)
+	}
+	return nil
+}
+
+// unlessDamaged returns nil for the error of a damaged store, which is what Restore is for.
+func unlessDamaged(err error) error {
+	if errors.Is(err, ErrDamaged) {
+		return nil
+	}
+	return err
 }
 
 func chooseSnapshot(s snapshots, path string) (*metadata.Image, Restored, error) {

@@ -28,7 +28,7 @@ func (configCmd) Run(p *process, s *settings) error {
 
 type metadataCmd struct {
 	Dump    dumpCmd    `cmd:"" help:"Print the metadata as JSON."`
-	Restore restoreCmd `cmd:"" help:"Create a damaged metadata store again from a snapshot. The old one is kept beside it."`
+	Restore restoreCmd `cmd:"" help:"Create a damaged metadata store again from a snapshot. The old one is kept beside it. A store that is not damaged is left alone."`
 	Migrate migrateCmd `cmd:"" help:"Move the metadata from one kind of store into the other. The old one is kept beside it."`
 }
 
@@ -41,11 +41,12 @@ func (dumpCmd) Run(p *process, s *settings) error {
 
 type restoreCmd struct {
 	Snapshot string `placeholder:"FILE" help:"The snapshot to take. Without it: the newest valid one in metalog_snapshots."`
+	Force    bool   `help:"Go back to the snapshot although the store is not damaged and holds more: what came after the snapshot is lost."`
 }
 
 // Run restores the metadata.
 func (c *restoreCmd) Run(p *process, s *settings) error {
-	return withTools(p, s, func(t *wiring.MetadataTools) error { return t.Restore(p.stdout, c.Snapshot) })
+	return withTools(p, s, func(t *wiring.MetadataTools) error { return t.Restore(p.stdout, c.Snapshot, c.Force) })
 }
 
 type migrateCmd struct {
