@@ -173,3 +173,28 @@ func TestANodeWithAnotherNodesDataIsRefused(t *testing.T) {
 	harness.Wants(t, wrong.Output.Tail(2000), "node 3 has no data, but has been a member of the cluster",
 		"chronik-server cluster replace-node 3")
 }
+
+// TestANodeThatJoinsWithOldRecordsIsRefusedAndKeepsThem: the directory is that of a node whose metadata was lost, or it
+// is Kafka's own.
+func TestANodeThatJoinsWithOldRecordsIsRefusedAndKeepsThem(t *testing.T) {
+	t.Parallel()
+	c := harness.StartCluster(t, 1, nil)
+	n, raft := c.Newcomer(t, 2)
+	log := filepath.Join(n.Dir, "old-0")
+	if err := os.Mkdir(log, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	records := filepath.Join(log, "00000000000000000000.log")
+	harness.WriteFile(t, filepath.Join(log, "partition.metadata"), "version: 0\ntopic_id: RKHJJLGJQICo_Qq5mJZO0Q\n")
+	harness.WriteFile(t, records, "records")
+	c.Admin(t, "add-node", "2", raft)
+	for range 2 {
+		n.Launch(t)
+		n.AwaitEnd(t)
+		harness.Wants(t, n.SinceStart(), "holds the records of 1 partitions, old-0 among them, but no metadata",
+			"chronik-server cluster replace-node")
+		if content, err := os.ReadFile(records); err != nil || string(content) != "records" {
+			t.Errorf("the records are gone: %q, %v", content, err)
+		}
+	}
+}
