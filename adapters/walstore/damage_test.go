@@ -283,7 +283,8 @@ func TestRestoreWithoutAValidSnapshotChangesNothing(t *testing.T) {
 	if done, err := Restore(set, RestoreOptions{}, discard()); err == nil || !errors.Is(err, metadata.ErrCorrupt) {
 		t.Errorf("Restore() = %+v, %v", done, err)
 	}
-	if _, err := Restore(set, RestoreOptions{Snapshot: filepath.Join(set.Dir, "none")}, discard()); !errors.Is(err, fs.ErrNotExist) {
+	missing := RestoreOptions{Snapshot: filepath.Join(set.Dir, "none")}
+	if _, err := Restore(set, missing, discard()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Restore() of no file = %v", err)
 	}
 	if names := topicNames(t, set); len(names) != 10 {
