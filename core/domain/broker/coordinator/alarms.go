@@ -14,8 +14,10 @@ type alarms struct {
 	clock ports.Clock
 	kick  chan struct{} // the earliest alarm has become earlier
 
-	mu   sync.Mutex
-	heap alarmHeap
+	mu      sync.Mutex
+	heap    alarmHeap
+	ringing int       // alarms that next has returned and that have not rung to the end
+	quiet   sync.Cond // ringing has become 0
 }
 
 // alarm is the one alarm of an entry.
@@ -27,7 +29,9 @@ type alarm struct {
 }
 
 func newAlarms(clock ports.Clock) *alarms {
-	return &alarms{clock: clock, kick: make(chan struct{}, 1)}
+	a := &alarms{clock: clock, kick: make(chan struct{}, 1)}
+	a.quiet.L = &a.mu
+	return a
 }
 
 // set makes the alarm ring at wake; the zero time means never. An alarm is never moved to a later time, since it does
@@ -70,7 +74,7 @@ func (a *alarms) run(ctx context.Context) {
 	for {
 		due, wait := a.next()
 		if due != nil {
-			due.ring(ctx)
+			a.ring(ctx, due)
 			continue
 		}
 		timer.Reset(wait)
@@ -83,10 +87,11 @@ func (a *alarms) run(ctx context.Context) {
 	}
 }
 
-// catchUp rings the alarms that are due, and makes run compute again how long to wait for the others.
+// catchUp rings the alarms that are due, waits for those that run is ringing, and makes run compute again how long to
+// wait for the others.
 func (a *alarms) catchUp(ctx context.Context) {
-	for due, _ := a.next(); due != nil; due, _ = a.next() {
-		due.ring(ctx)
+	for due := a.nextOrQuiet(); due != nil; due = a.nextOrQuiet() {
+		a.ring(ctx, due)
 	}
 	select {
 	case a.kick <- struct{}{}:
@@ -94,16 +99,45 @@ func (a *alarms) catchUp(ctx context.Context) {
 	}
 }
 
+// ring rings an alarm that next or nextOrQuiet has returned.
+func (a *alarms) ring(ctx context.Context, due *alarm) {
+	due.ring(ctx)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ringing--; a.ringing == 0 {
+		a.quiet.Broadcast()
+	}
+}
+
 // next removes and returns an alarm that is due, or returns how long to wait for the next one.
 func (a *alarms) next() (due *alarm, wait time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	return a.pop()
+}
+
+// nextOrQuiet removes and returns an alarm that is due. It returns nil when there is none and all others have rung to
+// the end: one that rings may set another that is due.
+func (a *alarms) nextOrQuiet() *alarm {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	due, _ := a.pop()
+	for due == nil && a.ringing > 0 {
+		a.quiet.Wait()
+		due, _ = a.pop()
+	}
+	return due
+}
+
+// pop is next, called with mu held.
+func (a *alarms) pop() (due *alarm, wait time.Duration) {
 	if len(a.heap) == 0 {
 		return nil, time.Hour
 	}
 	if wait := a.heap[0].queued.Sub(a.clock()); wait > 0 {
 		return nil, wait
 	}
+	a.ringing++
 	return heap.Pop(&a.heap).(*alarm), 0
 }
 
