@@ -152,7 +152,10 @@ func TestALogThatWaitsForSpaceToBeTruncatedKeepsNoOtherFromBeingCleaned(t *testi
 	go func() { cut <- l.Truncate(t.Context(), 0) }()
 	<-waits
 	all := func() int64 { return 20 }
-	if err := errors.Join(l.Retain(t.Context(), time.Now(), all), l.Compact(t.Context(), time.Now(), all)); err != nil {
+	if err := l.Retain(t.Context(), time.Now(), all); !errors.Is(err, ports.ErrLogBusy) {
+		t.Errorf("retention: %v", err)
+	}
+	if err := l.Compact(t.Context(), time.Now(), all); err != nil {
 		t.Error(err)
 	}
 	fs.Fail(nil)

@@ -1,17 +1,23 @@
 package seglog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
 	"time"
+
+	"github.com/chronik-stream/chronik/core/ports"
 )
 
 // Retain deletes whole segments at the log's beginning: those below the log start offset, and, where cleanup.policy has
 // delete, those that are too old or exceed retention.bytes; see ports.CleanedLog.
 func (l *Log) Retain(ctx context.Context, now time.Time, upTo func() int64) error {
 	if !l.beginCleaning(ctx) {
-		return nil
+		if l.offlineError() != nil || l.store.isClosed() {
+			return nil
+		}
+		return cmp.Or(ctx.Err(), ports.ErrLogBusy)
 	}
 	defer l.cleaning.Unlock()
 	if l.offlineError() != nil {

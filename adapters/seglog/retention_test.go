@@ -1,6 +1,7 @@
 package seglog
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -104,5 +105,17 @@ func TestRecordsWithoutTimestampExpireWithTheirFile(t *testing.T) {
 				t.Errorf("%s, restarted %v: the log starts at %d, want %d", c.name, restarted, l.StartOffset(), c.want)
 			}
 		}
+	}
+}
+
+func TestRetentionSaysThatTheLogIsBusy(t *testing.T) {
+	_, l, _ := openMemory(t, ports.LogConfig{})
+	l.cleaning.Lock()
+	if err := l.Retain(t.Context(), time.UnixMilli(0), l.DurableEnd); !errors.Is(err, ports.ErrLogBusy) {
+		t.Errorf("while the log is being changed: %v", err)
+	}
+	l.cleaning.Unlock()
+	if err := l.Retain(t.Context(), time.UnixMilli(0), l.DurableEnd); err != nil {
+		t.Errorf("afterwards: %v", err)
 	}
 }

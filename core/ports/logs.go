@@ -2,6 +2,7 @@ package ports
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -162,13 +163,16 @@ type Log interface {
 	Size() int64
 }
 
+// ErrLogBusy is the error of CleanedLog.Retain when it has done nothing because the log was being changed for long.
+var ErrLogBusy = errors.New("the log is being truncated, reset or compacted")
+
 // CleanedLog removes records from a log that are not needed any more. Its methods may be called at any time. They do
 // nothing while the log is being truncated or reset.
 type CleanedLog interface {
 	// Retain deletes whole segments at the log's beginning, as retention.ms, retention.bytes and the log start offset
 	// require. now is the wall clock; records without a timestamp expire by the age of their file. upTo returns the high
 	// watermark. It is called when nothing else changes the log any more. As in Kafka, records at or above it stay,
-	// however old they are.
+	// however old they are. The error is ErrLogBusy when it should be called again later.
 	Retain(ctx context.Context, now time.Time, upTo func() int64) error
 	// Compact removes records that are replaced by newer ones with the same key, if cleanup.policy is compact. upTo is
 	// called as in Retain and returns the last stable offset. Records at or above it are kept and replace no others, since

@@ -2,6 +2,7 @@ package replicas
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
 	"github.com/chronik-stream/chronik/core/domain/partition"
+	"github.com/chronik-stream/chronik/core/ports"
 	"github.com/chronik-stream/chronik/internal/limitedlog"
 )
 
@@ -33,7 +35,7 @@ func (c *Cleaner) Run(ctx context.Context) error {
 	var g errgroup.Group
 	g.Go(func() error {
 		c.every(ctx, func() {
-			c.retain(ctx)
+			c.retain(ctx, c.tryRetain)
 			c.partitions.Expire(ctx)
 		})
 		return nil
@@ -42,10 +44,16 @@ func (c *Cleaner) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// CatchUp does at once what is due by the broker's clock. It is called after that clock was moved: Run waits by the
-// machine's clock.
+// CatchUp does at once what is due by the broker's clock, and waits for logs that are being changed. It is called after
+// that clock was moved: Run waits by the machine's clock.
 func (c *Cleaner) CatchUp(ctx context.Context) {
-	c.retain(ctx)
+	c.retain(ctx, func(ctx context.Context, p *Partition) error {
+		for {
+			if err := c.tryRetain(ctx, p); !errors.Is(err, ports.ErrLogBusy) || ctx.Err() != nil {
+				return err
+			}
+		}
+	})
 	c.partitions.Expire(ctx)
 	c.compact(ctx)
 }
@@ -66,16 +74,22 @@ func (c *Cleaner) every(ctx context.Context, do func()) {
 	}
 }
 
-// retain applies retention to every open partition.
-func (c *Cleaner) retain(ctx context.Context) {
+// retain applies retention to every open partition. A log that is busy is left to the next time.
+func (c *Cleaner) retain(ctx context.Context, apply func(context.Context, *Partition) error) {
 	for p := range c.partitions.Open() {
-		if err := p.log.Retain(ctx, c.partitions.clock(), p.committed); err != nil && ctx.Err() == nil {
-			c.log.Error(ctx, "retention failed", "topic", p.topic, "partition", p.index, "err", err)
-		}
+		err := apply(ctx, p)
 		if ctx.Err() != nil {
 			return
 		}
+		if err != nil && !errors.Is(err, ports.ErrLogBusy) {
+			c.log.Error(ctx, "retention failed", "topic", p.topic, "partition", p.index, "err", err)
+		}
 	}
+}
+
+// tryRetain applies retention to a partition. The error is ports.ErrLogBusy when its log is being changed for long.
+func (c *Cleaner) tryRetain(ctx context.Context, p *Partition) error {
+	return p.log.Retain(ctx, c.partitions.clock(), p.committed)
 }
 
 // compact compacts every open partition whose cleanup.policy says so. One whose log has a batch that cannot be read is

@@ -20,7 +20,8 @@ import (
 // retain applies retention once; the logs of these tests keep nothing that is committed.
 func (b *ringBroker) retain() {
 	b.t.Helper()
-	NewCleaner(b.partitions, slog.New(slog.DiscardHandler)).retain(b.t.Context())
+	c := NewCleaner(b.partitions, slog.New(slog.DiscardHandler))
+	c.retain(b.t.Context(), c.tryRetain)
 	synctest.Wait()
 }
 
@@ -186,6 +187,47 @@ func TestACompactionThatTakesLongKeepsNoLogFromRetention(t *testing.T) {
 		}
 		if compacted["large"] != 1 || compacted["small"] > 1 {
 			t.Errorf("compactions begun: %v", compacted)
+		}
+	})
+}
+
+// busyLogs are being changed for long the first times that retention is to be applied.
+type busyLogs struct {
+	*porttest.Logs
+	times, retained int
+}
+
+type busyLog struct {
+	ports.Log
+	of *busyLogs
+}
+
+func (s *busyLogs) Open(
+	ctx context.Context, id ports.LogID, cfg *ports.LogConfig, state *partition.State, events ports.LogEvents,
+) (ports.Log, error) {
+	l, err := s.Logs.Open(ctx, id, cfg, state, events)
+	return &busyLog{l, s}, err
+}
+
+func (l *busyLog) Retain(context.Context, time.Time, func() int64) error {
+	if l.of.times > 0 {
+		l.of.times--
+		return ports.ErrLogBusy
+	}
+	l.of.retained++
+	return nil
+}
+
+func TestCatchingUpWaitsForALogThatIsBusy(t *testing.T) {
+	inRing(t, 3, func(t *testing.T, r *ring) {
+		b := r.broker(1)
+		logs := &busyLogs{Logs: b.logs, times: 3}
+		b.partitions.logs = logs
+		r.create("busy", 1)
+		b.sent("busy", "a")
+		NewCleaner(b.partitions, slog.New(slog.DiscardHandler)).CatchUp(t.Context())
+		if logs.retained != 1 {
+			t.Errorf("retention was applied %d times", logs.retained)
 		}
 	})
 }
