@@ -81,8 +81,8 @@ type appended struct {
 // producer has more than Window batches in flight and the leader changes: the new leader has appended later batches
 // before it gets those again that the old leader has not answered.
 //
-// As in Kafka 4, an unknown producer may begin with any sequence, and a new epoch must begin with sequence 0. A batch
-// without a producer id is always allowed. The sequence of a batch that has none, which only coordinators write, is not
+// As in Kafka 4, an unknown producer may begin with any sequence (see StartsAmid), and a new epoch must begin with
+// sequence 0. A batch without a producer id is always allowed. The sequence of a batch that has none, which only coordinators write, is not
 // checked.
 //
 // Errors: fault.OutOfOrderSequence; fault.InvalidProducerEpoch for an epoch below the newest known one;
@@ -129,6 +129,12 @@ func (p *Producers) Check(b record.Batch) (dup *Appended, err error) {
 		return nil, fault.New(fault.InvalidTxnState, "Expected transactional write from producer %d", b.ProducerID())
 	}
 	return nil, nil
+}
+
+// StartsAmid reports whether b would be the first known batch of its producer, but is not the first one that the
+// producer has made: its sequence is not 0. The producer was forgotten, or the batches before are still to come.
+func (p *Producers) StartsAmid(b record.Batch) bool {
+	return b.HasProducerID() && !b.Control() && b.BaseSequence() > 0 && p.known.find(b.ProducerID()) == nil
 }
 
 // find returns the remembered batch with b's epoch and sequences, nil when there is none.

@@ -119,6 +119,9 @@ func (p *Partition) reserve(
 		p.joins(a)
 		return nil, nil
 	}
+	if err := p.gapBefore(b); err != nil {
+		return nil, err
+	}
 	p.crowds(false)
 	b.SetBaseOffset(to.baseOffset)
 	b.SetLeaderEpoch(epoch)

@@ -1,10 +1,12 @@
 package replicas
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/record"
 )
 
 // gapPatience is how long a refused batch is expected to be sent again: as long as producers wait for an answer
@@ -32,8 +34,28 @@ func (p *Partition) gapError(err error) error {
 	if !errors.Is(err, fault.OutOfOrderSequence) {
 		return err
 	}
+	return cmp.Or(p.awaited(), err)
+}
+
+// gapBefore returns an error when batches of b's producer are expected before b although the producer is not known
+// here: its first batches were refused, or were sent to the previous leader. If b were appended, they would be out of
+// order for ever. A producer that was forgotten cannot be told from that, and has to wait as well.
+//
+// Kafka takes any first sequence of an unknown producer. Called with order and tail held: an election is either seen,
+// or comes after b.
+func (p *Partition) gapBefore(b record.Batch) error {
+	err := p.awaited()
+	if err == nil || !p.state.Producers.StartsAmid(b) {
+		return nil
+	}
+	return err
+}
+
+// awaited returns the error with which a batch was refused that is still expected to be sent again, nil if there is
+// none.
+func (p *Partition) awaited() error {
 	if r := p.missing.Load(); r != nil && p.now() < r.until {
 		return r.err
 	}
-	return err
+	return nil
 }

@@ -2,6 +2,7 @@ package replicas
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/domain/record"
+	"github.com/chronik-stream/chronik/core/domain/space"
 )
 
 // sendAs begins to produce one record of an idempotent producer, and returns a channel that gets the answer.
@@ -118,4 +120,56 @@ func TestWhatIsMissingIsExpectedByANewLeader(t *testing.T) {
 			t.Errorf("a gap, later: %v", err)
 		}
 	})
+}
+
+// The first batches of a producer are under way to the old leader, which is cut off, when the producer goes on at the
+// new one.
+func TestTheFirstBatchesOfAProducerAreExpectedByANewLeader(t *testing.T) {
+	inRing(t, 3, func(t *testing.T, r *ring) {
+		r.broker(1).sentAs(8, 0, 1)
+		r.apply(metadata.FenceBroker{ID: 1, Epoch: 1})
+		r.broker(2).sentAs(9, 0, 1) // a producer that has nothing under way
+		if _, err := answered(t, r.broker(2).sendAs(7, 2)); !errors.Is(err, fault.NotLeaderOrFollower) {
+			t.Errorf("the third batch of an unknown producer at a new leader: %v", err)
+		}
+		r.broker(2).sentAs(7, 0, 4)
+	})
+}
+
+func TestAForgottenProducerWaitsForNothingButTheElection(t *testing.T) {
+	inRing(t, 3, func(t *testing.T, r *ring) {
+		r.broker(1).sentAs(7, 50, 52) // nothing was refused, and the leader is that of the start
+		r.apply(metadata.FenceBroker{ID: 1, Epoch: 1})
+		r.broker(2).sentAs(9, 0, 1)
+		if _, err := answered(t, r.broker(2).sendAs(6, 50)); !errors.Is(err, fault.NotLeaderOrFollower) {
+			t.Errorf("an unknown producer after an election: %v", err)
+		}
+		time.Sleep(gapPatience)
+		r.broker(2).sentAs(6, 50, 52)
+	})
+}
+
+func TestTheFirstBatchOfAProducerIsExpectedAfterItWasRefused(t *testing.T) {
+	f, d := newFixture(t), &memDisk{total: muchSpace}
+	s := newSpace(t, d)
+	f.partitions.Within(s)
+	send := func(sequence int32, value string) error {
+		o := record.Options{Producer: &record.Producer{ID: 7, Sequence: sequence}}
+		return f.sent(t, newBatch(t, o, value)).Err
+	}
+	d.has(testRule.Floor(space.Records) + 100)
+	s.review()
+	if err := send(0, strings.Repeat("large", 100)); !errors.Is(err, fault.KafkaStorageError) {
+		t.Fatalf("a batch for which there is no space: %v", err)
+	}
+	d.has(muchSpace)
+	s.review()
+	if err := send(1, "small"); !errors.Is(err, fault.KafkaStorageError) {
+		t.Errorf("the batch behind: %v", err)
+	}
+	for sequence := range int32(2) {
+		if err := send(sequence, "again"); err != nil {
+			t.Errorf("sequence %d again: %v", sequence, err)
+		}
+	}
 }
