@@ -21,7 +21,6 @@ type producer struct {
 	most    int   // batches without an answer; may be more than the five that brokers remember
 	next    int64 // sequence
 	pending []*sending
-	known   bool // a batch was acknowledged: before that a broker accepts any sequence as the first one
 }
 
 // sending is a batch that is not acknowledged yet.
@@ -53,7 +52,7 @@ func (p *producer) run() {
 		if p.w.calm {
 			return
 		}
-		if len(p.pending) == 0 || p.known && len(p.pending) < p.most {
+		if len(p.pending) < p.most {
 			s := &sending{b: p.batch()}
 			if p.acks == -1 {
 				p.pending = append(p.pending, s)
@@ -106,7 +105,7 @@ func (p *producer) send(s *sending) {
 					p.w.after(20*time.Millisecond, again)
 					return
 				}
-				s.done, p.known = true, true
+				s.done = true
 				for len(p.pending) > 0 && p.pending[0].done {
 					p.pending = p.pending[1:]
 				}

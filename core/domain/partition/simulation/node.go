@@ -35,6 +35,10 @@ type node struct {
 	asked       time.Duration // when the last fetch was sent, 0 when it was answered
 	joining     []partition.Member
 	cutting     bool
+	// Until then an unknown producer's first batches are expected before any others of it: after an election, and here
+	// also after a start, as this network does not keep the order of what a producer sends.
+	awaits time.Duration
+	epoch  int32 // the leader epoch after the last step
 }
 
 // ack is a produce request that waits.
@@ -163,6 +167,7 @@ func (n *node) registered(incarnation int, epoch int64, img *image) {
 
 // open creates the replica from what is on disk.
 func (n *node) open() {
+	n.epoch = partition.NoEpoch
 	settings := partition.ReplicaSettings{MinInSync: minInSync, MaxLag: maxLag}
 	n.r = partition.NewReplica(n.id, n.brokerEpoch, settings, n.lease, n.disk.state(n.durable()), 0)
 }
@@ -249,6 +254,12 @@ func (n *node) tell(incarnation int) {
 
 // do carries out the replica's effects.
 func (n *node) do(fx partition.Effects) {
+	if _, epoch := n.r.Leader(); epoch > n.epoch {
+		n.epoch = epoch
+		if n.r.Role() == partition.RoleLeader {
+			n.awaits = n.clock() + gapPatience
+		}
+	}
 	if fx.Deposed {
 		failed := n.acks
 		n.acks = nil

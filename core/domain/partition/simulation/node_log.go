@@ -162,6 +162,10 @@ func (n *node) produce(b batch, acks int16, done func(error)) {
 		done(err)
 		return
 	}
+	if n.w.opt.Breaks != AwaitFirstBatches && n.clock() < n.awaits && n.disk.producers.StartsAmid(b.raw) {
+		done(fault.NotLeaderOrFollower)
+		return
+	}
 	_, epoch := n.r.Leader()
 	b.base, b.epoch = n.disk.end(), epoch
 	end := b.next()

@@ -32,6 +32,7 @@ const (
 	KeepWhereEpochsBegin // compaction keeps at least the header of the first batch of each leader epoch
 	AckDuplicates        // a duplicate whose offset is not remembered waits for all later remembered batches
 	KnowWhereLogsBegin   // a fetch of a log that begins above all that was committed acknowledges nothing
+	AwaitFirstBatches    // a new leader takes no later batch of an unknown producer before the first ones
 	ruleCount
 )
 
@@ -42,7 +43,7 @@ func (r Rule) String() string {
 		"CutByEpochs", "CompareEpochs", "CutByOwnEpochs", "MatchAnswers", "ResetWhenForgotten", "ElectInSync",
 		"LeaveWhenRestarted", "JoinUnderOwnEpoch", "StopWithoutLease", "ReadWhenKnown", "CompareVersion", "CountWhenProven",
 		"ReturnWhenSeen", "GrantFullSessions", "DeleteCommitted", "CompactCommitted", "KeepWhereEpochsBegin",
-		"AckDuplicates", "KnowWhereLogsBegin",
+		"AckDuplicates", "KnowWhereLogsBegin", "AwaitFirstBatches",
 	}[r]
 }
 

@@ -48,6 +48,7 @@ const (
 	maxLag      = 200 * time.Millisecond // replica.lag.time.max.ms
 	session     = 300 * time.Millisecond // broker.session.timeout.ms
 	heartbeat   = 40 * time.Millisecond
+	gapPatience = 4 * time.Second // for how long a new leader expects what the previous one has not answered
 	minInSync   = 2
 	replication = 3
 	controller  = -1 // its place in the network
