@@ -82,8 +82,8 @@ type appended struct {
 // before it gets those again that the old leader has not answered.
 //
 // As in Kafka 4, an unknown producer may begin with any sequence (see StartsAmid), and a new epoch must begin with
-// sequence 0. A batch without a producer id is always allowed. The sequence of a batch that has none, which only coordinators write, is not
-// checked.
+// sequence 0. A batch without a producer id is always allowed. The sequence of a batch that has none, which only
+// coordinators write, is not checked.
 //
 // Errors: fault.OutOfOrderSequence; fault.InvalidProducerEpoch for an epoch below the newest known one;
 // fault.InvalidTxnState for a batch outside of the producer's open transaction; and for transaction markers
