@@ -128,8 +128,8 @@ func (r *rebalanceCmd) Run(ctx context.Context, p *process, c *cli) error {
 }
 
 type transferCmd struct {
-	To   int32 `xor:"which" required:"" placeholder:"NODE" help:"Let this node lead the metadata."`
-	From int32 `xor:"which" required:"" placeholder:"NODE" help:"Take all leaderships off this node, those of partitions too. The command rebalance gives them back."`
+	To   *int32 `xor:"which" required:"" placeholder:"NODE" help:"Let this node lead the metadata."`
+	From *int32 `xor:"which" required:"" placeholder:"NODE" help:"Take all leaderships off this node, those of partitions too. The command rebalance gives them back."`
 }
 
 // Run transfers leaderships.
@@ -137,11 +137,22 @@ func (t *transferCmd) Run(ctx context.Context, p *process, c *cli) error {
 	return administer(ctx, p, &c.Cluster, func(
 		ctx context.Context, a *wiring.ClusterAdmin,
 	) (*wiring.LeadersChanged, error) {
-		if t.From != 0 {
-			return a.DrainLeadership(ctx, t.From)
-		}
-		return a.TransferLeadership(ctx, t.To)
+		return t.transfer(ctx, a)
 	}, printLeaders)
+}
+
+// leaderships is what transferCmd needs of wiring.ClusterAdmin.
+type leaderships interface {
+	DrainLeadership(ctx context.Context, node int32) (*wiring.LeadersChanged, error)
+	TransferLeadership(ctx context.Context, node int32) (*wiring.LeadersChanged, error)
+}
+
+// transfer does what the flags say. A node's id may be 0.
+func (t *transferCmd) transfer(ctx context.Context, l leaderships) (*wiring.LeadersChanged, error) {
+	if t.From != nil {
+		return l.DrainLeadership(ctx, *t.From)
+	}
+	return l.TransferLeadership(ctx, *t.To)
 }
 
 type upgradeCmd struct {
