@@ -47,7 +47,7 @@ func TestAStatusShowsNodesAndPartitions(t *testing.T) {
 		Topics:          2,
 		Partitions:      4,
 		Leaderless:      1,
-		UnderReplicated: 3,
+		UnderReplicated: 2,
 		Reassigning:     1,
 		Nodes: []Node{
 			{ID: 1, Address: c.addresses[1], Rack: "rack-1", State: "in service", Quorum: "leader", Holds: 3, Leads: 3},

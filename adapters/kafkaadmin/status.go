@@ -5,6 +5,8 @@ import (
 	"context"
 	"slices"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
@@ -14,9 +16,9 @@ type Status struct {
 	MetadataLeader  int32  `json:"metadata_leader"` // -1 for none
 	MetadataEpoch   int32  `json:"metadata_epoch"`
 	Nodes           []Node `json:"nodes"`
-	Topics          int    `json:"topics"`     // those that are listed: without __meta
-	Partitions      int    `json:"partitions"` // of these
-	Leaderless      int    `json:"leaderless_partitions"`
+	Topics          int    `json:"topics"`                // those that are listed: without __meta
+	Partitions      int    `json:"partitions"`            // of these
+	Leaderless      int    `json:"leaderless_partitions"` // this and the following: of the same partitions
 	UnderReplicated int    `json:"under_replicated_partitions"`
 	Reassigning     int    `json:"reassigning_partitions"`
 }
@@ -43,10 +45,10 @@ func (a *Admin) Status(ctx context.Context) (*Status, error) {
 	return a.statusOf(v), nil
 }
 
-// statusOf counts what a view shows. Partitions of __meta count for the nodes that hold and lead them, and are not
-// listed.
+// statusOf counts what a view shows. Partitions of __meta, which is not listed, count only for the nodes that hold
+// and lead them.
 func (a *Admin) statusOf(v *view) *Status {
-	s := &Status{ClusterID: v.clusterID, MetadataLeader: v.leader, MetadataEpoch: v.epoch, Reassigning: len(v.moving)}
+	s := &Status{ClusterID: v.clusterID, MetadataLeader: v.leader, MetadataEpoch: v.epoch}
 	nodes := map[int32]*Node{}
 	for _, id := range slices.Concat(v.voters, v.observers) {
 		nodes[id] = &Node{ID: id, State: "not registered"}
@@ -66,15 +68,14 @@ func (a *Admin) statusOf(v *view) *Status {
 			s.Topics++
 		}
 	}
+	for at := range v.moving {
+		if at.topic != metadata.MetaTopic {
+			s.Reassigning++
+		}
+	}
 	for at, p := range v.partitions() {
 		if at.topic != metadata.MetaTopic {
-			s.Partitions++
-		}
-		if p.Leader < 0 {
-			s.Leaderless++
-		}
-		if len(p.ISR) < len(p.Replicas) {
-			s.UnderReplicated++
+			s.count(p)
 		}
 		for _, id := range p.Replicas {
 			n := nodes[id]
@@ -97,6 +98,17 @@ func (a *Admin) statusOf(v *view) *Status {
 	}
 	slices.SortFunc(s.Nodes, func(x, y Node) int { return cmp.Compare(x.ID, y.ID) })
 	return s
+}
+
+// count counts a partition.
+func (s *Status) count(p *kmsg.MetadataResponseTopicPartition) {
+	s.Partitions++
+	if p.Leader < 0 {
+		s.Leaderless++
+	}
+	if len(p.ISR) < len(p.Replicas) {
+		s.UnderReplicated++
+	}
 }
 
 // standing returns a node's role in the quorum, as in Node.Quorum.
