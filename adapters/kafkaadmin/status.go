@@ -3,7 +3,10 @@ package kafkaadmin
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -36,13 +39,38 @@ type Node struct {
 	Behind int    `json:"out_of_sync_replicas"`
 }
 
-// Status returns the state of the cluster.
-func (a *Admin) Status(ctx context.Context) (*Status, error) {
-	v, err := a.readView(ctx)
-	if err != nil {
-		return nil, err
+// Status returns the state of the cluster. If it cannot be read within a time, as without a majority of the voters, the
+// error says what the node at each known address answers.
+func (a *Admin) Status(ctx context.Context, within time.Duration) (*Status, error) {
+	bounded, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("no status within %v", within))
+	defer cancel()
+	v, err := a.readView(bounded)
+	switch {
+	case err == nil:
+		return a.statusOf(v), nil
+	case bounded.Err() != nil && ctx.Err() == nil:
+		return nil, errors.Join(context.Cause(bounded), a.survey(ctx))
 	}
-	return a.statusOf(v), nil
+	return nil, err
+}
+
+// surveyTimeout is how long a node may take to answer. A node without a majority takes one second.
+const surveyTimeout = 3 * time.Second
+
+// survey returns what each node that can be known answers when it is asked for the quorum.
+func (a *Admin) survey(ctx context.Context) error {
+	var said []error
+	for _, address := range a.addresses() {
+		asked, cancel := context.WithTimeout(ctx, surveyTimeout)
+		var v view
+		err := v.readQuorum(asked, a.at(address))
+		if err == nil {
+			err = fmt.Errorf("the metadata is led by node %d, epoch %d", v.leader, v.epoch)
+		}
+		cancel()
+		said = append(said, fmt.Errorf("%s: %w", address, err))
+	}
+	return errors.Join(said...)
 }
 
 // statusOf counts what a view shows. Partitions of __meta, which is not listed, count only for the nodes that hold
