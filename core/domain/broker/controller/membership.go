@@ -198,9 +198,12 @@ func (m *Membership) beat(ctx context.Context, shutDown bool) (ports.BrokerHeart
 	return reply, nil
 }
 
-// errCutOff says that this broker's session has ended, or has not begun yet.
-var errCutOff = errors.New(
-	"the broker's heartbeats are not answered: it is cut off from the cluster, or there is no leader of the metadata")
+// Reasons of Ready that mean that this broker has no session with the metadata's leader.
+var (
+	ErrNotInService = errors.New("the broker is not in service in its cluster yet")
+	ErrCutOff       = errors.New(
+		"the broker's heartbeats are not answered: it is cut off from the cluster, or there is no leader of the metadata")
+)
 
 // InSession reports whether this broker's session with the metadata's leader is live, as far as this broker knows.
 func (m *Membership) InSession() bool { return !m.SessionUntil().Before(m.clock()) }
@@ -211,7 +214,7 @@ func (m *Membership) noteSilence(ctx context.Context, err error) {
 		return // a start without a majority is logged by the stages of the start
 	}
 	m.cutOff = true
-	m.log.WarnContext(ctx, errCutOff.Error(), "broker", m.settings.NodeID, "broker_epoch", m.settings.Epoch,
+	m.log.WarnContext(ctx, ErrCutOff.Error(), "broker", m.settings.NodeID, "broker_epoch", m.settings.Epoch,
 		"session_ended", m.SessionUntil(), "err", err)
 }
 
@@ -242,13 +245,13 @@ func (m *Membership) Ready() error {
 	select {
 	case <-m.serving:
 	default:
-		return errors.New("the broker is not in service in its cluster yet")
+		return ErrNotInService
 	}
 	img := m.store.Image()
 	b, registered := img.Broker(m.settings.NodeID)
 	switch {
 	case !m.InSession():
-		return errCutOff
+		return ErrCutOff
 	case !registered || b.Fenced:
 		return errors.New("the broker is fenced")
 	case b.ShuttingDown:
