@@ -132,7 +132,7 @@ var settings = []setting{
 
 	number(nodeIDKey, 1, 0, maxNodeID,
 		`This node's broker id, as kafka."node.id" gives it, too. A cluster section needs a binary built with: `+
-			"go build -tags raft.",
+			"make build-raft.",
 		func(c *Config) *int64 { return &c.Cluster.NodeID }),
 	number("cluster.replication_factor", 3, 1, math.MaxInt16,
 		"The replication factor of a topic that is created without one.",
