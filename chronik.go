@@ -35,7 +35,8 @@ type Options struct {
 	Topics []Topic
 
 	// Memory bounds, in bytes, what connections, requests, answers, fetch sessions, groups and producers take together;
-	// records that are kept in memory do not count. When it is used up, clients wait. The least is 32 MiB, 32<<20; 0 means 256 MiB.
+	// records that are kept in memory do not count. When it is used up, clients wait. The least is 32 MiB, that is
+	// 32<<20; 0 means 256 MiB.
 	Memory int64
 
 	// Logger gets the broker's log; nil discards it.

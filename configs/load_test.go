@@ -95,8 +95,8 @@ func TestVariablesThatOthersSetAreLeftAlone(t *testing.T) {
 
 func TestAMistypedVariableIsNotTakenForThatOfAService(t *testing.T) {
 	for _, name := range []string{
-		"CHRONIK_SERVICE", "CHRONIK_SERVICE_HOSTS", "CHRONIK_HTTP_PORT", "CHRONIK_HTTP__PORT", "CHRONIK_LISTEN_PORTS", "CHRONIK_PORT_9092",
-		"CHRONIK_PORT_9092_TCP_NAME", "CHRONIK_KAFKA__PORT", "CHRONIK_CLUSTER__SERVICE_HOST",
+		"CHRONIK_SERVICE", "CHRONIK_SERVICE_HOSTS", "CHRONIK_HTTP_PORT", "CHRONIK_HTTP__PORT", "CHRONIK_LISTEN_PORTS",
+		"CHRONIK_PORT_9092", "CHRONIK_PORT_9092_TCP_NAME", "CHRONIK_KAFKA__PORT", "CHRONIK_CLUSTER__SERVICE_HOST",
 		"CHRONIK_BOOTSTRAP_SERVERS",
 	} {
 		if _, err := Load(Sources{Environ: []string{name + "=1"}}); err == nil || !strings.Contains(err.Error(), name) {

@@ -7,8 +7,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 )
 
-// measureStanding returns the gauges of this broker's standing in its cluster. They show an outage in which the counts of
-// partitions do not change any more, because the metadata cannot be changed.
+// measureStanding returns the gauges of this broker's standing in its cluster. They show an outage in which the counts
+// of partitions do not change any more, because the metadata cannot be changed.
 func (p *parts) measureStanding() []gauge {
 	return []gauge{
 		flag(

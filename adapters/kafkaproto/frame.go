@@ -76,8 +76,8 @@ func (c *conn) receive(x *exchange) error {
 	return c.read(&x.frame, c.in, x.size)
 }
 
-// errTLS and errHTTP are about clients that speak another protocol. They are logged in place of the size of a frame that
-// their first bytes would be.
+// errTLS and errHTTP are about clients that speak another protocol. They are logged in place of the size of a frame
+// that their first bytes would be.
 var (
 	errTLS = errors.New("it begins with a TLS handshake, and this listener takes plain connections only: " +
 		"set the client's security.protocol to PLAINTEXT")
@@ -86,7 +86,9 @@ var (
 )
 
 // verbs are the first four bytes of the requests of HTTP, PRI of its version 2.
-var verbs = []string{"GET ", "HEAD", "POST", "PUT ", "DELE", "OPTI", "PATC", "CONN", "TRAC", "PRI "}
+var verbs = []string{ //nolint:gochecknoglobals // a table
+	"GET ", "HEAD", "POST", "PUT ", "DELE", "OPTI", "PATC", "CONN", "TRAC", "PRI ",
+}
 
 // wrongSize returns what is wrong with a frame of a size that is not allowed: c.head is most likely the beginning of
 // another protocol if it reads like one.

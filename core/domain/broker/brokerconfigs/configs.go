@@ -94,8 +94,8 @@ type Static struct {
 
 // NewConfigs returns the config service of broker nodeID. static holds the configs that the broker was started with;
 // node.id is added. flush defines when an append counts as durable in topics for which neither
-// flush.messages nor flush.ms is set. Given configs without an effect are logged to log. The error names a static config that
-// does not exist, or whose value is not allowed.
+// flush.messages nor flush.ms is set. Given configs without an effect are logged to log. The error names a static
+// config that does not exist, or whose value is not allowed.
 func NewConfigs(
 	store ports.MetadataStore, nodeID int32, static Static, flush ports.FlushPolicy, levels LogLevels,
 	log *slog.Logger,

@@ -201,9 +201,11 @@ func (m *Membership) beat(ctx context.Context, shutDown bool) (ports.BrokerHeart
 // Reasons of Ready that mean that this broker has no session with the metadata's leader.
 var (
 	ErrNotInService = errors.New("the broker is not in service in its cluster yet")
-	ErrCutOff       = errors.New(
-		"the broker's heartbeats are not answered: it is cut off from the cluster, or there is no leader of the metadata")
+	ErrCutOff       = errors.New(cutOff)
 )
+
+const cutOff = "the broker's heartbeats are not answered: " +
+	"it is cut off from the cluster, or there is no leader of the metadata"
 
 // InSession reports whether this broker's session with the metadata's leader is live, as far as this broker knows.
 func (m *Membership) InSession() bool { return !m.SessionUntil().Before(m.clock()) }
@@ -214,11 +216,12 @@ func (m *Membership) noteSilence(ctx context.Context, err error) {
 		return // a start without a majority is logged by the stages of the start
 	}
 	m.cutOff = true
-	m.log.WarnContext(ctx, ErrCutOff.Error(), "broker", m.settings.NodeID, "broker_epoch", m.settings.Epoch,
+	m.log.WarnContext(ctx, cutOff, "broker", m.settings.NodeID, "broker_epoch", m.settings.Epoch,
 		"session_ended", m.SessionUntil(), "err", err)
 }
 
-// note logs that heartbeats are answered again, and a change of whether this broker is fenced, and closes serving when it is in service for the first time.
+// note logs that heartbeats are answered again, and a change of whether this broker is fenced, and closes serving when
+// it is in service for the first time.
 func (m *Membership) note(ctx context.Context, fenced bool) {
 	if m.cutOff {
 		m.cutOff = false
