@@ -30,11 +30,13 @@ type Options struct {
 	// docs/configs.md says what each does here.
 	Configs map[string]string
 
-	// Topics are created before clients are served. Existing topics are left unchanged.
+	// Topics are created before clients are served. Existing topics are left unchanged. No name may occur twice, nor be
+	// that of an internal topic, such as __consumer_offsets.
 	Topics []Topic
 
 	// Memory bounds, in bytes, what connections, requests, answers, fetch sessions, groups and producers take together;
-	// records that are kept in memory do not count. When it is used up, clients wait. 0 means 256 MiB.
+	// records that are kept in memory do not count. When it is used up, clients wait. The least is 32 MiB, that is
+	// 32<<20; 0 means 256 MiB.
 	Memory int64
 
 	// Logger gets the broker's log; nil discards it.

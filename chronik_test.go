@@ -190,7 +190,24 @@ func TestTheErrorSaysWhatIsWrong(t *testing.T) {
 			chronik.Options{Advertised: []string{"OTHER=host:1"}}, []string{"OTHER", "Options.Advertised"},
 		},
 		"too little memory": {
-			chronik.Options{Memory: 1 << 20}, []string{"memory", "1048576", "Options.Memory"},
+			chronik.Options{Memory: 1 << 20}, []string{"memory", "1048576 bytes", "Options.Memory", "33554432 to"},
+		},
+		"less than no memory": {chronik.Options{Memory: -1}, []string{"memory", "-1 bytes", "Options.Memory"}},
+		"a topic with less than no partitions": {
+			chronik.Options{Topics: []chronik.Topic{{Name: "orders", Partitions: -1}}},
+			[]string{"orders", "Options.Topics", "-1 partitions", "1 to"},
+		},
+		"a topic with more partitions than can be counted": {
+			chronik.Options{Topics: []chronik.Topic{{Name: "orders", Partitions: 1<<32 + 1}}},
+			[]string{"orders", "Options.Topics", "4294967297 partitions"},
+		},
+		"a topic twice": {
+			chronik.Options{Topics: []chronik.Topic{{Name: "orders"}, {Name: "orders", Partitions: 2}}},
+			[]string{"orders", "Options.Topics", "twice"},
+		},
+		"an internal topic": {
+			chronik.Options{Topics: []chronik.Topic{{Name: "__consumer_offsets"}}},
+			[]string{"__consumer_offsets", "Options.Topics", "internal"},
 		},
 		"a topic with a wrong name": {
 			chronik.Options{Topics: []chronik.Topic{{Name: "or/ders"}}}, []string{"or/ders"},

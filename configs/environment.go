@@ -21,12 +21,24 @@ const ConfigVariable = envPrefix + "CONFIG"
 // otherVariables are read by the project's tests and by Load's callers. They are not settings.
 var otherVariables = []string{ConfigVariable, "CHRONIK_BINARY", "CHRONIK_CACHE", "CHRONIK_CRASHES"}
 
-// serviceVariables are set by Kubernetes and Docker in every container beside a service named chronik.
-var serviceVariables = regexp.MustCompile(`^CHRONIK_(SERVICE_(HOST|PORT)(_.*)?|PORT|PORT_\d+_(TCP|UDP).*)$`)
+// Kubernetes and Docker set variables in every container beside a service named chronik, or chronik- and more, such as
+// chronik-bootstrap and chronik-0: its name in capitals, with underscores for the hyphens, and one of several endings.
+// CHRONIK_…_PORT might also be a mistyped setting, such as CHRONIK_HTTP_PORT, and is told from it by its value.
+var (
+	serviceVariables = regexp.MustCompile(
+		`^CHRONIK_([A-Z0-9]+_)*(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`)
+	servicePort    = regexp.MustCompile(`^CHRONIK_([A-Z0-9]+_)*PORT$`)
+	serviceAddress = regexp.MustCompile(`^(tcp|udp|sctp)://`)
+)
+
+// isOfService reports whether the variable describes a service of Kubernetes or Docker.
+func isOfService(name, value string) bool {
+	return serviceVariables.MatchString(name) || servicePort.MatchString(name) && serviceAddress.MatchString(value)
+}
 
 // keyOfVariable returns the key that the variable sets, "" if it is not a setting.
-func keyOfVariable(name string) string {
-	if slices.Contains(otherVariables, name) || serviceVariables.MatchString(name) {
+func keyOfVariable(name, value string) string {
+	if slices.Contains(otherVariables, name) || isOfService(name, value) {
 		return ""
 	}
 	rest := strings.TrimPrefix(name, envPrefix)

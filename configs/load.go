@@ -125,7 +125,7 @@ func (s Sources) read() (map[string]given, error) {
 		Prefix:      envPrefix,
 		EnvironFunc: func() []string { return s.Environ },
 		TransformFunc: func(name, value string) (string, any) {
-			key := keyOfVariable(name)
+			key := keyOfVariable(name, value)
 			names[key] = Origin("environment variable " + name)
 			return key, value
 		},

@@ -60,7 +60,7 @@ func TestEachSourceHasPrecedenceOverThoseBefore(t *testing.T) {
 
 func TestEveryKeyCanBeSetInTheEnvironment(t *testing.T) {
 	for _, s := range settings {
-		if got := keyOfVariable(variableOfKey(s.name)); got != s.name {
+		if got := keyOfVariable(variableOfKey(s.name), ""); got != s.name {
 			t.Errorf("%s sets %q, want %q", variableOfKey(s.name), got, s.name)
 		}
 	}
@@ -82,9 +82,26 @@ func TestVariablesThatOthersSetAreLeftAlone(t *testing.T) {
 	environ := []string{
 		"CHRONIK_CONFIG=x.toml", "CHRONIK_SERVICE_HOST=10.0.0.1", "CHRONIK_PORT=tcp://10.0.0.1:9092",
 		"CHRONIK_PORT_9092_TCP_ADDR=10.0.0.1",
+		"CHRONIK_BOOTSTRAP_SERVICE_HOST=10.0.0.2", "CHRONIK_BOOTSTRAP_SERVICE_PORT=9092",
+		"CHRONIK_BOOTSTRAP_SERVICE_PORT_KAFKA_CLIENTS=9092", "CHRONIK_0_PORT=tcp://10.0.0.3:9092",
+		"CHRONIK_0_PORT_9092_TCP=tcp://10.0.0.3:9092", "CHRONIK_0_PORT_9092_TCP_ADDR=10.0.0.3",
+		"CHRONIK_0_PORT_9092_TCP_PORT=9092", "CHRONIK_0_PORT_9092_TCP_PROTO=tcp",
+		"CHRONIK_MY_OWN_PORT_53_UDP_PORT=53",
 	}
 	if got, want := load(t, Sources{Environ: environ}), load(t, Sources{}); len(got.Changes(want)) > 0 {
 		t.Errorf("they change %v", got.Changes(want))
+	}
+}
+
+func TestAMistypedVariableIsNotTakenForThatOfAService(t *testing.T) {
+	for _, name := range []string{
+		"CHRONIK_SERVICE", "CHRONIK_SERVICE_HOSTS", "CHRONIK_HTTP_PORT", "CHRONIK_HTTP__PORT", "CHRONIK_LISTEN_PORTS",
+		"CHRONIK_PORT_9092", "CHRONIK_PORT_9092_TCP_NAME", "CHRONIK_KAFKA__PORT", "CHRONIK_CLUSTER__SERVICE_HOST",
+		"CHRONIK_BOOTSTRAP_SERVERS",
+	} {
+		if _, err := Load(Sources{Environ: []string{name + "=1"}}); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: Load() = %v", name, err)
+		}
 	}
 }
 

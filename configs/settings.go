@@ -18,6 +18,13 @@ const (
 // DefaultGrace is the default of shutdown_grace_ms, which also applies before the configuration is read.
 const DefaultGrace = 10 * time.Second
 
+// What the setting memory may be, in bytes.
+const (
+	DefaultMemory int64 = 256 * mebibyte
+	LeastMemory   int64 = 32 * mebibyte
+	MostMemory    int64 = 1 << 40
+)
+
 //go:generate go test -run TestStandaloneSample -update
 
 // settings are all keys but those of [kafka], in the order in which they are written.
@@ -45,7 +52,7 @@ var settings = []setting{
 	toggle("use_wal_metadata", true, "Whether metadata is kept in the write-ahead store, or (false) in one JSON file, "+
 		"the legacy mode. `chronik-server metadata migrate` moves from one to the other.",
 		func(c *Config) *bool { return &c.UseWALMetadata }),
-	size("memory", 256*mebibyte, 32*mebibyte, 1<<40,
+	size("memory", DefaultMemory, LeastMemory, MostMemory,
 		"The memory that the process may use. "+
 			"Buffers and caches are sized to fit, and clients wait when they are full.",
 		func(c *Config) *int64 { return &c.Memory }),
@@ -125,7 +132,7 @@ var settings = []setting{
 
 	number(nodeIDKey, 1, 0, maxNodeID,
 		`This node's broker id, as kafka."node.id" gives it, too. A cluster section needs a binary built with: `+
-			"go build -tags raft.",
+			"make build-raft.",
 		func(c *Config) *int64 { return &c.Cluster.NodeID }),
 	number("cluster.replication_factor", 3, 1, math.MaxInt16,
 		"The replication factor of a topic that is created without one.",

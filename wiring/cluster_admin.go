@@ -30,6 +30,8 @@ type ClusterEvent = kafkaadmin.Event
 type (
 	// NodeMayJoin is an event; see kafkaadmin.
 	NodeMayJoin = kafkaadmin.NodeMayJoin
+	// AwaitingCluster is an event; see kafkaadmin.
+	AwaitingCluster = kafkaadmin.AwaitingCluster
 	// AwaitingService is an event; see kafkaadmin.
 	AwaitingService = kafkaadmin.AwaitingService
 	// NodeInService is an event; see kafkaadmin.

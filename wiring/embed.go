@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker/topics"
 	"github.com/chronik-stream/chronik/core/domain/fault"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -59,6 +61,9 @@ type Topic struct {
 func Embed(ctx context.Context, e Embedding) (*Server, error) {
 	cfg, err := e.config()
 	if err != nil {
+		return nil, err
+	}
+	if err := checkTopics(e.Topics); err != nil {
 		return nil, err
 	}
 	if e.NoReserve {
@@ -112,6 +117,10 @@ func (e *Embedding) config() (*configs.Config, error) {
 		set("advertised_addr", strings.Join(e.Advertised, ","), "Advertised")
 	}
 	if e.Memory != 0 {
+		if e.Memory < configs.LeastMemory || e.Memory > configs.MostMemory {
+			return nil, fmt.Errorf("memory = %d bytes (Options.Memory): want %d to %d bytes, or 0 for %d",
+				e.Memory, configs.LeastMemory, configs.MostMemory, configs.DefaultMemory)
+		}
 		set("memory", strconv.FormatInt(e.Memory, 10), "Memory")
 	}
 	if e.Grace != 0 {
@@ -124,6 +133,27 @@ func (e *Embedding) config() (*configs.Config, error) {
 		set("kafka."+key, value, "Configs")
 	}
 	return configs.Load(configs.Sources{Options: given})
+}
+
+// checkTopics refuses what would be misunderstood when the topics are created.
+func checkTopics(wanted []Topic) error {
+	names := make(map[string]bool, len(wanted))
+	for _, t := range wanted {
+		var err error
+		switch {
+		case t.Partitions < 0 || t.Partitions > math.MaxInt32:
+			err = fmt.Errorf("%d partitions: want 1 to %d, or 0 for the broker's num.partitions", t.Partitions, math.MaxInt32)
+		case names[t.Name]:
+			err = errors.New("it is there twice")
+		case metadata.IsInternal(t.Name):
+			err = errors.New("the broker creates its internal topics itself")
+		}
+		if err != nil {
+			return fmt.Errorf("topic %q (Options.Topics): %w", t.Name, err)
+		}
+		names[t.Name] = true
+	}
+	return nil
 }
 
 // makeTopics creates the topics that are missing.

@@ -13,7 +13,7 @@ type gauge struct {
 
 // measure registers the gauges that read the broker's state.
 func (p *parts) measure() error {
-	for _, g := range slices.Concat(measureSpace(p.Space), p.gauges()) {
+	for _, g := range slices.Concat(measureSpace(p.Space), p.measureStanding(), p.gauges()) {
 		if err := p.Telemetry.Gauge(g.name, g.description, g.unit, g.label, g.read); err != nil {
 			return err
 		}

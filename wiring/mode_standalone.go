@@ -13,7 +13,7 @@ func injectorFor(cfg *configs.Config) (injector, error) {
 	switch {
 	case cfg.Clustered():
 		return nil, errors.New(
-			"the configuration has a cluster section, which needs a binary built with: go build -tags raft",
+			"the configuration has a cluster section, which needs the binary of: make build-raft",
 		)
 	case !cfg.UseWALMetadata:
 		return buildLegacy, nil

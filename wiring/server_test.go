@@ -212,6 +212,8 @@ func TestMetricsAndHealthAreServed(t *testing.T) {
 		"go_goroutines", "process_resident_memory_bytes",
 		`chronik_disk_space_bytes{kind="free"} `, `chronik_disk_space_bytes{kind="reserve"} 6.7108864e+07`,
 		"chronik_disk_refusing 0",
+		"chronik_ready 1", "chronik_session 1", "chronik_metadata_leader 1",
+		`chronik_brokers{state="fenced"} 0`, `chronik_brokers{state="unfenced"} 1`,
 	} {
 		await(t, want+" is in /metrics", func() (string, bool) { // a request is counted once its answer has left
 			_, body := get(t, s, "/metrics")

@@ -34,30 +34,33 @@ func newBrokerConfigs(n configNeeds) (*brokerconfigs.Configs, error) {
 
 // staticConfigs returns the broker's configs by Kafka's keys. They include Chronik's own settings that have a name in
 // Kafka.
-func staticConfigs(cfg *configs.Config, dir dataDir) map[string]string {
-	static := maps.Clone(cfg.Kafka)
-	static["log.dirs"] = dir.path
-	static["listeners"] = kafkaListeners(cfg.Listen)
-	if cfg.Clustered() {
-		setDefault := func(key string, value int64) {
-			if _, set := static[key]; !set {
-				static[key] = strconv.FormatInt(value, 10)
-			}
-		}
-		static["node.id"] = strconv.FormatInt(cfg.Cluster.NodeID, 10)
-		replicas, inSync := cfg.Cluster.ReplicationFactor, cfg.Cluster.MinInsyncReplicas
-		setDefault("default.replication.factor", replicas)
-		setDefault("min.insync.replicas", inSync)
-		setDefault("offsets.topic.replication.factor", replicas)
-		setDefault("transaction.state.log.replication.factor", replicas)
-		setDefault("transaction.state.log.min.isr", inSync)
-		setDefault("share.coordinator.state.topic.replication.factor", replicas)
-		setDefault("share.coordinator.state.topic.min.isr", inSync)
-	}
+func staticConfigs(cfg *configs.Config, dir dataDir) brokerconfigs.Static {
+	static := brokerconfigs.Static{Given: maps.Clone(cfg.Kafka)}
+	static.Given["log.dirs"] = dir.path
+	static.Given["listeners"] = kafkaListeners(cfg.Listen)
 	if len(cfg.Advertised) > 0 {
-		static["advertised.listeners"] = kafkaListeners(cfg.Advertised)
+		static.Given["advertised.listeners"] = kafkaListeners(cfg.Advertised)
+	}
+	if cfg.Clustered() {
+		static.Given["node.id"] = strconv.FormatInt(cfg.Cluster.NodeID, 10)
+		static.Derived = derivedConfigs(&cfg.Cluster)
 	}
 	return static
+}
+
+// derivedConfigs returns the defaults that follow from the section cluster.
+func derivedConfigs(c *configs.Cluster) map[string]string {
+	replicas := strconv.FormatInt(c.ReplicationFactor, 10)
+	inSync := strconv.FormatInt(c.MinInsyncReplicas, 10)
+	return map[string]string{
+		"default.replication.factor":                       replicas,
+		"min.insync.replicas":                              inSync,
+		"offsets.topic.replication.factor":                 replicas,
+		"transaction.state.log.replication.factor":         replicas,
+		"transaction.state.log.min.isr":                    inSync,
+		"share.coordinator.state.topic.replication.factor": replicas,
+		"share.coordinator.state.topic.min.isr":            inSync,
+	}
 }
 
 // kafkaListeners returns listeners as Kafka writes them.

@@ -28,6 +28,7 @@ type Admin struct {
 	conns    map[string]*kafkaclient.Conn
 	avoid    int32         // a node that is not asked, -1 for none
 	interval time.Duration // between two polls of what is waited for
+	patience time.Duration // how long a wait in insist is not reported
 }
 
 // New returns an Admin that has not connected to anything yet.
@@ -38,6 +39,7 @@ func New(s Settings) *Admin {
 		conns:    map[string]*kafkaclient.Conn{},
 		avoid:    -1,
 		interval: interval,
+		patience: patience,
 	}
 }
 
@@ -91,8 +93,12 @@ func (a *Admin) Request(ctx context.Context, req kmsg.Request) (kmsg.Response, e
 	return nil, failed
 }
 
-// interval is the time between two polls of what is waited for.
-const interval = 250 * time.Millisecond
+const (
+	// interval is the time between two polls of what is waited for.
+	interval = 250 * time.Millisecond
+	// patience is longer than the election of another leader of the metadata takes.
+	patience = 5 * time.Second
+)
 
 // pause waits until the next poll, and returns an error when ctx ends.
 func (a *Admin) pause(ctx context.Context) error {
@@ -107,12 +113,18 @@ func (a *Admin) pause(ctx context.Context) error {
 }
 
 // insist calls do until it succeeds or fails permanently. It retries what fails because the metadata has no leader for
-// a moment, or because another change came in between.
+// a moment, or because another change came in between. When that takes long, it reports why, and again when the reason
+// changes.
 func (a *Admin) insist(ctx context.Context, do func() error) error {
+	began, reported := time.Now(), ""
 	for {
 		err := do()
 		if !fault.NoController(err) && !errors.Is(err, fault.InvalidUpdateVersion) {
 			return err
+		}
+		if time.Since(began) >= a.patience && err.Error() != reported {
+			reported = err.Error()
+			a.settings.Report(AwaitingCluster{err})
 		}
 		if ended := a.pause(ctx); ended != nil {
 			return errors.Join(ended, err)

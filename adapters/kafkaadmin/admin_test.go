@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -93,6 +95,56 @@ func TestOnlyWhatMayPassIsInsistedOn(t *testing.T) {
 	}
 }
 
+func TestAWaitThatTakesLongIsReportedWithEachReason(t *testing.T) {
+	var events []Event
+	a := New(Settings{Report: func(e Event) { events = append(events, e) }})
+	a.interval, a.patience = time.Millisecond, 0
+	noLeader, changed := failure(kerr.NotController.Code, nil), failure(kerr.InvalidUpdateVersion.Code, nil)
+	answers := []error{noLeader, noLeader, changed, changed, nil}
+	take := func() error {
+		next := answers[0]
+		answers = answers[1:]
+		return next
+	}
+	if err := a.insist(t.Context(), take); err != nil {
+		t.Fatal(err)
+	}
+	if want := []Event{AwaitingCluster{noLeader}, AwaitingCluster{changed}}; !slices.Equal(events, want) {
+		t.Errorf("reported are %v, want %v", events, want)
+	}
+	events, a.patience, answers = nil, time.Hour, []error{noLeader, nil}
+	if err := a.insist(t.Context(), take); err != nil || len(events) > 0 {
+		t.Errorf("after a moment %v are reported, and %v", events, err)
+	}
+}
+
+func TestAStatusThatCannotBeReadSaysWhatEachNodeAnswers(t *testing.T) {
+	c := startCluster(t, 3)
+	a, _ := c.admin()
+	if _, err := a.Status(soon(t), time.Minute); err != nil { // so that the addresses are known
+		t.Fatal(err)
+	}
+	c.running[3].Stop()
+	c.mu.Lock()
+	c.lost = true
+	c.mu.Unlock()
+	_, err := a.Status(soon(t), 50*time.Millisecond)
+	if err == nil {
+		t.Fatal("a cluster without a majority has a status")
+	}
+	for _, want := range []string{
+		"no status within 50ms",
+		c.addresses[1] + ": describe the quorum: no majority at node 1",
+		c.addresses[2] + ": describe the quorum: no majority at node 2",
+		c.addresses[3] + ": ",
+		"refused",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is missing in: %v", want, err)
+		}
+	}
+}
+
 func TestAnyNodeThatAnswersIsUsed(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -102,7 +154,7 @@ func TestAnyNodeThatAnswersIsUsed(t *testing.T) {
 	l.Close()
 	a := New(Settings{Bootstrap: []string{gone}, Step: 1})
 	defer a.Close()
-	if _, err := a.Status(t.Context()); err == nil || !strings.Contains(err.Error(), "refused") {
+	if _, err := a.Status(t.Context(), time.Minute); err == nil || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("Status() = %v", err)
 	}
 	a.brokers, a.avoid = map[int32]string{1: "b1:1", 2: "b2:2", 3: gone}, 3
@@ -120,7 +172,7 @@ func TestAStatusCountsTheTopicsThatAreListed(t *testing.T) {
 		})
 	}
 	got := New(Settings{}).statusOf(v)
-	want := &Status{MetadataLeader: 1, Topics: 1, Partitions: 1, UnderReplicated: 2, Nodes: []Node{
+	want := &Status{MetadataLeader: 1, Topics: 1, Partitions: 1, UnderReplicated: 1, Nodes: []Node{
 		{ID: 1, State: "in service", Quorum: "leader", Holds: 2, Leads: 2},
 		{ID: 2, State: "not registered", Quorum: "none", Holds: 2, Behind: 2},
 	}}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -36,7 +37,7 @@ func TestAStatusShowsNodesAndPartitions(t *testing.T) {
 	c.kill(3)
 	c.targets[partition{"orders", 0}] = []int32{1, 3}
 	a, events := c.admin()
-	got, err := a.Status(soon(t))
+	got, err := a.Status(soon(t), time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +48,7 @@ func TestAStatusShowsNodesAndPartitions(t *testing.T) {
 		Topics:          2,
 		Partitions:      4,
 		Leaderless:      1,
-		UnderReplicated: 3,
+		UnderReplicated: 2,
 		Reassigning:     1,
 		Nodes: []Node{
 			{ID: 1, Address: c.addresses[1], Rack: "rack-1", State: "in service", Quorum: "leader", Holds: 3, Leads: 3},
@@ -342,11 +343,11 @@ func TestQuestionsAreAskedAgainWhileTheMetadataHasNoLeader(t *testing.T) {
 		c.codes[key] = []int16{kerr.NotController.Code, kerr.RequestTimedOut.Code}
 	}
 	a, _ := c.admin()
-	if s, err := a.Status(soon(t)); err != nil || len(s.Nodes) != 3 {
+	if s, err := a.Status(soon(t), time.Minute); err != nil || len(s.Nodes) != 3 {
 		t.Errorf("Status() = %+v, %v", s, err)
 	}
 	c.codes[kmsg.DescribeQuorum] = []int16{kerr.ClusterAuthorizationFailed.Code}
-	if _, err := a.Status(soon(t)); !errors.Is(err, kerr.ClusterAuthorizationFailed) {
+	if _, err := a.Status(soon(t), time.Minute); !errors.Is(err, kerr.ClusterAuthorizationFailed) {
 		t.Errorf("when it is refused, Status() = %v", err)
 	}
 }
@@ -354,11 +355,11 @@ func TestQuestionsAreAskedAgainWhileTheMetadataHasNoLeader(t *testing.T) {
 func TestAnotherNodeIsAskedWhenOneIsGone(t *testing.T) {
 	c := startCluster(t, 3)
 	a, _ := c.admin()
-	if _, err := a.Status(soon(t)); err != nil {
+	if _, err := a.Status(soon(t), time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	c.kill(1)
-	s, err := a.Status(soon(t))
+	s, err := a.Status(soon(t), time.Minute)
 	if err != nil || s.Nodes[0].State != "fenced" {
 		t.Errorf("Status() = %+v, %v", s, err)
 	}

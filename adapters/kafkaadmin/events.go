@@ -11,6 +11,9 @@ type (
 		Node        int32
 		RaftAddress string // host:port, as it must stand among the node's peers
 	}
+	// AwaitingCluster says why the command cannot go on for now: Err is what the cluster answers. It is reported after
+	// some seconds.
+	AwaitingCluster struct{ Err error }
 	// AwaitingService says that the command waits until a node has registered and is unfenced.
 	AwaitingService struct{ Node int32 }
 	// NodeInService says that a node is registered and unfenced.
@@ -32,6 +35,7 @@ type (
 )
 
 func (NodeMayJoin) event()           {}
+func (AwaitingCluster) event()       {}
 func (AwaitingService) event()       {}
 func (NodeInService) event()         {}
 func (AwaitingReassignments) event() {}

@@ -42,6 +42,7 @@ type cluster struct {
 	polls      map[partition]int
 	codes      map[kmsg.Key][]int16 // errors that are answered first
 	done       []string             // what was changed, in order
+	lost       bool                 // the majority of the voters
 }
 
 // startCluster starts nodes 1 to count, of which all vote and 1 leads the metadata.
@@ -150,7 +151,7 @@ func (c *cluster) handle(node int32, req kmsg.Request) kmsg.Response {
 	case *kmsg.DescribeClusterRequest:
 		return c.describeCluster()
 	case *kmsg.DescribeQuorumRequest:
-		return c.describeQuorum()
+		return c.describeQuorum(node)
 	case *kmsg.MetadataRequest:
 		return c.describeTopics(req)
 	case *kmsg.ListPartitionReassignmentsRequest:
@@ -206,7 +207,13 @@ func (c *cluster) describeCluster() kmsg.Response {
 	return resp
 }
 
-func (c *cluster) describeQuorum() kmsg.Response {
+func (c *cluster) describeQuorum(node int32) kmsg.Response {
+	if c.lost {
+		resp := kmsg.NewPtrDescribeQuorumResponse()
+		resp.ErrorCode = kerr.NotController.Code
+		resp.ErrorMessage = kmsg.StringPtr(fmt.Sprintf("no majority at node %d", node))
+		return resp
+	}
 	part := kmsg.NewDescribeQuorumResponseTopicPartition()
 	part.LeaderID, part.LeaderEpoch = c.leader, 5
 	for _, id := range c.voters {

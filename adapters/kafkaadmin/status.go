@@ -3,7 +3,12 @@ package kafkaadmin
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
@@ -14,9 +19,9 @@ type Status struct {
 	MetadataLeader  int32  `json:"metadata_leader"` // -1 for none
 	MetadataEpoch   int32  `json:"metadata_epoch"`
 	Nodes           []Node `json:"nodes"`
-	Topics          int    `json:"topics"`     // those that are listed: without __meta
-	Partitions      int    `json:"partitions"` // of these
-	Leaderless      int    `json:"leaderless_partitions"`
+	Topics          int    `json:"topics"`                // those that are listed: without __meta
+	Partitions      int    `json:"partitions"`            // of these
+	Leaderless      int    `json:"leaderless_partitions"` // this and the following: of the same partitions
 	UnderReplicated int    `json:"under_replicated_partitions"`
 	Reassigning     int    `json:"reassigning_partitions"`
 }
@@ -34,19 +39,44 @@ type Node struct {
 	Behind int    `json:"out_of_sync_replicas"`
 }
 
-// Status returns the state of the cluster.
-func (a *Admin) Status(ctx context.Context) (*Status, error) {
-	v, err := a.readView(ctx)
-	if err != nil {
-		return nil, err
+// Status returns the state of the cluster. If it cannot be read within a time, as without a majority of the voters, the
+// error says what the node at each known address answers.
+func (a *Admin) Status(ctx context.Context, within time.Duration) (*Status, error) {
+	bounded, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("no status within %v", within))
+	defer cancel()
+	v, err := a.readView(bounded)
+	switch {
+	case err == nil:
+		return a.statusOf(v), nil
+	case bounded.Err() != nil && ctx.Err() == nil:
+		return nil, errors.Join(context.Cause(bounded), a.survey(ctx))
 	}
-	return a.statusOf(v), nil
+	return nil, err
 }
 
-// statusOf counts what a view shows. Partitions of __meta count for the nodes that hold and lead them, and are not
-// listed.
+// surveyTimeout is how long a node may take to answer. A node without a majority takes one second.
+const surveyTimeout = 3 * time.Second
+
+// survey returns what each node that can be known answers when it is asked for the quorum.
+func (a *Admin) survey(ctx context.Context) error {
+	var said []error
+	for _, address := range a.addresses() {
+		asked, cancel := context.WithTimeout(ctx, surveyTimeout)
+		var v view
+		err := v.readQuorum(asked, a.at(address))
+		if err == nil {
+			err = fmt.Errorf("the metadata is led by node %d, epoch %d", v.leader, v.epoch)
+		}
+		cancel()
+		said = append(said, fmt.Errorf("%s: %w", address, err))
+	}
+	return errors.Join(said...)
+}
+
+// statusOf counts what a view shows. Partitions of __meta, which is not listed, count only for the nodes that hold
+// and lead them.
 func (a *Admin) statusOf(v *view) *Status {
-	s := &Status{ClusterID: v.clusterID, MetadataLeader: v.leader, MetadataEpoch: v.epoch, Reassigning: len(v.moving)}
+	s := &Status{ClusterID: v.clusterID, MetadataLeader: v.leader, MetadataEpoch: v.epoch}
 	nodes := map[int32]*Node{}
 	for _, id := range slices.Concat(v.voters, v.observers) {
 		nodes[id] = &Node{ID: id, State: "not registered"}
@@ -66,15 +96,14 @@ func (a *Admin) statusOf(v *view) *Status {
 			s.Topics++
 		}
 	}
+	for at := range v.moving {
+		if at.topic != metadata.MetaTopic {
+			s.Reassigning++
+		}
+	}
 	for at, p := range v.partitions() {
 		if at.topic != metadata.MetaTopic {
-			s.Partitions++
-		}
-		if p.Leader < 0 {
-			s.Leaderless++
-		}
-		if len(p.ISR) < len(p.Replicas) {
-			s.UnderReplicated++
+			s.count(p)
 		}
 		for _, id := range p.Replicas {
 			n := nodes[id]
@@ -97,6 +126,17 @@ func (a *Admin) statusOf(v *view) *Status {
 	}
 	slices.SortFunc(s.Nodes, func(x, y Node) int { return cmp.Compare(x.ID, y.ID) })
 	return s
+}
+
+// count counts a partition.
+func (s *Status) count(p *kmsg.MetadataResponseTopicPartition) {
+	s.Partitions++
+	if p.Leader < 0 {
+		s.Leaderless++
+	}
+	if len(p.ISR) < len(p.Replicas) {
+		s.UnderReplicated++
+	}
 }
 
 // standing returns a node's role in the quorum, as in Node.Quorum.

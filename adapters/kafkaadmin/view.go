@@ -72,12 +72,15 @@ func (a *Admin) readBrokers(ctx context.Context, v *view) error {
 	return nil
 }
 
-func (a *Admin) readQuorum(ctx context.Context, v *view) error {
+func (a *Admin) readQuorum(ctx context.Context, v *view) error { return v.readQuorum(ctx, a) }
+
+// readQuorum reads the quorum as a node describes it.
+func (v *view) readQuorum(ctx context.Context, from kmsg.Requestor) error {
 	req := kmsg.NewPtrDescribeQuorumRequest()
 	topic, part := kmsg.NewDescribeQuorumRequestTopic(), kmsg.NewDescribeQuorumRequestTopicPartition()
 	topic.Topic, topic.Partitions = quorumTopic, append(topic.Partitions, part)
 	req.Topics = append(req.Topics, topic)
-	resp, err := req.RequestWith(ctx, a)
+	resp, err := req.RequestWith(ctx, from)
 	if err == nil {
 		err = failure(resp.ErrorCode, resp.ErrorMessage)
 	}

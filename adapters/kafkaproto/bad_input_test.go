@@ -47,6 +47,23 @@ func TestBadInputClosesTheConnectionAndIsLogged(t *testing.T) {
 	}
 }
 
+func TestAClientOfAnotherProtocolIsNamed(t *testing.T) {
+	for _, c := range []struct{ sent, want string }{
+		{"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "begins with a TLS handshake"},
+		{"GET / HTTP/1.1\r\n\r\n", "begins with an HTTP request"},
+		{"POST /topics HTTP/1.1\r\n\r\n", "begins with an HTTP request"},
+		{"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "begins with an HTTP request"},
+		{"\x16\x04\x00\x00\x00", "frame of 369360896 bytes"},
+		{"GETS\x00", "frame of 1195725907 bytes"},
+	} {
+		s := start(t, newFakes(t))
+		client := s.dial(t)
+		client.write([]byte(c.sent))
+		client.wantClosedAfterAnyReset()
+		eventually(t, "the reason is logged", func() bool { return s.log.count(c.want) == 1 })
+	}
+}
+
 // wantClosedAfterAnyReset is wantClosed for connections that are closed with input unread.
 func (c *client) wantClosedAfterAnyReset() {
 	c.t.Helper()

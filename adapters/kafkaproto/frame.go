@@ -3,9 +3,11 @@ package kafkaproto
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/chronik-stream/chronik/adapters/kafkaproto/budget"
 	"github.com/chronik-stream/chronik/adapters/kafkaproto/wire"
@@ -56,7 +58,7 @@ func (c *conn) receive(x *exchange) error {
 	defer c.reading.Store(false)
 	x.size = int(int32(binary.BigEndian.Uint32(head)))
 	if x.size < smallestFrame || x.size > c.server.maxStream {
-		return badInput{fmt.Errorf("frame of %d bytes, allowed %d to %d", x.size, smallestFrame, c.server.maxStream)}
+		return badInput{c.wrongSize(x.size)}
 	}
 	apiAndVersion, err := c.in.Peek(4)
 	if err != nil {
@@ -72,6 +74,32 @@ func (c *conn) receive(x *exchange) error {
 			x.size, smallestFrame, c.server.maxFrame)}
 	}
 	return c.read(&x.frame, c.in, x.size)
+}
+
+// errTLS and errHTTP are about clients that speak another protocol. They are logged in place of the size of a frame
+// that their first bytes would be.
+var (
+	errTLS = errors.New("it begins with a TLS handshake, and this listener takes plain connections only: " +
+		"set the client's security.protocol to PLAINTEXT")
+	errHTTP = errors.New("it begins with an HTTP request, and this listener takes Kafka's protocol only: " +
+		"metrics and health are at http.listen")
+)
+
+// verbs are the first four bytes of the requests of HTTP, PRI of its version 2.
+var verbs = []string{ //nolint:gochecknoglobals // a table
+	"GET ", "HEAD", "POST", "PUT ", "DELE", "OPTI", "PATC", "CONN", "TRAC", "PRI ",
+}
+
+// wrongSize returns what is wrong with a frame of a size that is not allowed: c.head is most likely the beginning of
+// another protocol if it reads like one.
+func (c *conn) wrongSize(size int) error {
+	switch {
+	case c.head[0] == tlsBegins && c.head[1] == 3: // a record of a handshake, and the major version of all TLS
+		return errTLS
+	case slices.Contains(verbs, string(c.head[:])):
+		return errHTTP
+	}
+	return fmt.Errorf("frame of %d bytes, allowed %d to %d", size, smallestFrame, c.server.maxStream)
 }
 
 // read fills f with the next size bytes of in, which is this connection's. Memory is allocated only after the first of

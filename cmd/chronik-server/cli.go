@@ -24,7 +24,7 @@ type process struct {
 
 // cli is the command line.
 type cli struct {
-	settings
+	settings `group:"Settings of the broker"`
 
 	Standalone standaloneCmd `cmd:"" default:"withargs" aliases:"run" help:"Run the broker (the default): alone, or with a [cluster] section as a node of a cluster."`
 	Config     configCmd     `cmd:"" help:"Print the effective configuration as TOML, with where each value came from."`
@@ -77,7 +77,7 @@ func execute(ctx context.Context, p process) (code int) {
 	parser, err := kong.New(&c,
 		kong.Name("chronik-server"), kong.Description(description), kong.Writers(p.stdout, p.stderr),
 		kong.Exit(func(code int) { panic(exited(code)) }),
-		kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: false, WrapUpperBound: 110}),
+		kong.Help(help), kong.ConfigureHelp(kong.HelpOptions{NoExpandSubcommands: false, WrapUpperBound: 110}),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(&p, &c, &c.settings),
 	)
 	if err != nil {
@@ -87,6 +87,10 @@ func execute(ctx context.Context, p process) (code int) {
 	command, err := parser.Parse(p.args)
 	if err != nil {
 		fmt.Fprintf(p.stderr, "chronik-server: %v; chronik-server --help tells more\n", err)
+		return 2
+	}
+	if err := checkSettings(command); err != nil {
+		fmt.Fprintf(p.stderr, "chronik-server: %v\n", err)
 		return 2
 	}
 	if err := command.Run(); err != nil {
@@ -101,7 +105,43 @@ func execute(ctx context.Context, p process) (code int) {
 	return 0
 }
 
-// settings are the flags that every command has.
+// help prints the help of a command, without flags that have no effect on it.
+func help(options kong.HelpOptions, command *kong.Context) error {
+	for _, flag := range command.Model.Flags {
+		flag.Hidden = flag.Hidden || isSetting(flag) && !takesSettings(command)
+	}
+	return kong.DefaultHelpPrinter(options, command)
+}
+
+// checkSettings refuses settings for a command that takes none. They are flags of the program, so that they may stand
+// before the command's name.
+func checkSettings(command *kong.Context) error {
+	if takesSettings(command) {
+		return nil
+	}
+	for _, part := range command.Path {
+		if part.Flag != nil && isSetting(part.Flag) && part.Flag.Name != "raft" {
+			return fmt.Errorf("--%s is a setting of the broker, which the command %s does not take",
+				part.Flag.Name, command.Command())
+		}
+	}
+	return nil
+}
+
+func isSetting(flag *kong.Flag) bool {
+	return flag.Group != nil && strings.HasPrefix(flag.Group.Key, "Settings")
+}
+
+// takesSettings reports whether a command, or the program without one, uses the settings.
+func takesSettings(command *kong.Context) bool {
+	node := command.Selected()
+	for node != nil && node.Parent != command.Model.Node {
+		node = node.Parent
+	}
+	return node == nil || node.Name != "cluster" && node.Name != "version"
+}
+
+// settings are the flags of the commands that read the configuration.
 type settings struct {
 	ConfigFile     string   `name:"config" placeholder:"FILE" help:"Read settings from a TOML file. Environment: CHRONIK_CONFIG."`
 	DataDir        string   `placeholder:"DIR" help:"The directory that holds everything."`

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,7 +15,7 @@ import (
 type clusterCmd struct {
 	BootstrapServer []string      `default:"localhost:9092" placeholder:"HOST:PORT" help:"Where a node of the cluster serves Kafka clients. Several with commas between, or repeat it."`
 	JSON            bool          `name:"json" help:"Print the outcome as JSON; progress goes to the standard error."`
-	Timeout         time.Duration `default:"1h" help:"After how long to give up. What is being moved then goes on."`
+	Timeout         time.Duration `placeholder:"TIME" help:"After how long to give up: 10s by default for status, 1h for what changes the cluster. What is being moved then goes on."`
 	Step            int           `default:"20" help:"How many partitions are moved at once."`
 
 	Status             statusCmd      `cmd:"" help:"Show the nodes, their part in the metadata's quorum, and what they hold and lead."`
@@ -43,10 +44,16 @@ func administer[T any](
 	if c.JSON {
 		told = p.stderr
 	}
-	admin := wiring.OpenClusterAdmin(c.BootstrapServer, c.Step,
-		func(e wiring.ClusterEvent) { fmt.Fprintln(told, progress(e)) })
+	admin := wiring.OpenClusterAdmin(c.BootstrapServer, c.Step, func(e wiring.ClusterEvent) {
+		to := told
+		if _, waits := e.(wiring.AwaitingCluster); waits {
+			to = p.stderr
+		}
+		fmt.Fprintln(to, progress(e))
+	})
 	defer admin.Close()
-	bounded, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("not done within %v", c.Timeout))
+	timeout := cmp.Or(c.Timeout, changeTimeout)
+	bounded, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("not done within %v", timeout))
 	defer cancel()
 	got, err := do(bounded, admin)
 	if err != nil {
@@ -60,14 +67,20 @@ func administer[T any](
 	return show(p.stdout, got)
 }
 
+// Time-outs without the flag --timeout.
+const (
+	statusTimeout = 10 * time.Second
+	changeTimeout = time.Hour
+)
+
 type statusCmd struct{}
 
 // Run shows the cluster.
 func (statusCmd) Run(ctx context.Context, p *process, c *cli) error {
 	return administer(ctx, p, &c.Cluster, func(
-		ctx context.Context, a *wiring.ClusterAdmin,
+		_ context.Context, a *wiring.ClusterAdmin, // after the time-out it still asks each node for the reason
 	) (*wiring.ClusterStatus, error) {
-		return a.Status(ctx)
+		return a.Status(ctx, cmp.Or(c.Cluster.Timeout, statusTimeout))
 	}, printStatus)
 }
 
@@ -128,8 +141,8 @@ func (r *rebalanceCmd) Run(ctx context.Context, p *process, c *cli) error {
 }
 
 type transferCmd struct {
-	To   int32 `xor:"which" required:"" placeholder:"NODE" help:"Let this node lead the metadata."`
-	From int32 `xor:"which" required:"" placeholder:"NODE" help:"Take all leaderships off this node, those of partitions too. The command rebalance gives them back."`
+	To   *int32 `xor:"which" required:"" placeholder:"NODE" help:"Let this node lead the metadata."`
+	From *int32 `xor:"which" required:"" placeholder:"NODE" help:"Take all leaderships off this node, those of partitions too. The command rebalance gives them back."`
 }
 
 // Run transfers leaderships.
@@ -137,11 +150,22 @@ func (t *transferCmd) Run(ctx context.Context, p *process, c *cli) error {
 	return administer(ctx, p, &c.Cluster, func(
 		ctx context.Context, a *wiring.ClusterAdmin,
 	) (*wiring.LeadersChanged, error) {
-		if t.From != 0 {
-			return a.DrainLeadership(ctx, t.From)
-		}
-		return a.TransferLeadership(ctx, t.To)
+		return t.transfer(ctx, a)
 	}, printLeaders)
+}
+
+// leaderships is what transferCmd needs of wiring.ClusterAdmin.
+type leaderships interface {
+	DrainLeadership(ctx context.Context, node int32) (*wiring.LeadersChanged, error)
+	TransferLeadership(ctx context.Context, node int32) (*wiring.LeadersChanged, error)
+}
+
+// transfer does what the flags say. A node's id may be 0.
+func (t *transferCmd) transfer(ctx context.Context, l leaderships) (*wiring.LeadersChanged, error) {
+	if t.From != nil {
+		return l.DrainLeadership(ctx, *t.From)
+	}
+	return l.TransferLeadership(ctx, *t.To)
 }
 
 type upgradeCmd struct {

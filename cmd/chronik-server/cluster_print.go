@@ -16,6 +16,8 @@ func progress(e wiring.ClusterEvent) string {
 	case wiring.NodeMayJoin:
 		return fmt.Sprintf("node %d may join: start it with cluster.node_id = %d, cluster.join = true "+
 			"and its raft address %s among the peers", e.Node, e.Node, e.RaftAddress)
+	case wiring.AwaitingCluster:
+		return fmt.Sprintf("waiting for the cluster: %v", e.Err)
 	case wiring.AwaitingService:
 		return fmt.Sprintf("waiting until node %d is in service", e.Node)
 	case wiring.NodeInService:

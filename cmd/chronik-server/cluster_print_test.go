@@ -111,6 +111,9 @@ func TestProgressIsTold(t *testing.T) {
 	for want, e := range map[string]wiring.ClusterEvent{
 		"node 4 may join: start it with cluster.node_id = 4, cluster.join = true " +
 			"and its raft address n:9 among the peers": wiring.NodeMayJoin{Node: 4, RaftAddress: "n:9"},
+		"waiting for the cluster: no leader": wiring.AwaitingCluster{
+			Err: errors.New("no leader"),
+		},
 		"waiting until node 4 is in service":                              wiring.AwaitingService{Node: 4},
 		"node 4 is in service":                                            wiring.NodeInService{Node: 4},
 		"waiting for the reassignment of 1 partition that others started": wiring.AwaitingReassignments{Partitions: 1},

@@ -86,12 +86,18 @@ type Configs struct {
 	resolved atomic.Pointer[resolvedConfigs]
 }
 
-// NewConfigs returns the config service of broker nodeID. static holds the configs that the broker was started with, by
-// Kafka's keys; node.id is added. flush defines when an append counts as durable in topics for which neither
-// flush.messages nor flush.ms is set. Configs without an effect are logged to log. The error names a static config that
-// does not exist, or whose value is not allowed.
+// Static are the configs with which a broker is started, by Kafka's keys.
+type Static struct {
+	Given   map[string]string // what somebody has set
+	Derived map[string]string // what follows from other settings, where nothing is given
+}
+
+// NewConfigs returns the config service of broker nodeID. static holds the configs that the broker was started with;
+// node.id is added. flush defines when an append counts as durable in topics for which neither
+// flush.messages nor flush.ms is set. Given configs without an effect are logged to log. The error names a static
+// config that does not exist, or whose value is not allowed.
 func NewConfigs(
-	store ports.MetadataStore, nodeID int32, static map[string]string, flush ports.FlushPolicy, levels LogLevels,
+	store ports.MetadataStore, nodeID int32, static Static, flush ports.FlushPolicy, levels LogLevels,
 	log *slog.Logger,
 ) (*Configs, error) {
 	c := &Configs{
@@ -109,7 +115,7 @@ func NewConfigs(
 	}
 	c.resolved.Store(r)
 	img := store.Image()
-	c.notice.give(context.Background(), configdef.Broker, own, img.Configs(metadata.ResourceBroker, c.name),
+	c.notice.give(context.Background(), configdef.Broker, static.Given, img.Configs(metadata.ResourceBroker, c.name),
 		img.Configs(metadata.ResourceBroker, ""))
 	return c, nil
 }
@@ -117,7 +123,7 @@ func NewConfigs(
 // Restate replaces the static configs by those that the broker would be started with now. Configs that cannot be
 // changed while it runs keep their values. Dynamic configs keep their precedence. The error is that of NewConfigs; then
 // nothing has changed. It must not be called concurrently.
-func (c *Configs) Restate(static map[string]string) error {
+func (c *Configs) Restate(static Static) error {
 	next, err := c.withIDs(static)
 	if err != nil {
 		return err
@@ -138,14 +144,15 @@ func (c *Configs) Restate(static map[string]string) error {
 		return err
 	}
 	c.static.Store(&next)
-	c.notice.give(context.Background(), configdef.Broker, next)
+	c.notice.give(context.Background(), configdef.Broker, static.Given)
 	return nil
 }
 
-// withIDs returns a copy of the static configs with this broker's id, after checking them.
-func (c *Configs) withIDs(static map[string]string) (map[string]string, error) {
-	own := make(map[string]string, len(static)+2)
-	maps.Copy(own, static)
+// withIDs returns all static configs with this broker's id, after checking them.
+func (c *Configs) withIDs(static Static) (map[string]string, error) {
+	own := make(map[string]string, len(static.Given)+len(static.Derived)+2)
+	maps.Copy(own, static.Derived)
+	maps.Copy(own, static.Given)
 	own["node.id"], own["broker.id"] = c.name, c.name
 	for key, value := range own {
 		if err := configdef.ValidateBroker(key, value); err != nil {

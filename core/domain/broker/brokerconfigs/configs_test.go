@@ -227,7 +227,7 @@ func TestBrokersThatAppendToOneListAtOnceLoseNothing(t *testing.T) {
 	for b := range brokers {
 		store := &laggingStore{MetadataStore: f.store}
 		store.known.Store(f.store.Image())
-		configs, err := NewConfigs(store, 1, nil, ports.FlushSync, f.level, slog.New(slog.DiscardHandler))
+		configs, err := NewConfigs(store, 1, Static{}, ports.FlushSync, f.level, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -464,7 +464,8 @@ func TestWrongStaticConfigsStopTheStart(t *testing.T) {
 		"group.max.size":             {"many", "Not a number of type INT"},
 		"log.message.timestamp.type": {"Never", "String must be one of: CreateTime, LogAppendTime"},
 	} {
-		_, err := NewConfigs(newConfigsFixture(t, nil).store, 1, map[string]string{key: c.value}, ports.FlushSync,
+		static := Static{Given: map[string]string{key: c.value}}
+		_, err := NewConfigs(newConfigsFixture(t, nil).store, 1, static, ports.FlushSync,
 			&slog.LevelVar{}, slog.New(slog.DiscardHandler))
 		if err == nil || !strings.Contains(err.Error(), key) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s=%s: %v", key, c.value, err)

@@ -18,7 +18,12 @@ type configsFixture struct {
 	log     bytes.Buffer
 }
 
-func newConfigsFixture(t *testing.T, static map[string]string) *configsFixture {
+func newConfigsFixture(t *testing.T, given map[string]string) *configsFixture {
+	t.Helper()
+	return startedWith(t, Static{Given: given})
+}
+
+func startedWith(t *testing.T, static Static) *configsFixture {
 	t.Helper()
 	f := &configsFixture{store: porttest.NewStore(), level: &slog.LevelVar{}}
 	f.apply(t, metadata.RegisterBroker{ID: 1})

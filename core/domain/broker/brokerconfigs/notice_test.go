@@ -104,3 +104,28 @@ func TestConfigsOfListenersAndUnknownOnesAreKeptAndShown(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The defaults that a cluster's replication factor gives are nobody's settings.
+func TestADerivedConfigWithoutEffectIsShownAndNotLogged(t *testing.T) {
+	const factor, inSync = "transaction.state.log.replication.factor", "transaction.state.log.min.isr"
+	static := Static{
+		Given:   map[string]string{inSync: "7"},
+		Derived: map[string]string{factor: "5", inSync: "6"},
+	}
+	f := startedWith(t, static)
+	if err := f.configs.Restate(static); err != nil {
+		t.Fatal(err)
+	}
+	if told := f.log.String(); strings.Contains(told, factor) || strings.Count(told, inSync) != 1 {
+		t.Errorf("logged is %s", told)
+	}
+	entries, err := f.configs.Describe(t.Context(), thisBroker(), []string{factor, inSync}, false, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if want := map[string]string{factor: "5", inSync: "7"}[e.Name]; *e.Value != want || e.Source != SourceStatic {
+			t.Errorf("%s is %s of source %d, want %s", e.Name, *e.Value, e.Source, want)
+		}
+	}
+}

@@ -10,7 +10,7 @@ func TestRestateTakesDynamicConfigsOnly(t *testing.T) {
 	f := newConfigsFixture(t, map[string]string{"message.max.bytes": "1000", "num.partitions": "2"})
 	restate := func(static map[string]string) {
 		t.Helper()
-		if err := f.configs.Restate(static); err != nil {
+		if err := f.configs.Restate(Static{Given: static}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -34,7 +34,7 @@ func TestRestateTakesDynamicConfigsOnly(t *testing.T) {
 	wants("message.max.bytes", 7000) // what was set while it ran keeps its precedence
 	wants("num.partitions", 2)
 
-	if err := f.configs.Restate(map[string]string{"message.max.bytes": "many"}); err == nil {
+	if err := f.configs.Restate(Static{Given: map[string]string{"message.max.bytes": "many"}}); err == nil {
 		t.Error("Restate() takes a value that is not allowed")
 	}
 	wants("num.partitions", 2)

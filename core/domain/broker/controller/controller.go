@@ -179,7 +179,8 @@ func (c *Controller) fence(ctx context.Context, broker ended) {
 		return
 	}
 	c.follow()
-	c.log.WarnContext(ctx, "broker fenced: no heartbeat received", "broker", broker.id, "broker_epoch", broker.epoch)
+	c.log.WarnContext(ctx, "broker fenced", "broker", broker.id, "broker_epoch", broker.epoch,
+		"reason", broker.reason())
 }
 
 // follow updates the sessions after a command.

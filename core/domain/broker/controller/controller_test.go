@@ -27,6 +27,7 @@ type nodes struct {
 	ended       map[int32]bool // nodes whose process has ended
 	controllers map[int32]*Controller
 	balance     bool
+	log         logged // of the controllers
 }
 
 // nodeStore is one node's metadata store.
@@ -120,7 +121,7 @@ func inCluster(t *testing.T, count int32, test func(t *testing.T, n *nodes, stop
 			img: new(metadata.Image), leader: 1, away: map[int32]bool{}, ended: map[int32]bool{},
 			controllers: map[int32]*Controller{},
 		}
-		log := slog.New(slog.DiscardHandler)
+		log := slog.New(slog.NewTextHandler(&n.log, nil))
 		for id := int32(1); id <= count; id++ {
 			n.controllers[id] = NewController(nodeStore{n, id}, n, ControllerSettings{Gone: n.gone}, time.Now, log)
 		}

@@ -70,7 +70,9 @@ type Membership struct {
 	until   atomic.Pointer[time.Time]
 	serving chan struct{} // closed when the broker is in service for the first time
 	once    sync.Once
-	fenced  bool // as of the last heartbeat; used by Run only
+	// used by Run only
+	fenced bool // as of the last heartbeat
+	cutOff bool // the session has ended, and that was logged
 }
 
 // heartbeats is what Membership needs of Controller.
@@ -150,6 +152,7 @@ func (m *Membership) Run(ctx context.Context) error {
 				return err
 			}
 			m.log.DebugContext(ctx, "heartbeat failed", "err", err)
+			m.noteSilence(ctx, err)
 			wait = m.settings.RetryInterval
 		}
 		pause.For(ctx, wait)
@@ -195,8 +198,36 @@ func (m *Membership) beat(ctx context.Context, shutDown bool) (ports.BrokerHeart
 	return reply, nil
 }
 
-// note logs a change of whether this broker is fenced, and closes serving when it is in service for the first time.
+// Reasons of Ready that mean that this broker has no session with the metadata's leader.
+var (
+	ErrNotInService = errors.New("the broker is not in service in its cluster yet")
+	ErrCutOff       = errors.New(cutOff)
+)
+
+const cutOff = "the broker's heartbeats are not answered: " +
+	"it is cut off from the cluster, or there is no leader of the metadata"
+
+// InSession reports whether this broker's session with the metadata's leader is live, as far as this broker knows.
+func (m *Membership) InSession() bool { return !m.SessionUntil().Before(m.clock()) }
+
+// noteSilence logs once that this broker's session has ended. err is why its last heartbeat has failed.
+func (m *Membership) noteSilence(ctx context.Context, err error) {
+	if m.cutOff || m.SessionUntil().IsZero() || m.InSession() {
+		return // a start without a majority is logged by the stages of the start
+	}
+	m.cutOff = true
+	m.log.WarnContext(ctx, cutOff, "broker", m.settings.NodeID, "broker_epoch", m.settings.Epoch,
+		"session_ended", m.SessionUntil(), "err", err)
+}
+
+// note logs that heartbeats are answered again, and a change of whether this broker is fenced, and closes serving when
+// it is in service for the first time.
 func (m *Membership) note(ctx context.Context, fenced bool) {
+	if m.cutOff {
+		m.cutOff = false
+		m.log.InfoContext(ctx, "the broker's heartbeats are answered again", "broker", m.settings.NodeID,
+			"broker_epoch", m.settings.Epoch)
+	}
 	if fenced != m.fenced {
 		m.fenced = fenced
 		log := m.log.With("broker", m.settings.NodeID, "broker_epoch", m.settings.Epoch, "fenced", fenced)
@@ -217,15 +248,13 @@ func (m *Membership) Ready() error {
 	select {
 	case <-m.serving:
 	default:
-		return errors.New("the broker is not in service in its cluster yet")
+		return ErrNotInService
 	}
 	img := m.store.Image()
 	b, registered := img.Broker(m.settings.NodeID)
 	switch {
-	case m.SessionUntil().Before(m.clock()):
-		return errors.New(
-			"the broker's heartbeats are not answered: it is cut off from the cluster, or there is no leader of the metadata",
-		)
+	case !m.InSession():
+		return ErrCutOff
 	case !registered || b.Fenced:
 		return errors.New("the broker is fenced")
 	case b.ShuttingDown:

@@ -31,6 +31,7 @@ type session struct {
 	retry      time.Time // when it may be fenced, though the session may be over before
 	index      int64     // of the newest image that the broker has seen
 	owed       int64     // of the image in which it was fenced last, which it has to see; 0 if none is known
+	gone       bool      // its process has ended, as a check has found out
 	handedOver int64     // of the image in which it has begun its controlled shutdown; 0 for none
 }
 
@@ -79,7 +80,7 @@ func (s *sessions) follow(img *metadata.Image, now time.Time) {
 func (s *sessions) touch(id int32, index int64, now time.Time) {
 	delete(s.suspects, id)
 	if of := s.brokers[id]; of != nil {
-		of.deadline, of.index = now.Add(s.timeout), max(of.index, index)
+		of.deadline, of.gone, of.index = now.Add(s.timeout), false, max(of.index, index)
 	}
 }
 
@@ -136,7 +137,7 @@ func (s *sessions) checked(id int32, of *suspicion, gone bool, now time.Time) bo
 	}
 	of.watched = false
 	if gone {
-		s.brokers[id].deadline = now.Add(-1)
+		s.brokers[id].deadline, s.brokers[id].gone = now.Add(-1), true
 	}
 	return gone
 }
@@ -153,6 +154,15 @@ type ended struct {
 	id    int32
 	epoch int64
 	since time.Time
+	gone  bool // as in session
+}
+
+// reason is why the broker is fenced.
+func (e ended) reason() string {
+	if e.gone {
+		return "no heartbeat received, and its address refuses connections"
+	}
+	return "no heartbeat received within broker.session.timeout.ms"
 }
 
 // expired returns the brokers whose sessions are over, the one that is over for longest first.
@@ -160,7 +170,7 @@ func (s *sessions) expired(now time.Time) []ended {
 	var over []ended
 	for id, of := range s.brokers {
 		if now.After(of.due()) {
-			over = append(over, ended{id, of.epoch, of.deadline})
+			over = append(over, ended{id, of.epoch, of.deadline, of.gone})
 		}
 	}
 	slices.SortFunc(over, func(a, b ended) int { return cmp.Or(a.since.Compare(b.since), cmp.Compare(a.id, b.id)) })

@@ -30,12 +30,13 @@ func (f *topicsFixture) apply(t *testing.T, cmd metadata.Command) {
 }
 
 // newTopics returns the topic service over a topicsFixture. Topic ids are numbers from 2 on.
-func newTopics(t *testing.T, static map[string]string) (*Topics, *topicsFixture) {
+func newTopics(t *testing.T, given map[string]string) (*Topics, *topicsFixture) {
 	t.Helper()
 	f := &topicsFixture{store: porttest.NewStore()}
 	f.apply(t, metadata.RegisterBroker{ID: 1})
 	f.apply(t, metadata.CreateTopic{Name: "plain", ID: metadata.TopicID{1}, Partitions: 1, ReplicationFactor: 1})
 	log := slog.New(slog.DiscardHandler)
+	static := brokerconfigs.Static{Given: given}
 	var err error
 	if f.configs, err = brokerconfigs.NewConfigs(f.store, 1, static, ports.FlushSync, &slog.LevelVar{}, log); err != nil {
 		t.Fatal(err)
