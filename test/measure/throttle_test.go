@@ -23,7 +23,7 @@ import (
 func TestKafkasToolsForClustersThrottleMoves(t *testing.T) {
 	t.Parallel()
 	const size, rate = 40_000_000, 4_000_000
-	c := harness.StartCluster(t, 3, nil)
+	c := harness.StartCluster(t, 3, nil, "--set", "http.listen=127.0.0.1:0")
 	n := c.Nodes[0]
 	n.Kafka(t, "topics", "--create", "--topic", "heavy", "--replica-assignment", "1:2")
 	n.Kafka(t, "topics", "--create", "--topic", "live", "--replica-assignment", "1:2:3")
