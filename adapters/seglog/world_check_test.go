@@ -39,12 +39,13 @@ func (w *world) check(m *modelLog, acked int64) {
 }
 
 // checkEpochs compares the leader epochs that a log has stored, and those that it has handed over when it was opened,
-// with those of the batches that it was given.
+// with those of the batches that it was given, as far as compaction has left these.
 func (w *world) checkEpochs(m *modelLog, start int64) {
 	w.t.Helper()
+	left := w.left(m, start)
 	var want []partition.EpochStart
-	for _, b := range m.batches {
-		if n := len(want); b.NextOffset() > start && (n == 0 || want[n-1].Epoch != b.LeaderEpoch()) {
+	for _, b := range left {
+		if n := len(want); n == 0 || want[n-1].Epoch != b.LeaderEpoch() {
 			want = append(want, partition.EpochStart{Epoch: b.LeaderEpoch(), Start: b.BaseOffset()})
 		}
 	}
@@ -52,20 +53,43 @@ func (w *world) checkEpochs(m *modelLog, start int64) {
 		return // what is known of records that are deleted does no harm
 	}
 	stored := w.stored(m)
-	if got := m.atBatches(stored.Entries(), start); !slices.Equal(got, want) {
+	if got := atBatches(left, stored.Entries()); !slices.Equal(got, want) {
 		w.fatalf("%v has stored leader epochs %v, from %d on they are %v", m.id, stored.Entries(), start, want)
 	}
-	if got := m.atBatches(m.found, start); m.opened && !slices.Equal(got, want) {
+	if got := atBatches(left, m.found); m.opened && !slices.Equal(got, want) {
 		w.fatalf("%v was opened with leader epochs %v, from %d on they are %v", m.id, m.found, start, want)
 	}
 }
 
-// atBatches returns a history of leader epochs with each beginning where its first batch that is not deleted does: in a
-// gap between batches one may begin anywhere.
-func (m *modelLog) atBatches(epochs []partition.EpochStart, start int64) (out []partition.EpochStart) {
+// left returns the batches of the model from start on that are in the log: compaction removes some.
+func (w *world) left(m *modelLog, start int64) (left []record.Batch) {
+	w.t.Helper()
+	var there map[int64]bool
+	look := func() error {
+		there = make(map[int64]bool)
+		return m.log.walk(start, func(b record.Batch) { there[b.LastOffset()] = true })
+	}
+	err := look()
+	if err != nil && w.failing { // an operation may fail, and works the next time
+		err = look()
+	}
+	if err != nil {
+		w.fatalf("batches of %v: %v", m.id, err)
+	}
+	for _, b := range m.batches {
+		if b.NextOffset() > start && there[b.LastOffset()] {
+			left = append(left, b)
+		}
+	}
+	return left
+}
+
+// atBatches returns a history of leader epochs with each beginning where its first batch that is left does: in a gap
+// between batches one may begin anywhere.
+func atBatches(left []record.Batch, epochs []partition.EpochStart) (out []partition.EpochStart) {
 	for _, e := range epochs {
-		for _, b := range m.batches {
-			if b.NextOffset() > start && (b.BaseOffset() >= e.Start || e.Start <= start) {
+		for _, b := range left {
+			if b.BaseOffset() >= e.Start || b.BaseOffset() == left[0].BaseOffset() && b.NextOffset() > e.Start {
 				e.Start = b.BaseOffset()
 				break
 			}
