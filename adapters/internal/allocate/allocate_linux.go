@@ -11,13 +11,24 @@ import (
 )
 
 // Ahead has later writes to the n bytes of f from off on find their space; the size of the file stays. It is ENOSPC
-// when the disk has not that much, and nil where the file system cannot be asked.
+// when the disk has not that much, of which a part may be set aside then, and nil where the file system cannot be
+// asked.
 func Ahead(f *os.File, off, n int64) error {
-	err := interrupted.Retry(func() error {
-		return unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, off, n)
-	})
-	if err == nil || errors.Is(err, unix.EOPNOTSUPP) {
-		return nil
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return err
 	}
-	return &fs.PathError{Op: "fallocate", Path: f.Name(), Err: err}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		failed = interrupted.Retry(func() error {
+			return unix.Fallocate(int(fd), unix.FALLOC_FL_KEEP_SIZE, off, n)
+		})
+	})
+	if errors.Is(failed, unix.EOPNOTSUPP) {
+		failed = nil
+	}
+	if err := errors.Join(err, failed); err != nil {
+		return &fs.PathError{Op: "fallocate", Path: f.Name(), Err: err}
+	}
+	return nil
 }

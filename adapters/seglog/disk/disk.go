@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/chronik-stream/chronik/adapters/internal/allocate"
 )
 
 // File is an open file. Its methods may be called concurrently.
@@ -147,6 +149,19 @@ func (f osFile) Size() (int64, error) {
 		return 0, err
 	}
 	return info.Size(), nil
+}
+
+// Allocate has later writes find their space. It is an error that others have taken that; nothing is set aside then.
+func (f osFile) Allocate(n int64) error {
+	err := allocate.Ahead(f.File, 0, n)
+	if err == nil {
+		return nil
+	}
+	size, undone := f.Size()
+	if undone == nil {
+		undone = f.File.Truncate(size)
+	}
+	return errors.Join(err, undone)
 }
 
 func (f osFile) ModTime() (time.Time, error) {
