@@ -43,24 +43,9 @@ func staticConfigs(cfg *configs.Config, dir dataDir) brokerconfigs.Static {
 	}
 	if cfg.Clustered() {
 		static.Given["node.id"] = strconv.FormatInt(cfg.Cluster.NodeID, 10)
-		static.Derived = derivedConfigs(&cfg.Cluster)
+		static.Derived = brokerconfigs.OfCluster(cfg.Cluster.ReplicationFactor, cfg.Cluster.MinInsyncReplicas)
 	}
 	return static
-}
-
-// derivedConfigs returns the defaults that follow from the section cluster.
-func derivedConfigs(c *configs.Cluster) map[string]string {
-	replicas := strconv.FormatInt(c.ReplicationFactor, 10)
-	inSync := strconv.FormatInt(c.MinInsyncReplicas, 10)
-	return map[string]string{
-		"default.replication.factor":                       replicas,
-		"min.insync.replicas":                              inSync,
-		"offsets.topic.replication.factor":                 replicas,
-		"transaction.state.log.replication.factor":         replicas,
-		"transaction.state.log.min.isr":                    inSync,
-		"share.coordinator.state.topic.replication.factor": replicas,
-		"share.coordinator.state.topic.min.isr":            inSync,
-	}
 }
 
 // kafkaListeners returns listeners as Kafka writes them.
