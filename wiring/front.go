@@ -9,6 +9,9 @@ import (
 	"github.com/chronik-stream/chronik/adapters/kafkaproto"
 	"github.com/chronik-stream/chronik/adapters/telemetry"
 	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/broker/lifecycle"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
+	"github.com/chronik-stream/chronik/core/ports"
 )
 
 // lastSending is how long it may take to send the metrics and traces that are not sent yet, when the broker stops.
@@ -79,17 +82,21 @@ func newKafkaServer(n kafkaNeeds) (*kafkaproto.Server, error) {
 	})
 }
 
+func newReadiness(logs ports.LogStore, space *replicas.Space, r role) *lifecycle.Readiness {
+	return lifecycle.NewReadiness(lifecycle.Health{Space: space, Logs: logs, Standing: r.standing})
+}
+
 // newHTTPServer returns the server of metrics and health, bound to its address, nil if there is none. If the default
 // address is in use it takes a free port instead, so that a second broker can start on the machine.
 func newHTTPServer(
-	ctx context.Context, cfg *configs.Config, t *telemetry.Telemetry, ready *readiness, log *slog.Logger,
+	ctx context.Context, cfg *configs.Config, t *telemetry.Telemetry, ready *lifecycle.Readiness, log *slog.Logger,
 ) (*httpapi.Server, func(), error) {
 	if cfg.HTTP.Listen == "" {
 		return nil, func() {}, nil
 	}
 	byDefault := cfg.IsDefault("http.listen")
 	server := httpapi.New(httpapi.Settings{
-		Listen: cfg.HTTP.Listen, Yields: byDefault, Metrics: t.Handler(), Ready: ready.check, Reading: ready.reading,
+		Listen: cfg.HTTP.Listen, Yields: byDefault, Metrics: t.Handler(), Ready: ready.Ready, Reading: ready.Reading,
 	})
 	if err := server.Listen(ctx); err != nil {
 		return nil, nil, err

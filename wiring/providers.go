@@ -9,6 +9,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
 	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 	"github.com/chronik-stream/chronik/core/domain/broker/groups"
+	"github.com/chronik-stream/chronik/core/domain/broker/lifecycle"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/broker/topics"
 	"github.com/chronik-stream/chronik/core/ports"
@@ -59,14 +60,14 @@ var aloneSet = wire.NewSet(
 
 // standaloneSet provides a broker without a cluster that keeps its metadata in the write-ahead store.
 var standaloneSet = wire.NewSet(
-	aloneSet, wire.Value(controller.WALMetadata), openWALStore, registerInWAL,
+	aloneSet, wire.Value(lifecycle.WALMetadata), openWALStore, registerInWAL,
 	wire.FieldsOf(new(registered[*walstore.Store]), "Store", "Epoch"),
 )
 
 // legacySet provides a broker without a cluster that keeps its metadata in one JSON file. It is a set of its own rather
 // than a choice in a provider, so that the binding of the port names the store.
 var legacySet = wire.NewSet(
-	aloneSet, wire.Value(controller.FileMetadata), openFileStore, registerInFile,
+	aloneSet, wire.Value(lifecycle.FileMetadata), openFileStore, registerInFile,
 	wire.FieldsOf(new(registered[*filestore.Store]), "Store", "Epoch"),
 	wire.Bind(new(ports.MetadataStore), new(*filestore.Store)),
 )

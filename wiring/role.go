@@ -5,6 +5,7 @@ import (
 
 	"github.com/chronik-stream/chronik/adapters/kafkaproto"
 	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/broker/lifecycle"
 )
 
 //go:generate ./generate
@@ -22,7 +23,7 @@ func newNodeID(cfg *configs.Config) nodeID { return nodeID(cfg.Cluster.NodeID) }
 type role struct {
 	early, late []stage           // run before and after the stages that serve clients
 	nodes       *kafkaproto.Nodes // how other nodes are authenticated; nil without certificates
-	ready       func() error      // why the broker is not ready, nil if it is
+	standing    lifecycle.Standing
 	// bytes per second fetched for throttled replicas; nil for a broker that does not fetch
 	throttled func() int64
 	reload    func() // loads renewed certificates
@@ -30,5 +31,5 @@ type role struct {
 
 // newLoneRole returns the role of a standalone broker, which does nothing for other brokers.
 func newLoneRole() role {
-	return role{ready: func() error { return nil }, reload: func() {}}
+	return role{standing: lifecycle.Alone{}, reload: func() {}}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/chronik-stream/chronik/adapters/kafkaproto"
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker/controller"
+	"github.com/chronik-stream/chronik/core/domain/broker/lifecycle"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/broker/topics"
 	"github.com/chronik-stream/chronik/wiring/cluster"
@@ -277,8 +278,8 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 		cleanup()
 		return nil, nil, err
 	}
-	wiringReadiness := newReadiness(logStore, space, wiringRole)
-	httpapiServer, cleanup10, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, logger)
+	readiness := newReadiness(logStore, space, wiringRole)
+	httpapiServer, cleanup10, err := newHTTPServer(ctx, cfg, telemetry, readiness, logger)
 	if err != nil {
 		cleanup9()
 		cleanup8()
@@ -306,7 +307,7 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 		Space:      space,
 		Cleaner:    cleaner,
 		Levels:     levelVar,
-		Ready:      wiringReadiness,
+		Ready:      readiness,
 		Telemetry:  telemetry,
 		Node:       wiringNodeID,
 		Role:       wiringRole,
@@ -326,12 +327,12 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 }
 
 var (
-	_wireMetadataKindValue = controller.NodeMetadata
+	_wireMetadataKindValue = lifecycle.NodeMetadata
 )
 
 // buildLegacy creates a standalone broker that keeps its metadata in one JSON file (use_wal_metadata = false).
 func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
-	metadataKind := _wireControllerMetadataKindValue
+	metadataKind := _wireLifecycleMetadataKindValue
 	wiringDataDir, cleanup, err := openDataDir(cfg, metadataKind)
 	if err != nil {
 		return nil, nil, err
@@ -500,8 +501,8 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 		cleanup()
 		return nil, nil, err
 	}
-	wiringReadiness := newReadiness(logStore, space, wiringRole)
-	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, logger)
+	readiness := newReadiness(logStore, space, wiringRole)
+	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, readiness, logger)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -526,7 +527,7 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 		Space:      space,
 		Cleaner:    cleaner,
 		Levels:     levelVar,
-		Ready:      wiringReadiness,
+		Ready:      readiness,
 		Telemetry:  telemetry,
 		Node:       wiringNodeID,
 		Role:       wiringRole,
@@ -543,7 +544,7 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 }
 
 var (
-	_wireControllerMetadataKindValue = controller.FileMetadata
+	_wireLifecycleMetadataKindValue = lifecycle.FileMetadata
 )
 
 // Injectors from inject_memory.go:
@@ -683,8 +684,8 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 		cleanup()
 		return nil, nil, err
 	}
-	wiringReadiness := newReadiness(logStore, space, wiringRole)
-	httpapiServer, cleanup5, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, logger)
+	readiness := newReadiness(logStore, space, wiringRole)
+	httpapiServer, cleanup5, err := newHTTPServer(ctx, cfg, telemetry, readiness, logger)
 	if err != nil {
 		cleanup4()
 		cleanup3()
@@ -707,7 +708,7 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 		Space:      space,
 		Cleaner:    cleaner,
 		Levels:     levelVar,
-		Ready:      wiringReadiness,
+		Ready:      readiness,
 		Telemetry:  telemetry,
 		Node:       wiringNodeID,
 		Role:       wiringRole,
@@ -894,8 +895,8 @@ func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seam
 		cleanup()
 		return nil, nil, err
 	}
-	wiringReadiness := newReadiness(logStore, space, wiringRole)
-	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, logger)
+	readiness := newReadiness(logStore, space, wiringRole)
+	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, readiness, logger)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -920,7 +921,7 @@ func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seam
 		Space:      space,
 		Cleaner:    cleaner,
 		Levels:     levelVar,
-		Ready:      wiringReadiness,
+		Ready:      readiness,
 		Telemetry:  telemetry,
 		Node:       wiringNodeID,
 		Role:       wiringRole,
@@ -937,5 +938,5 @@ func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seam
 }
 
 var (
-	_wireMetadataKindValue2 = controller.WALMetadata
+	_wireMetadataKindValue2 = lifecycle.WALMetadata
 )

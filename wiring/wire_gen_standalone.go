@@ -9,6 +9,7 @@ import (
 	"github.com/chronik-stream/chronik/adapters/kafkaproto"
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker/controller"
+	"github.com/chronik-stream/chronik/core/domain/broker/lifecycle"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/broker/topics"
 )
@@ -187,8 +188,8 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 		cleanup()
 		return nil, nil, err
 	}
-	wiringReadiness := newReadiness(logStore, space, wiringRole)
-	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, logger)
+	readiness := newReadiness(logStore, space, wiringRole)
+	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, readiness, logger)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -213,7 +214,7 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 		Space:      space,
 		Cleaner:    cleaner,
 		Levels:     levelVar,
-		Ready:      wiringReadiness,
+		Ready:      readiness,
 		Telemetry:  telemetry,
 		Node:       wiringNodeID,
 		Role:       wiringRole,
@@ -230,12 +231,12 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 }
 
 var (
-	_wireMetadataKindValue = controller.WALMetadata
+	_wireMetadataKindValue = lifecycle.WALMetadata
 )
 
 // buildLegacy creates a standalone broker that keeps its metadata in one JSON file (use_wal_metadata = false).
 func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
-	metadataKind := _wireControllerMetadataKindValue
+	metadataKind := _wireLifecycleMetadataKindValue
 	wiringDataDir, cleanup, err := openDataDir(cfg, metadataKind)
 	if err != nil {
 		return nil, nil, err
@@ -404,8 +405,8 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 		cleanup()
 		return nil, nil, err
 	}
-	wiringReadiness := newReadiness(logStore, space, wiringRole)
-	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, logger)
+	readiness := newReadiness(logStore, space, wiringRole)
+	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, readiness, logger)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -430,7 +431,7 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 		Space:      space,
 		Cleaner:    cleaner,
 		Levels:     levelVar,
-		Ready:      wiringReadiness,
+		Ready:      readiness,
 		Telemetry:  telemetry,
 		Node:       wiringNodeID,
 		Role:       wiringRole,
@@ -447,7 +448,7 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 }
 
 var (
-	_wireControllerMetadataKindValue = controller.FileMetadata
+	_wireLifecycleMetadataKindValue = lifecycle.FileMetadata
 )
 
 // Injectors from inject_memory.go:
@@ -587,8 +588,8 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 		cleanup()
 		return nil, nil, err
 	}
-	wiringReadiness := newReadiness(logStore, space, wiringRole)
-	httpapiServer, cleanup5, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, logger)
+	readiness := newReadiness(logStore, space, wiringRole)
+	httpapiServer, cleanup5, err := newHTTPServer(ctx, cfg, telemetry, readiness, logger)
 	if err != nil {
 		cleanup4()
 		cleanup3()
@@ -611,7 +612,7 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 		Space:      space,
 		Cleaner:    cleaner,
 		Levels:     levelVar,
-		Ready:      wiringReadiness,
+		Ready:      readiness,
 		Telemetry:  telemetry,
 		Node:       wiringNodeID,
 		Role:       wiringRole,
