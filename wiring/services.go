@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/chronik-stream/chronik/adapters/kafkaproto"
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
 	"github.com/chronik-stream/chronik/core/domain/broker/controller"
@@ -81,9 +82,8 @@ func newPartitions(n partitionNeeds) (*replicas.Partitions, func()) {
 	return p, p.Close
 }
 
-func newCluster(store ports.MetadataStore, logs ports.LogStore, p *replicas.Partitions, node nodeID) *topics.Cluster {
-	return topics.NewCluster(store, int32(node), logs, p)
-}
+// shownMetadata is what the Kafka server may do with the store. Wire binds an interface to concrete types only.
+func shownMetadata(store ports.MetadataStore) kafkaproto.Metadata { return store }
 
 // newSoleQuorum returns the quorum of a standalone broker.
 func newSoleQuorum(store ports.MetadataStore, node nodeID, clock ports.Clock) *controller.SoleQuorum {

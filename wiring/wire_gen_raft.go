@@ -10,6 +10,7 @@ import (
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 	"github.com/chronik-stream/chronik/core/domain/broker/lifecycle"
+	"github.com/chronik-stream/chronik/core/domain/broker/producerids"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/broker/topics"
 	"github.com/chronik-stream/chronik/wiring/cluster"
@@ -20,6 +21,7 @@ import (
 // build creates the parts of the broker that this build mode is for: a standalone one, or with the tag raft a node of a
 // cluster. The cleanup closes them in reverse order. make generate writes the implementation.
 func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
+	wiringNodeID := newNodeID(cfg)
 	logger := log.Logger
 	certificates, err := cluster.OpenTLS(cfg, logger)
 	if err != nil {
@@ -30,7 +32,6 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 	if err != nil {
 		return nil, nil, err
 	}
-	wiringNodeID := newNodeID(cfg)
 	space, cleanup2, err := openSpace(cfg, wiringDataDir, logger)
 	if err != nil {
 		cleanup()
@@ -161,6 +162,9 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 	}
 	v2 := newTopicIDs()
 	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
+	kafkaprotoMetadata := shownMetadata(store)
+	features := controller.NewFeatures(store)
+	produceridsManager := producerids.New(store)
 	wiringBrokerEpoch := wiringRegistered.Epoch
 	wiringPartitionNeeds := partitionNeeds{
 		Config:  cfg,
@@ -175,7 +179,6 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 		Log:     logger,
 	}
 	partitions, cleanup8 := newPartitions(wiringPartitionNeeds)
-	topicsCluster := newCluster(store, logStore, partitions, wiringNodeID)
 	assignments := controller.NewAssignments(store)
 	ownVoters := metadata.Own
 	group := metadata.Group
@@ -221,7 +224,10 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 	services := kafkaproto.Services{
 		Topics:      topicsTopics,
 		Configs:     brokerconfigsConfigs,
-		Cluster:     topicsCluster,
+		Metadata:    kafkaprotoMetadata,
+		Features:    features,
+		ProducerIDs: produceridsManager,
+		Partitions:  partitions,
 		Assignments: assignments,
 		Quorum:      voters,
 		Voters:      voters,
@@ -258,6 +264,7 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 	interceptor := seams.Interceptor
 	wiringKafkaNeeds := kafkaNeeds{
 		Config:      cfg,
+		Node:        wiringNodeID,
 		Services:    services,
 		Role:        wiringRole,
 		Metrics:     metrics,
@@ -332,12 +339,12 @@ var (
 
 // buildLegacy creates a standalone broker that keeps its metadata in one JSON file (use_wal_metadata = false).
 func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
+	wiringNodeID := newNodeID(cfg)
 	metadataKind := _wireLifecycleMetadataKindValue
 	wiringDataDir, cleanup, err := openDataDir(cfg, metadataKind)
 	if err != nil {
 		return nil, nil, err
 	}
-	wiringNodeID := newNodeID(cfg)
 	logger := log.Logger
 	space, cleanup2, err := openSpace(cfg, wiringDataDir, logger)
 	if err != nil {
@@ -426,6 +433,9 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 	}
 	v2 := newTopicIDs()
 	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
+	metadata := shownMetadata(store)
+	features := controller.NewFeatures(store)
+	manager := producerids.New(store)
 	wiringBrokerEpoch := wiringRegistered.Epoch
 	clock := seams.Clock
 	lease := replicas.NewEndlessLease(clock)
@@ -442,7 +452,6 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 		Log:     logger,
 	}
 	partitions, cleanup6 := newPartitions(wiringPartitionNeeds)
-	topicsCluster := newCluster(store, logStore, partitions, wiringNodeID)
 	assignments := controller.NewAssignments(store)
 	soleQuorum := newSoleQuorum(store, wiringNodeID, clock)
 	produce := replicas.NewProduce(partitions, budget, clock)
@@ -462,7 +471,10 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 	services := kafkaproto.Services{
 		Topics:      topicsTopics,
 		Configs:     brokerconfigsConfigs,
-		Cluster:     topicsCluster,
+		Metadata:    metadata,
+		Features:    features,
+		ProducerIDs: manager,
+		Partitions:  partitions,
 		Assignments: assignments,
 		Quorum:      soleQuorum,
 		Produce:     produce,
@@ -484,6 +496,7 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 	interceptor := seams.Interceptor
 	wiringKafkaNeeds := kafkaNeeds{
 		Config:      cfg,
+		Node:        wiringNodeID,
 		Services:    services,
 		Role:        wiringRole,
 		Metrics:     metrics,
@@ -612,6 +625,9 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 	}
 	v2 := newTopicIDs()
 	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
+	metadata := shownMetadata(store)
+	features := controller.NewFeatures(store)
+	manager := producerids.New(store)
 	wiringBrokerEpoch := wiringRegistered.Epoch
 	clock := seams.Clock
 	lease := replicas.NewEndlessLease(clock)
@@ -629,7 +645,6 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 		Log:     logger,
 	}
 	partitions, cleanup4 := newPartitions(wiringPartitionNeeds)
-	topicsCluster := newCluster(store, logStore, partitions, wiringNodeID)
 	assignments := controller.NewAssignments(store)
 	soleQuorum := newSoleQuorum(store, wiringNodeID, clock)
 	produce := replicas.NewProduce(partitions, budget, clock)
@@ -649,7 +664,10 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 	services := kafkaproto.Services{
 		Topics:      topicsTopics,
 		Configs:     brokerconfigsConfigs,
-		Cluster:     topicsCluster,
+		Metadata:    metadata,
+		Features:    features,
+		ProducerIDs: manager,
+		Partitions:  partitions,
 		Assignments: assignments,
 		Quorum:      soleQuorum,
 		Produce:     produce,
@@ -669,6 +687,7 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 	interceptor := seams.Interceptor
 	wiringKafkaNeeds := kafkaNeeds{
 		Config:      cfg,
+		Node:        wiringNodeID,
 		Services:    services,
 		Role:        wiringRole,
 		Metrics:     metrics,
@@ -726,12 +745,12 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 
 // buildStandalone is build without the tag raft: it creates the parts of a standalone broker.
 func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
+	wiringNodeID := newNodeID(cfg)
 	metadataKind := _wireMetadataKindValue2
 	wiringDataDir, cleanup, err := openDataDir(cfg, metadataKind)
 	if err != nil {
 		return nil, nil, err
 	}
-	wiringNodeID := newNodeID(cfg)
 	logger := log.Logger
 	space, cleanup2, err := openSpace(cfg, wiringDataDir, logger)
 	if err != nil {
@@ -820,6 +839,9 @@ func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seam
 	}
 	v2 := newTopicIDs()
 	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
+	metadata := shownMetadata(store)
+	features := controller.NewFeatures(store)
+	manager := producerids.New(store)
 	wiringBrokerEpoch := wiringRegistered.Epoch
 	clock := seams.Clock
 	lease := replicas.NewEndlessLease(clock)
@@ -836,7 +858,6 @@ func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seam
 		Log:     logger,
 	}
 	partitions, cleanup6 := newPartitions(wiringPartitionNeeds)
-	topicsCluster := newCluster(store, logStore, partitions, wiringNodeID)
 	assignments := controller.NewAssignments(store)
 	soleQuorum := newSoleQuorum(store, wiringNodeID, clock)
 	produce := replicas.NewProduce(partitions, budget, clock)
@@ -856,7 +877,10 @@ func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seam
 	services := kafkaproto.Services{
 		Topics:      topicsTopics,
 		Configs:     brokerconfigsConfigs,
-		Cluster:     topicsCluster,
+		Metadata:    metadata,
+		Features:    features,
+		ProducerIDs: manager,
+		Partitions:  partitions,
 		Assignments: assignments,
 		Quorum:      soleQuorum,
 		Produce:     produce,
@@ -878,6 +902,7 @@ func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seam
 	interceptor := seams.Interceptor
 	wiringKafkaNeeds := kafkaNeeds{
 		Config:      cfg,
+		Node:        wiringNodeID,
 		Services:    services,
 		Role:        wiringRole,
 		Metrics:     metrics,

@@ -10,6 +10,7 @@ import (
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 	"github.com/chronik-stream/chronik/core/domain/broker/lifecycle"
+	"github.com/chronik-stream/chronik/core/domain/broker/producerids"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/broker/topics"
 )
@@ -19,12 +20,12 @@ import (
 // build creates the parts of the broker that this build mode is for: a standalone one, or with the tag raft a node of a
 // cluster. The cleanup closes them in reverse order. make generate writes the implementation.
 func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
+	wiringNodeID := newNodeID(cfg)
 	metadataKind := _wireMetadataKindValue
 	wiringDataDir, cleanup, err := openDataDir(cfg, metadataKind)
 	if err != nil {
 		return nil, nil, err
 	}
-	wiringNodeID := newNodeID(cfg)
 	logger := log.Logger
 	space, cleanup2, err := openSpace(cfg, wiringDataDir, logger)
 	if err != nil {
@@ -113,6 +114,9 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 	}
 	v2 := newTopicIDs()
 	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
+	metadata := shownMetadata(store)
+	features := controller.NewFeatures(store)
+	manager := producerids.New(store)
 	wiringBrokerEpoch := wiringRegistered.Epoch
 	clock := seams.Clock
 	lease := replicas.NewEndlessLease(clock)
@@ -129,7 +133,6 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 		Log:     logger,
 	}
 	partitions, cleanup6 := newPartitions(wiringPartitionNeeds)
-	cluster := newCluster(store, logStore, partitions, wiringNodeID)
 	assignments := controller.NewAssignments(store)
 	soleQuorum := newSoleQuorum(store, wiringNodeID, clock)
 	produce := replicas.NewProduce(partitions, budget, clock)
@@ -149,7 +152,10 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 	services := kafkaproto.Services{
 		Topics:      topicsTopics,
 		Configs:     brokerconfigsConfigs,
-		Cluster:     cluster,
+		Metadata:    metadata,
+		Features:    features,
+		ProducerIDs: manager,
+		Partitions:  partitions,
 		Assignments: assignments,
 		Quorum:      soleQuorum,
 		Produce:     produce,
@@ -171,6 +177,7 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 	interceptor := seams.Interceptor
 	wiringKafkaNeeds := kafkaNeeds{
 		Config:      cfg,
+		Node:        wiringNodeID,
 		Services:    services,
 		Role:        wiringRole,
 		Metrics:     metrics,
@@ -236,12 +243,12 @@ var (
 
 // buildLegacy creates a standalone broker that keeps its metadata in one JSON file (use_wal_metadata = false).
 func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
+	wiringNodeID := newNodeID(cfg)
 	metadataKind := _wireLifecycleMetadataKindValue
 	wiringDataDir, cleanup, err := openDataDir(cfg, metadataKind)
 	if err != nil {
 		return nil, nil, err
 	}
-	wiringNodeID := newNodeID(cfg)
 	logger := log.Logger
 	space, cleanup2, err := openSpace(cfg, wiringDataDir, logger)
 	if err != nil {
@@ -330,6 +337,9 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 	}
 	v2 := newTopicIDs()
 	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
+	metadata := shownMetadata(store)
+	features := controller.NewFeatures(store)
+	manager := producerids.New(store)
 	wiringBrokerEpoch := wiringRegistered.Epoch
 	clock := seams.Clock
 	lease := replicas.NewEndlessLease(clock)
@@ -346,7 +356,6 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 		Log:     logger,
 	}
 	partitions, cleanup6 := newPartitions(wiringPartitionNeeds)
-	cluster := newCluster(store, logStore, partitions, wiringNodeID)
 	assignments := controller.NewAssignments(store)
 	soleQuorum := newSoleQuorum(store, wiringNodeID, clock)
 	produce := replicas.NewProduce(partitions, budget, clock)
@@ -366,7 +375,10 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 	services := kafkaproto.Services{
 		Topics:      topicsTopics,
 		Configs:     brokerconfigsConfigs,
-		Cluster:     cluster,
+		Metadata:    metadata,
+		Features:    features,
+		ProducerIDs: manager,
+		Partitions:  partitions,
 		Assignments: assignments,
 		Quorum:      soleQuorum,
 		Produce:     produce,
@@ -388,6 +400,7 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 	interceptor := seams.Interceptor
 	wiringKafkaNeeds := kafkaNeeds{
 		Config:      cfg,
+		Node:        wiringNodeID,
 		Services:    services,
 		Role:        wiringRole,
 		Metrics:     metrics,
@@ -516,6 +529,9 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 	}
 	v2 := newTopicIDs()
 	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
+	metadata := shownMetadata(store)
+	features := controller.NewFeatures(store)
+	manager := producerids.New(store)
 	wiringBrokerEpoch := wiringRegistered.Epoch
 	clock := seams.Clock
 	lease := replicas.NewEndlessLease(clock)
@@ -533,7 +549,6 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 		Log:     logger,
 	}
 	partitions, cleanup4 := newPartitions(wiringPartitionNeeds)
-	cluster := newCluster(store, logStore, partitions, wiringNodeID)
 	assignments := controller.NewAssignments(store)
 	soleQuorum := newSoleQuorum(store, wiringNodeID, clock)
 	produce := replicas.NewProduce(partitions, budget, clock)
@@ -553,7 +568,10 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 	services := kafkaproto.Services{
 		Topics:      topicsTopics,
 		Configs:     brokerconfigsConfigs,
-		Cluster:     cluster,
+		Metadata:    metadata,
+		Features:    features,
+		ProducerIDs: manager,
+		Partitions:  partitions,
 		Assignments: assignments,
 		Quorum:      soleQuorum,
 		Produce:     produce,
@@ -573,6 +591,7 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 	interceptor := seams.Interceptor
 	wiringKafkaNeeds := kafkaNeeds{
 		Config:      cfg,
+		Node:        wiringNodeID,
 		Services:    services,
 		Role:        wiringRole,
 		Metrics:     metrics,

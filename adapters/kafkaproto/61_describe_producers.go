@@ -27,7 +27,7 @@ func (x *exchange) describeProducersOf(topic string, index int32) kmsg.DescribeP
 	out.Partition = index
 	err := metadata.ValidateTopicName(topic)
 	if err == nil {
-		producers, failed := x.services().Cluster.Producers(x.ctx, topic, index)
+		producers, failed := x.services().Partitions.Producers(x.ctx, topic, index)
 		err = failed
 		for _, p := range producers {
 			active := kmsg.NewDescribeProducersResponseTopicPartitionActiveProducer()

@@ -161,6 +161,7 @@ func TestAnAdvertisedAddressMustNameHostAndPort(t *testing.T) {
 	for _, bad := range []string{"host", "host:", ":9092", "host:70000", "host:x"} {
 		_, err := New(Settings{
 			Listeners: []Listener{{Name: "L", Advertised: bad}},
+			NodeID:    1,
 			Services:  newFakes(t).services(),
 			Logger:    discard(),
 			Limits:    ample(),

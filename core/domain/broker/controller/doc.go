@@ -10,7 +10,8 @@
 //     that return, guides controlled shutdowns, and gives leadership back to the preferred replicas.
 //   - Membership is the other side: it sends this broker's heartbeats, renews its lease, and hands its partitions over
 //     before it stops. Register registers the broker before that.
-//   - Assignments carries out what operators ask for: ElectLeaders, AlterPartitionReassignments, UnregisterBroker.
+//   - Assignments carries out what operators ask for: ElectLeaders, AlterPartitionReassignments, UnregisterBroker;
+//     Features raises feature levels.
 //   - Joining brings a node into the cluster before it may vote, Voters changes the set of voters and describes the
 //     quorum, QuorumProgress tells how far the nodes are. The rules for voters are in core/domain/quorum.
 //   - MetaTopic creates the internal topic __meta.
