@@ -106,7 +106,8 @@ func given(configs map[string]*string) map[string]string {
 	return set
 }
 
-// checkConfigs checks the configs of a new topic, also against those that it inherits from the broker.
+// checkConfigs checks the configs of a new topic. The command checks them by themselves, too, wherever it comes from;
+// but it knows nothing of those that the topic inherits from this broker, which only valid ones can be compared with.
 func (t *Topics) checkConfigs(configs map[string]*string) error {
 	var null []string
 	for _, key := range slices.Sorted(maps.Keys(configs)) {
