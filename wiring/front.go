@@ -74,7 +74,8 @@ func newKafkaServer(n kafkaNeeds) (*kafkaproto.Server, error) {
 	}
 	memory := sharesOf(cfg.Memory)
 	return kafkaproto.New(kafkaproto.Settings{
-		Listeners: listeners, NodeID: int32(n.Node), Services: n.Services, Nodes: n.Role.nodes, Logger: n.Log, Metrics: n.Metrics,
+		Listeners: listeners, NodeID: int32(n.Node), Services: n.Services, Nodes: n.Role.nodes,
+		Logger: n.Log, Metrics: n.Metrics,
 		Tracer: n.Telemetry.Tracer(), Interceptor: n.Interceptor,
 		Limits: kafkaproto.Limits{
 			ConnectionMemory: memory.connections, RequestMemory: memory.requests, ResponseMemory: memory.answers,

@@ -198,9 +198,11 @@ func (m *Membership) beat(ctx context.Context, shutDown bool) (ports.BrokerHeart
 	return reply, nil
 }
 
+const cutOff = "the broker's heartbeats are not answered: " +
+	"it is cut off from the cluster, or there is no leader of the metadata"
+
 // errCutOff is the reason why a broker without a session is not ready.
-var errCutOff = errors.New("the broker's heartbeats are not answered: " +
-	"it is cut off from the cluster, or there is no leader of the metadata")
+var errCutOff = errors.New(cutOff)
 
 // InSession reports whether this broker's session with the metadata's leader is live, as far as this broker knows.
 func (m *Membership) InSession() bool { return !m.SessionUntil().Before(m.clock()) }
@@ -211,7 +213,7 @@ func (m *Membership) noteSilence(ctx context.Context, err error) {
 		return // a start without a majority is logged by the stages of the start
 	}
 	m.cutOff = true
-	m.log.WarnContext(ctx, errCutOff.Error(), "broker", m.settings.NodeID, "broker_epoch", m.settings.Epoch,
+	m.log.WarnContext(ctx, cutOff, "broker", m.settings.NodeID, "broker_epoch", m.settings.Epoch,
 		"session_ended", m.SessionUntil(), "err", err)
 }
 

@@ -39,8 +39,8 @@ func (r *Readiness) Run(ctx context.Context) error {
 	return nil
 }
 
-// Reading returns the reason why not even consumers can be served, nil for none. Without space or without the metadata's
-// leader, they can.
+// Reading returns the reason why not even consumers can be served, nil for none. They can be without space, and without
+// a leader of the metadata.
 func (r *Readiness) Reading() error {
 	if !r.serving.Load() {
 		return errors.New("the broker is starting or stopping")

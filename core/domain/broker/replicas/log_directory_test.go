@@ -39,7 +39,9 @@ func TestTheLogDirectoryIsDescribed(t *testing.T) {
 	if diff := cmp.Diff(all, usages); err != nil || dir.Path != "memory" || diff != "" {
 		t.Errorf("all: %+v, %v (-want +got):\n%s", dir, err, diff)
 	}
-	_, usages, err = f.partitions.LogDir(t.Context(), func(topic string, p int32) bool { return topic == "orders" && p == 0 })
+	_, usages, err = f.partitions.LogDir(t.Context(), func(topic string, index int32) bool {
+		return topic == "orders" && index == 0
+	})
 	if diff := cmp.Diff(all[1:2], usages); err != nil || diff != "" {
 		t.Errorf("one: %v (-want +got):\n%s", err, diff)
 	}
