@@ -223,7 +223,23 @@ func (c *Config) check() error {
 				c.origins["advertised_addr"])
 		}
 	}
-	return c.checkRaftAddress()
+	return errors.Join(c.checkPeers(), c.checkRaftAddress())
+}
+
+// checkPeers refuses an address that is given twice, as it happens when an entry is copied.
+func (c *Config) checkPeers() error {
+	taken := make(map[string]int64)
+	for _, p := range c.Cluster.Peers {
+		for _, address := range []string{p.Kafka, p.Raft} {
+			other, again := taken[address]
+			if again && !strings.HasSuffix(address, ":0") {
+				return fmt.Errorf("cluster.peers (%s): the address %s is given twice, for node %d and for node %d: each "+
+					"node has two addresses of its own", c.origins["cluster.peers"], address, other, p.ID)
+			}
+			taken[address] = p.ID
+		}
+	}
+	return nil
 }
 
 // checkRaftAddress refuses a node that would listen twice at one address. That happens if the two addresses of its peer
