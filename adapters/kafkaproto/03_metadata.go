@@ -3,7 +3,6 @@ package kafkaproto
 import (
 	"errors"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
@@ -157,12 +156,10 @@ func (x *exchange) describeTopic(
 		at := &out.Partitions[i]
 		at.Default()
 		leader, err := img.Leader(p)
-		switch {
-		case errors.Is(err, fault.ListenerNotFound) && req.Version >= 6:
-			at.ErrorCode = kerr.ListenerNotFound.Code
-		case err != nil:
-			at.ErrorCode = kerr.LeaderNotAvailable.Code
+		if errors.Is(err, fault.ListenerNotFound) && req.Version < 6 {
+			err = fault.LeaderNotAvailable
 		}
+		at.ErrorCode = x.code(err)
 		at.Partition = int32(i)
 		at.Leader = leader
 		at.LeaderEpoch = p.LeaderEpoch
