@@ -128,7 +128,12 @@ func (x *exchange) makeTopic(name string, req *kmsg.MetadataRequest) kmsg.Metada
 	var err error
 	if req.Version < 4 || req.AllowAutoTopicCreation {
 		var t *metadata.Topic
-		if t, err = x.services().Topics.AutoCreate(x.ctx, name); err == nil {
+		var created bool
+		if t, created, err = x.services().Topics.AutoCreate(x.ctx, name); err == nil {
+			if created {
+				x.changes().InfoContext(x.ctx, "topic created", "topic", t.Name, "topic_id", t.ID.String(),
+					"partitions", len(t.Partitions), "automatically", true)
+			}
 			return x.describeTopic(x.view(), t, req)
 		}
 	} else if err = metadata.ValidateTopicName(name); err == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -99,6 +100,12 @@ func (x *exchange) countError(code int16) {
 	if m := x.conn.server.metrics; m != nil {
 		m.ErrorAnswered(x.api.name, x.conn.listener.name, kafkaerrors.Name(code))
 	}
+}
+
+// changes returns the log for what a client changes in the cluster. It names the client, because an operator may have
+// to find out who has deleted a topic.
+func (x *exchange) changes() *slog.Logger {
+	return x.conn.server.log.With("client", x.conn.remote, "client_id", x.clientID)
 }
 
 // reserve reserves n bytes of the answers' budget for an answer that may be large.
