@@ -37,7 +37,7 @@ func (p *parts) gauges() []gauge {
 		{
 			"chronik.partitions",
 			"Partitions: all in the metadata, of these the ones without leader and those whose ISR lacks a replica; " +
-				"those whose logs are open here, or offline here after an error of the disk; and those that this broker leads "+
+				"those whose logs are open here, or offline here after an error of the disk; and those that this broker leads " +
 				"with fewer replicas in sync than min.insync.replicas.",
 			"",
 			"scope",

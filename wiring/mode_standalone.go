@@ -24,8 +24,8 @@ func injectorFor(cfg *configs.Config) (injector, error) {
 	return build, nil
 }
 
-// hasRaft reports whether the data directory has the raft directory of a node, as raftnode.Exists does. This binary runs
-// no node, but it must leave a node's metadata alone.
+// hasRaft reports whether the data directory has the raft directory of a node, as raftnode.Exists does. This binary
+// runs no node, but it must leave a node's metadata alone.
 func hasRaft(dir string) (bool, error) {
 	_, err := os.Stat(filepath.Join(dir, "raft", "node.json"))
 	if errors.Is(err, fs.ErrNotExist) {

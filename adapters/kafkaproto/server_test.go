@@ -45,7 +45,7 @@ type countingMetrics struct {
 	lastError                       atomic.Pointer[string]
 }
 
-func (m *countingMetrics) RequestServed(s RequestStats)     { m.served.Add(1); m.last.Store(&s) }
+func (m *countingMetrics) RequestServed(s RequestStats) { m.served.Add(1); m.last.Store(&s) }
 func (m *countingMetrics) ErrorAnswered(api, _, code string) {
 	answered := api + " " + code
 	m.lastError.Store(&answered)

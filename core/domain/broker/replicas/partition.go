@@ -147,8 +147,8 @@ func (p *Partition) failed() error {
 	return p.gone
 }
 
-// inNeed reports whether the partition's log has failed, and whether this broker leads it and has to refuse appends with
-// acks=all because there are too few replicas in sync.
+// inNeed reports whether the partition's log has failed, and whether this broker leads it and has to refuse appends
+// with acks=all because there are too few replicas in sync.
 func (p *Partition) inNeed() (offline, underMinISR bool) {
 	p.tail.Lock()
 	defer p.tail.Unlock()
