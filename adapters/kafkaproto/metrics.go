@@ -16,7 +16,8 @@ type Metrics interface {
 	ErrorAnswered(api, listener, code string)
 	ConnectionOpened(listener string)
 	ConnectionClosed(listener string)
-	// ConnectionRefused is called instead of ConnectionOpened; limit is the config that caused it.
+	// ConnectionRefused is called instead of ConnectionOpened. limit is the config that caused it, "memory" for the share
+	// of it that connections may take, or "broker is stopping".
 	ConnectionRefused(listener, limit string)
 }
 
