@@ -116,14 +116,14 @@ func (c *Controller) watchSessions(ctx context.Context) error {
 	}
 }
 
-// logLeadership logs when this node has begun to lead the metadata, or does not lead it any more, and returns whether it
-// does. led is whether it did before.
+// logLeadership logs when this node has begun to lead the metadata, or does not lead it any more, and returns whether
+// it does. led is whether it did before.
 func (c *Controller) logLeadership(ctx context.Context, led bool) bool {
 	switch now := c.store.Leadership(); {
 	case now.Local && !led:
 		c.log.InfoContext(ctx, "this node leads the metadata", "node", now.NodeID, "epoch", now.Term)
 	case led && !now.Local:
-		c.log.InfoContext(ctx, "this node does not lead the metadata any more", "leader", now.NodeID, "epoch", now.Term)
+		c.log.InfoContext(ctx, "this node does not lead the metadata any more", "leader", now.NodeID)
 	default:
 		return led
 	}
