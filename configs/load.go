@@ -226,9 +226,16 @@ func (c *Config) check() error {
 	return errors.Join(c.checkPeers(), c.checkRaftAddress())
 }
 
-// checkPeers refuses an address that is given twice, as it happens when an entry is copied.
+// checkPeers refuses peers without this node, and an address that is given twice, as it happens when an entry is copied.
 func (c *Config) checkPeers() error {
-	taken := make(map[string]int64)
+	taken, ids := make(map[string]int64), make([]int64, len(c.Cluster.Peers))
+	for i, p := range c.Cluster.Peers {
+		ids[i] = p.ID
+	}
+	if len(ids) > 0 && !slices.Contains(ids, c.Cluster.NodeID) {
+		return fmt.Errorf("cluster.node_id = %d (%s): cluster.peers names only nodes %v, and must name this one, too",
+			c.Cluster.NodeID, c.origins[nodeIDKey], ids)
+	}
 	for _, p := range c.Cluster.Peers {
 		for _, address := range []string{p.Kafka, p.Raft} {
 			other, again := taken[address]
