@@ -226,7 +226,7 @@ func (c *Config) check() error {
 	return errors.Join(c.checkPeers(), c.checkRaftAddress())
 }
 
-// checkPeers refuses peers without this node, and an address that is given twice, as it happens when an entry is copied.
+// checkPeers refuses peers without this node, and an address that is given twice, as happens when an entry is copied.
 func (c *Config) checkPeers() error {
 	taken, ids := make(map[string]int64), make([]int64, len(c.Cluster.Peers))
 	for i, p := range c.Cluster.Peers {
