@@ -261,6 +261,9 @@ func (ps *Partitions) openIn(
 		ps.notOpened(ctx, at, t, index, err)
 		return nil, err
 	}
+	if at.failed != nil || ps.early.expects(t.Name, t.ID, ps.lease.Now()) {
+		p.refuse(fault.NotLeaderOrFollower)
+	}
 	if at.failed != nil {
 		ps.log.InfoContext(ctx, "log opened after failed attempts", "topic", t.Name, "partition", index)
 	}
