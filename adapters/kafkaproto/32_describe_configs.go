@@ -1,6 +1,8 @@
 package kafkaproto
 
 import (
+	"strings"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
@@ -17,13 +19,23 @@ const configFootprint = 32 << 10
 
 func (x *exchange) describeConfigs(req *kmsg.DescribeConfigsRequest) *kmsg.DescribeConfigsResponse {
 	resp := kmsg.NewPtrDescribeConfigsResponse()
-	refused := x.reserve(len(req.Resources) * configFootprint)
+	type question struct {
+		of    brokerconfigs.ConfigResource
+		names string // "" for all configs
+	}
+	asked := make(map[question]bool, len(req.Resources))
 	for _, r := range req.Resources {
+		of := brokerconfigs.ConfigResource{Type: metadata.ResourceType(r.ResourceType), Name: r.ResourceName}
+		same := question{of, strings.Join(r.ConfigNames, ",")}
+		if asked[same] { // it is answered once, so that the answer is not larger than all configs
+			continue
+		}
+		asked[same] = true
+		refused := x.reserve(configFootprint)
 		out := kmsg.NewDescribeConfigsResponseResource()
 		out.ResourceType, out.ResourceName = r.ResourceType, r.ResourceName
 		entries, err := []brokerconfigs.ConfigEntry(nil), refused
 		if err == nil {
-			of := brokerconfigs.ConfigResource{Type: metadata.ResourceType(r.ResourceType), Name: r.ResourceName}
 			entries, err = x.services().Configs.Describe(
 				x.ctx, of, r.ConfigNames, req.IncludeSynonyms, req.IncludeDocumentation)
 		}
