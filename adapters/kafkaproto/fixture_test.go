@@ -36,6 +36,7 @@ type fakes struct {
 	fetch   func(context.Context, *replicas.FetchRequest) *replicas.FetchResponse
 	join    func(context.Context, classic.JoinRequest) classic.JoinResponse
 
+	creating  func(context.Context) error
 	describe  func(group string) classic.Description
 	offsets   func(asked []group.TopicPartition) []group.FetchedOffset
 	producers []partition.Producer
@@ -103,7 +104,10 @@ func newFakes(t testing.TB) *fakes {
 	return f
 }
 
-func (f fakeTopics) Create(_ context.Context, n topics.NewTopic) (*metadata.Topic, error) {
+func (f fakeTopics) Create(ctx context.Context, n topics.NewTopic) (*metadata.Topic, error) {
+	if f.creating != nil {
+		return nil, f.creating(ctx)
+	}
 	f.created = append(f.created, n)
 	partitions := make([]metadata.Partition, min(max(n.Partitions, 1), 10))
 	return &metadata.Topic{Name: n.Name, ID: metadata.TopicID{9}, Partitions: partitions}, nil
