@@ -257,8 +257,8 @@ func (s *Server) awaitConns(d time.Duration) bool {
 const stillServed = 2
 
 // watchIdle advances the tick and closes connections that are idle for longer than connections.max.idle.ms, that have
-// stalled in the middle of a frame or an answer, or whose client is gone while its request is served. Such a request may
-// wait for long: a command does while the cluster has no majority.
+// stalled in the middle of a frame or an answer, or whose client is gone while its request is served. Such a request
+// may wait for long: a command does while the cluster has no majority.
 func (s *Server) watchIdle(stop <-chan struct{}) {
 	t := time.NewTicker(s.tickTime)
 	defer t.Stop()

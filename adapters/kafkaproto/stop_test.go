@@ -36,8 +36,8 @@ func TestAGoneClientEndsItsWaitAndLeavesNothingBehind(t *testing.T) {
 	eventually(t, "the connections end", func() bool { return s.Connections() == 1 && connGoroutines() == 1 })
 }
 
-// A command waits for a majority of the nodes, which may be away for long. Its client gives up, connects again and sends
-// it again.
+// A command waits for a majority of the nodes, which may be away for long. Its client gives up, connects again and
+// sends it again.
 func TestAGoneClientEndsItsCommand(t *testing.T) {
 	f := newFakes(t)
 	waiting := make(chan struct{}, 1)
