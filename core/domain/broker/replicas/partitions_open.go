@@ -193,7 +193,11 @@ func (ps *Partitions) forget(tp *topicPartitions) {
 	defer ps.mu.Unlock()
 	delete(ps.topics, tp.id)
 	newer := ps.names[tp.name]
-	if newer == tp {
+	switch {
+	case newer == tp && tp.before != nil:
+		ps.names[tp.name] = tp.before // its logs still exist
+		return
+	case newer == tp:
 		delete(ps.names, tp.name)
 		return
 	}
