@@ -1,12 +1,11 @@
 package kafkaproto
 
 import (
-	"strings"
-
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
 	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
+	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
@@ -19,19 +18,16 @@ const configFootprint = 32 << 10
 
 func (x *exchange) describeConfigs(req *kmsg.DescribeConfigsRequest) *kmsg.DescribeConfigsResponse {
 	resp := kmsg.NewPtrDescribeConfigsResponse()
-	type question struct {
-		of    brokerconfigs.ConfigResource
-		names string // "" for all configs
-	}
-	asked := make(map[question]bool, len(req.Resources))
+	asked := make(map[brokerconfigs.ConfigResource]bool, len(req.Resources))
 	for _, r := range req.Resources {
 		of := brokerconfigs.ConfigResource{Type: metadata.ResourceType(r.ResourceType), Name: r.ResourceName}
-		same := question{of, strings.Join(r.ConfigNames, ",")}
-		if asked[same] { // it is answered once, so that the answer is not larger than all configs
-			continue
+		var refused error
+		if asked[of] {
+			refused = x.reservePart(fault.InvalidRequest, configFootprint)
+		} else {
+			refused = x.reserve(configFootprint)
 		}
-		asked[same] = true
-		refused := x.reserve(configFootprint)
+		asked[of] = true
 		out := kmsg.NewDescribeConfigsResponseResource()
 		out.ResourceType, out.ResourceName = r.ResourceType, r.ResourceName
 		entries, err := []brokerconfigs.ConfigEntry(nil), refused
