@@ -35,7 +35,7 @@ type Space struct {
 	budget  *space.Budget
 	disk    ports.Disk // nil for unlimited space
 	log     *slog.Logger
-	noise   *limitedlog.Log // for a disk that cannot be measured
+	noise   *limitedlog.Log             // for a disk that cannot be measured
 	refusal atomic.Pointer[fault.Error] // the error for appends that are refused
 	woken   chan struct{}               // little space is left
 
@@ -91,7 +91,7 @@ func (s *Space) Run(ctx context.Context) error {
 			case <-time.After(measurePause):
 			}
 		}
-		s.review()
+		s.review() //nolint:contextcheck // the lines that it writes need no context
 	}
 }
 
