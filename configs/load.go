@@ -223,7 +223,30 @@ func (c *Config) check() error {
 				c.origins["advertised_addr"])
 		}
 	}
-	return c.checkRaftAddress()
+	return errors.Join(c.checkPeers(), c.checkRaftAddress())
+}
+
+// checkPeers refuses peers without this node, and an address that is given twice, as happens when an entry is copied.
+func (c *Config) checkPeers() error {
+	taken, ids := make(map[string]int64), make([]int64, len(c.Cluster.Peers))
+	for i, p := range c.Cluster.Peers {
+		ids[i] = p.ID
+	}
+	if len(ids) > 0 && !slices.Contains(ids, c.Cluster.NodeID) {
+		return fmt.Errorf("cluster.node_id = %d (%s): cluster.peers names only nodes %v, and must name this one, too",
+			c.Cluster.NodeID, c.origins[nodeIDKey], ids)
+	}
+	for _, p := range c.Cluster.Peers {
+		for _, address := range []string{p.Kafka, p.Raft} {
+			other, again := taken[address]
+			if again && !strings.HasSuffix(address, ":0") {
+				return fmt.Errorf("cluster.peers (%s): the address %s is given twice, for node %d and for node %d: each "+
+					"node has two addresses of its own", c.origins["cluster.peers"], address, other, p.ID)
+			}
+			taken[address] = p.ID
+		}
+	}
+	return nil
 }
 
 // checkRaftAddress refuses a node that would listen twice at one address. That happens if the two addresses of its peer

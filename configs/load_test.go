@@ -186,6 +186,14 @@ func TestWrongSettingsAreNamedWithSourceAndWhatIsAllowed(t *testing.T) {
 			want: []string{"cluster.peers = ", "[[cluster.peers]] with id"},
 		},
 		"peer twice": {key: "cluster.peers", value: "1@a:1@a:2,1@b:1@b:2", want: []string{"cluster.peers"}},
+		"no peer is this node": {
+			file: "[cluster]\nnode_id = 4\n[[cluster.peers]]\nid = 1\nkafka = 'a:1'\nraft = 'a:2'",
+			want: []string{"cluster.node_id = 4 (file ", "cluster.peers names only nodes [1]"},
+		},
+		"a copied peer": {
+			key: "cluster.peers", value: "1@a:1@a:2,2@b:1@a:2",
+			want: []string{"cluster.peers (flag --set)", "a:2 is given twice, for node 1 and for node 2"},
+		},
 		"raft before kafka": {
 			file: "listen = 'a:9092'\n[cluster]\nnode_id = 1\n[[cluster.peers]]\nid = 1\nkafka = 'a:9192'\n" +
 				"raft = 'a:9092'",

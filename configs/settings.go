@@ -105,7 +105,7 @@ var settings = []setting{
 	toggle("metadata.wal.checkpoint.enabled", true,
 		"Whether snapshots are written in addition to those at rotation and at a stop.",
 		func(c *Config) *bool { return &c.WAL.CheckpointEnabled }),
-	number("metadata.wal.checkpoint.interval_records", 1000, 1, gibibyte,
+	number("metadata.wal.checkpoint.interval_records", 1000, 1, 1<<30,
 		"After how many commands a snapshot is written.",
 		func(c *Config) *int64 { return &c.WAL.CheckpointIntervalRecords }),
 	size("metadata.wal.checkpoint.interval_bytes", 10*mebibyte, 1<<10, 1<<40,

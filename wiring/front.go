@@ -47,7 +47,7 @@ func newRequestMetrics(t *telemetry.Telemetry) (kafkaproto.Metrics, error) {
 
 // RequestServed implements kafkaproto.Metrics.
 func (m requestMetrics) RequestServed(s kafkaproto.RequestStats) {
-	m.Served(s.API, s.Listener, s.Duration, s.BytesIn, s.BytesOut, s.Errors)
+	m.Served(s.API, s.Listener, s.Duration, s.BytesIn, s.BytesOut)
 }
 
 // kafkaNeeds is what newKafkaServer needs.

@@ -37,7 +37,8 @@ func (p *parts) gauges() []gauge {
 		{
 			"chronik.partitions",
 			"Partitions: all in the metadata, of these the ones without leader and those whose ISR lacks a replica; " +
-				"and those whose logs are open here.",
+				"those whose logs are open here, or offline here after an error of the disk; and those that this broker leads " +
+				"with fewer replicas in sync than min.insync.replicas.",
 			"",
 			"scope",
 			func(_ context.Context, report func(string, int64)) {
@@ -52,6 +53,9 @@ func (p *parts) gauges() []gauge {
 					open++
 				}
 				report("open", open)
+				offline, underMinISR := p.Partitions.InNeed()
+				report("offline", int64(offline))
+				report("under_min_isr", int64(underMinISR))
 			},
 		},
 		{

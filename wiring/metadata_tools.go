@@ -57,35 +57,36 @@ func (t *MetadataTools) Dump(w io.Writer) error {
 	return errors.Join(metadata.Dump(w, store.Image()), store.Close())
 }
 
-// Restore creates the write-ahead store again from a snapshot, "" for the newest valid one, and writes to w what it
-// did. A store that is not damaged and holds more is replaced only by force.
-func (t *MetadataTools) Restore(w io.Writer, snapshot string, force bool) error {
+// MetadataRestored is the outcome of Restore.
+type MetadataRestored = walstore.Restored
+
+// Restore creates the write-ahead store again from a snapshot, "" for the newest valid one. A store that is not damaged
+// and holds more is replaced only by force, and that of a node of a cluster never.
+func (t *MetadataTools) Restore(snapshot string, force bool) (MetadataRestored, error) {
+	if err := t.checkReplaceable(); err != nil {
+		return MetadataRestored{}, err
+	}
 	from := walstore.RestoreOptions{Snapshot: snapshot, Force: force}
-	done, err := walstore.Restore(walSettings(t.cfg, t.dir, t.node), from, t.log)
-	if err != nil {
-		return err
-	}
-	for _, skipped := range done.Skipped {
-		fmt.Fprintf(w, "skipped: %v\n", skipped)
-	}
-	fmt.Fprintf(w,
-		"restored from %s, which holds all up to command %d; what came later is lost: topics, configs and deletions\n",
-		done.Snapshot, done.Index)
-	fmt.Fprintln(w, "the next start keeps the records of partitions that the restored metadata does not know, "+
-		"in directories that end in -stray, and logs each")
-	if done.Aside != "" {
-		fmt.Fprintf(w, "the old database is kept in %s\n", done.Aside)
-	}
-	return nil
+	return walstore.Restore(walSettings(t.cfg, t.dir, t.node), from, t.log)
+}
+
+// MetadataMigrated is the outcome of Migrate.
+type MetadataMigrated struct {
+	Topics     int    // those that are listed: without __meta
+	Partitions int    // of these
+	Aside      string // where the old store is kept
 }
 
 // Migrate copies the metadata into the other kind of store: into the write-ahead store when toWAL, else into the JSON
 // file. That store must be empty. The old store is moved into a folder of its own, so that no broker starts with it by
-// mistake.
-func (t *MetadataTools) Migrate(w io.Writer, toWAL bool) error {
+// mistake. A node of a cluster has no other kind.
+func (t *MetadataTools) Migrate(toWAL bool) (MetadataMigrated, error) {
+	if err := t.checkReplaceable(); err != nil {
+		return MetadataMigrated{}, err
+	}
 	img, err := t.read(!toWAL)
 	if err != nil {
-		return err
+		return MetadataMigrated{}, err
 	}
 	if toWAL {
 		err = walstore.Import(walSettings(t.cfg, t.dir, t.node), img, t.log)
@@ -93,25 +94,23 @@ func (t *MetadataTools) Migrate(w io.Writer, toWAL bool) error {
 		err = filestore.Import(t.dir.path, img)
 	}
 	if err != nil {
-		return err
+		return MetadataMigrated{}, err
 	}
 	aside, err := t.moveAside(!toWAL)
 	if err != nil {
-		return fmt.Errorf("metadata was migrated, but the old store is still there: %w", err)
+		return MetadataMigrated{}, fmt.Errorf("metadata was migrated, but the old store is still there: %w", err)
 	}
-	topics, partitions := img.Counts()
-	fmt.Fprintf(w, "migrated %s with %s; the old store is kept in %s\n", counted(topics, "topic"),
-		counted(partitions, "partition"), aside)
-	fmt.Fprintf(w, "start the broker with use_wal_metadata = %t from now on\n", toWAL)
-	return nil
+	topics, partitions := img.ListedCounts()
+	return MetadataMigrated{Topics: topics, Partitions: partitions, Aside: aside}, nil
 }
 
-// counted returns a number with its noun: 1 topic, 2 topics.
-func counted(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
+// checkReplaceable returns an error if the metadata in the data directory must not be replaced.
+func (t *MetadataTools) checkReplaceable() error {
+	found, err := lookInto(t.dir)
+	if err != nil {
+		return err
 	}
-	return fmt.Sprintf("%d %ss", n, thing)
+	return found.CheckReplaceable()
 }
 
 // moveAside moves a kind of store into a new folder and returns that folder.

@@ -4,6 +4,9 @@ package wiring
 
 import (
 	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 
 	"github.com/chronik-stream/chronik/configs"
 )
@@ -21,5 +24,12 @@ func injectorFor(cfg *configs.Config) (injector, error) {
 	return build, nil
 }
 
-// hasRaft reports false: only a node needs to know whether there is a raft directory, and this binary runs none.
-func hasRaft(string) (bool, error) { return false, nil }
+// hasRaft reports whether the data directory has the raft directory of a node, as raftnode.Exists does. This binary
+// runs no node, but it must leave a node's metadata alone.
+func hasRaft(dir string) (bool, error) {
+	_, err := os.Stat(filepath.Join(dir, "raft", "node.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}

@@ -3,7 +3,6 @@ package kafkaproto
 import (
 	"errors"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
@@ -138,7 +137,12 @@ func (x *exchange) makeTopic(name string, req *kmsg.MetadataRequest) kmsg.Metada
 	var err error
 	if req.Version < 4 || req.AllowAutoTopicCreation {
 		var t *metadata.Topic
-		if t, err = x.services().Topics.AutoCreate(x.ctx, name); err == nil {
+		var created bool
+		if t, created, err = x.services().Topics.AutoCreate(x.ctx, name); err == nil {
+			if created {
+				x.changes().InfoContext(x.ctx, "topic created", "topic", t.Name, "topic_id", t.ID.String(),
+					"partitions", len(t.Partitions), "automatically", true)
+			}
 			return x.describeTopic(x.view(), t, req)
 		}
 	} else if err = metadata.ValidateTopicName(name); err == nil {
@@ -166,12 +170,10 @@ func (x *exchange) describeTopic(
 		at := &out.Partitions[i]
 		at.Default()
 		leader, err := img.Leader(p)
-		switch {
-		case errors.Is(err, fault.ListenerNotFound) && req.Version >= 6:
-			at.ErrorCode = kerr.ListenerNotFound.Code
-		case err != nil:
-			at.ErrorCode = kerr.LeaderNotAvailable.Code
+		if errors.Is(err, fault.ListenerNotFound) && req.Version < 6 {
+			err = fault.LeaderNotAvailable
 		}
+		at.ErrorCode = x.code(err)
 		at.Partition = int32(i)
 		at.Leader = leader
 		at.LeaderEpoch = p.LeaderEpoch

@@ -1,9 +1,9 @@
 package kafkaproto
 
 import (
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/group/classic"
 )
 
@@ -14,8 +14,7 @@ import (
 func (x *exchange) syncGroup(req *kmsg.SyncGroupRequest) *kmsg.SyncGroupResponse {
 	resp := kmsg.NewPtrSyncGroupResponse()
 	if req.Version >= 5 && (req.ProtocolType == nil || req.Protocol == nil) {
-		x.errors++
-		resp.ErrorCode = kerr.InconsistentGroupProtocol.Code
+		resp.ErrorCode = x.code(fault.InconsistentGroupProtocol)
 		return resp
 	}
 	sync := classic.SyncRequest{

@@ -4,9 +4,9 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
@@ -49,8 +49,7 @@ func (x *exchange) apiVersions(req *kmsg.ApiVersionsRequest) *kmsg.ApiVersionsRe
 	known := &x.conn.server.versions
 	if req.Version >= 3 {
 		if !known.software.MatchString(req.ClientSoftwareName) || !known.software.MatchString(req.ClientSoftwareVersion) {
-			x.errors++
-			resp.ErrorCode = kerr.InvalidRequest.Code
+			resp.ErrorCode = x.code(fault.InvalidRequest)
 			return resp
 		}
 		software := req.ClientSoftwareName + " " + req.ClientSoftwareVersion
@@ -73,11 +72,10 @@ func (x *exchange) apiVersions(req *kmsg.ApiVersionsRequest) *kmsg.ApiVersionsRe
 // answerUnknownApiVersions answers an unknown version of ApiVersions.
 func (x *exchange) answerUnknownApiVersions() error {
 	resp := kmsg.NewPtrApiVersionsResponse()
-	resp.ErrorCode = kerr.UnsupportedVersion.Code
+	resp.ErrorCode = x.code(fault.UnsupportedVersion)
 	key := kmsg.NewApiVersionsResponseApiKey()
 	key.ApiKey, key.MinVersion, key.MaxVersion = x.api.key, x.api.min, x.api.max
 	resp.ApiKeys = append(resp.ApiKeys, key)
-	x.errors++
 	x.frame.release()
 	x.encode(resp, 0)
 	x.conn.ready(x)

@@ -69,6 +69,10 @@ func (x *exchange) createTopic(
 	if err != nil {
 		return err
 	}
+	if !req.ValidateOnly {
+		x.changes().InfoContext(x.ctx, "topic created", "topic", topic.Name, "topic_id", topic.ID.String(),
+			"partitions", len(topic.Partitions))
+	}
 	out.TopicID = topic.ID
 	out.NumPartitions = int32(len(topic.Partitions))
 	if len(topic.Partitions) > 0 {

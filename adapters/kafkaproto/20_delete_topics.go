@@ -54,6 +54,8 @@ func (x *exchange) deleteTopics(req *kmsg.DeleteTopicsRequest) *kmsg.DeleteTopic
 			var deleted *metadata.Topic
 			if deleted, err = x.services().Topics.Delete(x.ctx, k.name, k.id); err == nil {
 				out.Topic, out.TopicID = &deleted.Name, deleted.ID
+				x.changes().InfoContext(x.ctx, "topic deleted", "topic", deleted.Name, "topic_id", deleted.ID.String(),
+					"partitions", len(deleted.Partitions))
 			}
 		}
 		if errors.Is(err, fault.TopicDeletionDisabled) && req.Version < 3 {

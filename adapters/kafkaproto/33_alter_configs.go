@@ -1,6 +1,9 @@
 package kafkaproto
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
@@ -29,12 +32,20 @@ func (x *exchange) alterConfigs(req *kmsg.AlterConfigsRequest) *kmsg.AlterConfig
 		if err == nil {
 			err = x.services().Configs.Replace(x.ctx, of, configs, req.ValidateOnly)
 		}
+		if err == nil && !req.ValidateOnly {
+			x.logConfigs(of, slices.Sorted(maps.Keys(configs)))
+		}
 		out := kmsg.NewAlterConfigsResponseResource()
 		out.ResourceType, out.ResourceName = r.ResourceType, r.ResourceName
 		out.ErrorCode, out.ErrorMessage = x.code(err), kafkaerrors.Describe(err)
 		resp.Resources = append(resp.Resources, out)
 	}
 	return resp
+}
+
+// logConfigs logs which configs of a resource a client has changed, without the values: some are secrets.
+func (x *exchange) logConfigs(of brokerconfigs.ConfigResource, keys []string) {
+	x.changes().InfoContext(x.ctx, "configs changed", "resource", of.Type.String(), "name", of.Name, "configs", keys)
 }
 
 // namedResources counts how often a request names each resource.

@@ -33,6 +33,9 @@ func (x *exchange) createPartitions(req *kmsg.CreatePartitionsRequest) *kmsg.Cre
 			times[t.Topic] = 0
 			err = fault.New(fault.InvalidRequest, "Duplicate topic name.")
 		}
+		if err == nil && !req.ValidateOnly {
+			x.changes().InfoContext(x.ctx, "partitions created", "topic", t.Topic, "partitions", t.Count)
+		}
 		out := kmsg.NewCreatePartitionsResponseTopic()
 		out.Topic, out.ErrorCode, out.ErrorMessage = t.Topic, x.code(err), kafkaerrors.Message(err)
 		resp.Topics = append(resp.Topics, out)

@@ -20,11 +20,14 @@ func (x *exchange) incrementalAlterConfigs(
 	for _, r := range req.Resources {
 		of, err := named.once(r.ResourceType, r.ResourceName)
 		if err == nil {
-			ops := make([]brokerconfigs.ConfigOp, len(r.Configs))
+			ops, keys := make([]brokerconfigs.ConfigOp, len(r.Configs)), make([]string, len(r.Configs))
 			for i, c := range r.Configs {
-				ops[i] = brokerconfigs.ConfigOp{Name: c.Name, Op: int8(c.Op), Value: c.Value}
+				ops[i], keys[i] = brokerconfigs.ConfigOp{Name: c.Name, Op: int8(c.Op), Value: c.Value}, c.Name
 			}
 			err = x.services().Configs.Alter(x.ctx, of, ops, req.ValidateOnly)
+			if err == nil && !req.ValidateOnly {
+				x.logConfigs(of, keys)
+			}
 		}
 		out := kmsg.NewIncrementalAlterConfigsResponseResource()
 		out.ResourceType, out.ResourceName = r.ResourceType, r.ResourceName

@@ -1,7 +1,6 @@
 package kafkaproto
 
 import (
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
@@ -24,9 +23,9 @@ func (x *exchange) describeCluster(req *kmsg.DescribeClusterRequest) *kmsg.Descr
 	switch {
 	case req.Version == 0 || req.EndpointType == brokerEndpoints:
 	case req.EndpointType == controllerEndpoints:
-		x.errors++
-		message := "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER"
-		resp.ErrorCode, resp.ErrorMessage = kerr.MismatchedEndpointType.Code, &message
+		err := fault.New(fault.MismatchedEndpointType,
+			"The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER")
+		resp.ErrorCode, resp.ErrorMessage = x.code(err), kafkaerrors.Message(err)
 		return resp
 	default:
 		err := fault.New(fault.UnsupportedEndpointType, "Unsupported endpoint type %d", req.EndpointType)

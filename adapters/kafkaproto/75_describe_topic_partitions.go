@@ -1,10 +1,8 @@
 package kafkaproto
 
 import (
-	"errors"
 	"slices"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
@@ -115,12 +113,7 @@ func (p *topicPage) partition(t *metadata.Topic, i int) kmsg.DescribeTopicPartit
 	from := &t.Partitions[i]
 	at := kmsg.NewDescribeTopicPartitionsResponseTopicPartition()
 	leader, err := p.img.Leader(from)
-	switch {
-	case errors.Is(err, fault.ListenerNotFound):
-		at.ErrorCode = kerr.ListenerNotFound.Code
-	case err != nil:
-		at.ErrorCode = kerr.LeaderNotAvailable.Code
-	}
+	at.ErrorCode = p.x.code(err)
 	at.Partition, at.LeaderID, at.LeaderEpoch = int32(i), leader, from.LeaderEpoch
 	at.Replicas, at.ISR = from.Replicas, from.ISR
 	at.EligibleLeaderReplicas, at.LastKnownELR = []int32{}, []int32{}

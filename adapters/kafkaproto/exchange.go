@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -86,13 +87,27 @@ func (x *exchange) code(err error) int16 {
 	if err == nil {
 		return 0
 	}
-	x.errors++
 	code, known := kafkaerrors.Code(err)
+	x.countError(code)
 	if !known {
 		x.conn.server.noise.Error(x.ctx, "request met an unexpected error", "api", x.api.name,
 			"client_id", x.clientID, "err", err)
 	}
 	return code
+}
+
+// countError counts an error code that the answer carries.
+func (x *exchange) countError(code int16) {
+	x.errors++
+	if m := x.conn.server.metrics; m != nil {
+		m.ErrorAnswered(x.api.name, x.conn.listener.name, kafkaerrors.Name(code))
+	}
+}
+
+// changes returns the log for what a client changes in the cluster. It names the client, because an operator may have
+// to find out who has deleted a topic.
+func (x *exchange) changes() *slog.Logger {
+	return x.conn.server.log.With("client", x.conn.remote, "client_id", x.clientID)
 }
 
 // reserve reserves n bytes of the answers' budget for an answer that may be large.

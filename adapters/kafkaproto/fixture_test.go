@@ -113,11 +113,11 @@ func (f fakeTopics) Create(ctx context.Context, n topics.NewTopic) (*metadata.To
 	return &metadata.Topic{Name: n.Name, ID: metadata.TopicID{9}, Partitions: partitions}, nil
 }
 
-func (f fakeTopics) AutoCreate(_ context.Context, name string) (*metadata.Topic, error) {
+func (f fakeTopics) AutoCreate(_ context.Context, name string) (*metadata.Topic, bool, error) {
 	if err := metadata.ValidateTopicName(name); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return nil, fault.UnknownTopicOrPartition
+	return nil, false, fault.UnknownTopicOrPartition
 }
 
 func (f fakeTopics) Delete(_ context.Context, name string, id metadata.TopicID) (*metadata.Topic, error) {

@@ -11,9 +11,13 @@ import (
 // Metrics receives the server's measurements. Its methods are called by many goroutines and must return at once.
 type Metrics interface {
 	RequestServed(RequestStats)
+	// ErrorAnswered is called for each error code in an answer, before RequestServed; code is Kafka's name of it, such as
+	// "NOT_LEADER_OR_FOLLOWER".
+	ErrorAnswered(api, listener, code string)
 	ConnectionOpened(listener string)
 	ConnectionClosed(listener string)
-	// ConnectionRefused is called instead of ConnectionOpened; limit is the config that caused it.
+	// ConnectionRefused is called instead of ConnectionOpened. limit is the config that caused it, "memory" for the share
+	// of it that connections may take, or "broker is stopping".
 	ConnectionRefused(listener, limit string)
 }
 
@@ -26,7 +30,6 @@ type RequestStats struct {
 	Duration time.Duration // from the request's last byte to its answer's
 	BytesIn  int           // without the size in front
 	BytesOut int           // with the size in front
-	Errors   int           // error codes in the answer
 }
 
 // observe reports x, whose answer of sent bytes was sent.
@@ -34,7 +37,7 @@ func (s *Server) observe(x *exchange, sent int) {
 	if s.metrics != nil {
 		s.metrics.RequestServed(RequestStats{
 			API: x.api.name, Key: x.api.key, Version: x.version, Listener: x.conn.listener.name,
-			Duration: time.Since(x.began), BytesIn: x.size, BytesOut: sent, Errors: x.errors,
+			Duration: time.Since(x.began), BytesIn: x.size, BytesOut: sent,
 		})
 	}
 	if x.span != nil {

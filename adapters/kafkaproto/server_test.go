@@ -42,9 +42,14 @@ func TestConnectionLimits(t *testing.T) {
 type countingMetrics struct {
 	opened, closed, refused, served atomic.Int64
 	last                            atomic.Pointer[RequestStats]
+	lastError                       atomic.Pointer[string]
 }
 
-func (m *countingMetrics) RequestServed(s RequestStats)     { m.served.Add(1); m.last.Store(&s) }
+func (m *countingMetrics) RequestServed(s RequestStats) { m.served.Add(1); m.last.Store(&s) }
+func (m *countingMetrics) ErrorAnswered(api, _, code string) {
+	answered := api + " " + code
+	m.lastError.Store(&answered)
+}
 func (m *countingMetrics) ConnectionOpened(string)          { m.opened.Add(1) }
 func (m *countingMetrics) ConnectionClosed(string)          { m.closed.Add(1) }
 func (m *countingMetrics) ConnectionRefused(string, string) { m.refused.Add(1) }
@@ -59,9 +64,12 @@ func TestRequestsAreMeasured(t *testing.T) {
 	ask[*kmsg.HeartbeatResponse](c, req)
 	eventually(t, "the request is measured", func() bool { return m.served.Load() == 1 })
 	got := m.last.Load()
-	if got.API != "Heartbeat" || got.Version != 4 || got.Errors != 1 || got.BytesIn != len(frameOf(req, 1))-4 ||
+	if got.API != "Heartbeat" || got.Version != 4 || got.BytesIn != len(frameOf(req, 1))-4 ||
 		got.BytesOut != 16 || got.Duration <= 0 {
 		t.Errorf("got %+v", got)
+	}
+	if answered := m.lastError.Load(); answered == nil || *answered != "Heartbeat NOT_COORDINATOR" {
+		t.Errorf("the error that was answered is counted as %v", answered)
 	}
 	_ = c.Close()
 	eventually(t, "the connection is measured", func() bool { return m.opened.Load() == 1 && m.closed.Load() == 1 })

@@ -50,7 +50,7 @@ var (
 // Topics is the part of topics.Topics that the handlers use.
 type Topics interface {
 	Create(ctx context.Context, n topics.NewTopic) (*metadata.Topic, error)
-	AutoCreate(ctx context.Context, name string) (*metadata.Topic, error)
+	AutoCreate(ctx context.Context, name string) (topic *metadata.Topic, created bool, err error)
 	Delete(ctx context.Context, name string, id metadata.TopicID) (*metadata.Topic, error)
 	CreatePartitions(ctx context.Context, name string, count int32, assignments [][]int32, validateOnly bool) error
 }

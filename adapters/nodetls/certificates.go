@@ -104,7 +104,7 @@ func (c *Certificates) load() error {
 		return err
 	}
 	c.log.Info("node certificate loaded",
-		"file", c.settings.CertFile, "serial", leaf.SerialNumber.Text(16), "not_after", leaf.NotAfter)
+		"path", c.settings.CertFile, "serial", leaf.SerialNumber.Text(16), "not_after", leaf.NotAfter)
 	c.read, c.now = read, next
 	return nil
 }

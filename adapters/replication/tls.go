@@ -74,7 +74,7 @@ func Distrust(err error) bool {
 func (p *Peers) distrusted(ctx context.Context, node int32, err error) error {
 	_, silent := errors.AsType[hungUp](err)
 	if silent || Distrust(err) || errors.Is(err, fault.ClusterAuthorizationFailed) {
-		p.noise.Warn(ctx, "another node and this one do not believe each other", "node", node, "err", err)
+		p.noise.Warn(ctx, "this node and another one do not trust each other", "node", node, "err", err)
 	}
 	return err
 }

@@ -110,7 +110,7 @@ func TestNoRequestIsSentToAnUntrustedBroker(t *testing.T) {
 			if !errors.Is(err, fault.BrokerNotAvailable) && !errors.Is(err, fault.ClusterAuthorizationFailed) {
 				t.Errorf("Heartbeat() = %v of kind %v", err, fault.KindOf(err))
 			}
-			if !strings.Contains(log.String(), "do not believe each other") {
+			if !strings.Contains(log.String(), "do not trust each other") {
 				t.Errorf("the log is %q", log)
 			}
 		})

@@ -49,7 +49,7 @@ func (c *offsetCheckpoint) read(fs disk.FS, dir string, log *slog.Logger) error 
 	first := readOffsets(fs, path)
 	if c.loss == "" {
 		if first.err != nil {
-			log.Warn("ignoring a damaged checkpoint file", "file", path, "err", first.err)
+			log.Warn("ignoring a damaged checkpoint file", "path", path, "err", first.err)
 			first.of = make(map[logName]int64)
 		}
 		c.of = first.of
@@ -60,7 +60,7 @@ func (c *offsetCheckpoint) read(fs disk.FS, dir string, log *slog.Logger) error 
 	case first.sound():
 		c.of = first.of
 	case second.sound():
-		log.Error("checkpoint file is missing or damaged, using its copy", "file", path, "err", first.err)
+		log.Error("checkpoint file is missing or damaged, using its copy", "path", path, "err", first.err)
 		c.of = second.of
 	case first.err == nil && second.err == nil: // a new directory
 		c.of = first.of

@@ -20,10 +20,15 @@ type Requests struct {
 	connections metric.Int64UpDownCounter
 	refused     metric.Int64Counter
 
-	labels sync.Map // requestKey → *requestLabels: kept, because making them allocates
+	// Kept, because making them allocates.
+	labels      sync.Map // requestKey → *requestLabels
+	errorLabels sync.Map // errorKey → []metric.AddOption
 }
 
-type requestKey struct{ api, listener string }
+type (
+	requestKey struct{ api, listener string }
+	errorKey   struct{ api, listener, code string }
+)
 
 // buckets of times to serve: from that of a page cache to that of a busy disk. Long polls are in the last.
 var buckets = []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
@@ -35,7 +40,7 @@ func (t *Telemetry) Requests() (*Requests, error) {
 	r.served, errs[0] = t.meter.Int64Counter("chronik.requests",
 		metric.WithDescription("Requests answered, by API."))
 	r.failed, errs[1] = t.meter.Int64Counter("chronik.request.errors",
-		metric.WithDescription("Error codes in answers, by API."))
+		metric.WithDescription("Error codes in answers, by API and Kafka's name of the error."))
 	r.duration, errs[2] = t.meter.Float64Histogram("chronik.request.duration", metric.WithUnit("s"),
 		metric.WithDescription("Time from a request's last byte to its answer's, by API."),
 		metric.WithExplicitBucketBoundaries(buckets...))
@@ -51,15 +56,23 @@ func (t *Telemetry) Requests() (*Requests, error) {
 }
 
 // Served counts a request that was answered.
-func (r *Requests) Served(api, listener string, took time.Duration, received, sent, errorCodes int) {
+func (r *Requests) Served(api, listener string, took time.Duration, received, sent int) {
 	ctx, labels := context.Background(), r.labelsOf(requestKey{api, listener})
 	r.served.Add(ctx, 1, labels.add...)
 	r.duration.Record(ctx, took.Seconds(), labels.record...)
 	r.received.Add(ctx, int64(received), labels.add...)
 	r.sent.Add(ctx, int64(sent), labels.add...)
-	if errorCodes > 0 {
-		r.failed.Add(ctx, int64(errorCodes), labels.add...)
+}
+
+// ErrorAnswered counts an error code in an answer, by Kafka's name of it.
+func (r *Requests) ErrorAnswered(api, listener, code string) {
+	key := errorKey{api, listener, code}
+	labels, known := r.errorLabels.Load(key)
+	if !known {
+		labels, _ = r.errorLabels.LoadOrStore(key, []metric.AddOption{metric.WithAttributes(
+			attribute.String("api", api), attribute.String("listener", listener), attribute.String("error", code))})
 	}
+	r.failed.Add(context.Background(), 1, labels.([]metric.AddOption)...)
 }
 
 // requestLabels are the labels of one kind of request, in the form that the instruments take.

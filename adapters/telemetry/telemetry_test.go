@@ -44,8 +44,10 @@ func TestRequestsAreCountedByAPI(t *testing.T) {
 	r.ConnectionOpened("PLAINTEXT")
 	r.ConnectionClosed("PLAINTEXT")
 	r.ConnectionRefused("PLAINTEXT", "max.connections")
-	r.Served("Produce", "PLAINTEXT", 3*time.Millisecond, 100, 10, 0)
-	r.Served("Produce", "PLAINTEXT", 3*time.Millisecond, 100, 10, 2)
+	r.Served("Produce", "PLAINTEXT", 3*time.Millisecond, 100, 10)
+	r.Served("Produce", "PLAINTEXT", 3*time.Millisecond, 100, 10)
+	r.ErrorAnswered("Produce", "PLAINTEXT", "KAFKA_STORAGE_ERROR")
+	r.ErrorAnswered("Produce", "PLAINTEXT", "KAFKA_STORAGE_ERROR")
 	synced, err := tel.Syncs()
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +61,7 @@ func TestRequestsAreCountedByAPI(t *testing.T) {
 	got := scrape(t, tel)
 	for _, want := range []string{
 		`chronik_requests_total{api="Produce",listener="PLAINTEXT"} 2`,
-		`chronik_request_errors_total{api="Produce",listener="PLAINTEXT"} 2`,
+		`chronik_request_errors_total{api="Produce",error="KAFKA_STORAGE_ERROR",listener="PLAINTEXT"} 2`,
 		`chronik_request_received_bytes_total{api="Produce",listener="PLAINTEXT"} 200`,
 		`chronik_request_sent_bytes_total{api="Produce",listener="PLAINTEXT"} 20`,
 		`chronik_request_duration_seconds_bucket{api="Produce",listener="PLAINTEXT",le="0.0025"} 0`,
@@ -82,7 +84,10 @@ func TestCountingARequestAllocatesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	served := func() { r.Served("Fetch", "PLAINTEXT", time.Millisecond, 100, 1000, 0) }
+	served := func() {
+		r.Served("Fetch", "PLAINTEXT", time.Millisecond, 100, 1000)
+		r.ErrorAnswered("Fetch", "PLAINTEXT", "NOT_LEADER_OR_FOLLOWER")
+	}
 	served()
 	if n := testing.AllocsPerRun(100, served); n > 0 {
 		t.Errorf("%v allocations", n)
@@ -121,7 +126,7 @@ func TestMetricsAndTracesAreSentByOTLP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Served("Fetch", "PLAINTEXT", time.Millisecond, 100, 1000, 0)
+	r.Served("Fetch", "PLAINTEXT", time.Millisecond, 100, 1000)
 	_, span := tel.Tracer().Start(t.Context(), "Fetch")
 	span.End()
 	if err := tel.Close(t.Context()); err != nil { // sends what is left

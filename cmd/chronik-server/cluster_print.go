@@ -93,8 +93,8 @@ func printRebalanced(w io.Writer, b *wiring.Rebalanced) error {
 		_, err := fmt.Fprintf(w, "%s would be moved\n", counted(len(b.Moves), "partition"))
 		return err
 	}
-	_, err := fmt.Fprintf(w, "%s moved, %d got another leader\n",
-		counted(len(b.Moves), "partition was", "partitions were"), b.Elected)
+	_, err := fmt.Fprintf(w, "%s moved, %s elected\n", counted(len(b.Moves), "partition was", "partitions were"),
+		counted(b.Elected, "preferred leader was", "preferred leaders were"))
 	return err
 }
 

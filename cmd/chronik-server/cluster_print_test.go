@@ -83,7 +83,7 @@ Delete the topics, or let a replica that lags lead: kafka-leader-election --elec
 		},
 		"a load spread": {
 			func(w io.Writer) error { return printRebalanced(w, &wiring.Rebalanced{Moves: moves, Elected: 1}) },
-			"2 partitions were moved, 1 got another leader\n",
+			"2 partitions were moved, 1 preferred leader was elected\n",
 		},
 		"nothing to upgrade": {
 			func(w io.Writer) error { return printUpgraded(w, &wiring.Upgraded{From: 3, To: 3}) },

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 
 	"github.com/chronik-stream/chronik/wiring"
@@ -46,7 +47,13 @@ type restoreCmd struct {
 
 // Run restores the metadata.
 func (c *restoreCmd) Run(p *process, s *settings) error {
-	return withTools(p, s, func(t *wiring.MetadataTools) error { return t.Restore(p.stdout, c.Snapshot, c.Force) })
+	return withTools(p, s, func(t *wiring.MetadataTools) error {
+		done, err := t.Restore(c.Snapshot, c.Force)
+		if err != nil {
+			return err
+		}
+		return printRestored(p.stdout, &done)
+	})
 }
 
 type migrateCmd struct {
@@ -55,7 +62,14 @@ type migrateCmd struct {
 
 // Run migrates the metadata.
 func (c *migrateCmd) Run(p *process, s *settings) error {
-	return withTools(p, s, func(t *wiring.MetadataTools) error { return t.Migrate(p.stdout, c.To == "wal") })
+	return withTools(p, s, func(t *wiring.MetadataTools) error {
+		toWAL := c.To == "wal"
+		done, err := t.Migrate(toWAL)
+		if err != nil {
+			return err
+		}
+		return printMigrated(p.stdout, done, toWAL)
+	})
 }
 
 // withTools runs do on the metadata of the data directory.
@@ -71,4 +85,28 @@ func withTools(p *process, s *settings, do func(*wiring.MetadataTools) error) er
 	}
 	defer tools.Close()
 	return do(tools)
+}
+
+// printRestored writes what a restoration has done, and what it has cost.
+func printRestored(w io.Writer, r *wiring.MetadataRestored) error {
+	for _, skipped := range r.Skipped {
+		fmt.Fprintf(w, "skipped: %v\n", skipped)
+	}
+	_, err := fmt.Fprintf(w,
+		"restored from %s, which holds all up to command %d; what came later is lost: topics, configs and deletions\n"+
+			"the next start keeps the records of partitions that the restored metadata does not know, "+
+			"in directories that end in -stray, and logs each\n",
+		r.Snapshot, r.Index)
+	if r.Aside != "" && err == nil {
+		_, err = fmt.Fprintf(w, "the old database is kept in %s\n", r.Aside)
+	}
+	return err
+}
+
+// printMigrated writes what was migrated, and how to start the broker from now on.
+func printMigrated(w io.Writer, m wiring.MetadataMigrated, toWAL bool) error {
+	_, err := fmt.Fprintf(w, "migrated %s with %s; the old store is kept in %s\n"+
+		"start the broker with use_wal_metadata = %t from now on\n",
+		counted(m.Topics, "topic"), counted(m.Partitions, "partition"), m.Aside, toWAL)
+	return err
 }

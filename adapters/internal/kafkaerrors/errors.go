@@ -26,6 +26,18 @@ func Code(err error) (code int16, known bool) {
 	return k.Code, kind != fault.Unknown
 }
 
+// Name returns Kafka's name of an error code, such as "NOT_LEADER_OR_FOLLOWER".
+func Name(code int16) string {
+	e, ok := errors.AsType[*kerr.Error](kerr.ErrorForCode(code))
+	switch {
+	case !ok:
+		return "NONE"
+	case e == kerr.NotLeaderForPartition:
+		return "NOT_LEADER_OR_FOLLOWER" // kerr has the name that it had before Kafka 2.6
+	}
+	return e.Message
+}
+
 // Message returns err's text for the client, nil when it says no more than the code.
 func Message(err error) *string {
 	f, ok := errors.AsType[*fault.Error](err)

@@ -94,8 +94,9 @@ func (c *Controller) Run(ctx context.Context) error {
 func (c *Controller) watchSessions(ctx context.Context) error {
 	var checks sync.WaitGroup
 	defer checks.Wait()
-	wait := c.settings.Poll
+	wait, led := c.settings.Poll, false
 	for {
+		led = c.logLeadership(ctx, led)
 		due := c.clock().Add(wait)
 		timer := time.NewTimer(wait)
 		select {
@@ -113,6 +114,20 @@ func (c *Controller) watchSessions(ctx context.Context) error {
 		}
 		wait = c.pause()
 	}
+}
+
+// logLeadership logs when this node has begun to lead the metadata, or does not lead it any more, and returns whether
+// it does. led is whether it did before.
+func (c *Controller) logLeadership(ctx context.Context, led bool) bool {
+	switch now := c.store.Leadership(); {
+	case now.Local && !led:
+		c.log.InfoContext(ctx, "this node leads the metadata", "node", now.NodeID, "epoch", now.Term)
+	case led && !now.Local:
+		c.log.InfoContext(ctx, "this node does not lead the metadata any more", "leader", now.NodeID)
+	default:
+		return led
+	}
+	return !led
 }
 
 // expired returns the brokers whose sessions are over. late is how much longer than intended this node has slept. It

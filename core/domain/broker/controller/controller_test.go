@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -228,6 +229,10 @@ func TestANewLeaderOfTheMetadataGivesEveryBrokerAFullSession(t *testing.T) {
 		time.Sleep(200 * time.Millisecond)
 		if n.inService(1) || !n.inService(2) || !n.inService(3) {
 			t.Error("the old leader is away and in service, or others are not")
+		}
+		began, ended := n.log.with("this node leads the metadata"), n.log.with("this node does not lead the metadata")
+		if len(began) != 2 || len(ended) != 1 || !strings.Contains(began[1], "node=3") {
+			t.Errorf("the changes of the metadata's leader are logged as %q and %q", began, ended)
 		}
 	})
 }

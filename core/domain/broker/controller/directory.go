@@ -64,6 +64,20 @@ func (d *Directory) Check(kind MetadataKind) error {
 	return d.checkNoLogs(kind)
 }
 
+// CheckReplaceable returns an error if the metadata in the directory must not be restored from a snapshot or moved to
+// another kind of store. A node's metadata is what the nodes of its cluster have agreed on: with metadata of its own it
+// could not take part any more.
+func (d *Directory) CheckReplaceable() error {
+	if !d.Raft {
+		return nil
+	}
+	return fmt.Errorf(
+		"data directory %s is that of a node of a cluster, whose metadata the other nodes have: nothing was changed. "+
+			"A node whose metadata is damaged is replaced with `chronik-server cluster replace-node`",
+		d.Path,
+	)
+}
+
 // checkNoLogs refuses logs in a directory without metadata.
 func (d *Directory) checkNoLogs(kind MetadataKind) error {
 	err := checkNoLogs(d.Logs)

@@ -64,6 +64,13 @@ func TestADirectoryIsRefusedUnlessItIsEmptyOrOfTheSameKindOfBroker(t *testing.T)
 			}
 		}
 	}
+	alone, node := Directory{WAL: true}, Directory{WAL: true, Raft: true}
+	if err := alone.CheckReplaceable(); err != nil {
+		t.Errorf("of a broker: CheckReplaceable() = %v", err)
+	}
+	if err := node.CheckReplaceable(); err == nil || !strings.Contains(err.Error(), replace) {
+		t.Errorf("of a node: CheckReplaceable() = %v", err)
+	}
 	failed := errors.New("the disk fails")
 	unreadable := Directory{Logs: func() ([]ports.LogID, error) { return nil, failed }}
 	if err := unreadable.Check(NodeMetadata); !errors.Is(err, failed) {

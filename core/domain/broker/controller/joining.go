@@ -181,7 +181,7 @@ func (j *Joining) diagnose(ctx context.Context, store VoterStore) error {
 	for _, other := range j.claim.Others {
 		known, err := j.peers.Ask(ctx, other)
 		if errors.Is(err, ErrDistrust) {
-			j.log.WarnContext(ctx, "another node and this one do not believe each other", "node", other, "err", err)
+			j.log.WarnContext(ctx, "this node and another one do not trust each other", "node", other, "err", err)
 		}
 		if err != nil || !known.Agreed {
 			continue

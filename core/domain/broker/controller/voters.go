@@ -56,7 +56,7 @@ type VoterPeers interface {
 }
 
 // ErrDistrust means that another node runs, but that it and this one do not accept each other's identity.
-var ErrDistrust = errors.New("another node and this one do not believe each other")
+var ErrDistrust = errors.New("this node and another one do not trust each other")
 
 // Voters is the service that describes which nodes decide on the metadata, and changes that: on request, and by itself
 // when nodes have caught up or run out of space. The rules are in package quorum.

@@ -147,6 +147,17 @@ func (p *Partition) failed() error {
 	return p.gone
 }
 
+// inNeed reports whether the partition's log has failed, and whether this broker leads it and has to refuse appends
+// with acks=all because there are too few replicas in sync.
+func (p *Partition) inNeed() (offline, underMinISR bool) {
+	p.tail.Lock()
+	defer p.tail.Unlock()
+	if p.gone != nil || p.replica == nil {
+		return p.broken, false
+	}
+	return false, errors.Is(p.replica.Admit(allInSync, p.now()), fault.NotEnoughReplicas)
+}
+
 // leaderHint names the leader that this broker knows (KIP-951).
 func (p *Partition) leaderHint() *LeaderHint {
 	v := p.view(partition.NoEpoch)

@@ -200,6 +200,22 @@ func (ps *Partitions) Open() iter.Seq[*Partition] {
 	}
 }
 
+// InNeed counts the partitions that this broker cannot serve because their logs have failed or cannot be opened, and
+// those that it leads with fewer replicas in sync than min.insync.replicas.
+func (ps *Partitions) InNeed() (offline, underMinISR int) {
+	offline = len(ps.unopened())
+	for p := range ps.Open() {
+		failed, tooFew := p.inNeed()
+		if failed {
+			offline++
+		}
+		if tooFew {
+			underMinISR++
+		}
+	}
+	return offline, underMinISR
+}
+
 // known returns the topics of which a partition was used.
 func (ps *Partitions) known() []*topicPartitions {
 	ps.mu.RLock()

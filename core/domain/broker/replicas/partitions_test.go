@@ -47,10 +47,16 @@ func TestALogThatCannotBeOpenedIsTriedAgainAfterAWhileAndLoggedOnce(t *testing.T
 		if err := ask(); !errors.Is(err, fault.KafkaStorageError) || attempts != 2 {
 			t.Errorf("after a while: %v with %d attempts, want 2", err, attempts)
 		}
+		if n, _ := f.partitions.InNeed(); n != 1 {
+			t.Errorf("%d partitions are offline, want 1", n)
+		}
 		damaged = false
 		time.Sleep(reopenAfter)
 		if err := ask(); err != nil {
 			t.Errorf("once it is repaired: %v", err)
+		}
+		if n, _ := f.partitions.InNeed(); n != 0 {
+			t.Errorf("once it is repaired %d partitions are offline", n)
 		}
 	})
 	if n := strings.Count(lines.String(), "\n"); n != 2 {

@@ -79,6 +79,9 @@ func TestProduceFailsWhenTheLogGoesOffline(t *testing.T) {
 	if got := f.sent(t, newBatch(t, record.Options{}, "b")); !errors.Is(got.Err, fault.KafkaStorageError) {
 		t.Errorf("a later produce was answered %v", got.Err)
 	}
+	if n, _ := f.partitions.InNeed(); n != 1 {
+		t.Errorf("%d partitions are offline, want 1", n)
+	}
 }
 
 // After the answer, the connection reuses the buffer that holds the bytes.

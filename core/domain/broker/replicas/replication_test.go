@@ -85,6 +85,9 @@ func TestTooFewInSyncReplicasRefuseBeforeAndAfterTheAppend(t *testing.T) {
 		if _, err := answered(t, r.broker(1).send("orders", -1, "c")); !errors.Is(err, fault.NotEnoughReplicas) {
 			t.Errorf("before the append: %v", err)
 		}
+		if offline, underMinISR := r.broker(1).partitions.InNeed(); offline != 0 || underMinISR != 1 {
+			t.Errorf("%d partitions are offline, %d have too few in-sync replicas; want 0 and 1", offline, underMinISR)
+		}
 		if _, err := answered(t, r.broker(1).send("orders", 1, "d")); err != nil {
 			t.Errorf("acks=1: %v", err)
 		}

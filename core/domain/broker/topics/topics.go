@@ -126,27 +126,28 @@ func (t *Topics) checkConfigs(configs map[string]*string) error {
 }
 
 // AutoCreate creates a missing topic that a client has asked for, if auto.create.topics.enable allows it. Internal
-// topics (__consumer_offsets) get their own settings. Errors are those of Kafka's Metadata for a topic that is not
-// created: fault.InvalidTopic for an illegal name, otherwise fault.UnknownTopicOrPartition.
-func (t *Topics) AutoCreate(ctx context.Context, name string) (*metadata.Topic, error) {
+// topics (__consumer_offsets) get their own settings. created is false when the topic exists already. Errors are those
+// of Kafka's Metadata for a topic that is not created: fault.InvalidTopic for an illegal name, otherwise
+// fault.UnknownTopicOrPartition.
+func (t *Topics) AutoCreate(ctx context.Context, name string) (topic *metadata.Topic, created bool, err error) {
 	if topic, ok := t.store.Image().Topic(name); ok {
-		return topic, nil
+		return topic, false, nil
 	}
 	if !t.configs.Bool("auto.create.topics.enable") {
-		return nil, fault.UnknownTopicOrPartition
+		return nil, false, fault.UnknownTopicOrPartition
 	}
 	if err := metadata.ValidateTopicName(name); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	n, internal := t.internal(name)
 	if !internal {
 		n = NewTopic{Name: name, Partitions: -1, ReplicationFactor: -1}
 	}
-	topic, err := t.createMissing(ctx, n)
+	topic, created, err = t.createMissing(ctx, n)
 	if err != nil && ctx.Err() == nil {
-		return nil, fault.New(fault.UnknownTopicOrPartition, "create topic %s: %w", name, err)
+		return nil, false, fault.New(fault.UnknownTopicOrPartition, "create topic %s: %w", name, err)
 	}
-	return topic, err
+	return topic, created, err
 }
 
 // EnsureInternal returns the internal topic, and creates it if it is missing, whatever auto.create.topics.enable is.
@@ -160,22 +161,23 @@ func (t *Topics) EnsureInternal(ctx context.Context, name string) (*metadata.Top
 	if !ok {
 		return nil, fault.New(fault.InvalidTopic, "%s is no internal topic", name)
 	}
-	return t.createMissing(ctx, n)
+	topic, _, err := t.createMissing(ctx, n)
+	return topic, err
 }
 
-// createMissing creates a topic that another caller may create at the same time.
-func (t *Topics) createMissing(ctx context.Context, n NewTopic) (*metadata.Topic, error) {
-	topic, err := t.Create(ctx, n)
+// createMissing creates a topic that another caller may create at the same time; created is false then.
+func (t *Topics) createMissing(ctx context.Context, n NewTopic) (topic *metadata.Topic, created bool, err error) {
+	topic, err = t.Create(ctx, n)
 	if !errors.Is(err, fault.TopicExists) {
-		return topic, err
+		return topic, err == nil, err
 	}
 	if waited := t.store.Barrier(ctx); waited != nil {
-		return nil, waited
+		return nil, false, waited
 	}
 	if existing, ok := t.store.Image().Topic(n.Name); ok {
-		return existing, nil
+		return existing, false, nil
 	}
-	return nil, err // it was created and deleted again
+	return nil, false, err // it was created and deleted again
 }
 
 // internal returns the settings of an internal topic, as in Kafka. ok is false for other names.

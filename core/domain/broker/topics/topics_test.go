@@ -178,21 +178,21 @@ func TestTopicsAreCreatedOnDemand(t *testing.T) {
 		"num.partitions":               "4",
 		"offsets.topic.num.partitions": "7", "offsets.topic.segment.bytes": "2000000",
 	})
-	topic, err := topics.AutoCreate(t.Context(), "asked")
-	if err != nil || len(topic.Partitions) != 4 {
+	topic, created, err := topics.AutoCreate(t.Context(), "asked")
+	if err != nil || !created || len(topic.Partitions) != 4 {
 		t.Fatalf("created %+v, %v", topic, err)
 	}
-	if again, err := topics.AutoCreate(t.Context(), "asked"); err != nil || again.ID != topic.ID {
-		t.Errorf("again: %+v, %v", again, err)
+	if again, created, err := topics.AutoCreate(t.Context(), "asked"); err != nil || created || again.ID != topic.ID {
+		t.Errorf("again: %+v, created: %t, %v", again, created, err)
 	}
-	if _, err := topics.AutoCreate(t.Context(), "a b"); !errors.Is(err, fault.InvalidTopic) {
+	if _, _, err := topics.AutoCreate(t.Context(), "a b"); !errors.Is(err, fault.InvalidTopic) {
 		t.Errorf("illegal name: %v", err)
 	}
 	f.apply(t, metadata.CreateTopic{Name: "x.y", ID: metadata.TopicID{100}, Partitions: 1, ReplicationFactor: 1})
-	if _, err := topics.AutoCreate(t.Context(), "x_y"); !errors.Is(err, fault.UnknownTopicOrPartition) {
+	if _, _, err := topics.AutoCreate(t.Context(), "x_y"); !errors.Is(err, fault.UnknownTopicOrPartition) {
 		t.Errorf("colliding name: %v", err)
 	}
-	offsets, err := topics.AutoCreate(t.Context(), metadata.OffsetsTopic)
+	offsets, _, err := topics.AutoCreate(t.Context(), metadata.OffsetsTopic)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,10 +204,10 @@ func TestTopicsAreCreatedOnDemand(t *testing.T) {
 	}
 
 	topics, _ = newTopics(t, map[string]string{"auto.create.topics.enable": "false"})
-	if _, err := topics.AutoCreate(t.Context(), "asked"); !errors.Is(err, fault.UnknownTopicOrPartition) {
+	if _, _, err := topics.AutoCreate(t.Context(), "asked"); !errors.Is(err, fault.UnknownTopicOrPartition) {
 		t.Errorf("switched off: %v", err)
 	}
-	if topic, err := topics.AutoCreate(t.Context(), "plain"); err != nil || topic.Name != "plain" {
+	if topic, _, err := topics.AutoCreate(t.Context(), "plain"); err != nil || topic.Name != "plain" {
 		t.Errorf("a topic that exists: %+v, %v", topic, err)
 	}
 	for name, partitions := range map[string]int{
