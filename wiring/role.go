@@ -2,9 +2,11 @@ package wiring
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/chronik-stream/chronik/adapters/kafkaproto"
 	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/ports"
 )
 
 //go:generate ./generate
@@ -28,7 +30,13 @@ type role struct {
 	reload    func() // loads renewed certificates
 }
 
-// newLoneRole returns the role of a standalone broker, which does nothing for other brokers.
-func newLoneRole() role {
-	return role{ready: func() error { return nil }, reload: func() {}}
+// newLoneRole returns the role of a standalone broker, which does nothing for other brokers. It is not ready when its
+// metadata cannot be changed any more; a node of a cluster ends then.
+func newLoneRole(store ports.MetadataStore) role {
+	return role{reload: func() {}, ready: func() error {
+		if s, ok := store.(interface{ Err() error }); ok && s.Err() != nil {
+			return fmt.Errorf("metadata cannot be changed any more, look at the disk and restart the broker: %w", s.Err())
+		}
+		return nil
+	}}
 }

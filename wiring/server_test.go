@@ -228,7 +228,8 @@ func TestMetricsAndHealthAreServed(t *testing.T) {
 
 func TestABrokerThatCanMakeNothingDurableIsNotReady(t *testing.T) {
 	logs := &failedLogs{}
-	r := newReadiness(logs, roomy(t), newLoneRole())
+	store := &failedStore{}
+	r := newReadiness(logs, roomy(t), newLoneRole(store))
 	r.serving.Store(true)
 	if err := r.check(); err != nil {
 		t.Errorf("with a sound disk: %v", err)
@@ -236,7 +237,19 @@ func TestABrokerThatCanMakeNothingDurableIsNotReady(t *testing.T) {
 	if logs.err = syscall.EIO; !errors.Is(r.check(), syscall.EIO) {
 		t.Errorf("with a failed one: %v", r.check())
 	}
+	logs.err, store.err = nil, errors.New("input/output error")
+	if err := r.check(); !errors.Is(err, store.err) || !strings.Contains(err.Error(), "restart the broker") {
+		t.Errorf("with metadata that cannot be changed any more: %v", err)
+	}
 }
+
+// failedStore is a metadata store that may have failed.
+type failedStore struct {
+	ports.MetadataStore
+	err error
+}
+
+func (s *failedStore) Err() error { return s.err }
 
 // roomy is the space of a directory on a disk that is not full.
 func roomy(t *testing.T) *replicas.Space {

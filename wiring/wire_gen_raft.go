@@ -469,7 +469,7 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 		Offsets:     offsets,
 		Groups:      coordinator,
 	}
-	wiringRole := newLoneRole()
+	wiringRole := newLoneRole(store)
 	metrics, err := newRequestMetrics(telemetry)
 	if err != nil {
 		cleanup6()
@@ -656,7 +656,7 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 		Offsets:     offsets,
 		Groups:      coordinator,
 	}
-	wiringRole := newLoneRole()
+	wiringRole := newLoneRole(store)
 	metrics, err := newRequestMetrics(telemetry)
 	if err != nil {
 		cleanup4()
@@ -863,7 +863,7 @@ func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seam
 		Offsets:     offsets,
 		Groups:      coordinator,
 	}
-	wiringRole := newLoneRole()
+	wiringRole := newLoneRole(store)
 	metrics, err := newRequestMetrics(telemetry)
 	if err != nil {
 		cleanup6()

@@ -156,7 +156,7 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 		Offsets:     offsets,
 		Groups:      coordinator,
 	}
-	wiringRole := newLoneRole()
+	wiringRole := newLoneRole(store)
 	metrics, err := newRequestMetrics(telemetry)
 	if err != nil {
 		cleanup6()
@@ -373,7 +373,7 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 		Offsets:     offsets,
 		Groups:      coordinator,
 	}
-	wiringRole := newLoneRole()
+	wiringRole := newLoneRole(store)
 	metrics, err := newRequestMetrics(telemetry)
 	if err != nil {
 		cleanup6()
@@ -560,7 +560,7 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 		Offsets:     offsets,
 		Groups:      coordinator,
 	}
-	wiringRole := newLoneRole()
+	wiringRole := newLoneRole(store)
 	metrics, err := newRequestMetrics(telemetry)
 	if err != nil {
 		cleanup4()
