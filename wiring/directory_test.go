@@ -122,3 +122,15 @@ func TestABrokerDoesNotStartBesideMetadataOfTheOtherKind(t *testing.T) {
 	refuses(t, config(t, produced(t), "use_wal_metadata=false"), "keeps its metadata with use_wal_metadata = true")
 	refuses(t, config(t, produced(t, "use_wal_metadata=false")), "keeps its metadata with use_wal_metadata = false")
 }
+
+// A migration that ends in the middle leaves both kinds. A broker that went on with the older one would delete the
+// records of all topics that only the newer one has.
+func TestABrokerDoesNotStartBesideMetadataOfBothKinds(t *testing.T) {
+	dir, other := produced(t), produced(t, "use_wal_metadata=false")
+	if err := os.CopyFS(filepath.Join(dir, "metadata"), os.DirFS(filepath.Join(other, "metadata"))); err != nil {
+		t.Fatal(err)
+	}
+	for _, wal := range []string{"true", "false"} {
+		refuses(t, config(t, dir, "use_wal_metadata="+wal), "holds metadata of both kinds", "metadata migrate")
+	}
+}

@@ -5,9 +5,11 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/chronik-stream/chronik/adapters/filestore"
 	"github.com/chronik-stream/chronik/adapters/httpapi"
 	"github.com/chronik-stream/chronik/adapters/kafkaproto"
 	"github.com/chronik-stream/chronik/adapters/telemetry"
+	"github.com/chronik-stream/chronik/adapters/walstore"
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker/lifecycle"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
@@ -84,8 +86,16 @@ func newKafkaServer(n kafkaNeeds) (*kafkaproto.Server, error) {
 	})
 }
 
-func newReadiness(logs ports.LogStore, space *replicas.Space, r role) *lifecycle.Readiness {
-	return lifecycle.NewReadiness(lifecycle.Health{Space: space, Logs: logs, Standing: r.standing})
+// The stores of a broker alone say when their disk has failed.
+var (
+	_ lifecycle.Failing = (*walstore.Store)(nil)
+	_ lifecycle.Failing = (*filestore.Store)(nil)
+)
+
+func newReadiness(
+	logs ports.LogStore, store ports.MetadataStore, space *replicas.Space, r role,
+) *lifecycle.Readiness {
+	return lifecycle.NewReadiness(lifecycle.Health{Space: space, Logs: logs, Metadata: store, Standing: r.standing})
 }
 
 // newHTTPServer returns the server of metrics and health, bound to its address, nil if there is none. If the default

@@ -195,7 +195,7 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 		cleanup()
 		return nil, nil, err
 	}
-	readiness := newReadiness(logStore, space, wiringRole)
+	readiness := newReadiness(logStore, store, space, wiringRole)
 	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, readiness, logger)
 	if err != nil {
 		cleanup6()
@@ -418,7 +418,7 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 		cleanup()
 		return nil, nil, err
 	}
-	readiness := newReadiness(logStore, space, wiringRole)
+	readiness := newReadiness(logStore, store, space, wiringRole)
 	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, readiness, logger)
 	if err != nil {
 		cleanup6()
@@ -607,7 +607,7 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 		cleanup()
 		return nil, nil, err
 	}
-	readiness := newReadiness(logStore, space, wiringRole)
+	readiness := newReadiness(logStore, store, space, wiringRole)
 	httpapiServer, cleanup5, err := newHTTPServer(ctx, cfg, telemetry, readiness, logger)
 	if err != nil {
 		cleanup4()

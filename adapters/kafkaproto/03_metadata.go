@@ -43,7 +43,9 @@ func (x *exchange) metadata(req *kmsg.MetadataRequest) *kmsg.MetadataResponse {
 		if err := checkTopics(req); err != nil {
 			return x.refuseMetadata(req, resp, err)
 		}
-		x.describeTopics(img, req, resp)
+		if err := x.describeTopics(img, req, resp); err != nil {
+			return x.refuseMetadata(req, resp, err)
+		}
 	}
 	return resp
 }
@@ -83,8 +85,11 @@ func checkTopics(req *kmsg.MetadataRequest) error {
 	return nil
 }
 
-// describeTopics answers for the requested topics: by their ids if there are any, otherwise by name.
-func (x *exchange) describeTopics(img *metadata.View, req *kmsg.MetadataRequest, resp *kmsg.MetadataResponse) {
+// describeTopics answers for the requested topics: by their ids if there are any, otherwise by name. The error is that
+// of the wait for memory.
+func (x *exchange) describeTopics(
+	img *metadata.View, req *kmsg.MetadataRequest, resp *kmsg.MetadataResponse,
+) error {
 	byID := false
 	for _, t := range req.Topics {
 		byID = byID || t.TopicID != [16]byte{}
@@ -106,6 +111,9 @@ func (x *exchange) describeTopics(img *metadata.View, req *kmsg.MetadataRequest,
 		}
 		switch {
 		case ok:
+			if err := x.grow(topicFootprint + len(t.Partitions)*partitionFootprint); err != nil {
+				return err
+			}
 			resp.Topics = append(resp.Topics, x.describeTopic(img, t, req))
 		case byID:
 			unknown := kmsg.NewMetadataResponseTopic()
@@ -118,9 +126,10 @@ func (x *exchange) describeTopics(img *metadata.View, req *kmsg.MetadataRequest,
 	// Kafka's order: unknown ids first, missing names last.
 	if byID {
 		resp.Topics = append(missing, resp.Topics...)
-		return
+		return nil
 	}
 	resp.Topics = append(resp.Topics, missing...)
+	return nil
 }
 
 // makeTopic creates a missing topic if that is allowed, and describes it.

@@ -27,6 +27,25 @@ func (x *exchange) offsetFetch(req *kmsg.OffsetFetchRequest) *kmsg.OffsetFetchRe
 	return resp
 }
 
+// offsetFootprint is the estimated size in bytes of an offset without its metadata, as kmsg's message and encoded
+// together.
+const offsetFootprint = 150
+
+// committed returns a group's offsets, of all partitions when asked is nil.
+func (x *exchange) committed(
+	groupID string, asked []group.TopicPartition, stable bool,
+) ([]group.FetchedOffset, error) {
+	offsets, err := x.services().Groups.FetchOffsets(x.ctx, groupID, asked, stable)
+	if err != nil {
+		return nil, err
+	}
+	size := 0
+	for i := range offsets {
+		size += offsetFootprint + len(offsets[i].Metadata)
+	}
+	return offsets, x.reservePart(fault.CoordinatorLoadInProgress, size)
+}
+
 // fetchOffsetsOfOne answers the versions that name one group.
 func (x *exchange) fetchOffsetsOfOne(req *kmsg.OffsetFetchRequest, resp *kmsg.OffsetFetchResponse) {
 	var asked []group.TopicPartition
@@ -38,7 +57,7 @@ func (x *exchange) fetchOffsetsOfOne(req *kmsg.OffsetFetchRequest, resp *kmsg.Of
 			asked = append(asked, group.TopicPartition{Topic: t.Topic, Partition: p})
 		}
 	}
-	offsets, err := x.services().Groups.FetchOffsets(x.ctx, req.Group, asked, req.RequireStable)
+	offsets, err := x.committed(req.Group, asked, req.RequireStable)
 	resp.ErrorCode = x.code(err)
 	if err != nil {
 		if req.Version >= 2 {
@@ -89,7 +108,7 @@ func (x *exchange) fetchOffsets(
 			asked = append(asked, group.TopicPartition{Topic: name, Partition: p})
 		}
 	}
-	offsets, err := x.services().Groups.FetchOffsets(x.ctx, g.Group, asked, req.RequireStable)
+	offsets, err := x.committed(g.Group, asked, req.RequireStable)
 	if out.ErrorCode = x.code(err); err != nil {
 		return out
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
 	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
+	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
@@ -17,13 +18,20 @@ const configFootprint = 32 << 10
 
 func (x *exchange) describeConfigs(req *kmsg.DescribeConfigsRequest) *kmsg.DescribeConfigsResponse {
 	resp := kmsg.NewPtrDescribeConfigsResponse()
-	refused := x.reserve(len(req.Resources) * configFootprint)
+	asked := make(map[brokerconfigs.ConfigResource]bool, len(req.Resources))
 	for _, r := range req.Resources {
+		of := brokerconfigs.ConfigResource{Type: metadata.ResourceType(r.ResourceType), Name: r.ResourceName}
+		var refused error
+		if asked[of] {
+			refused = x.reservePart(fault.InvalidRequest, configFootprint)
+		} else {
+			refused = x.reserve(configFootprint)
+		}
+		asked[of] = true
 		out := kmsg.NewDescribeConfigsResponseResource()
 		out.ResourceType, out.ResourceName = r.ResourceType, r.ResourceName
 		entries, err := []brokerconfigs.ConfigEntry(nil), refused
 		if err == nil {
-			of := brokerconfigs.ConfigResource{Type: metadata.ResourceType(r.ResourceType), Name: r.ResourceName}
 			entries, err = x.services().Configs.Describe(
 				x.ctx, of, r.ConfigNames, req.IncludeSynonyms, req.IncludeDocumentation)
 		}

@@ -4,6 +4,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-stream/chronik/adapters/internal/kafkaerrors"
+	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
@@ -22,13 +23,21 @@ func (x *exchange) describeProducers(req *kmsg.DescribeProducersRequest) *kmsg.D
 	return resp
 }
 
+// producerFootprint is the estimated size in bytes of a producer, as kmsg's message and encoded together.
+const producerFootprint = 100
+
 func (x *exchange) describeProducersOf(topic string, index int32) kmsg.DescribeProducersResponseTopicPartition {
 	out := kmsg.NewDescribeProducersResponseTopicPartition()
 	out.Partition = index
 	err := metadata.ValidateTopicName(topic)
 	if err == nil {
 		producers, failed := x.services().Partitions.Producers(x.ctx, topic, index)
-		err = failed
+		if err = failed; err == nil { // a client asks again, as for a partition that is to be known soon
+			err = x.reservePart(fault.UnknownTopicOrPartition, len(producers)*producerFootprint)
+		}
+		if err != nil {
+			producers = nil
+		}
 		for _, p := range producers {
 			active := kmsg.NewDescribeProducersResponseTopicPartitionActiveProducer()
 			active.ProducerID, active.ProducerEpoch, active.LastSequence = p.ID, int32(p.Epoch), -1

@@ -5,7 +5,9 @@ import (
 	"context"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,7 +15,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
+	"github.com/chronik-stream/chronik/core/domain/group"
+	"github.com/chronik-stream/chronik/core/domain/group/classic"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/core/domain/partition"
 )
 
 func TestLargeFetchesComeFromTheirFiles(t *testing.T) {
@@ -129,4 +134,93 @@ func TestLargeAnswersWaitForMemoryAndAllCome(t *testing.T) {
 		}
 		runtime.Gosched()
 	}
+}
+
+// A request of a few bytes for each may name a large group, or a partition with many producers, as often as it likes.
+func TestNamingOneThingAgainAndAgainMakesNoAnswerOfAnySize(t *testing.T) {
+	const capacity, times = 1 << 20, 2000
+	f := newFakes(t)
+	f.producers = make([]partition.Producer, 1000)
+	f.describe = func(id string) classic.Description {
+		member := classic.MemberDescription{MemberID: "m", Metadata: make([]byte, 100<<10)}
+		return classic.Description{Group: id, State: "Stable", Members: []classic.MemberDescription{member}}
+	}
+	metadata := group.Offset{Metadata: strings.Repeat("m", 4000)}
+	f.offsets = func(asked []group.TopicPartition) []group.FetchedOffset {
+		if asked == nil {
+			asked = make([]group.TopicPartition, 10)
+		}
+		fetched := make([]group.FetchedOffset, len(asked))
+		for i := range fetched {
+			fetched[i].Offset = metadata
+		}
+		return fetched
+	}
+	s := start(t, f, func(st *Settings, _ *Server) { st.Limits.ResponseMemory = capacity })
+	c := s.dial(t)
+	groups := kmsg.NewPtrDescribeGroupsRequest()
+	groups.Groups = slices.Repeat([]string{"g"}, times)
+	offsets := kmsg.NewPtrOffsetFetchRequest()
+	offsets.SetVersion(8)
+	offsets.Groups = slices.Repeat([]kmsg.OffsetFetchRequestGroup{{Group: "g"}}, times)
+	producers := kmsg.NewPtrDescribeProducersRequest()
+	producers.Topics = []kmsg.DescribeProducersRequestTopic{{Topic: "orders", Partitions: make([]int32, times)}}
+	for req, codes := range map[kmsg.Request]func(kmsg.Response) (first, last int16){
+		groups: func(r kmsg.Response) (first, last int16) {
+			all := r.(*kmsg.DescribeGroupsResponse).Groups
+			return all[0].ErrorCode, all[times-1].ErrorCode
+		},
+		offsets: func(r kmsg.Response) (first, last int16) {
+			all := r.(*kmsg.OffsetFetchResponse).Groups
+			return all[0].ErrorCode, all[times-1].ErrorCode
+		},
+		producers: func(r kmsg.Response) (first, last int16) {
+			all := r.(*kmsg.DescribeProducersResponse).Topics[0].Partitions
+			return all[0].ErrorCode, all[times-1].ErrorCode
+		},
+	} {
+		resp := ask[kmsg.Response](c, req)
+		size := len(resp.AppendTo(nil))
+		if first, last := codes(resp); first != 0 || last == 0 || size > capacity+100*times {
+			t.Errorf("%T has %d bytes, and the error codes %d first and %d last", resp, size, first, last)
+		}
+	}
+
+	one := kmsg.NewPtrOffsetFetchRequest()
+	one.SetVersion(2)
+	one.Topics = []kmsg.OffsetFetchRequestTopic{{Topic: "orders", Partitions: make([]int32, times)}}
+	if resp := ask[*kmsg.OffsetFetchResponse](c, one); resp.ErrorCode == 0 || len(resp.Topics) > 0 {
+		t.Errorf("one group: error code %d, and %d topics", resp.ErrorCode, len(resp.Topics))
+	}
+
+	configs := kmsg.NewPtrDescribeConfigsRequest()
+	configs.SetVersion(1)
+	configs.Resources = make([]kmsg.DescribeConfigsRequestResource, times)
+	all := ask[*kmsg.DescribeConfigsResponse](c, configs).Resources
+	if first, last := all[0].ErrorCode, all[times-1].ErrorCode; first != 0 || last == 0 {
+		t.Errorf("configs have the error codes %d first and %d last", first, last)
+	}
+}
+
+// Answers that are made in parts count as others do, when they are not small.
+func TestAnswersInPartsHoldMemoryUntilTheyAreSent(t *testing.T) {
+	f := newFakes(t)
+	f.describe = func(id string) classic.Description {
+		member := classic.MemberDescription{MemberID: "m", Metadata: make([]byte, 16<<20)}
+		return classic.Description{Group: id, State: "Stable", Members: []classic.MemberDescription{member}}
+	}
+	s := start(t, f)
+	c := s.dial(t)
+	req := kmsg.NewPtrDescribeGroupsRequest()
+	req.Groups = []string{"g"}
+	c.send(req)
+	eventually(t, "the answer is counted", func() bool {
+		_, answers := s.MemoryUsed()
+		return answers >= 16<<20
+	})
+	c.receiveRaw()
+	eventually(t, "it is not counted any more", func() bool {
+		_, answers := s.MemoryUsed()
+		return answers == 0
+	})
 }

@@ -39,7 +39,8 @@ func message[Req kmsg.Request, Resp kmsg.Response](
 	}
 }
 
-// cheapRequest is the cost, in bytes, up to which a decoded request is not counted.
+// cheapRequest is the cost, in bytes, up to which a decoded request is not counted, and neither is an answer that is
+// made in parts.
 const cheapRequest = 64 << 10
 
 // charge reserves memory for a request, or a part of one, that takes cost bytes when decoded. A request that exceeds

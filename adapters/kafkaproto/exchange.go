@@ -15,6 +15,7 @@ import (
 	"github.com/chronik-stream/chronik/adapters/kafkaproto/budget"
 	"github.com/chronik-stream/chronik/adapters/kafkaproto/wire"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
+	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -33,6 +34,7 @@ type exchange struct {
 	size        int // of the request, in bytes
 	cost        int // of its decoded form, in bytes
 	errors      int // that the answer carries
+	parts       int // bytes that the answer takes, as far as grow has counted them
 	span        trace.Span
 
 	// The answer. It is sent when ready is set and the exchange is at the head of its connection's queue.
@@ -111,6 +113,24 @@ func (x *exchange) changes() *slog.Logger {
 // reserve reserves n bytes of the answers' budget for an answer that may be large.
 func (x *exchange) reserve(n int) error {
 	return x.conn.take(&x.lease, x.conn.server.answers, n)
+}
+
+// grow adds n bytes to an answer that is made in parts, and reserves them unless it is small.
+func (x *exchange) grow(n int) error {
+	if x.parts += n; x.parts <= cheapRequest {
+		return nil
+	}
+	return x.reserve(n)
+}
+
+// reservePart reserves n bytes of the answers' budget for one of the things that a request has named, such as a group.
+// A request of a few bytes may name one that is large again and again. So what exceeds the budget together is refused,
+// with an error of this kind. Clients send what was refused with a retriable error again, without the rest.
+func (x *exchange) reservePart(kind fault.Kind, n int) error {
+	if most := x.conn.server.limits.ResponseMemory; int64(x.parts+n) > most {
+		return fault.New(kind, "the answer would take over %d bytes of memory: ask for less at once", most)
+	}
+	return x.grow(n)
 }
 
 // waiting returns a context for a request that waits for other clients or for time. It ends as soon as the server

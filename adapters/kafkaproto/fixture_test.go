@@ -36,6 +36,11 @@ type fakes struct {
 	fetch   func(context.Context, *replicas.FetchRequest) *replicas.FetchResponse
 	join    func(context.Context, classic.JoinRequest) classic.JoinResponse
 
+	creating  func(context.Context) error
+	describe  func(group string) classic.Description
+	offsets   func(asked []group.TopicPartition) []group.FetchedOffset
+	producers []partition.Producer
+
 	elect      func([]controller.Election, bool)
 	reassign   func([]controller.Reassignment, bool)
 	unregister func(int32) error
@@ -106,7 +111,10 @@ func newFakes(t testing.TB) *fakes {
 	return f
 }
 
-func (f fakeTopics) Create(_ context.Context, n topics.NewTopic) (*metadata.Topic, error) {
+func (f fakeTopics) Create(ctx context.Context, n topics.NewTopic) (*metadata.Topic, error) {
+	if f.creating != nil {
+		return nil, f.creating(ctx)
+	}
 	f.created = append(f.created, n)
 	partitions := make([]metadata.Partition, min(max(n.Partitions, 1), 10))
 	return &metadata.Topic{Name: n.Name, ID: metadata.TopicID{9}, Partitions: partitions}, nil
@@ -189,6 +197,9 @@ func (f fakePartitions) LogDir(
 }
 
 func (f fakePartitions) Producers(context.Context, string, int32) ([]partition.Producer, error) {
+	if f.producers != nil {
+		return f.producers, nil
+	}
 	return []partition.Producer{{ID: 7, Epoch: 1, LastTimestamp: 99, CoordinatorEpoch: -1, TxnFirstOffset: -1}}, nil
 }
 
@@ -288,6 +299,9 @@ func (f fakeGroups) Commit(_ context.Context, req *group.CommitRequest) error {
 func (f fakeGroups) FetchOffsets(
 	_ context.Context, _ string, asked []group.TopicPartition, _ bool,
 ) ([]group.FetchedOffset, error) {
+	if f.offsets != nil {
+		return f.offsets(asked), nil
+	}
 	if asked == nil {
 		asked = []group.TopicPartition{{Topic: "logs"}, {Topic: "orders", Partition: 1}, {Topic: "orders", Partition: 2}}
 	}
@@ -306,6 +320,9 @@ func (f fakeGroups) DeleteOffsets(_ context.Context, _ string, p []group.TopicPa
 }
 
 func (f fakeGroups) Describe(_ context.Context, id string) classic.Description {
+	if f.describe != nil {
+		return f.describe(id)
+	}
 	return classic.Description{Group: id, State: "Dead", Err: fault.New(fault.GroupIDNotFound, "Group %s not found.", id)}
 }
 

@@ -73,6 +73,18 @@ func (o *outgoing) step(socket int) (int, error) {
 	return unix.Sendfile(socket, o.file, &o.at, min(o.left, sendStep))
 }
 
+// ended reports whether the peer has closed its side and everything that it has sent was read, or the connection is
+// broken. Otherwise requests without an answer (acks=0), sent just before the end, would be lost.
+func ended(raw syscall.RawConn) bool {
+	gone := false
+	err := raw.Control(func(socket uintptr) {
+		var next [1]byte
+		n, _, err := unix.Recvfrom(int(socket), next[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		gone = err == nil && n == 0 || err != nil && !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR)
+	})
+	return err != nil || gone
+}
+
 // hungUp reports whether the peer has closed its side or the connection is broken.
 func hungUp(raw syscall.RawConn) bool {
 	gone := false

@@ -256,8 +256,12 @@ func (s *Server) awaitConns(d time.Duration) bool {
 	}
 }
 
-// watchIdle advances the tick and closes connections that are idle for longer than connections.max.idle.ms, or that
-// have stalled in the middle of a frame or an answer.
+// stillServed is how many ticks a request is served before the server looks whether its client is gone.
+const stillServed = 2
+
+// watchIdle advances the tick and closes connections that are idle for longer than connections.max.idle.ms, that have
+// stalled in the middle of a frame or an answer, or whose client is gone while its request is served. Such a request
+// may wait for long: a command does while the cluster has no majority.
 func (s *Server) watchIdle(stop <-chan struct{}) {
 	t := time.NewTicker(s.tickTime)
 	defer t.Stop()
@@ -272,7 +276,7 @@ func (s *Server) watchIdle(stop <-chan struct{}) {
 		stall := s.ticks(s.limits.Stall)
 		s.eachConn(func(c *conn) {
 			still := now - c.active.Load()
-			if still < min(idle, stall) {
+			if still < min(idle, stall, stillServed) {
 				return
 			}
 			switch c.doing() {
@@ -287,6 +291,9 @@ func (s *Server) watchIdle(stop <-chan struct{}) {
 					c.close()
 				}
 			case works:
+				if c.raw != nil && ended(c.raw) {
+					c.close()
+				}
 			}
 		})
 	}

@@ -36,6 +36,32 @@ func TestAGoneClientEndsItsWaitAndLeavesNothingBehind(t *testing.T) {
 	eventually(t, "the connections end", func() bool { return s.Connections() == 1 && connGoroutines() == 1 })
 }
 
+// A command waits for a majority of the nodes, which may be away for long. Its client gives up, connects again and
+// sends it again.
+func TestAGoneClientEndsItsCommand(t *testing.T) {
+	f := newFakes(t)
+	waiting := make(chan struct{}, 1)
+	f.creating = func(ctx context.Context) error {
+		waiting <- struct{}{}
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	s := start(t, f, fastTicks)
+	stays := s.dial(t)
+	req := kmsg.NewPtrCreateTopicsRequest()
+	req.SetVersion(5)
+	req.Topics = []kmsg.CreateTopicsRequestTopic{{Topic: "new"}}
+	stays.send(req)
+	<-waiting
+	for range 5 {
+		c := s.dial(t)
+		c.send(req)
+		<-waiting
+		_ = c.Close()
+	}
+	eventually(t, "the connections of those that are gone end", func() bool { return s.Connections() == 1 })
+}
+
 // connGoroutines counts the goroutines that serve connections, or that such goroutines have started.
 func connGoroutines() (n int) {
 	stacks := make([]byte, 1<<20)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/dgraph-io/badger/v4"
 
+	"github.com/chronik-stream/chronik/adapters/internal/metalog"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/domain/space"
 )
@@ -70,7 +71,11 @@ func (j *journal) startKeeper(index uint64) {
 
 // Commit implements metalog.Journal: one Badger transaction, one sync.
 func (j *journal) Commit(img *metadata.Image, changed []metadata.Entity, commands int) error {
-	return j.commit(space.Metadata, img, changed, commands, nil)
+	err := j.commit(space.Metadata, img, changed, commands, nil)
+	if err != nil && !errors.Is(err, metalog.ErrNotTried) {
+		j.log.Error("metadata cannot be changed any more, look at the disk and restart the broker", "err", err)
+	}
+	return err
 }
 
 // commit commits the note, too, unless it is nil, with the space that a use has.

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/chronik-stream/chronik/core/domain/fault"
@@ -47,8 +48,8 @@ type Log struct {
 	journal  Journal
 	queue    chan *request
 	closing  chan struct{}
-	close    func() error // ends the committer and the journal, once
-	failure  error        // of the journal, which commits nothing more; only the committer uses it
+	close    func() error                // ends the committer and the journal, once
+	failure  atomic.Pointer[fault.Error] // of the journal, which commits nothing more; set by the committer
 }
 
 var _ ports.MetadataStore = (*Log)(nil)
@@ -113,6 +114,14 @@ func (l *Log) Apply(ctx context.Context, cmd metadata.Command) (metadata.Result,
 	default:
 		return metadata.Result{}, errClosed()
 	}
+}
+
+// Err returns why no command can be committed any more, nil while they can. Only a restart helps then.
+func (l *Log) Err() error {
+	if failed := l.failure.Load(); failed != nil {
+		return failed
+	}
+	return nil
 }
 
 // Barrier implements ports.MetadataStore: a single node's image is never behind.
@@ -203,8 +212,8 @@ func (l *Log) commit(requests []*request) int {
 
 // persist commits the batch and publishes its image.
 func (l *Log) persist(b *Batch) error {
-	if l.failure != nil {
-		return l.failure
+	if err := l.Err(); err != nil {
+		return err
 	}
 	if b.commands == 0 {
 		return nil
@@ -212,7 +221,7 @@ func (l *Log) persist(b *Batch) error {
 	if err := l.journal.Commit(b.img, b.entities(), b.commands); err != nil {
 		failed := fault.New(fault.KafkaStorageError, "commit metadata: %w", err)
 		if !errors.Is(err, ErrNotTried) {
-			l.failure = failed
+			l.failure.Store(failed)
 		}
 		return failed
 	}

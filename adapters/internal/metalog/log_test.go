@@ -109,8 +109,14 @@ func TestAFailedJournalTakesNothingMore(t *testing.T) {
 	j := &memory{fail: func() error { return broken }}
 	l := newLog(t, j, Settings{})
 	before := l.Image()
+	if err := l.Err(); err != nil {
+		t.Errorf("Err() = %v before the failure", err)
+	}
 	for range 2 {
 		_, err := l.Apply(t.Context(), one)
+		if !errors.Is(l.Err(), broken) {
+			t.Errorf("Err() = %v", l.Err())
+		}
 		if !errors.Is(err, fault.KafkaStorageError) || !errors.Is(err, broken) || l.Image() != before {
 			t.Errorf("Apply() = %v, image changed: %t", err, l.Image() != before)
 		}
@@ -128,8 +134,8 @@ func TestWhatWasNotTriedMayBeTriedAgain(t *testing.T) {
 		t.Errorf("Apply() = %v", err)
 	}
 	j.fail = nil
-	if got, err := l.Apply(t.Context(), one); err != nil || got.Index != 1 {
-		t.Errorf("Apply() afterwards = %+v, %v", got, err)
+	if got, err := l.Apply(t.Context(), one); err != nil || got.Index != 1 || l.Err() != nil {
+		t.Errorf("Apply() afterwards = %+v, %v, and Err() = %v", got, err, l.Err())
 	}
 }
 

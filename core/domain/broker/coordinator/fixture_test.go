@@ -34,6 +34,7 @@ type world struct {
 	log    *coordinatortest.Log
 	on     map[int32]*ledger
 	ending map[int32]func() // ends a broker's ledger
+	logger *slog.Logger     // of the ledgers that are started
 }
 
 // inWorld runs f in a bubble of time, with a log on which batches are durable after delay.
@@ -42,7 +43,7 @@ func inWorld(t *testing.T, delay time.Duration, f func(t *testing.T, w *world)) 
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{
 			t: t, store: porttest.NewStore(), log: coordinatortest.NewLog(delay), on: map[int32]*ledger{},
-			ending: map[int32]func(){},
+			ending: map[int32]func(){}, logger: slog.New(slog.DiscardHandler),
 		}
 		for id := range int32(brokers) {
 			w.apply(metadata.RegisterBroker{ID: id + 1})
@@ -77,7 +78,7 @@ func (w *world) create(id metadata.TopicID, partitions int32) {
 func (w *world) start(id int32) *ledger {
 	l := newLedger(coordinator.Dependencies{
 		Log: w.log.Of(id), Topics: existing{w.store}, Metadata: w.store, NodeID: id, Memory: coordinator.NewMemory(1 << 20),
-		Clock: time.Now, Logger: slog.New(slog.DiscardHandler), WriteTimeout: func() time.Duration { return writeTimeout },
+		Clock: time.Now, Logger: w.logger, WriteTimeout: func() time.Duration { return writeTimeout },
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

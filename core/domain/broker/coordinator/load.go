@@ -116,7 +116,7 @@ func (s *shard[S, R]) read(ctx context.Context, l *loading) {
 		l.err = fault.NotCoordinator
 		return
 	case err != nil:
-		s.runtime.deps.Logger.ErrorContext(ctx, "cannot load coordinator partition",
+		s.runtime.refusals.Error(ctx, "cannot load coordinator partition",
 			"topic", s.runtime.machine.Topic, "partition", s.partition, "err", err)
 		l.err = fault.New(fault.CoordinatorNotAvailable, "load %s-%d: %v", s.runtime.machine.Topic, s.partition, err)
 		return

@@ -1,6 +1,9 @@
 package coordinator_test
 
 import (
+	"bytes"
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -91,6 +94,24 @@ func TestALoadingThatFailsIsTriedAgainByTheNextRequest(t *testing.T) {
 		}
 		w.log.Set(func() { w.log.Unread = nil })
 		sums(t, l, "a", 1)
+	})
+}
+
+// Each request tries again, and each heartbeat of a group's member is one.
+func TestALoadingThatFailsFloodsNoLog(t *testing.T) {
+	inWorld(t, 0, func(t *testing.T, w *world) {
+		var lines bytes.Buffer
+		w.logger = slog.New(slog.NewTextHandler(&lines, nil))
+		w.log.Set(func() { w.log.Unread = fault.KafkaStorageError })
+		l := w.restart(1)
+		for range 1000 {
+			_, err := l.Get(t.Context(), "a")
+			wants(t, err, fault.CoordinatorNotAvailable)
+		}
+		w.stop() // nothing is written to lines any more
+		if n := strings.Count(lines.String(), "cannot load"); n == 0 || n > 100 {
+			t.Errorf("%d lines for 1000 requests", n)
+		}
 	})
 }
 

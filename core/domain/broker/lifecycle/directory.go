@@ -28,12 +28,18 @@ type Directory struct {
 }
 
 // Check returns an error if a broker with this kind of metadata must not start in the directory. It refuses metadata of
-// another kind, and logs without the metadata that says whose they are: a broker removes logs that its metadata does
-// not have as those of deleted topics. It can be relied upon because a broker creates its metadata before its first
-// log, and a node its raft directory before its metadata.
+// another kind, or of two, of which one is older, and logs without the metadata that says whose they are: a broker
+// removes logs that its metadata does not have as those of deleted topics. It can be relied upon because a broker
+// creates its metadata before its first log, and a node its raft directory before its metadata.
 func (d *Directory) Check(kind MetadataKind) error {
 	switch {
-	case kind == WALMetadata && d.File && !d.WAL, kind == FileMetadata && d.WAL && !d.File:
+	case kind != NodeMetadata && d.File && d.WAL:
+		return fmt.Errorf(
+			"data directory %s holds metadata of both kinds, as after a `chronik-server metadata migrate` that was ended "+
+				"in between. Look at each with `chronik-server metadata dump`, and move the older one to another directory",
+			d.Path,
+		)
+	case kind == WALMetadata && d.File, kind == FileMetadata && d.WAL:
 		return fmt.Errorf(
 			"data directory %s keeps its metadata with use_wal_metadata = %t: set that, or move it with "+
 				"`chronik-server metadata migrate`",

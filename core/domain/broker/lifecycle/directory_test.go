@@ -41,6 +41,12 @@ func TestADirectoryIsRefusedUnlessItIsEmptyOrOfTheSameKindOfBroker(t *testing.T)
 		"the WAL for a file": {
 			Directory{WAL: true, Logs: none}, FileMetadata, []string{"use_wal_metadata = true", "metadata migrate"},
 		},
+		"both, for the WAL": {
+			Directory{WAL: true, File: true, Logs: all}, WALMetadata, []string{"metadata of both kinds", "metadata dump"},
+		},
+		"both, for a file": {
+			Directory{WAL: true, File: true, Logs: all}, FileMetadata, []string{"metadata of both kinds", "metadata dump"},
+		},
 		"a file for a node": {
 			Directory{File: true, Logs: all}, NodeMetadata, []string{"a broker without a cluster", "another directory"},
 		},

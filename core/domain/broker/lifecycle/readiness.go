@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+
+	"github.com/chronik-stream/chronik/core/ports"
 )
 
 // Standing is a broker's place in its cluster.
@@ -19,7 +21,15 @@ type Standing interface {
 type Health struct {
 	Space    interface{ Refusal() error } // why clients' records are refused for want of space, nil while they are taken
 	Logs     interface{ Err() error }     // why nothing can be made durable any more, nil otherwise
+	Metadata ports.MetadataStore
 	Standing Standing
+}
+
+// Failing is a metadata store that goes on without taking commands after its disk has failed. The store of a node in a
+// cluster is none: the node ends then.
+type Failing interface {
+	// Err returns why no command can be committed any more, nil while they can. Only a restart helps.
+	Err() error
 }
 
 // Readiness decides whether clients can be sent to this broker. Its methods may be called concurrently.
@@ -59,6 +69,9 @@ func (r *Readiness) Ready() error {
 	}
 	if err := r.health.Logs.Err(); err != nil {
 		return fmt.Errorf("nothing can be made durable any more, look at the disk and restart the broker: %w", err)
+	}
+	if s, ok := r.health.Metadata.(Failing); ok && s.Err() != nil {
+		return fmt.Errorf("metadata cannot be changed any more, look at the disk and restart the broker: %w", s.Err())
 	}
 	return r.health.Standing.Ready()
 }

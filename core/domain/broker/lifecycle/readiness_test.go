@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"testing/synctest"
+
+	"github.com/chronik-stream/chronik/core/ports"
 )
 
 // parts are parts of a broker, each with its trouble.
@@ -16,6 +18,14 @@ func (p *parts) Refusal() error  { return p.space }
 func (p *parts) Err() error      { return p.logs }
 func (p *parts) Ready() error    { return p.standing }
 func (p *parts) InSession() bool { return p.standing == nil }
+
+// failedStore is a metadata store that may have failed.
+type failedStore struct {
+	ports.MetadataStore
+	err error
+}
+
+func (s *failedStore) Err() error { return s.err }
 
 func TestABrokerIsReadyWhenAllItsPartsAre(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -62,8 +72,8 @@ func TestABrokerAloneIsReadyAndInSession(t *testing.T) {
 
 func TestABrokerThatCanMakeNothingDurableIsNotReady(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := new(parts)
-		r := NewReadiness(Health{Space: p, Logs: p, Standing: p})
+		p, store := new(parts), new(failedStore)
+		r := NewReadiness(Health{Space: p, Logs: p, Metadata: store, Standing: p})
 		go func() { _ = r.Run(t.Context()) }()
 		synctest.Wait()
 		if err := r.Ready(); err != nil {
@@ -71,6 +81,10 @@ func TestABrokerThatCanMakeNothingDurableIsNotReady(t *testing.T) {
 		}
 		if p.logs = syscall.EIO; !errors.Is(r.Ready(), syscall.EIO) {
 			t.Errorf("with a failed one: %v", r.Ready())
+		}
+		p.logs, store.err = nil, errors.New("input/output error")
+		if err := r.Ready(); !errors.Is(err, store.err) || !strings.Contains(err.Error(), "restart the broker") {
+			t.Errorf("with metadata that cannot be changed any more: %v", err)
 		}
 	})
 }

@@ -122,7 +122,7 @@ func (f *Fetch) Sessions() int { return f.sessions.len() }
 // passed. It keeps the incremental fetch sessions of KIP-227.
 func (f *Fetch) Fetch(ctx context.Context, req *FetchRequest) *FetchResponse {
 	img := f.partitions.store.Image()
-	round, err := f.sessions.begin(img, req, int(f.configs.Int("max.incremental.fetch.session.cache.slots")))
+	round, err := f.sessions.begin(ctx, img, req, int(f.configs.Int("max.incremental.fetch.session.cache.slots")))
 	if err != nil {
 		return &FetchResponse{Err: err}
 	}

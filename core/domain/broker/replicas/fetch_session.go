@@ -1,6 +1,7 @@
 package replicas
 
 import (
+	"context"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -35,7 +36,7 @@ type fetchSessions struct {
 // fetchSession is one consumer's session. Its lock is held during a whole fetch: a consumer that sends a second one
 // meanwhile breaks the protocol, and that one waits.
 type fetchSession struct {
-	mu       sync.Mutex
+	locked   chan struct{} // of size 1: a lock that can be awaited with a context
 	id       int32
 	epoch    int32 // expected in the next request
 	useIDs   bool
@@ -86,7 +87,9 @@ func (s *fetchSessions) len() int {
 }
 
 // begin finds or makes the request's session and resolves its partitions against img.
-func (s *fetchSessions) begin(img *metadata.Image, req *FetchRequest, slots int) (*fetchRound, error) {
+func (s *fetchSessions) begin(
+	ctx context.Context, img *metadata.Image, req *FetchRequest, slots int,
+) (*fetchRound, error) {
 	switch req.SessionEpoch {
 	case finalFetchEpoch, fullFetchEpoch:
 		s.remove(req.SessionID)
@@ -101,11 +104,11 @@ func (s *fetchSessions) begin(img *metadata.Image, req *FetchRequest, slots int)
 		}
 		return round, nil
 	}
-	return s.resume(img, req)
+	return s.resume(ctx, img, req)
 }
 
 // resume serves an incremental fetch, which continues a session.
-func (s *fetchSessions) resume(img *metadata.Image, req *FetchRequest) (*fetchRound, error) {
+func (s *fetchSessions) resume(ctx context.Context, img *metadata.Image, req *FetchRequest) (*fetchRound, error) {
 	s.mu.Lock()
 	session := s.byID[req.SessionID]
 	if session != nil {
@@ -115,13 +118,17 @@ func (s *fetchSessions) resume(img *metadata.Image, req *FetchRequest) (*fetchRo
 	if session == nil {
 		return nil, fault.FetchSessionIDNotFound
 	}
-	session.mu.Lock()
+	select {
+	case session.locked <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fault.New(fault.InvalidFetchSessionEpoch, "another fetch of the session waits: %w", ctx.Err())
+	}
 	if req.SessionEpoch != session.epoch {
-		session.mu.Unlock()
+		<-session.locked
 		return nil, fault.InvalidFetchSessionEpoch
 	}
 	if req.UsesTopicIDs != session.useIDs {
-		session.mu.Unlock()
+		<-session.locked
 		return nil, fault.FetchSessionTopicIDError
 	}
 	session.update(req)
@@ -132,7 +139,7 @@ func (s *fetchSessions) resume(img *metadata.Image, req *FetchRequest) (*fetchRo
 	}
 	session.resolved = img.Index()
 	if len(req.Partitions)+len(req.Forgotten) > 0 && !s.resize(session) {
-		session.mu.Unlock()
+		<-session.locked
 		return nil, fault.FetchSessionIDNotFound // the consumer then sends a full fetch
 	}
 	session.epoch = nextSessionEpoch(session.epoch)
@@ -143,7 +150,7 @@ func (s *fetchSessions) resume(img *metadata.Image, req *FetchRequest) (*fetchRo
 func (s *fetchSessions) open(round *fetchRound, img *metadata.Image, useIDs bool, slots int) {
 	session := &fetchSession{
 		epoch: nextSessionEpoch(fullFetchEpoch), useIDs: useIDs, order: round.wanted, size: len(round.wanted),
-		resolved: img.Index(),
+		resolved: img.Index(), locked: make(chan struct{}, 1),
 	}
 	session.cost = session.weigh()
 	s.mu.Lock()
@@ -161,7 +168,7 @@ func (s *fetchSessions) open(round *fetchRound, img *metadata.Image, useIDs bool
 	}
 	s.byID[session.id] = session
 	s.used += session.cost
-	session.mu.Lock() // released by round.done
+	session.locked <- struct{}{} // released by round.done
 	round.id, round.session = session.id, session
 }
 
@@ -313,7 +320,7 @@ func servedLast(wanted []*wantedPartition, served int) []*wantedPartition {
 // done ends the round. The session can then take its next request.
 func (r *fetchRound) done() {
 	if r.session != nil {
-		r.session.mu.Unlock()
+		<-r.session.locked
 	}
 }
 

@@ -2,10 +2,12 @@ package replicas
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/domain/record"
 )
@@ -143,5 +145,32 @@ func TestAFollowersFetchIsAnsweredAtOnceForWhatIsNotKnownAndWaitsForNothing(t *t
 				t.Errorf("%s: waited %v, want %v", name, waited, c.waits)
 			}
 		}
+	})
+}
+
+// One that breaks the protocol by a second fetch in a session waits for the first, but not when its client is gone.
+func TestAFetchThatWaitsForItsSessionEndsWithItsClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		req := ask(0)
+		req.MaxWait, req.SessionEpoch = 24*time.Hour, fullFetchEpoch
+		ctx, stop := context.WithCancel(t.Context())
+		first := make(chan *FetchResponse, 1)
+		go func() { first <- f.fetch.Fetch(ctx, req) }()
+		synctest.Wait()
+		var id int32
+		for id = range f.fetch.sessions.byID {
+		}
+		client, leave := context.WithCancel(t.Context())
+		second := make(chan *FetchResponse, 1)
+		go func() { second <- f.fetch.Fetch(client, &FetchRequest{SessionID: id, SessionEpoch: 1}) }()
+		synctest.Wait()
+		leave()
+		began := time.Now()
+		if resp := <-second; time.Since(began) != 0 || !errors.Is(resp.Err, fault.InvalidFetchSessionEpoch) {
+			t.Errorf("answered with %v after %v", resp.Err, time.Since(began))
+		}
+		stop()
+		<-first
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/domain/space"
+	"github.com/chronik-stream/chronik/core/ports"
 )
 
 // sendAs begins to produce one record of an idempotent producer, and returns a channel that gets the answer.
@@ -171,5 +172,60 @@ func TestTheFirstBatchOfAProducerIsExpectedAfterItWasRefused(t *testing.T) {
 		if err := send(sequence, "again"); err != nil {
 			t.Errorf("sequence %d again: %v", sequence, err)
 		}
+	}
+}
+
+// A broker refuses the first batch of a producer for a topic that it does not know yet, because another broker has told
+// the producer of it; or while it cannot open the log. The second batch is under way already.
+func TestTheFirstBatchIsExpectedWhereItsPartitionWasNotOpenYet(t *testing.T) {
+	send := func(t *testing.T, f *fixture, topic string, producer int64, sequence int32) error {
+		t.Helper()
+		done := make(chan struct{})
+		o := record.Options{Producer: &record.Producer{ID: producer, Sequence: sequence}}
+		req := &ProduceRequest{
+			Acks: -1, Parse: parseProduced, Partitions: []ProducePartition{{Topic: topic, Records: newBatch(t, o, "a")}},
+			Done: func() { close(done) },
+		}
+		f.produce.Produce(t.Context(), req)
+		<-done
+		return req.Partitions[0].Err
+	}
+	broken := errors.New("too many open files")
+	for name, c := range map[string]struct {
+		topic string
+		opens func(t *testing.T, f *fixture)
+		want  error
+	}{
+		"the topic is not known yet": {"new", func(t *testing.T, f *fixture) {
+			f.apply(t, metadata.CreateTopic{Name: "new", ID: metadata.TopicID{2}, Partitions: 1, ReplicationFactor: 1})
+		}, fault.UnknownTopicOrPartition},
+		"the log cannot be opened": {"orders", func(_ *testing.T, f *fixture) {
+			f.logs.OnOpening(func(ports.LogID) error { return nil })
+			time.Sleep(reopenFirst)
+		}, fault.KafkaStorageError},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t)
+				f.logs.OnOpening(func(ports.LogID) error { return broken })
+				if err := send(t, f, c.topic, 7, 0); !errors.Is(err, c.want) {
+					t.Fatalf("the first batch: %v, want %v", err, c.want)
+				}
+				f.logs.OnOpening(func(ports.LogID) error { return nil })
+				c.opens(t, f)
+				if err := send(t, f, c.topic, 7, 1); !errors.Is(err, fault.NotLeaderOrFollower) {
+					t.Errorf("the second batch: %v", err)
+				}
+				for sequence := range int32(3) {
+					if err := send(t, f, c.topic, 7, sequence); err != nil {
+						t.Errorf("sequence %d again: %v", sequence, err)
+					}
+				}
+				time.Sleep(gapPatience)
+				if err := send(t, f, c.topic, 8, 50); err != nil {
+					t.Errorf("a producer that was forgotten, later: %v", err)
+				}
+			})
+		})
 	}
 }

@@ -34,6 +34,7 @@ type Partitions struct {
 	queue   replicaQueue
 	space   *Space // nil: unlimited
 	upkeep  *upkeep
+	early   earlyRefusals
 
 	producerMemory *partition.ProducerMemory // bounds the producers that all partitions remember together
 

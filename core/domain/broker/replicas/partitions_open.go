@@ -193,7 +193,11 @@ func (ps *Partitions) forget(tp *topicPartitions) {
 	defer ps.mu.Unlock()
 	delete(ps.topics, tp.id)
 	newer := ps.names[tp.name]
-	if newer == tp {
+	switch {
+	case newer == tp && tp.before != nil:
+		ps.names[tp.name] = tp.before // its logs still exist
+		return
+	case newer == tp:
 		delete(ps.names, tp.name)
 		return
 	}
@@ -260,6 +264,9 @@ func (ps *Partitions) openIn(
 	if err != nil {
 		ps.notOpened(ctx, at, t, index, err)
 		return nil, err
+	}
+	if at.failed != nil || ps.early.expects(t.Name, t.ID, ps.lease.Now()) {
+		p.refuse(fault.NotLeaderOrFollower)
 	}
 	if at.failed != nil {
 		ps.log.InfoContext(ctx, "log opened after failed attempts", "topic", t.Name, "partition", index)

@@ -205,3 +205,29 @@ func TestARecordForADeletedTopicDoesNotReachTheOneThatHasItsName(t *testing.T) {
 		t.Errorf("the log of the new one ends at %d", end)
 	}
 }
+
+// The topic in between goes away before the log of the first one can be deleted.
+func TestALogIsOpenedBehindTwoDeletedTopicsOfItsName(t *testing.T) {
+	f := newFixture(t)
+	open := func() error {
+		_, err := f.partitions.LeaderByName(t.Context(), "orders", 0)
+		return err
+	}
+	f.sent(t, newBatch(t, record.Options{}, "a"))
+	f.logs.OnDeleting(func(ports.LogID) error { return errors.New("input/output error") })
+	for generation := range byte(2) {
+		f.apply(t, metadata.DeleteTopic{ID: metadata.TopicID{1 + generation}})
+		f.follow(t)
+		f.apply(t, metadata.CreateTopic{
+			Name: "orders", ID: metadata.TopicID{2 + generation}, Partitions: 1, ReplicationFactor: 1,
+		})
+		if err := open(); generation == 0 && !errors.Is(err, fault.KafkaStorageError) {
+			t.Fatalf("with the log of the deleted topic in the way: %v", err)
+		}
+	}
+	f.logs.OnDeleting(func(ports.LogID) error { return nil })
+	f.partitions.clock = func() time.Time { return time.Now().Add(reopenAfter) } // the next attempt is due
+	if err := open(); err != nil {
+		t.Errorf("when it can be deleted: %v", err)
+	}
+}

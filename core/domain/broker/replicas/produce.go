@@ -94,19 +94,12 @@ func (p *Produce) appendTo(ctx context.Context, img *metadata.Image, req *Produc
 	if req.TransactionalID != "" {
 		return fault.New(fault.InvalidTxnState, "transactions are not served")
 	}
-	t, err := at.resolve(img, req.UsesTopicIDs)
-	if err != nil {
-		return err
+	part, err := p.leader(ctx, img, req, at)
+	if unknown(err) { // noted before another look, so that the partition cannot be opened in between without knowing
+		p.partitions.early.note(earlyTopic{name: at.Topic, id: at.TopicID}, p.partitions.lease.Now())
+		part, err = p.leader(ctx, p.partitions.store.Image(), req, at)
 	}
-	if metadata.IsInternal(t.Name) && req.ClientID != adminClient {
-		return fault.New(fault.InvalidTopic, "cannot append to internal topic %s", t.Name)
-	}
-	part, err := p.partitions.Leader(ctx, t, at.Partition)
 	if err != nil {
-		if errors.Is(err, fault.NotLeaderOrFollower) {
-			led := t.Partitions[at.Partition]
-			at.Leader = &LeaderHint{Leader: led.Leader, LeaderEpoch: led.LeaderEpoch}
-		}
 		return err
 	}
 	b, err := part.admit(at, req.Parse, p.clock.Millis(), p.memory) //nolint:contextcheck // memory comes back by itself
@@ -120,6 +113,25 @@ func (p *Produce) appendTo(ctx context.Context, img *metadata.Image, req *Produc
 		at.Leader = part.leaderHint()
 	}
 	return err
+}
+
+// leader returns the partition, which this broker leads, and otherwise sets the answer's hint at the leader.
+func (p *Produce) leader(
+	ctx context.Context, img *metadata.Image, req *ProduceRequest, at *ProducePartition,
+) (*Partition, error) {
+	t, err := at.resolve(img, req.UsesTopicIDs)
+	if err != nil {
+		return nil, err
+	}
+	if metadata.IsInternal(t.Name) && req.ClientID != adminClient {
+		return nil, fault.New(fault.InvalidTopic, "cannot append to internal topic %s", t.Name)
+	}
+	part, err := p.partitions.Leader(ctx, t, at.Partition)
+	if errors.Is(err, fault.NotLeaderOrFollower) {
+		led := t.Partitions[at.Partition]
+		at.Leader = &LeaderHint{Leader: led.Leader, LeaderEpoch: led.LeaderEpoch}
+	}
+	return part, err
 }
 
 // adminClient is the client id that may write to internal topics, as in Kafka.

@@ -15,6 +15,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/domain/space"
 	"github.com/chronik-stream/chronik/core/ports"
+	"github.com/chronik-stream/chronik/internal/limitedlog"
 )
 
 const (
@@ -23,6 +24,8 @@ const (
 	measureEvery = 250 * time.Millisecond
 	// measurePause is the shortest time between two measurements, when little space is left.
 	measurePause = 20 * time.Millisecond
+	// linesOfDisk is how many lines about a disk that cannot be measured may be written per limitedlog.Period.
+	linesOfDisk = 2
 )
 
 // Space keeps the disk from filling up: it refuses records early enough, and releases space from a preallocated reserve
@@ -32,6 +35,7 @@ type Space struct {
 	budget  *space.Budget
 	disk    ports.Disk // nil for unlimited space
 	log     *slog.Logger
+	noise   *limitedlog.Log             // for a disk that cannot be measured
 	refusal atomic.Pointer[fault.Error] // the error for appends that are refused
 	woken   chan struct{}               // little space is left
 
@@ -45,7 +49,10 @@ type Space struct {
 
 // NewSpace measures the disk and fills the reserve as the rule says. The error is the disk's.
 func NewSpace(rule space.Rule, disk ports.Disk, log *slog.Logger) (*Space, error) {
-	s := &Space{rule: rule, budget: space.NewBudget(rule), disk: disk, log: log, woken: make(chan struct{}, 1)}
+	s := &Space{
+		rule: rule, budget: space.NewBudget(rule), disk: disk, log: log, noise: limitedlog.New(log, linesOfDisk),
+		woken: make(chan struct{}, 1),
+	}
 	d, err := s.measure()
 	if err != nil {
 		return nil, fmt.Errorf("disk space: %w", err)
@@ -84,7 +91,7 @@ func (s *Space) Run(ctx context.Context) error {
 			case <-time.After(measurePause):
 			}
 		}
-		s.review()
+		s.review() //nolint:contextcheck // the lines that it writes need no context
 	}
 }
 
@@ -100,7 +107,7 @@ func (s *Space) decide(d space.Disk, err error) {
 		s.budget.Lost()
 		refusal = fault.New(fault.KafkaStorageError, "nothing is appended, the data directory is gone: %w", err)
 	case err != nil:
-		s.log.Warn("cannot measure disk", "err", err)
+		s.noise.Warn(context.Background(), "cannot measure disk", "err", err)
 		return
 	default:
 		s.budget.Measured(d)

@@ -1,6 +1,7 @@
 package replicas
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -127,6 +128,22 @@ func TestADiskThatFailsBehindTheFirstMeasurementIsTakenForWhatItWas(t *testing.T
 		if refusal := s.Refusal(); (refusal != nil) != full {
 			t.Errorf("with %d bytes records are refused for %v", total, refusal)
 		}
+	}
+}
+
+func TestADiskThatCannotBeMeasuredFloodsNoLog(t *testing.T) {
+	var lines bytes.Buffer
+	d := &memDisk{total: muchSpace}
+	s, err := NewSpace(testRule, d, slog.New(slog.NewTextHandler(&lines, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.broken = errors.New("input/output error")
+	for range 1000 {
+		s.review()
+	}
+	if n := strings.Count(lines.String(), "cannot measure disk"); n == 0 || n > 10 {
+		t.Errorf("%d lines for 1000 measurements", n)
 	}
 }
 
