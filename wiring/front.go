@@ -5,10 +5,15 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/chronik-stream/chronik/adapters/filestore"
 	"github.com/chronik-stream/chronik/adapters/httpapi"
 	"github.com/chronik-stream/chronik/adapters/kafkaproto"
 	"github.com/chronik-stream/chronik/adapters/telemetry"
+	"github.com/chronik-stream/chronik/adapters/walstore"
 	"github.com/chronik-stream/chronik/configs"
+	"github.com/chronik-stream/chronik/core/domain/broker/lifecycle"
+	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
+	"github.com/chronik-stream/chronik/core/ports"
 )
 
 // lastSending is how long it may take to send the metrics and traces that are not sent yet, when the broker stops.
@@ -53,6 +58,7 @@ func (m requestMetrics) RequestServed(s kafkaproto.RequestStats) {
 // kafkaNeeds is what newKafkaServer needs.
 type kafkaNeeds struct {
 	Config      *configs.Config
+	Node        nodeID
 	Services    kafkaproto.Services
 	Role        role
 	Metrics     kafkaproto.Metrics
@@ -70,7 +76,8 @@ func newKafkaServer(n kafkaNeeds) (*kafkaproto.Server, error) {
 	}
 	memory := sharesOf(cfg.Memory)
 	return kafkaproto.New(kafkaproto.Settings{
-		Listeners: listeners, Services: n.Services, Nodes: n.Role.nodes, Logger: n.Log, Metrics: n.Metrics,
+		Listeners: listeners, NodeID: int32(n.Node), Services: n.Services, Nodes: n.Role.nodes,
+		Logger: n.Log, Metrics: n.Metrics,
 		Tracer: n.Telemetry.Tracer(), Interceptor: n.Interceptor,
 		Limits: kafkaproto.Limits{
 			ConnectionMemory: memory.connections, RequestMemory: memory.requests, ResponseMemory: memory.answers,
@@ -79,17 +86,29 @@ func newKafkaServer(n kafkaNeeds) (*kafkaproto.Server, error) {
 	})
 }
 
+// The stores of a broker alone say when their disk has failed.
+var (
+	_ lifecycle.Failing = (*walstore.Store)(nil)
+	_ lifecycle.Failing = (*filestore.Store)(nil)
+)
+
+func newReadiness(
+	logs ports.LogStore, store ports.MetadataStore, space *replicas.Space, r role,
+) *lifecycle.Readiness {
+	return lifecycle.NewReadiness(lifecycle.Health{Space: space, Logs: logs, Metadata: store, Standing: r.standing})
+}
+
 // newHTTPServer returns the server of metrics and health, bound to its address, nil if there is none. If the default
 // address is in use it takes a free port instead, so that a second broker can start on the machine.
 func newHTTPServer(
-	ctx context.Context, cfg *configs.Config, t *telemetry.Telemetry, ready *readiness, log *slog.Logger,
+	ctx context.Context, cfg *configs.Config, t *telemetry.Telemetry, ready *lifecycle.Readiness, log *slog.Logger,
 ) (*httpapi.Server, func(), error) {
 	if cfg.HTTP.Listen == "" {
 		return nil, func() {}, nil
 	}
 	byDefault := cfg.IsDefault("http.listen")
 	server := httpapi.New(httpapi.Settings{
-		Listen: cfg.HTTP.Listen, Yields: byDefault, Metrics: t.Handler(), Ready: ready.check, Reading: ready.reading,
+		Listen: cfg.HTTP.Listen, Yields: byDefault, Metrics: t.Handler(), Ready: ready.Ready, Reading: ready.Reading,
 	})
 	if err := server.Listen(ctx); err != nil {
 		return nil, nil, err

@@ -2,9 +2,6 @@ package wiring
 
 import (
 	"context"
-	"errors"
-
-	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 )
 
 // measureStanding returns the gauges of this broker's standing in its cluster. They show an outage in which the counts
@@ -14,12 +11,12 @@ func (p *parts) measureStanding() []gauge {
 		flag(
 			"chronik.ready",
 			"1 while /readyz is true.",
-			func() bool { return p.Ready.check() == nil },
+			func() bool { return p.Ready.Ready() == nil },
 		),
 		flag(
 			"chronik.session",
-			"1 while this broker's heartbeats are answered, once it is in service.",
-			func() bool { return inSession(p.Role.ready()) },
+			"1 while this broker's heartbeats are answered by the leader of the metadata.",
+			p.Role.standing.InSession,
 		),
 		flag(
 			"chronik.metadata.leader",
@@ -46,11 +43,6 @@ func (p *parts) measureStanding() []gauge {
 			},
 		},
 	}
-}
-
-// inSession reports whether a broker has a session with the metadata's leader. reason is why it is not ready.
-func inSession(reason error) bool {
-	return !errors.Is(reason, controller.ErrNotInService) && !errors.Is(reason, controller.ErrCutOff)
 }
 
 // flag returns a gauge that is 1 while something is true, and 0 otherwise.

@@ -3,26 +3,26 @@ package wiring
 import (
 	"context"
 	"errors"
-	"fmt"
 	"testing"
-
-	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 )
 
-func TestABrokerIsInSessionUnlessItsHeartbeatsAreNotAnswered(t *testing.T) {
-	for _, c := range []struct {
-		notReady error
-		want     int64
-	}{
-		{nil, 1},
-		{errors.New("1 replicas have not caught up with their leaders"), 1},
-		{controller.ErrNotInService, 0},
-		{fmt.Errorf("wrapped: %w", controller.ErrCutOff), 0},
-	} {
+// standing is that of a broker which is not ready.
+type standing struct{ inSession bool }
+
+func (standing) Ready() error      { return errors.New("1 replicas have not caught up with their leaders") }
+func (s standing) InSession() bool { return s.inSession }
+
+func TestTheGaugeOfTheSessionShowsWhetherHeartbeatsAreAnswered(t *testing.T) {
+	for inSession, want := range map[bool]int64{true: 1, false: 0} {
+		p := &parts{Role: role{standing: standing{inSession}}}
 		got := int64(-1)
-		g := flag("session", "", func() bool { return inSession(c.notReady) })
-		if g.read(context.Background(), func(_ string, n int64) { got = n }); got != c.want {
-			t.Errorf("not ready: %v, session is %d, want %d", c.notReady, got, c.want)
+		for _, g := range p.measureStanding() {
+			if g.name == "chronik.session" {
+				g.read(context.Background(), func(_ string, n int64) { got = n })
+			}
+		}
+		if got != want {
+			t.Errorf("in session: %t, the gauge is %d, want %d", inSession, got, want)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/chronik-stream/chronik/adapters/seglog/disk"
 	"github.com/chronik-stream/chronik/adapters/walstore"
 	"github.com/chronik-stream/chronik/configs"
-	"github.com/chronik-stream/chronik/core/domain/broker/controller"
+	"github.com/chronik-stream/chronik/core/domain/broker/lifecycle"
 	"github.com/chronik-stream/chronik/core/ports"
 )
 
@@ -28,7 +28,7 @@ type dataDir struct{ path string }
 
 // openDataDir locks the data directory for a broker that keeps this kind of metadata. It refuses a directory in which
 // that broker must not start, before anything is opened or created there except for the lock.
-func openDataDir(cfg *configs.Config, kind controller.MetadataKind) (dataDir, func(), error) {
+func openDataDir(cfg *configs.Config, kind lifecycle.MetadataKind) (dataDir, func(), error) {
 	dir, unlock, err := lockDataDir(cfg)
 	if err != nil {
 		return dataDir{}, nil, err
@@ -45,8 +45,8 @@ func openDataDir(cfg *configs.Config, kind controller.MetadataKind) (dataDir, fu
 }
 
 // lookInto returns what is in the data directory.
-func lookInto(dir dataDir) (controller.Directory, error) {
-	found := controller.Directory{
+func lookInto(dir dataDir) (lifecycle.Directory, error) {
+	found := lifecycle.Directory{
 		Path: dir.path, Logs: func() ([]ports.LogID, error) { return seglog.StoredIn(dir.path) },
 	}
 	var failed [3]error

@@ -17,6 +17,7 @@ import (
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
 	"github.com/chronik-stream/chronik/core/domain/broker/controller"
+	"github.com/chronik-stream/chronik/core/domain/broker/lifecycle"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
@@ -28,7 +29,7 @@ var nodeSet = wire.NewSet(joinSet, workSet, newNodeRole, wire.Struct(new(nodeSta
 
 // joinSet provides what joins the node to its cluster, and the replicated metadata in which this broker is registered.
 var joinSet = wire.NewSet(
-	wire.Value(controller.NodeMetadata), cluster.OpenTLS, newNodes, openRaftNode,
+	wire.Value(lifecycle.NodeMetadata), cluster.OpenTLS, newNodes, openRaftNode,
 	cluster.Claim, cluster.NewAsker, cluster.NewEarly,
 	controller.NewJoining, wire.Struct(new(controller.JoinSettings), "*"),
 	wire.Bind(new(controller.VoterNotes), new(*raftnode.Manager)),
@@ -114,7 +115,7 @@ func registerNode(ctx context.Context, n joinNeeds) (registered[*raftmeta.Store]
 	if err := n.Logs.Err(); err != nil {
 		return registered[*raftmeta.Store]{}, err
 	}
-	if err := controller.CheckLogs(n.Metadata.Image(), n.Logs); err != nil {
+	if err := lifecycle.CheckLogs(n.Metadata.Image(), n.Logs); err != nil {
 		return registered[*raftmeta.Store]{}, err
 	}
 	n.Steps.begin("wait for a majority of the nodes")
@@ -180,6 +181,6 @@ func newNodeRole(s nodeStages, certs *nodetls.Certificates, nodes *kafkaproto.No
 	return role{
 		early: []stage{{"replication", s.Replication.Run}, {"controller", s.Controller.Run}},
 		late:  []stage{{"vote", s.Voters.Run}, {"internal topics", s.MetaTopic.Run}, {"membership", s.Membership.Run}},
-		nodes: nodes, ready: s.Membership.Ready, throttled: s.Replication.ThrottledRate, reload: certs.Reload,
+		nodes: nodes, standing: s.Membership, throttled: s.Replication.ThrottledRate, reload: certs.Reload,
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
 	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 	"github.com/chronik-stream/chronik/core/domain/broker/groups"
+	"github.com/chronik-stream/chronik/core/domain/broker/lifecycle"
+	"github.com/chronik-stream/chronik/core/domain/broker/producerids"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/broker/topics"
 	"github.com/chronik-stream/chronik/core/ports"
@@ -30,11 +32,13 @@ var serviceSet = wire.NewSet(
 	wire.Struct(new(configNeeds), "*"), newBrokerConfigs,
 	wire.Struct(new(partitionNeeds), "*"), newPartitions,
 	wire.Struct(new(groupNeeds), "*"), newGroups,
-	topics.NewTopics, newCluster, controller.NewAssignments,
-	newFetch, replicas.NewProduce, replicas.NewOffsets, replicas.NewCleaner,
+	topics.NewTopics, producerids.New, controller.NewAssignments, controller.NewFeatures,
+	newFetch, shownMetadata, replicas.NewProduce, replicas.NewOffsets, replicas.NewCleaner,
 	wire.Bind(new(kafkaproto.Topics), new(*topics.Topics)),
 	wire.Bind(new(kafkaproto.Configs), new(*brokerconfigs.Configs)),
-	wire.Bind(new(kafkaproto.Cluster), new(*topics.Cluster)),
+	wire.Bind(new(kafkaproto.Features), new(*controller.Features)),
+	wire.Bind(new(kafkaproto.ProducerIDs), new(*producerids.Manager)),
+	wire.Bind(new(kafkaproto.Partitions), new(*replicas.Partitions)),
 	wire.Bind(new(kafkaproto.Assignments), new(*controller.Assignments)),
 	wire.Bind(new(kafkaproto.Produce), new(*replicas.Produce)),
 	wire.Bind(new(kafkaproto.Fetch), new(*replicas.Fetch)),
@@ -53,20 +57,21 @@ var serverSet = wire.NewSet(
 var aloneSet = wire.NewSet(
 	newSoleQuorum, replicas.NewEndlessLease, newLoneRole, wire.Struct(new(registerNeeds), "*"),
 	wire.Struct(new(kafkaproto.Services),
-		"Topics", "Configs", "Cluster", "Assignments", "Quorum", "Produce", "Fetch", "Offsets", "Groups"),
+		"Topics", "Configs", "Metadata", "Features", "ProducerIDs", "Partitions", "Assignments", "Quorum", "Produce", "Fetch",
+		"Offsets", "Groups"),
 	wire.Bind(new(kafkaproto.Quorum), new(*controller.SoleQuorum)),
 )
 
 // standaloneSet provides a broker without a cluster that keeps its metadata in the write-ahead store.
 var standaloneSet = wire.NewSet(
-	aloneSet, wire.Value(controller.WALMetadata), openWALStore, registerInWAL,
+	aloneSet, wire.Value(lifecycle.WALMetadata), openWALStore, registerInWAL,
 	wire.FieldsOf(new(registered[*walstore.Store]), "Store", "Epoch"),
 )
 
 // legacySet provides a broker without a cluster that keeps its metadata in one JSON file. It is a set of its own rather
 // than a choice in a provider, so that the binding of the port names the store.
 var legacySet = wire.NewSet(
-	aloneSet, wire.Value(controller.FileMetadata), openFileStore, registerInFile,
+	aloneSet, wire.Value(lifecycle.FileMetadata), openFileStore, registerInFile,
 	wire.FieldsOf(new(registered[*filestore.Store]), "Store", "Epoch"),
 	wire.Bind(new(ports.MetadataStore), new(*filestore.Store)),
 )

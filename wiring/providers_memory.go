@@ -63,6 +63,7 @@ func openMemoryLogs(ctx context.Context, n memoryLogNeeds) (ports.LogStore, func
 	memory := sharesOf(n.Config.Memory)
 	store, err := seglog.Open(ctx, seglog.Options{
 		Dir: n.Dir.path, FS: disk.Memory(), CleanerMemory: int(memory.compaction), Log: n.Log.Logger,
+		FlushInterval: n.Config.FlushInterval,
 		Decompression: n.Decompression,
 		Journal:       journal.Options{FileBytes: memoryJournal, MaxFiles: 2, Synced: n.Synced},
 	})

@@ -9,7 +9,7 @@ import (
 	"github.com/chronik-stream/chronik/adapters/filestore"
 	"github.com/chronik-stream/chronik/adapters/walstore"
 	"github.com/chronik-stream/chronik/configs"
-	"github.com/chronik-stream/chronik/core/domain/broker/controller"
+	"github.com/chronik-stream/chronik/core/domain/broker/lifecycle"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
@@ -53,16 +53,14 @@ func registerInFile(
 // register registers the broker in its own metadata.
 func (n *registerNeeds) register(ctx context.Context, store ports.MetadataStore) (brokerEpoch, error) {
 	n.Steps.begin("register the broker")
-	if err := controller.CheckDirectory(store.Image(), n.Logs, int32(n.Node)); err != nil {
+	if err := lifecycle.CheckDirectory(store.Image(), n.Logs, int32(n.Node)); err != nil {
 		return -1, err
 	}
 	if err := replicas.SetStraysAside(ctx, store.Image(), n.Logs, n.Log); err != nil {
 		return -1, err
 	}
-	member := controller.MembershipSettings{
-		NodeID: int32(n.Node), Incarnation: newUUID(), Rack: n.Config.Kafka["broker.rack"],
-	}
-	epoch, err := controller.RegisterAlone(ctx, store, member, newClusterID(), newTopicID)
+	broker := lifecycle.Alone{NodeID: int32(n.Node), Incarnation: newUUID(), Rack: n.Config.Kafka["broker.rack"]}
+	epoch, err := broker.Register(ctx, store, newClusterID(), newTopicID)
 	return brokerEpoch(epoch), err
 }
 

@@ -2,11 +2,10 @@ package wiring
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/chronik-stream/chronik/adapters/kafkaproto"
 	"github.com/chronik-stream/chronik/configs"
-	"github.com/chronik-stream/chronik/core/ports"
+	"github.com/chronik-stream/chronik/core/domain/broker/lifecycle"
 )
 
 //go:generate ./generate
@@ -24,19 +23,13 @@ func newNodeID(cfg *configs.Config) nodeID { return nodeID(cfg.Cluster.NodeID) }
 type role struct {
 	early, late []stage           // run before and after the stages that serve clients
 	nodes       *kafkaproto.Nodes // how other nodes are authenticated; nil without certificates
-	ready       func() error      // why the broker is not ready, nil if it is
+	standing    lifecycle.Standing
 	// bytes per second fetched for throttled replicas; nil for a broker that does not fetch
 	throttled func() int64
 	reload    func() // loads renewed certificates
 }
 
-// newLoneRole returns the role of a standalone broker, which does nothing for other brokers. It is not ready when its
-// metadata cannot be changed any more; a node of a cluster ends then.
-func newLoneRole(store ports.MetadataStore) role {
-	return role{reload: func() {}, ready: func() error {
-		if s, ok := store.(interface{ Err() error }); ok && s.Err() != nil {
-			return fmt.Errorf("metadata cannot be changed any more, look at the disk and restart the broker: %w", s.Err())
-		}
-		return nil
-	}}
+// newLoneRole returns the role of a standalone broker, which does nothing for other brokers.
+func newLoneRole() role {
+	return role{standing: lifecycle.Alone{}, reload: func() {}}
 }

@@ -19,7 +19,6 @@ import (
 	"net"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/chronik-stream/chronik/adapters/httpapi"
@@ -28,6 +27,7 @@ import (
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
 	"github.com/chronik-stream/chronik/core/domain/broker/groups"
+	"github.com/chronik-stream/chronik/core/domain/broker/lifecycle"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/broker/topics"
 	"github.com/chronik-stream/chronik/core/ports"
@@ -67,7 +67,7 @@ type parts struct {
 	Space      *replicas.Space
 	Cleaner    *replicas.Cleaner
 	Levels     *slog.LevelVar
-	Ready      *readiness
+	Ready      *lifecycle.Readiness
 	Telemetry  *telemetry.Telemetry
 	Node       nodeID
 	Role       role
@@ -148,7 +148,7 @@ func (s *Server) run(ctx context.Context) error {
 		s.Role.early,
 		[]stage{{"cleaner", s.Cleaner.Run}, {"groups", s.Groups.Run}, {"kafka", s.Kafka.Run}},
 		s.Role.late,
-		[]stage{{"readiness", s.Ready.run}},
+		[]stage{{"readiness", s.Ready.Run}},
 	)
 	if s.HTTP != nil { // stops after the others, so that it can report that the broker is stopping
 		stages = append([]stage{{"http", s.HTTP.Run}}, stages...)
@@ -199,46 +199,4 @@ func (s *Server) Close() error {
 	s.log.Info("stopping")
 	s.cancel()
 	return s.Err()
-}
-
-// readiness knows whether clients can be served.
-type readiness struct {
-	serving atomic.Bool
-	logs    ports.LogStore
-	space   *replicas.Space
-	role    role
-}
-
-func newReadiness(logs ports.LogStore, s *replicas.Space, r role) *readiness {
-	return &readiness{logs: logs, space: s, role: r}
-}
-
-// run is the last stage to start and the first to stop.
-func (r *readiness) run(ctx context.Context) error {
-	r.serving.Store(true)
-	<-ctx.Done()
-	r.serving.Store(false)
-	return nil
-}
-
-// reading returns the reason why not even consumers can be served, nil for none.
-func (r *readiness) reading() error {
-	if !r.serving.Load() {
-		return errors.New("the broker is starting or stopping")
-	}
-	return nil
-}
-
-// check returns the reason why the broker cannot do everything that a healthy broker does, nil for none.
-func (r *readiness) check() error {
-	if err := r.reading(); err != nil {
-		return err
-	}
-	if err := r.space.Refusal(); err != nil {
-		return err
-	}
-	if err := r.logs.Err(); err != nil {
-		return fmt.Errorf("nothing can be made durable any more, look at the disk and restart the broker: %w", err)
-	}
-	return r.role.ready()
 }

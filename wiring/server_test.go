@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -20,9 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/chronik-stream/chronik/configs"
-	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
-	"github.com/chronik-stream/chronik/core/ports"
 	"github.com/chronik-stream/chronik/test/web"
 )
 
@@ -225,50 +222,6 @@ func TestMetricsAndHealthAreServed(t *testing.T) {
 		t.Errorf("/nothing: %d", status)
 	}
 }
-
-func TestABrokerThatCanMakeNothingDurableIsNotReady(t *testing.T) {
-	logs := &failedLogs{}
-	store := &failedStore{}
-	r := newReadiness(logs, roomy(t), newLoneRole(store))
-	r.serving.Store(true)
-	if err := r.check(); err != nil {
-		t.Errorf("with a sound disk: %v", err)
-	}
-	if logs.err = syscall.EIO; !errors.Is(r.check(), syscall.EIO) {
-		t.Errorf("with a failed one: %v", r.check())
-	}
-	logs.err, store.err = nil, errors.New("input/output error")
-	if err := r.check(); !errors.Is(err, store.err) || !strings.Contains(err.Error(), "restart the broker") {
-		t.Errorf("with metadata that cannot be changed any more: %v", err)
-	}
-}
-
-// failedStore is a metadata store that may have failed.
-type failedStore struct {
-	ports.MetadataStore
-	err error
-}
-
-func (s *failedStore) Err() error { return s.err }
-
-// roomy is the space of a directory on a disk that is not full.
-func roomy(t *testing.T) *replicas.Space {
-	t.Helper()
-	s, cleanup, err := openSpace(config(t, "unused"), dataDir{t.TempDir()}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cleanup)
-	return s
-}
-
-// failedLogs is a store of logs that may have failed.
-type failedLogs struct {
-	ports.LogStore
-	err error
-}
-
-func (l *failedLogs) Err() error { return l.err }
 
 // await waits until holds says so; it gives what it has seen, too.
 func await(t *testing.T, what string, holds func() (seen string, ok bool)) {

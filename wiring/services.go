@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/chronik-stream/chronik/adapters/kafkaproto"
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
 	"github.com/chronik-stream/chronik/core/domain/broker/controller"
@@ -43,24 +44,9 @@ func staticConfigs(cfg *configs.Config, dir dataDir) brokerconfigs.Static {
 	}
 	if cfg.Clustered() {
 		static.Given["node.id"] = strconv.FormatInt(cfg.Cluster.NodeID, 10)
-		static.Derived = derivedConfigs(&cfg.Cluster)
+		static.Derived = brokerconfigs.OfCluster(cfg.Cluster.ReplicationFactor, cfg.Cluster.MinInsyncReplicas)
 	}
 	return static
-}
-
-// derivedConfigs returns the defaults that follow from the section cluster.
-func derivedConfigs(c *configs.Cluster) map[string]string {
-	replicas := strconv.FormatInt(c.ReplicationFactor, 10)
-	inSync := strconv.FormatInt(c.MinInsyncReplicas, 10)
-	return map[string]string{
-		"default.replication.factor":                       replicas,
-		"min.insync.replicas":                              inSync,
-		"offsets.topic.replication.factor":                 replicas,
-		"transaction.state.log.replication.factor":         replicas,
-		"transaction.state.log.min.isr":                    inSync,
-		"share.coordinator.state.topic.replication.factor": replicas,
-		"share.coordinator.state.topic.min.isr":            inSync,
-	}
 }
 
 // kafkaListeners returns listeners as Kafka writes them.
@@ -96,9 +82,8 @@ func newPartitions(n partitionNeeds) (*replicas.Partitions, func()) {
 	return p, p.Close
 }
 
-func newCluster(store ports.MetadataStore, logs ports.LogStore, p *replicas.Partitions, node nodeID) *topics.Cluster {
-	return topics.NewCluster(store, int32(node), logs, p)
-}
+// shownMetadata is what the Kafka server may do with the store. Wire binds an interface to concrete types only.
+func shownMetadata(store ports.MetadataStore) kafkaproto.Metadata { return store }
 
 // newSoleQuorum returns the quorum of a standalone broker.
 func newSoleQuorum(store ports.MetadataStore, node nodeID, clock ports.Clock) *controller.SoleQuorum {

@@ -9,6 +9,8 @@ import (
 	"github.com/chronik-stream/chronik/adapters/kafkaproto"
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker/controller"
+	"github.com/chronik-stream/chronik/core/domain/broker/lifecycle"
+	"github.com/chronik-stream/chronik/core/domain/broker/producerids"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/broker/topics"
 	"github.com/chronik-stream/chronik/wiring/cluster"
@@ -19,6 +21,7 @@ import (
 // build creates the parts of the broker that this build mode is for: a standalone one, or with the tag raft a node of a
 // cluster. The cleanup closes them in reverse order. make generate writes the implementation.
 func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
+	wiringNodeID := newNodeID(cfg)
 	logger := log.Logger
 	certificates, err := cluster.OpenTLS(cfg, logger)
 	if err != nil {
@@ -29,7 +32,6 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 	if err != nil {
 		return nil, nil, err
 	}
-	wiringNodeID := newNodeID(cfg)
 	space, cleanup2, err := openSpace(cfg, wiringDataDir, logger)
 	if err != nil {
 		cleanup()
@@ -160,6 +162,9 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 	}
 	v2 := newTopicIDs()
 	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
+	kafkaprotoMetadata := shownMetadata(store)
+	features := controller.NewFeatures(store)
+	produceridsManager := producerids.New(store)
 	wiringBrokerEpoch := wiringRegistered.Epoch
 	wiringPartitionNeeds := partitionNeeds{
 		Config:  cfg,
@@ -174,7 +179,6 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 		Log:     logger,
 	}
 	partitions, cleanup8 := newPartitions(wiringPartitionNeeds)
-	topicsCluster := newCluster(store, logStore, partitions, wiringNodeID)
 	assignments := controller.NewAssignments(store)
 	ownVoters := metadata.Own
 	group := metadata.Group
@@ -220,7 +224,10 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 	services := kafkaproto.Services{
 		Topics:      topicsTopics,
 		Configs:     brokerconfigsConfigs,
-		Cluster:     topicsCluster,
+		Metadata:    kafkaprotoMetadata,
+		Features:    features,
+		ProducerIDs: produceridsManager,
+		Partitions:  partitions,
 		Assignments: assignments,
 		Quorum:      voters,
 		Voters:      voters,
@@ -257,6 +264,7 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 	interceptor := seams.Interceptor
 	wiringKafkaNeeds := kafkaNeeds{
 		Config:      cfg,
+		Node:        wiringNodeID,
 		Services:    services,
 		Role:        wiringRole,
 		Metrics:     metrics,
@@ -277,8 +285,8 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 		cleanup()
 		return nil, nil, err
 	}
-	wiringReadiness := newReadiness(logStore, space, wiringRole)
-	httpapiServer, cleanup10, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, logger)
+	readiness := newReadiness(logStore, store, space, wiringRole)
+	httpapiServer, cleanup10, err := newHTTPServer(ctx, cfg, telemetry, readiness, logger)
 	if err != nil {
 		cleanup9()
 		cleanup8()
@@ -306,7 +314,7 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 		Space:      space,
 		Cleaner:    cleaner,
 		Levels:     levelVar,
-		Ready:      wiringReadiness,
+		Ready:      readiness,
 		Telemetry:  telemetry,
 		Node:       wiringNodeID,
 		Role:       wiringRole,
@@ -326,17 +334,17 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 }
 
 var (
-	_wireMetadataKindValue = controller.NodeMetadata
+	_wireMetadataKindValue = lifecycle.NodeMetadata
 )
 
 // buildLegacy creates a standalone broker that keeps its metadata in one JSON file (use_wal_metadata = false).
 func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
-	metadataKind := _wireControllerMetadataKindValue
+	wiringNodeID := newNodeID(cfg)
+	metadataKind := _wireLifecycleMetadataKindValue
 	wiringDataDir, cleanup, err := openDataDir(cfg, metadataKind)
 	if err != nil {
 		return nil, nil, err
 	}
-	wiringNodeID := newNodeID(cfg)
 	logger := log.Logger
 	space, cleanup2, err := openSpace(cfg, wiringDataDir, logger)
 	if err != nil {
@@ -425,6 +433,9 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 	}
 	v2 := newTopicIDs()
 	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
+	metadata := shownMetadata(store)
+	features := controller.NewFeatures(store)
+	manager := producerids.New(store)
 	wiringBrokerEpoch := wiringRegistered.Epoch
 	clock := seams.Clock
 	lease := replicas.NewEndlessLease(clock)
@@ -441,7 +452,6 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 		Log:     logger,
 	}
 	partitions, cleanup6 := newPartitions(wiringPartitionNeeds)
-	topicsCluster := newCluster(store, logStore, partitions, wiringNodeID)
 	assignments := controller.NewAssignments(store)
 	soleQuorum := newSoleQuorum(store, wiringNodeID, clock)
 	produce := replicas.NewProduce(partitions, budget, clock)
@@ -461,7 +471,10 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 	services := kafkaproto.Services{
 		Topics:      topicsTopics,
 		Configs:     brokerconfigsConfigs,
-		Cluster:     topicsCluster,
+		Metadata:    metadata,
+		Features:    features,
+		ProducerIDs: manager,
+		Partitions:  partitions,
 		Assignments: assignments,
 		Quorum:      soleQuorum,
 		Produce:     produce,
@@ -469,7 +482,7 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 		Offsets:     offsets,
 		Groups:      coordinator,
 	}
-	wiringRole := newLoneRole(store)
+	wiringRole := newLoneRole()
 	metrics, err := newRequestMetrics(telemetry)
 	if err != nil {
 		cleanup6()
@@ -483,6 +496,7 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 	interceptor := seams.Interceptor
 	wiringKafkaNeeds := kafkaNeeds{
 		Config:      cfg,
+		Node:        wiringNodeID,
 		Services:    services,
 		Role:        wiringRole,
 		Metrics:     metrics,
@@ -500,8 +514,8 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 		cleanup()
 		return nil, nil, err
 	}
-	wiringReadiness := newReadiness(logStore, space, wiringRole)
-	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, logger)
+	readiness := newReadiness(logStore, store, space, wiringRole)
+	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, readiness, logger)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -526,7 +540,7 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 		Space:      space,
 		Cleaner:    cleaner,
 		Levels:     levelVar,
-		Ready:      wiringReadiness,
+		Ready:      readiness,
 		Telemetry:  telemetry,
 		Node:       wiringNodeID,
 		Role:       wiringRole,
@@ -543,7 +557,7 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 }
 
 var (
-	_wireControllerMetadataKindValue = controller.FileMetadata
+	_wireLifecycleMetadataKindValue = lifecycle.FileMetadata
 )
 
 // Injectors from inject_memory.go:
@@ -611,6 +625,9 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 	}
 	v2 := newTopicIDs()
 	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
+	metadata := shownMetadata(store)
+	features := controller.NewFeatures(store)
+	manager := producerids.New(store)
 	wiringBrokerEpoch := wiringRegistered.Epoch
 	clock := seams.Clock
 	lease := replicas.NewEndlessLease(clock)
@@ -628,7 +645,6 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 		Log:     logger,
 	}
 	partitions, cleanup4 := newPartitions(wiringPartitionNeeds)
-	topicsCluster := newCluster(store, logStore, partitions, wiringNodeID)
 	assignments := controller.NewAssignments(store)
 	soleQuorum := newSoleQuorum(store, wiringNodeID, clock)
 	produce := replicas.NewProduce(partitions, budget, clock)
@@ -648,7 +664,10 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 	services := kafkaproto.Services{
 		Topics:      topicsTopics,
 		Configs:     brokerconfigsConfigs,
-		Cluster:     topicsCluster,
+		Metadata:    metadata,
+		Features:    features,
+		ProducerIDs: manager,
+		Partitions:  partitions,
 		Assignments: assignments,
 		Quorum:      soleQuorum,
 		Produce:     produce,
@@ -656,7 +675,7 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 		Offsets:     offsets,
 		Groups:      coordinator,
 	}
-	wiringRole := newLoneRole(store)
+	wiringRole := newLoneRole()
 	metrics, err := newRequestMetrics(telemetry)
 	if err != nil {
 		cleanup4()
@@ -668,6 +687,7 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 	interceptor := seams.Interceptor
 	wiringKafkaNeeds := kafkaNeeds{
 		Config:      cfg,
+		Node:        wiringNodeID,
 		Services:    services,
 		Role:        wiringRole,
 		Metrics:     metrics,
@@ -683,8 +703,8 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 		cleanup()
 		return nil, nil, err
 	}
-	wiringReadiness := newReadiness(logStore, space, wiringRole)
-	httpapiServer, cleanup5, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, logger)
+	readiness := newReadiness(logStore, store, space, wiringRole)
+	httpapiServer, cleanup5, err := newHTTPServer(ctx, cfg, telemetry, readiness, logger)
 	if err != nil {
 		cleanup4()
 		cleanup3()
@@ -707,7 +727,7 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 		Space:      space,
 		Cleaner:    cleaner,
 		Levels:     levelVar,
-		Ready:      wiringReadiness,
+		Ready:      readiness,
 		Telemetry:  telemetry,
 		Node:       wiringNodeID,
 		Role:       wiringRole,
@@ -725,12 +745,12 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 
 // buildStandalone is build without the tag raft: it creates the parts of a standalone broker.
 func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
+	wiringNodeID := newNodeID(cfg)
 	metadataKind := _wireMetadataKindValue2
 	wiringDataDir, cleanup, err := openDataDir(cfg, metadataKind)
 	if err != nil {
 		return nil, nil, err
 	}
-	wiringNodeID := newNodeID(cfg)
 	logger := log.Logger
 	space, cleanup2, err := openSpace(cfg, wiringDataDir, logger)
 	if err != nil {
@@ -819,6 +839,9 @@ func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seam
 	}
 	v2 := newTopicIDs()
 	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
+	metadata := shownMetadata(store)
+	features := controller.NewFeatures(store)
+	manager := producerids.New(store)
 	wiringBrokerEpoch := wiringRegistered.Epoch
 	clock := seams.Clock
 	lease := replicas.NewEndlessLease(clock)
@@ -835,7 +858,6 @@ func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seam
 		Log:     logger,
 	}
 	partitions, cleanup6 := newPartitions(wiringPartitionNeeds)
-	topicsCluster := newCluster(store, logStore, partitions, wiringNodeID)
 	assignments := controller.NewAssignments(store)
 	soleQuorum := newSoleQuorum(store, wiringNodeID, clock)
 	produce := replicas.NewProduce(partitions, budget, clock)
@@ -855,7 +877,10 @@ func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seam
 	services := kafkaproto.Services{
 		Topics:      topicsTopics,
 		Configs:     brokerconfigsConfigs,
-		Cluster:     topicsCluster,
+		Metadata:    metadata,
+		Features:    features,
+		ProducerIDs: manager,
+		Partitions:  partitions,
 		Assignments: assignments,
 		Quorum:      soleQuorum,
 		Produce:     produce,
@@ -863,7 +888,7 @@ func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seam
 		Offsets:     offsets,
 		Groups:      coordinator,
 	}
-	wiringRole := newLoneRole(store)
+	wiringRole := newLoneRole()
 	metrics, err := newRequestMetrics(telemetry)
 	if err != nil {
 		cleanup6()
@@ -877,6 +902,7 @@ func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seam
 	interceptor := seams.Interceptor
 	wiringKafkaNeeds := kafkaNeeds{
 		Config:      cfg,
+		Node:        wiringNodeID,
 		Services:    services,
 		Role:        wiringRole,
 		Metrics:     metrics,
@@ -894,8 +920,8 @@ func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seam
 		cleanup()
 		return nil, nil, err
 	}
-	wiringReadiness := newReadiness(logStore, space, wiringRole)
-	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, logger)
+	readiness := newReadiness(logStore, store, space, wiringRole)
+	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, readiness, logger)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -920,7 +946,7 @@ func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seam
 		Space:      space,
 		Cleaner:    cleaner,
 		Levels:     levelVar,
-		Ready:      wiringReadiness,
+		Ready:      readiness,
 		Telemetry:  telemetry,
 		Node:       wiringNodeID,
 		Role:       wiringRole,
@@ -937,5 +963,5 @@ func buildStandalone(ctx context.Context, cfg *configs.Config, log Logging, seam
 }
 
 var (
-	_wireMetadataKindValue2 = controller.WALMetadata
+	_wireMetadataKindValue2 = lifecycle.WALMetadata
 )

@@ -9,6 +9,8 @@ import (
 	"github.com/chronik-stream/chronik/adapters/kafkaproto"
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/broker/controller"
+	"github.com/chronik-stream/chronik/core/domain/broker/lifecycle"
+	"github.com/chronik-stream/chronik/core/domain/broker/producerids"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/broker/topics"
 )
@@ -18,12 +20,12 @@ import (
 // build creates the parts of the broker that this build mode is for: a standalone one, or with the tag raft a node of a
 // cluster. The cleanup closes them in reverse order. make generate writes the implementation.
 func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
+	wiringNodeID := newNodeID(cfg)
 	metadataKind := _wireMetadataKindValue
 	wiringDataDir, cleanup, err := openDataDir(cfg, metadataKind)
 	if err != nil {
 		return nil, nil, err
 	}
-	wiringNodeID := newNodeID(cfg)
 	logger := log.Logger
 	space, cleanup2, err := openSpace(cfg, wiringDataDir, logger)
 	if err != nil {
@@ -112,6 +114,9 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 	}
 	v2 := newTopicIDs()
 	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
+	metadata := shownMetadata(store)
+	features := controller.NewFeatures(store)
+	manager := producerids.New(store)
 	wiringBrokerEpoch := wiringRegistered.Epoch
 	clock := seams.Clock
 	lease := replicas.NewEndlessLease(clock)
@@ -128,7 +133,6 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 		Log:     logger,
 	}
 	partitions, cleanup6 := newPartitions(wiringPartitionNeeds)
-	cluster := newCluster(store, logStore, partitions, wiringNodeID)
 	assignments := controller.NewAssignments(store)
 	soleQuorum := newSoleQuorum(store, wiringNodeID, clock)
 	produce := replicas.NewProduce(partitions, budget, clock)
@@ -148,7 +152,10 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 	services := kafkaproto.Services{
 		Topics:      topicsTopics,
 		Configs:     brokerconfigsConfigs,
-		Cluster:     cluster,
+		Metadata:    metadata,
+		Features:    features,
+		ProducerIDs: manager,
+		Partitions:  partitions,
 		Assignments: assignments,
 		Quorum:      soleQuorum,
 		Produce:     produce,
@@ -156,7 +163,7 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 		Offsets:     offsets,
 		Groups:      coordinator,
 	}
-	wiringRole := newLoneRole(store)
+	wiringRole := newLoneRole()
 	metrics, err := newRequestMetrics(telemetry)
 	if err != nil {
 		cleanup6()
@@ -170,6 +177,7 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 	interceptor := seams.Interceptor
 	wiringKafkaNeeds := kafkaNeeds{
 		Config:      cfg,
+		Node:        wiringNodeID,
 		Services:    services,
 		Role:        wiringRole,
 		Metrics:     metrics,
@@ -187,8 +195,8 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 		cleanup()
 		return nil, nil, err
 	}
-	wiringReadiness := newReadiness(logStore, space, wiringRole)
-	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, logger)
+	readiness := newReadiness(logStore, store, space, wiringRole)
+	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, readiness, logger)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -213,7 +221,7 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 		Space:      space,
 		Cleaner:    cleaner,
 		Levels:     levelVar,
-		Ready:      wiringReadiness,
+		Ready:      readiness,
 		Telemetry:  telemetry,
 		Node:       wiringNodeID,
 		Role:       wiringRole,
@@ -230,17 +238,17 @@ func build(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, s
 }
 
 var (
-	_wireMetadataKindValue = controller.WALMetadata
+	_wireMetadataKindValue = lifecycle.WALMetadata
 )
 
 // buildLegacy creates a standalone broker that keeps its metadata in one JSON file (use_wal_metadata = false).
 func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Seams, steps *Progress) (*parts, func(), error) {
-	metadataKind := _wireControllerMetadataKindValue
+	wiringNodeID := newNodeID(cfg)
+	metadataKind := _wireLifecycleMetadataKindValue
 	wiringDataDir, cleanup, err := openDataDir(cfg, metadataKind)
 	if err != nil {
 		return nil, nil, err
 	}
-	wiringNodeID := newNodeID(cfg)
 	logger := log.Logger
 	space, cleanup2, err := openSpace(cfg, wiringDataDir, logger)
 	if err != nil {
@@ -329,6 +337,9 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 	}
 	v2 := newTopicIDs()
 	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
+	metadata := shownMetadata(store)
+	features := controller.NewFeatures(store)
+	manager := producerids.New(store)
 	wiringBrokerEpoch := wiringRegistered.Epoch
 	clock := seams.Clock
 	lease := replicas.NewEndlessLease(clock)
@@ -345,7 +356,6 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 		Log:     logger,
 	}
 	partitions, cleanup6 := newPartitions(wiringPartitionNeeds)
-	cluster := newCluster(store, logStore, partitions, wiringNodeID)
 	assignments := controller.NewAssignments(store)
 	soleQuorum := newSoleQuorum(store, wiringNodeID, clock)
 	produce := replicas.NewProduce(partitions, budget, clock)
@@ -365,7 +375,10 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 	services := kafkaproto.Services{
 		Topics:      topicsTopics,
 		Configs:     brokerconfigsConfigs,
-		Cluster:     cluster,
+		Metadata:    metadata,
+		Features:    features,
+		ProducerIDs: manager,
+		Partitions:  partitions,
 		Assignments: assignments,
 		Quorum:      soleQuorum,
 		Produce:     produce,
@@ -373,7 +386,7 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 		Offsets:     offsets,
 		Groups:      coordinator,
 	}
-	wiringRole := newLoneRole(store)
+	wiringRole := newLoneRole()
 	metrics, err := newRequestMetrics(telemetry)
 	if err != nil {
 		cleanup6()
@@ -387,6 +400,7 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 	interceptor := seams.Interceptor
 	wiringKafkaNeeds := kafkaNeeds{
 		Config:      cfg,
+		Node:        wiringNodeID,
 		Services:    services,
 		Role:        wiringRole,
 		Metrics:     metrics,
@@ -404,8 +418,8 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 		cleanup()
 		return nil, nil, err
 	}
-	wiringReadiness := newReadiness(logStore, space, wiringRole)
-	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, logger)
+	readiness := newReadiness(logStore, store, space, wiringRole)
+	httpapiServer, cleanup7, err := newHTTPServer(ctx, cfg, telemetry, readiness, logger)
 	if err != nil {
 		cleanup6()
 		cleanup5()
@@ -430,7 +444,7 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 		Space:      space,
 		Cleaner:    cleaner,
 		Levels:     levelVar,
-		Ready:      wiringReadiness,
+		Ready:      readiness,
 		Telemetry:  telemetry,
 		Node:       wiringNodeID,
 		Role:       wiringRole,
@@ -447,7 +461,7 @@ func buildLegacy(ctx context.Context, cfg *configs.Config, log Logging, seams Se
 }
 
 var (
-	_wireControllerMetadataKindValue = controller.FileMetadata
+	_wireLifecycleMetadataKindValue = lifecycle.FileMetadata
 )
 
 // Injectors from inject_memory.go:
@@ -515,6 +529,9 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 	}
 	v2 := newTopicIDs()
 	topicsTopics := topics.NewTopics(store, brokerconfigsConfigs, v2)
+	metadata := shownMetadata(store)
+	features := controller.NewFeatures(store)
+	manager := producerids.New(store)
 	wiringBrokerEpoch := wiringRegistered.Epoch
 	clock := seams.Clock
 	lease := replicas.NewEndlessLease(clock)
@@ -532,7 +549,6 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 		Log:     logger,
 	}
 	partitions, cleanup4 := newPartitions(wiringPartitionNeeds)
-	cluster := newCluster(store, logStore, partitions, wiringNodeID)
 	assignments := controller.NewAssignments(store)
 	soleQuorum := newSoleQuorum(store, wiringNodeID, clock)
 	produce := replicas.NewProduce(partitions, budget, clock)
@@ -552,7 +568,10 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 	services := kafkaproto.Services{
 		Topics:      topicsTopics,
 		Configs:     brokerconfigsConfigs,
-		Cluster:     cluster,
+		Metadata:    metadata,
+		Features:    features,
+		ProducerIDs: manager,
+		Partitions:  partitions,
 		Assignments: assignments,
 		Quorum:      soleQuorum,
 		Produce:     produce,
@@ -560,7 +579,7 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 		Offsets:     offsets,
 		Groups:      coordinator,
 	}
-	wiringRole := newLoneRole(store)
+	wiringRole := newLoneRole()
 	metrics, err := newRequestMetrics(telemetry)
 	if err != nil {
 		cleanup4()
@@ -572,6 +591,7 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 	interceptor := seams.Interceptor
 	wiringKafkaNeeds := kafkaNeeds{
 		Config:      cfg,
+		Node:        wiringNodeID,
 		Services:    services,
 		Role:        wiringRole,
 		Metrics:     metrics,
@@ -587,8 +607,8 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 		cleanup()
 		return nil, nil, err
 	}
-	wiringReadiness := newReadiness(logStore, space, wiringRole)
-	httpapiServer, cleanup5, err := newHTTPServer(ctx, cfg, telemetry, wiringReadiness, logger)
+	readiness := newReadiness(logStore, store, space, wiringRole)
+	httpapiServer, cleanup5, err := newHTTPServer(ctx, cfg, telemetry, readiness, logger)
 	if err != nil {
 		cleanup4()
 		cleanup3()
@@ -611,7 +631,7 @@ func buildInMemory(ctx context.Context, cfg *configs.Config, log Logging, seams 
 		Space:      space,
 		Cleaner:    cleaner,
 		Levels:     levelVar,
-		Ready:      wiringReadiness,
+		Ready:      readiness,
 		Telemetry:  telemetry,
 		Node:       wiringNodeID,
 		Role:       wiringRole,

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/chronik-stream/chronik/adapters/internal/allocate"
 	"github.com/chronik-stream/chronik/adapters/internal/freespace"
 	"github.com/chronik-stream/chronik/adapters/internal/interrupted"
 	"github.com/chronik-stream/chronik/core/domain/space"
@@ -110,7 +111,7 @@ func (d *Disk) Hold(n int64) (held int64, err error) {
 	case n <= before:
 		return 0, f.Truncate(n)
 	}
-	if err := allocate(f, n); err != nil {
+	if err := allocate.Grow(f, n); err != nil {
 		return 0, errors.Join(err, f.Truncate(before)) // a part may have been allocated, which is given back
 	}
 	return 0, nil
@@ -118,19 +119,3 @@ func (d *Disk) Hold(n int64) (held int64, err error) {
 
 // Close implements ports.Disk.
 func (d *Disk) Close() error { return d.dir.Close() }
-
-// fill extends the file to n bytes by writing, for file systems that cannot allocate.
-func fill(f *os.File, n int64) error {
-	const step = 1 << 20
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	blank := make([]byte, step)
-	for at := info.Size(); at < n; at += step {
-		if _, err := f.WriteAt(blank[:min(step, n-at)], at); err != nil {
-			return err
-		}
-	}
-	return f.Sync()
-}

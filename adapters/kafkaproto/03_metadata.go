@@ -59,7 +59,7 @@ func (x *exchange) describeBrokers(img *metadata.View) *kmsg.MetadataResponse {
 		resp.Brokers = append(resp.Brokers, broker)
 	}
 	resp.ClusterID = nilIfEmpty(img.ClusterID())
-	resp.ControllerID = x.services().Cluster.ControllerID()
+	resp.ControllerID = x.services().Metadata.Leadership().NodeID
 	return resp
 }
 

@@ -57,7 +57,7 @@ func (x *exchange) apiVersions(req *kmsg.ApiVersionsRequest) *kmsg.ApiVersionsRe
 	}
 	resp.ApiKeys = known.keys
 	resp.SupportedFeatures = known.features
-	img := x.services().Cluster.Image()
+	img := x.services().Metadata.Image()
 	if epoch := img.FeaturesEpoch(); epoch > 0 {
 		resp.FinalizedFeaturesEpoch = epoch
 	}

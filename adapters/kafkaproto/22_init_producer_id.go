@@ -22,7 +22,7 @@ func (x *exchange) initProducerID(req *kmsg.InitProducerIDRequest) *kmsg.InitPro
 	case (req.ProducerID == -1) != (req.ProducerEpoch == -1):
 		err = fault.InvalidRequest // one without the other
 	default:
-		resp.ProducerID, resp.ProducerEpoch, err = x.services().Cluster.InitProducerID(
+		resp.ProducerID, resp.ProducerEpoch, err = x.services().ProducerIDs.InitProducerID(
 			x.ctx, req.ProducerID, req.ProducerEpoch)
 	}
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 
 func (x *exchange) describeLogDirs(req *kmsg.DescribeLogDirsRequest) *kmsg.DescribeLogDirsResponse {
 	resp := kmsg.NewPtrDescribeLogDirsResponse()
-	if err := x.reserveFor(x.services().Cluster.Image()); err != nil {
+	if err := x.reserveFor(x.services().Metadata.Image()); err != nil {
 		resp.ErrorCode = x.code(err)
 		return resp
 	}
@@ -29,7 +29,7 @@ func (x *exchange) describeLogDirs(req *kmsg.DescribeLogDirsRequest) *kmsg.Descr
 			asked[partitionName{t.Topic, p}] = true
 		}
 	}
-	dir, logs, err := x.services().Cluster.LogDir(x.ctx, func(topic string, partition int32) bool {
+	dir, logs, err := x.services().Partitions.LogDir(x.ctx, func(topic string, partition int32) bool {
 		// see Image.ListedTopics
 		return req.Topics == nil && topic != metadata.MetaTopic || asked[partitionName{topic, partition}]
 	})

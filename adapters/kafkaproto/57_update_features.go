@@ -28,7 +28,7 @@ func (x *exchange) updateFeatures(req *kmsg.UpdateFeaturesRequest) *kmsg.UpdateF
 	if err == nil {
 		ctx, stop := x.waiting(true)
 		defer stop()
-		err = x.services().Cluster.UpdateFeatures(ctx, updates, req.ValidateOnly)
+		err = x.services().Features.Update(ctx, updates, req.ValidateOnly)
 	}
 	if err != nil {
 		resp.ErrorCode = x.code(err)

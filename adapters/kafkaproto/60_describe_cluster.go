@@ -34,8 +34,8 @@ func (x *exchange) describeCluster(req *kmsg.DescribeClusterRequest) *kmsg.Descr
 	}
 	x.awaitUnfenced()
 	resp.EndpointType = brokerEndpoints
-	resp.ClusterID = x.services().Cluster.Image().ClusterID()
-	resp.ControllerID = x.services().Cluster.ControllerID()
+	resp.ClusterID = x.services().Metadata.Image().ClusterID()
+	resp.ControllerID = x.services().Metadata.Leadership().NodeID
 	brokers := x.brokers()
 	if req.IncludeFencedBrokers {
 		brokers = x.allBrokers()

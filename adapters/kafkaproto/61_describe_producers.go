@@ -31,7 +31,7 @@ func (x *exchange) describeProducersOf(topic string, index int32) kmsg.DescribeP
 	out.Partition = index
 	err := metadata.ValidateTopicName(topic)
 	if err == nil {
-		producers, failed := x.services().Cluster.Producers(x.ctx, topic, index)
+		producers, failed := x.services().Partitions.Producers(x.ctx, topic, index)
 		if err = failed; err == nil { // a client asks again, as for a partition that is to be known soon
 			err = x.reservePart(fault.UnknownTopicOrPartition, len(producers)*producerFootprint)
 		}

@@ -37,7 +37,7 @@ func (x *exchange) addRaftVoter(req *kmsg.AddRaftVoterRequest) *kmsg.AddRaftVote
 
 // checkCluster refuses a request for another cluster. A request without a cluster id is accepted.
 func (x *exchange) checkCluster(id *string) error {
-	if own := x.services().Cluster.Image().ClusterID(); id != nil && *id != own {
+	if own := x.services().Metadata.Image().ClusterID(); id != nil && *id != own {
 		return fault.New(fault.InconsistentClusterID, "this is cluster %s, not %s", own, *id)
 	}
 	return nil

@@ -23,6 +23,7 @@ func codec(t testing.TB, key, version int16, body []byte) *exchange {
 	t.Helper()
 	s, err := New(Settings{
 		Listeners: []Listener{{Name: "L", Address: ":0", Advertised: "broker:9092"}},
+		NodeID:    1,
 		Services:  newFakes(t).services(),
 		Limits:    ample(),
 	})

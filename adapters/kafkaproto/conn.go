@@ -277,7 +277,7 @@ func (c *conn) intern(b []byte) string {
 	if s, ok := c.topics[string(b)]; ok {
 		return s
 	}
-	t, ok := c.server.services.Cluster.Image().Topic(string(b))
+	t, ok := c.server.services.Metadata.Image().Topic(string(b))
 	if !ok {
 		return string(b)
 	}

@@ -18,10 +18,10 @@ type endpoint struct {
 
 // self is this broker, with the address for this connection's client.
 func (x *exchange) self() endpoint {
-	node := x.services().Cluster.NodeID()
+	node := x.conn.server.nodeID
 	e := endpoint{node: node}
 	e.host, e.port = x.conn.host()
-	if b, ok := x.services().Cluster.Image().Broker(node); ok && b.Rack != "" {
+	if b, ok := x.services().Metadata.Image().Broker(node); ok && b.Rack != "" {
 		e.rack = &b.Rack
 	}
 	return e
@@ -66,7 +66,7 @@ func (x *exchange) brokers() []endpoint {
 func (x *exchange) allBrokers() []endpoint {
 	self, known := x.self(), false
 	var all []endpoint
-	for b := range x.services().Cluster.Image().Brokers() {
+	for b := range x.services().Metadata.Image().Brokers() {
 		if b.ID == self.node {
 			self.fenced, known = b.Fenced, true
 			all = append(all, self)
@@ -86,6 +86,5 @@ func (x *exchange) allBrokers() []endpoint {
 
 // view returns the metadata as this connection's client sees it now. Handlers find topics only there.
 func (x *exchange) view() *metadata.View {
-	cluster := x.services().Cluster
-	return metadata.ViewOf(cluster.Image(), x.conn.listener.name, cluster.NodeID())
+	return metadata.ViewOf(x.services().Metadata.Image(), x.conn.listener.name, x.conn.server.nodeID)
 }

@@ -57,7 +57,10 @@ type fakes struct {
 type (
 	fakeTopics      struct{ *fakes }
 	fakeConfigs     struct{ *fakes }
-	fakeCluster     struct{ *fakes }
+	fakeMetadata    struct{ *fakes }
+	fakeFeatures    struct{ *fakes }
+	fakeProducerIDs struct{ *fakes }
+	fakePartitions  struct{ *fakes }
 	fakeAssignments struct{ *fakes }
 	fakeQuorum      struct{ *fakes }
 	fakeProduce     struct{ *fakes }
@@ -68,7 +71,11 @@ type (
 
 func (f *fakes) services() Services {
 	return Services{
-		Topics: fakeTopics{f}, Configs: fakeConfigs{f}, Cluster: fakeCluster{f}, Produce: fakeProduce{f}, Fetch: fakeFetch{f},
+		Topics: fakeTopics{f}, Configs: fakeConfigs{f}, Produce: fakeProduce{f}, Fetch: fakeFetch{f},
+		Metadata:    fakeMetadata{f},
+		Features:    fakeFeatures{f},
+		ProducerIDs: fakeProducerIDs{f},
+		Partitions:  fakePartitions{f},
 		Offsets:     fakeOffsets{f},
 		Groups:      fakeGroups{f},
 		Assignments: fakeAssignments{f},
@@ -155,9 +162,12 @@ func (f fakeConfigs) Alter(context.Context, brokerconfigs.ConfigResource, []brok
 	return nil
 }
 
-func (f fakeCluster) Image() *metadata.Image { return f.image.Load() }
-func (f fakeCluster) NodeID() int32          { return 1 }
-func (f fakeCluster) UpdateFeatures(_ context.Context, updates []metadata.UpdateFeature, validateOnly bool) error {
+func (f fakeMetadata) Image() *metadata.Image { return f.image.Load() }
+func (fakeMetadata) Leadership() ports.Leadership {
+	return ports.Leadership{Local: true, NodeID: 1}
+}
+
+func (f fakeFeatures) Update(_ context.Context, updates []metadata.UpdateFeature, validateOnly bool) error {
 	img := f.image.Load()
 	for _, u := range updates {
 		next, _, err := metadata.Apply(img, u)
@@ -171,8 +181,8 @@ func (f fakeCluster) UpdateFeatures(_ context.Context, updates []metadata.Update
 	}
 	return nil
 }
-func (f fakeCluster) ControllerID() int32 { return 1 }
-func (f fakeCluster) LogDir(
+
+func (f fakePartitions) LogDir(
 	_ context.Context, wanted func(string, int32) bool,
 ) (ports.LogDir, []ports.LogUsage, error) {
 	var logs []ports.LogUsage
@@ -186,14 +196,14 @@ func (f fakeCluster) LogDir(
 	return ports.LogDir{Path: "/data", Total: 1000, Usable: 500}, logs, nil
 }
 
-func (f fakeCluster) Producers(context.Context, string, int32) ([]partition.Producer, error) {
+func (f fakePartitions) Producers(context.Context, string, int32) ([]partition.Producer, error) {
 	if f.producers != nil {
 		return f.producers, nil
 	}
 	return []partition.Producer{{ID: 7, Epoch: 1, LastTimestamp: 99, CoordinatorEpoch: -1, TxnFirstOffset: -1}}, nil
 }
 
-func (f fakeCluster) InitProducerID(context.Context, int64, int16) (int64, int16, error) {
+func (f fakeProducerIDs) InitProducerID(context.Context, int64, int16) (int64, int16, error) {
 	return 4000, 0, nil
 }
 
@@ -339,7 +349,7 @@ func start(t testing.TB, f *fakes, change ...func(*Settings, *Server)) *running 
 	t.Helper()
 	lines := new(logLines)
 	settings := Settings{
-		Listeners: []Listener{{Name: "PLAINTEXT", Address: "127.0.0.1:0"}}, Services: f.services(),
+		Listeners: []Listener{{Name: "PLAINTEXT", Address: "127.0.0.1:0"}}, NodeID: 1, Services: f.services(),
 		Logger: slog.New(lines), Limits: ample(),
 	}
 	for _, c := range change {

@@ -21,6 +21,7 @@ func FuzzConnection(f *testing.F) {
 	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"))
 	s, err := New(Settings{
 		Listeners: []Listener{{Name: "L", Address: ":0"}},
+		NodeID:    1,
 		Services:  newFakes(f).services(),
 		Logger:    discard(),
 		Limits:    ample(),

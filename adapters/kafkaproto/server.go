@@ -25,6 +25,7 @@ const noisePerPeriod = 10
 // Settings are a Server's listeners, services and limits.
 type Settings struct {
 	Listeners []Listener
+	NodeID    int32 // of this broker
 	Services  Services
 	// Only lists the keys of the APIs that are served, nil for all. A connection with another request is closed without
 	// an answer, as if nothing listened: clients retry, or use another broker. Services that these APIs do not need may
@@ -78,6 +79,7 @@ func (l *Limits) complete() error {
 
 // Server speaks the Kafka protocol on its listeners.
 type Server struct {
+	nodeID      int32
 	services    Services
 	nodes       *Nodes
 	limits      Limits
@@ -121,7 +123,8 @@ func New(s Settings) (*Server, error) {
 		return nil, err
 	}
 	srv := &Server{
-		services: s.Services, nodes: s.Nodes, limits: s.Limits, log: s.Logger, metrics: s.Metrics, tracer: s.Tracer,
+		nodeID: s.NodeID, services: s.Services, nodes: s.Nodes, limits: s.Limits,
+		log: s.Logger, metrics: s.Metrics, tracer: s.Tracer,
 		interceptor: s.Interceptor,
 		noise:       limitedlog.New(s.Logger, noisePerPeriod),
 		frames:      budget.New(s.Limits.RequestMemory),

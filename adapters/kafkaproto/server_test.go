@@ -100,6 +100,7 @@ func TestAServerWithoutMemoryIsRefused(t *testing.T) {
 		take(&limits)
 		_, err := New(Settings{
 			Listeners: []Listener{{Name: "L"}},
+			NodeID:    1,
 			Services:  newFakes(t).services(),
 			Logger:    discard(),
 			Limits:    limits,

@@ -6,6 +6,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
 	"github.com/chronik-stream/chronik/core/domain/broker/controller"
 	"github.com/chronik-stream/chronik/core/domain/broker/groups"
+	"github.com/chronik-stream/chronik/core/domain/broker/producerids"
 	"github.com/chronik-stream/chronik/core/domain/broker/replicas"
 	"github.com/chronik-stream/chronik/core/domain/broker/topics"
 	"github.com/chronik-stream/chronik/core/domain/group"
@@ -20,7 +21,10 @@ import (
 type Services struct {
 	Topics      Topics
 	Configs     Configs
-	Cluster     Cluster
+	Metadata    Metadata
+	Features    Features
+	ProducerIDs ProducerIDs
+	Partitions  Partitions
 	Assignments Assignments
 	Quorum      Quorum
 	Voters      Voters // nil unless the broker is a node of a cluster
@@ -37,7 +41,10 @@ type Services struct {
 var (
 	_ Topics      = (*topics.Topics)(nil)
 	_ Configs     = (*brokerconfigs.Configs)(nil)
-	_ Cluster     = (*topics.Cluster)(nil)
+	_ Metadata    = ports.MetadataStore(nil)
+	_ Features    = (*controller.Features)(nil)
+	_ ProducerIDs = (*producerids.Manager)(nil)
+	_ Partitions  = (*replicas.Partitions)(nil)
 	_ Assignments = (*controller.Assignments)(nil)
 	_ Quorum      = (*controller.SoleQuorum)(nil)
 	_ Produce     = (*replicas.Produce)(nil)
@@ -66,15 +73,26 @@ type Configs interface {
 	Int(key string) int64
 }
 
-// Cluster is the part of topics.Cluster that the handlers use.
-type Cluster interface {
+// Metadata is the part of ports.MetadataStore that the handlers use.
+type Metadata interface {
 	Image() *metadata.Image
-	NodeID() int32
-	ControllerID() int32
-	LogDir(ctx context.Context, wanted func(topic string, partition int32) bool) (ports.LogDir, []ports.LogUsage, error)
-	Producers(ctx context.Context, topic string, partitionIndex int32) ([]partition.Producer, error)
+	Leadership() ports.Leadership
+}
+
+// Features is the part of controller.Features that the handlers use.
+type Features interface {
+	Update(ctx context.Context, updates []metadata.UpdateFeature, validateOnly bool) error
+}
+
+// ProducerIDs is the part of producerids.Manager that the handlers use.
+type ProducerIDs interface {
 	InitProducerID(ctx context.Context, id int64, epoch int16) (newID int64, newEpoch int16, err error)
-	UpdateFeatures(ctx context.Context, updates []metadata.UpdateFeature, validateOnly bool) error
+}
+
+// Partitions is the part of replicas.Partitions that the handlers use.
+type Partitions interface {
+	LogDir(ctx context.Context, wanted func(topic string, index int32) bool) (ports.LogDir, []ports.LogUsage, error)
+	Producers(ctx context.Context, topic string, index int32) ([]partition.Producer, error)
 }
 
 // Assignments is the part of controller.Assignments that the handlers use.

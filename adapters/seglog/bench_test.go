@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
@@ -50,7 +49,9 @@ func BenchmarkAppend(b *testing.B) {
 }
 
 func benchmarkAppend(b *testing.B, logs, size, direct int) {
-	s, err := Open(b.Context(), Options{Dir: b.TempDir(), Journal: journal.Options{DirectBytes: direct, DirectLogs: logs}})
+	opt := usualJournal
+	opt.DirectBytes, opt.DirectLogs = direct, logs
+	s, err := Open(b.Context(), Options{Dir: b.TempDir(), Journal: opt})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -103,7 +104,7 @@ func benchmarkAppend(b *testing.B, logs, size, direct int) {
 
 // BenchmarkTailRead reads the last batch again and again.
 func BenchmarkTailRead(b *testing.B) {
-	s, err := Open(b.Context(), Options{Dir: b.TempDir()})
+	s, err := Open(b.Context(), Options{Dir: b.TempDir(), Journal: usualJournal})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -150,7 +151,7 @@ func BenchmarkOpenLogs(b *testing.B) {
 	dir := b.TempDir()
 	id := func(i int) ports.LogID { return ports.LogID{Topic: "t", TopicID: [16]byte{1}, Partition: int32(i)} }
 	open := func() (*Store, []ports.Log) {
-		s, err := Open(b.Context(), Options{Dir: dir})
+		s, err := Open(b.Context(), Options{Dir: dir, Journal: usualJournal})
 		if err != nil {
 			b.Fatal(err)
 		}

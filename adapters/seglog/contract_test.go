@@ -28,7 +28,7 @@ func TestStoreInMemoryKeepsThePortsContract(t *testing.T) {
 // openInMemory returns a store on a disk in memory.
 func openInMemory(t *testing.T, memory disk.FS) *Store {
 	t.Helper()
-	s, err := Open(context.Background(), Options{Dir: "memory", FS: memory})
+	s, err := Open(context.Background(), Options{Dir: "memory", FS: memory, Journal: usualJournal})
 	if err != nil {
 		t.Fatal(err)
 	}

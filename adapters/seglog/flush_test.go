@@ -144,7 +144,8 @@ func TestAShorterFlushTimeIsForWhatWasWrittenBefore(t *testing.T) {
 func TestWritesOfOneTimeAreSyncedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fs := disktest.New()
-		s, err := Open(t.Context(), Options{Dir: "/data", FS: fs, Journal: journal.Options{FileBytes: 32 << 10}})
+		opt := Options{Dir: "/data", FS: fs, FlushInterval: time.Second, Journal: journal.Options{FileBytes: 32 << 10}}
+		s, err := Open(t.Context(), opt)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -130,7 +130,7 @@ func damages(entry int) map[string]func(content []byte) []byte {
 // a start, and after a crash.
 func TestNoIndexHidesARecord(t *testing.T) {
 	whole := t.TempDir()
-	all := writeIndexed(t, Options{Dir: whole})
+	all := writeIndexed(t, Options{Dir: whole, Journal: usualJournal})
 	files := indexFiles(t, whole)
 	bases := slices.Collect(maps.Keys(files))
 	slices.Sort(bases)
@@ -218,7 +218,7 @@ func (h recorder) WithAttrs([]slog.Attr) slog.Handler     { return h }
 // what is appended afterwards.
 func TestAWrongIndexIsRebuilt(t *testing.T) {
 	whole := t.TempDir()
-	all := writeIndexed(t, Options{Dir: whole})
+	all := writeIndexed(t, Options{Dir: whole, Journal: usualJournal})
 	files := indexFiles(t, whole)
 	for name, content := range files {
 		t.Run(name, func(t *testing.T) {
@@ -236,7 +236,7 @@ func TestAWrongIndexIsRebuilt(t *testing.T) {
 				t.Fatal(err)
 			}
 			logged := recorder{slog.DiscardHandler, make(chan string, 100)}
-			s, err := Open(t.Context(), Options{Dir: dir, Log: slog.New(logged)})
+			s, err := Open(t.Context(), Options{Dir: dir, Journal: usualJournal, Log: slog.New(logged)})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -11,10 +11,10 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/space"
 )
 
-// Options are the store's settings; zero values take the defaults.
+// Options are the store's settings; zero values take the defaults, but for those of the journal.
 type Options struct {
 	Dir           string         // the data directory
-	FlushInterval time.Duration  // how long a write to a log with ports.FlushInterval stays unsynced at the most: 1 s
+	FlushInterval time.Duration  // how long a write to a log with ports.FlushInterval stays unsynced at the most
 	MaxOpenFiles  int            // files that are kept open between uses: 1024
 	CleanerMemory int            // bytes for the keys of one compaction: 16 MiB
 	Decompression *record.Budget // for batches that are decompressed; nil is for no bound
@@ -43,9 +43,6 @@ func (endless) Refusal() error              { return nil }
 
 func (o Options) withDefaults() Options {
 	o.Dir = filepath.Clean(o.Dir)
-	if o.FlushInterval == 0 {
-		o.FlushInterval = time.Second
-	}
 	if o.MaxOpenFiles == 0 {
 		o.MaxOpenFiles = 1024
 	}

@@ -14,7 +14,7 @@ import (
 // comes first, and then the journal's files are to be freed: the log must not take for synced what is lost.
 func TestASyncThatFailedForRoomIsNotForgottenByARead(t *testing.T) {
 	fs := disktest.New()
-	s, l, f := openIn(t, Options{Dir: "/data", FS: fs}, testID)
+	s, l, f := openIn(t, Options{Dir: "/data", FS: fs, Journal: usualJournal}, testID)
 	appendBatch(t, l, 20)
 	f.await(t, 20)
 	fs.Fail(func(op disktest.Op, path string) error {

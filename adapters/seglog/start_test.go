@@ -212,7 +212,7 @@ func TestIndexesThatWereNotSyncedAreRebuilt(t *testing.T) {
 	damage := func(content []byte) { clear(content[len(content)-2*indexEntry : len(content)-indexEntry]) }
 	path := "/data/" + l.name().String() + "/" + segmentName(0, indexSuffix)
 	edit(t, left, path, damage)
-	again, err := Open(t.Context(), Options{Dir: "/data", FS: left})
+	again, err := Open(t.Context(), Options{Dir: "/data", FS: left, Journal: usualJournal})
 	if err != nil {
 		t.Fatal(err)
 	}

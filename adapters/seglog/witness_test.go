@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chronik-stream/chronik/adapters/seglog/journal"
 	"github.com/chronik-stream/chronik/core/domain/partition"
 	"github.com/chronik-stream/chronik/core/domain/record"
 	"github.com/chronik-stream/chronik/core/ports"
@@ -80,9 +81,12 @@ func (f *witness) awaitOutcome(t *testing.T, end int64) error {
 	}
 }
 
+// usualJournal is the journal of a broker whose configuration says nothing about it; see configs.
+var usualJournal = journal.Options{FileBytes: 64 << 20, MaxFiles: 4}
+
 func openStore(t *testing.T, dir string) *Store {
 	t.Helper()
-	s, err := Open(context.Background(), Options{Dir: dir})
+	s, err := Open(context.Background(), Options{Dir: dir, Journal: usualJournal})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,13 +34,11 @@ type blocks struct {
 	set Settings
 	dir string
 
-	mu     sync.Mutex // garbage collection runs beside the commits
-	table  growing
-	values growing
+	mu         sync.Mutex // garbage collection runs beside the commits
+	table      growing
+	values     growing
+	collecting bool // garbage collection writes, or has written since the last look
 }
-
-// sizes are how many bytes something writes at most.
-type sizes struct{ table, values int64 }
 
 // growing is the newest file of a kind, to which Badger appends.
 type growing struct {
@@ -61,11 +59,33 @@ func openBlocks(dir string, set Settings) (*blocks, error) {
 		set: set, dir: dir,
 		table: growing{suffix: ".mem", digits: 5}, values: growing{suffix: ".vlog", digits: 6},
 	}
-	return b, b.look()
+	return b, b.list()
 }
 
-// look finds the newest files.
+// look finds the newest files. Between two looks a commit begins one file of a kind at most, but garbage collection may
+// begin several and remove the first of them.
 func (b *blocks) look() error {
+	if !b.collecting && !b.begun(&b.table) && !b.begun(&b.values) {
+		return nil
+	}
+	err := b.list()
+	if err == nil {
+		b.collecting = b.table.expected+b.values.expected > 0
+	}
+	return err
+}
+
+// begun reports whether Badger has begun the file after the newest, or may have.
+func (b *blocks) begun(g *growing) bool {
+	info, err := os.Stat(b.path(g, g.number+1))
+	if errors.Is(err, os.ErrNotExist) {
+		return false
+	}
+	return err != nil || info.Size() > 0
+}
+
+// list finds the newest files in the list of all.
+func (b *blocks) list() error {
 	dir, err := os.Open(b.dir)
 	if err != nil {
 		return err
@@ -172,6 +192,7 @@ func (b *blocks) expect(s sizes) (done func(), err error) {
 func (b *blocks) setExpected(expected, written sizes) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.collecting = true
 	b.table.expected, b.values.expected = expected.table, expected.values
 	b.table.written += written.table
 	b.values.written += written.values

@@ -121,7 +121,7 @@ func TestALargeChangeLeavesTheBlocksKnown(t *testing.T) {
 	for n := range 20_000 {
 		changes = append(changes, change{fmt.Appendf(nil, "topic/%d", n), make([]byte, 600)})
 	}
-	if err := w.database.write(space.Metadata, changes); err != nil {
+	if err := w.database.write(space.Metadata, changes, sizesOf(changes)); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Flatten(1); err != nil {
@@ -199,7 +199,8 @@ func TestWhatCannotBeAllocatedForAnotherReasonStopsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.blocks.table.written = memTableSize
-	if err := w.database.write(space.Metadata, []change{{[]byte("key"), []byte("value")}}); err != nil {
+	changes := []change{{[]byte("key"), []byte("value")}}
+	if err := w.database.write(space.Metadata, changes, sizesOf(changes)); err != nil {
 		t.Errorf("a commit: %v", err)
 	}
 	if err := os.Remove(next); err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"log/slog"
 	"os"
 
@@ -147,20 +146,19 @@ func load(db *badger.DB) (img *metadata.Image, note []byte, err error) {
 	}
 }
 
-// write makes the changes, all of them or nothing. It is metalog.ErrNotTried when there is no room for them and the
-// use.
-func (db *database) write(use space.Use, changes []change) error {
-	err := db.commit(use, changes)
+// write makes the changes, which have these sizes, all of them or nothing. It is metalog.ErrNotTried when there is no
+// room for them and the use.
+func (db *database) write(use space.Use, changes []change, s sizes) error {
+	err := db.commit(use, changes, s)
 	if errors.Is(err, badger.ErrTxnTooBig) {
-		err = db.commitByRedo(use, changes)
+		err = db.commitByRedo(use, changes, s)
 	}
 	return err
 }
 
 // commit makes the changes in one transaction. It is metalog.ErrNotTried when there is no room for them and the use,
 // and badger.ErrTxnTooBig when they are too many; then nothing has happened.
-func (db *database) commit(use space.Use, changes []change) error {
-	s := sizesOf(changes)
+func (db *database) commit(use space.Use, changes []change, s sizes) error {
 	if s.table >= memTableSize/4 { // Badger says so from 15 % on
 		return badger.ErrTxnTooBig
 	}
@@ -174,42 +172,21 @@ func (db *database) commit(use space.Use, changes []change) error {
 	return err
 }
 
-// fillPart is how many bytes are written at once where all need not be.
-const fillPart = 256 << 10
+// partSize is how many bytes are written at once where all need not be.
+const partSize = 256 << 10
 
-// commitInParts makes the changes in as many transactions as they take.
-func (db *database) commitInParts(use space.Use, changes iter.Seq2[change, error]) error {
-	var part []change
-	size := int64(0)
-	for c, err := range changes {
-		if err != nil {
-			return err
-		}
-		part = append(part, c)
-		if size += sizesOf(part[len(part)-1:]).total(); size >= fillPart {
-			if err := db.commit(use, part); err != nil {
+// commitInParts makes the changes in as many transactions as they take. A crash leaves some of them.
+func (db *database) commitInParts(use space.Use, changes []change) error {
+	begin, s := 0, sizesOf(nil)
+	for n, c := range changes {
+		if s.add(c); s.total() >= partSize {
+			if err := db.commit(use, changes[begin:n+1], s); err != nil {
 				return err
 			}
-			part, size = part[:0], 0
+			begin, s = n+1, sizesOf(nil)
 		}
 	}
-	return errors.Join(db.commit(use, part), db.Sync())
-}
-
-// fill writes all of img, and the note unless it is nil, into the database, which is empty. A crash in between leaves
-// no usable store.
-func (db *database) fill(use space.Use, img *metadata.Image, note []byte) error {
-	return db.commitInParts(use, func(yield func(change, error) bool) {
-		if note != nil && !yield(change{[]byte(noteKey), note}, nil) {
-			return
-		}
-		for e := range img.Entities() {
-			value, _, err := img.EncodeEntity(e)
-			if !yield(change{[]byte(e), value}, err) {
-				return
-			}
-		}
-	})
+	return errors.Join(db.commit(use, changes[begin:], s), db.Sync())
 }
 
 // collectGarbage collects a file of the value log of which half or more is garbage. live is about the size of all that
@@ -222,18 +199,6 @@ func (db *database) collectGarbage(live int64) error {
 	}
 	defer done()
 	return db.RunValueLogGC(0.5)
-}
-
-// sizeOf returns how many bytes the entities of img have.
-func sizeOf(img *metadata.Image) (size int64, err error) {
-	for e := range img.Entities() {
-		value, _, err := img.EncodeEntity(e)
-		if err != nil {
-			return 0, err
-		}
-		size += int64(len(e) + len(value))
-	}
-	return size, nil
 }
 
 // logger is Badger's logger. What Badger says of its inner life is for debugging; its errors are warnings,

@@ -85,20 +85,21 @@ func (j *journal) commit(
 	if failed := j.failed.Load(); failed != nil {
 		return *failed
 	}
-	changes, size, err := changesOf(img, changed, note)
+	changes, err := changesOf(img, changed, note)
 	if err != nil {
 		return err
 	}
-	if err := j.db.write(use, changes); err != nil {
+	s := sizesOf(changes)
+	if err := j.db.write(use, changes, s); err != nil {
 		return err
 	}
 	j.last.Store(img)
-	if err := j.noteDurable(img, size); err != nil {
+	if err := j.noteDurable(img, s.content); err != nil {
 		return err
 	}
 	j.commands += commands
-	j.bytes += size
-	j.rotateBytes += size
+	j.bytes += s.content
+	j.rotateBytes += s.content
 	switch checkpoint := j.set.Checkpoint; {
 	case j.rotateBytes >= j.set.Rotation.MaxSegmentSize:
 		j.send(rotateErrand)

@@ -22,23 +22,20 @@ const (
 // change is a key's new value; a nil value removes the key.
 type change struct{ key, value []byte }
 
-// changesOf returns the entities as they are in img, and the note unless it is nil, and how many bytes they are.
-func changesOf(img *metadata.Image, entities []metadata.Entity, note []byte) (changes []change, size int64, err error) {
-	changes = make([]change, 0, len(entities)+1)
+// changesOf returns the entities as they are in img, and the note unless it is nil.
+func changesOf(img *metadata.Image, entities []metadata.Entity, note []byte) ([]change, error) {
+	changes := make([]change, 0, len(entities)+1)
 	if note != nil {
 		changes = append(changes, change{[]byte(noteKey), note})
 	}
 	for _, e := range entities {
 		value, _, err := img.EncodeEntity(e) // nil when it was deleted
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		changes = append(changes, change{[]byte(e), value})
 	}
-	for _, c := range changes {
-		size += int64(len(c.key) + len(c.value))
-	}
-	return changes, size, nil
+	return changes, nil
 }
 
 // writer is a transaction or a batch of them.
@@ -72,8 +69,8 @@ const redoTimes = 3
 
 // commitByRedo makes changes of any size. It is metalog.ErrNotTried when there is no room for them and the use. After
 // another error it is not known what was written; the next start knows.
-func (db *database) commitByRedo(use space.Use, changes []change) error {
-	if err := room(db.blocks.set, use, redoTimes*sizesOf(changes).total()); err != nil {
+func (db *database) commitByRedo(use space.Use, changes []change, s sizes) error {
+	if err := room(db.blocks.set, use, redoTimes*s.total()); err != nil {
 		return err
 	}
 	if err := db.writeRedo(use, changes); err != nil {
@@ -93,7 +90,7 @@ func (db *database) writeRedo(use space.Use, changes []change) error {
 		redo = redo[len(part):]
 		parts = append(parts, change{binary.BigEndian.AppendUint32([]byte(redoPrefix), uint32(len(parts))), part})
 	}
-	if err := db.commit(use, parts); err != nil {
+	if err := db.commit(use, parts, sizesOf(parts)); err != nil {
 		return err
 	}
 	return db.Sync()
@@ -117,14 +114,7 @@ func encodeRedo(changes []change) []byte {
 
 // carryOut applies the changes of the redo, and removes it.
 func (db *database) carryOut(changes []change) error {
-	err := db.commitInParts(space.Agreed, func(yield func(change, error) bool) {
-		for _, c := range changes {
-			if !yield(c, nil) {
-				return
-			}
-		}
-	})
-	if err != nil {
+	if err := db.commitInParts(space.Agreed, changes); err != nil {
 		return err
 	}
 	keys, _, err := readRedo(db.DB)
@@ -135,7 +125,7 @@ func (db *database) carryOut(changes []change) error {
 	for n, key := range keys {
 		gone[n].key = key
 	}
-	return db.commit(space.Agreed, gone)
+	return db.commit(space.Agreed, gone, sizesOf(gone))
 }
 
 // replayRedo carries out a redo that a crash has left.

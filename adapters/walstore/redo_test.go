@@ -62,7 +62,7 @@ func TestARedoIsCarriedOutAtTheNextStart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		changes, _, err := changesOf(after, metadata.Touched(after, fence), nil)
+		changes, err := changesOf(after, metadata.Touched(after, fence), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

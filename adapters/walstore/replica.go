@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 
 	"github.com/chronik-stream/chronik/adapters/internal/metalog"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
@@ -43,9 +44,9 @@ const makingTimes = 2
 // renaming; see recoverReplacement.
 func (j replicaJournal) Replace(img *metadata.Image, note []byte) error {
 	database := filepath.Join(j.set.Dir, databaseDir)
-	size, err := sizeOf(img)
+	all, err := changesOf(img, slices.Collect(img.Entities()), note)
 	if err == nil { // the new database stands beside the old one for a while
-		err = room(j.set, space.Agreed, makingTimes*size+tablesAhead)
+		err = room(j.set, space.Agreed, makingTimes*sizesOf(all).content+tablesAhead)
 	}
 	if err != nil {
 		return err
@@ -53,7 +54,7 @@ func (j replicaJournal) Replace(img *metadata.Image, note []byte) error {
 	if err := discardReplacement(database); err != nil {
 		return err
 	}
-	if err := makeDatabase(database+incomingSuffix, j.set, img, note, j.log); err != nil {
+	if err := makeDatabase(database+incomingSuffix, j.set, all, j.log); err != nil {
 		return fmt.Errorf("make the new database: %w", err)
 	}
 	j.stopKeeper()

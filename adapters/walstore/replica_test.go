@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -128,7 +129,9 @@ func TestACrashDuringReplaceLeavesTheOldOrTheNew(t *testing.T) {
 	steps := []func(database string) error{
 		func(database string) error {
 			set := DefaultSettings(filepath.Dir(database))
-			return makeDatabase(database+incomingSuffix, set, imageOf(t, 9), []byte("nine"), discard())
+			img := imageOf(t, 9)
+			all, err := changesOf(img, slices.Collect(img.Entities()), []byte("nine"))
+			return errors.Join(err, makeDatabase(database+incomingSuffix, set, all, discard()))
 		},
 		rename("", outgoingSuffix),
 		rename(incomingSuffix, ""),

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/domain/space"
@@ -146,7 +147,11 @@ func replaceDatabase(set Settings, img *metadata.Image, upTo uint64, log *slog.L
 		return "", err
 	}
 	making := database + ".restoring"
-	err = errors.Join(os.RemoveAll(making), makeDatabase(making, set, img, nil, log), s.supersede(upTo), s.write(img))
+	all, err := changesOf(img, slices.Collect(img.Entities()), nil)
+	if err != nil {
+		return "", err
+	}
+	err = errors.Join(os.RemoveAll(making), makeDatabase(making, set, all, log), s.supersede(upTo), s.write(img))
 	if err != nil {
 		return "", err
 	}
@@ -168,12 +173,13 @@ func replaceDatabase(set Settings, img *metadata.Image, upTo uint64, log *slog.L
 	return aside, g.close()
 }
 
-func makeDatabase(dir string, set Settings, img *metadata.Image, note []byte, log *slog.Logger) error {
+// makeDatabase makes a database of all that it is to hold. A crash leaves a part of it.
+func makeDatabase(dir string, set Settings, all []change, log *slog.Logger) error {
 	db, err := openDatabase(dir, set, log)
 	if err != nil {
 		return err
 	}
-	return errors.Join(db.fill(space.Agreed, img, note), db.Close())
+	return errors.Join(db.commitInParts(space.Agreed, all), db.Close())
 }
 
 // freeName returns the first of base.1, base.2 … that does not exist.

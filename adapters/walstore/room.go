@@ -59,18 +59,30 @@ const (
 	entryOverhead = 150
 )
 
-// sizesOf returns how much the changes write at most.
-func sizesOf(changes []change) (s sizes) {
+// sizes are how many bytes something writes at most.
+type sizes struct {
+	table, values int64
+	content       int64 // the keys and values alone
+}
+
+// sizesOf returns how much the changes write at most, in one transaction.
+func sizesOf(changes []change) sizes {
+	s := sizes{table: entryOverhead} // the end of the transaction
 	for _, c := range changes {
-		s.table += int64(len(c.key)) + entryOverhead
-		if size := int64(len(c.value)); size < valueThreshold {
-			s.table += size
-		} else {
-			s.values += int64(len(c.key)) + size + entryOverhead
-		}
+		s.add(c)
 	}
-	s.table += entryOverhead // the end of the transaction
 	return s
+}
+
+func (s *sizes) add(c change) {
+	key, value := int64(len(c.key)), int64(len(c.value))
+	s.content += key + value
+	s.table += key + entryOverhead
+	if value < valueThreshold {
+		s.table += value
+	} else {
+		s.values += key + value + entryOverhead
+	}
 }
 
 func (s sizes) total() int64 { return s.table + s.values }

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -89,10 +90,21 @@ func newClusterFrom(t *testing.T, first int32, size int, between *Network, volum
 	return c
 }
 
-// FreeAddr returns a loopback address that is free for TCP and stays so for the test. The UDP port of the same number
-// reserves it against other tests while the node is down, and it is outside of the ephemeral range.
-func FreeAddr(t *testing.T) string {
+// FreeAddr returns a loopback address that is free for TCP and stays so for the test.
+func FreeAddr(t testing.TB) string {
 	t.Helper()
+	addr, release, err := ClaimAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(release)
+	return addr
+}
+
+// ClaimAddr returns a loopback address that is free for TCP and stays so until release is called, or the process ends.
+// The UDP port of the same number reserves it against other tests while nothing listens there, and it is outside of the
+// ephemeral range.
+func ClaimAddr() (addr string, release func(), err error) {
 	const lowest, beyond = 10_000, 32_768
 	for range 1000 {
 		addr := fmt.Sprintf("127.0.0.1:%d", lowest+rand.IntN(beyond-lowest))
@@ -100,14 +112,13 @@ func FreeAddr(t *testing.T) string {
 		if err != nil {
 			continue
 		}
-		t.Cleanup(func() { claim.Close() })
 		if l, err := net.Listen("tcp", addr); err == nil {
 			l.Close()
-			return addr
+			return addr, func() { claim.Close() }, nil
 		}
+		claim.Close()
 	}
-	t.Fatal("no free port")
-	return ""
+	return "", nil, errors.New("no free port")
 }
 
 // End kills all nodes, and keeps their logs when the test has failed.

@@ -14,11 +14,8 @@ func BenchmarkApply(b *testing.B) {
 	for _, size := range []int{1, 3} {
 		for _, clients := range []int{2, 64} {
 			b.Run(fmt.Sprintf("%d nodes, %d clients", size, clients), func(b *testing.B) {
-				c, err := newCluster(b.TempDir(), size, nil)
-				if err == nil {
-					err = c.start(b.Context())
-				}
-				if err != nil {
+				c := newCluster(b, b.TempDir(), size, nil)
+				if err := c.start(b.Context()); err != nil {
 					b.Fatal(err)
 				}
 				defer c.close()

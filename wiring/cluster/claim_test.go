@@ -24,6 +24,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/ports"
 	"github.com/chronik-stream/chronik/test/authority"
+	"github.com/chronik-stream/chronik/test/harness"
 )
 
 // answering is a node 2 that does not answer the first two requests, and then answers with the incarnation by which it
@@ -69,10 +70,7 @@ func starts(t *testing.T, other configs.Peer, certs *nodetls.Certificates, own *
 	limit time.Duration,
 ) (claimed bool, err error) {
 	t.Helper()
-	n, err := newNode(t.TempDir(), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	n := newNode(t.TempDir(), 1, harness.FreeAddr(t))
 	m, err := raftnode.Open(n.set, discard())
 	if err != nil {
 		t.Fatal(err)
@@ -153,7 +151,7 @@ func TestTheLeaderClaimsForAVoterThatWaits(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	address := freeAddress(t)
+	address := harness.FreeAddr(t)
 	waiting := &configs.Config{Listen: []configs.Listener{{Name: "PLAINTEXT", Address: address}}}
 	e, closeAnswers := NewEarly(waiting, nil, discard())
 	if err := e.Open(t.Context(), c.nodes[2].own); err != nil {
@@ -161,7 +159,7 @@ func TestTheLeaderClaimsForAVoterThatWaits(t *testing.T) {
 	}
 	defer closeAnswers()
 	cfg := &configs.Config{
-		Cluster: configs.Cluster{Peers: []configs.Peer{{ID: 1, Kafka: freeAddress(t)}, {ID: 2, Kafka: address}}},
+		Cluster: configs.Cluster{Peers: []configs.Peer{{ID: 1, Kafka: harness.FreeAddr(t)}, {ID: 2, Kafka: address}}},
 	}
 	voters := controller.NewVoters(controller.VoterSettings{
 		Own:   controller.NewOwnVoters(Claim(cfg, leader.manager), leader.manager, leader.Voters),
@@ -179,14 +177,4 @@ func TestTheLeaderClaimsForAVoterThatWaits(t *testing.T) {
 		len(known.Voters) != 3 {
 		t.Errorf("a node that waits knows %+v, %v", known, err)
 	}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/chronik-stream/chronik/configs"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/test/harness"
 )
 
 func peers(nodes ...*node) raftnode.Members {
@@ -142,10 +143,7 @@ func TestANodeTakesTheMetadataOfAClusterThatItJoins(t *testing.T) {
 	for n := range 60 {
 		apply(t, c.nodes[0], topic(fmt.Sprint("topic-", n)))
 	}
-	fresh, err := newNode(t.TempDir(), 3)
-	if err != nil {
-		t.Fatal(err)
-	}
+	fresh := newNode(t.TempDir(), 3, harness.FreeAddr(t))
 	persistently(t,
 		func(ctx context.Context) error { return c.nodes[0].replica(t).AddNonVoting(ctx, 3, fresh.set.Address) })
 	if err := fresh.start(t.Context(), raftnode.Members{Join: true}); err != nil {
@@ -232,10 +230,7 @@ func TestANodeNeedsAManager(t *testing.T) {
 }
 
 func TestMetadataOfABrokerAloneDoesNotBecomeAClusters(t *testing.T) {
-	c, err := newCluster(t.TempDir(), 1, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := newCluster(t, t.TempDir(), 1, nil)
 	alone, err := openAlone(c.nodes[0].set.Dir)
 	if err != nil {
 		t.Fatal(err)

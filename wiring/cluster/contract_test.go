@@ -8,6 +8,7 @@ import (
 
 	"github.com/chronik-stream/chronik/core/ports"
 	"github.com/chronik-stream/chronik/core/ports/porttest"
+	"github.com/chronik-stream/chronik/test/harness"
 )
 
 // member is a node of a cluster that starts and stops with it.
@@ -26,10 +27,7 @@ func contract(t *testing.T, size int) {
 		t.Helper()
 		c, known := clusters[dir]
 		if !known {
-			var err error
-			if c, err = newCluster(dir, size, nil); err != nil {
-				t.Fatal(err)
-			}
+			c = newCluster(t, dir, size, nil)
 			clusters[dir] = c
 		}
 		if err := c.start(t.Context()); err != nil {
@@ -60,12 +58,12 @@ const childEnv = "CHRONIK_CRASH_DIR"
 var crash = porttest.Crash{
 	Env: childEnv, Commands: 4_000, Rounds: 5,
 	Open: func(dir string) (ports.MetadataStore, error) {
-		n, err := newNode(dir, 0)
+		address, _, err := harness.ClaimAddr() // until the process is killed
 		if err != nil {
 			return nil, err
 		}
-		// The cluster keeps the address, but the port changes with every start.
-		n.set.Address, n.set.Listen = "node-0.test:9093", n.set.Address
+		n := newNode(dir, 0, "node-0.test:9093")
+		n.set.Listen = address // the cluster keeps its address, but the port changes with every start
 		if err := n.start(context.Background(), peers(n)); err != nil {
 			return nil, err
 		}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,6 +22,7 @@ import (
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
 	"github.com/chronik-stream/chronik/core/ports"
+	"github.com/chronik-stream/chronik/test/harness"
 )
 
 func TestMain(m *testing.M) {
@@ -45,19 +45,15 @@ type node struct {
 	*raftmeta.Store
 }
 
-// newNode returns a node that does not run yet.
-func newNode(dir string, id int32) (*node, error) {
+// newNode returns a node that does not run yet, with the raft address at which others reach it.
+func newNode(dir string, id int32, address string) *node {
 	set := raftnode.DefaultSettings()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
 	set.Dir = dir
 	set.ClusterID = "test"
 	set.NodeID = id
-	set.Address = l.Addr().String()
+	set.Address = address
 	set.RTT = 10 * time.Millisecond
-	return &node{set: set}, l.Close()
+	return &node{set: set}
 }
 
 // start starts the node.
@@ -121,24 +117,22 @@ type cluster struct {
 }
 
 // newCluster returns nodes that do not run yet, each with a directory in dir.
-func newCluster(dir string, size int, change func(*raftnode.Settings)) (*cluster, error) {
+func newCluster(t testing.TB, dir string, size int, change func(*raftnode.Settings)) *cluster {
+	t.Helper()
 	c := &cluster{members: raftnode.Members{Peers: map[int32]string{}}}
 	for id := range int32(size) {
 		own := filepath.Join(dir, fmt.Sprint("node-", id))
-		n, err := newNode(own, id)
-		if err == nil {
-			err = os.MkdirAll(own, 0o755)
+		if err := os.MkdirAll(own, 0o755); err != nil {
+			t.Fatal(err)
 		}
-		if err != nil {
-			return nil, err
-		}
+		n := newNode(own, id, harness.FreeAddr(t))
 		if change != nil {
 			change(&n.set)
 		}
 		c.nodes = append(c.nodes, n)
 		c.members.Peers[id] = n.set.Address
 	}
-	return c, nil
+	return c
 }
 
 // start starts all nodes, and returns when the first one leads.
@@ -171,11 +165,8 @@ func (c *cluster) close() error {
 // running returns a running cluster that stops with the test.
 func running(t *testing.T, size int, change func(*raftnode.Settings)) *cluster {
 	t.Helper()
-	c, err := newCluster(t.TempDir(), size, change)
-	if err == nil {
-		err = c.start(t.Context())
-	}
-	if err != nil {
+	c := newCluster(t, t.TempDir(), size, change)
+	if err := c.start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -11,15 +11,14 @@ import (
 	"github.com/chronik-stream/chronik/adapters/raftnode"
 	"github.com/chronik-stream/chronik/core/domain/fault"
 	"github.com/chronik-stream/chronik/core/domain/metadata"
+	"github.com/chronik-stream/chronik/test/harness"
 )
 
 // join adds a node to the cluster and starts it; it stops with the test.
 func (c *cluster) join(t *testing.T, id int32) *node {
 	t.Helper()
-	n, err := newNode(t.TempDir(), id)
-	if err == nil {
-		err = c.nodes[0].voters.Add(t.Context(), id, n.set.Address)
-	}
+	n := newNode(t.TempDir(), id, harness.FreeAddr(t))
+	err := c.nodes[0].voters.Add(t.Context(), id, n.set.Address)
 	if err == nil {
 		err = n.start(t.Context(), raftnode.Members{Join: true})
 	}

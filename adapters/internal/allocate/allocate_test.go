@@ -48,3 +48,22 @@ func TestAFileHasItsSpaceBeforeItIsWritten(t *testing.T) {
 		t.Errorf("Ahead() = %v for more than there is", err)
 	}
 }
+
+func TestAFileGrowsWithAllItsSpace(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, size := range []int64{1 << 20, 5 << 20} {
+		if err := Grow(f, size); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := f.Stat(); err != nil || info.Size() != size || blocksOf(t, f) < size {
+			t.Errorf("its size is %d, with %d bytes on disk, %v; want %d", info.Size(), blocksOf(t, f), err, size)
+		}
+	}
+	if err := Grow(f, 1<<60); !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EFBIG) {
+		t.Errorf("Grow() = %v for more than there is", err)
+	}
+}

@@ -239,7 +239,7 @@ func TestRecordsThatLookLikeEntriesAreNone(t *testing.T) {
 	}
 	for shift := range 8 {
 		fs := disktest.New()
-		j, err := Open(fs, "/journal", Options{}, func(Entry) error { return nil }, allTaken)
+		j, err := Open(fs, "/journal", usual, func(Entry) error { return nil }, allTaken)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -259,7 +259,7 @@ func TestRecordsThatLookLikeEntriesAreNone(t *testing.T) {
 		}
 		m.locate(t)
 		m.edit(t, m.fs, 0, m.entries[1].pos, 16, flip)
-		if got, err := replays(t, m.fs, Options{}); err != nil || len(got) != 1 {
+		if got, err := replays(t, m.fs, usual); err != nil || len(got) != 1 {
 			t.Errorf("replayed %v, %v", got, err)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 // FuzzReplay replays files whose checksums are right and whose fields are anything.
 func FuzzReplay(f *testing.F) {
-	m := newImage(f, 3, Options{})
+	m := newImage(f, 3, usual)
 	src, err := m.fs.Open(m.paths[0], false)
 	if err != nil {
 		f.Fatal(err)
@@ -60,7 +60,7 @@ func FuzzReplay(f *testing.F) {
 			t.Fatal(err)
 		}
 		replayed, group := 0, first
-		j, err := Open(fs, "/journal", Options{}, func(e Entry) error {
+		j, err := Open(fs, "/journal", usual, func(e Entry) error {
 			replayed += len(e.Payload) + entryHeader
 			if e.Group < group || e.Group > group+1 {
 				return fmt.Errorf("group %d follows group %d", e.Group, group)

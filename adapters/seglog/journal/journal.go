@@ -40,10 +40,10 @@ type Chunk struct {
 	Volatile   bool // not to be journaled or synced: the log sees to its durability, or has failed
 }
 
-// Options are the journal's settings; zero values take the defaults.
+// Options are the journal's settings. FileBytes is required; other zero values take the defaults.
 type Options struct {
-	FileBytes   int64 // size of a journal file: 64 MiB
-	MaxFiles    int   // files in use at the most, 2 or more; appends wait when all are full: 4
+	FileBytes   int64 // size of a journal file
+	MaxFiles    int   // files in use at the most; appends wait when all are full; less than 2 stands for 2
 	DirectBytes int   // mean chunk size from which a group goes around the journal: 512 KiB; <0: never
 	DirectLogs  int   // logs that a group around the journal may have, each costs a sync: 8
 	Log         *slog.Logger
@@ -53,13 +53,7 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.FileBytes == 0 {
-		o.FileBytes = 64 << 20
-	}
-	if o.MaxFiles == 0 {
-		o.MaxFiles = 4
-	}
-	o.MaxFiles = max(o.MaxFiles, 2)
+	o.MaxFiles = max(o.MaxFiles, fewestFiles)
 	if o.DirectBytes == 0 {
 		o.DirectBytes = 512 << 10
 	}
@@ -116,6 +110,9 @@ type Journal struct {
 func Open(
 	fs disk.FS, dir string, opt Options, apply func(Entry) error, finish func() (map[ports.LogID]error, error),
 ) (*Journal, error) {
+	if opt.FileBytes <= 0 {
+		return nil, fmt.Errorf("journal: files of %d bytes", opt.FileBytes)
+	}
 	opt = opt.withDefaults()
 	if err := makeDir(fs, dir); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestCommittedEntriesAreReplayedAfterACrash(t *testing.T) {
 	dir := t.TempDir()
-	j, _ := open(t, dir, Options{})
+	j, _ := open(t, dir, usual)
 	a, b := newTestLog("a"), newTestLog("b")
 	for range 10 {
 		a.append(j, testBatch)
@@ -27,7 +27,7 @@ func TestCommittedEntriesAreReplayedAfterACrash(t *testing.T) {
 		b.append(j, testBatch)
 		wait(t, b)
 	}
-	j2, got := open(t, crashed(t, dir), Options{})
+	j2, got := open(t, crashed(t, dir), usual)
 	if len(got["a"]) != 10 || len(got["b"]) != 10 {
 		t.Errorf("replayed %v", got)
 	}
@@ -40,7 +40,7 @@ func TestCommittedEntriesAreReplayedAfterACrash(t *testing.T) {
 
 func TestAClosedJournalReplaysNothing(t *testing.T) {
 	dir := t.TempDir()
-	j, _ := open(t, dir, Options{})
+	j, _ := open(t, dir, usual)
 	a := newTestLog("a")
 	a.append(j, testBatch)
 	wait(t, a)
@@ -50,7 +50,7 @@ func TestAClosedJournalReplaysNothing(t *testing.T) {
 	if a.synced != 1 {
 		t.Errorf("closing left the log's own files unsynced")
 	}
-	j, got := open(t, dir, Options{})
+	j, got := open(t, dir, usual)
 	if len(got) != 0 {
 		t.Errorf("replayed %v", got)
 	}
@@ -112,7 +112,7 @@ func TestFullFilesAreFreedTogether(t *testing.T) {
 // the last group, or noticed.
 func TestDamage(t *testing.T) {
 	dir := t.TempDir()
-	j, _ := open(t, dir, Options{})
+	j, _ := open(t, dir, usual)
 	a := newTestLog("a")
 	for range 5 {
 		a.append(j, testBatch)
@@ -153,7 +153,7 @@ func TestDamage(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := make(replayed)
-			j, err := Open(disk.OS(), dir, Options{}, got.visit, allTaken)
+			j, err := Open(disk.OS(), dir, usual, got.visit, allTaken)
 			if c.replays < 0 {
 				if !errors.Is(err, ErrDamaged) {
 					t.Errorf("replayed %v, %v, want ErrDamaged", got, err)
@@ -173,7 +173,7 @@ func TestDamage(t *testing.T) {
 
 func TestManyLogsShareSyncs(t *testing.T) {
 	dir := t.TempDir()
-	j, _ := open(t, dir, Options{})
+	j, _ := open(t, dir, usual)
 	const logs, each = 64, 20
 	var all sync.WaitGroup
 	for i := range logs {
@@ -236,7 +236,7 @@ func TestManyLogsAreCommittedInGroupsThatFitIntoAFile(t *testing.T) {
 
 func TestVolatileChunksDoNotWaitForTheSyncOfOthers(t *testing.T) {
 	fs := disktest.New()
-	j, err := Open(slowFS{fs, make(chan struct{})}, "/journal", Options{}, func(Entry) error { return nil }, allTaken)
+	j, err := Open(slowFS{fs, make(chan struct{})}, "/journal", usual, func(Entry) error { return nil }, allTaken)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,7 +286,7 @@ func (f slowFile) Sync() error {
 }
 
 func TestVolatileChunksAreWrittenWithoutSync(t *testing.T) {
-	j, _ := open(t, t.TempDir(), Options{})
+	j, _ := open(t, t.TempDir(), usual)
 	l := &volatileLog{newTestLog("a")}
 	l.append(j, l)
 	wait(t, l.testLog)
@@ -325,5 +325,15 @@ func TestAJournalForWhoseFilesThereIsNoSpaceGoesRoundInTwo(t *testing.T) {
 	}
 	if err := j.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestTheSizeOfAFileIsGiven: its default is a setting's, which stands in configs.
+func TestTheSizeOfAFileIsGiven(t *testing.T) {
+	for _, size := range []int64{0, -1} {
+		_, err := Open(disk.OS(), t.TempDir(), Options{FileBytes: size}, func(Entry) error { return nil }, allTaken)
+		if err == nil {
+			t.Errorf("a journal with files of %d bytes", size)
+		}
 	}
 }

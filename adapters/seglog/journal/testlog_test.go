@@ -110,6 +110,9 @@ func allTaken() (map[ports.LogID]error, error) { return nil, nil }
 
 const testBatch = 1000
 
+// usual are the options of a broker whose configuration says nothing about its journal; see configs.
+var usual = Options{FileBytes: 64 << 20, MaxFiles: 4}
+
 func open(t *testing.T, dir string, opt Options) (*Journal, replayed) {
 	t.Helper()
 	r := make(replayed)

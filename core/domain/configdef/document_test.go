@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/chronik-stream/chronik/core/domain/configdef"
+	"github.com/chronik-stream/chronik/core/domain/metadata"
 )
 
 var update = flag.Bool("update", false, "write docs/configs.md")
@@ -92,7 +95,30 @@ the rules of CONFIG and have no effect; the limits among them are refused.
 		}
 		fmt.Fprintln(&out)
 	}
+	documentInternalTopics(&out)
 	return bytes.TrimRight(out.Bytes(), "\n")
+}
+
+// documentInternalTopics writes the table of the internal topics.
+func documentInternalTopics(out *bytes.Buffer) {
+	fmt.Fprint(out, "## Internal topics\n\nThe topics that brokers create for themselves, all but `__meta` when a "+
+		"client first needs them. Brokers' configs set\ntheir size at that time; later changes of these have no effect.\n\n"+
+		"| topic | holds | partitions | replicas | configs |\n|---|---|---|---|---|\n")
+	for _, t := range metadata.InternalTopics() {
+		partitions, replicas := "`1`", "the replication factor of the cluster"
+		if t.OnDemand() {
+			partitions, replicas = "`"+t.PartitionsKey+"`", "`"+t.ReplicationFactorKey+"`"
+		}
+		var configs []string
+		for _, key := range slices.Sorted(maps.Keys(t.Configs)) {
+			configs = append(configs, "`"+key+"="+t.Configs[key]+"`")
+		}
+		for _, key := range slices.Sorted(maps.Keys(t.ConfigKeys)) {
+			configs = append(configs, "`"+key+"` from `"+t.ConfigKeys[key]+"`")
+		}
+		fmt.Fprintf(out, "| `%s` | %s | %s | %s | %s |\n", t.Name, t.Holds, partitions, replicas,
+			strings.Join(configs, ", "))
+	}
 }
 
 // useOf says in one word what is done with a config.

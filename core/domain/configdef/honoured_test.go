@@ -22,11 +22,7 @@ var given = []string{"node.id", "broker.id", "broker.rack", "log.dirs", "listene
 // config, or through a synonym in another unit.
 func TestWhatIsSaidToBeHonouredIsRead(t *testing.T) {
 	source := sources(t, "core", "adapters", "wiring")
-	named := func(name string) bool {
-		// The names of the configs of internal topics are built from a prefix and the rest.
-		_, rest, ofInternal := strings.Cut(name, "offsets.topic.")
-		return strings.Contains(source, `"`+name+`"`) || ofInternal && strings.Contains(source, `"`+rest+`"`)
-	}
+	named := func(name string) bool { return strings.Contains(source, `"`+name+`"`) }
 	read := func(name string) bool {
 		return named(name) || slices.ContainsFunc(configdef.Topic.Keys(), func(k configdef.Key) bool {
 			return k.Broker == name && k.Use == configdef.Honoured

@@ -69,21 +69,3 @@ const (
 	ResourceClientMetrics ResourceType = 16
 	ResourceGroup         ResourceType = 32
 )
-
-// The internal topics.
-const (
-	MetaTopic            = "__meta"
-	OffsetsTopic         = "__consumer_offsets"
-	TransactionTopic     = "__transaction_state"
-	ShareGroupStateTopic = "__share_group_state"
-)
-
-// IsInternal reports whether name is one of the internal topics, which clients may read but neither
-// produce to nor delete.
-func IsInternal(name string) bool {
-	switch name {
-	case MetaTopic, OffsetsTopic, TransactionTopic, ShareGroupStateTopic:
-		return true
-	}
-	return false
-}

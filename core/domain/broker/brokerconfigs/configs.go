@@ -92,6 +92,22 @@ type Static struct {
 	Derived map[string]string // what follows from other settings, where nothing is given
 }
 
+// OfCluster returns the configs that follow from a cluster's replication factor and its min.insync.replicas: those of
+// new topics, and those of the internal topics.
+func OfCluster(replicationFactor, minInSync int64) map[string]string {
+	replicas, inSync := strconv.FormatInt(replicationFactor, 10), strconv.FormatInt(minInSync, 10)
+	configs := map[string]string{"default.replication.factor": replicas, "min.insync.replicas": inSync}
+	for _, topic := range metadata.InternalTopics() {
+		if topic.OnDemand() {
+			configs[topic.ReplicationFactorKey] = replicas
+		}
+		if key, ok := topic.ConfigKeys["min.insync.replicas"]; ok {
+			configs[key] = inSync
+		}
+	}
+	return configs
+}
+
 // NewConfigs returns the config service of broker nodeID. static holds the configs that the broker was started with;
 // node.id is added. flush defines when an append counts as durable in topics for which neither
 // flush.messages nor flush.ms is set. Given configs without an effect are logged to log. The error names a static

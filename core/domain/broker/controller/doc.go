@@ -1,4 +1,5 @@
 // Package controller holds what the leader of the metadata does for its cluster, and how a broker is a member of it.
+// What a broker checks when it starts, alone or in a cluster, and when it is ready, is in package lifecycle.
 //
 // # Idea
 //
@@ -9,11 +10,11 @@
 //     that return, guides controlled shutdowns, and gives leadership back to the preferred replicas.
 //   - Membership is the other side: it sends this broker's heartbeats, renews its lease, and hands its partitions over
 //     before it stops. Register registers the broker before that.
-//   - Assignments carries out what operators ask for: ElectLeaders, AlterPartitionReassignments, UnregisterBroker.
+//   - Assignments carries out what operators ask for: ElectLeaders, AlterPartitionReassignments, UnregisterBroker;
+//     Features raises feature levels.
 //   - Joining brings a node into the cluster before it may vote, Voters changes the set of voters and describes the
 //     quorum, QuorumProgress tells how far the nodes are. The rules for voters are in core/domain/quorum.
-//   - MetaTopic creates the internal topic __meta. RegisterAlone and CheckDirectory start a standalone broker.
-//   - Directory says which data directories a broker refuses, of either kind.
+//   - MetaTopic creates the internal topic __meta.
 //
 // # Sessions, leases and the proof of leadership
 //

@@ -198,14 +198,11 @@ func (m *Membership) beat(ctx context.Context, shutDown bool) (ports.BrokerHeart
 	return reply, nil
 }
 
-// Reasons of Ready that mean that this broker has no session with the metadata's leader.
-var (
-	ErrNotInService = errors.New("the broker is not in service in its cluster yet")
-	ErrCutOff       = errors.New(cutOff)
-)
-
 const cutOff = "the broker's heartbeats are not answered: " +
 	"it is cut off from the cluster, or there is no leader of the metadata"
+
+// errCutOff is the reason why a broker without a session is not ready.
+var errCutOff = errors.New(cutOff)
 
 // InSession reports whether this broker's session with the metadata's leader is live, as far as this broker knows.
 func (m *Membership) InSession() bool { return !m.SessionUntil().Before(m.clock()) }
@@ -248,13 +245,13 @@ func (m *Membership) Ready() error {
 	select {
 	case <-m.serving:
 	default:
-		return ErrNotInService
+		return errors.New("the broker is not in service in its cluster yet")
 	}
 	img := m.store.Image()
 	b, registered := img.Broker(m.settings.NodeID)
 	switch {
 	case !m.InSession():
-		return ErrCutOff
+		return errCutOff
 	case !registered || b.Fenced:
 		return errors.New("the broker is fenced")
 	case b.ShuttingDown:

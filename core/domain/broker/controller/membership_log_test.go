@@ -60,7 +60,7 @@ func TestABrokerThatIsCutOffSaysSoOnceAndThatItIsBack(t *testing.T) {
 			if len(lost) != cutOff || len(again) != back {
 				t.Errorf("%s: %q, %q", when, lost, again)
 			}
-			if live := cutOff == back; m.InSession() != live || errors.Is(m.Ready(), ErrCutOff) == live {
+			if live := cutOff == back; m.InSession() != live || errors.Is(m.Ready(), errCutOff) == live {
 				t.Errorf("%s: in session is %v, ready %v", when, m.InSession(), m.Ready())
 			}
 		}

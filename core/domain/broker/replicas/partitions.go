@@ -223,30 +223,6 @@ func (ps *Partitions) known() []*topicPartitions {
 	return slices.Collect(maps.Values(ps.topics))
 }
 
-// LogSizes yields the sizes of the wanted partitions' logs, or the error with which a log could not be opened.
-func (ps *Partitions) LogSizes(
-	ctx context.Context, wanted func(topic string, index int32) bool,
-) iter.Seq2[ports.LogUsage, error] {
-	return func(yield func(ports.LogUsage, error) bool) {
-		for t := range ps.store.Image().Topics() {
-			for i := range t.Partitions {
-				index := int32(i)
-				if !wanted(t.Name, index) || !slices.Contains(t.Partitions[i].Replicas, ps.nodeID) {
-					continue
-				}
-				p, err := ps.replica(ctx, t, index)
-				usage := ports.LogUsage{Topic: t.Name, Partition: index}
-				if err == nil {
-					usage.Size = p.log.Size()
-				}
-				if !yield(usage, err) {
-					return
-				}
-			}
-		}
-	}
-}
-
 // Expire removes from every open partition the producers that have been idle for producer.id.expiration.ms. It ends
 // early when ctx does.
 func (ps *Partitions) Expire(ctx context.Context) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/chronik-stream/chronik/core/domain/broker/brokerconfigs"
@@ -107,7 +106,8 @@ func given(configs map[string]*string) map[string]string {
 	return set
 }
 
-// checkConfigs checks the configs of a new topic, also against those that it inherits from the broker.
+// checkConfigs checks the configs of a new topic. The command checks them by themselves, too, wherever it comes from;
+// but it knows nothing of those that the topic inherits from this broker, which only valid ones can be compared with.
 func (t *Topics) checkConfigs(configs map[string]*string) error {
 	var null []string
 	for _, key := range slices.Sorted(maps.Keys(configs)) {
@@ -180,44 +180,21 @@ func (t *Topics) createMissing(ctx context.Context, n NewTopic) (topic *metadata
 	return nil, false, err // it was created and deleted again
 }
 
-// internal returns the settings of an internal topic, as in Kafka. ok is false for other names.
+// internal returns an internal topic as this broker creates it on demand. ok is false for other names.
 func (t *Topics) internal(name string) (n NewTopic, ok bool) {
-	var prefix string
-	set := make(map[string]string)
-	switch name {
-	case metadata.OffsetsTopic:
-		prefix = "offsets.topic."
-		set["cleanup.policy"] = "compact"
-		set["compression.type"] = "producer"
-	case metadata.TransactionTopic:
-		prefix = "transaction.state.log."
-		set["cleanup.policy"] = "compact"
-		set["compression.type"] = "uncompressed"
-		set["unclean.leader.election.enable"] = "false"
-		set["min.insync.replicas"] = t.configs.String(prefix + "min.isr")
-	case metadata.ShareGroupStateTopic:
-		prefix = "share.coordinator.state.topic."
-		set["cleanup.policy"] = "delete"
-		set["compression.type"] = "producer"
-		set["retention.ms"] = "-1"
-		set["min.insync.replicas"] = t.configs.String(prefix + "min.isr")
-	default:
+	topic := metadata.FindInternalTopic(name)
+	if topic == nil || !topic.OnDemand() {
 		return NewTopic{}, false
 	}
-	set["segment.bytes"] = strconv.FormatInt(max(t.configs.Int(prefix+"segment.bytes"), minSegmentBytes), 10)
-	configs := make(map[string]*string, len(set))
-	for key, value := range set {
+	configs := make(map[string]*string)
+	for key, value := range topic.NewConfigs(t.configs.String) {
 		configs[key] = &value
 	}
 	return NewTopic{
-		Name: name, Partitions: int32(t.configs.Int(prefix + "num.partitions")),
-		ReplicationFactor: int16(t.configs.Int(prefix + "replication.factor")), Configs: configs,
+		Name: name, Partitions: int32(t.configs.Int(topic.PartitionsKey)),
+		ReplicationFactor: int16(t.configs.Int(topic.ReplicationFactorKey)), Configs: configs,
 	}, true
 }
-
-// minSegmentBytes is the smallest segment.bytes of a topic. The brokers' configs for internal topics allow smaller
-// values.
-const minSegmentBytes = 1 << 20
 
 // Delete deletes a topic, by id if name is "", and returns it. Errors: fault.UnknownTopicOrPartition, UnknownTopicID,
 // TopicDeletionDisabled, InvalidTopic for __meta, and InvalidRequest when neither or both are given. As in Kafka the

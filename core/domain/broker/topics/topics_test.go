@@ -228,6 +228,17 @@ func TestTopicsAreCreatedOnDemand(t *testing.T) {
 	}
 }
 
+// raced is a store in which another command is applied just before the first one.
+type raced struct {
+	*porttest.Store
+	before func()
+}
+
+func (r raced) Apply(ctx context.Context, cmd metadata.Command) (metadata.Result, error) {
+	r.before()
+	return r.Store.Apply(ctx, cmd)
+}
+
 func TestConcurrentRequestsForAMissingTopicGetTheSame(t *testing.T) {
 	topics, _ := newTopics(t, nil)
 	// Another caller creates the topic after the image was read and before the command.
