@@ -140,63 +140,28 @@ func (o *otherTopics) ackTrimmed(t *testing.T, r *kgo.Record, n int64) {
 
 // live creates a topic, fills it, reads it, and deletes it while it is produced to.
 func (o *otherTopics) live(ctx context.Context, t *testing.T, topic string) {
-	from := kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}})
-	cl, closeClient := o.keepTrying(ctx, t, from)
-	defer func() { closeClient() }()
-	adm := kadm.NewClient(cl)
-	until := func(done func() (bool, error)) {
+	l := &life{otherTopics: o, topic: topic, unknown: make(map[int]int)}
+	l.renew(ctx, t)
+	defer func() { l.closeClient() }()
+	until := func(done func(adm *kadm.Client) (bool, error)) {
 		for ctx.Err() == nil {
-			if ok, _ := done(); ok { // an error means another attempt
+			if ok, _ := done(kadm.NewClient(l.cl)); ok { // an error means another attempt
 				return
 			}
 			pause(ctx, 50*time.Millisecond)
 		}
 	}
-	until(func() (bool, error) {
+	until(func(adm *kadm.Client) (bool, error) {
 		resp, err := adm.CreateTopic(ctx, 1, 3, map[string]*string{"min.insync.replicas": kadm.StringPtr("2")}, topic)
 		return err == nil || errors.Is(resp.Err, kerr.TopicAlreadyExists), err
 	})
-	produce := func(n int) error {
-		return cl.ProduceSync(ctx, &kgo.Record{Topic: topic, Value: fmt.Append(nil, n)}).FirstErr()
-	}
-	const records = 50
-	givenUp := 0 // clients that did not learn whether their record 0 was stored
-	for n := range records {
-		err := produce(n)
-		// A node that is behind may have told of the topic that had the name before. A client that has seen two ids gives
-		// its records up, also one that was sent and not answered.
-		for n == 0 && errors.Is(err, kerr.UnknownTopicID) && ctx.Err() == nil {
-			givenUp++
-			closeClient()
-			pause(ctx, 50*time.Millisecond)
-			cl, closeClient = o.keepTrying(ctx, t, from)
-			adm = kadm.NewClient(cl)
-			err = produce(n)
-		}
-		if err != nil {
-			if ctx.Err() == nil {
-				t.Errorf("record %d of %s: %v", n, topic, err)
-			}
-			return
-		}
-	}
-	for read, repeated := 0, 0; read < records && ctx.Err() == nil; {
-		cl.PollFetches(ctx).EachRecord(func(r *kgo.Record) {
-			switch {
-			case int(r.Offset) == read+repeated && string(r.Value) == strconv.Itoa(read):
-				read++
-			case int(r.Offset) == read+repeated && string(r.Value) == "0" && repeated < givenUp:
-				repeated++
-			default:
-				t.Errorf("%s has %q at offset %d, want record %d", topic, r.Value, r.Offset, read)
-				read++
-			}
-		})
+	if !l.fill(ctx, t) || !l.read(ctx, t) {
+		return
 	}
 	flooding, drain := context.WithCancel(ctx)
 	var flood sync.WaitGroup
 	flood.Go(func() { o.flood(flooding, t, topic) })
-	until(func() (bool, error) {
+	until(func(adm *kadm.Client) (bool, error) {
 		_, err := adm.DeleteTopic(ctx, topic)
 		return errors.Is(err, kerr.UnknownTopicOrPartition), err // when it is deleted
 	})
@@ -205,6 +170,76 @@ func (o *otherTopics) live(ctx context.Context, t *testing.T, topic string) {
 	o.mu.Lock()
 	o.lives++
 	o.mu.Unlock()
+}
+
+// life is the time from a topic's creation to its deletion.
+type life struct {
+	*otherTopics
+	topic       string
+	cl          *kgo.Client
+	closeClient func()
+	unknown     map[int]int // by record, how often a client was given up that did not learn whether it was stored
+}
+
+const recordsPerLife = 50
+
+// renew takes another client. A node that is behind may tell of the topic that had the name before. A client that has
+// seen two ids never takes the second one, and gives its records up, also one that was sent and not answered.
+func (l *life) renew(ctx context.Context, t *testing.T) {
+	if l.closeClient != nil {
+		l.closeClient()
+		pause(ctx, 50*time.Millisecond)
+	}
+	l.cl, l.closeClient = l.keepTrying(ctx, t,
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{l.topic: {0: kgo.NewOffset().AtStart()}}))
+}
+
+// fill produces numbered records, one at a time. It reports false when ctx has ended or a record has failed.
+func (l *life) fill(ctx context.Context, t *testing.T) bool {
+	for n := 0; n < recordsPerLife; {
+		err := l.cl.ProduceSync(ctx, &kgo.Record{Topic: l.topic, Value: fmt.Append(nil, n)}).FirstErr()
+		switch {
+		case ctx.Err() != nil:
+			return false
+		case errors.Is(err, kerr.UnknownTopicID):
+			l.unknown[n]++
+			l.renew(ctx, t)
+		case err != nil:
+			t.Errorf("record %d of %s: %v", n, l.topic, err)
+			return false
+		default:
+			n++
+		}
+	}
+	return true
+}
+
+// read reads the records, and sees that they are those that were produced. It reports false when ctx has ended.
+func (l *life) read(ctx context.Context, t *testing.T) bool {
+	next, repeated := 0, make(map[int]int)
+	for at := int64(0); next < recordsPerLife && ctx.Err() == nil; {
+		fetched := l.cl.PollFetches(ctx)
+		if errors.Is(fetched.Err(), kerr.UnknownTopicID) {
+			l.renew(ctx, t)
+			next, at = 0, 0
+			clear(repeated)
+			continue
+		}
+		fetched.EachRecord(func(r *kgo.Record) {
+			n, err := strconv.Atoi(string(r.Value))
+			switch {
+			case err != nil || r.Offset != at || n > next || n < next && repeated[n] >= l.unknown[n]:
+				t.Errorf("%s has %q at offset %d, want record %d at %d", l.topic, r.Value, r.Offset, next, at)
+				next++
+			case n < next:
+				repeated[n]++
+			default:
+				next++
+			}
+			at++
+		})
+	}
+	return ctx.Err() == nil
 }
 
 // flood produces large records without waiting for answers; they may be lost.
