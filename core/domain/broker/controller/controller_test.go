@@ -90,10 +90,14 @@ func (n *nodes) network() *porttest.Network {
 	return network
 }
 
+// set makes a change when what is under way at this moment has ended, such as a heartbeat, and returns when everybody
+// has seen the change.
 func (n *nodes) set(change func()) {
+	synctest.Wait()
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	change()
+	n.mu.Unlock()
+	synctest.Wait()
 }
 
 func (n *nodes) Int(string) int64 { return 300 }
